@@ -1,0 +1,60 @@
+# What a person types. Everything installs itself into .venv first, exactly as requirements.lock says.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+BIN := .venv/bin
+# Browser tests need Chromium; the others do not.
+CHROMIUM := $(or $(TENPO_CHROMIUM),/usr/bin/chromium)
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(BIN)/.ready ## Run Tenpo, with a demo on the first start; Ctrl-C stops it
+	@TENPO_DEMO="$${TENPO_DEMO:-true}" exec $(BIN)/tenpo run
+
+demo: $(BIN)/.ready ## Load the demo into an empty installation
+	@$(BIN)/tenpo demo
+
+test: $(BIN)/.ready ## Run every test (browser tests too, when there is Chromium)
+	@[ -n "$${TENPO_REQUIRE_BROWSER:-}" ] || [ -x "$(CHROMIUM)" ] || \
+		echo "There is no $(CHROMIUM): browser tests are skipped. On Debian: apt-get install chromium"
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(BIN)/.ready ## Check style, templates, spelling, imports, dependencies, common mistakes
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/djlint tenpo --lint --quiet
+	@$(BIN)/codespell tenpo tests scripts docs *.md *.py
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive tenpo
+	@$(BIN)/deptry .
+
+types: $(BIN)/.ready ## Check types, strictly
+	@$(BIN)/mypy
+
+docs: $(BIN)/.ready ## Write the generated pages anew: docs/settings.md, docs/rules.md
+	@$(BIN)/python scripts/docs.py
+
+messages: $(BIN)/.ready ## Collect every word into the translation catalogues
+	@$(BIN)/python scripts/messages.py
+
+shots: $(BIN)/.ready ## Take pictures of every page, at two widths, into shots/
+	@$(BIN)/python scripts/shots.py
+
+lock: | $(UV) ## Choose the newest allowed versions and write them, with hashes, to requirements.lock
+	$(UV) lock --upgrade
+	$(UV) export --quiet --all-groups --no-emit-project --no-header --no-annotate --format requirements-txt > requirements.lock
+
+$(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
+	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python 3.13 .venv
+	@echo "Installing what requirements.lock lists …"
+	@$(UV) pip sync --quiet --python .venv requirements.lock
+	@$(UV) pip install --quiet --python .venv --no-deps --editable .
+	@touch $@
+
+.tools/bin/uv:
+	@python3 -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv
+
+.PHONY: help run demo test lint types docs messages shots lock

@@ -1,0 +1,74 @@
+"""Shutting an account, and opening it again: here, because its keys go with it."""
+
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+
+from tenpo.access.models import ApiClient
+from tenpo.audit.actions import record
+from tenpo.core.outbox import publish
+from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins, lock_user
+from tenpo.people.actions.invites import revoke_links_of
+from tenpo.people.models import User
+from tenpo.people.permissions import is_active_admin
+
+
+@transaction.atomic
+def disable_user(user: User, *, by: User | None) -> User:
+    """Shut somebody out: no sign-in, every device signed out, every API key revoked. Twice changes nothing.
+
+    Their bookings and payments stay. The last active admin cannot be disabled.
+    """
+    lock_admins()
+    user = lock_user(user)
+    if not is_active_admin(by):
+        raise PermissionDenied
+    if user.disabled_at is not None:
+        return fresh_user(user)
+    check_not_last_admin(user)
+    now = timezone.now()
+    user.disabled_at = now
+    user.save(update_fields=["disabled_at"])
+    devices = sign_out_devices(user)
+    revoke_links_of(user, by=by)
+    keys = ApiClient.objects.filter(owner=user, revoked_at=None).update(revoked_at=now)
+    record("user.disabled", by=by, on=user, after={"signed_out": devices, "keys_revoked": keys})
+    publish("user.disabled", subject=user)
+    return fresh_user(user)
+
+
+@transaction.atomic
+def enable_user(user: User, *, by: User | None) -> User:
+    """Let somebody in again; their old devices and keys stay out. Twice changes nothing."""
+    user = lock_user(user)
+    if not is_active_admin(by):
+        raise PermissionDenied
+    if user.disabled_at is not None:
+        user.disabled_at = None
+        user.save(update_fields=["disabled_at"])
+        record("user.enabled", by=by, on=user)
+    return fresh_user(user)
+
+
+@transaction.atomic
+def sign_out_device(device: UserSession, *, by: User) -> None:
+    """End one signed-in device of one's own."""
+    if device.user_id != by.pk:
+        raise PermissionDenied
+    _end([device])
+    record("user.device_signed_out", by=by, on=by, before={"agent": device.user_agent, "address": device.ip})
+
+
+@transaction.atomic
+def sign_out_devices(user: User, *, but: str | None = None) -> int:
+    """End every signed-in device of `user` except the session `but`; returns how many."""
+    devices = list(UserSession.objects.filter(user=user).exclude(session_key=but))
+    _end(devices)
+    return len(devices)
+
+
+def _end(devices: list[UserSession]) -> None:
+    Session.objects.filter(pk__in=[device.session_key for device in devices]).delete()
+    UserSession.objects.filter(pk__in=[device.pk for device in devices]).delete()

@@ -1,0 +1,92 @@
+"""One effect for one key, however often a call is sent."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from tenpo.access.models import IdempotencyKey
+from tenpo.people.models import User
+
+LOCK_SECONDS = 60
+KEPT_DAYS = 30
+
+_CLAIM = """
+    INSERT INTO access_idempotencykey (actor_id, route, key, fingerprint, locked_until)
+    VALUES (%(actor)s, %(route)s, %(key)s, %(fingerprint)s, now() + %(lock)s)
+    ON CONFLICT (actor_id, route, key) DO UPDATE SET locked_until = now() + %(lock)s
+    WHERE access_idempotencykey.locked_until < now()
+      AND access_idempotencykey.fingerprint = excluded.fingerprint
+    RETURNING id
+"""
+
+
+class StillRunning(Exception):
+    """The first call with this key has not been answered yet."""
+
+
+class DifferentRequest(Exception):
+    """This key was used for another request."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a JSON body, and whether they were kept from an earlier call."""
+
+    status: int
+    body: Any
+    replayed: bool = False
+
+
+def fingerprint(body: bytes) -> str:
+    """What tells whether a repeat says the same as the first call."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[], Answer]) -> Answer:
+    """Do `work` for the first call with this key; give every later one the same answer.
+
+    The claim commits before the work, because the work may wait for a payment provider. When the process dies in
+    between, the claim lapses after `LOCK_SECONDS` and a retry works again; the actions are then guarded by what they
+    write (one live booking per participant, one live payment per order). An unexpected error, and a refusal that
+    depended on nothing but the input, give the key back.
+    """
+    print_ = fingerprint(body)
+    claim: dict[str, Any] = {
+        "actor": actor.pk,
+        "route": route,
+        "key": key,
+        "fingerprint": print_,
+        "lock": timedelta(seconds=LOCK_SECONDS),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, claim)
+        claimed = cursor.fetchone()
+    rows = IdempotencyKey.objects.filter(actor=actor, route=route, key=key)
+    if claimed is None:
+        return _kept_answer(rows.get(), print_)
+    try:
+        answer = work()
+    except BaseException:
+        rows.filter(status=None).delete()
+        raise
+    rows.update(status=answer.status, body=answer.body, locked_until=None)
+    return answer
+
+
+def forget_old_keys() -> int:
+    """Drop answers older than `KEPT_DAYS`; returns how many."""
+    deleted, _ = IdempotencyKey.objects.filter(created_at__lt=Now() - timedelta(days=KEPT_DAYS)).delete()
+    return deleted
+
+
+def _kept_answer(row: IdempotencyKey, print_: str) -> Answer:
+    if row.fingerprint != print_:
+        raise DifferentRequest
+    if row.status is None:
+        raise StillRunning
+    return Answer(row.status, row.body, replayed=True)

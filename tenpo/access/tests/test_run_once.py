@@ -1,0 +1,147 @@
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Lock
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tenpo.access.actions.idempotency import (
+    Answer,
+    DifferentRequest,
+    StillRunning,
+    forget_old_keys,
+    run_once,
+)
+from tenpo.access.models import IdempotencyKey
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_member
+
+
+class Work:
+    """Something that must happen once, and counts how often it did."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.times = 0
+        self.error = error
+        self.lock = Lock()
+
+    def __call__(self) -> Answer:
+        with self.lock:
+            self.times += 1
+        if self.error:
+            raise self.error
+        return Answer(201, {"n": self.times})
+
+
+def send(actor: User, work: Work, *, key: str = "k1", route: str = "POST /bookings", body: bytes = b"{}") -> Answer:
+    return run_once(actor=actor, route=route, key=key, body=body, work=work)
+
+
+@pytest.mark.django_db
+def test_a_repeat_gets_the_first_answer():
+    member, work = make_member(), Work()
+
+    first, second = send(member, work), send(member, work)
+
+    assert (first.status, first.body, first.replayed) == (201, {"n": 1}, False)
+    assert (second.status, second.body, second.replayed) == (201, {"n": 1}, True)
+    assert work.times == 1
+
+
+@pytest.mark.django_db
+def test_another_person_key_or_route_is_another_call():
+    member, work = make_member(), Work()
+
+    send(member, work)
+    send(make_member(), work)
+    send(member, work, key="k2")
+    send(member, work, route="POST /payments")
+
+    assert work.times == 4
+
+
+@pytest.mark.django_db
+def test_the_same_key_for_another_request_is_refused():
+    member, work = make_member(), Work()
+    send(member, work)
+
+    with pytest.raises(DifferentRequest):
+        send(member, work, body=b'{"other": 1}')
+
+    assert work.times == 1
+
+
+@pytest.mark.django_db
+def test_an_error_gives_the_key_back():
+    member = make_member()
+    with pytest.raises(ZeroDivisionError):
+        send(member, Work(ZeroDivisionError()))
+
+    assert not IdempotencyKey.objects.exists()
+    assert send(member, Work()).status == 201
+
+
+@pytest.mark.django_db
+def test_a_call_under_way_is_not_repeated_until_its_lock_ends():
+    member = make_member()
+
+    class Nested(Work):
+        def __call__(self) -> Answer:
+            with pytest.raises(StillRunning):
+                send(member, inner)
+            return super().__call__()
+
+    inner, outer = Work(), Nested()
+    send(member, outer)
+    assert (inner.times, outer.times) == (0, 1)
+
+    IdempotencyKey.objects.update(status=None, body=None, locked_until=timezone.now() - timedelta(seconds=1))
+    assert send(member, inner).body == {"n": 1}
+
+
+@pytest.mark.django_db
+def test_old_answers_are_forgotten():
+    member = make_member()
+    send(member, Work())
+    send(member, Work(), key="k2")
+    IdempotencyKey.objects.filter(key="k1").update(created_at=timezone.now() - timedelta(days=31))
+
+    assert forget_old_keys() == 1
+    assert IdempotencyKey.objects.get().key == "k2"
+
+
+def at_once(member: User, work: Work) -> Counter[str]:
+    def one(_number: int) -> str:
+        try:
+            return str(send(member, work).status)
+        except StillRunning:
+            return "running"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        return Counter(pool.map(one, range(200)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_hundred_at_once_have_one_effect():
+    work = Work()
+
+    answers = at_once(make_member(), work)
+
+    assert work.times == 1
+    assert set(answers) <= {"201", "running"}
+    assert sum(answers.values()) == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_without_the_claim_the_effect_repeats(monkeypatch):
+    """Shows that the test above can fail."""
+    work = Work()
+    monkeypatch.setattr("tenpo.access.tests.test_run_once.run_once", lambda **call: call["work"]())
+
+    at_once(make_member(), work)
+
+    assert work.times == 200

@@ -1,0 +1,237 @@
+"""Booking and paying, from the seat to the money.
+
+A seat is held in one transaction, the provider is asked outside of any, and what it says is applied in another. Order
+of locks everywhere: session, booking, order, payment, ledger accounts.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record
+from tenpo.checkout.actions.settling import apply_outcome, give_up_attempt
+from tenpo.core.business import current_business
+from tenpo.core.errors import UNIQUE, RuleError, refuse_on
+from tenpo.core.outbox import publish
+from tenpo.orders.actions.orders import place_order
+from tenpo.orders.models import Line
+from tenpo.orders.policies import Window, read_windows
+from tenpo.orders.queries import Quote, quote
+from tenpo.payments.models import Payment
+from tenpo.payments.providers import offered_providers, provider_of
+from tenpo.payments.providers.base import Outcome, ProviderTimeout
+from tenpo.payments.queries import manual_providers
+from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.seats import already_booked, check_open, lock_session, release_lapsed_of, take_seat
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_book_for
+
+# How often one booking is priced anew because others spent the same credit meanwhile.
+CREDIT_RACES = 3
+
+log = structlog.get_logger()
+
+
+def book_session(
+    session: Session,
+    *,
+    participant: Participant,
+    by: User,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+) -> Booking:
+    """Book a seat: the company pays its share, credits go first, the rest is paid through `provider` from `source`.
+
+    Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
+    says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
+    pays a price that changed under them. Raises RuleError full, started, not_planned, already_booked, price_changed,
+    payment_needed; Http404.
+    """
+    if not can_book_for(by, participant):
+        raise PermissionDenied
+
+    def attempt() -> tuple[Booking, Payment | None]:
+        return _reserve(session, participant=participant, by=by, provider=provider, agreed=agreed)
+
+    try:
+        booking, payment = _with_credit_at_hand(attempt)
+    except RuleError as refusal:
+        # Seats whose hold ran out are let go in a transaction of their own: it touches other people's credit.
+        if refusal.code != "full" or not release_lapsed_of(session.pk):
+            raise
+        booking, payment = _with_credit_at_hand(attempt)
+    return _charge(booking, payment, source)
+
+
+def take_offer(
+    booking: Booking, *, by: User, provider: str = "", source: str = "", agreed: int | None = None
+) -> Booking:
+    """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
+    booking, payment = _with_credit_at_hand(lambda: _reserve_offered(booking, by=by, provider=provider, agreed=agreed))
+    return _charge(booking, payment, source)
+
+
+def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "") -> Booking:
+    """Try to pay a held booking again: after a card was declined, or by another way than was chosen first.
+
+    An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
+    not_held, or payment_under_way while a provider is carrying an earlier attempt out.
+    """
+    if booking.booked_by_id != by.pk:
+        raise PermissionDenied
+    if booking.line is not None:
+        waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
+        for left_alone in waiting:
+            give_up_attempt(left_alone)
+    booking, payment = _new_attempt(booking, by=by, provider=provider)
+    return _charge(booking, payment, source)
+
+
+@refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
+@transaction.atomic
+def _reserve(
+    session: Session, *, participant: Participant, by: User, provider: str, agreed: int | None
+) -> tuple[Booking, Payment | None]:
+    session, windows = take_seat(session.pk)
+    booking = Booking(session=session, participant=participant, booked_by=by)
+    return _order(booking, windows, provider=provider, agreed=agreed)
+
+
+@transaction.atomic
+def _reserve_offered(
+    booking: Booking, *, by: User, provider: str, agreed: int | None
+) -> tuple[Booking, Payment | None]:
+    session = lock_session(booking.session_id)
+    booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
+    booking.session = session
+    if booking.booked_by_id != by.pk:
+        raise PermissionDenied
+    check_open(session)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= timezone.now():
+        raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
+    booking.booked_by = by
+    windows = read_windows(session.cancellation_policy.windows)
+    return _order(booking, windows, provider=provider, agreed=agreed)
+
+
+def _order(
+    booking: Booking, windows: list[Window], *, provider: str, agreed: int | None
+) -> tuple[Booking, Payment | None]:
+    """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
+    session, buyer = booking.session, booking.booked_by
+    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer)
+    if agreed is not None and agreed != price.own_share:
+        raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
+    if price.own_share and provider not in offered_providers():
+        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    now = timezone.now()
+    booking.line = place_order(
+        buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk, description=session.title
+    )
+    booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
+    if price.own_share:
+        booking.state = Booking.State.HELD
+        booking.held_until = hold_end(session, provider, now)
+    else:
+        booking.state = Booking.State.CONFIRMED
+        booking.held_until = None
+        booking.confirmed_at = now
+    booking.save()
+    payment = _new_payment(booking, price.own_share, provider) if price.own_share else None
+    event = "booking.held" if payment else "booking.confirmed"
+    record(event, by=buyer, on=booking, after=_shares(price))
+    publish(event, subject=booking, session_id=session.pk, line_id=booking.line.pk)
+    return booking, payment
+
+
+@transaction.atomic
+def _new_attempt(booking: Booking, *, by: User, provider: str) -> tuple[Booking, Payment]:
+    session = lock_session(booking.session_id)
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
+    booking = rows.get(pk=booking.pk)
+    booking.session = session
+    if booking.booked_by_id != by.pk:
+        raise PermissionDenied
+    check_open(session)
+    now = timezone.now()
+    if (
+        booking.state != Booking.State.HELD
+        or booking.held_until is None
+        or booking.held_until <= now
+        or not booking.line
+    ):
+        raise RuleError("not_held", _("This seat is not held any more. Please book again."))
+    if provider not in offered_providers():
+        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    under_way = Payment.objects.open().filter(order_id=booking.line.order_id)
+    # A payment that only waits for somebody of ours to mark it can be left for another way.
+    under_way.filter(state="pending", provider__in=manual_providers()).update(state=Payment.State.CANCELLED)
+    if under_way.exists():
+        raise RuleError("payment_under_way", _("Your payment is being confirmed. Please wait for it."))
+    has_waited = Payment.objects.filter(order_id=booking.line.order_id, provider__in=manual_providers()).exists()
+    if provider_of(provider).is_marked_by_hand and not has_waited:
+        # The days of a transfer are given once: what is tried again and again does not keep the seat for longer.
+        booking.held_until = max(booking.held_until, hold_end(session, provider, now))
+        booking.save(update_fields=["held_until"])
+    record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": booking.line.own_share})
+    return booking, _new_payment(booking, booking.line.own_share, provider)
+
+
+def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
+    """Try again when credit that the price counted on was spent elsewhere at the same moment: the price is another."""
+    for _again in range(CREDIT_RACES):
+        try:
+            return attempt()
+        except RuleError as refusal:
+            if refusal.code != "insufficient_funds":
+                raise
+    return attempt()
+
+
+def hold_end(session: Session, provider: str, now: datetime) -> datetime:
+    """Until when a seat waits for its money: minutes for a card, days for what an admin marks, never past the start."""
+    business = current_business()
+    by_hand = provider_of(provider).is_marked_by_hand
+    wait = timedelta(days=business.manual_hold_days) if by_hand else timedelta(minutes=business.hold_minutes)
+    return min(now + wait, session.starts_at)
+
+
+def _new_payment(booking: Booking, amount: int, provider: str) -> Payment:
+    assert booking.line is not None
+    return Payment.objects.create(
+        payer=booking.booked_by,
+        order_id=booking.line.order_id,
+        provider=provider,
+        amount=amount,
+        currency=booking.session.currency,
+        description=booking.session.title,
+    )
+
+
+def _charge(booking: Booking, payment: Payment | None, source: str) -> Booking:
+    """Ask the provider, outside of any transaction of ours, and apply what it says."""
+    if payment is None:
+        return booking
+    try:
+        outcome = provider_of(payment.provider).start(payment, source)
+    except ProviderTimeout:
+        log.warning("provider_timeout", payment_id=str(payment.pk), provider=payment.provider)
+        outcome = Outcome(Payment.State.UNKNOWN)
+    apply_outcome(payment, outcome)
+    return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
+
+
+def _shares(price: Quote) -> dict[str, object]:
+    return {
+        "price": price.price,
+        "company": price.company_share,
+        "credit": price.credit_spent,
+        "own": price.own_share,
+        "currency": price.currency,
+    }

@@ -1,0 +1,237 @@
+"""What becomes of a payment: said by its provider, by webhook or when asked, or by an admin who saw the money."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import Entry, record_all
+from tenpo.core.business import current_business
+from tenpo.core.errors import RuleError
+from tenpo.core.outbox import publish
+from tenpo.orders.actions.orders import credit_payment, settle_line
+from tenpo.payments.models import Payment, ProviderEvent
+from tenpo.payments.providers import provider_of
+from tenpo.payments.providers.base import Outcome, ProviderTimeout
+from tenpo.payments.providers.sandbox import decide_charge, signed_event
+from tenpo.payments.queries import live_payment, manual_providers
+from tenpo.people.models import User
+from tenpo.people.permissions import is_active_admin
+from tenpo.schedule.models import Booking, Session
+
+# A seat whose money is under way at the provider waits this much longer.
+PENDING_HOLD = timedelta(minutes=60)
+RECONCILE_AFTER = timedelta(minutes=1)
+
+log = structlog.get_logger()
+
+
+@transaction.atomic
+def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None) -> Payment:
+    """Bring a payment to what its provider says, with all that follows. Saying it twice changes nothing.
+
+    Money for a held booking confirms it. Money that comes when the seat is gone becomes credit, in full.
+    """
+    booking = _lock_booking_of(payment)
+    # What the caller read of the payment may be old; then the change finds nothing, and the row is read again.
+    while not _change_payment(payment, outcome, booking, by=by):
+        before = payment.state
+        payment.refresh_from_db()
+        if payment.state == before:
+            break
+    return payment
+
+
+def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None, *, by: User | None) -> bool:
+    """Write a payment's new state and let follow what follows; False when the row is not as `payment` says."""
+    before = payment.state
+    was_given_up = before in (Payment.State.FAILED, Payment.State.CANCELLED)
+    has_succeeded = outcome.state == Payment.State.SUCCEEDED
+    if before == Payment.State.SUCCEEDED or (was_given_up and not has_succeeded):
+        return True
+    if _says_nothing_new(payment, outcome):
+        return True
+    buys = booking is not None and booking.state == Booking.State.HELD
+    if was_given_up and booking is not None and booking.line is not None:
+        # Another attempt may be under way for the same seat; only one of them buys it.
+        buys = buys and live_payment(booking.line.order_id) is None
+    changes: dict[str, Any] = {
+        "state": outcome.state,
+        "method": outcome.method or payment.method,
+        "fee": outcome.fee,
+        "failure_code": outcome.failure_code,
+        "action_url": outcome.action_url,
+    }
+    if outcome.reference:
+        changes["reference"] = outcome.reference
+    if has_succeeded:
+        changes |= {"paid_at": timezone.now(), "marked_by": by}
+    if has_succeeded and not buys:
+        changes["order_id"] = None
+    if not Payment.objects.filter(pk=payment.pk, state=before).update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(payment, name, value)
+    _follow(payment, booking if buys else None)
+    entries: list[Entry] = [("payment.state_changed", payment, {"state": before}, {"state": payment.state})]
+    if booking is not None and buys and has_succeeded:
+        entries.append(("booking.confirmed", booking, {"state": "held"}, {"state": booking.state}))
+    record_all(entries, by=by)
+    return True
+
+
+def mark_paid(payment: Payment, *, by: User) -> Payment:
+    """An admin saw the money of a manual payment. Marking twice changes nothing.
+
+    Money that comes after its seat was let go becomes credit, in full.
+    """
+    if not is_active_admin(by):
+        raise PermissionDenied
+    if not provider_of(payment.provider).is_marked_by_hand:
+        raise RuleError("not_manual", _("The payment provider says when this is paid."))
+    return apply_outcome(payment, Outcome(Payment.State.SUCCEEDED), by=by)
+
+
+def mark_all_paid(payment_ids: Sequence[UUID], *, by: User) -> tuple[int, int]:
+    """Mark many at once, each in a transaction of its own: how many are paid, and how many of those became credit."""
+    if not is_active_admin(by):
+        raise PermissionDenied
+    waiting = Payment.objects.filter(pk__in=payment_ids, provider__in=manual_providers())
+    marked = [mark_paid(payment, by=by) for payment in waiting.order_by("id")]
+    return len(marked), sum(payment.order_id is None for payment in marked)
+
+
+def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Take in a provider's webhook; returns whether it was new. Raises BadSignature.
+
+    The event only says where to look: the state comes from the provider itself, so order and repeats do not matter.
+    """
+    event = provider_of(provider).read_event(headers, body)
+    row, is_new = ProviderEvent.objects.get_or_create(
+        provider=provider,
+        event_id=event.event_id,
+        defaults={"reference": event.reference, "payload": event.payload},
+    )
+    if row.applied_at is not None:
+        return False
+    payment = Payment.objects.filter(provider=provider, reference=event.reference).first()
+    if payment is not None and settle_from_provider(payment):
+        ProviderEvent.objects.filter(pk=row.pk).update(applied_at=Now())
+    return is_new
+
+
+def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:
+    """Let the sandbox's bank decide a charge that waits, and tell us by webhook as a real provider would.
+
+    Returns whether that was news.
+    """
+    charge = decide_charge(charge_id, succeeds=succeeds)
+    if charge is None:
+        return False
+    headers, body = signed_event(charge)
+    return receive_event("sandbox", headers, body)
+
+
+def settle_from_provider(payment: Payment) -> bool:
+    """Ask the provider what became of a payment and apply it; False when it does not answer."""
+    try:
+        outcome = provider_of(payment.provider).retrieve(payment)
+    except ProviderTimeout:
+        return False
+    if outcome is None:
+        # It never reached the provider, so no money can come.
+        outcome = Outcome(Payment.State.FAILED, failure_code="never_started")
+    apply_outcome(payment, outcome)
+    return True
+
+
+def give_up_attempt(payment: Payment) -> Payment:
+    """Give up a payment that waits for its payer, at its provider too, so that no money can come of it any more.
+
+    When the money came just before, it counts.
+    """
+    try:
+        outcome = provider_of(payment.provider).cancel(payment)
+    except ProviderTimeout:
+        return payment
+    return apply_outcome(payment, outcome or Outcome(Payment.State.CANCELLED))
+
+
+def reconcile_payments(limit: int = 200) -> int:
+    """Settle payments that no webhook settled; returns how many the providers answered for.
+
+    One that waits for its payer beyond the hold of its seat was left alone, and is given up.
+    """
+    now = timezone.now()
+    hold = timedelta(minutes=current_business().hold_minutes)
+    waiting = Payment.objects.open().exclude(provider__in=manual_providers())
+    answered = 0
+    for payment in waiting.filter(created_at__lt=now - RECONCILE_AFTER).order_by("id")[:limit]:
+        try:
+            if payment.state == Payment.State.NEEDS_ACTION and payment.created_at < now - hold:
+                give_up_attempt(payment)
+            answered += settle_from_provider(payment)
+        except Exception:  # one payment that cannot be settled must not keep the others waiting
+            log.exception("payment_not_reconciled", payment_id=str(payment.pk))
+    return answered
+
+
+def _lock_booking_of(payment: Payment) -> Booking | None:
+    """The booking that a payment is for, locked after its session: two statements."""
+    if payment.order_id is None:
+        return None
+    sessions = Session.objects.select_for_update(of=("self",), no_key=True)
+    session = sessions.filter(bookings__line__order_id=payment.order_id).first()
+    if session is None:
+        return None
+    bookings = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
+    booking = bookings.get(line__order_id=payment.order_id)
+    booking.session = session
+    return booking
+
+
+def _says_nothing_new(payment: Payment, outcome: Outcome) -> bool:
+    same = payment.state == outcome.state and payment.reference == (outcome.reference or payment.reference)
+    return same and payment.action_url == outcome.action_url
+
+
+def _follow(payment: Payment, booking: Booking | None) -> None:
+    """What a payment's new state means for the booking that it buys; None: it buys nothing any more."""
+    if payment.state == Payment.State.SUCCEEDED:
+        if booking is not None:
+            _confirm(booking, payment)
+        else:
+            credit_payment(payment)
+            publish("payment.came_late", subject=payment, amount=payment.amount)
+    elif payment.state == Payment.State.FAILED:
+        publish("payment.failed", subject=payment, failure_code=payment.failure_code)
+    elif booking is not None and payment.state in (Payment.State.PENDING, Payment.State.UNKNOWN):
+        _wait_longer(booking, payment)
+        if provider_of(payment.provider).is_marked_by_hand:
+            publish("payment.awaited", subject=payment)
+
+
+def _confirm(booking: Booking, payment: Payment) -> None:
+    assert booking.line is not None
+    booking.state = Booking.State.CONFIRMED
+    booking.confirmed_at = timezone.now()
+    booking.held_until = None
+    booking.save(update_fields=["state", "confirmed_at", "held_until"])
+    settle_line(booking.line, payment)
+    publish("booking.confirmed", subject=booking, session_id=booking.session_id, line_id=booking.line.pk)
+
+
+def _wait_longer(booking: Booking, payment: Payment) -> None:
+    if provider_of(payment.provider).is_marked_by_hand:
+        return
+    assert booking.held_until is not None
+    longer = min(timezone.now() + PENDING_HOLD, booking.session.starts_at)
+    booking.held_until = max(booking.held_until, longer)
+    booking.save(update_fields=["held_until"])

@@ -1,0 +1,404 @@
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from ninja import Field, Router, Schema
+
+from tenpo.access.api_auth import once
+from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.actions.settling import mark_paid, receive_event
+from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
+from tenpo.checkout.queries.policies import share_effect
+from tenpo.core.api import ApiRequest, InSchema, problem, problems
+from tenpo.core.business import current_business
+from tenpo.core.limits import hit
+from tenpo.orders.actions.policies import check_terms
+from tenpo.orders.api import TermsIn, coach_of, terms_of
+from tenpo.orders.models import SharePolicy
+from tenpo.orders.permissions import can_manage_policies
+from tenpo.orders.policies import read_windows
+from tenpo.orders.queries import quote
+from tenpo.orders.words import describe_windows
+from tenpo.payments.api import PaymentOut
+from tenpo.payments.models import Payment
+from tenpo.payments.providers import PROVIDERS
+from tenpo.payments.providers.base import BadSignature
+from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.queries import waitlist_position
+
+router = Router(tags=["Booking and paying"])
+
+Provider = Annotated[
+    str,
+    Field(
+        max_length=20,
+        description="How the own share is paid: `sandbox` (card), `payroll` or `transfer`. Empty when nothing is left.",
+        examples=["sandbox"],
+    ),
+]
+Source = Annotated[
+    str,
+    Field(
+        max_length=40,
+        description="What is charged: for `sandbox` the number of a test card.",
+        examples=["4242424242424242"],
+    ),
+]
+Agreed = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="The own share that you showed (minor units). Another one is refused with `price_changed`.",
+        examples=[1200],
+    ),
+]
+
+
+class QuoteOut(Schema):
+    """Who pays which part of a price now, in minor units."""
+
+    price: int = Field(..., examples=[8000])
+    currency: str = Field(..., examples=["EUR"])
+    company_share: int = Field(..., examples=[6000])
+    credit_spent: int = Field(..., examples=[800])
+    own_share: int = Field(..., examples=[1200])
+    share_policy_id: UUID | None
+    cancellation: str = Field(..., description="The cancellation policy in a sentence.")
+
+
+class CostOut(Schema):
+    """What a booking costs and who pays it, as frozen when it was ordered (minor units)."""
+
+    order_id: UUID
+    number: str
+    price: int
+    currency: str
+    company_share: int
+    credit_spent: int
+    own_share: int
+    refunded_percent: int | None
+
+
+class BookedOut(Schema):
+    """A booking with its money: what it costs, and the newest attempt to pay it."""
+
+    id: UUID
+    session_id: UUID
+    participant_id: UUID
+    state: str = Field(..., examples=["confirmed"])
+    held_until: datetime | None = Field(None, description="Until when a held or offered seat waits.")
+    position: int | None = Field(None, description="Place in line on the waitlist, from 1.")
+    ending: str = ""
+    cost: CostOut | None
+    payment: PaymentOut | None
+
+
+class BookingIn(InSchema):
+    """A seat to be booked."""
+
+    session_id: UUID
+    participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
+    provider: Provider = ""
+    source: Source = ""
+    agreed_amount: Agreed = None
+
+
+class OfferIn(InSchema):
+    """How an offered seat is paid."""
+
+    provider: Provider = ""
+    source: Source = ""
+    agreed_amount: Agreed = None
+
+
+class AttemptIn(InSchema):
+    """Another try to pay."""
+
+    provider: Provider
+    source: Source = ""
+
+
+class CancellationOut(Schema):
+    """What cancelling now would give back, in minor units."""
+
+    percent: int = Field(..., examples=[50])
+    credit: int = Field(..., examples=[600])
+    company: int = Field(..., examples=[3000])
+
+
+def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
+    """A booking as the API shows it to whoever booked; another `viewer` sees its money only as an admin."""
+    line, payment = booking.line, last_payment(booking)
+    if viewer is not None and viewer.pk != booking.booked_by_id and not viewer.is_admin:
+        # What somebody paid, and how, is nothing that a coach has to know.
+        line = payment = None
+    return BookedOut(
+        id=booking.pk,
+        session_id=booking.session_id,
+        participant_id=booking.participant_id,
+        state=booking.state,
+        held_until=booking.held_until,
+        position=waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else None,
+        ending=booking.ending,
+        cost=CostOut(
+            order_id=line.order_id,
+            number=line.order.number,
+            price=line.price,
+            currency=line.order.currency,
+            company_share=line.company_share,
+            credit_spent=line.credit_spent,
+            own_share=line.own_share,
+            refunded_percent=line.refunded_percent,
+        )
+        if line
+        else None,
+        payment=PaymentOut.from_orm(payment) if payment else None,
+    )
+
+
+@router.get(
+    "/sessions/{uuid:session_id}/quote", response={200: QuoteOut, **problems(404)}, summary="What a session costs you"
+)
+def get_quote(request: ApiRequest, session_id: UUID) -> QuoteOut:
+    """The price of a seat now and who pays it: the company by its policy, your credit, and you.
+
+    Send `own_share` back as `agreed_amount` when you book, so that nobody pays a price that changed meanwhile.
+    """
+    sessions = Session.objects.visible_to(request.auth).select_related("cancellation_policy")
+    session = get_object_or_404(sessions, pk=session_id)
+    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=request.auth)
+    windows = read_windows(session.cancellation_policy.windows)
+    return QuoteOut(
+        price=price.price,
+        currency=price.currency,
+        company_share=price.company_share,
+        credit_spent=price.credit_spent,
+        own_share=price.own_share,
+        share_policy_id=price.policy.pk if price.policy else None,
+        cancellation=describe_windows(windows, session.starts_at),
+    )
+
+
+@router.post("/bookings", response={201: BookedOut, **problems(403, 404, 409, 429)}, summary="Book a seat")
+@once(BookedOut, 201)
+def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
+    """Book a seat and pay for it. The answer's `state` is `confirmed`, or `held` while money is missing.
+
+    A held seat says why in `payment`: `failed` (try another card at `/bookings/{id}/payment`), `needs_action` (send
+    the payer to `action_url`), `pending` or `unknown` (wait: the booking is confirmed when the money is in).
+
+    Refusals: `full`, `started`, `not_planned`, `already_booked`, `price_changed`, `payment_needed`.
+    """
+    hit("book-user", request.auth.pk)
+    session = get_object_or_404(Session.objects.visible_to(request.auth), pk=payload.session_id)
+    booking = book_session(
+        session,
+        participant=_participant(request, payload.participant_id),
+        by=request.auth,
+        provider=payload.provider,
+        source=payload.source,
+        agreed=payload.agreed_amount,
+    )
+    return booked_out(booking)
+
+
+@router.post(
+    "/bookings/{uuid:booking_id}/payment",
+    response={200: BookedOut, **problems(404, 409, 429)},
+    summary="Pay a held seat",
+)
+@once(BookedOut)
+def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: AttemptIn) -> BookedOut:
+    """Try to pay a held seat again, after a card was declined or by another way.
+
+    Refusals: `not_held`, `payment_under_way`, `payment_needed`.
+    """
+    hit("pay-user", request.auth.pk)
+    booking = _own(request, booking_id)
+    return booked_out(pay_booking(booking, by=request.auth, provider=payload.provider, source=payload.source))
+
+
+@router.post(
+    "/bookings/{uuid:booking_id}/offer-acceptance",
+    response={200: BookedOut, **problems(404, 409, 429)},
+    summary="Take an offered seat",
+)
+@once(BookedOut)
+def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> BookedOut:
+    """Take the seat that the waitlist offers, and pay for it. Refusals: `offer_over` and those of booking a seat."""
+    hit("book-user", request.auth.pk)
+    booking = take_offer(
+        _own(request, booking_id),
+        by=request.auth,
+        provider=payload.provider,
+        source=payload.source,
+        agreed=payload.agreed_amount,
+    )
+    return booked_out(booking)
+
+
+@router.get(
+    "/bookings/{uuid:booking_id}/cancellation",
+    response={200: CancellationOut, **problems(403, 404)},
+    summary="What cancelling would do",
+)
+def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
+    """What comes back if the booking is cancelled now, by you: under its policy, or in full when you are the host."""
+    booking = _visible(request, booking_id)
+    if not can_cancel_booking(request.auth, booking):
+        raise Http404
+    return cancellation_effect(booking, by_host=is_host_of(request.auth, booking))
+
+
+@router.post(
+    "/bookings/{uuid:booking_id}/cancellation",
+    response={200: BookedOut, **problems(403, 404, 409)},
+    summary="Cancel a booking",
+)
+@once(BookedOut)
+def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
+    """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
+
+    What was paid comes back as credit by the policy that held when it was booked; in full when the coach or an admin
+    cancels. Refusal: `started`.
+    """
+    cancel_booking(_visible(request, booking_id), by=request.auth)
+    return booked_out(_visible(request, booking_id), viewer=request.auth)
+
+
+@router.post(
+    "/sessions/{uuid:session_id}/waitlist",
+    response={201: BookedOut, **problems(404, 409, 429)},
+    summary="Join the waitlist",
+)
+@once(BookedOut, 201)
+def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
+    """Stand in line for a full session. A freed seat is offered to the first in line and kept while they decide.
+
+    Refusals: `not_full`, `already_booked`, `started`, `not_planned`.
+    """
+    hit("book-user", request.auth.pk)
+    session = get_object_or_404(Session.objects.visible_to(request.auth), pk=session_id)
+    return booked_out(join_waitlist(session, participant=request.auth.participant, by=request.auth))
+
+
+@router.post(
+    "/payments/{uuid:payment_id}/confirmation",
+    response={200: PaymentOut, **problems(403, 404, 409)},
+    summary="Mark a payment as paid",
+)
+@once(PaymentOut)
+def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
+    """An admin saw the money of a payroll or bank transfer payment. Marking twice changes nothing.
+
+    When the seat was let go meanwhile, the money becomes credit. Refusal: `not_manual`.
+    """
+    payment = get_object_or_404(Payment.objects.visible_to(request.auth), pk=payment_id)
+    return mark_paid(payment, by=request.auth)
+
+
+@router.post("/webhooks/{provider}", auth=None, response={200: None, **problems(400, 404)}, summary="Receive an event")
+def receive_webhook(request: HttpRequest, provider: str) -> HttpResponse:
+    """Where a payment provider tells us what became of a payment. Its signature says who it is; repeats do nothing."""
+    if provider not in PROVIDERS:
+        raise Http404
+    try:
+        receive_event(provider, request.headers, request.body)
+    except BadSignature:
+        return problem(400, "bad_signature", _("This event is not signed by the provider."))
+    return HttpResponse(status=200)
+
+
+class ShareEffectRow(Schema):
+    """One coming session now and under the proposed policy (minor units)."""
+
+    session_id: UUID
+    title: str
+    starts_at: datetime
+    price: int = Field(..., examples=[8000])
+    company_now: int = Field(..., examples=[4000])
+    company_then: int = Field(..., examples=[4800])
+    own_now: int = Field(..., examples=[4000])
+    own_then: int = Field(..., examples=[3200])
+
+
+class ShareEffectOut(Schema):
+    """What a proposed policy would do: to the next sessions, and to a month like the last three (minor units)."""
+
+    sessions: list[ShareEffectRow]
+    other_sessions: int = Field(..., description="Coming sessions that are not listed.")
+    seats: int = Field(..., description="Seats booked in the last 90 days, by which the month is estimated.")
+    company_month_now: int
+    company_month_then: int
+    own_month_now: int
+    own_month_then: int
+
+
+@router.post(
+    "/share-policies/preview",
+    response={200: ShareEffectOut, **problems(403, 404)},
+    summary="What a share policy would do",
+    tags=["Orders and policies"],
+)
+def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOut:
+    """Compare a policy with what holds now, saving nothing: each coming session, and an estimated month. For admins."""
+    if not can_manage_policies(request.auth):
+        raise PermissionDenied
+    terms = terms_of(payload)
+    check_terms(terms)
+    proposed = SharePolicy(
+        coach=coach_of(request, payload),
+        percent=terms.percent,
+        amount=terms.amount,
+        cap=terms.cap,
+        currency=current_business().currency,
+        active_from=payload.active_from or timezone.now(),
+        active_until=payload.active_until,
+    )
+    effect = share_effect(proposed)
+    rows = [
+        ShareEffectRow(
+            session_id=row.session.pk,
+            title=row.session.title,
+            starts_at=row.session.starts_at,
+            price=row.session.price,
+            company_now=row.company_now,
+            company_then=row.company_then,
+            own_now=row.own_now,
+            own_then=row.own_then,
+        )
+        for row in effect.sessions
+    ]
+    return ShareEffectOut(
+        sessions=rows,
+        other_sessions=effect.others,
+        seats=effect.seats,
+        company_month_now=effect.company_month_now,
+        company_month_then=effect.company_month_then,
+        own_month_now=effect.own_month_now,
+        own_month_then=effect.own_month_then,
+    )
+
+
+def _participant(request: ApiRequest, participant_id: UUID | None) -> Participant:
+    if participant_id is None:
+        return request.auth.participant
+    return get_object_or_404(Participant.objects.visible_to(request.auth), pk=participant_id)
+
+
+def _own(request: ApiRequest, booking_id: UUID) -> Booking:
+    return get_object_or_404(Booking.objects.of(request.auth).select_related("line__order"), pk=booking_id)
+
+
+def _visible(request: ApiRequest, booking_id: UUID) -> Booking:
+    rows = Booking.objects.visible_to(request.auth).select_related("session", "line__order")
+    return get_object_or_404(rows, pk=booking_id)

@@ -1,0 +1,147 @@
+"""What is told about money, and to whom."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.models import OutboxMessage
+from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.payments.models import Payment
+from tenpo.people.models import Role, User
+from tenpo.schedule.models import Booking
+from tenpo.schedule.notifications import booking_facts
+
+# A payment that fails this soon fails before the payer's eyes.
+SEEN_WITHIN = timedelta(minutes=2)
+
+
+def _say_waiting(facts: Facts) -> Words:
+    return Words(
+        title=_("Your seat is held: %(session)s") % {"session": facts["session"]},
+        text=_("It is yours until %(until)s. As soon as %(amount)s has come by %(method)s, you are booked.")
+        % {"until": facts.when("held_until"), "amount": facts.money("amount"), "method": facts["method"].lower()},
+        act=_("See your booking"),
+        path=path_to("schedule:booking-detail", facts["booking_id"]),
+    )
+
+
+def _say_failed(facts: Facts) -> Words:
+    if "held_until" in facts:
+        return Words(
+            title=_("Your payment did not work: %(session)s") % {"session": facts["session"]},
+            text=_("Nothing was charged. Your seat is held until %(until)s, so you can try again.")
+            % {"until": facts.when("held_until")},
+            act=_("Try again"),
+            path=path_to("checkout:pay", facts["booking_id"]),
+        )
+    return Words(
+        title=_("Your payment did not work: %(session)s") % {"session": facts["session"]},
+        text=_("Nothing was charged, and the seat is not held any more."),
+        act=_("Find a session"),
+        path=path_to("schedule:session-list"),
+    )
+
+
+def _say_came_late(facts: Facts) -> Words:
+    return Words(
+        title=_("Your payment became credit: %(amount)s") % {"amount": facts.money("amount")},
+        text=_(
+            "Your payment for %(session)s came when the seat was not held any more. "
+            "We kept all of it as credit for you; your next booking uses it first."
+        )
+        % {"session": facts["session"]},
+        act=_("See your credit"),
+        path=path_to("checkout:my-money"),
+    )
+
+
+def _say_to_mark(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s owes %(amount)s") % {"person": facts["payer"], "amount": facts.money("amount")},
+        text=_(
+            "For %(session)s by %(method)s. Mark it as paid once the money is there; the seat waits until %(until)s."
+        )
+        % {"session": facts["session"], "method": facts["method"].lower(), "until": facts.when("held_until")},
+        act=_("See payments"),
+        path=path_to("checkout:payment-list"),
+    )
+
+
+PAYMENT_AWAITED = Kind(
+    "payment.awaited", gettext_lazy("A seat waits for your transfer or payroll"), Audience.MEMBER, _say_waiting,
+    icon="hourglass",
+)  # fmt: skip
+PAYMENT_FAILED = Kind(
+    "payment.failed", gettext_lazy("A payment does not work"), Audience.MEMBER, _say_failed, email_is_optional=False,
+    icon="credit-card",
+)  # fmt: skip
+PAYMENT_CREDITED = Kind(
+    "payment.came_late", gettext_lazy("A late payment becomes credit"), Audience.MEMBER, _say_came_late,
+    email_is_optional=False, icon="coins",
+)  # fmt: skip
+PAYMENT_TO_MARK = Kind(
+    "admin.payment_to_mark", gettext_lazy("A payment waits to be marked as paid"), Audience.ADMIN, _say_to_mark,
+    by_email=False, icon="banknote",
+)  # fmt: skip
+
+KINDS = (PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, PAYMENT_TO_MARK)
+
+
+def _payment_and_booking(message: OutboxMessage) -> tuple[Payment, Booking | None]:
+    payment = Payment.objects.select_related("payer").get(pk=message.subject_id)
+    if payment.order_id is None:
+        return payment, None
+    bookings = Booking.objects.filter(line__order_id=payment.order_id)
+    return payment, bookings.select_related("session__coach", "participant").first()
+
+
+def _facts(payment: Payment, booking: Booking | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"session": payment.description}
+    if booking is not None:
+        facts = booking_facts(booking)
+        if booking.state == Booking.State.HELD and booking.held_until is not None:
+            facts["held_until"] = booking.held_until.isoformat()
+    return {
+        **facts,
+        "payment_id": str(payment.pk),
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "method": payment.method,
+        "payer": str(payment.payer),
+    }
+
+
+def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
+    """The payer, and the admins, one of whom will see the money. Nobody when it has been decided since."""
+    payment, booking = _payment_and_booking(message)
+    if payment.state != Payment.State.PENDING or booking is None or booking.state != Booking.State.HELD:
+        return []
+    facts = _facts(payment, booking)
+    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    return [
+        Notice(PAYMENT_AWAITED, payment.payer_id, facts),
+        *(Notice(PAYMENT_TO_MARK, admin, facts) for admin in admins),
+    ]
+
+
+def on_payment_failed(message: OutboxMessage) -> list[Notice]:
+    """The payer; by e-mail too when it fails later, out of their sight."""
+    payment, booking = _payment_and_booking(message)
+    was_seen = message.published_at - payment.created_at < SEEN_WITHIN
+    return [Notice(PAYMENT_FAILED, payment.payer_id, _facts(payment, booking), is_quiet=was_seen)]
+
+
+def on_payment_came_late(message: OutboxMessage) -> list[Notice]:
+    """The payer, whose money is safe."""
+    payment, booking = _payment_and_booking(message)
+    return [Notice(PAYMENT_CREDITED, payment.payer_id, _facts(payment, booking))]
+
+
+TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
+    "payment.awaited": on_payment_awaited,
+    "payment.failed": on_payment_failed,
+    "payment.came_late": on_payment_came_late,
+}

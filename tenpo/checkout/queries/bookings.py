@@ -1,0 +1,108 @@
+"""Where a booking stands on its way to being paid, and what cancelling it would do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.orders.policies import parts_back, percent_back, read_windows
+from tenpo.payments.models import Payment
+from tenpo.payments.providers import provider_of
+from tenpo.people.models import User
+from tenpo.schedule.models import Booking, Session
+
+
+class Step(StrEnum):
+    """What a booking's buyer has to know or do next."""
+
+    CONFIRMED = "confirmed"
+    WAITING_FOR_MONEY = "waiting_for_money"
+    CONFIRMING = "confirming"
+    AT_BANK = "at_bank"
+    DECLINED = "declined"
+    OFFERED = "offered"
+    WAITLISTED = "waitlisted"
+    OVER = "over"
+
+
+FAILURES = {
+    "card_declined": lambda: _("The card was declined. Nothing was paid."),
+    "unknown_card": lambda: _("We do not know this card. Nothing was paid."),
+    "not_confirmed": lambda: _("The payment was not confirmed at the bank. Nothing was paid."),
+    "never_started": lambda: _("The payment did not get through. Nothing was paid."),
+}
+
+
+def say_failure(code: str) -> str:
+    """Why a payment failed, for whoever wanted to pay."""
+    return FAILURES[code]() if code in FAILURES else _("The payment failed. Nothing was paid.")
+
+
+def live_booking(session: Session, user: User) -> Booking | None:
+    """The place that a person has in a session, waitlisted ones too."""
+    return Booking.objects.live().filter(session=session, participant__user=user).first()
+
+
+def last_payment(booking: Booking) -> Payment | None:
+    """The newest attempt to pay a booking."""
+    if booking.line is None:
+        return None
+    return Payment.objects.filter(order_id=booking.line.order_id).order_by("-id").first()
+
+
+def checkout_step(booking: Booking, payment: Payment | None) -> Step:
+    """What comes next for a booking whose newest payment is `payment`. Pure."""
+    if booking.state == Booking.State.CANCELLED:
+        return Step.OVER
+    if booking.state == Booking.State.WAITLISTED:
+        return Step.WAITLISTED
+    if booking.state == Booking.State.OFFERED:
+        return Step.OFFERED
+    if booking.state != Booking.State.HELD:
+        return Step.CONFIRMED
+    if payment is None or payment.state in (Payment.State.FAILED, Payment.State.CANCELLED):
+        return Step.DECLINED
+    if payment.state == Payment.State.NEEDS_ACTION:
+        return Step.AT_BANK
+    if provider_of(payment.provider).is_marked_by_hand:
+        return Step.WAITING_FOR_MONEY
+    return Step.CONFIRMING
+
+
+@dataclass(frozen=True)
+class CancellationEffect:
+    """What cancelling a booking now would give back (minor units), and to whom."""
+
+    percent: int
+    credit: int
+    company: int
+    paid: int
+    gives_up_seat: bool
+
+
+def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None = None) -> CancellationEffect:
+    """What `cancel_booking` would do at `now`, in numbers."""
+    takes_seat = booking.state in Booking.SEATED
+    if booking.line is None or booking.confirmed_at is None:
+        return CancellationEffect(percent=0, credit=0, company=0, paid=0, gives_up_seat=takes_seat)
+    percent = percent_back(
+        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or timezone.now(), by_host=by_host
+    )
+    back = parts_back(booking.line, percent)
+    return CancellationEffect(
+        percent=percent,
+        credit=back.restored + back.issued,
+        company=back.company,
+        paid=booking.line.credit_spent + booking.line.own_share,
+        gives_up_seat=takes_seat,
+    )
+
+
+def booking_of_payment(payment: Payment) -> UUID | None:
+    """The booking that a payment is for."""
+    if payment.order_id is None:
+        return None
+    return Booking.objects.filter(line__order_id=payment.order_id).values_list("pk", flat=True).first()

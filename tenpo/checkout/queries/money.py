@@ -1,0 +1,102 @@
+"""Money with what caused it: credits and their source, statements and their bookings, payments and their transfers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.ledger.models import Account, Transfer
+from tenpo.orders.models import Line
+from tenpo.payments.models import Payment
+from tenpo.people.models import User
+
+CAUSES = {
+    Transfer.Kind.COMPANY_SHARE: lambda what: _("Company share of %(what)s") % {"what": what},
+    Transfer.Kind.COMPANY_RELEASE: lambda what: _("Company share of %(what)s, released") % {"what": what},
+    Transfer.Kind.PAYMENT: lambda what: _("Payment for %(what)s") % {"what": what},
+    Transfer.Kind.FEE: lambda what: _("Provider’s fee for %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_RESERVE: lambda what: _("Set aside for %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_UNRESERVE: lambda what: _("Not needed for %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_SPEND: lambda what: _("Spent on %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_ISSUE: lambda what: _("Cancelled: %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_RESTORE: lambda what: _("Cancelled: %(what)s") % {"what": what},
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What a transfer came from: in words, and the order that shows it."""
+
+    words: str
+    order_id: UUID | None
+    is_late_payment: bool = False
+
+
+@dataclass(frozen=True)
+class CreditLeft:
+    """One credit: what is left of what it was, where it comes from, until when it can be spent."""
+
+    account: Account
+    given: int
+    source: Payment | None
+    is_lapsed: bool
+
+
+def causes_of(transfers: Iterable[Transfer]) -> dict[UUID, Cause]:
+    """What caused each transfer, by its id. Two statements, however many."""
+    transfers = list(transfers)
+    subjects = {transfer.subject_id for transfer in transfers}
+    lines = {line.pk: line for line in Line.objects.filter(pk__in=subjects)}
+    payments = Payment.objects.in_bulk(subjects - set(lines))
+    return {transfer.pk: _cause(transfer, lines, payments) for transfer in transfers}
+
+
+def _cause(transfer: Transfer, lines: dict[UUID, Line], payments: dict[UUID, Payment]) -> Cause:
+    kind = Transfer.Kind(transfer.kind)
+    if line := lines.get(transfer.subject_id):
+        return Cause(CAUSES[kind](line.description), line.order_id)
+    payment = payments.get(transfer.subject_id)
+    what = payment.description if payment else _("an earlier payment")
+    if kind == Transfer.Kind.CREDIT_ISSUE:
+        return Cause(_("Paid too late for %(what)s") % {"what": what}, None, is_late_payment=True)
+    return Cause(CAUSES[kind](what), None)
+
+
+def credits_of(owner: User, *, now: datetime | None = None) -> list[CreditLeft]:
+    """A person's credits in the order in which they are spent, used-up ones last. Three statements."""
+    now = now or timezone.now()
+    accounts = list(Account.objects.credits_of(owner))
+    given = dict.fromkeys((account.pk for account in accounts), 0)
+    for account_id, amount in Transfer.objects.filter(credit__in=accounts, kind=Transfer.Kind.CREDIT_ISSUE).values_list(
+        "credit", "amount"
+    ):
+        given[account_id] += amount
+    sources = Payment.objects.in_bulk({account.source_id for account in accounts})
+    found = [
+        CreditLeft(
+            account=account,
+            given=given[account.pk] or account.balance or 0,
+            source=sources.get(account.source_id) if account.source_id else None,
+            is_lapsed=account.expires_at is not None and account.expires_at <= now,
+        )
+        for account in accounts
+    ]
+    return sorted(found, key=lambda credit: (credit.is_lapsed, not credit.account.balance))
+
+
+def spendable(credits: Sequence[CreditLeft]) -> int:
+    """What can be spent now, in minor units."""
+    return sum(credit.account.balance or 0 for credit in credits if not credit.is_lapsed)
+
+
+def transfers_of_payment(payment: Payment) -> list[Transfer]:
+    """What a payment moved in the ledger, and what moved for the line that it paid."""
+    lines = (
+        list(Line.objects.filter(order_id=payment.order_id).values_list("pk", flat=True)) if payment.order_id else []
+    )
+    about = Q(subject_id__in=[payment.pk, *lines]) | Q(credit__source_id=payment.pk) | Q(debit__source_id=payment.pk)
+    return list(Transfer.objects.filter(about).select_related("debit__owner", "credit__owner").order_by("id"))

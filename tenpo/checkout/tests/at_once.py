@@ -1,0 +1,69 @@
+"""Many at the same moment: threads with connections of their own, and a database whose guard is taken away."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+
+from tenpo.core.errors import RuleError
+from tenpo.runtime import env, postgres
+
+JOIN_SECONDS = 60
+
+
+def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do all works at the same moment; what each returned, or the error that it raised."""
+    barrier = threading.Barrier(len(works))
+    results: list[Any] = [None] * len(works)
+
+    def run(place: int, work: Callable[[], Any]) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait()
+            results[place] = work()
+        except Exception as error:  # noqa: BLE001 (the test looks at it)
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(JOIN_SECONDS)
+    assert not any(thread.is_alive() for thread in threads), "somebody waits for ever"
+    return results
+
+
+def outcomes(results: Sequence[Any]) -> Counter[str]:
+    """How often what came out: a booking's state, a rule's code, an error's name."""
+    return Counter(_outcome(result) for result in results)
+
+
+def _outcome(result: Any) -> str:
+    if isinstance(result, RuleError):
+        return result.code
+    if isinstance(result, PermissionDenied | Exception):
+        return type(result).__name__
+    return str(getattr(result, "state", result))
+
+
+@contextmanager
+def without_constraint(table: str, name: str) -> Iterator[None]:
+    """The same database without one of its guards, as its owner can make it; put back in the end."""
+    database = connection.settings_dict["NAME"]
+    address = postgres.url(env.data_dir(), postgres.SUPERUSER, database=database)
+    with psycopg.connect(address, autocommit=True) as admin:
+        row = admin.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [name]).fetchone()
+        assert row
+        admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        try:
+            yield
+        finally:
+            # What the control broke stays until the test's end, so the guard holds from the next row on.
+            admin.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row[0]} NOT VALID")

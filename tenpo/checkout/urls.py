@@ -1,0 +1,28 @@
+from django.urls import path
+
+from tenpo.checkout.views import booking, money, my_money, policies, sandbox
+
+app_name = "checkout"
+urlpatterns = [
+    path("sessions/<uuid:session_id>/book/", booking.book, name="book"),
+    path("sessions/<uuid:session_id>/waitlist/", booking.waitlist_join, name="waitlist-join"),
+    path("bookings/<uuid:booking_id>/pay/", booking.pay, name="pay"),
+    path("bookings/<uuid:booking_id>/result/", booking.booking_result, name="booking-result"),
+    path("bookings/<uuid:booking_id>/cancel/", booking.booking_cancel, name="booking-cancel"),
+    path("sandbox/<uuid:charge_id>/", sandbox.bank, name="sandbox-bank"),
+    path("me/money/", my_money.overview, name="my-money"),
+    path("me/money/payments.csv", my_money.payments_csv, name="my-payments-csv"),
+    path("me/money/credit/", my_money.credit_statement, name="my-statement"),
+    path("me/money/credit.csv", my_money.statement_csv, name="my-statement-csv"),
+    path("orders/<uuid:order_id>/", my_money.receipt, name="receipt"),
+    path("policies/shares/new/", policies.share_policy_create, name="share-policy-create"),
+    path("money/", money.payment_list, name="payment-list"),
+    path("money/payments.csv", money.payments_csv, name="payments-csv"),
+    path("money/payments/<uuid:payment_id>/", money.payment_detail, name="payment-detail"),
+    path("money/waiting/", money.payment_waiting, name="payment-waiting"),
+    path("money/waiting/mark/", money.payment_mark, name="payment-mark"),
+    path("money/spend/", money.spend, name="spend"),
+    path("money/ledger/", money.ledger, name="ledger"),
+    path("money/ledger/transfers/", money.transfer_list, name="transfer-list"),
+    path("money/ledger/transfers.csv", money.transfers_csv, name="transfers-csv"),
+]

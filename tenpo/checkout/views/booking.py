@@ -1,0 +1,274 @@
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.queries.bookings import (
+    Step,
+    cancellation_effect,
+    checkout_step,
+    last_payment,
+    live_booking,
+    say_failure,
+)
+from tenpo.core.errors import RuleError
+from tenpo.core.limits import hit
+from tenpo.core.money import Money
+from tenpo.core.words import say_money
+from tenpo.orders.policies import Window, parts_back, read_windows
+from tenpo.orders.queries import Quote, quote
+from tenpo.orders.words import describe_windows
+from tenpo.payments.models import Payment
+from tenpo.people.models import User
+from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.queries import waitlist_position
+
+# A page that refuses by a rule is shown again with what was typed.
+REFUSED, INVALID = 409, 422
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Book a seat: the price and who pays it, the policy, the way to pay."""
+    user = cast(User, request.user)
+    sessions = Session.objects.visible_to(user).select_related("coach", "cancellation_policy")
+    session = get_object_or_404(sessions, pk=session_id)
+    if mine := live_booking(session, user):
+        return redirect("checkout:booking-result", mine.pk)
+    price = _price(session, user)
+    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0)
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        hit("book-user", user.pk)
+        try:
+            booking = book_session(
+                session,
+                participant=user.participant,
+                by=user,
+                provider=form.cleaned_data["provider"],
+                source=form.source,
+                agreed=form.cleaned_data["agreed"],
+            )
+        except RuleError as error:
+            if error.code == "already_booked" and (mine := live_booking(session, user)):
+                return redirect("checkout:booking-result", mine.pk)
+            refusal, price = error, _price(session, user)
+        else:
+            return redirect(_next_address(booking))
+    session.refresh_from_db(fields=["seats_taken", "status"])
+    context = {
+        "session": session,
+        "quote": price,
+        "form": form,
+        "refusal": refusal,
+        "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
+        "policy": _say_policy(read_windows(session.cancellation_policy.windows), session),
+    }
+    return render(request, "checkout/booking_form.html", context, status=_status(refusal, form))
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """Pay a held seat by another try, or take the seat that the waitlist offers."""
+    booking = _own_booking(request, booking_id)
+    user = booking.booked_by
+    payment = last_payment(booking)
+    step = checkout_step(booking, payment)
+    if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
+        return redirect("checkout:booking-result", booking.pk)
+    price = _price(booking.session, user) if step == Step.OFFERED else _ordered_price(booking)
+    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0)
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        hit("pay-user", user.pk)
+        provider, source, agreed = form.cleaned_data["provider"], form.source, form.cleaned_data["agreed"]
+        try:
+            if step == Step.OFFERED:
+                booking = take_offer(booking, by=user, provider=provider, source=source, agreed=agreed)
+            else:
+                booking = pay_booking(booking, by=user, provider=provider, source=source)
+        except RuleError as error:
+            if error.code in ("not_held", "payment_under_way"):
+                messages.info(request, str(error))
+                return redirect("checkout:booking-result", booking.pk)
+            refusal = error
+            price = _price(booking.session, user) if step == Step.OFFERED else price
+        else:
+            return redirect(_next_address(booking))
+    failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
+    context = {
+        "booking": booking,
+        "session": booking.session,
+        "quote": price,
+        "form": form,
+        "refusal": refusal,
+        "failure": "" if form.is_bound else failure,
+        "is_offer": step == Step.OFFERED,
+        "policy": _say_policy(
+            read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session
+        ),
+    }
+    return render(request, "checkout/booking_pay.html", context, status=_status(refusal, form))
+
+
+@login_required
+@never_cache
+@require_safe
+def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """What became of a booking; while its payment is being confirmed, the page asks again by itself."""
+    booking = _own_booking(request, booking_id)
+    payment = last_payment(booking)
+    step = checkout_step(booking, payment)
+    if step in (Step.DECLINED, Step.OFFERED):
+        address = reverse("checkout:pay", args=[booking.pk])
+        return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]
+    late = Payment.objects.filter(payer=booking.booked_by, order_id=None)
+    context = {
+        "booking": booking,
+        "session": booking.session,
+        "line": booking.line,
+        "payment": payment,
+        "step": step.value,
+        "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
+        "policy": _say_policy(read_windows(booking.policy), booking.session),
+        "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
+    }
+    part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
+    return render(request, f"checkout/booking_result.html{part}", context)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """Give up a place: first what that does, in numbers. The coach and admins see it as host."""
+    user = cast(User, request.user)
+    bookings = Booking.objects.visible_to(user).select_related(
+        "session__coach", "line__order", "participant", "booked_by"
+    )
+    booking = get_object_or_404(bookings, pk=booking_id)
+    if not can_cancel_booking(user, booking):
+        return redirect("checkout:booking-result", booking.pk)
+    by_host = is_host_of(user, booking)
+    refusal = None
+    if request.method == "POST":
+        try:
+            booking = cancel_booking(booking, by=user)
+        except RuleError as error:
+            refusal = error
+        else:
+            messages.success(request, _say_cancelled(booking))
+            return redirect(_address_after_cancelling(booking, by_host=by_host))
+    context = {
+        "booking": booking,
+        "session": booking.session,
+        "effect": cancellation_effect(booking, by_host=by_host),
+        "by_host": by_host,
+        "refusal": refusal,
+        "is_over": booking.state == Booking.State.CANCELLED,
+        "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
+        "policy": _say_policy(read_windows(booking.policy), booking.session),
+    }
+    return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def waitlist_join(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Stand in line for a full session."""
+    user = cast(User, request.user)
+    session = get_object_or_404(Session.objects.visible_to(user).select_related("coach"), pk=session_id)
+    if mine := live_booking(session, user):
+        return redirect("checkout:booking-result", mine.pk)
+    refusal = None
+    if request.method == "POST":
+        hit("book-user", user.pk)
+        try:
+            booking = join_waitlist(session, participant=user.participant, by=user)
+        except RuleError as error:
+            if error.code in ("not_full", "already_booked"):
+                return redirect("checkout:book", session.pk)
+            refusal = error
+        else:
+            return redirect("checkout:booking-result", booking.pk)
+    waiting = session.bookings.filter(state=Booking.State.WAITLISTED).count()
+    context = {"session": session, "waiting": waiting, "refusal": refusal}
+    return render(request, "checkout/waitlist_form.html", context, status=REFUSED if refusal else 200)
+
+
+def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+    """A booking of whoever asks; only who booked may pay."""
+    mine = Booking.objects.of(cast(User, request.user)).select_related(
+        "session__coach", "session__cancellation_policy", "line__order", "booked_by"
+    )
+    return get_object_or_404(mine, pk=booking_id)
+
+
+def _price(session: Session, buyer: User) -> Quote:
+    return quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer)
+
+
+def _ordered_price(booking: Booking) -> Quote:
+    """The price as it was frozen when the seat was held."""
+    line = booking.line
+    assert line is not None
+    return Quote(
+        price=line.price,
+        currency=line.order.currency,
+        company_share=line.company_share,
+        credit_spent=line.credit_spent,
+        own_share=line.own_share,
+    )
+
+
+def _next_address(booking: Booking) -> str:
+    payment = last_payment(booking)
+    if payment and payment.state == Payment.State.NEEDS_ACTION and booking.state == Booking.State.HELD:
+        return payment.action_url
+    return reverse("checkout:booking-result", args=[booking.pk])
+
+
+def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
+    if by_host:
+        return reverse("schedule:session-roster", args=[booking.session_id])
+    return reverse("checkout:booking-result", args=[booking.pk])
+
+
+def _say_policy(windows: list[Window], session: Session) -> str:
+    return describe_windows(windows, session.starts_at)
+
+
+def _say_cancelled(booking: Booking) -> str:
+    line = booking.line
+    if line is None or line.refunded_percent is None:
+        return _("Your place is given up.")
+    back = parts_back(line, line.refunded_percent)
+    credit = back.restored + back.issued
+    if not credit:
+        return _("Cancelled.")
+    amount = say_money(Money(credit, line.order.currency), exact=False)
+    return _("Cancelled. %(amount)s came back as credit.") % {"amount": amount}
+
+
+def _status(refusal: RuleError | None, form: Any) -> int:
+    if refusal:
+        return REFUSED
+    return INVALID if form.is_bound and not form.is_valid() else 200

@@ -1,0 +1,291 @@
+"""The admin's money: payments, what waits for a mark, who spends what, the books."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from tenpo.audit.models import AuditLog
+from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
+from tenpo.checkout.forms import PaymentFilter
+from tenpo.checkout.queries.bookings import booking_of_payment
+from tenpo.checkout.queries.money import causes_of, transfers_of_payment
+from tenpo.checkout.views.my_money import csv_answer, payment_columns, payment_row
+from tenpo.core import charts
+from tenpo.core.business import current_business
+from tenpo.core.csv import csv_lines
+from tenpo.core.errors import RuleError
+from tenpo.core.money import Money, minor_digits
+from tenpo.core.paging import keyset_page
+from tenpo.core.words import say_money, say_month
+from tenpo.ledger.models import Transfer
+from tenpo.ledger.queries import spend_by_month, trial_balance
+from tenpo.payments.models import Payment
+from tenpo.payments.queries import manual_providers, unmarked
+from tenpo.people.http import PageRequest, admins_only, back_to
+
+MONTHS_SHOWN = 12
+MAX_BULK = 200
+
+
+@admins_only
+@never_cache
+@require_safe
+def payment_list(request: PageRequest) -> HttpResponse:
+    """Everybody's payments, newest first, filtered by words, state, provider and day."""
+    form = PaymentFilter(request.GET or None)
+    try:
+        page = keyset_page(_filtered(request, form), order=("-id",), cursor=request.GET.get("after"))
+    except ValidationError:
+        return redirect("checkout:payment-list")
+    context = {
+        "form": form,
+        "payments": page.items,
+        "next_cursor": page.next_cursor,
+        "waiting": _waiting(request).count(),
+        "is_filtered": bool(request.GET),
+        "tab": "payments",
+    }
+    return render(request, "checkout/payment_list.html", context)
+
+
+@admins_only
+@never_cache
+@require_safe
+def payment_waiting(request: PageRequest) -> HttpResponse:
+    """Payments that wait for somebody to see the money, the oldest first."""
+    try:
+        page = keyset_page(_waiting(request).select_related("payer"), order=("id",), cursor=request.GET.get("after"))
+    except ValidationError:
+        return redirect("checkout:payment-waiting")
+    context = {
+        "payments": page.items,
+        "next_cursor": page.next_cursor,
+        "waiting": _waiting(request).count(),
+        "tab": "waiting",
+    }
+    return render(request, "checkout/payment_waiting.html", context)
+
+
+@admins_only
+@never_cache
+@require_POST
+def payment_mark(request: PageRequest) -> HttpResponse:
+    """Mark payments as paid, one or many at once."""
+    user = request.user
+    try:
+        ids = [UUID(value) for value in request.POST.getlist("payment")[:MAX_BULK]]
+    except ValueError:
+        raise Http404 from None
+    marked, late = mark_all_paid(ids, by=user)
+    if not ids:
+        messages.info(request, _("Choose at least one payment."))
+    elif marked:
+        paid = ngettext("%(n)s payment is marked as paid.", "%(n)s payments are marked as paid.", marked)
+        messages.success(request, paid % {"n": marked})
+    if late:
+        words = ngettext(
+            "%(n)s came after its seat was gone, and became credit.",
+            "%(n)s came after their seats were gone, and became credit.",
+            late,
+        )
+        messages.info(request, words % {"n": late})
+    return back_to(request, "checkout:payment-waiting")
+
+
+@admins_only
+@never_cache
+def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
+    """One payment: its states, what it moved in the ledger, and who did what to it."""
+    payment = get_object_or_404(
+        Payment.objects.visible_to(request.user).select_related("payer", "marked_by"), pk=payment_id
+    )
+    refusal = None
+    if request.method == "POST":
+        try:
+            mark_paid(payment, by=request.user)
+        except RuleError as error:
+            refusal = error
+        else:
+            messages.success(request, _("The payment is marked as paid."))
+            return redirect("checkout:payment-detail", payment.pk)
+    transfers = transfers_of_payment(payment)
+    causes = causes_of(transfers)
+    context = {
+        "payment": payment,
+        "refusal": refusal,
+        "booking_id": booking_of_payment(payment),
+        "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
+        "records": [_say_record(entry) for entry in AuditLog.objects.filter(object_id=payment.pk).order_by("-id")[:50]],
+        "may_mark": payment.provider in manual_providers()
+        and payment.state in (Payment.State.PENDING, Payment.State.CANCELLED),
+    }
+    return render(request, "checkout/payment_detail.html", context, status=409 if refusal else 200)
+
+
+@admins_only
+@never_cache
+@require_safe
+def payments_csv(request: PageRequest) -> StreamingHttpResponse:
+    """The payments that the filter shows, all of them."""
+    rows = _filtered(request, PaymentFilter(request.GET or None)).order_by("-id")
+    header = [_("Payer"), _("E-mail"), *payment_columns()]
+    lines = ([p.payer.name, p.payer.email, *payment_row(p)] for p in rows.iterator(chunk_size=500))
+    return csv_answer("payments", csv_lines(header, lines))
+
+
+@admins_only
+@never_cache
+@require_safe
+def spend(request: PageRequest) -> HttpResponse:
+    """What each month cost the company and its people."""
+    business = current_business()
+    zone = ZoneInfo(business.time_zone)
+    months = spend_by_month(since=_first_month(zone), currency=business.currency, zone=zone)
+    series = [
+        charts.Series(business.name, [month.company for month in months]),
+        charts.Series(_("People"), [month.users for month in months]),
+        charts.Series(_("Credit"), [month.credits for month in months]),
+    ]
+    context = {
+        "months": months[::-1],
+        "chart": charts.bar_chart(
+            [say_month(month.month) for month in months],
+            series,
+            say=lambda value: say_money(Money(round(value), business.currency), exact=False),
+        )
+        if months
+        else None,
+        "company": sum(month.company for month in months),
+        "users": sum(month.users for month in months),
+        "credits": sum(month.credits for month in months),
+        "currency": business.currency,
+        "waiting": _waiting(request).count(),
+        "tab": "spend",
+    }
+    return render(request, "checkout/spend.html", context)
+
+
+@admins_only
+@never_cache
+@require_safe
+def ledger(request: PageRequest) -> HttpResponse:
+    """The trial balance: every account with its sums, and that both sides are equal."""
+    sums = trial_balance()
+    totals = [
+        {
+            "currency": currency,
+            "debits": sum(row.debits for row in sums if row.currency == currency),
+            "credits": sum(row.credits for row in sums if row.currency == currency),
+        }
+        for currency in dict.fromkeys(row.currency for row in sums)
+    ]
+    context = {
+        "sums": sums,
+        "totals": totals,
+        "is_balanced": all(total["debits"] == total["credits"] for total in totals),
+        "waiting": _waiting(request).count(),
+        "tab": "ledger",
+    }
+    return render(request, "checkout/ledger.html", context)
+
+
+@admins_only
+@never_cache
+@require_safe
+def transfer_list(request: PageRequest) -> HttpResponse:
+    """Every transfer, newest first, with what caused it."""
+    rows = Transfer.objects.select_related("debit__owner", "credit__owner")
+    kind = request.GET.get("kind", "")
+    if kind in Transfer.Kind.values:
+        rows = rows.filter(kind=kind)
+    try:
+        page = keyset_page(rows, order=("-id",), cursor=request.GET.get("after"), limit=50)
+    except ValidationError:
+        return redirect("checkout:transfer-list")
+    causes = causes_of(page.items)
+    context = {
+        "transfers": [(transfer, causes[transfer.pk]) for transfer in page.items],
+        "next_cursor": page.next_cursor,
+        "kinds": Transfer.Kind.choices,
+        "kind": kind,
+        "waiting": _waiting(request).count(),
+        "tab": "ledger",
+    }
+    return render(request, "checkout/transfer_list.html", context)
+
+
+@admins_only
+@never_cache
+@require_safe
+def transfers_csv(request: PageRequest) -> StreamingHttpResponse:
+    """The whole ledger, oldest first."""
+    header = [_("Date"), _("Kind"), _("Debit"), _("Credit"), _("Amount"), _("Currency"), _("Key")]
+    rows = Transfer.objects.select_related("debit__owner", "credit__owner").order_by("id")
+    return csv_answer("ledger", csv_lines(header, _transfer_rows(rows)))
+
+
+def _transfer_rows(rows: QuerySet[Transfer]) -> Iterator[list[Any]]:
+    for row in rows.iterator(chunk_size=1_000):
+        digits = minor_digits(row.currency)
+        yield [
+            timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M:%S"),
+            row.get_kind_display(),
+            str(row.debit) + (f" ({row.debit.owner})" if row.debit.owner else ""),
+            str(row.credit) + (f" ({row.credit.owner})" if row.credit.owner else ""),
+            round(row.amount / 10**digits, digits) if digits else row.amount,
+            row.currency,
+            row.key,
+        ]
+
+
+def _say_record(entry: AuditLog) -> dict[str, Any]:
+    labels = dict(Payment.State.choices)
+    before, after = (values or {} for values in (entry.before, entry.after))
+    states = [labels.get(values.get("state", ""), "") for values in (before, after)]
+    words = " → ".join(str(state) for state in states if state) or entry.action
+    return {"words": words, "actor_name": entry.actor_name, "created_at": entry.created_at}
+
+
+def _waiting(request: PageRequest) -> QuerySet[Payment]:
+    return unmarked(Payment.objects.visible_to(request.user))
+
+
+def _filtered(request: PageRequest, form: PaymentFilter) -> QuerySet[Payment]:
+    rows = Payment.objects.visible_to(request.user).select_related("payer")
+    if not form.is_valid():
+        return rows
+    wanted = form.cleaned_data
+    for word in wanted["q"].split()[:5]:
+        rows = rows.filter(Q(payer__name__icontains=word) | Q(payer__email__icontains=word))
+    if wanted["state"]:
+        rows = rows.filter(state=wanted["state"])
+    if wanted["provider"]:
+        rows = rows.filter(provider=wanted["provider"])
+    if wanted["since"]:
+        rows = rows.filter(created_at__gte=_midnight(wanted["since"]))
+    if wanted["until"]:
+        rows = rows.filter(created_at__lt=_midnight(wanted["until"] + timedelta(days=1)))
+    return rows
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001 (made aware in the reader's zone)
+
+
+def _first_month(zone: ZoneInfo) -> datetime:
+    this_month = timezone.localtime(timezone.now(), zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return this_month - relativedelta(months=MONTHS_SHOWN - 1)

@@ -1,0 +1,172 @@
+from collections.abc import Iterator
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from tenpo.checkout.queries.money import causes_of, credits_of, spendable
+from tenpo.core.business import current_business
+from tenpo.core.csv import csv_lines
+from tenpo.core.money import minor_digits
+from tenpo.core.paging import keyset_page
+from tenpo.ledger.queries import statement, whole_statement
+from tenpo.orders.models import Order
+from tenpo.orders.policies import parts_back
+from tenpo.payments.models import Payment
+from tenpo.people.models import User
+
+PAYMENTS_SHOWN = 40
+
+
+@login_required
+@never_cache
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """A member's money: the credit that they have, and what they paid."""
+    user = cast(User, request.user)
+    currency = current_business().currency
+    credits = credits_of(user)
+    payments = Payment.objects.filter(payer=user)
+    try:
+        page = keyset_page(payments, order=("-id",), cursor=request.GET.get("after"), limit=PAYMENTS_SHOWN)
+    except ValidationError:
+        return redirect("checkout:my-money")
+    context = {
+        "credits": credits,
+        "credit_left": spendable(credits),
+        "currency": currency,
+        "payments": page.items,
+        "next_cursor": page.next_cursor,
+    }
+    return render(request, "checkout/my_money.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def credit_statement(request: HttpRequest) -> HttpResponse:
+    """A member's credit row by row, with the balance after each; a row opens to what caused it."""
+    user = cast(User, request.user)
+    currency = current_business().currency
+    try:
+        rows, next_cursor = statement(user, currency, cursor=request.GET.get("after"))
+    except ValidationError:
+        return redirect("checkout:my-statement")
+    causes = causes_of(row.transfer for row in rows)
+    context = {
+        "rows": [(row, causes[row.transfer.pk]) for row in rows],
+        "next_cursor": next_cursor,
+        "currency": currency,
+        "credit_left": spendable(credits_of(user)),
+    }
+    return render(request, "checkout/credit_statement.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
+    """What was bought, and who paid which part of it; made to be printed."""
+    orders = Order.objects.visible_to(cast(User, request.user)).select_related("buyer")
+    order = get_object_or_404(orders, pk=order_id)
+    lines = list(order.lines.select_related("share_policy"))
+    payment = Payment.objects.filter(order_id=order.pk, state=Payment.State.SUCCEEDED).first()
+    refunds = [(line, parts_back(line, line.refunded_percent)) for line in lines if line.refunded_percent is not None]
+    context = {
+        "order": order,
+        "lines": lines,
+        "payment": payment,
+        "refunds": refunds,
+        "total": sum(line.price for line in lines),
+        "company": sum(line.company_share for line in lines),
+        "credit": sum(line.credit_spent for line in lines),
+        "own": sum(line.own_share for line in lines),
+    }
+    return render(request, "checkout/receipt.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def payments_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What a member paid, for their own books."""
+    user = cast(User, request.user)
+    payments = Payment.objects.filter(payer=user).order_by("-id")
+    return csv_answer("payments", csv_lines(payment_columns(), (payment_row(payment) for payment in payments)))
+
+
+@login_required
+@never_cache
+@require_safe
+def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """A member's credit, every row."""
+    user = cast(User, request.user)
+    rows = whole_statement(user, current_business().currency)
+    causes = causes_of(row.transfer for row in rows)
+    header = [_("Date"), _("What"), _("Amount"), _("Balance"), _("Currency")]
+    lines = (
+        [
+            _day(row.transfer.created_at),
+            causes[row.transfer.pk].words,
+            _plain(row.change, row.transfer.currency),
+            _plain(row.balance, row.transfer.currency),
+            row.transfer.currency,
+        ]
+        for row in rows
+    )
+    return csv_answer("credit", csv_lines(header, lines))
+
+
+def payment_columns() -> list[str]:
+    """The columns of an export of payments."""
+    return [
+        _("Date"),
+        _("What"),
+        _("State"),
+        _("Method"),
+        _("Amount"),
+        _("Fee"),
+        _("Currency"),
+        _("Paid"),
+        _("Reference"),
+    ]
+
+
+def payment_row(payment: Payment) -> list[Any]:
+    """One payment as a row of an export."""
+    return [
+        _day(payment.created_at),
+        payment.description,
+        payment.get_state_display(),
+        payment.method or payment.provider,
+        _plain(payment.amount, payment.currency),
+        _plain(payment.fee, payment.currency),
+        payment.currency,
+        _day(payment.paid_at) if payment.paid_at else "",
+        payment.reference or "",
+    ]
+
+
+def csv_answer(name: str, lines: Iterator[str]) -> StreamingHttpResponse:
+    """A CSV file to be saved, with the day in its name."""
+    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    day = timezone.localdate().isoformat()
+    answer["Content-Disposition"] = f'attachment; filename="{name}-{day}.csv"'
+    return answer
+
+
+def _day(moment: Any) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def _plain(amount: int, currency: str) -> float | int:
+    """An amount as a spreadsheet reads it: major units with a point."""
+    digits = minor_digits(currency)
+    return round(amount / 10**digits, digits) if digits else amount

@@ -1,0 +1,259 @@
+"""The real thing: processes, a port, a database folder; one installation for all tests of this file."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tenpo.runtime import postgres
+
+START_SECONDS = 90
+
+
+@dataclass
+class Installation:
+    """A data folder, a port, and what runs on them."""
+
+    data_dir: Path
+    port: int
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_"))}
+        mine = {"TENPO_DATA": str(self.data_dir), "TENPO_PORT": str(self.port), "TENPO_DEMO": "false"}
+        return {**kept, **mine, **more}
+
+    def tenpo(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tenpo.cli.main", *arguments]
+        return subprocess.run(command, env=self.environment(**more), capture_output=True, text=True, check=False)
+
+    def start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tenpo.cli.main", "run"]
+        process = subprocess.Popen(
+            command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        wait_until(lambda: process.poll() is not None or self.answers(), START_SECONDS)
+        assert process.poll() is None, process.communicate()[0]
+        return process
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/account/login/", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_below(pid: int, word: str) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended between two looks
+            if word in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def lives(process: psutil.Process) -> bool:
+    # A machine without an init process never buries its dead.
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Not pytest's own: PostgreSQL's user must be able to pass through, and a socket's path must be short.
+    path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def started() -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
+    path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
+    installation = Installation(path / "data", free_port())
+    process = installation.start()
+    yield installation, process
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
+    """An installation that the tests of this file share; whoever ends one starts their own."""
+    with started() as both:
+        yield both
+
+
+@pytest.fixture
+def ending() -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
+    with started() as both:
+        yield both
+
+
+def test_a_second_instance_is_told_where_the_first_one_is(running):
+    installation, process = running
+
+    refused = installation.tenpo("run", TENPO_PORT=str(free_port()))
+
+    assert refused.returncode == 3
+    assert f"process {process.pid}, http://localhost:{installation.port}" in " ".join(refused.stderr.split())
+    assert installation.answers()
+
+
+def test_a_taken_port_is_named(running, folder):
+    installation, _process = running
+
+    refused = Installation(folder / "data", installation.port).tenpo("run")
+
+    assert refused.returncode == 4
+    assert f"port {installation.port}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_killed_web_worker_is_back(running):
+    installation, process = running
+    [server] = [found for found in processes_below(process.pid, "processes web") if found.ppid() == process.pid]
+    workers = server.children()
+    assert len(workers) == 2
+
+    for worker in workers:
+        worker.kill()
+
+    wait_until(installation.answers)
+    wait_until(lambda: len(server.children()) == 2)
+
+
+def test_a_killed_server_and_a_killed_worker_are_back(running):
+    installation, process = running
+    parts = [part for part in processes_below(process.pid, "tenpo.cli.processes") if part.ppid() == process.pid]
+    assert len(parts) == 2
+
+    for part in parts:
+        part.kill()
+
+    wait_until(lambda: not any(lives(part) for part in parts))
+    wait_until(installation.answers, 60)
+    wait_until(lambda: len(processes_below(process.pid, "processes worker")) == 1, 60)
+
+
+def test_a_restarted_database_is_found_again(running):
+    installation, process = running
+    parts = {found.pid for found in psutil.Process(process.pid).children()}
+
+    postgres.stop(installation.data_dir)
+    postgres.ensure_running(installation.data_dir)
+
+    wait_until(installation.answers)
+    assert {found.pid for found in psutil.Process(process.pid).children()} == parts
+
+
+def test_the_doctor_finds_a_running_installation_well(running):
+    installation, _process = running
+
+    def is_well() -> bool:
+        said = json.loads(installation.tenpo("doctor", "--json").stdout)
+        return all(finding["state"] != "problem" for finding in said["findings"])
+
+    wait_until(is_well, 60)
+
+
+def test_scripts_learn_the_database_and_the_settings(running):
+    installation, _process = running
+
+    assert installation.tenpo("db", "url").stdout.startswith("postgresql://tenpo_app@")
+    assert installation.tenpo("db", "url", "--role", "reader").stdout.startswith("postgresql://tenpo_reader@")
+    assert "TENPO_PORT" in installation.tenpo("settings").stdout
+    shell = subprocess.run(
+        [sys.executable, "-m", "tenpo.cli.main", "db", "shell"],
+        env=installation.environment(),
+        input="SELECT 'i am ' || current_user",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "i am tenpo_app" in shell.stdout
+
+
+def test_an_admin_invites_people_from_a_file(running, folder):
+    installation, _process = running
+    file = folder / "staff.csv"
+    file.write_text("email,name,role\nmia@example.com,Mia,member\nno address,Bo,coach\n")
+    admin = ("--email", "ada@example.com", "--name", "Ada")
+
+    nobody = installation.tenpo("import", "people", str(file), "--yes")
+    weak = installation.tenpo("createadmin", *admin, TENPO_ADMIN_PASSWORD="short")
+    made = installation.tenpo("createadmin", *admin, TENPO_ADMIN_PASSWORD="correct horse battery")
+    again = installation.tenpo("createadmin", *admin, TENPO_ADMIN_PASSWORD="correct horse battery")
+    invited = installation.tenpo("import", "people", str(file), "--yes")
+    repeated = installation.tenpo("import", "people", str(file), "--yes")
+
+    assert (nobody.returncode, weak.returncode, again.returncode, repeated.returncode) == (1, 1, 1, 1)
+    assert "tenpo createadmin" in nobody.stderr
+    assert "ada@example.com" in made.stderr
+    assert "Done: 1. Skipped: 1." in invited.stderr
+    assert "Is invited already." in repeated.stderr
+    assert "Traceback" not in "".join(said.stderr for said in (nobody, weak, again, repeated))
+
+
+def test_ctrl_c_leaves_nothing_behind(ending):
+    installation, process = ending
+    below = psutil.Process(process.pid).children(recursive=True)
+    pid = postgres.server_pid(installation.data_dir)
+    assert below
+    assert pid
+    server = psutil.Process(pid)
+
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output
+    assert not [child for child in [*below, server] if lives(child)]
+    assert "Traceback" not in output
+    assert "Stopped." in (installation.data_dir / "logs" / "tenpo.log").read_text()
+
+
+def test_a_data_folder_of_a_newer_tenpo_is_left_alone(folder):
+    (folder / "version").write_text("999\n")
+
+    refused = Installation(folder, free_port()).tenpo("run")
+
+    assert refused.returncode == 1
+    assert "newer Tenpo" in refused.stderr
+    assert not (folder / "postgres").exists()
+
+
+def test_a_database_of_another_postgresql_is_left_alone(folder):
+    (folder / "postgres").mkdir()
+    (folder / "postgres" / "PG_VERSION").write_text("17\n")
+
+    refused = Installation(folder, free_port()).tenpo("run")
+
+    assert refused.returncode == 1
+    assert "made by PostgreSQL 17" in refused.stderr
+    assert "Traceback" not in refused.stderr

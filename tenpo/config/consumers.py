@@ -1,0 +1,27 @@
+"""Who hears of what happened. The only place that knows every side."""
+
+from collections.abc import Callable
+
+from tenpo.checkout import notifications as checkout
+from tenpo.core.models import OutboxMessage
+from tenpo.notify import notifications as notify
+from tenpo.notify.actions.telling import notify_users
+from tenpo.notify.kinds import Kind, Notice
+from tenpo.schedule import notifications as schedule
+
+# In the order of the preferences page.
+KINDS: tuple[Kind, ...] = (*schedule.KINDS, *checkout.KINDS, *notify.KINDS)
+
+# Event → whom to tell what. An event without an entry is nobody's news.
+TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
+    **schedule.TELLS,
+    **checkout.TELLS,
+    **notify.TELLS,
+}
+
+
+def notify_people(message: OutboxMessage) -> None:
+    """Tell the people whom an event concerns."""
+    tell = TELLS.get(message.name)
+    if tell is not None:
+        notify_users(tell(message), cause=str(message.event_id))

@@ -1,0 +1,28 @@
+"""The settings under test: the same, with quick passwords and mail in memory; the rest is in `conftest.py`."""
+
+import os
+
+from tenpo.runtime import env
+
+os.environ["TENPO_DATA"] = str(env.ROOT / ".tmp")
+for name in (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "TENPO_URL",
+    "TENPO_EMAIL_URL",
+    "TENPO_DEBUG",
+    "TENPO_ALLOWED_HOSTS",
+):
+    os.environ.pop(name, None)
+
+from tenpo.config.settings import *  # noqa: E402, F403 (after the environment is set)
+
+SANDBOX_PAYMENTS = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True

@@ -1,0 +1,119 @@
+"""What every endpoint shares: strict input, problem answers (RFC 9457), keyset pages."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from ninja import Field, Schema
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, field_validator
+from pydantic_core import PydanticCustomError
+
+from tenpo.core.forms import FIRST_DAY, LAST_DAY
+from tenpo.core.paging import MAX_PAGE_SIZE, PAGE_SIZE, Page
+
+if TYPE_CHECKING:
+    from tenpo.people.models import User
+
+    class ApiRequest(HttpRequest):
+        """A request that our authentication let through."""
+
+        auth: User
+        user: User
+else:
+    ApiRequest = HttpRequest
+
+
+def _in_range[D: date](value: D) -> D:
+    if not FIRST_DAY.year <= value.year <= LAST_DAY.year:
+        raise PydanticCustomError("out_of_range", "{words}", {"words": _("Choose a year from 1970 to 2999.")})
+    return value
+
+
+# Points in time and days as input. A time without its zone would be somebody's guess.
+TimeIn = Annotated[AwareDatetime, AfterValidator(_in_range)]
+DayIn = Annotated[date, AfterValidator(_in_range)]
+
+
+class InSchema(Schema):
+    """Input: a field that we do not know is an error, not something to ignore."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def _holds_no_nul(cls, value: Any) -> Any:
+        """PostgreSQL stores every character but this one."""
+        if isinstance(value, str) and "\0" in value:
+            words = _("There is a character in it that no text can hold.")
+            raise PydanticCustomError("nul", "{words}", {"words": words})
+        return value
+
+
+class PageQuery(InSchema):
+    """Where a list goes on, and how many rows it gives at once."""
+
+    cursor: Annotated[str | None, Field(description="`next_cursor` of the page before.", max_length=600)] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Rows in a page.")] = PAGE_SIZE
+
+
+class PageOut[T](Schema):
+    """A page of a list; `next_cursor` is null on the last one."""
+
+    items: list[T]
+    next_cursor: Annotated[str | None, Field(examples=["WyIyMDI2LTEyLTAxVDE3OjAwOjAwKzAwOjAwIl0"])]
+
+    @classmethod
+    def of(cls, page: Page[Any]) -> dict[str, Any]:
+        return {"items": page.items, "next_cursor": page.next_cursor}
+
+
+class FieldProblem(Schema):
+    """What is wrong with one field of the input."""
+
+    field: str
+    message: str
+
+
+class Problem(Schema):
+    """An error as RFC 9457 has it. `code` names the rule that refused."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    code: str
+    errors: list[FieldProblem] = []
+
+
+TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Refused by a rule",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Invalid input",
+    429: "Too many requests",
+    500: "Server error",
+    503: "Not available",
+}
+
+
+def problem_body(status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = ()) -> dict[str, Any]:
+    """The body of a problem answer."""
+    return Problem(title=TITLES[status], status=status, detail=detail, code=code, errors=list(errors)).model_dump()
+
+
+def problem(status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = ()) -> JsonResponse:
+    """A problem answer with its own content type."""
+    return JsonResponse(
+        problem_body(status, code, detail, errors), status=status, content_type="application/problem+json"
+    )
+
+
+def problems(*statuses: int) -> dict[int, Any]:
+    """Response declarations for the statuses that an endpoint may refuse with, besides those that all share."""
+    return dict.fromkeys({401, 422, *statuses}, Problem)

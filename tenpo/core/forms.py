@@ -1,0 +1,89 @@
+from datetime import date
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.renderers import TemplatesSetting
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.business import current_business
+from tenpo.core.money import minor_digits, parse_money
+
+
+class FormRenderer(TemplatesSetting):
+    """Draws forms and fields with Tenpo's templates; widgets stay Django's own."""
+
+    form_template_name = "forms/form.html"
+    formset_template_name = "forms/formset.html"
+    field_template_name = "forms/field.html"
+
+
+# At the very ends of the calendar the first sum of a day or change of zone overflows.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
+
+
+class DayField(forms.DateField):
+    """A day, chosen in the browser's own calendar."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **kwargs})
+
+    def clean(self, value: Any) -> date | None:
+        day: date | None = super().clean(value)
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            raise ValidationError(_("Choose a year from 1970 to 2999."))
+        return day
+
+
+@cache
+def known_zones() -> tuple[str, ...]:
+    """The names of time zones that a person may choose from: UTC, and those with a place in their name."""
+    places = (name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    return ("UTC", *sorted(places))
+
+
+class ZoneSelect(forms.Select):
+    """A choice among hundreds: drawn in one go, as a template for each option would take most of a page's time."""
+
+    template_name = "forms/select.html"
+
+
+class ZoneField(forms.ChoiceField):
+    """A time zone, by its name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [(name, name.replace("_", " ")) for name in known_zones()]
+        super().__init__(**{"label": gettext_lazy("Time zone"), "choices": choices, "widget": ZoneSelect, **kwargs})
+
+
+class AmountField(forms.CharField):
+    """An amount of the business's currency as people type it ("12", "12.50", "12,50"); its value is minor units."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(**{"widget": widget, "max_length": 20, **kwargs})
+
+    def clean(self, value: Any) -> int | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            amount = parse_money(text, current_business().currency)
+        except ValueError:
+            raise ValidationError(_("This is not an amount, such as 12.50.")) from None
+        if amount < 0:
+            raise ValidationError(_("An amount is not below zero."))
+        return amount
+
+    def prepare_value(self, value: Any) -> Any:
+        return plain_amount(value, current_business().currency) if isinstance(value, int) else value
+
+
+def plain_amount(amount: int, currency: str) -> str:
+    """Minor units as one would type them: "12.50", "12" when there are no cents."""
+    digits = minor_digits(currency)
+    whole, rest = divmod(amount, 10**digits)
+    return f"{whole}.{rest:0{digits}}" if rest else str(whole)

@@ -1,0 +1,30 @@
+"""Queue work for the worker, in the caller's transaction."""
+
+from typing import Any
+
+from procrastinate.contrib.django import app
+
+from tenpo.core.outbox import forget_delivered
+
+
+def defer(task: str, *, queue: str = "default", in_seconds: int = 0, **arguments: Any) -> None:
+    """Queue the job `task` ("notify.send_delivery"); it exists once this transaction commits.
+
+    By name, so that an action need not import the job that calls it back. Arguments are plain JSON.
+    """
+    schedule_in = {"seconds": in_seconds} if in_seconds else None
+    app.configure_task(task, queue=queue, schedule_in=schedule_in, allow_unknown=True).defer(**arguments)
+
+
+def defer_all(task: str, jobs: list[dict[str, Any]], *, queue: str = "default") -> None:
+    """Queue one job for each set of arguments, with one statement; see `defer`."""
+    if jobs:
+        app.configure_task(task, queue=queue, allow_unknown=True).batch_defer(*jobs)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="core.forget_delivered_messages", queue="periodic")
+def forget_delivered_messages(timestamp: int) -> None:
+    """Drop what was delivered long ago, step by step."""
+    while forget_delivered():
+        pass

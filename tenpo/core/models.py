@@ -1,0 +1,164 @@
+from typing import TYPE_CHECKING, Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import UUID7, Now
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from tenpo.people.models import User
+
+    type Viewer = User | AnonymousUser
+
+CURRENCY_LENGTH = 3
+TIME_ZONE_LENGTH = 64
+
+
+class BaseModel(models.Model):
+    """What every row has: an id that sorts by time (UUIDv7), and when it was made."""
+
+    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        abstract = True
+
+
+def check_fields(row: models.Model, *names: str) -> None:
+    """Hold some fields of a row against their own limits; raises ValidationError by field. No statement."""
+    row.clean_fields(exclude={field.name for field in row._meta.fields} - set(names))
+    # Django leaves these two to its forms.
+    for name in names:
+        value, longest = getattr(row, name), getattr(row._meta.get_field(name), "max_length", None)
+        if isinstance(value, str) and longest and len(value) > longest:
+            raise ValidationError({name: _("At most %(n)s characters.") % {"n": longest}})
+        if isinstance(value, str) and "\0" in value:
+            raise ValidationError({name: _("This text holds a character that nobody can read.")})
+
+
+class BusinessQuerySet(models.QuerySet["Business"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Everybody may see whom they deal with."""
+        return self
+
+
+class Business(BaseModel):
+    """The business that this installation serves, and what its owner chose; one row."""
+
+    only = models.BooleanField(default=True, unique=True, editable=False)
+    name = models.CharField(max_length=80, default="Tenpo")
+    currency = models.CharField(max_length=CURRENCY_LENGTH, default="EUR")
+    time_zone = models.CharField(max_length=TIME_ZONE_LENGTH, default="Europe/Berlin")
+    locale = models.CharField(max_length=10, default="en")
+    accent_hue = models.PositiveSmallIntegerField(default=162, validators=[MaxValueValidator(359)])
+    allows_sign_up = models.BooleanField(_("Anybody may sign up"), default=False)
+    hold_minutes = models.PositiveSmallIntegerField(
+        default=15, validators=[MinValueValidator(5), MaxValueValidator(120)]
+    )
+    offer_hours = models.PositiveSmallIntegerField(
+        default=12, validators=[MinValueValidator(1), MaxValueValidator(168)]
+    )
+    manual_hold_days = models.PositiveSmallIntegerField(
+        default=7, validators=[MinValueValidator(1), MaxValueValidator(60)]
+    )
+    credit_months = models.PositiveSmallIntegerField(
+        default=24, validators=[MinValueValidator(1), MaxValueValidator(120)]
+    )
+    invite_days = models.PositiveSmallIntegerField(default=14, validators=[MinValueValidator(1), MaxValueValidator(90)])
+
+    objects = BusinessQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="business_is_one", condition=Q(only=True)),
+            models.CheckConstraint(name="business_hue_is_on_the_wheel", condition=Q(accent_hue__lt=360)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutboxMessageQuerySet(models.QuerySet["OutboxMessage"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """The machine room: admins only."""
+        return self if getattr(user, "is_admin", False) else self.none()
+
+    def waiting(self) -> Self:
+        return self.filter(delivered_at=None, dead_at=None)
+
+    def dead(self) -> Self:
+        return self.filter(dead_at__isnull=False)
+
+
+class OutboxMessage(models.Model):
+    """One domain event on its way to one consumer.
+
+    Not a UUID: the number orders the messages of one subject, whose writer holds the subject's lock.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    consumer = models.CharField(max_length=40)
+    event_id = models.UUIDField()
+    name = models.CharField(max_length=80)
+    subject_id = models.UUIDField()
+    payload = models.JSONField(default=dict)
+    published_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    delivered_at = models.DateTimeField(null=True)
+    dead_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    objects = OutboxMessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="outbox_message_once_per_consumer", fields=["event_id", "consumer"]),
+            models.CheckConstraint(
+                name="outbox_message_is_delivered_or_dead", condition=Q(delivered_at=None) | Q(dead_at=None)
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="outbox_waiting_by_subject",
+                fields=["consumer", "subject_id", "id"],
+                condition=Q(delivered_at=None, dead_at=None),
+            ),
+            models.Index(name="outbox_waiting", fields=["id"], condition=Q(delivered_at=None, dead_at=None)),
+            models.Index(name="outbox_dead", fields=["-id"], condition=Q(dead_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} → {self.consumer}"
+
+    @property
+    def state(self) -> str:
+        """`waiting`, `delivered` or `dead`."""
+        if self.dead_at is not None:
+            return "dead"
+        return "waiting" if self.delivered_at is None else "delivered"
+
+
+class RateCountQuerySet(models.QuerySet["RateCount"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self.none()
+
+
+class RateCount(models.Model):
+    """How often something was tried in one window of time; see `tenpo.core.limits`."""
+
+    key = models.CharField(max_length=64)
+    window_starts_at = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+
+    objects = RateCountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="rate_count_once_per_window", fields=["key", "window_starts_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"

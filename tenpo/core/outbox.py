@@ -1,0 +1,159 @@
+"""The outbox: what happened, told to every consumer at least once, in order for each subject.
+
+An action publishes in its own transaction, so an event exists exactly when its change does. `drain` runs in the
+worker, in as many processes as one likes; a consumer's writes join the transaction that marks its message delivered,
+so what a consumer does in the database it does exactly once. A message that its consumer refuses waits, and the later
+ones of its subject with it, until it is delivered or dead; all other subjects and consumers go on.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+
+from tenpo.core.models import OutboxMessage
+
+# The waits double from 5 s, so a message is dead after some ten minutes.
+MAX_ATTEMPTS = 8
+FIRST_RETRY_SECONDS = 5
+MAX_ERROR_LENGTH = 2_000
+KEPT_DAYS = 30
+# Said of a message that was given up, to whoever looks after the machinery.
+DEAD_EVENT = "outbox.message_dead"
+
+log = structlog.get_logger()
+
+# The oldest waiting message of some subject that nobody else is delivering. A later message of that subject does not
+# qualify while an earlier one waits, also while another worker has it in hand, so each subject is told in order
+# however many drain. A cursor ("id after the last one") would not do: ids become visible out of order.
+_NEXT = """
+    SELECT m.* FROM core_outboxmessage m
+    WHERE m.delivered_at IS NULL AND m.dead_at IS NULL AND m.next_attempt_at <= statement_timestamp()
+      AND NOT EXISTS (
+        SELECT 1 FROM core_outboxmessage earlier
+        WHERE earlier.consumer = m.consumer AND earlier.subject_id = m.subject_id AND earlier.id < m.id
+          AND earlier.delivered_at IS NULL AND earlier.dead_at IS NULL)
+    ORDER BY m.id LIMIT 1
+    FOR NO KEY UPDATE OF m SKIP LOCKED
+"""
+
+_FORGET = """
+    DELETE FROM core_outboxmessage WHERE id IN (
+        SELECT id FROM core_outboxmessage
+        WHERE delivered_at < statement_timestamp() - make_interval(days => %s) ORDER BY id LIMIT %s)
+"""
+
+
+def publish(name: str, *, subject: models.Model, **payload: Any) -> None:
+    """Say that `name` ("booking.confirmed") happened to `subject`, in the caller's transaction: one statement.
+
+    The caller holds the subject's lock, or has just made it: that is what gives its events their order. The payload
+    holds ids and plain facts, never secrets or health data.
+    """
+    publish_all([(name, subject, payload)])
+
+
+def publish_all(events: list[tuple[str, models.Model, Mapping[str, Any]]]) -> None:
+    """Publish many events with one statement; see `publish`."""
+    assert transaction.get_connection().in_atomic_block, "an event belongs to the transaction of its change"
+    messages = []
+    for name, subject, payload in events:
+        event_id = uuid4()
+        messages += [
+            OutboxMessage(
+                consumer=consumer, event_id=event_id, name=name, subject_id=subject.pk, payload=_plain(payload)
+            )
+            for consumer in settings.OUTBOX_CONSUMERS
+        ]
+    OutboxMessage.objects.bulk_create(messages)
+
+
+def drain(limit: int = 100) -> int:
+    """Deliver up to `limit` waiting messages, each in its own transaction; return how many were tried."""
+    for tried in range(limit):
+        if not _deliver_next():
+            return tried
+    return limit
+
+
+def revive(message: OutboxMessage) -> None:
+    """Let a dead message be tried again from the start, after those of its subject that have gone on without it."""
+    rows = OutboxMessage.objects.filter(pk=message.pk, dead_at__isnull=False)
+    rows.update(dead_at=None, attempts=0, next_attempt_at=Now())
+
+
+def named(message: OutboxMessage) -> OutboxMessage:
+    """The message under its event's id instead of its number, for whatever is told or recorded about it."""
+    stand_in = OutboxMessage(name=message.name, consumer=message.consumer)
+    stand_in.pk = message.event_id  # type: ignore[assignment] # never saved: only its name tags are read
+    return stand_in
+
+
+def forget_delivered(limit: int = 5_000) -> int:
+    """Drop messages delivered more than `KEPT_DAYS` ago, at most `limit` at once; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, [KEPT_DAYS, limit])
+        return int(cursor.rowcount)
+
+
+def _deliver_next() -> bool:
+    """Deliver one message: three statements besides those of its consumer. False when none is due."""
+    with transaction.atomic():
+        message = next(iter(OutboxMessage.objects.raw(_NEXT)), None)
+        if message is None:
+            return False
+        try:
+            with transaction.atomic():
+                import_string(settings.OUTBOX_CONSUMERS[message.consumer])(message)
+                _check_deferred()
+        except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others must go on
+            _note_failure(message, error)
+        else:
+            OutboxMessage.objects.filter(pk=message.pk).update(delivered_at=Now(), attempts=message.attempts + 1)
+    return True
+
+
+def _check_deferred() -> None:
+    """Let a broken foreign key of the consumer's writes show now, inside its savepoint.
+
+    Checked at the commit, it would undo the note of the failure as well, and the message would be first in line for
+    ever.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def _note_failure(message: OutboxMessage, error: Exception) -> None:
+    attempts = message.attempts + 1
+    log.warning(
+        "outbox_delivery_failed", event_name=message.name, message_id=message.pk, attempts=attempts, exc_info=error
+    )
+    # PostgreSQL's text holds no NUL, and an error may quote one.
+    changes: dict[str, Any] = {"attempts": attempts, "last_error": repr(error).replace("\0", "")[:MAX_ERROR_LENGTH]}
+    if attempts >= MAX_ATTEMPTS:
+        changes["dead_at"] = Now()
+        # Of the death of such news itself nobody is told: it would not arrive either.
+        if message.name != DEAD_EVENT:
+            publish(DEAD_EVENT, subject=named(message), event=message.name, consumer=message.consumer)
+    else:
+        changes["next_attempt_at"] = Now() + timedelta(seconds=FIRST_RETRY_SECONDS * 2**message.attempts)
+    OutboxMessage.objects.filter(pk=message.pk).update(**changes)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, UUID | Promise):
+        return str(value)
+    return value

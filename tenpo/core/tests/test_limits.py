@@ -1,0 +1,70 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tenpo.core.errors import TooManyRequests
+from tenpo.core.limits import LIMITS, hit
+from tenpo.core.models import RateCount
+
+
+def tries(n: int) -> int:
+    """How many of `n` parallel tries are let through."""
+
+    def one(_number: int) -> bool:
+        try:
+            hit("account-mail", "anna@example.com")
+        except TooManyRequests:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        return sum(pool.map(one, range(n)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hundred_at_once_get_exactly_the_limit():
+    assert tries(100) == LIMITS["account-mail"].count
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_counting_before_writing_lets_too_many_through(monkeypatch):
+    """Shows that the test above can fail: without the one statement, parallel tries do not see each other."""
+    together = Barrier(20)
+
+    def read_then_write(name: str, *parts: object) -> None:
+        count = RateCount.objects.filter(key="naive").count()
+        together.wait(timeout=10)
+        if count >= LIMITS[name].count:
+            raise TooManyRequests(1)
+        RateCount.objects.create(key="naive", window_starts_at=timezone.now())
+
+    monkeypatch.setitem(globals(), "hit", read_then_write)
+
+    assert tries(20) > LIMITS["account-mail"].count
+
+
+@pytest.mark.django_db
+def test_a_new_window_starts_afresh_and_others_are_not_counted():
+    for _ in range(LIMITS["account-mail"].count):
+        hit("account-mail", "anna@example.com")
+    hit("account-mail", "ben@example.com")
+    with pytest.raises(TooManyRequests) as refusal:
+        hit("account-mail", "anna@example.com")
+    assert 1 <= refusal.value.retry_after <= LIMITS["account-mail"].seconds
+
+    RateCount.objects.update(window_starts_at=timezone.now() - timedelta(days=1))
+
+    hit("account-mail", "anna@example.com")
+
+
+@pytest.mark.django_db
+def test_an_address_is_never_stored_in_clear():
+    hit("sign-in-account", "anna@example.com")
+
+    assert "anna" not in RateCount.objects.get().key

@@ -1,0 +1,142 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import translation
+
+from tenpo.core import words
+from tenpo.core.money import Money
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "exact", "said"),
+    [
+        (1200, "EUR", False, "€12"),
+        (1250, "EUR", False, "€12.50"),
+        (1200, "EUR", True, "€12.00"),
+        (-300, "EUR", True, "−€3.00"),
+        (120400, "EUR", False, "€1,204"),
+        (500, "JPY", True, "¥500"),
+        (1500, "KWD", True, "KWD\xa01.500"),
+        (0, "EUR", False, "€0"),
+    ],
+)
+def test_money_is_said_in_its_own_unit(amount, currency, exact, said):
+    assert words.say_money(Money(amount, currency), exact=exact) == said
+
+
+def test_money_with_a_sign_for_statements():
+    assert words.say_money(Money(1200, "EUR"), sign=True) == "+€12.00"
+    assert words.say_money(Money(0, "EUR"), sign=True) == "€0.00"
+
+
+def test_money_follows_the_readers_language():
+    with translation.override("de"):
+        assert words.say_money(Money(120450, "EUR")) == "1.204,50\xa0€"
+        assert words.say_money(Money(120400, "EUR"), exact=False) == "1.204\xa0€"
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (-1, "yesterday"),
+        (0, "today"),
+        (1, "tomorrow"),
+        (3, "Tuesday"),
+        (6, "Friday"),
+        (7, "Sat 28 Nov"),
+        (-3, "Wed 18 Nov"),
+    ],
+)
+def test_a_near_day_has_a_name(days, said):
+    assert words.say_day(NOW + timedelta(days=days), now=NOW, zone=BERLIN) == said
+
+
+def test_another_year_is_said():
+    assert words.say_day(NOW + timedelta(days=60), now=NOW, zone=BERLIN) == "20 Jan 2027"
+
+
+def test_today_is_the_readers_today():
+    late = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+
+    assert words.say_when(late, now=NOW, zone=BERLIN) == "today 00:30"
+    assert words.say_when(late, now=NOW, zone=ZoneInfo("UTC")) == "yesterday 23:30"
+
+
+def test_a_span_of_time():
+    start = NOW.replace(hour=17)
+
+    assert words.say_when(start, until=start + timedelta(hours=1), now=NOW, zone=BERLIN) == "today 18:00–19:00"
+    overnight = words.say_when(start, until=start + timedelta(hours=8), now=NOW, zone=BERLIN)
+    assert overnight == "today 18:00 – tomorrow 02:00"
+
+
+def test_the_hosts_time_is_said_only_when_it_differs():
+    start = NOW.replace(hour=17)
+
+    assert words.say_host_time(start, "America/New_York", reader=BERLIN) == "12:00 in New York"
+    assert words.say_host_time(start, "Europe/Paris", reader=BERLIN) == ""
+    assert words.say_host_time(start, "Asia/Tokyo", reader=BERLIN) == "Sun 02:00 in Tokyo"
+
+
+@pytest.mark.parametrize(
+    ("away", "said"),
+    [
+        (timedelta(seconds=20), "now"),
+        (timedelta(minutes=20), "in 20 minutes"),
+        (timedelta(days=3), "in 3 days"),
+        (timedelta(hours=-2), "2 hours ago"),
+    ],
+)
+def test_distance_in_time(away, said):
+    assert words.say_relative(NOW + away, now=NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (45, "45 min"),
+        (60, "1 h"),
+        (90, "1 h 30 min"),
+        (0, "0 min"),
+        (timedelta(days=2), "2 days"),
+        (timedelta(days=1, hours=3), "1 day 3 h"),
+    ],
+)
+def test_length_of_time(length, said):
+    assert words.say_duration(length) == said
+
+
+@pytest.mark.parametrize(
+    ("away", "said"),
+    [
+        (timedelta(days=3, hours=5), "3 days"),
+        (timedelta(hours=2, minutes=10), "2 h 10 min"),
+        (timedelta(minutes=-5), "0 min"),
+    ],
+)
+def test_time_left(away, said):
+    assert words.say_left(NOW + away, now=NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Maya Berg", "MB"), ("Cher", "C"), ("Ana de la Cruz", "AC"), ("maya@example.com", "ME"), ("", "?"), ("— —", "?")],
+)
+def test_initials(name, letters):
+    assert words.initials(name) == letters
+
+
+def test_an_unknown_language_falls_back_to_english():
+    with translation.override("xx"):
+        assert words.say_number(1204) == "1,204"
+
+
+def test_days_as_headings_and_charts_write_them():
+    assert words.say_full_day(NOW) == "Saturday 21 November"
+    assert words.say_short_date(NOW.date()) == "21 Nov"
+    with translation.override("de"):
+        assert words.say_short_date(NOW.date()) == "21. Nov."

@@ -1,0 +1,148 @@
+"""The demo as a whole: it loads, and every rule holds in what it made."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tenpo.access.actions.api_clients import authenticate_key
+from tenpo.checkout.tests.invariants import check_money
+from tenpo.core.models import OutboxMessage
+from tenpo.demo import plot
+from tenpo.demo.actions import accounts, load_demo
+from tenpo.notify.models import Delivery, Notification
+from tenpo.orders.models import Order
+from tenpo.payments.models import Payment
+from tenpo.people.models import Invite, User
+from tenpo.reporting.queries import coverage
+from tenpo.runtime import env, postgres
+from tenpo.schedule.models import Booking, Session
+from tenpo.web.queries.attention import attention_for
+from tenpo.web.queries.today import day_of, teaching_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+# What must not be after the times were moved; each question finds it.
+NEVER = {
+    "attendance before the start": """
+        SELECT b.id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE b.state IN ('attended', 'no_show') AND s.starts_at > now()""",
+    "a booking after the start": """
+        SELECT b.id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE b.created_at > s.starts_at OR b.confirmed_at > s.starts_at""",
+    "a payment before its order, or money before its payment": """
+        SELECT p.id FROM payments_payment p JOIN orders_order o ON o.id = p.order_id
+        WHERE p.created_at < o.created_at - interval '1 second' OR p.paid_at < p.created_at - interval '1 second'""",
+    "money moved on another day than it was paid": """
+        SELECT p.id FROM payments_payment p JOIN ledger_transfer t ON t.key = 'payment:' || p.id
+        WHERE abs(extract(epoch FROM t.created_at - p.paid_at)) > 60""",
+    "a notification told before it happened, or read before it was told": """
+        SELECT n.id FROM notify_notification n WHERE n.created_at > now() OR n.read_at < n.created_at""",
+    "a notification of a session at another time than the session's": """
+        SELECT n.id FROM notify_notification n JOIN schedule_session s ON s.id::text = n.payload ->> 'session_id'
+        WHERE (n.payload ->> 'starts_at')::timestamptz <> s.starts_at""",
+    "an audit record of another time than the session's": """
+        SELECT a.id FROM audit_auditlog a JOIN schedule_session s ON s.id = a.object_id
+        WHERE a.action = 'session.created' AND (a.after ->> 'starts_at')::timestamptz <> s.starts_at""",
+    "a session planned after it began": """
+        SELECT id FROM schedule_session WHERE created_at > starts_at""",
+    "two policies at once": """
+        SELECT a.id FROM orders_sharepolicy a JOIN orders_sharepolicy b ON a.id < b.id
+            AND coalesce(a.coach_id, a.id) = coalesce(b.coach_id, a.id) AND (a.coach_id IS NULL) = (b.coach_id IS NULL)
+        WHERE tstzrange(a.active_from, a.active_until) && tstzrange(b.active_from, b.active_until)""",
+    "a job that is left over": "SELECT id FROM procrastinate_jobs",
+}
+
+
+def rows(question: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return list(cursor.fetchall())
+
+
+def owner_url() -> str:
+    return postgres.url(env.data_dir(), postgres.OWNER, database=connection.settings_dict["NAME"])
+
+
+def test_the_demo_is_a_business_that_lives_and_every_rule_holds(mailoutbox: list[Any], settings: Any):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+    told: list[tuple[int, int]] = []
+
+    load_demo(owner=owner_url(), progress=lambda done, total, what: told.append((done, total)))
+
+    assert {what: rows(question) for what, question in NEVER.items()} == {what: [] for what in NEVER}
+    check_money()
+    assert mailoutbox == []
+    assert told[0][0] == 0
+    assert told[-1] == (told[-1][1], told[-1][1])
+    _check_history()
+    _check_today()
+    _check_accounts()
+
+
+def _check_history() -> None:
+    now = timezone.now()
+    first = Session.objects.order_by("starts_at")[0]
+    assert timedelta(weeks=10) < now - first.starts_at < timedelta(weeks=13)
+    assert Session.objects.order_by("-starts_at")[0].starts_at - now > timedelta(weeks=4)
+    assert User.objects.count() > 60
+    weeks = {b.created_at.isocalendar().week for b in Booking.objects.all()}
+    assert len(weeks) >= 11
+    assert set(Session.objects.values_list("status", flat=True)) == set(Session.Status.values)
+    assert set(Booking.objects.values_list("state", flat=True)) == set(Booking.State.values)
+    assert set(Order.objects.values_list("state", flat=True)) == set(Order.State.values)
+    reached = set(Payment.objects.values_list("state", flat=True))
+    assert reached >= {"needs_action", "pending", "unknown", "succeeded", "failed"}
+    assert {invite.state() for invite in Invite.objects.all()} == set(Invite.State)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
+    assert not OutboxMessage.objects.filter(delivered_at=None).exists()
+    [served] = [entry for entry in coverage() if entry.source == "company_coaching"]
+    assert served.unfilled == []
+    assert served.filled == 43
+
+
+def _check_today() -> None:
+    admin, _admin, maya, _jonas, lena, tomas, ifeoma = (
+        User.objects.with_roles().get(email=account["email"]) for account in accounts()
+    )
+    assert {thing.kind for thing in day_of(lena).waiting} >= {"offer", "transfer"}
+    assert "pay" in {thing.kind for thing in day_of(tomas).waiting}
+    assert "confirm" in {thing.kind for thing in day_of(ifeoma).waiting}
+    assert day_of(lena).next is not None
+    assert day_of(lena).credit > 0
+    assert Notification.objects.visible_to(lena).unread().exists()
+    teaching = teaching_of(maya)
+    assert teaching.today or teaching.week
+    assert teaching.unmarked
+    attention = attention_for(admin)
+    assert attention.unmarked_payments
+    assert attention.wanted_sessions
+    assert attention.empty_sessions
+    assert attention.expiring_invites
+    assert not attention.dead_deliveries
+
+
+def _check_accounts() -> None:
+    assert [account["role"] for account in accounts()] == ["admin"] * 2 + ["coach"] * 2 + ["member"] * 3
+    for account in accounts():
+        user = User.objects.get(email=account["email"])
+        assert len(account["password"]) >= 12
+        assert user.check_password(account["password"])
+        found = authenticate_key(account["api_key"])
+        assert found is not None
+        assert found[0] == user
+
+
+def test_a_demo_that_breaks_leaves_an_empty_installation(monkeypatch: pytest.MonkeyPatch):
+    def stop(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plot, "create_cancellation_policy", stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        load_demo(owner=owner_url())
+
+    assert not User.objects.exists()
+    assert rows("SELECT 1 FROM audit_auditlog UNION ALL SELECT 1 FROM procrastinate_jobs") == []

@@ -1,0 +1,96 @@
+"""The only way into the ledger. The database's own function does the posting; see the ledger's first migrations."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection
+from django.utils.translation import gettext as _
+
+from tenpo.core.errors import CHECK, RuleError, is_violation
+from tenpo.ledger.models import Account, Transfer
+
+
+@dataclass(frozen=True)
+class Pot:
+    """Names an account; it is opened when first posted to."""
+
+    kind: Account.Kind
+    currency: str
+    owner_id: UUID | None = None
+    source_id: UUID | None = None
+    name: str = ""
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> "Pot":
+        """The name of an account that is already open."""
+        return cls(
+            Account.Kind(account.kind),
+            account.currency,
+            account.owner_id,
+            account.source_id,
+            account.name,
+            account.expires_at,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind.value,
+            "currency": self.currency,
+            "owner": str(self.owner_id) if self.owner_id else None,
+            "source": str(self.source_id) if self.source_id else None,
+            "name": self.name,
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+        }
+
+
+@dataclass(frozen=True)
+class Posting:
+    """A transfer to be made: `amount` (minor units, above zero) from `debit` to `credit`, once for each `key`."""
+
+    kind: Transfer.Kind
+    debit: Pot
+    credit: Pot
+    amount: int
+    key: str
+    subject_id: UUID
+    reverses_id: UUID | None = field(default=None)
+
+
+def post_transfers(postings: Sequence[Posting]) -> int:
+    """Post all transfers or none, with one statement; return how many were new.
+
+    A key that was posted before is left as it is, so a retry does nothing; the same key with another amount or other
+    ends is a mistake of ours and fails. Accounts are locked in the order of their ids, after whatever rows the caller
+    locked. Raises RuleError("insufficient_funds") when an owner's account would go below zero.
+    """
+    if not postings:
+        return 0
+    assert connection.in_atomic_block, "money moves in the transaction of what it pays for"
+    payload = [
+        {
+            "kind": posting.kind.value,
+            "debit": posting.debit.as_json(),
+            "credit": posting.credit.as_json(),
+            "amount": posting.amount,
+            "key": posting.key,
+            "subject": str(posting.subject_id),
+            "reverses": str(posting.reverses_id) if posting.reverses_id else None,
+        }
+        for posting in postings
+    ]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(payload)])
+            row = cursor.fetchone()
+    except IntegrityError as error:
+        if is_violation(error, CHECK, "account_never_below_zero"):
+            raise RuleError("insufficient_funds", _("There is not enough credit for this.")) from error
+        raise
+    assert row is not None
+    posted: int = row[0]
+    return posted

@@ -1,0 +1,143 @@
+from typing import TYPE_CHECKING, Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast, Concat
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.core.models import CURRENCY_LENGTH, BaseModel
+from tenpo.people.models import User
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Each person sees what they own; admins see the books."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(owner=user)
+
+    def credits_of(self, owner: User) -> Self:
+        """The owner's credits in the order in which they are spent: the one that expires first, then the oldest."""
+        return self.filter(kind=Account.Kind.CREDIT, owner=owner).order_by(F("expires_at").asc(nulls_last=True), "id")
+
+
+class Account(BaseModel):
+    """One pot in the ledger: what somebody owns, or one side of the business.
+
+    What a person owns is guarded: its balance is kept under a lock and never goes below zero. The business's own sides
+    have no balance here, because one row that every sale touches would make all sales wait; theirs is a sum.
+    """
+
+    class Kind(models.TextChoices):
+        CREDIT = "credit", _("Credit")
+        RESERVED = "reserved", _("Credit set aside for open orders")
+        COMPANY = "company", _("Company share")
+        PROVIDER = "provider", _("Money at a payment provider")
+        SALES = "sales", _("Sales")
+        FEES = "fees", _("Provider fees")
+
+    GUARDED = ("credit",)
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    owner = models.ForeignKey(User, models.PROTECT, null=True, related_name="accounts")
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    # The payment that a credit comes from; a plain id, since payments stand above the ledger.
+    source_id = models.UUIDField(null=True)
+    # Tells apart what the other columns do not: the payment provider, the occasion of a credit.
+    name = models.CharField(max_length=60, blank=True)
+    expires_at = models.DateTimeField(null=True)
+    balance = models.BigIntegerField(null=True)
+    # The account's whole name in one text: what it is found by, and what makes it one.
+    code = models.GeneratedField(
+        expression=Concat(
+            "kind", Value(":"), "currency", Value(":"), Cast("owner_id", models.TextField()), Value(":"),
+            Cast("source_id", models.TextField()), Value(":"), "name", output_field=models.TextField(),
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+        unique=True,
+    )  # fmt: skip
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="account_never_below_zero", condition=Q(balance=None) | Q(balance__gte=0)),
+            models.CheckConstraint(
+                name="account_of_a_person_is_guarded",
+                condition=Q(kind__in=["credit"], balance__isnull=False, owner__isnull=False)
+                | (~Q(kind__in=["credit"]) & Q(balance=None, owner=None)),
+            ),
+            models.CheckConstraint(
+                name="account_credit_knows_its_source", condition=~Q(kind="credit") | Q(source_id__isnull=False)
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="account_credit_left", fields=["owner", "currency"], condition=Q(kind="credit", balance__gt=0)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.name}".strip()
+
+
+class TransferQuerySet(models.QuerySet["Transfer"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Each person sees what moved on their own accounts; admins see the books."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(Q(debit__owner=user) | Q(credit__owner=user))
+
+    def touching(self, account_id: UUID) -> Self:
+        """Those from or to one account."""
+        return self.filter(Q(debit=account_id) | Q(credit=account_id))
+
+
+class Transfer(BaseModel):
+    """A whole positive amount from one account to another; never changed, undone only by a reversal.
+
+    A debit takes from what somebody owns and a credit adds to it, so every transfer balances by construction.
+    """
+
+    class Kind(models.TextChoices):
+        COMPANY_SHARE = "company_share", _("Company share")
+        COMPANY_RELEASE = "company_release", _("Company share released")
+        PAYMENT = "payment", _("Payment")
+        FEE = "fee", _("Provider fee")
+        CREDIT_RESERVE = "credit_reserve", _("Credit set aside")
+        CREDIT_UNRESERVE = "credit_unreserve", _("Credit returned unspent")
+        CREDIT_SPEND = "credit_spend", _("Credit spent")
+        CREDIT_ISSUE = "credit_issue", _("Credit given")
+        CREDIT_RESTORE = "credit_restore", _("Credit given back")
+
+    debit = models.ForeignKey(Account, models.PROTECT, related_name="debits")
+    credit = models.ForeignKey(Account, models.PROTECT, related_name="credits")
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    kind = models.CharField(max_length=20, choices=Kind)
+    key = models.CharField(max_length=160, unique=True)
+    # What caused it (an order line, a payment); a plain id, since those stand above the ledger.
+    subject_id = models.UUIDField()
+    reverses = models.OneToOneField("self", models.PROTECT, null=True, related_name="reversal")
+
+    objects = TransferQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="transfer_amount_is_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(name="transfer_has_two_ends", condition=~Q(debit=F("credit"))),
+        ]
+        indexes = [
+            models.Index(name="transfer_by_debit", fields=["debit", "-id"], include=["amount"]),
+            models.Index(name="transfer_by_credit", fields=["credit", "-id"], include=["amount"]),
+            models.Index(name="transfer_by_subject", fields=["subject_id"]),
+            models.Index(name="transfer_by_kind", fields=["kind", "created_at"], include=["amount"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} {self.currency}"

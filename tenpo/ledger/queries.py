@@ -1,0 +1,137 @@
+"""What the books say: balances, a person's statement, what each month cost whom."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db import connection, models
+from django.db.models import Case, F, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, TruncMonth
+
+from tenpo.core.paging import PAGE_SIZE, keyset_page
+from tenpo.ledger.models import Account, Transfer
+from tenpo.people.models import User
+
+
+@dataclass(frozen=True)
+class AccountSum:
+    """One line of the trial balance: all that was ever debited and credited, in minor units."""
+
+    kind: str
+    name: str
+    currency: str
+    accounts: int
+    debits: int
+    credits: int
+
+    @property
+    def label(self) -> str:
+        return str(Account.Kind(self.kind).label)
+
+    @property
+    def balance(self) -> int:
+        return self.credits - self.debits
+
+
+_TRIAL_BALANCE = """
+    WITH sides AS (
+        SELECT debit_id AS account_id, amount AS debit, 0 AS credit FROM ledger_transfer
+        UNION ALL
+        SELECT credit_id, 0, amount FROM ledger_transfer
+    ), sums AS (
+        SELECT account_id, sum(debit) AS debits, sum(credit) AS credits FROM sides GROUP BY account_id
+    )
+    SELECT a.kind, CASE WHEN a.owner_id IS NULL THEN a.name ELSE '' END AS title,
+           a.currency, count(*) AS accounts,
+           coalesce(sum(s.debits), 0)::bigint AS debits, coalesce(sum(s.credits), 0)::bigint AS credits
+    FROM ledger_account a LEFT JOIN sums s ON s.account_id = a.id
+    GROUP BY a.kind, title, a.currency
+    ORDER BY a.currency, a.kind, title
+"""
+
+
+def trial_balance() -> list[AccountSum]:
+    """Every account with its sums, those of people together by kind. Debits and credits are equal. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRIAL_BALANCE)
+        return [AccountSum(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class StatementRow:
+    """One transfer as its owner sees it: what it added or took (minor units), and the balance after it."""
+
+    transfer: Transfer
+    change: int
+    balance: int
+
+
+def statement(
+    owner: User, currency: str, *, cursor: str | None = None, limit: int = PAGE_SIZE
+) -> tuple[list[StatementRow], str | None]:
+    """What moved on a person's credit, newest first, from `cursor` on, and the next cursor.
+
+    Two statements, whatever the length. Raises ValidationError for a cursor that we did not make.
+    """
+    moved = _with_change(owner, currency)
+    page = keyset_page(moved, order=("-id",), cursor=cursor, limit=limit)
+    if not page.items:
+        return [], None
+    balance: int = moved.filter(pk__lte=page.items[0].pk).aggregate(sum=Sum("change"))["sum"]
+    rows = []
+    for transfer in page.items:
+        rows.append(StatementRow(transfer, transfer.change, balance))  # type: ignore[attr-defined]
+        balance -= rows[-1].change
+    return rows, page.next_cursor
+
+
+def whole_statement(owner: User, currency: str) -> list[StatementRow]:
+    """All that ever moved on a person's credit, oldest first. One statement."""
+    rows: list[StatementRow] = []
+    for transfer in _with_change(owner, currency).order_by("id"):
+        before = rows[-1].balance if rows else 0
+        rows.append(StatementRow(transfer, transfer.change, before + transfer.change))  # type: ignore[attr-defined]
+    return rows
+
+
+def _with_change(owner: User, currency: str) -> QuerySet[Transfer]:
+    is_theirs = Q(credit__owner=owner)
+    change = Case(When(is_theirs, then=F("amount")), default=-F("amount"), output_field=models.BigIntegerField())
+    return Transfer.objects.filter(is_theirs | Q(debit__owner=owner), currency=currency).annotate(change=change)
+
+
+@dataclass(frozen=True)
+class MonthSpend:
+    """What one month's bookings cost: the company, people by payment, people by credit (minor units)."""
+
+    month: date
+    company: int
+    users: int
+    credits: int
+
+    @property
+    def total(self) -> int:
+        return self.company + self.users + self.credits
+
+
+def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[MonthSpend]:
+    """Who paid what in each month since, shares released and credit given back taken off; months without any left out.
+
+    A payment counts in full when it was made, also when it became credit later: spending that credit counts for
+    itself, giving it counts nothing. One statement.
+    """
+
+    def total(plus: list[Transfer.Kind], minus: list[Transfer.Kind]) -> Coalesce:
+        signed = Case(When(kind__in=plus, then=F("amount")), When(kind__in=minus, then=-F("amount")), default=Value(0))
+        return Coalesce(Sum(signed), 0, output_field=models.BigIntegerField())
+
+    kind = Transfer.Kind
+    # Credit that was set aside and then spent is one spending: the second transfer says when.
+    spends = Transfer.objects.filter(created_at__gte=since, currency=currency)
+    months = spends.annotate(month=TruncMonth("created_at", tzinfo=zone)).values("month").order_by("month")
+    rows = months.annotate(
+        company=total([kind.COMPANY_SHARE], [kind.COMPANY_RELEASE]),
+        users=total([kind.PAYMENT], []),
+        credits=total([kind.CREDIT_SPEND], [kind.CREDIT_RESTORE]),
+    )
+    return [MonthSpend(row["month"].date(), row["company"], row["users"], row["credits"]) for row in rows]

@@ -1,0 +1,166 @@
+"""The ledger holds, whatever is posted in whatever order."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tenpo.core.errors import RuleError
+from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.queries import trial_balance
+from tenpo.ledger.tests.invariants import LEDGER
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_member
+
+pytestmark = pytest.mark.django_db
+
+SALES, RESERVED = Pot(Account.Kind.SALES, "EUR"), Pot(Account.Kind.RESERVED, "EUR")
+PROVIDER = Pot(Account.Kind.PROVIDER, "EUR", name="sandbox")
+SOURCES = [uuid4() for _ in range(3)]
+
+# Which of two people, which of three credits, how much, and what is done with it.
+operations = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.integers(0, 2),
+        st.integers(1, 10_000),
+        st.sampled_from(["issue", "spend", "reserve", "unreserve", "pay", "both"]),
+    ),
+    max_size=12,
+)
+
+
+def postings(owner: User, source: int, amount: int, what: str) -> list[Posting]:
+    pot = Pot(Account.Kind.CREDIT, "EUR", owner.pk, SOURCES[source])
+    other = Pot(Account.Kind.CREDIT, "EUR", owner.pk, SOURCES[(source + 1) % 3])
+    kind = Transfer.Kind
+    ends: dict[str, list[tuple[Any, Pot, Pot]]] = {
+        "issue": [(kind.CREDIT_ISSUE, SALES, pot)],
+        "spend": [(kind.CREDIT_SPEND, pot, SALES)],
+        "reserve": [(kind.CREDIT_RESERVE, pot, RESERVED)],
+        "unreserve": [(kind.CREDIT_UNRESERVE, RESERVED, pot)],
+        "pay": [(kind.PAYMENT, PROVIDER, SALES)],
+        "both": [(kind.CREDIT_ISSUE, SALES, other), (kind.CREDIT_SPEND, pot, SALES)],
+    }
+    return [Posting(name, debit, credit, amount, uuid4().hex, uuid4()) for name, debit, credit in ends[what]]
+
+
+def broken() -> list[str]:
+    with connection.cursor() as cursor:
+        found = []
+        for sentence, statement in LEDGER.items():
+            cursor.execute(statement)
+            found += [sentence] if cursor.fetchall() else []
+        return found
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(operations)
+def test_random_postings_keep_every_balance(done):
+    with transaction.atomic():
+        people = [make_member(), make_member()]
+        expected: dict[Any, int] = {}
+        for who, source, amount, what in done:
+            wanted = postings(people[who], source, amount, what)
+            would = dict(expected)
+            for posting in wanted:
+                for pot, change in ((posting.debit, -amount), (posting.credit, amount)):
+                    if pot.owner_id:
+                        would[pot] = would.get(pot, 0) + change
+            if min(would.values(), default=0) < 0:
+                with pytest.raises(RuleError, match=r"^There is not enough credit"), transaction.atomic():
+                    post_transfers(wanted)
+                continue
+            assert post_transfers(wanted) == len(wanted)
+            expected = would
+        accounts = Account.objects.filter(owner__in=people)
+        balances = {(a.owner_id, a.source_id): a.balance for a in accounts if a.balance}
+        assert balances == {(pot.owner_id, pot.source_id): amount for pot, amount in expected.items() if amount}
+        sums = trial_balance()
+        assert sum(row.debits for row in sums) == sum(row.credits for row in sums)
+        assert broken() == []
+        transaction.set_rollback(True)
+
+
+def issue(owner: User, amount: int, *, key: str = "k", source: int = 0) -> Posting:
+    pot = Pot(Account.Kind.CREDIT, "EUR", owner.pk, SOURCES[source])
+    return Posting(Transfer.Kind.CREDIT_ISSUE, SALES, pot, amount, key, uuid4())
+
+
+def test_a_key_posts_once():
+    member = make_member()
+
+    assert [post_transfers([issue(member, 100)]) for _ in range(3)] == [1, 0, 0]
+    assert Account.objects.get(owner=member).balance == 100
+
+
+def test_a_key_that_says_something_else_is_a_mistake():
+    member = make_member()
+    post_transfers([issue(member, 100)])
+
+    for wrong in (issue(member, 101), issue(make_member(), 100)):
+        with pytest.raises(ProgrammingError, match="posted with another"), transaction.atomic():
+            post_transfers([wrong])
+    assert Account.objects.get(owner=member).balance == 100
+
+
+def test_amounts_are_positive_and_currencies_equal():
+    member = make_member()
+    dollars = Posting(Transfer.Kind.PAYMENT, PROVIDER, Pot(Account.Kind.SALES, "USD"), 5, "x", uuid4())
+
+    for amount in (0, -5):
+        with pytest.raises(IntegrityError, match="transfer_amount_is_positive"), transaction.atomic():
+            post_transfers([issue(member, amount)])
+    with pytest.raises(ProgrammingError, match="currencies differ"), transaction.atomic():
+        post_transfers([dollars])
+    assert not Transfer.objects.exists()
+
+
+def test_a_reversal_mirrors_and_happens_once():
+    member = make_member()
+    post_transfers([issue(member, 100)])
+    first = Transfer.objects.get()
+    pot = Pot.of(Account.objects.get(owner=member))
+
+    def back(amount: int, key: str) -> Posting:
+        return Posting(Transfer.Kind.CREDIT_SPEND, pot, SALES, amount, key, uuid4(), reverses_id=first.pk)
+
+    with pytest.raises(ProgrammingError, match="not the mirror"), transaction.atomic():
+        post_transfers([back(99, "a")])
+    post_transfers([back(100, "b")])
+    post_transfers([issue(member, 100, key="more")])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        post_transfers([back(100, "c")])
+    assert Account.objects.get(owner=member).balance == 100
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_account SET balance = 1000000",
+        "INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)"
+        " SELECT debit_id, credit_id, amount, currency, kind, 'more', subject_id FROM ledger_transfer",
+        "UPDATE ledger_transfer SET amount = 1",
+        "DELETE FROM ledger_transfer",
+        "DELETE FROM ledger_account",
+    ],
+)
+def test_the_application_cannot_write_the_books_by_itself(statement):
+    post_transfers([issue(make_member(), 100)])
+
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_money_moves_only_inside_a_transaction():
+    with pytest.raises(AssertionError, match="in the transaction"):
+        post_transfers([issue(make_member(), 100)])

@@ -1,0 +1,79 @@
+"""What the owner decides about the business. Here and not in core, because the currency hangs on what was sold."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record
+from tenpo.core.business import current_business, forget_business
+from tenpo.core.errors import RuleError
+from tenpo.core.models import Business, check_fields
+from tenpo.orders.models import Order
+from tenpo.people.models import User
+from tenpo.people.permissions import is_active_admin
+
+# What the world pays with; the form and the API offer these.
+CURRENCIES = (
+    "AED", "ARS", "AUD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP",
+    "HKD", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KES", "KRW", "KWD", "MAD", "MXN", "MYR", "NGN",
+    "NOK", "NZD", "PEN", "PHP", "PLN", "QAR", "RON", "SAR", "SEK", "SGD", "THB", "TND", "TRY", "TWD",
+    "UAH", "USD", "VND", "ZAR",
+)  # fmt: skip
+FIELDS = (
+    "name",
+    "currency",
+    "time_zone",
+    "locale",
+    "accent_hue",
+    "allows_sign_up",
+    "hold_minutes",
+    "offer_hours",
+    "manual_hold_days",
+    "credit_months",
+    "invite_days",
+)
+
+
+def is_currency_fixed() -> bool:
+    """Whether something was sold already, so that the currency stays."""
+    return Order.objects.exists()
+
+
+@transaction.atomic
+def update_business(*, by: User | None, **changes: Any) -> Business:
+    """Change some of `FIELDS`. What was sold or promised before keeps its own terms.
+
+    Raises RuleError "currency_fixed" once something was sold, ValidationError by field.
+    """
+    if not is_active_admin(by):
+        raise PermissionDenied
+    business = Business.objects.select_for_update(no_key=True).get(pk=current_business().pk)
+    before = {name: getattr(business, name) for name in FIELDS if name in changes}
+    before = {name: value for name, value in before.items() if value != changes[name]}
+    for name in before:
+        setattr(business, name, changes[name])
+    _check(business, set(before))
+    if "currency" in before and is_currency_fixed():
+        raise RuleError("currency_fixed", _("Something was sold in %(old)s already.") % {"old": before["currency"]})
+    if before:
+        business.save(update_fields=list(before))
+        record("business.changed", by=by, on=business, before=before, after={name: changes[name] for name in before})
+        transaction.on_commit(forget_business)
+    return business
+
+
+def _check(business: Business, names: set[str]) -> None:
+    check_fields(business, *names)
+    problems = {}
+    if "currency" in names and business.currency not in CURRENCIES:
+        problems["currency"] = _("We do not know this currency.")
+    if "time_zone" in names and business.time_zone not in available_timezones():
+        problems["time_zone"] = _("This is not a time zone that we know.")
+    if "locale" in names and business.locale not in dict(settings.LANGUAGES):
+        problems["locale"] = _("We do not speak this language yet.")
+    if problems:
+        raise ValidationError(problems)

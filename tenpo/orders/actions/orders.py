@@ -1,0 +1,267 @@
+"""Orders and what they post to the ledger: placed, settled, voided, given back.
+
+Callers hold the locks on what is bought; orders come next and ledger accounts last.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+from django.db import connection
+from django.utils import timezone
+
+from tenpo.core.business import current_business
+from tenpo.core.money import apportion
+from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.models import Account, Transfer
+from tenpo.orders.models import Line, Order
+from tenpo.orders.policies import parts_back
+from tenpo.orders.queries import Quote
+from tenpo.payments.models import Payment
+from tenpo.people.models import User
+
+# Crockford's base 32: no letter that is read as a digit.
+NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+NUMBER_LENGTH = 10
+
+_PLACE = """
+    WITH new_order AS (
+        INSERT INTO orders_order (number, buyer_id, currency, state, settled_at)
+        VALUES (%(number)s, %(buyer)s, %(currency)s, %(state)s, %(settled_at)s)
+        RETURNING id, created_at
+    )
+    INSERT INTO orders_line
+        (order_id, kind, subject_id, description, price, company_share, credit_spent, own_share, share_policy_id)
+    SELECT id, %(kind)s, %(subject)s, %(description)s, %(price)s, %(company)s, %(credit)s, %(own)s, %(policy)s
+    FROM new_order
+    RETURNING id, order_id
+"""
+
+
+def place_order(*, buyer: User, quote: Quote, kind: Line.Kind, subject_id: UUID, description: str) -> Line:
+    """Place an order of one line: one statement, and one more where there is something to post.
+
+    With nothing left for the buyer to pay, the order is paid at once. Otherwise it is open, and its credits are set
+    aside until `settle_line` or `void_lines`.
+    """
+    is_paid = quote.own_share == 0
+    state = Order.State.PAID if is_paid else Order.State.OPEN
+    settled_at = timezone.now() if is_paid else None
+    number = "".join(secrets.choice(NUMBER_ALPHABET) for _ in range(NUMBER_LENGTH))
+    values: dict[str, Any] = {
+        "number": number, "buyer": buyer.pk, "currency": quote.currency, "state": state, "settled_at": settled_at,
+        "kind": kind, "subject": subject_id, "description": description, "price": quote.price,
+        "company": quote.company_share, "credit": quote.credit_spent, "own": quote.own_share,
+        "policy": quote.policy.pk if quote.policy else None,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACE, values)
+        row = cursor.fetchone()
+    assert row is not None
+    line_id, order_id = row
+    order = Order(id=order_id, number=number, buyer=buyer, currency=quote.currency, state=state, settled_at=settled_at)
+    line = Line(
+        id=line_id, order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
+        company_share=quote.company_share, credit_spent=quote.credit_spent, own_share=quote.own_share,
+        share_policy=quote.policy,
+    )  # fmt: skip
+    postings = _credit_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
+    if is_paid:
+        postings += _company_postings(line)
+    post_transfers(postings)
+    return line
+
+
+def settle_line(line: Line, payment: Payment) -> None:
+    """The payment came: post company share, credits set aside, the payment and its fee; the order is paid."""
+    order = line.order
+    currency = order.currency
+    sales = Pot(Account.Kind.SALES, currency)
+    provider = Pot(Account.Kind.PROVIDER, currency, name=payment.provider)
+    postings = _company_postings(line)
+    if line.credit_spent:
+        reserved = Pot(Account.Kind.RESERVED, currency)
+        postings.append(
+            Posting(Transfer.Kind.CREDIT_SPEND, reserved, sales, line.credit_spent, f"line:{line.pk}:credit", line.pk)
+        )
+    postings += [
+        Posting(Transfer.Kind.PAYMENT, provider, sales, payment.amount, f"payment:{payment.pk}", line.pk),
+        *fee_postings(payment, subject_id=line.pk),
+    ]
+    assert order.state == Order.State.OPEN, "an order is settled once"
+    order.state = Order.State.PAID
+    order.settled_at = timezone.now()
+    order.save(update_fields=["state", "settled_at"])
+    post_transfers(postings)
+
+
+def fee_postings(payment: Payment, *, subject_id: UUID) -> list[Posting]:
+    """What the provider keeps for its work."""
+    if not payment.fee:
+        return []
+    fees = Pot(Account.Kind.FEES, payment.currency)
+    provider = Pot(Account.Kind.PROVIDER, payment.currency, name=payment.provider)
+    return [Posting(Transfer.Kind.FEE, fees, provider, payment.fee, f"payment:{payment.pk}:fee", subject_id)]
+
+
+def void_lines(lines: Sequence[Line]) -> None:
+    """Orders are not completed: credits that were set aside go back where they came from.
+
+    All with three statements at most, and one posting, so that two who void many cannot wait for each other's accounts.
+    """
+    orders = {line.order_id: line.order for line in lines}
+    assert all(order.state == Order.State.OPEN for order in orders.values()), "only an open order is voided"
+    now = timezone.now()
+    for order in orders.values():
+        order.state = Order.State.VOID
+        order.settled_at = now
+    Order.objects.filter(pk__in=orders).update(state=Order.State.VOID, settled_at=now)
+    with_credit = [line.pk for line in lines if line.credit_spent]
+    if not with_credit:
+        return
+    taken = Transfer.objects.filter(subject_id__in=with_credit, kind=Transfer.Kind.CREDIT_RESERVE)
+    post_transfers(
+        [
+            Posting(
+                Transfer.Kind.CREDIT_UNRESERVE, Pot(Account.Kind.RESERVED, transfer.currency), Pot.of(transfer.debit),
+                transfer.amount, f"{transfer.key}:back", transfer.subject_id, reverses_id=transfer.pk,
+            )
+            for transfer in taken.select_related("debit").order_by("id")
+        ]
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """What a cancellation gave back, in minor units."""
+
+    company: int
+    credit: int
+
+
+def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None) -> list[GivenBack]:
+    """Give back a percentage of each paid line: the company's share to the company, the rest to the buyer as credit.
+
+    Credits that were spent on it come back to themselves (a lapsed one as a new one with the same source); what was
+    paid becomes a credit whose source is that payment. Once for each line: the line remembers, and so do the keys.
+    However many lines, it is one posting, so that two who give back many cannot wait for each other's accounts.
+    """
+    assert all(line.refunded_percent is None for line, _percent in given), "a line is given back once"
+    now = now or timezone.now()
+    for line, percent in given:
+        line.refunded_percent = percent
+        line.refunded_at = now
+    Line.objects.bulk_update([line for line, _percent in given], ["refunded_percent", "refunded_at"])
+
+    parts = [parts_back(line, percent) for line, percent in given]
+    payments = _payments_of([line for (line, _percent), part in zip(given, parts, strict=True) if part.issued])
+    spent = _spent_on([line for (line, _percent), part in zip(given, parts, strict=True) if part.restored])
+    postings = []
+    for (line, _percent), part in zip(given, parts, strict=True):
+        if part.company:
+            postings.append(_release_posting(line, part.company))
+        if part.restored:
+            postings += _restore_postings(line, spent[line.pk], part.restored, now)
+        if part.issued:
+            postings.append(_issue_posting(payments[line.order_id], part.issued, subject_id=line.pk, now=now))
+    post_transfers(postings)
+    return [GivenBack(company=part.company, credit=part.restored + part.issued) for part in parts]
+
+
+def credit_payment(payment: Payment, *, now: datetime | None = None) -> None:
+    """Turn a whole payment that bought nothing (it came after its seat was gone) into credit."""
+    now = now or timezone.now()
+    sales = Pot(Account.Kind.SALES, payment.currency)
+    provider = Pot(Account.Kind.PROVIDER, payment.currency, name=payment.provider)
+    post_transfers(
+        [
+            Posting(Transfer.Kind.PAYMENT, provider, sales, payment.amount, f"payment:{payment.pk}", payment.pk),
+            *fee_postings(payment, subject_id=payment.pk),
+            _issue_posting(payment, payment.amount, subject_id=payment.pk, now=now),
+        ]
+    )
+
+
+def _company_postings(line: Line) -> list[Posting]:
+    if not line.company_share:
+        return []
+    company = Pot(Account.Kind.COMPANY, line.order.currency)
+    sales = Pot(Account.Kind.SALES, line.order.currency)
+    return [
+        Posting(Transfer.Kind.COMPANY_SHARE, company, sales, line.company_share, f"line:{line.pk}:company", line.pk)
+    ]
+
+
+def _credit_postings(line: Line, quote: Quote, *, into: Account.Kind) -> list[Posting]:
+    kind = Transfer.Kind.CREDIT_SPEND if into == Account.Kind.SALES else Transfer.Kind.CREDIT_RESERVE
+    target = Pot(into, quote.currency)
+    return [
+        Posting(kind, Pot.of(account), target, amount, f"line:{line.pk}:credit:{account.pk}", line.pk)
+        for account, amount in quote.spends
+    ]
+
+
+def _release_posting(line: Line, amount: int) -> Posting:
+    sales = Pot(Account.Kind.SALES, line.order.currency)
+    company = Pot(Account.Kind.COMPANY, line.order.currency)
+    return Posting(Transfer.Kind.COMPANY_RELEASE, sales, company, amount, f"line:{line.pk}:company:back", line.pk)
+
+
+def _payments_of(lines: Sequence[Line]) -> dict[UUID, Payment]:
+    if not lines:
+        return {}
+    paid = Payment.objects.filter(order_id__in=[line.order_id for line in lines], state=Payment.State.SUCCEEDED)
+    return {payment.order_id: payment for payment in paid if payment.order_id}
+
+
+def _spent_on(lines: Sequence[Line]) -> dict[UUID, list[Transfer]]:
+    """The transfers that took credit for each line."""
+    spent: dict[UUID, list[Transfer]] = {line.pk: [] for line in lines}
+    if not lines:
+        return spent
+    taken = Transfer.objects.filter(
+        subject_id__in=list(spent),
+        kind__in=[Transfer.Kind.CREDIT_SPEND, Transfer.Kind.CREDIT_RESERVE],
+        debit__kind=Account.Kind.CREDIT,
+    )
+    for transfer in taken.select_related("debit").order_by("id"):
+        spent[transfer.subject_id].append(transfer)
+    return spent
+
+
+def _restore_postings(line: Line, spent: Sequence[Transfer], amount: int, now: datetime) -> list[Posting]:
+    """Back to the credits that were spent, in proportion."""
+    sales = Pot(Account.Kind.SALES, line.order.currency)
+    parts = apportion(amount, [transfer.amount for transfer in spent])
+    return [
+        Posting(
+            Transfer.Kind.CREDIT_RESTORE, sales, _still_open(transfer.debit, line, now), part,
+            f"{transfer.key}:restored", line.pk,
+        )
+        for transfer, part in zip(spent, parts, strict=True)
+        if part
+    ]  # fmt: skip
+
+
+def _still_open(account: Account, line: Line, now: datetime) -> Pot:
+    if account.expires_at is None or account.expires_at > now:
+        return Pot.of(account)
+    assert account.owner_id is not None
+    return Pot(
+        Account.Kind.CREDIT, account.currency, account.owner_id, account.source_id, name=f"again:{line.pk}",
+        expires_at=_credit_expiry(now),
+    )  # fmt: skip
+
+
+def _issue_posting(payment: Payment, amount: int, *, subject_id: UUID, now: datetime) -> Posting:
+    credit = Pot(Account.Kind.CREDIT, payment.currency, payment.payer_id, payment.pk, expires_at=_credit_expiry(now))
+    sales = Pot(Account.Kind.SALES, payment.currency)
+    return Posting(Transfer.Kind.CREDIT_ISSUE, sales, credit, amount, f"issue:{subject_id}", subject_id)
+
+
+def _credit_expiry(now: datetime) -> datetime:
+    return now + relativedelta(months=current_business().credit_months)

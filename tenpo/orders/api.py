@@ -1,0 +1,252 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from ninja import Field, Query, Router, Schema
+
+from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.paging import keyset_page
+from tenpo.orders.actions.policies import (
+    ShareTerms,
+    create_cancellation_policy,
+    create_share_policy,
+    end_share_policy,
+    retire_cancellation_policy,
+    set_default_cancellation_policy,
+)
+from tenpo.orders.models import CancellationPolicy, Order, SharePolicy
+from tenpo.orders.policies import Window, read_windows
+from tenpo.orders.words import describe_policy
+from tenpo.people.models import User
+
+router = Router(tags=["Orders and policies"])
+
+
+class LineOut(Schema):
+    """One thing in an order, and who paid which part of it (minor units)."""
+
+    id: UUID
+    kind: str = Field(..., examples=["session"])
+    subject_id: UUID = Field(..., description="The session.")
+    description: str
+    price: int = Field(..., examples=[8000])
+    company_share: int = Field(..., examples=[6000])
+    credit_spent: int = Field(..., examples=[800])
+    own_share: int = Field(..., examples=[1200])
+    share_policy_id: UUID | None
+    refunded_percent: int | None
+    refunded_at: datetime | None
+
+
+class OrderOut(Schema):
+    """What somebody bought: the receipt."""
+
+    id: UUID
+    number: str = Field(..., examples=["7KQ2M9XAFT"])
+    buyer_id: UUID
+    currency: str = Field(..., examples=["EUR"])
+    state: str = Field(..., examples=["paid"])
+    created_at: datetime
+    settled_at: datetime | None
+    lines: list[LineOut]
+
+
+class SharePolicyOut(Schema):
+    """What the company pays of a price, from and until when."""
+
+    id: UUID
+    name: str
+    coach_id: UUID | None = Field(..., description="Null: everybody's sessions.")
+    percent: int | None = Field(..., examples=[60])
+    amount: int | None
+    cap: int | None = Field(..., examples=[4000])
+    currency: str = Field(..., examples=["EUR"])
+    active_from: datetime
+    active_until: datetime | None
+    supersedes_id: UUID | None
+
+
+class TermsIn(InSchema):
+    """Either a percentage, perhaps with a cap, or a fixed amount (minor units)."""
+
+    percent: int | None = Field(None, ge=1, le=100, examples=[60])
+    amount: int | None = Field(None, ge=1)
+    cap: int | None = Field(None, ge=1, examples=[4000])
+    coach_id: UUID | None = Field(None, description="Only this coach's sessions; everybody's when left out.")
+    active_from: TimeIn | None = Field(None, description="Now when left out.")
+    active_until: TimeIn | None = None
+
+
+class SharePolicyIn(TermsIn):
+    """A new version of what the company pays."""
+
+    name: str = Field(..., max_length=80, examples=["Company share 2027"])
+
+
+class EndIn(InSchema):
+    """When a policy ends."""
+
+    at: TimeIn | None = Field(None, description="Now when left out.")
+
+
+class WindowIn(InSchema):
+    """Until `hours_before` the start, `percent` of what was paid comes back."""
+
+    hours_before: int = Field(..., ge=0, examples=[48])
+    percent: int = Field(..., ge=0, le=100, examples=[100])
+
+
+class CancellationPolicyIn(InSchema):
+    """A new cancellation policy: windows from the longest notice to the shortest."""
+
+    name: str = Field(..., max_length=80, examples=["Two days"])
+    windows: list[WindowIn] = Field(..., min_length=1, max_length=6)
+    is_default: bool = False
+
+
+class WindowOut(Schema):
+    """Until `hours_before` the start, `percent` of what was paid comes back."""
+
+    hours_before: int
+    percent: int
+
+
+class CancellationPolicyOut(Schema):
+    """What comes back to whoever cancels."""
+
+    id: UUID
+    name: str
+    windows: list[WindowOut]
+    is_default: bool
+    retired_at: datetime | None
+    words: str = Field(..., description="The policy in a sentence.")
+
+    @staticmethod
+    def resolve_words(policy: CancellationPolicy) -> str:
+        return describe_policy(read_windows(policy.windows))
+
+
+@router.get("/orders", response={200: PageOut[OrderOut], **problems()}, summary="List orders")
+def list_orders(request: ApiRequest, query: Query[PageQuery]) -> Any:
+    """Your orders, newest first; an admin sees everybody's."""
+    rows = Order.objects.visible_to(request.auth).prefetch_related("lines")
+    return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
+
+
+@router.get("/orders/{uuid:order_id}", response={200: OrderOut, **problems(404)}, summary="Get an order")
+def get_order(request: ApiRequest, order_id: UUID) -> Order:
+    """One order with its lines: the receipt as data."""
+    return get_object_or_404(Order.objects.visible_to(request.auth).prefetch_related("lines"), pk=order_id)
+
+
+@router.get(
+    "/share-policies",
+    response={200: PageOut[SharePolicyOut], **problems()},
+    summary="List the company's share policies",
+)
+def list_share_policies(request: ApiRequest, query: Query[PageQuery]) -> Any:
+    """Past, present and coming versions, the newest first."""
+    rows = SharePolicy.objects.visible_to(request.auth)
+    return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
+
+
+@router.get(
+    "/share-policies/{uuid:policy_id}", response={200: SharePolicyOut, **problems(404)}, summary="Get a share policy"
+)
+def get_share_policy(request: ApiRequest, policy_id: UUID) -> SharePolicy:
+    """One version."""
+    return get_object_or_404(SharePolicy.objects.visible_to(request.auth), pk=policy_id)
+
+
+@router.post(
+    "/share-policies", response={201: SharePolicyOut, **problems(403, 404, 409)}, summary="Decide what the company pays"
+)
+def post_share_policy(request: ApiRequest, payload: SharePolicyIn) -> Any:
+    """A new version; the one in force at its start ends there. For admins.
+
+    Refusals: `overlaps`, `starts_in_past`, `ends_too_early`. See `/share-policies/preview` for what it would do.
+    """
+    policy = create_share_policy(
+        name=payload.name,
+        terms=terms_of(payload),
+        coach=coach_of(request, payload),
+        active_from=payload.active_from,
+        active_until=payload.active_until,
+        by=request.auth,
+    )
+    return 201, policy
+
+
+@router.post(
+    "/share-policies/{uuid:policy_id}/end",
+    response={200: SharePolicyOut, **problems(403, 404, 409)},
+    summary="End or withdraw a share policy",
+)
+def post_share_policy_end(request: ApiRequest, policy_id: UUID, payload: EndIn) -> SharePolicy:
+    """End a policy; one that has not begun is withdrawn and never holds. For admins.
+
+    Refusals: `over`, `starts_in_past`, `cannot_extend`.
+    """
+    policy = get_object_or_404(SharePolicy.objects.visible_to(request.auth), pk=policy_id)
+    return end_share_policy(policy, by=request.auth, at=payload.at)
+
+
+@router.get(
+    "/cancellation-policies",
+    response={200: PageOut[CancellationPolicyOut], **problems()},
+    summary="List cancellation policies",
+)
+def list_cancellation_policies(request: ApiRequest, query: Query[PageQuery]) -> Any:
+    """The policies that sessions can have, and retired ones."""
+    rows = CancellationPolicy.objects.visible_to(request.auth)
+    return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
+
+
+@router.post(
+    "/cancellation-policies",
+    response={201: CancellationPolicyOut, **problems(403)},
+    summary="Create a cancellation policy",
+)
+def post_cancellation_policy(request: ApiRequest, payload: CancellationPolicyIn) -> Any:
+    """A new policy; what exists is never changed, and bookings keep theirs. For admins."""
+    windows = [Window(window.hours_before, window.percent) for window in payload.windows]
+    policy = create_cancellation_policy(
+        name=payload.name, windows=windows, is_default=payload.is_default, by=request.auth
+    )
+    return 201, policy
+
+
+@router.put(
+    "/cancellation-policies/{uuid:policy_id}/default",
+    response={200: CancellationPolicyOut, **problems(403, 404, 409)},
+    summary="Make a cancellation policy the default",
+)
+def put_default_cancellation_policy(request: ApiRequest, policy_id: UUID) -> CancellationPolicy:
+    """New sessions start with it. For admins. Refusal: `retired`."""
+    policy = get_object_or_404(CancellationPolicy.objects.visible_to(request.auth), pk=policy_id)
+    return set_default_cancellation_policy(policy, by=request.auth)
+
+
+@router.put(
+    "/cancellation-policies/{uuid:policy_id}/retirement",
+    response={200: CancellationPolicyOut, **problems(403, 404, 409)},
+    summary="Retire a cancellation policy",
+)
+def put_cancellation_policy_retirement(request: ApiRequest, policy_id: UUID) -> CancellationPolicy:
+    """Offer nothing new under it. For admins. Refusal: `is_default`."""
+    policy = get_object_or_404(CancellationPolicy.objects.visible_to(request.auth), pk=policy_id)
+    return retire_cancellation_policy(policy, by=request.auth)
+
+
+def terms_of(payload: TermsIn) -> ShareTerms:
+    """The terms that a call asks for."""
+    return ShareTerms(percent=payload.percent, amount=payload.amount, cap=payload.cap)
+
+
+def coach_of(request: ApiRequest, payload: TermsIn) -> User | None:
+    """The coach that a call speaks of; 404 for somebody whom the caller does not see."""
+    if payload.coach_id is None:
+        return None
+    coach: User = get_object_or_404(User.objects.visible_to(request.auth), pk=payload.coach_id)
+    return coach

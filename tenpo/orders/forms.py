@@ -1,0 +1,163 @@
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.core.business import current_business
+from tenpo.core.forms import DayField
+from tenpo.core.money import parse_money
+from tenpo.orders.actions.policies import ShareTerms, check_terms
+from tenpo.orders.models import SharePolicy
+from tenpo.orders.policies import MAX_HOURS_BEFORE, MAX_WINDOWS, Window, check_windows
+from tenpo.people.models import User
+
+# What a new policy starts with: hours before, percent back.
+FIRST_ROWS = ((48, 100), (24, 50), (0, 0))
+
+
+class MoneyField(forms.CharField):
+    """An amount as people write it, in the business's currency; cleaned to minor units."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            amount = parse_money(text, current_business().currency)
+        except ValueError:
+            raise ValidationError(_("Give an amount, such as 12 or 12.50."), code="money") from None
+        if amount <= 0:
+            raise ValidationError(_("Give an amount above zero."), code="money")
+        return amount
+
+
+class SharePolicyForm(forms.Form):
+    """A new version of what the company pays."""
+
+    name = forms.CharField(label=_("Name"), max_length=80, help_text=_("As admins and receipts will call it."))
+    kind = forms.ChoiceField(
+        label=_("The company pays"),
+        choices=[("percent", _("A percentage of the price")), ("amount", _("A fixed amount"))],
+        widget=forms.RadioSelect,
+        initial="percent",
+    )
+    percent = forms.IntegerField(label=_("Percent"), required=False, min_value=1, max_value=100)
+    cap = MoneyField(label=_("At most"), required=False, help_text=_("Leave empty for no cap."))
+    amount = MoneyField(label=_("Fixed amount"), required=False, help_text=_("Never more than the price."))
+    coach = forms.ModelChoiceField(
+        label=_("For"),
+        queryset=User.objects.none(),
+        required=False,
+        empty_label=_("Everybody’s sessions"),
+        help_text=_("A coach’s own policy goes before the one for everybody."),
+    )
+    starts_on = DayField(label=_("From"), required=False, help_text=_("Leave empty for now."))
+    ends_on = DayField(label=_("Until"), required=False, help_text=_("The last day. Leave empty for no end."))
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        coach = self.fields["coach"]
+        assert isinstance(coach, forms.ModelChoiceField)
+        coach.queryset = User.objects.coaches().active().order_by("name", "id")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        chosen = cleaned["kind"]
+        if not cleaned.get(chosen):
+            self.add_error(chosen, _("Say how much."))
+            return cleaned
+        terms = (
+            ShareTerms(percent=cleaned["percent"], cap=cleaned["cap"])
+            if chosen == "percent"
+            else ShareTerms(amount=cleaned["amount"])
+        )
+        try:
+            check_terms(terms)
+        except ValidationError as error:
+            self.add_error(None, error)
+        starts = midnight(cleaned["starts_on"]) if cleaned["starts_on"] else None
+        # Today means from now on: a policy never starts in the past.
+        cleaned["active_from"] = None if starts and starts.date() == _today() else starts
+        cleaned["active_until"] = midnight(cleaned["ends_on"], days_later=1) if cleaned["ends_on"] else None
+        cleaned["terms"] = terms
+        if starts and starts.date() < _today():
+            self.add_error("starts_on", _("A policy starts today or later."))
+        if cleaned["active_until"] and cleaned["active_until"] <= (starts or timezone.now()):
+            self.add_error("ends_on", _("The end must come after the start."))
+        return cleaned
+
+    def proposed(self) -> SharePolicy:
+        """The policy as it would be, not saved."""
+        terms: ShareTerms = self.cleaned_data["terms"]
+        return SharePolicy(
+            name=self.cleaned_data["name"],
+            coach=self.cleaned_data["coach"],
+            percent=terms.percent,
+            amount=terms.amount,
+            cap=terms.cap,
+            currency=current_business().currency,
+            active_from=self.cleaned_data["active_from"] or timezone.now(),
+            active_until=self.cleaned_data["active_until"],
+        )
+
+
+class CancellationPolicyForm(forms.Form):
+    """A new cancellation policy: rows of notice and what comes back."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    is_default = forms.BooleanField(label=_("New sessions start with it"), required=False)
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        for number in range(MAX_WINDOWS):
+            self.fields[f"hours_{number}"] = forms.IntegerField(
+                label=_("Hours before the start"), required=False, min_value=0, max_value=MAX_HOURS_BEFORE
+            )
+            self.fields[f"percent_{number}"] = forms.IntegerField(
+                label=_("Percent back"), required=False, min_value=0, max_value=100
+            )
+        if data is None:
+            for number, (hours, percent) in enumerate(FIRST_ROWS):
+                self.initial.update({f"hours_{number}": hours, f"percent_{number}": percent})
+
+    def rows(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """The fields of each window, side by side."""
+        return [(self[f"hours_{number}"], self[f"percent_{number}"]) for number in range(MAX_WINDOWS)]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        windows = []
+        for number in range(MAX_WINDOWS):
+            hours, percent = cleaned.get(f"hours_{number}"), cleaned.get(f"percent_{number}")
+            if hours is None and percent is None:
+                continue
+            if hours is None or percent is None:
+                self.add_error(f"hours_{number}", _("Fill in both, or neither."))
+                continue
+            windows.append(Window(hours_before=hours, percent=percent))
+        if not self.errors:
+            try:
+                check_windows(windows)
+            except ValueError:
+                words = _("List them from the longest notice to the shortest; less notice never gives more back.")
+                self.add_error(None, words)
+        cleaned["windows"] = windows
+        return cleaned
+
+
+def midnight(day: Any, *, days_later: int = 0) -> datetime:
+    """The start of a day where the business is."""
+    moment = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(current_business().time_zone))
+    return moment + timedelta(days=days_later)
+
+
+def _today() -> Any:
+    return timezone.localdate(timezone=ZoneInfo(current_business().time_zone))

@@ -1,0 +1,202 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.core.db import TsTzRange, UuidPoint
+from tenpo.core.models import CURRENCY_LENGTH, BaseModel
+from tenpo.people.models import User
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
+
+EVERYBODY = "00000000-0000-0000-0000-000000000000"
+
+
+class CancellationPolicyQuerySet(models.QuerySet["CancellationPolicy"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self if user.is_authenticated else self.none()
+
+
+class CancellationPolicy(BaseModel):
+    """What comes back to whoever cancels, by how many hours before the start; see `tenpo.orders.policies`.
+
+    A change makes a new row: a booking keeps a copy of the windows that held when it was made.
+    """
+
+    name = models.CharField(_("Name"), max_length=80)
+    windows = models.JSONField(default=list)
+    is_default = models.BooleanField(default=False)
+    retired_at = models.DateTimeField(null=True)
+
+    objects = CancellationPolicyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="cancellation_policy_one_default", fields=["is_default"], condition=Q(is_default=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SharePolicyQuerySet(models.QuerySet["SharePolicy"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Everybody may know what the company pays; admins decide it."""
+        return self if user.is_authenticated else self.none()
+
+    def in_force(self, at: datetime) -> Self:
+        return self.filter(Q(active_until=None) | Q(active_until__gt=at), active_from__lte=at)
+
+
+class SharePolicy(BaseModel):
+    """The part of a price that the company pays, from and until when; for everybody's sessions or one coach's.
+
+    The terms of a policy never change. A new version starts when it says and ends the one before it.
+    """
+
+    name = models.CharField(_("Name"), max_length=80)
+    coach = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="share_policies")
+    percent = models.PositiveSmallIntegerField(
+        _("Percent"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    amount = models.BigIntegerField(_("Fixed amount"), null=True, blank=True)
+    cap = models.BigIntegerField(_("At most"), null=True, blank=True)
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    active_from = models.DateTimeField(_("From"))
+    active_until = models.DateTimeField(_("Until"), null=True, blank=True)
+    supersedes = models.ForeignKey("self", models.PROTECT, null=True, related_name="superseded_by")
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = SharePolicyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="share_policy_is_percent_or_amount",
+                condition=Q(percent__isnull=False, amount=None) | Q(percent=None, amount__isnull=False, cap=None),
+            ),
+            models.CheckConstraint(
+                name="share_policy_percent_is_within", condition=Q(percent=None) | Q(percent__gte=1, percent__lte=100)
+            ),
+            models.CheckConstraint(
+                name="share_policy_amounts_are_positive",
+                condition=(Q(amount=None) | Q(amount__gt=0)) & (Q(cap=None) | Q(cap__gt=0)),
+            ),
+            models.CheckConstraint(
+                name="share_policy_ends_after_it_starts",
+                condition=Q(active_until=None) | Q(active_until__gte=F("active_from")),
+            ),
+            ExclusionConstraint(
+                name="share_policy_one_in_force",
+                expressions=[
+                    (
+                        UuidPoint(Coalesce(F("coach"), Value(EVERYBODY, output_field=models.UUIDField()))),
+                        RangeOperators.OVERLAPS,
+                    ),
+                    (TsTzRange(F("active_from"), F("active_until"), Value("[)")), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+        indexes = [models.Index(name="share_policy_by_start", fields=["-active_from"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """An order is its buyer's and the admins' to see."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(buyer=user)
+
+
+class Order(BaseModel):
+    """What somebody buys at once, whatever it is."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("To be paid")
+        PAID = "paid", _("Paid")
+        VOID = "void", _("Not completed")
+
+    number = models.CharField(max_length=12, unique=True)
+    buyer = models.ForeignKey(User, models.PROTECT, related_name="orders")
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    state = models.CharField(max_length=6, choices=State, default=State.OPEN)
+    settled_at = models.DateTimeField(null=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="order_settled_when_not_open",
+                condition=Q(state="open", settled_at=None) | Q(state__in=["paid", "void"], settled_at__isnull=False),
+            )
+        ]
+        indexes = [models.Index(name="order_by_buyer", fields=["buyer", "-id"])]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class LineQuerySet(models.QuerySet["Line"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(order__buyer=user)
+
+
+class Line(BaseModel):
+    """One thing in an order: its price, and who pays which part of it, frozen when it was ordered."""
+
+    class Kind(models.TextChoices):
+        SESSION = "session", _("Session")
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines")
+    kind = models.CharField(max_length=12, choices=Kind)
+    # What is bought (a session); a plain id, since what can be sold stands above orders.
+    subject_id = models.UUIDField()
+    description = models.CharField(max_length=200)
+    price = models.BigIntegerField()
+    company_share = models.BigIntegerField(default=0)
+    credit_spent = models.BigIntegerField(default=0)
+    own_share = models.BigIntegerField()
+    share_policy = models.ForeignKey(SharePolicy, models.PROTECT, null=True, related_name="lines")
+    refunded_percent = models.PositiveSmallIntegerField(null=True)
+    refunded_at = models.DateTimeField(null=True)
+
+    objects = LineQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="line_shares_sum_to_the_price",
+                condition=Q(price=F("company_share") + F("credit_spent") + F("own_share")),
+            ),
+            models.CheckConstraint(
+                name="line_shares_are_not_negative",
+                condition=Q(company_share__gte=0, credit_spent__gte=0, own_share__gte=0),
+            ),
+            models.CheckConstraint(
+                name="line_company_share_has_a_policy", condition=Q(company_share=0) | Q(share_policy__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="line_refunded_percent_is_within",
+                condition=Q(refunded_percent=None, refunded_at=None)
+                | Q(refunded_percent__gte=0, refunded_percent__lte=100, refunded_at__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(name="line_by_subject", fields=["kind", "subject_id"])]
+
+    def __str__(self) -> str:
+        return self.description

@@ -1,0 +1,7 @@
+from tenpo.people.models import User
+from tenpo.people.permissions import is_active_admin
+
+
+def can_manage_policies(user: User | None) -> bool:
+    """Admins decide what the company pays, and what comes back to whoever cancels."""
+    return is_active_admin(user)

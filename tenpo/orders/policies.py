@@ -1,0 +1,88 @@
+"""Pure rules: what the company pays of a price, and what comes back to whoever cancels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tenpo.core.money import apportion, percent_of
+from tenpo.orders.models import Line, SharePolicy
+
+MAX_WINDOWS = 6
+MAX_HOURS_BEFORE = 24 * 90
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `hours_before` the start (whole hours) on, `percent` of what was paid comes back as credit.
+
+    Windows stand in order, longest notice first; the last one begins at 0 hours. After the start nothing comes back.
+    """
+
+    hours_before: int
+    percent: int
+
+    def ends_at(self, starts_at: datetime) -> datetime:
+        """The last moment at which this window holds."""
+        return starts_at - timedelta(hours=self.hours_before)
+
+
+def read_windows(stored: Sequence[dict[str, int]]) -> list[Window]:
+    """The windows as a policy or a booking keeps them."""
+    return [Window(hours_before=w["hours_before"], percent=w["percent"]) for w in stored]
+
+
+def check_windows(windows: Sequence[Window]) -> None:
+    """Raise ValueError unless the windows make a policy: ordered, distinct, never giving more for less notice."""
+    if not 1 <= len(windows) <= MAX_WINDOWS:
+        raise ValueError("wrong number of windows")
+    if any(not 0 <= w.hours_before <= MAX_HOURS_BEFORE or not 0 <= w.percent <= 100 for w in windows):
+        raise ValueError("out of range")
+    hours = [w.hours_before for w in windows]
+    percents = [w.percent for w in windows]
+    if hours != sorted(set(hours), reverse=True) or percents != sorted(percents, reverse=True):
+        raise ValueError("out of order")
+
+
+def percent_back(windows: Sequence[Window], *, starts_at: datetime, now: datetime, by_host: bool = False) -> int:
+    """How many percent of what was paid come back to whoever cancels at `now`.
+
+    A window holds up to and including its last moment. The host's cancellation always gives everything back.
+    """
+    if by_host:
+        return 100
+    for window in windows:
+        if now <= window.ends_at(starts_at):
+            return window.percent
+    return 0
+
+
+def company_share(policy: SharePolicy | None, price: int) -> int:
+    """The company's part of `price`, both in minor units: percent (half up), at most the cap, or a fixed amount.
+
+    Never more than the price.
+    """
+    if policy is None or price == 0:
+        return 0
+    if policy.percent is not None:
+        share = percent_of(price, policy.percent)
+        if policy.cap is not None:
+            share = min(share, policy.cap)
+    else:
+        share = policy.amount or 0
+    return min(share, price)
+
+
+@dataclass(frozen=True)
+class PartsBack:
+    """What comes back of a line, in minor units: to the company, to the credits spent on it, as new credit."""
+
+    company: int
+    restored: int
+    issued: int
+
+
+def parts_back(line: Line, percent: int) -> PartsBack:
+    """Divide `percent` of a paid line between those who paid it. No part is more than what its payer gave."""
+    buyers = percent_of(line.credit_spent + line.own_share, percent)
+    restored, issued = apportion(buyers, [line.credit_spent, line.own_share])
+    return PartsBack(company=percent_of(line.company_share, percent), restored=restored, issued=issued)

@@ -1,0 +1,132 @@
+from smtplib import SMTPException
+from typing import Any
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core import context as allauth_context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.audit.actions import record
+from tenpo.core.business import current_business
+from tenpo.core.crypto import decrypt, encrypt
+from tenpo.core.errors import TooManyRequests
+from tenpo.core.limits import hit
+from tenpo.core.mail import absolute, compose
+from tenpo.core.middleware import client_address
+from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
+from tenpo.people.models import Participant, User
+
+# Mails that a stranger can make us send: counted alike for known and unknown addresses.
+ASKED_FOR = {
+    "account/email/login_code",
+    "account/email/password_reset_key",
+    "account/email/unknown_account",
+    "account/email/account_already_exists",
+}
+log = structlog.get_logger()
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """What Tenpo decides where allauth asks."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("This address and this password do not belong together."),
+        "too_many_login_attempts": _("That was very often. Wait a few minutes, or sign in by a code."),
+        "incorrect_code": _("This is not the code."),
+        "incorrect_password": _("This is not your password."),
+        "enter_current_password": _("This is not your present password."),
+        "email_taken": _("There is an account with this address already."),
+        "same_as_current": _("This is the one you have."),
+        "rate_limited": _("That was very often in a short time. Wait a few minutes."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Only when the operator turned public sign-up on; an invite makes its account itself."""
+        return current_business().allows_sign_up
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request) or "0.0.0.0"  # noqa: S104 - an address for the list of devices, not to bind
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count a try of a password before looking anything up, so that unknown addresses answer alike."""
+        super().pre_authenticate(request, **credentials)
+        address = client_address(request)
+        try:
+            hit("sign-in-address", address)
+            hit("sign-in-account", str(credentials.get("email", "")).lower(), address)
+        except TooManyRequests:
+            raise self.validation_error("too_many_login_attempts") from None
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        """Make the account of a public sign-up, and who takes part on it."""
+        user.name = form.cleaned_data.get("name", "")
+        saved: User = super().save_user(request, user, form, commit=commit)
+        if commit:
+            Participant.objects.create(user=saved, name=str(saved))
+            record("user.signed_up", by=saved, on=saved)
+        return saved
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        record("user.signed_in", by=user, on=user)
+        response: HttpResponse | None = super().post_login(request, user, **kwargs)
+        return response
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """By our public address: the Host header of the request is somebody's claim."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return absolute(path.replace("UID-KEY", key))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send one of our own mails in place of allauth's template."""
+        if template_prefix in ASKED_FOR:
+            hit("account-mail", email.lower())
+        words = ACCOUNT_MAILS.get(template_prefix) or NOTICES[template_prefix][1]
+        try:
+            compose(words(context), to=email).send()
+        except (OSError, SMTPException) as error:
+            # Whoever asked learns that the mail did not leave, and nothing about the address.
+            log.warning("account_mail_failed", mail=template_prefix, error=repr(error))
+            if request := allauth_context.request:
+                text = _("The mail could not be sent just now. Try again in a few minutes.")
+                self.add_message(request, messages.ERROR, message=text)
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell somebody that their account changed, and write it down."""
+        record(NOTICES[template_prefix][0], by=user, on=user)
+        super().send_notification_mail(template_prefix, user, context=context, email=email)
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        return reverse("people:profile")
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("people:profile")
+
+
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Second factors: their secrets are encrypted, and they bear the name of the business."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("This is not the code. It changes every 30 seconds."),
+        "unverified_email": _("Confirm your address first."),
+    }
+
+    def encrypt(self, text: str) -> str:
+        return encrypt(text, purpose="mfa")
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return decrypt(encrypted_text, purpose="mfa")
+
+    def get_totp_issuer(self) -> str:
+        return current_business().name
+
+    def _get_site_name(self) -> str:
+        return current_business().name

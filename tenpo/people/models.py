@@ -1,0 +1,287 @@
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import ExpressionWrapper, OuterRef, Q
+from django.db.models.functions import UUID7, Lower, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
+
+NAME_LENGTH = 120
+HASH_LENGTH = 64
+
+
+class Role(models.TextChoices):
+    """What a user may do beyond being a member, which everyone is."""
+
+    ADMIN = "admin", _("Admin")
+    COACH = "coach", _("Coach")
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Admins see everybody, everybody sees the coaches and themselves."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_admin:
+            return self
+        return self.filter(Q(pk=user.pk) | Q(pk__in=RoleGrant.objects.filter(role=Role.COACH).values("user")))
+
+    def active(self) -> Self:
+        return self.filter(disabled_at=None)
+
+    def coaches(self) -> Self:
+        return self.filter(pk__in=RoleGrant.objects.filter(role=Role.COACH).values("user"))
+
+    def with_roles(self) -> Self:
+        """Load each user's roles and own participant in the same statement."""
+        roles = RoleGrant.objects.filter(user=OuterRef("pk")).order_by("role").values("role")
+        return self.select_related("participant").annotate(granted_roles=ArraySubquery(roles))
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Finds people by e-mail, whatever its case."""
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        user: User = self.get(email__iexact=email)
+        return user
+
+
+class User(AbstractBaseUser):
+    """An account that can sign in."""
+
+    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    email = models.EmailField(_("E-mail"))
+    name = models.CharField(_("Name"), max_length=NAME_LENGTH)
+    time_zone = models.CharField(_("Time zone"), max_length=TIME_ZONE_LENGTH, default="Europe/Berlin")
+    locale = models.CharField(_("Language"), max_length=10, default="en")
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    # allauth and Django filter by this name.
+    is_active = models.GeneratedField(
+        expression=ExpressionWrapper(Q(disabled_at__isnull=True), output_field=models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    search = models.GeneratedField(
+        expression=SearchVector("name", "email", config="simple"), output_field=SearchVectorField(), db_persist=True
+    )
+
+    objects: UserManager = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_is_unique")]
+        indexes = [
+            GinIndex(name="user_search", fields=["search"]),
+            models.Index(name="user_by_name", fields=["name", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @cached_property
+    def roles(self) -> frozenset[str]:
+        """The roles granted to this user; loaded with the row by `with_roles`."""
+        loaded = self.__dict__.get("granted_roles")
+        return frozenset(loaded if loaded is not None else self.role_grants.values_list("role", flat=True))
+
+    @property
+    def is_admin(self) -> bool:
+        return Role.ADMIN in self.roles
+
+    @property
+    def is_coach(self) -> bool:
+        return Role.COACH in self.roles
+
+
+def display_name(user: User) -> str:
+    """How allauth's pages and mails call somebody."""
+    return str(user)
+
+
+class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self.filter(user__in=User.objects.visible_to(user).values("pk"))
+
+
+class RoleGrant(BaseModel):
+    """One role that one user has, and who gave it."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="role_grants")
+    role = models.CharField(max_length=12, choices=Role)
+    granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = RoleGrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="role_grant_once_per_user", fields=["user", "role"]),
+            models.CheckConstraint(name="role_grant_is_known", condition=Q(role__in=Role.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.role}"
+
+
+class ParticipantQuerySet(models.QuerySet["Participant"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Admins see all, a member sees who takes part on their account."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(user=user)
+
+
+class Participant(BaseModel):
+    """Somebody who takes part: the account holder, later also a child with guardians."""
+
+    user = models.OneToOneField(User, models.PROTECT, null=True, related_name="participant")
+    name = models.CharField(max_length=NAME_LENGTH)
+
+    objects = ParticipantQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CoachProfileQuerySet(models.QuerySet["CoachProfile"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self if user.is_authenticated else self.none()
+
+
+class CoachProfile(BaseModel):
+    """How a coach introduces themselves."""
+
+    user = models.OneToOneField(User, models.PROTECT, related_name="coach_profile")
+    headline = models.CharField(_("Headline"), max_length=120, blank=True)
+    bio = models.TextField(_("About"), max_length=2_000, blank=True)
+
+    objects = CoachProfileQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class InviteQuerySet(models.QuerySet["Invite"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Invites are the admins' business; the invitee comes with the token, not with an account."""
+        return self if getattr(user, "is_admin", False) else self.none()
+
+    def open(self, now: datetime | None = None) -> Self:
+        return self.filter(accepted_at=None, declined_at=None, revoked_at=None, expires_at__gt=now or timezone.now())
+
+
+class Invite(BaseModel):
+    """A single-use link that makes one account with one role, or is declined."""
+
+    class Grant(models.TextChoices):
+        MEMBER = "member", _("Member")
+        COACH = "coach", _("Coach")
+        ADMIN = "admin", _("Admin")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open")
+        ACCEPTED = "accepted", _("Accepted")
+        DECLINED = "declined", _("Declined")
+        REVOKED = "revoked", _("Revoked")
+        EXPIRED = "expired", _("Expired")
+
+    email = models.EmailField(_("E-mail"), blank=True)
+    name = models.CharField(_("Name"), max_length=NAME_LENGTH, blank=True)
+    role = models.CharField(_("Role"), max_length=12, choices=Grant, default=Grant.MEMBER)
+    token_hash = models.CharField(max_length=HASH_LENGTH, unique=True)
+    expires_at = models.DateTimeField(_("Expires"))
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField(null=True)
+    sent_count = models.PositiveSmallIntegerField(default=0)
+    # Why the last mail did not leave; empty when it did.
+    send_error = models.CharField(max_length=200, blank=True, editable=False)
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.OneToOneField(User, models.PROTECT, null=True, related_name="invite")
+    declined_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = InviteQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="invite_has_one_outcome",
+                condition=Q(declined_at=None, revoked_at=None)
+                | Q(accepted_at=None, revoked_at=None)
+                | Q(accepted_at=None, declined_at=None),
+            ),
+            models.CheckConstraint(
+                name="invite_accepted_by_somebody",
+                condition=Q(accepted_at=None, accepted_by=None)
+                | Q(accepted_at__isnull=False, accepted_by__isnull=False),
+            ),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="invite_once_per_address",
+                condition=Q(accepted_at=None, declined_at=None, revoked_at=None) & ~Q(email=""),
+            ),
+            models.CheckConstraint(name="invite_role_is_known", condition=Q(role__in=["member", "coach", "admin"])),
+        ]
+        indexes = [models.Index(name="invite_by_time", fields=["-id"])]
+
+    def __str__(self) -> str:
+        return self.email or self.name or str(_("Link"))
+
+    def state(self, now: datetime | None = None) -> "Invite.State":
+        if self.accepted_at:
+            return self.State.ACCEPTED
+        if self.declined_at:
+            return self.State.DECLINED
+        if self.revoked_at:
+            return self.State.REVOKED
+        return self.State.EXPIRED if self.expires_at <= (now or timezone.now()) else self.State.OPEN
+
+
+class ImportQuerySet(models.QuerySet["Import"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Whoever uploaded it, and the admins."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(created_by=user)
+
+
+class Import(BaseModel):
+    """A file read row by row: shown with every row's problem first, done only when confirmed."""
+
+    class Kind(models.TextChoices):
+        PEOPLE = "people", _("People")
+        SESSIONS = "sessions", _("Sessions")
+
+    class State(models.TextChoices):
+        PREVIEW = "preview", _("To be confirmed")
+        RUNNING = "running", _("Under way")
+        DONE = "done", _("Done")
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    file_name = models.CharField(max_length=200)
+    rows = models.JSONField(default=list)
+    # What holds for every row: whose sessions, seats, price and the like; what each kind of import needs.
+    options = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State, default=State.PREVIEW)
+    rows_done = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    confirmed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = ImportQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.file_name

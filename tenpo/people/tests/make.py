@@ -1,0 +1,56 @@
+"""People for tests."""
+
+from itertools import count
+
+from allauth.account.models import EmailAddress
+from django.core import mail
+
+from tenpo.people.actions.invites import invite_person, send_invite
+from tenpo.people.models import Invite, Participant, Role, RoleGrant, User
+
+PASSWORD = "correct horse battery"
+_numbers = count(1)
+
+
+def make_user(
+    name: str = "", *, roles: tuple[Role, ...] = (), email: str = "", time_zone: str = "Europe/Berlin"
+) -> User:
+    """Somebody with an account; a member, and whatever `roles` say."""
+    number = next(_numbers)
+    name = name or f"Person {number}"
+    user = User(name=name, email=email or f"person{number}@example.com", time_zone=time_zone)
+    user.set_password(PASSWORD)
+    user.save()
+    Participant.objects.create(user=user, name=name)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    for role in roles:
+        RoleGrant.objects.create(user=user, role=role)
+    fresh: User = User.objects.with_roles().get(pk=user.pk)
+    return fresh
+
+
+def make_member(name: str = "") -> User:
+    return make_user(name)
+
+
+def make_coach(name: str = "") -> User:
+    return make_user(name, roles=(Role.COACH,))
+
+
+def make_admin(name: str = "") -> User:
+    return make_user(name, roles=(Role.ADMIN,))
+
+
+def make_invite(email: str = "", *, role: str = Invite.Grant.MEMBER, by: User | None = None) -> tuple[Invite, str]:
+    """An invite that was mailed, and the token of its link."""
+    email = email or f"invited{next(_numbers)}@example.com"
+    invite = invite_person(email, role=role, by=by or make_admin())
+    send_invite(invite.pk)
+    invite.refresh_from_db()
+    return invite, mailed_token()
+
+
+def mailed_token() -> str:
+    """The token of the link in the newest mail."""
+    text = str(mail.outbox[-1].body)
+    return text.split("/invite/")[1].split("/")[0]

@@ -1,0 +1,52 @@
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from tenpo.people.actions.accounts import grant_role, revoke_role, update_profile
+from tenpo.people.forms import PeopleFilter, ProfileForm
+from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
+from tenpo.people.models import Role, User
+from tenpo.people.queries import find_people
+
+
+@admins_only
+def user_list(request: PageRequest) -> HttpResponse:
+    """Everybody with an account; found as one types."""
+    form = PeopleFilter(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    people = find_people(User.objects.visible_to(request.user), **asked).with_roles()
+    page = page_of(request, people, order=("name", "id"))
+    context = {"form": form, "page": page, "is_filtered": any(asked.values())}
+    return render(request, "people/user_list.html", context)
+
+
+@admins_only
+@require_POST
+def role_change(request: PageRequest, user_id: str) -> HttpResponse:
+    """Give or take one role."""
+    user = get_object_or_404(User.objects.visible_to(request.user), pk=user_id)
+    role = request.POST.get("role", "")
+    if role in Role.values:
+        label = Role(role).label
+        if request.POST.get("act") == "revoke":
+            done = _("%(name)s is no longer %(role)s.") % {"name": user, "role": label.lower()}
+            attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
+        else:
+            done = _("%(name)s is now %(role)s.") % {"name": user, "role": label.lower()}
+            attempt(request, lambda: grant_role(user, role=role, by=request.user), done=done)
+    return redirect("web:person", user.pk)
+
+
+@login_required
+def profile(request: PageRequest) -> HttpResponse:
+    """What I say of myself, and where the rest of my account is."""
+    form = ProfileForm(request.POST or None, user=request.user)
+    if form.is_valid() and attempt_form(
+        form, lambda: update_profile(request.user, by=request.user, **form.cleaned_data)
+    ):
+        messages.success(request, _("Saved."))
+        return redirect("people:profile")
+    return render(request, "people/profile.html", {"form": form}, status=422 if form.errors else 200)

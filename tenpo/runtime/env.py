@@ -1,0 +1,73 @@
+"""Every setting that Tenpo takes from the environment, with its default and its meaning.
+
+`docs/settings.md` is generated from this list; `tenpo doctor` checks an installation against it.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: its name, default as written, and what it does."""
+
+    name: str
+    default: str
+    help: str
+    secret: bool = False
+
+
+SETTINGS = [
+    Setting("TENPO_DATA", "./data", "Folder of the embedded database, keys, mail and logs. Mode 0700."),
+    Setting("TENPO_HOST", "127.0.0.1", "Address that the web server listens on."),
+    Setting("TENPO_PORT", "8000", "Port that the web server listens on."),
+    Setting("TENPO_URL", "", "Public address, such as https://coaching.example.com. Empty: http://localhost:PORT."),
+    Setting("TENPO_ALLOWED_HOSTS", "", "Host names that are answered, with commas. Empty: the one of TENPO_URL and localhost."),
+    Setting("TENPO_SECRET_KEY", "", "Signs cookies and links. Empty: made once, kept in TENPO_DATA/secret_key.", secret=True),
+    Setting("TENPO_DEBUG", "false", "Shows tracebacks and the /design page. Never on a public server."),
+    Setting("TENPO_DEMO", "", "true or false: whether the first start fills an empty database with the demo. Empty: true for `make run`."),
+    Setting("TENPO_SANDBOX", "", "true or false: whether test cards can pay, with no money moved. Empty: only with the demo or with TENPO_DEBUG."),
+    Setting("TENPO_WORKERS", "2", "Web worker processes."),
+    Setting("TENPO_THREADS", "4", "Threads in each web worker; each keeps one database connection."),
+    Setting("TENPO_TRUSTED_PROXIES", "0", "How many reverse proxies of yours stand before Tenpo; their X-Forwarded-For is believed."),
+    Setting("TENPO_EMAIL_URL", "", "SMTP server, such as smtp+tls://user:password@mail.example.com:587. Empty: mails are written to TENPO_DATA/mail.", secret=True),
+    Setting("TENPO_EMAIL_FROM", "Tenpo <hello@tenpo.invalid>", "Sender of all mails."),
+    Setting("TENPO_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
+    Setting("TENPO_LOG_FORMAT", "", "text or json. Empty: text on a terminal, json otherwise."),
+    Setting("DATABASE_URL", "", "A PostgreSQL 18 of yours. Empty: the embedded one.", secret=True),
+    Setting("DATABASE_OWNER_URL", "", "The role that migrates, when it is not the one of DATABASE_URL.", secret=True),
+]  # fmt: skip
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+# What our own processes tell each other.
+INTERNAL = {"TENPO_SUPERVISOR"}
+
+
+def text(name: str) -> str:
+    """The value of a declared setting; empty counts as not set."""
+    return os.environ.get(name) or BY_NAME[name].default
+
+
+def number(name: str) -> int:
+    """The value of a declared setting as a whole number; a clear error when it is none."""
+    try:
+        return int(text(name))
+    except ValueError:
+        raise SystemExit(f"{name} must be a whole number, not {text(name)!r}.") from None
+
+
+def flag(name: str) -> bool:
+    """The value of a declared setting as yes or no."""
+    return text(name).lower() in {"1", "true", "yes", "on"}
+
+
+def data_dir() -> Path:
+    """The data folder, absolute. It may not exist yet."""
+    return Path(text("TENPO_DATA")).expanduser().resolve()
+
+
+def names_set() -> list[str]:
+    """The variables of the environment that are meant for Tenpo, known or not."""
+    return sorted(name for name in os.environ if name.startswith("TENPO_") or name in BY_NAME)

@@ -1,0 +1,140 @@
+"""Bring an installation up to date: migrations, the cache's table, grants, static files. Quick when all is done."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psycopg
+
+from tenpo.runtime import database, env, postgres
+from tenpo.runtime.errors import OperatorError
+
+# Raised when the data folder's layout changes so that an older Tenpo must not touch it.
+DATA_VERSION = 1
+# One at a time may migrate: any number will do, as long as it is always this one.
+LOCK_NUMBER = 7_301_964
+# Their migrations and static files are part of ours.
+LIBRARIES = ["django", "django-allauth", "procrastinate", "django-htmx", "django-ninja"]
+
+Say = Callable[[str], None]
+
+
+def check_data_version(data_dir: Path) -> None:
+    """Refuse a data folder that a newer Tenpo has written; mark a new one."""
+    file = data_dir / "version"
+    found = file.read_text().strip() if file.exists() else ""
+    if found.isdigit() and int(found) > DATA_VERSION:
+        raise OperatorError(
+            f"The data folder {data_dir} was written by a newer Tenpo (data version {found}; this one knows "
+            f"{DATA_VERSION}). Install that version, or choose another TENPO_DATA."
+        )
+    if found != str(DATA_VERSION):
+        file.write_text(f"{DATA_VERSION}\n")
+
+
+def fingerprint() -> str:
+    """Changes with whatever `migrate` and `finish` would do."""
+    digest = hashlib.sha256()
+    for name in LIBRARIES:
+        digest.update(f"{name} {_version(name)}\n".encode())
+    package = env.ROOT / "tenpo"
+    for file in sorted([*package.glob("*/migrations/*.py"), *package.glob("**/*.sql"), package / "runtime/grants.py"]):
+        digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def is_current(data_dir: Path) -> bool:
+    """Whether the database was brought up to date by this very version. Needs no Django, so that a start is quick."""
+    try:
+        with psycopg.connect(database.conninfo(data_dir, "app"), autocommit=True) as connection:
+            found = connection.execute(
+                "SELECT obj_description(to_regclass('django_migrations'), 'pg_class')"
+            ).fetchone()
+    except psycopg.OperationalError:
+        return False  # perhaps the application's role is still to be made
+    return found == (f"tenpo {fingerprint()}",)
+
+
+def migrate(say: Say) -> None:
+    """Apply migrations and grants as the owner, while no other process does."""
+    from django.core.management import call_command  # noqa: PLC0415 (only when there is something to do)
+
+    with database.acting_as("owner"), _only_one(say):
+        call_command("migrate", interactive=False, verbosity=0)
+        finish()
+
+
+def finish() -> None:
+    """What follows each `migrate`: the cache's table, the grants, and a note of what was done. As the owner."""
+    from django.core.management import call_command  # noqa: PLC0415 (as above)
+    from django.db import connection  # noqa: PLC0415 (as above)
+
+    from tenpo.runtime.grants import apply_grants  # noqa: PLC0415 (as above)
+
+    call_command("createcachetable", verbosity=0)
+    apply_grants(connection)
+    with connection.cursor() as cursor:
+        # In the database, not in a file: it must go with a dump that is restored elsewhere.
+        cursor.execute(f"COMMENT ON TABLE django_migrations IS 'tenpo {fingerprint()}'")
+
+
+@contextmanager
+def _only_one(say: Say) -> Iterator[None]:
+    """An advisory lock on a connection of its own, held while the caller migrates on another."""
+    from django.conf import settings  # noqa: PLC0415 (only when there is something to do)
+
+    with psycopg.connect(database.conninfo(settings.DATA_DIR, "owner"), autocommit=True) as connection:
+        connection.execute("SET lock_timeout = 0")
+        [is_first] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() or [False]
+        if not is_first:
+            say("Waiting for another process that migrates")
+            connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_NUMBER])
+        yield
+
+
+def static_fingerprint() -> str:
+    """Changes with any static file of ours (by time and size) and with the libraries that bring some."""
+    digest = hashlib.sha256("".join(_version(name) for name in LIBRARIES).encode())
+    digest.update(env.text("TENPO_DEBUG").encode())
+    for file in sorted((env.ROOT / "tenpo").glob("*/static/**/*")):
+        if file.is_file():
+            found = file.stat()
+            digest.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def is_static_current(data_dir: Path) -> bool:
+    stamp = data_dir / "static.stamp"
+    return stamp.exists() and stamp.read_text() == static_fingerprint()
+
+
+def collect_static(data_dir: Path) -> None:
+    """Gather static files under hashed names, compressed."""
+    from django.core.management import call_command  # noqa: PLC0415 (as above)
+
+    wanted = static_fingerprint()
+    shutil.rmtree(data_dir / "static", ignore_errors=True)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    (data_dir / "static.stamp").write_text(wanted)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def server_version(data_dir: Path) -> int:
+    """The PostgreSQL that we are connected to, as 180004; a clear error when there is none or it is too old."""
+    try:
+        with psycopg.connect(database.conninfo(data_dir, "owner"), autocommit=True) as connection:
+            found = connection.info.server_version
+    except psycopg.OperationalError as error:
+        raise OperatorError(f"The database cannot be reached: {str(error).strip()}") from None
+    if found // 10_000 < postgres.MAJOR:
+        raise OperatorError(f"Tenpo needs PostgreSQL {postgres.MAJOR}; this server is {found // 10_000}.")
+    return found

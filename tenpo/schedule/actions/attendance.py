@@ -1,0 +1,78 @@
+"""Who came."""
+
+from datetime import datetime, timedelta
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record, record_all
+from tenpo.core.errors import RuleError
+from tenpo.core.outbox import publish, publish_all
+from tenpo.people.models import User
+from tenpo.schedule.actions.seats import lock_session
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_manage_session
+
+CHANGEABLE_FOR = timedelta(days=7)
+# "confirmed" takes a mark back.
+MARKS = (Booking.State.ATTENDED, Booking.State.NO_SHOW, Booking.State.CONFIRMED)
+
+
+@transaction.atomic
+def mark_attendance(booking: Booking, *, state: Booking.State, by: User | None) -> Booking:
+    """Write down whether somebody came: from the start on, until a week after the end.
+
+    Marking the same again changes nothing. Raises RuleError too_early, too_late, not_planned, not_booked.
+    """
+    assert state in MARKS
+    session = lock_session(booking.session_id)
+    booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
+    booking.session = session
+    _check_markable(session, by=by)
+    if booking.state not in MARKS:
+        raise RuleError("not_booked", _("This place was not booked."))
+    if booking.state == state:
+        return booking
+    before, booking.state = booking.state, state
+    booking.save(update_fields=["state"])
+    record("booking.attendance_marked", by=by, on=booking, before={"state": before}, after={"state": state})
+    publish("booking.attendance_marked", subject=booking, session_id=session.pk, state=state)
+    return booking
+
+
+@transaction.atomic
+def mark_all_attended(session: Session, *, by: User | None) -> int:
+    """Everybody came whom nobody marked yet; returns how many."""
+    session = lock_session(session.pk)
+    _check_markable(session, by=by)
+    unmarked = Booking.objects.filter(session=session, state=Booking.State.CONFIRMED)
+    bookings = list(unmarked.select_for_update(no_key=True).order_by("id"))
+    if not bookings:
+        return 0
+    unmarked.filter(pk__in=[booking.pk for booking in bookings]).update(state=Booking.State.ATTENDED)
+    before, after = {"state": Booking.State.CONFIRMED}, {"state": Booking.State.ATTENDED}
+    record_all([("booking.attendance_marked", booking, before, after) for booking in bookings], by=by)
+    facts = {"session_id": session.pk, "state": Booking.State.ATTENDED}
+    publish_all([("booking.attendance_marked", booking, facts) for booking in bookings])
+    return len(bookings)
+
+
+def is_markable(session: Session, now: datetime | None = None) -> bool:
+    """Whether attendance can be marked now."""
+    now = now or timezone.now()
+    is_on = session.status != Session.Status.CANCELLED
+    return is_on and session.has_started(now) and now <= session.ends_at + CHANGEABLE_FOR
+
+
+def _check_markable(session: Session, *, by: User | None) -> None:
+    if not can_manage_session(by, session):
+        raise PermissionDenied
+    if is_markable(session):
+        return
+    if session.status == Session.Status.CANCELLED:
+        raise RuleError("not_planned", _("This session was cancelled, so nobody came."))
+    if not session.has_started():
+        raise RuleError("too_early", _("Attendance is marked from the start of the session on."))
+    raise RuleError("too_late", _("Attendance can be changed until a week after the session."))

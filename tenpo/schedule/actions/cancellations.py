@@ -1,0 +1,120 @@
+"""Cancelling: one booking under its policy, or a whole session at once."""
+
+from collections.abc import Sequence
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record, record_all
+from tenpo.core.errors import RuleError
+from tenpo.core.outbox import publish, publish_all
+from tenpo.orders.actions.orders import GivenBack, give_back
+from tenpo.orders.policies import percent_back, read_windows
+from tenpo.people.models import User
+from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
+
+NOTHING = GivenBack(company=0, credit=0)
+
+
+@transaction.atomic
+def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
+    """Give up one place, waitlisted, offered, held or booked.
+
+    What comes back follows the windows frozen in the booking; everything does when the host cancels. The freed seat
+    goes to the first in line. Cancelling again changes nothing.
+    """
+    session = lock_session(booking.session_id)
+    booking = _locked(booking)
+    booking.session = session
+    if not can_cancel_booking(by, booking):
+        raise PermissionDenied
+    if booking.state == Booking.State.CANCELLED:
+        return booking
+    if booking.state in (Booking.State.ATTENDED, Booking.State.NO_SHOW) or session.has_started():
+        raise RuleError("started", _("This session has already begun, so the booking stays."))
+    by_host = is_host_of(by, booking)
+    takes_seat = booking.state in Booking.SEATED
+    (given,) = _end([booking], by_host=by_host)
+    record(
+        "booking.cancelled",
+        by=by,
+        on=booking,
+        after={"ending": booking.ending, "credit": given.credit, "company": given.company},
+    )
+    publish("booking.cancelled", subject=booking, session_id=session.pk, credit=given.credit, by_host=by_host)
+    if takes_seat:
+        free_seats(session)
+    return booking
+
+
+@transaction.atomic
+def cancel_session(session: Session, *, reason: str, by: User | None) -> Session:
+    """Call a session off: every booking is let go, every payer gets all they paid as credit, everybody is told."""
+    session = lock_session(session.pk)
+    if not can_manage_session(by, session):
+        raise PermissionDenied
+    if session.status == Session.Status.CANCELLED:
+        return session
+    if session.status == Session.Status.COMPLETED:
+        raise RuleError("completed", _("This session has taken place."))
+    session.status = Session.Status.CANCELLED
+    session.cancelled_at = timezone.now()
+    session.cancel_reason = reason
+    session.seats_taken = 0
+    session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
+
+    live = Booking.objects.filter(session=session).live().select_for_update(of=("self",), no_key=True)
+    bookings = list(live.select_related("line__order").order_by("id"))
+    for booking in bookings:
+        booking.session = session
+    released = list(zip(bookings, _end(bookings, by_host=True), strict=True))
+    credit = sum(given.credit for _booking, given in released)
+    record(
+        "session.cancelled",
+        by=by,
+        on=session,
+        after={"reason": reason, "bookings": len(released), "credit": credit},
+    )
+    record_all(
+        [
+            ("booking.cancelled", b, None, {"ending": b.ending, "credit": g.credit, "company": g.company})
+            for b, g in released
+        ],
+        by=by,
+    )
+    publish("session.cancelled", subject=session, reason=reason)
+    publish_all(
+        [
+            ("booking.session_cancelled", booking, {"session_id": session.pk, "credit": given.credit, "reason": reason})
+            for booking, given in released
+        ]
+    )
+    return session
+
+
+def _locked(booking: Booking) -> Booking:
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
+    return rows.get(pk=booking.pk)
+
+
+def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
+    """End locked bookings of one session and settle their money; what each gave back."""
+    now = timezone.now()
+    paid, unpaid = [], []
+    for booking in bookings:
+        if booking.line is None:
+            continue
+        if booking.confirmed_at is None:
+            unpaid.append(booking)
+            continue
+        windows = read_windows(booking.policy)
+        percent = percent_back(windows, starts_at=booking.session.starts_at, now=now, by_host=by_host)
+        paid.append((booking.line, percent))
+    end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
+    given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
+    void_orders(unpaid)
+    return [given.get(booking.line_id, NOTHING) if booking.line_id else NOTHING for booking in bookings]

@@ -1,0 +1,145 @@
+"""Sessions from a calendar file: looked over first, then made by a job, and the same file again changes nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.orders.actions.default_policy import default_cancellation_policy
+from tenpo.orders.models import CancellationPolicy
+from tenpo.people.actions.imports import Row, confirm_import, start_import
+from tenpo.people.models import Import, User
+from tenpo.schedule.actions.sessions import create_session, edit_session
+from tenpo.schedule.ical_reading import Occurrence, UnreadableFile, read_calendar
+from tenpo.schedule.models import Session
+from tenpo.schedule.occurrences import Span, first_overlap
+from tenpo.schedule.permissions import can_create_session
+
+# What the file says of a session; seats, price and policy are chosen beside it.
+FROM_FILE = ("title", "description", "starts_at", "minutes", "time_zone", "place", "join_link")
+
+
+def preview_sessions_import(file_name: str, content: bytes, *, coach: User, by: User) -> Import:
+    """Read a calendar file as sessions of `coach`, each with its problem; nothing is made yet.
+
+    Raises PermissionDenied, and ValidationError ("file") for a file that cannot be read or holds nothing to come.
+    """
+    if not can_create_session(by, coach=coach):
+        raise PermissionDenied
+    try:
+        found = read_calendar(content, time_zone=coach.time_zone, now=timezone.now())
+    except UnreadableFile as error:
+        raise ValidationError({"file": str(error)}) from None
+    if not found:
+        raise ValidationError({"file": _("There is no coming event in this file.")})
+    rows = _rows(found, coach)
+    options = {"coach_id": str(coach.pk), "coach": str(coach), "asks": ["capacity", "price"]}
+    return start_import(Import.Kind.SESSIONS, file_name=file_name, rows=rows, options=options, by=by)
+
+
+@transaction.atomic
+def confirm_sessions_import(
+    import_: Import,
+    *,
+    capacity: int,
+    price: int,
+    place: str = "",
+    cancellation_policy: CancellationPolicy | None = None,
+    by: User,
+) -> Import:
+    """Have the sessions made by a job; seats, price (minor units) and policy hold for every new one.
+
+    `place` is for those of which the file says neither where nor by which link. Confirming twice changes nothing.
+    Raises ValidationError, RuleError nothing_to_import.
+    """
+    import_ = Import.objects.select_for_update(no_key=True).get(pk=import_.pk, kind=Import.Kind.SESSIONS)
+    if import_.state != Import.State.PREVIEW:
+        return confirm_import(import_, by=by)
+    coming = [row["data"] for row in import_.rows if not row["problem"]]
+    if not place and any(not data["place"] and not data["join_link"] for data in coming):
+        raise ValidationError({"place": _("Some events do not say where they take place. Say it here.")})
+    policy = cancellation_policy or default_cancellation_policy()
+    sample = Session(capacity=capacity, price=price, place=place)
+    sample.clean_fields(exclude={f.name for f in Session._meta.fields} - {"capacity", "price", "place"})
+    import_.options |= {"capacity": capacity, "price": price, "place": place, "policy_id": str(policy.pk), "asks": []}
+    import_.save(update_fields=["options"])
+    return confirm_import(import_, by=by)
+
+
+def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> None:
+    """Make the session of one row, or bring the one that came from the same event up to date."""
+    options = import_.options
+    coach = User.objects.get(pk=options["coach_id"])
+    terms: Any = {name: data[name] for name in FROM_FILE}
+    terms["starts_at"] = datetime.fromisoformat(data["starts_at"])
+    session = Session.objects.filter(coach=coach, source_uid=data["uid"]).first()
+    if not terms["place"] and not terms["join_link"]:
+        terms["place"] = session.place if session else options["place"]
+    if session is not None:
+        edit_session(session, by=by, **terms)
+        return
+    policy = CancellationPolicy.objects.get(pk=options["policy_id"])
+    create_session(
+        coach,
+        by=by,
+        source_uid=data["uid"],
+        capacity=options["capacity"],
+        price=options["price"],
+        cancellation_policy=policy,
+        **terms,
+    )
+
+
+def _rows(found: Sequence[Occurrence], coach: User) -> list[Row]:
+    """A row for each occurrence, its problem beside it. Two statements, however many there are."""
+    starts = [one.starts_at for one in found if one.starts_at]
+    known = {s.source_uid: s for s in Session.objects.filter(coach=coach, source_uid__in=[one.uid for one in found])}
+    # Where a known session moves away from is free again.
+    moving = [one.uid for one in found if one.uid in known and not (one.problem or _known_problem(one, known[one.uid]))]
+    taken = _taken(coach, min(starts), max(starts), leave=moving) if starts else []
+    rows: list[Row] = []
+    seen: set[str] = set()
+    for line, one in enumerate(found, start=1):
+        session = known.get(one.uid)
+        problem = one.problem or (_("Twice in this file.") if one.uid in seen else _known_problem(one, session))
+        if not problem and one.starts_at:
+            span = Span(one.starts_at, one.starts_at + timedelta(minutes=one.minutes), one.title)
+            if clash := first_overlap(span, taken):
+                problem = _("At this time there is “%(title)s” already.") % {"title": clash.title}
+            else:
+                taken.append(span)
+        seen.add(one.uid)
+        rows.append({"line": line, "data": _data(one, session), "problem": problem})
+    return rows
+
+
+def _taken(coach: User, first: datetime, last: datetime, *, leave: Sequence[str]) -> list[Span]:
+    """When the coach teaches already, around the days from `first` to `last`."""
+    live = Session.objects.filter(coach=coach, ends_at__gt=first, starts_at__lt=last + timedelta(days=1))
+    live = live.exclude(status=Session.Status.CANCELLED).exclude(source_uid__in=leave)
+    return [Span(session.starts_at, session.ends_at, session.title) for session in live]
+
+
+def _data(one: Occurrence, session: Session | None) -> dict[str, Any]:
+    return {
+        "uid": one.uid,
+        **{name: getattr(one, name) for name in FROM_FILE},
+        "starts_at": one.starts_at.isoformat() if one.starts_at else "",
+        "session_id": str(session.pk) if session else "",
+    }
+
+
+def _known_problem(one: Occurrence, session: Session | None) -> str:
+    """Why the session that an event made earlier stays as it is."""
+    if session is None:
+        return ""
+    if session.status != Session.Status.PLANNED:
+        return _("It was cancelled here.") if session.status == Session.Status.CANCELLED else _("It is over.")
+    names = [name for name in FROM_FILE if name not in ("place", "time_zone") or getattr(one, name)]
+    if all(getattr(session, name) == getattr(one, name) for name in names):
+        return _("Already here.")
+    return ""

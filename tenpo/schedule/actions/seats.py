@@ -1,0 +1,195 @@
+"""Seats and the waitlist. Whoever changes a session's seats holds that session's row.
+
+Order of locks everywhere: session, booking, order, payment, ledger accounts.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import F, Q
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record, record_all
+from tenpo.core.business import current_business
+from tenpo.core.errors import UNIQUE, RuleError, refuse_on
+from tenpo.core.outbox import publish, publish_all
+from tenpo.orders.actions.orders import void_lines
+from tenpo.orders.policies import Window, read_windows
+from tenpo.payments.models import Payment
+from tenpo.payments.queries import manual_providers
+from tenpo.people.models import Participant, User
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_book_for
+
+# An offer leaves the next in line time to take it as well.
+OFFER_PART_OF_REST = 2
+
+_TAKE_SEAT = """
+    UPDATE schedule_session s SET seats_taken = s.seats_taken + 1
+    FROM orders_cancellationpolicy p
+    WHERE s.id = %(session)s AND p.id = s.cancellation_policy_id
+      AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
+    RETURNING s.*, p.windows AS policy_windows
+"""
+
+
+def already_booked() -> RuleError:
+    """The refusal behind the constraint that a participant has one live booking in a session."""
+    return RuleError("already_booked", _("You already have a place in this session."))
+
+
+def lock_session(session_id: UUID) -> Session:
+    """The session, locked until the transaction ends; the first lock that any booking rule takes."""
+    session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
+    if session is None:
+        raise Http404
+    return session
+
+
+def take_seat(session_id: UUID) -> tuple[Session, list[Window]]:
+    """Take one free seat and lock the session with it: one statement. Also returns the cancellation windows.
+
+    Raises RuleError "full", "started" or "not_planned"; "full" may only mean that nobody has let go yet what ran out,
+    see `release_lapsed_of`.
+    """
+    taken = next(iter(Session.objects.raw(_TAKE_SEAT, {"session": session_id})), None)
+    if taken is None:
+        check_open(lock_session(session_id))
+        raise RuleError("full", _("This session is full. You can join the waitlist."))
+    return taken, read_windows(json.loads(taken.policy_windows))  # type: ignore[attr-defined]
+
+
+def check_open(session: Session) -> None:
+    """Raise RuleError unless the session can still be booked."""
+    if session.status != Session.Status.PLANNED:
+        raise RuleError("not_planned", _("This session does not take place any more."))
+    if session.has_started():
+        raise RuleError("started", _("This session has already begun."))
+
+
+@refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
+@transaction.atomic
+def join_waitlist(session: Session, *, participant: Participant, by: User) -> Booking:
+    """Stand in line for a full session; the first in line is offered the next free seat."""
+    if not can_book_for(by, participant):
+        raise PermissionDenied
+    session = lock_session(session.pk)
+    check_open(session)
+    release_lapsed(session)
+    if not session.is_full:
+        raise RuleError("not_full", _("There is a free seat. You can book it."))
+    booking = Booking.objects.create(
+        session=session,
+        participant=participant,
+        booked_by=by,
+        state=Booking.State.WAITLISTED,
+        waitlisted_at=timezone.now(),
+    )
+    record("booking.waitlisted", by=by, on=booking, after={"session": session})
+    publish("booking.waitlisted", subject=booking, session_id=session.pk)
+    return booking
+
+
+def free_seats(session: Session, count: int = 1) -> None:
+    """Give back seats of a locked session, to the first in line if somebody waits."""
+    if not count:
+        return
+    Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
+    session.seats_taken -= count
+    offer_free_seats(session)
+
+
+def offer_free_seats(session: Session) -> None:
+    """Offer each free seat of a locked session to the next in line; the offer holds the seat.
+
+    Nothing is offered for a session that has begun or does not take place.
+    """
+    now = timezone.now()
+    while session.status == Session.Status.PLANNED and not session.has_started(now) and not session.is_full:
+        waiting = Booking.objects.filter(session=session, state=Booking.State.WAITLISTED)
+        booking = waiting.select_for_update(no_key=True).order_by("waitlisted_at", "id").first()
+        if booking is None:
+            return
+        booking.state = Booking.State.OFFERED
+        booking.held_until = offer_end(session, now)
+        booking.save(update_fields=["state", "held_until"])
+        Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") + 1)
+        session.seats_taken += 1
+        record("booking.offered", by=None, on=booking, after={"held_until": booking.held_until})
+        publish("booking.offered", subject=booking, session_id=session.pk)
+
+
+def offer_end(session: Session, now: datetime) -> datetime:
+    """Until when an offer made now holds: the business's hours, but at most half of what is left until the start."""
+    hours = timedelta(hours=current_business().offer_hours)
+    return now + min(hours, (session.starts_at - now) / OFFER_PART_OF_REST)
+
+
+def release_lapsed(session: Session) -> int:
+    """Let go the holds and offers of a locked session that ran out; returns how many."""
+    lapsed = Booking.objects.filter(session=session, state__in=["held", "offered"], held_until__lte=timezone.now())
+    bookings = list(lapsed.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id"))
+    if not bookings:
+        return 0
+    was_offer = {booking.pk: booking.state == Booking.State.OFFERED for booking in bookings}
+    end_bookings([b for b in bookings if was_offer[b.pk]], Booking.Ending.OFFER_LAPSED)
+    end_bookings([b for b in bookings if not was_offer[b.pk]], Booking.Ending.EXPIRED)
+    void_orders(bookings)
+    record_all([("booking.lapsed", booking, None, {"ending": booking.ending}) for booking in bookings], by=None)
+    publish_all(
+        [
+            ("booking.lapsed", booking, {"session_id": session.pk, "was_offer": was_offer[booking.pk]})
+            for booking in bookings
+        ]
+    )
+    free_seats(session, len(bookings))
+    return len(bookings)
+
+
+@transaction.atomic
+def release_lapsed_of(session_id: UUID) -> int:
+    """Let go whatever of one session ran out, in a transaction of its own; returns how many."""
+    return release_lapsed(lock_session(session_id))
+
+
+def end_bookings(bookings: Sequence[Booking], ending: Booking.Ending) -> None:
+    """Write down that locked bookings are over, with one statement; seats and money are the caller's."""
+    now = timezone.now()
+    for booking in bookings:
+        booking.state = Booking.State.CANCELLED
+        booking.ending = ending
+        booking.cancelled_at = now
+        booking.held_until = None
+    Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(
+        state=Booking.State.CANCELLED, ending=ending, cancelled_at=now, held_until=None
+    )
+
+
+def void_orders(bookings: Sequence[Booking]) -> None:
+    """Void the open orders of bookings that are over, and close their payments.
+
+    A payment that a provider may still be carrying out stays open: should it succeed late, its payer gets all of it
+    as credit.
+    """
+    lines = [booking.line for booking in bookings if booking.line]
+    if not lines:
+        return
+    void_lines(lines)
+    waits_for_us = Q(state="pending", provider__in=manual_providers())
+    undecided = Payment.objects.filter(Q(state__in=["created", "needs_action"]) | waits_for_us)
+    undecided.filter(order_id__in=[line.order_id for line in lines]).update(state=Payment.State.CANCELLED)
+
+
+def release_lapsed_everywhere(limit: int = 500) -> int:
+    """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
+    lapsed = Booking.objects.filter(state__in=["held", "offered"], held_until__lte=timezone.now())
+    released = 0
+    for session_id in lapsed.order_by().values_list("session", flat=True).distinct()[:limit]:
+        released += release_lapsed_of(session_id)
+    return released

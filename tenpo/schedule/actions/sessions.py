@@ -1,0 +1,265 @@
+"""What coaches offer: sessions created, edited and completed. Cancelling stands in `cancellations`."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NotRequired, TypedDict, Unpack
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tenpo.audit.actions import record
+from tenpo.core.business import current_business
+from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
+from tenpo.core.outbox import publish
+from tenpo.orders.actions.default_policy import default_cancellation_policy
+from tenpo.orders.models import CancellationPolicy
+from tenpo.people.models import User
+from tenpo.schedule.actions.reminders import REMINDED_BEFORE
+from tenpo.schedule.actions.seats import lock_session, offer_free_seats
+from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
+from tenpo.schedule.occurrences import is_zone
+from tenpo.schedule.permissions import can_create_session, can_manage_session
+
+MIN_SESSION_MINUTES = 5
+COMPLETED_AFTER = timedelta(days=1)
+CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link", "capacity", "price"}
+# Whoever books is told of a change of these.
+TOLD = ("starts_at", "ends_at", "place", "join_link")
+
+
+class SessionChanges(TypedDict, total=False):
+    """What an edit may change. `price` in minor units of the business's currency, `minutes` the length."""
+
+    title: str
+    description: str
+    starts_at: datetime
+    minutes: int
+    time_zone: str
+    place: str
+    join_link: str
+    capacity: int
+    price: int
+    cancellation_policy: CancellationPolicy
+
+
+class SessionTerms(TypedDict):
+    """What a session is; without a policy the business's default one holds."""
+
+    title: str
+    starts_at: datetime
+    minutes: int
+    time_zone: str
+    capacity: int
+    price: int
+    description: NotRequired[str]
+    place: NotRequired[str]
+    join_link: NotRequired[str]
+    cancellation_policy: NotRequired[CancellationPolicy]
+
+
+def overlapping() -> RuleError:
+    """The refusal behind the constraint that a coach teaches one session at a time."""
+    return RuleError("overlap", _("A coach teaches one session at a time, and there is another one at this time."))
+
+
+def below_taken() -> RuleError:
+    """The refusal behind the constraint that nobody loses a seat because a session shrinks."""
+    return RuleError("capacity_below_taken", _("More seats are taken than that. Nobody loses a seat by an edit."))
+
+
+def already_imported() -> RuleError:
+    """The refusal behind the constraint that one event of a calendar file makes one session."""
+    return RuleError("already_imported", _("This event of the file is a session here already."))
+
+
+@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
+@refuse_on(UNIQUE, "session_imported_once", already_imported)
+@transaction.atomic
+def create_session(coach: User, *, by: User | None, source_uid: str = "", **terms: Unpack[SessionTerms]) -> Session:
+    """Put a session on offer; `source_uid` names the event of a calendar file that it comes from.
+
+    Raises ValidationError for what is out of range, RuleError overlap when the coach is taken at that time.
+    """
+    lock_coach(coach)
+    if not can_create_session(by, coach=coach):
+        raise PermissionDenied
+    session = new_session(coach, terms, source_uid=source_uid)
+    session.save(force_insert=True)
+    record("session.created", by=by, on=session, after=facts_of(session))
+    publish("session.created", subject=session, coach_id=coach.pk)
+    return session
+
+
+@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
+@refuse_on(CHECK, "session_seats_within_capacity", below_taken)
+@transaction.atomic
+def edit_session(
+    session: Session, *, by: User | None, version: int | None = None, **changes: Unpack[SessionChanges]
+) -> Session:
+    """Change what a session says; what is equal already is no change.
+
+    Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
+    go to the waitlist. `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost.
+    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, overlap.
+    """
+    if {"starts_at", "minutes"} & changes.keys():
+        lock_coach(session.coach)
+    session = lock_session(session.pk)
+    if not can_manage_session(by, session):
+        raise PermissionDenied
+    if version is not None and version != session.version:
+        raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
+    return change_session(session, changes, by=by)
+
+
+@transaction.atomic
+def complete_session(session: Session, *, by: User | None) -> Session:
+    """Say that a session took place, once it is over. Completing again changes nothing."""
+    session = lock_session(session.pk)
+    if not can_manage_session(by, session):
+        raise PermissionDenied
+    if session.status == Session.Status.COMPLETED:
+        return session
+    if session.status == Session.Status.CANCELLED:
+        raise RuleError("not_planned", _("This session was cancelled, so it did not take place."))
+    if not session.has_ended():
+        raise RuleError("not_over", _("This session is not over yet."))
+    session.status = Session.Status.COMPLETED
+    session.save(update_fields=["status"])
+    record("session.completed", by=by, on=session, before={"status": "planned"}, after={"status": "completed"})
+    publish("session.completed", subject=session)
+    return session
+
+
+def complete_past_sessions(limit: int = 500) -> int:
+    """Complete what ended more than a day ago and nobody completed; returns how many. The job runs every hour."""
+    due = Session.objects.filter(status=Session.Status.PLANNED, ends_at__lt=timezone.now() - COMPLETED_AFTER)
+    sessions = list(due.order_by("ends_at", "id")[:limit])
+    for session in sessions:
+        complete_session(session, by=None)
+    return len(sessions)
+
+
+def lock_coach(coach: User) -> None:
+    """Let one coach's new times be written one after the other; comes before the lock of any session.
+
+    The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
+    """
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=coach.pk)
+
+
+def new_session(
+    coach: User, terms: Mapping[str, Any], *, series: Series | None = None, source_uid: str = ""
+) -> Session:
+    """A checked session, not saved yet. Raises ValidationError."""
+    values = dict(terms)
+    minutes = values.pop("minutes")
+    policy = values.pop("cancellation_policy", None) or default_cancellation_policy()
+    session = Session(
+        coach=coach,
+        series=series,
+        source_uid=source_uid,
+        currency=current_business().currency,
+        cancellation_policy=policy,
+        ends_at=values["starts_at"] + timedelta(minutes=minutes),
+        **values,
+    )
+    if session.has_started():
+        raise ValidationError({"starts_at": _("This time is over.")})
+    check_session(session)
+    return session
+
+
+def check_session(session: Session) -> None:
+    """Raise ValidationError for a field that is out of range or missing."""
+    session.clean_fields(exclude={field.name for field in Session._meta.fields} - CHECKED)
+    if "\0" in f"{session.title}{session.description}{session.place}":
+        raise ValidationError({"title": _("There is a character in it that no text can hold.")})
+    # A text column does not look at its own limit.
+    most = Session._meta.get_field("description").max_length or 0
+    if len(session.description) > most:
+        raise ValidationError({"description": _("At most %(n)s characters.") % {"n": most}})
+    if not MIN_SESSION_MINUTES <= session.minutes <= MAX_SESSION_MINUTES:
+        raise ValidationError({"minutes": _("A session lasts from 5 minutes to a day.")})
+    if not is_zone(session.time_zone):
+        raise ValidationError({"time_zone": _("This is not a time zone that we know.")})
+    if not session.place and not session.join_link:
+        raise ValidationError({"place": _("Say where it takes place, or give a link to join.")})
+
+
+def change_session(session: Session, changes: Mapping[str, Any], *, by: User | None) -> Session:
+    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs."""
+    before = _differing(session, changes)
+    if not before:
+        return session
+    after = {name: getattr(session, name) for name in before}
+    _check_editable(session, before)
+    check_session(session)
+    session.version += 1
+    session.changed_at = timezone.now()
+    session.save(update_fields=[*before, "version", "changed_at"])
+    record("session.changed", by=by, on=session, before=before, after=after)
+    if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
+        publish("session.changed", subject=session, before=told)
+    if "starts_at" in before:
+        _follow_the_start(session)
+    if session.capacity > before.get("capacity", session.capacity):
+        offer_free_seats(session)
+    return session
+
+
+def facts_of(session: Session) -> dict[str, Any]:
+    """What the audit writes down of a new session."""
+    names = ("title", "starts_at", "ends_at", "time_zone", "place", "capacity", "price", "currency")
+    return {name: getattr(session, name) for name in names}
+
+
+def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Set what differs on `session`; return what it was before, by field."""
+    values = dict(changes)
+    minutes = values.pop("minutes", session.minutes)
+    starts_at = values.get("starts_at", session.starts_at)
+    values["ends_at"] = starts_at + timedelta(minutes=minutes)
+    before = {}
+    for name, value in values.items():
+        old = getattr(session, name)
+        if old != value:
+            before[name] = old
+            setattr(session, name, value)
+    return before
+
+
+def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
+    if not session.is_planned and before.keys() - {"description"}:
+        raise RuleError("over", _("Only the description of a session that is over or cancelled can change."))
+    if {"starts_at", "ends_at"} & before.keys():
+        if before.get("starts_at", session.starts_at) <= timezone.now():
+            raise RuleError("started", _("This session has already begun, so its time stays."))
+        if session.has_started():
+            raise ValidationError({"starts_at": _("This time is over.")})
+    if session.capacity < session.seats_taken:
+        message = ngettext(
+            "%(n)s seat is taken already, so there cannot be fewer.",
+            "%(n)s seats are taken already, so there cannot be fewer.",
+            session.seats_taken,
+        )
+        raise RuleError("capacity_below_taken", message % {"n": session.seats_taken})
+
+
+def _follow_the_start(session: Session) -> None:
+    """Whoever was reminded of the old time is reminded again; no hold outlasts the new start.
+
+    When the new start is near, the change itself is the reminder.
+    """
+    now = timezone.now()
+    is_near = session.starts_at <= now + REMINDED_BEFORE
+    bookings = Booking.objects.filter(session=session)
+    bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
+    bookings.filter(held_until__gt=session.starts_at).update(held_until=session.starts_at)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

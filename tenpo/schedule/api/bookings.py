@@ -1,0 +1,114 @@
+"""Bookings: read, and taken into a calendar. They are made, paid and cancelled in checkout."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils import timezone
+from ninja import Field, Query, Router, Schema
+
+from tenpo.core.api import ApiRequest, PageOut, PageQuery, problems
+from tenpo.core.paging import keyset_page
+from tenpo.orders.policies import percent_back, read_windows
+from tenpo.orders.words import describe_windows
+from tenpo.schedule.ical import booking_file
+from tenpo.schedule.models import Booking
+from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+
+router = Router(tags=["Bookings"])
+
+
+class BookedSession(Schema):
+    """The session of a booking; the link only when the booking is confirmed."""
+
+    id: UUID
+    title: str
+    coach_name: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    place: str
+    join_link: str | None
+    status: str
+
+
+class BookingOut(Schema):
+    """One place in one session. Amounts are minor units, frozen when it was booked; null while one only waits."""
+
+    id: UUID
+    session: BookedSession
+    participant_id: UUID
+    state: str
+    ending: str
+    order_id: UUID | None
+    price: int | None
+    company_share: int | None
+    credit_spent: int | None
+    own_share: int | None
+    currency: str | None
+    held_until: datetime | None
+    waitlisted_at: datetime | None
+    confirmed_at: datetime | None
+    cancelled_at: datetime | None
+    cancellation_terms: Annotated[str, Field(description="The policy as it held at the booking, in one sentence.")]
+    percent_back_now: Annotated[int, Field(description="What a cancellation at this moment would give back.")]
+
+
+class BookingDetailOut(BookingOut):
+    """A booking, and where it stands in line."""
+
+    waitlist_position: int | None
+
+
+class BookingQuery(PageQuery):
+    """Which of the caller's bookings."""
+
+    when: Annotated[
+        Literal["coming", "waiting", "past"], Field(description="To come, in line, or over and cancelled.")
+    ] = "coming"
+
+
+def booking_out(booking: Booking) -> dict[str, Any]:
+    """A booking as the API shows it to whoever made it."""
+    session, line = booking.session, booking.line
+    windows = read_windows(booking.policy)
+    plain = ("id", "participant_id", "state", "ending", "held_until", "waitlisted_at", "confirmed_at", "cancelled_at")
+    may_join = booking.confirmed_at is not None and booking.state != Booking.State.CANCELLED
+    return {
+        **{name: getattr(booking, name) for name in plain},
+        "session": {
+            **{n: getattr(session, n) for n in ("id", "title", "starts_at", "ends_at", "time_zone", "place", "status")},
+            "coach_name": session.coach.name,
+            "join_link": session.join_link if may_join else None,
+        },
+        "order_id": line.order_id if line else None,
+        **{n: getattr(line, n) if line else None for n in ("price", "company_share", "credit_spent", "own_share")},
+        "currency": line.order.currency if line else None,
+        "cancellation_terms": describe_windows(windows, session.starts_at) if windows else "",
+        "percent_back_now": percent_back(windows, starts_at=session.starts_at, now=timezone.now()),
+    }
+
+
+@router.get("/bookings", response=PageOut[BookingOut], summary="My bookings")
+def list_bookings(request: ApiRequest, query: Query[BookingQuery]) -> dict[str, Any]:
+    """The caller's bookings by the start of their sessions; past ones with the latest first."""
+    order = ("-session__starts_at", "-id") if query.when == "past" else ("session__starts_at", "id")
+    page = keyset_page(my_bookings(request.user, when=query.when), order=order, cursor=query.cursor, limit=query.limit)
+    return {"items": [booking_out(booking) for booking in page.items], "next_cursor": page.next_cursor}
+
+
+@router.get("/bookings/{uuid:booking_id}", response={200: BookingDetailOut, **problems(404)}, summary="Read a booking")
+def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
+    """One booking of the caller's, with what a cancellation would give back now."""
+    booking = own_booking(request.user, booking_id)
+    waits = booking.state == Booking.State.WAITLISTED
+    return {**booking_out(booking), "waitlist_position": waitlist_position(booking) if waits else None}
+
+
+@router.get(
+    "/bookings/{uuid:booking_id}/calendar-file", response={200: str, **problems(404)}, summary="A booking as .ics file"
+)
+def get_booking_calendar_file(request: ApiRequest, booking_id: UUID) -> HttpResponse:
+    """The booking as `text/calendar`, for a calendar program."""
+    return HttpResponse(booking_file(own_booking(request.user, booking_id)), content_type="text/calendar")

@@ -1,0 +1,353 @@
+"""Sessions: found, read, offered, changed, called off, completed; and who came."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from ninja import Field, Query, Router, Schema
+
+from tenpo.core.api import ApiRequest, DayIn, InSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.paging import keyset_page
+from tenpo.orders.models import CancellationPolicy
+from tenpo.orders.policies import read_windows
+from tenpo.orders.words import describe_windows
+from tenpo.people.models import User
+from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
+from tenpo.schedule.actions.cancellations import cancel_session as cancel
+from tenpo.schedule.actions.sessions import complete_session as complete
+from tenpo.schedule.actions.sessions import create_session as create
+from tenpo.schedule.actions.sessions import edit_session as edit
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.queries import (
+    SessionFilter,
+    cancellation_effect,
+    find_sessions,
+    in_days,
+    my_bookings_in,
+    roster,
+    shares_of,
+)
+
+router = Router(tags=["Sessions"])
+
+
+class CoachOut(Schema):
+    """Who teaches."""
+
+    id: UUID
+    name: str
+
+
+class SessionOut(Schema):
+    """One meeting at one time. Amounts are minor units of `currency`; the shares are the caller's, before credits."""
+
+    id: UUID
+    title: str
+    description: str
+    coach: CoachOut
+    series_id: UUID | None
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    place: str
+    join_link: Annotated[str | None, Field(description="Null for whoever has not booked.")]
+    capacity: int
+    seats_taken: int
+    seats_left: int
+    price: int
+    currency: str
+    company_share: int
+    own_share: int
+    cancellation_policy_id: UUID
+    cancellation_terms: Annotated[str, Field(description="The policy in one sentence, in the caller's zone.")]
+    status: Literal["planned", "cancelled", "completed"]
+    cancel_reason: str
+    version: Annotated[int, Field(description="Send it with a change, so that nobody's change is lost.")]
+    my_booking_id: UUID | None
+    my_booking_state: str | None
+
+
+class SessionQuery(PageQuery):
+    """What to look for; days are the caller's, both included."""
+
+    q: Annotated[str, Field(description="Words; each counts from its beginning.", max_length=100)] = ""
+    coach: Annotated[UUID | None, Field(description="Of this coach only.")] = None
+    since: Annotated[DayIn | None, Field(description="From this day on.")] = None
+    until: Annotated[DayIn | None, Field(description="Until this day.")] = None
+    only_free: Annotated[bool, Field(description="With a free seat only.")] = False
+    scope: Annotated[
+        Literal["upcoming", "all"],
+        Field(description="`upcoming`: what can still be booked. `all`: past and cancelled ones too."),
+    ] = "upcoming"
+
+
+SESSION_EXAMPLE: Any = {
+    "title": "Breathing at work",
+    "description": "Half an hour of calm.",
+    "starts_at": "2027-03-02T17:00:00Z",
+    "minutes": 60,
+    "time_zone": "Europe/Berlin",
+    "place": "Studio, 2nd floor",
+    "capacity": 12,
+    "price": 8000,
+}
+
+
+class SessionIn(InSchema):
+    """A session to offer. Without `coach_id` it is the caller's own, without a policy the business's usual one."""
+
+    model_config = {"json_schema_extra": {"example": SESSION_EXAMPLE}}
+
+    coach_id: UUID | None = None
+    title: str
+    description: str = ""
+    starts_at: TimeIn
+    minutes: Annotated[int, Field(ge=5, le=1440)]
+    time_zone: str
+    place: str = ""
+    join_link: str = ""
+    capacity: Annotated[int, Field(ge=1, le=10_000)]
+    price: Annotated[int, Field(ge=0, description="In minor units of the business's currency.")]
+    cancellation_policy_id: UUID | None = None
+
+
+class SessionPatch(InSchema):
+    """What to change; what is left out stays."""
+
+    model_config = {"json_schema_extra": {"example": {"version": 0, "place": "Studio, 3rd floor", "capacity": 14}}}
+
+    version: Annotated[int | None, Field(description="The version that you saw; an older one is refused.")] = None
+    title: str | None = None
+    description: str | None = None
+    starts_at: TimeIn | None = None
+    minutes: Annotated[int | None, Field(ge=5, le=1440)] = None
+    time_zone: str | None = None
+    place: str | None = None
+    join_link: str | None = None
+    capacity: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    price: Annotated[int | None, Field(ge=0)] = None
+    cancellation_policy_id: UUID | None = None
+
+
+class ReasonIn(InSchema):
+    """Why something is called off; those who booked read it."""
+
+    model_config = {"json_schema_extra": {"example": {"reason": "Maya is ill."}}}
+
+    reason: Annotated[str, Field(max_length=300)] = ""
+
+
+class EffectOut(Schema):
+    """What cancelling would do, in numbers (amounts in minor units)."""
+
+    sessions: int
+    people: int
+    credit: int
+    company: int
+    currency: str
+
+
+class RosterRow(Schema):
+    """One person's place in a session."""
+
+    booking_id: UUID
+    name: str
+    email: str
+    state: str
+    held_until: datetime | None
+    waitlisted_at: datetime | None
+
+
+class AttendanceIn(InSchema):
+    """Whether somebody came; `confirmed` takes a mark back."""
+
+    model_config = {"json_schema_extra": {"example": {"state": "attended"}}}
+
+    state: Literal["attended", "no_show", "confirmed"]
+
+
+class MarkedOut(Schema):
+    """How many were marked."""
+
+    marked: int
+
+
+def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
+    """Sessions as the API shows them to `user`; two statements however many there are."""
+    shares, mine = shares_of(sessions), my_bookings_in(user, sessions)
+    return [_session_out(user, session, shares[session.pk], mine.get(session.pk)) for session in sessions]
+
+
+def _session_out(user: User, session: Session, shares: Any, booking: Booking | None) -> dict[str, Any]:
+    plain = (
+        "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
+        "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
+        "version",
+    )  # fmt: skip
+    may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
+    windows = read_windows(session.cancellation_policy.windows)
+    return {
+        **{name: getattr(session, name) for name in plain},
+        "coach": {"id": session.coach_id, "name": session.coach.name},
+        "join_link": session.join_link if may_join else None,
+        "company_share": shares.company,
+        "own_share": shares.own,
+        "cancellation_terms": describe_windows(windows, session.starts_at),
+        "my_booking_id": booking.pk if booking else None,
+        "my_booking_state": booking.state if booking else None,
+    }
+
+
+def visible_session(user: User, session_id: UUID) -> Session:
+    """A session that `user` may see."""
+    rows = Session.objects.visible_to(user).select_related("coach", "cancellation_policy")
+    return get_object_or_404(rows, pk=session_id)
+
+
+def one_out(user: User, session_id: UUID) -> dict[str, Any]:
+    """One session as it stands now."""
+    return sessions_out(user, [visible_session(user, session_id)])[0]
+
+
+def chosen_policy(user: User, policy_id: UUID) -> CancellationPolicy:
+    """A policy that can be chosen for a session."""
+    return get_object_or_404(CancellationPolicy.objects.visible_to(user).filter(retired_at=None), pk=policy_id)
+
+
+def chosen_coach(user: User, coach_id: UUID | None) -> User:
+    """For whom a session is made: the caller, or the coach that they name."""
+    return get_object_or_404(User.objects.visible_to(user), pk=coach_id) if coach_id else user
+
+
+def changes_in(user: User, body: InSchema, *, leave: set[str]) -> dict[str, Any]:
+    """What a body says about a session, as the actions take it; null says nothing."""
+    values = body.model_dump(exclude_unset=True, exclude=leave)
+    values = {name: value for name, value in values.items() if value is not None}
+    if policy_id := values.pop("cancellation_policy_id", None):
+        values["cancellation_policy"] = chosen_policy(user, policy_id)
+    return values
+
+
+@router.get("/sessions", response=PageOut[SessionOut], summary="Find sessions")
+def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, Any]:
+    """Sessions by their start, the next one first, with what each would cost the caller."""
+    wanted = SessionFilter(query.q, query.coach, query.since, query.until, query.only_free)
+    if query.scope == "upcoming":
+        rows = find_sessions(request.user, wanted)
+    else:
+        rows = in_days(Session.objects.visible_to(request.user).matching(query.q), query.since, query.until)
+        rows = rows.filter(coach=query.coach) if query.coach else rows
+    rows = rows.select_related("coach", "cancellation_policy")
+    page = keyset_page(rows, order=("starts_at", "id"), cursor=query.cursor, limit=query.limit)
+    return {"items": sessions_out(request.user, page.items), "next_cursor": page.next_cursor}
+
+
+@router.post("/sessions", response={201: SessionOut, **problems(403, 404, 409)}, summary="Offer a session")
+def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
+    """Coaches offer their own sessions, admins any coach's. 409 `overlap` when the coach teaches at that time."""
+    coach = chosen_coach(request.user, body.coach_id)
+    values = changes_in(request.user, body, leave={"coach_id"})
+    session = create(coach, by=request.user, **values)
+    return 201, one_out(request.user, session.pk)
+
+
+@router.get("/sessions/{uuid:session_id}", response={200: SessionOut, **problems(404)}, summary="Read a session")
+def get_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
+    """One session, with what it would cost the caller and what they have in it already."""
+    return one_out(request.user, session_id)
+
+
+@router.patch(
+    "/sessions/{uuid:session_id}", response={200: SessionOut, **problems(403, 404, 409)}, summary="Change a session"
+)
+def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> dict[str, Any]:
+    """Another time, place or link is told to those who booked; another price holds for new bookings only."""
+    session = visible_session(request.user, session_id)
+    edit(session, by=request.user, version=body.version, **changes_in(request.user, body, leave={"version"}))
+    return one_out(request.user, session_id)
+
+
+@router.get(
+    "/sessions/{uuid:session_id}/cancellation",
+    response={200: EffectOut, **problems(403, 404)},
+    summary="See what cancelling would do",
+)
+def get_session_cancellation(request: ApiRequest, session_id: UUID) -> Any:
+    """How many people would be told and how much would go back. Nothing changes."""
+    return cancellation_effect([managed(request.user, session_id)])
+
+
+@router.post(
+    "/sessions/{uuid:session_id}/cancellation",
+    response={200: SessionOut, **problems(403, 404, 409)},
+    summary="Cancel a session",
+)
+def cancel_session(request: ApiRequest, session_id: UUID, body: ReasonIn) -> dict[str, Any]:
+    """Every booking is let go and every payer gets all they paid as credit. Again changes nothing."""
+    cancel(visible_session(request.user, session_id), reason=body.reason, by=request.user)
+    return one_out(request.user, session_id)
+
+
+@router.post(
+    "/sessions/{uuid:session_id}/completion",
+    response={200: SessionOut, **problems(403, 404, 409)},
+    summary="Complete a session",
+)
+def complete_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
+    """Say that it took place, once it is over."""
+    complete(visible_session(request.user, session_id), by=request.user)
+    return one_out(request.user, session_id)
+
+
+@router.get(
+    "/sessions/{uuid:session_id}/roster", response={200: list[RosterRow], **problems(404)}, summary="See who comes"
+)
+def get_session_roster(request: ApiRequest, session_id: UUID) -> list[dict[str, Any]]:
+    """Who has a place, then who waits in line, in that order. For the session's coach and admins."""
+    return [roster_row(booking) for booking in roster(managed(request.user, session_id))]
+
+
+@router.post(
+    "/sessions/{uuid:session_id}/attendance",
+    response={200: MarkedOut, **problems(403, 404, 409)},
+    summary="Everybody came",
+)
+def mark_session_attended(request: ApiRequest, session_id: UUID) -> dict[str, int]:
+    """Mark everybody whom nobody has marked yet as attended."""
+    return {"marked": mark_all_attended(visible_session(request.user, session_id), by=request.user)}
+
+
+@router.put(
+    "/bookings/{uuid:booking_id}/attendance",
+    response={200: RosterRow, **problems(403, 404, 409)},
+    summary="Mark whether somebody came",
+)
+def mark_booking_attendance(request: ApiRequest, booking_id: UUID, body: AttendanceIn) -> dict[str, Any]:
+    """From the start of the session on, until a week after its end."""
+    booking = get_object_or_404(Booking.objects.visible_to(request.user), pk=booking_id)
+    mark_attendance(booking, state=Booking.State(body.state), by=request.user)
+    return roster_row(Booking.objects.select_related("participant", "booked_by").get(pk=booking_id))
+
+
+def roster_row(booking: Booking) -> dict[str, Any]:
+    """One row of a roster; nothing about money."""
+    return {
+        "booking_id": booking.pk,
+        "name": booking.participant.name,
+        "email": booking.booked_by.email,
+        "state": booking.state,
+        "held_until": booking.held_until,
+        "waitlisted_at": booking.waitlisted_at,
+    }
+
+
+def managed(user: User, session_id: UUID) -> Session:
+    """A session that `user` manages; whose roster is nobody else's business."""
+    session = visible_session(user, session_id)
+    if not can_manage_session(user, session):
+        raise Http404
+    return session

@@ -1,0 +1,305 @@
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Field
+from django.utils import timezone
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.business import current_business
+from tenpo.core.forms import AmountField, DayField, ZoneField
+from tenpo.orders.models import CancellationPolicy
+from tenpo.people.models import User
+from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
+from tenpo.schedule.actions.sessions import MIN_SESSION_MINUTES, SessionTerms
+from tenpo.schedule.ical_reading import MAX_BYTES
+from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
+from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
+from tenpo.schedule.queries import SessionFilter
+
+
+def of_session(name: str, **kwargs: Any) -> forms.Field:
+    """The form field of a session's own field, with its limits and its label."""
+    field = Session._meta.get_field(name)
+    assert isinstance(field, Field)
+    made = field.formfield(**kwargs)
+    assert made is not None
+    return made
+
+
+def time_field(label: Any, **kwargs: Any) -> forms.TimeField:
+    """A time of day."""
+    return forms.TimeField(label=label, widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"), **kwargs)
+
+
+def policy_field() -> "forms.ModelChoiceField[CancellationPolicy]":
+    """Which cancellation policy holds; none chosen is the usual one."""
+    return forms.ModelChoiceField(
+        label=gettext_lazy("Cancellation policy"),
+        queryset=CancellationPolicy.objects.filter(retired_at=None).order_by("-is_default", "name"),
+        required=False,
+        empty_label=gettext_lazy("The usual one"),
+    )
+
+
+class CoachField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Whose session it is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        coaches = User.objects.coaches().active().order_by("name", "id")
+        super().__init__(queryset=coaches, label=gettext_lazy("Coach"), **kwargs)
+
+
+class OfferForm(forms.Form):
+    """What a session offers, apart from when; for one, and for those of a series."""
+
+    title = of_session("title")
+    description = of_session("description", widget=forms.Textarea(attrs={"rows": 5}))
+    place = of_session("place")
+    join_link = of_session(
+        "join_link",
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+        help_text=gettext_lazy("Shown to those who booked."),
+        assume_scheme="https",
+    )
+    capacity = of_session("capacity", initial=10, widget=forms.NumberInput(attrs={"inputmode": "numeric"}))
+    price = AmountField(label=gettext_lazy("Price"), initial="0")
+    cancellation_policy = policy_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = current_business().currency
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        typed = {name for name in ("place", "join_link") if self.data.get(self.add_prefix(name))}
+        if not typed and not self.errors.keys() & {"place", "join_link"}:
+            self.add_error("place", _("Say where it takes place, or give a link to join."))
+        return cleaned
+
+    def offer(self) -> dict[str, Any]:
+        """The fields of a session that this form knows; nothing where nothing was chosen."""
+        names = ("title", "description", "place", "join_link", "capacity", "price", "cancellation_policy")
+        values = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+        if values.get("cancellation_policy") is None:
+            values.pop("cancellation_policy", None)
+        return values
+
+
+class SessionForm(OfferForm):
+    """One session, created or edited; date and time are those of its own time zone."""
+
+    day = DayField(label=gettext_lazy("Date"))
+    at = time_field(gettext_lazy("Start"))
+    minutes = forms.IntegerField(
+        label=gettext_lazy("Length"), min_value=MIN_SESSION_MINUTES, max_value=MAX_SESSION_MINUTES, initial=60
+    )
+    time_zone = ZoneField()
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, viewer: User, session: Session | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, initial=_initial(session) if session else kwargs.pop("initial", None), **kwargs)
+        self.viewer, self.session = viewer, session
+        if session is None:
+            self.fields["time_zone"].initial = viewer.time_zone
+            if viewer.is_admin:
+                self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
+                self.order_fields(["coach", "title"])
+        else:
+            self.fields["cancellation_policy"].required = True
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        day, at, zone = (cleaned.get(name) for name in ("day", "at", "time_zone"))
+        if not (day and at and zone):
+            return cleaned
+        moment = local_moment(day, at, zone)
+        if moment.is_shifted:
+            self.add_error("at", _("The clocks go forward that night, and this time does not exist."))
+        elif self.session and moment.at == self.session.starts_at.replace(second=0, microsecond=0):
+            # The form has no seconds; an edit of something else is no change of time.
+            moment = Moment(self.session.starts_at)
+        elif moment.at <= timezone.now():
+            self.add_error("day", _("This time is over."))
+        cleaned["starts_at"] = moment.at
+        return cleaned
+
+    def terms(self) -> SessionTerms:
+        """The whole session, as the actions take it."""
+        values = self.offer()
+        for name in ("starts_at", "minutes", "time_zone"):
+            values[name] = self.cleaned_data[name]
+        return values  # type: ignore[return-value]
+
+    def whose(self) -> User:
+        chosen: User = self.cleaned_data.get("coach") or self.viewer
+        return chosen
+
+
+def _initial(session: Session) -> dict[str, Any]:
+    start = session.starts_at.astimezone(ZoneInfo(session.time_zone))
+    names = ("title", "description", "place", "join_link", "capacity", "price", "cancellation_policy", "minutes")
+    values = {name: getattr(session, name) for name in names}
+    return {
+        **values,
+        "day": start.date(),
+        "at": start.time().replace(second=0, microsecond=0),
+        "time_zone": session.time_zone,
+        "version": session.version,
+    }
+
+
+class ReasonForm(forms.Form):
+    """Why something is called off; those who booked read it."""
+
+    reason = of_session(
+        "cancel_reason",
+        label=gettext_lazy("Why"),
+        help_text=gettext_lazy("Everybody who booked reads this."),
+        widget=forms.TextInput(),
+    )
+
+
+class FindForm(forms.Form):
+    """What somebody looks for among the coming sessions."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Words"), required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"})
+    )
+    coach = CoachField(required=False, empty_label=gettext_lazy("Everybody"))
+    since = DayField(label=gettext_lazy("From"), required=False)
+    until = DayField(label=gettext_lazy("Until"), required=False)
+    free = forms.BooleanField(label=gettext_lazy("Only with free seats"), required=False)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything was asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+    def wanted(self) -> SessionFilter:
+        """What can be understood of what was typed; the rest is no filter."""
+        self.full_clean()
+        known = self.cleaned_data
+        coach = known.get("coach")
+        return SessionFilter(
+            words=known.get("q", ""),
+            coach_id=coach.pk if coach else None,
+            since=known.get("since"),
+            until=known.get("until"),
+            only_free=bool(known.get("free")),
+        )
+
+
+class TeachingForm(forms.Form):
+    """Whose sessions an admin looks at."""
+
+    coach = CoachField(required=False, empty_label=gettext_lazy("Everybody"))
+
+    def chosen(self) -> User | None:
+        """The coach, when one was chosen."""
+        self.full_clean()
+        chosen: User | None = self.cleaned_data.get("coach")
+        return chosen
+
+
+class CalendarFileForm(forms.Form):
+    """A calendar file, and whose sessions its events become."""
+
+    file = forms.FileField(
+        label=gettext_lazy("Calendar file"),
+        help_text=gettext_lazy("An .ics file, as every calendar program exports it; up to 1 MB and 500 events."),
+        widget=forms.FileInput(attrs={"accept": ".ics,text/calendar"}),
+    )
+
+    def __init__(self, *args: Any, viewer: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if viewer.is_admin:
+            self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_BYTES:
+            raise ValidationError(_("The file is larger than 1 MB."))
+        return file
+
+
+class ImportOptionsForm(forms.Form):
+    """What holds for every session of a file, as the file does not say it."""
+
+    capacity = of_session("capacity", initial=10)
+    price = AmountField(label=gettext_lazy("Price"), initial="0")
+    place = of_session("place", help_text=gettext_lazy("For events that do not say where they take place."))
+    cancellation_policy = policy_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = current_business().currency
+
+    def terms(self) -> dict[str, Any]:
+        """As the action takes them."""
+        names = ("capacity", "price", "place", "cancellation_policy")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class SeriesForm(OfferForm):
+    """A weekly series: on which days, at which hour, for how many weeks or until when."""
+
+    weekdays = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("Every"), choices=WEEKDAYS.items, coerce=int, widget=forms.CheckboxSelectMultiple
+    )
+    first_day = DayField(label=gettext_lazy("From"))
+    at = time_field(gettext_lazy("Start"))
+    minutes = forms.IntegerField(
+        label=gettext_lazy("Length"), min_value=MIN_SESSION_MINUTES, max_value=MAX_SESSION_MINUTES, initial=60
+    )
+    time_zone = ZoneField(help_text=gettext_lazy("The hour stays the same on this clock, summer and winter."))
+    weeks = forms.IntegerField(
+        label=gettext_lazy("For how many weeks"), min_value=1, max_value=104, required=False, initial=8
+    )
+    until = DayField(label=gettext_lazy("Or until"), required=False)
+
+    def __init__(self, *args: Any, viewer: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.viewer = viewer
+        self.fields["time_zone"].initial = viewer.time_zone
+        if viewer.is_admin:
+            self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not cleaned.get("weeks") and not cleaned.get("until") and not self.errors.keys() & {"weeks", "until"}:
+            self.add_error("weeks", _("Say for how many weeks, or until when."))
+        return cleaned
+
+    def rule(self) -> WeeklyRule:
+        """The rule; a last day goes before a number of weeks."""
+        values = self.cleaned_data
+        last_day = values.get("until") or last_day_of_weeks(values["first_day"], values["weeks"])
+        days = tuple(sorted(values["weekdays"]))
+        return WeeklyRule(days, values["first_day"], last_day, values["at"], values["time_zone"])
+
+    def terms(self) -> SeriesTerms:
+        """What every session is, as the action takes it."""
+        return {**self.offer(), "minutes": self.cleaned_data["minutes"]}  # type: ignore[typeddict-item]
+
+    def whose(self) -> User:
+        """The coach."""
+        chosen: User = self.cleaned_data.get("coach") or self.viewer
+        return chosen
+
+
+class FollowingForm(OfferForm):
+    """What can be edited of many sessions at once."""
+
+    def __init__(self, *args: Any, session: Session, **kwargs: Any) -> None:
+        initial = _initial(session)
+        super().__init__(*args, initial=initial, **kwargs)
+        del self.fields["cancellation_policy"]
+
+    def changes(self) -> FollowingChanges:
+        """Only what was changed: each session keeps what differs from this one otherwise."""
+        changed = {name: value for name, value in self.offer().items() if name in self.changed_data}
+        return cast(FollowingChanges, changed)

@@ -1,0 +1,118 @@
+"""Calendar files (RFC 5545): sessions written so that calendar programs follow their changes.
+
+Times are written in UTC: the moment is then right whatever the reader's program knows about time zones, also in the
+hour that comes twice in autumn.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.urls import reverse
+from icalendar import Calendar, Event
+
+from tenpo.core.business import current_business
+from tenpo.schedule.models import Booking, Session
+
+PRODUCT = "-//Tenpo//Tenpo//EN"
+
+
+def booking_file(booking: Booking) -> bytes:
+    """One booking, to be taken into a calendar program."""
+    return calendar_file([booking_event(booking)], name=booking.session.title)
+
+
+def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
+    """Everything of one person, for a calendar program that reads it again and again."""
+    events = [*map(booking_event, bookings), *map(taught_event, taught)]
+    return calendar_file(events, name=current_business().name, refresh=True)
+
+
+def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False) -> bytes:
+    """A whole file. With the same events it is the same bytes."""
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "PUBLISH")
+    calendar.add("x-wr-calname", _line(name))
+    if refresh:
+        calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
+        calendar.add("x-published-ttl", "PT1H")
+    for event in events:
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def booking_event(booking: Booking) -> Event:
+    """The event of a booking: its UID stays, its SEQUENCE grows with every change that matters to a calendar."""
+    session = booking.session
+    is_off = booking.state == Booking.State.CANCELLED or session.status == Session.Status.CANCELLED
+    is_sure = booking.state in (Booking.State.CONFIRMED, Booking.State.ATTENDED, Booking.State.NO_SHOW)
+    status = "CANCELLED" if is_off else "CONFIRMED" if is_sure else "TENTATIVE"
+    changed = max(
+        moment
+        for moment in (booking.created_at, booking.confirmed_at, booking.cancelled_at, session.changed_at)
+        if moment
+    )
+    sequence = session.version + (booking.confirmed_at is not None) + is_off
+    path = reverse("schedule:booking-detail", args=[booking.pk])
+    return _event(
+        session,
+        uid=f"booking-{booking.pk}",
+        path=path,
+        status=status,
+        changed=changed,
+        sequence=sequence,
+        join_link=session.join_link if is_sure else "",
+    )
+
+
+def taught_event(session: Session) -> Event:
+    """The event of a session for whoever teaches it."""
+    is_off = session.status == Session.Status.CANCELLED
+    changed = max(moment for moment in (session.changed_at, session.cancelled_at) if moment)
+    return _event(
+        session,
+        uid=f"session-{session.pk}",
+        path=reverse("schedule:session-roster", args=[session.pk]),
+        status="CANCELLED" if is_off else "CONFIRMED",
+        changed=changed,
+        sequence=session.version + is_off,
+        join_link=session.join_link,
+    )
+
+
+def _event(
+    session: Session, *, uid: str, path: str, status: str, changed: datetime, sequence: int, join_link: str
+) -> Event:
+    host = urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
+    url = settings.PUBLIC_URL + path
+    event = Event()
+    event.add("uid", f"{uid}@{host}")
+    event.add("sequence", sequence)
+    event.add("dtstamp", changed.astimezone(UTC))
+    event.add("last-modified", changed.astimezone(UTC))
+    event.add("dtstart", session.starts_at.astimezone(UTC))
+    event.add("dtend", session.ends_at.astimezone(UTC))
+    event.add("summary", _line(session.title))
+    event.add("status", status)
+    event.add("transp", "TRANSPARENT" if status == "CANCELLED" else "OPAQUE")
+    if where := session.place or join_link:
+        event.add("location", _line(where))
+    parts = [_text(session.description), _line(str(session.coach)), join_link, url]
+    event.add("description", "\n".join(part for part in parts if part))
+    event.add("url", url)
+    event.add("categories", [current_business().name])
+    return event
+
+
+def _text(words: str) -> str:
+    """Without control characters, which no calendar file may hold; lines stay lines."""
+    return "".join(c for c in "\n".join(words.splitlines()) if c == "\n" or unicodedata.category(c) != "Cc")
+
+
+def _line(words: str) -> str:
+    return _text(words).replace("\n", " ")

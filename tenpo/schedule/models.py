@@ -1,0 +1,280 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.core.db import TsTzRange, UuidPoint
+from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
+from tenpo.core.money import MAX_AMOUNT
+from tenpo.orders.models import CancellationPolicy, Line
+from tenpo.people.models import HASH_LENGTH, Participant, User
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
+
+MAX_CAPACITY = 10_000
+MAX_SESSION_MINUTES = 24 * 60
+
+
+class SeriesQuerySet(models.QuerySet["Series"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self if user.is_authenticated else self.none()
+
+
+class Series(BaseModel):
+    """Sessions that repeat by a rule (RFC 5545) at the same time of day in the coach's own time zone."""
+
+    coach = models.ForeignKey(User, models.PROTECT, related_name="+")
+    rule = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=TIME_ZONE_LENGTH)
+
+    objects = SeriesQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.rule
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Whoever is signed in sees what is offered; nobody sees it from outside."""
+        return self if user.is_authenticated else self.none()
+
+    def upcoming(self, now: datetime | None = None) -> Self:
+        return self.filter(status=Session.Status.PLANNED, starts_at__gt=now or timezone.now())
+
+    def taught_by(self, coach: User) -> Self:
+        return self.filter(coach=coach)
+
+    def matching(self, words: str) -> Self:
+        """Full-text search; each word counts from its beginning, so "yo" finds yoga."""
+        terms = [word for word in "".join(c if c.isalnum() else " " for c in words).split() if word][:8]
+        if not terms:
+            return self
+        query = SearchQuery(" & ".join(f"{term}:*" for term in terms), config="simple", search_type="raw")
+        return self.filter(search=query)
+
+
+class Session(BaseModel):
+    """One meeting at one time, that people book a seat in."""
+
+    class Status(models.TextChoices):
+        PLANNED = "planned", _("Planned")
+        CANCELLED = "cancelled", _("Cancelled")
+        COMPLETED = "completed", _("Completed")
+
+    coach = models.ForeignKey(User, models.PROTECT, related_name="sessions")
+    series = models.ForeignKey(Series, models.PROTECT, null=True, related_name="sessions")
+    title = models.CharField(_("Title"), max_length=120)
+    description = models.TextField(_("Description"), max_length=4_000, blank=True)
+    starts_at = models.DateTimeField(_("Starts"))
+    ends_at = models.DateTimeField(_("Ends"))
+    time_zone = models.CharField(_("Time zone"), max_length=TIME_ZONE_LENGTH)
+    place = models.CharField(_("Place"), max_length=200, blank=True)
+    join_link = models.URLField(_("Link to join"), max_length=500, blank=True)
+    capacity = models.PositiveIntegerField(
+        _("Seats"), validators=[MinValueValidator(1), MaxValueValidator(MAX_CAPACITY)]
+    )
+    # Seats that are held, offered or booked; the one place where capacity is guarded.
+    seats_taken = models.PositiveIntegerField(default=0, editable=False)
+    price = models.BigIntegerField(_("Price"), validators=[MinValueValidator(0), MaxValueValidator(MAX_AMOUNT)])
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    cancellation_policy = models.ForeignKey(CancellationPolicy, models.PROTECT, related_name="+")
+    status = models.CharField(max_length=10, choices=Status, default=Status.PLANNED)
+    cancelled_at = models.DateTimeField(null=True)
+    cancel_reason = models.CharField(max_length=300, blank=True)
+    # Where an imported session comes from, so that importing twice changes nothing.
+    source_uid = models.CharField(max_length=255, blank=True)
+    # Counts the edits: a form that shows an older version is refused, and calendars know what is newer.
+    version = models.PositiveIntegerField(default=0, editable=False, db_default=0)
+    changed_at = models.DateTimeField(editable=False, db_default=Now())
+    search = models.GeneratedField(
+        expression=SearchVector("title", "description", "place", config="simple"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="session_coach_never_in_two",
+                expressions=[
+                    (UuidPoint("coach"), RangeOperators.OVERLAPS),
+                    (TsTzRange("starts_at", "ends_at", Value("[)")), RangeOperators.OVERLAPS),
+                ],
+                condition=~Q(status="cancelled"),
+            ),
+            models.CheckConstraint(name="session_ends_after_it_starts", condition=Q(ends_at__gt=F("starts_at"))),
+            models.CheckConstraint(name="session_seats_within_capacity", condition=Q(seats_taken__lte=F("capacity"))),
+            models.CheckConstraint(name="session_has_a_seat", condition=Q(capacity__gte=1)),
+            models.CheckConstraint(name="session_price_is_not_negative", condition=Q(price__gte=0)),
+            models.CheckConstraint(
+                name="session_cancelled_has_a_time",
+                condition=Q(status="cancelled", cancelled_at__isnull=False)
+                | (~Q(status="cancelled") & Q(cancelled_at=None)),
+            ),
+            models.UniqueConstraint(
+                name="session_imported_once", fields=["coach", "source_uid"], condition=~Q(source_uid="")
+            ),
+        ]
+        indexes = [
+            models.Index(name="session_by_start", fields=["starts_at", "id"]),
+            models.Index(name="session_by_coach", fields=["coach", "starts_at"]),
+            GinIndex(name="session_search", fields=["search"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def seats_left(self) -> int:
+        return self.capacity - self.seats_taken
+
+    @property
+    def is_full(self) -> bool:
+        return self.seats_left <= 0
+
+    @property
+    def minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+    @property
+    def is_planned(self) -> bool:
+        return self.status == self.Status.PLANNED
+
+    def has_started(self, now: datetime | None = None) -> bool:
+        return self.starts_at <= (now or timezone.now())
+
+    def has_ended(self, now: datetime | None = None) -> bool:
+        return self.ends_at <= (now or timezone.now())
+
+
+class BookingQuerySet(models.QuerySet["Booking"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Whoever booked or takes part, the session's coach, and the admins."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_admin:
+            return self
+        return self.filter(Q(booked_by=user) | Q(participant__user=user) | Q(session__coach=user))
+
+    def of(self, user: User) -> Self:
+        return self.filter(booked_by=user)
+
+    def concerning(self, user: User) -> Self:
+        """Those that `user` made or takes part by."""
+        return self.filter(Q(booked_by=user) | Q(participant__user=user))
+
+    def seated(self) -> Self:
+        """Those that take a seat now or took it then."""
+        return self.filter(state__in=Booking.SEATED)
+
+    def live(self) -> Self:
+        return self.filter(state__in=Booking.LIVE)
+
+
+class Booking(BaseModel):
+    """One participant's place in one session."""
+
+    class State(models.TextChoices):
+        WAITLISTED = "waitlisted", _("On the waitlist")
+        OFFERED = "offered", _("Seat offered")
+        HELD = "held", _("Held until paid")
+        CONFIRMED = "confirmed", _("Booked")
+        ATTENDED = "attended", _("Attended")
+        NO_SHOW = "no_show", _("Did not come")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Ending(models.TextChoices):
+        BY_MEMBER = "member", _("Cancelled by the participant")
+        BY_HOST = "host", _("Cancelled by the coach")
+        EXPIRED = "expired", _("Not paid in time")
+        OFFER_LAPSED = "offer_lapsed", _("Offer not taken")
+        DECLINED = "declined", _("Payment declined")
+
+    SEATED = ("offered", "held", "confirmed", "attended", "no_show")
+    LIVE = ("waitlisted", "offered", "held", "confirmed", "attended", "no_show")
+
+    session = models.ForeignKey(Session, models.PROTECT, related_name="bookings")
+    participant = models.ForeignKey(Participant, models.PROTECT, related_name="bookings")
+    booked_by = models.ForeignKey(User, models.PROTECT, related_name="bookings")
+    line = models.OneToOneField(Line, models.PROTECT, null=True, related_name="booking")
+    state = models.CharField(max_length=10, choices=State)
+    # The cancellation windows that held when this was booked.
+    policy = models.JSONField(default=list)
+    held_until = models.DateTimeField(null=True)
+    waitlisted_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    ending = models.CharField(max_length=12, choices=Ending, blank=True)
+    reminded_at = models.DateTimeField(null=True)
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="booking_one_live_per_participant",
+                fields=["session", "participant"],
+                condition=~Q(state="cancelled"),
+            ),
+            models.CheckConstraint(
+                name="booking_held_has_an_end",
+                condition=Q(state__in=["held", "offered"], held_until__isnull=False)
+                | (~Q(state__in=["held", "offered"]) & Q(held_until=None)),
+            ),
+            models.CheckConstraint(
+                name="booking_confirmed_is_ordered",
+                condition=~Q(state__in=["confirmed", "attended", "no_show"])
+                | Q(line__isnull=False, confirmed_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="booking_cancelled_has_a_time",
+                condition=Q(state="cancelled", cancelled_at__isnull=False)
+                | (~Q(state="cancelled") & Q(cancelled_at=None)),
+            ),
+            models.CheckConstraint(
+                name="booking_waits_since", condition=~Q(state="waitlisted") | Q(waitlisted_at__isnull=False)
+            ),
+        ]
+        indexes = [
+            models.Index(name="booking_by_payer", fields=["booked_by", "-id"]),
+            models.Index(name="booking_by_participant", fields=["participant", "-id"]),
+            models.Index(
+                name="booking_waitlist", fields=["session", "waitlisted_at", "id"], condition=Q(state="waitlisted")
+            ),
+            models.Index(name="booking_hold_ends", fields=["held_until"], condition=Q(state__in=["held", "offered"])),
+        ]
+
+    def __str__(self) -> str:
+        # Only what is loaded is said: a name is not worth a question to the database.
+        session = self._state.fields_cache.get("session")
+        return session.title if session else f"{self.participant_id} in {self.session_id}"
+
+
+class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self.filter(user=user) if user.is_authenticated else self.none()
+
+
+class CalendarFeed(BaseModel):
+    """A private address from which one user's calendar program reads their sessions; shown once, stored as a hash."""
+
+    user = models.OneToOneField(User, models.PROTECT, related_name="calendar_feed")
+    token_hash = models.CharField(max_length=HASH_LENGTH, unique=True)
+    read_at = models.DateTimeField(null=True)
+
+    objects = CalendarFeedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return str(self.user)

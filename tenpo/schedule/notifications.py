@@ -1,0 +1,364 @@
+"""What is told about sessions and bookings, and to whom."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.models import OutboxMessage
+from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.models import Booking, Session
+
+
+def _booking_path(facts: Facts) -> str:
+    return path_to("schedule:booking-detail", facts["booking_id"])
+
+
+def _session_path(facts: Facts) -> str:
+    return path_to("schedule:session-detail", facts["session_id"])
+
+
+def _roster_path(facts: Facts) -> str:
+    return path_to("schedule:session-roster", facts["session_id"])
+
+
+def _where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
+    found = [
+        (_("Session"), facts["session"]),
+        (_("When"), facts.when("starts_at", until="ends_at")),
+        (_("With"), facts["coach"]),
+        (_("Where"), facts["place"]),
+    ]
+    return tuple((name, value) for name, value in found if value)
+
+
+def _credit_sentence(facts: Facts) -> str:
+    if not facts.number("credit"):
+        return ""
+    return _("%(amount)s went back to you as credit; your next booking uses it first.") % {
+        "amount": facts.money("credit")
+    }
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _say_confirmed(facts: Facts) -> Words:
+    return Words(
+        title=_("You are booked: %(session)s") % {"session": facts["session"]},
+        text=_("%(when)s with %(coach)s.") % {"when": _capital(facts.when()), "coach": facts["coach"]},
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_cancelled_by_host(facts: Facts) -> Words:
+    return Words(
+        title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
+        text=_sentences(
+            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()}, _credit_sentence(facts)
+        ),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_session_cancelled(facts: Facts) -> Words:
+    reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if "reason" in facts else ""
+    return Words(
+        title=_("Called off: %(session)s") % {"session": facts["session"]},
+        text="\n\n".join(
+            filter(
+                None,
+                [
+                    _sentences(
+                        _("The session with %(coach)s on %(when)s does not take place.")
+                        % {"coach": facts["coach"], "when": facts.when()},
+                        _credit_sentence(facts),
+                    ),
+                    reason,
+                ],
+            )
+        ),
+        act=_("Find another session"),
+        path=path_to("schedule:session-list"),
+    )
+
+
+def _say_session_changed(facts: Facts) -> Words:
+    return Words(
+        title=_("Changed: %(session)s") % {"session": facts["session"]},
+        text=_("Something about your session is different now. Please look whether it still suits you."),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_changes(facts) or _where_and_when(facts),
+    )
+
+
+def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """What changed of a session, as it was and as it is."""
+    before = facts.part("before")
+    found = []
+    if "starts_at" in before or "ends_at" in before:
+        now = facts.when("starts_at", until="ends_at")
+        found.append((_("When"), f"{before.when()} → {now}" if "starts_at" in before else now))
+    if before.has("place"):
+        found.append((_("Where"), f"{before['place'] or '–'} → {facts['place'] or '–'}"))
+    if before.has("join_link"):
+        found.append((_("Link to join"), _("There is a new one; it stands with your booking.")))
+    return tuple(found)
+
+
+def _say_waitlisted(facts: Facts) -> Words:
+    return Words(
+        title=_("You are in line: %(session)s") % {"session": facts["session"]},
+        text=_("We tell you as soon as a seat is free for you."),
+        act=_("See your place in line"),
+        path=_booking_path(facts),
+    )
+
+
+def _say_offered(facts: Facts) -> Words:
+    return Words(
+        title=_("A seat for you: %(session)s") % {"session": facts["session"]},
+        text=_("A seat became free and is held for you until %(until)s. After that it goes to the next in line.")
+        % {"until": facts.when("held_until")},
+        act=_("Take the seat"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_offer_lapsed(facts: Facts) -> Words:
+    return Words(
+        title=_("The offer is over: %(session)s") % {"session": facts["session"]},
+        text=_("You did not take the seat in time, so it went to the next in line. You can join the line again."),
+        act=_("See the session"),
+        path=_session_path(facts),
+    )
+
+
+def _say_hold_lapsed(facts: Facts) -> Words:
+    return Words(
+        title=_("Your seat was let go: %(session)s") % {"session": facts["session"]},
+        text=_("It was not paid in time, so nothing was booked. If there are seats left, you can book again."),
+        act=_("See the session"),
+        path=_session_path(facts),
+    )
+
+
+def _say_reminder(facts: Facts) -> Words:
+    return Words(
+        title=_("Soon: %(session)s") % {"session": facts["session"]},
+        text=_("We look forward to seeing you: %(when)s with %(coach)s.")
+        % {"when": facts.when(), "coach": facts["coach"]},
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_new_booking(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s booked %(session)s") % {"person": facts["participant"], "session": facts["session"]},
+        text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
+        % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
+        act=_("See who comes"),
+        path=_roster_path(facts),
+    )
+
+
+def _say_booking_cancelled(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s cancelled %(session)s") % {"person": facts["participant"], "session": facts["session"]},
+        text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
+        % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
+        act=_("See who comes"),
+        path=_roster_path(facts),
+    )
+
+
+def _say_full(facts: Facts) -> Words:
+    return Words(
+        title=_("Full: %(session)s") % {"session": facts["session"]},
+        text=_("All %(capacity)s seats of your session are taken: %(when)s.")
+        % {"capacity": facts["capacity"], "when": facts.when()},
+        act=_("See who comes"),
+        path=_roster_path(facts),
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+CONFIRMED = Kind(
+    "booking.confirmed", gettext_lazy("A booking is confirmed"), Audience.MEMBER, _say_confirmed, icon="calendar-check"
+)
+REMINDER = Kind(
+    "booking.reminder", gettext_lazy("A session is a day away"), Audience.MEMBER, _say_reminder, icon="clock"
+)
+SESSION_CHANGED = Kind(
+    "session.changed", gettext_lazy("A session that you booked changes"), Audience.MEMBER, _say_session_changed,
+    email_is_optional=False, icon="calendar-clock",
+)  # fmt: skip
+SESSION_CANCELLED = Kind(
+    "session.cancelled", gettext_lazy("A session that you booked is called off"), Audience.MEMBER,
+    _say_session_cancelled, email_is_optional=False, icon="calendar-x",
+)  # fmt: skip
+CANCELLED_BY_HOST = Kind(
+    "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
+    _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
+)  # fmt: skip
+WAITLISTED = Kind(
+    "booking.waitlisted", gettext_lazy("You joined a waitlist"), Audience.MEMBER, _say_waitlisted, by_email=False,
+    icon="hourglass",
+)  # fmt: skip
+OFFERED = Kind(
+    "booking.offered", gettext_lazy("A seat is offered to you"), Audience.MEMBER, _say_offered, icon="ticket"
+)
+OFFER_LAPSED = Kind(
+    "booking.offer_lapsed", gettext_lazy("An offer ran out"), Audience.MEMBER, _say_offer_lapsed, icon="hourglass"
+)
+HOLD_LAPSED = Kind(
+    "booking.hold_lapsed", gettext_lazy("A seat was let go, as it was not paid"), Audience.MEMBER, _say_hold_lapsed,
+    icon="hourglass",
+)  # fmt: skip
+NEW_BOOKING = Kind(
+    "coach.booked", gettext_lazy("Somebody books your session"), Audience.COACH, _say_new_booking, by_email=False,
+    icon="user-plus",
+)  # fmt: skip
+BOOKING_CANCELLED = Kind(
+    "coach.booking_cancelled", gettext_lazy("Somebody cancels a place in your session"), Audience.COACH,
+    _say_booking_cancelled, by_email=False, icon="user-x",
+)  # fmt: skip
+SESSION_FULL = Kind(
+    "coach.session_full", gettext_lazy("Your session is full"), Audience.COACH, _say_full, by_email=False, icon="users"
+)
+
+KINDS = (
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, WAITLISTED, OFFERED, OFFER_LAPSED,
+    HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL,
+)  # fmt: skip
+
+
+def _booking_of(message: OutboxMessage) -> Booking:
+    rows = Booking.objects.select_related("session__coach", "participant")
+    return rows.get(pk=message.subject_id)
+
+
+def session_facts(session: Session) -> dict[str, Any]:
+    """What a notification says of a session."""
+    return {
+        "session_id": str(session.pk),
+        "session": session.title,
+        "starts_at": session.starts_at.isoformat(),
+        "ends_at": session.ends_at.isoformat(),
+        "time_zone": session.time_zone,
+        "place": session.place,
+        "coach": str(session.coach),
+        "currency": session.currency,
+    }
+
+
+def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
+    """What a notification says of a booking; the session comes with its coach, the booking with its participant."""
+    return {
+        **session_facts(booking.session),
+        "booking_id": str(booking.pk),
+        "participant": booking.participant.name,
+        **more,
+    }
+
+
+def to_its_people(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
+    """Tell whoever takes part and whoever booked, once when they are the same person."""
+    payload = booking_facts(booking, **more)
+    people: dict[UUID | None, None] = dict.fromkeys([booking.participant.user_id, booking.booked_by_id])
+    return [Notice(kind, person, payload) for person in people if person is not None]
+
+
+def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "") -> list[Notice]:
+    session = booking.session
+    if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
+        return []
+    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity)
+    return [Notice(kind, session.coach_id, payload, once=once)]
+
+
+def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
+    """Who booked, and the coach; also that the session is full now, once for each number of seats."""
+    booking = _booking_of(message)
+    notices = to_its_people(CONFIRMED, booking) + _to_its_coach(NEW_BOOKING, booking)
+    if booking.session.is_full:
+        once = f"full:{booking.session_id}:{booking.session.capacity}"
+        notices += _to_its_coach(SESSION_FULL, booking, once=once)
+    return notices
+
+
+def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
+    """The participant when the host cancelled, the coach when the participant did and had a place."""
+    booking = _booking_of(message)
+    if message.payload.get("by_host"):
+        return to_its_people(CANCELLED_BY_HOST, booking, credit=message.payload.get("credit", 0))
+    return _to_its_coach(BOOKING_CANCELLED, booking) if booking.confirmed_at else []
+
+
+def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
+    """Each whose place is gone, with the credit that came back and the reason."""
+    payload = message.payload
+    return to_its_people(
+        SESSION_CANCELLED, _booking_of(message), credit=payload.get("credit", 0), reason=payload.get("reason", "")
+    )
+
+
+def on_session_changed(message: OutboxMessage) -> list[Notice]:
+    """Everybody who has a place in it or waits for one."""
+    bookings = Booking.objects.filter(session_id=message.subject_id).live()
+    rows = bookings.select_related("session__coach", "participant").order_by("id")
+    # The link itself is for those who look at their booking, not for every mailbox on the way.
+    before = {**message.payload.get("before", {})}
+    if "join_link" in before:
+        before["join_link"] = ""
+    return [notice for booking in rows for notice in to_its_people(SESSION_CHANGED, booking, before=before)]
+
+
+def on_booking_waitlisted(message: OutboxMessage) -> list[Notice]:
+    """Whoever joined the line; they have just seen it."""
+    return to_its_people(WAITLISTED, _booking_of(message))
+
+
+def on_booking_offered(message: OutboxMessage) -> list[Notice]:
+    """The first in line, unless the offer is over by the time that we speak of it."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+        return []
+    return to_its_people(OFFERED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
+    """Whoever lost the seat that was held for them."""
+    return to_its_people(OFFER_LAPSED if message.payload.get("was_offer") else HOLD_LAPSED, _booking_of(message))
+
+
+def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
+    """Whoever comes tomorrow, unless they have cancelled since."""
+    booking = _booking_of(message)
+    return to_its_people(REMINDER, booking) if booking.state == Booking.State.CONFIRMED else []
+
+
+TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
+    "booking.confirmed": on_booking_confirmed,
+    "booking.cancelled": on_booking_cancelled,
+    "booking.session_cancelled": on_booking_session_cancelled,
+    "booking.waitlisted": on_booking_waitlisted,
+    "booking.offered": on_booking_offered,
+    "booking.lapsed": on_booking_lapsed,
+    "booking.reminder_due": on_booking_reminder_due,
+    "session.changed": on_session_changed,
+}

@@ -1,0 +1,217 @@
+"""What pages and endpoints read of the schedule, in a number of statements that does not grow with the rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Case, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models.functions import TruncDate
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+
+from tenpo.orders.models import SharePolicy
+from tenpo.orders.policies import company_share
+from tenpo.people.models import User
+from tenpo.schedule.models import Booking, Session, SessionQuerySet
+
+
+@dataclass(frozen=True)
+class SessionFilter:
+    """What somebody looks for; dates are whole days of the reader, both included."""
+
+    words: str = ""
+    coach_id: UUID | None = None
+    since: date | None = None
+    until: date | None = None
+    only_free: bool = False
+
+
+def find_sessions(user: User, wanted: SessionFilter, *, now: datetime | None = None) -> SessionQuerySet:
+    """The sessions that can still be booked or waited for and fit the filter."""
+    rows = Session.objects.visible_to(user).upcoming(now).matching(wanted.words)
+    if wanted.coach_id:
+        rows = rows.filter(coach=wanted.coach_id)
+    rows = in_days(rows, wanted.since, wanted.until)
+    if wanted.only_free:
+        rows = rows.filter(seats_taken__lt=F("capacity"))
+    return rows.select_related("coach")
+
+
+def days_with_sessions(user: User, wanted: SessionFilter) -> set[date]:
+    """The reader's days on which something fits the filter: one statement."""
+    starts = find_sessions(user, wanted).annotate(day=TruncDate("starts_at")).order_by()
+    return set(starts.values_list("day", flat=True).distinct())
+
+
+def in_days(rows: SessionQuerySet, since: date | None, until: date | None) -> SessionQuerySet:
+    """Those that start on the reader's days from `since` to `until`, both included."""
+    if since:
+        rows = rows.filter(starts_at__gte=day_start(since))
+    if until:
+        rows = rows.filter(starts_at__lt=day_start(until + timedelta(days=1)))
+    return rows
+
+
+def day_start(day: date) -> datetime:
+    """The first moment of a day in the reader's zone."""
+    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who pays what of a price before credits, in minor units."""
+
+    company: int
+    own: int
+
+
+def shares_of(sessions: Sequence[Session], *, at: datetime | None = None) -> dict[UUID, Shares]:
+    """The company's and the reader's part of each session's price by the policies in force: one statement."""
+    policies = list(SharePolicy.objects.in_force(at or timezone.now())) if sessions else []
+    by_scope = {(policy.coach_id, policy.currency): policy for policy in policies}
+    found = {}
+    for session in sessions:
+        policy = by_scope.get((session.coach_id, session.currency)) or by_scope.get((None, session.currency))
+        company = company_share(policy, session.price)
+        found[session.pk] = Shares(company=company, own=session.price - company)
+    return found
+
+
+def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Booking]:
+    """The reader's live booking of each session: one statement."""
+    mine = Booking.objects.filter(session__in=[session.pk for session in sessions], participant__user=user)
+    return {booking.session_id: booking for booking in mine.live().select_related("line")}
+
+
+def waitlist_position(booking: Booking) -> int:
+    """Which place in line a waitlisted booking has, from 1."""
+    since = booking.waitlisted_at
+    ahead = Booking.objects.filter(session=booking.session_id, state=Booking.State.WAITLISTED)
+    return 1 + ahead.filter(Q(waitlisted_at__lt=since) | Q(waitlisted_at=since, pk__lt=booking.pk)).count()
+
+
+def waitlist_length(session: Session) -> int:
+    """How many stand in line."""
+    return Booking.objects.filter(session=session, state=Booking.State.WAITLISTED).count()
+
+
+@dataclass(frozen=True)
+class CancellationEffect:
+    """What cancelling would do: how many people are told, how much goes back (minor units)."""
+
+    sessions: int
+    people: int
+    credit: int
+    company: int
+    currency: str
+
+
+def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
+    """What cancelling these sessions would do: one statement."""
+    live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
+    booked = Q(confirmed_at__isnull=False)
+    sums = live.aggregate(
+        people=Count("booked_by", distinct=True),
+        credit=Sum(F("line__credit_spent") + F("line__own_share"), filter=booked, default=0),
+        company=Sum("line__company_share", filter=booked, default=0),
+    )
+    currency = sessions[0].currency if sessions else ""
+    return CancellationEffect(sessions=len(sessions), currency=currency, **sums)
+
+
+ROSTER_ORDER = [("confirmed", "attended", "no_show"), ("held",), ("offered",), ("waitlisted",)]
+
+
+def roster(session: Session) -> list[Booking]:
+    """Who has a place or waits for one: booked, then held and offered, then the line in its order.
+
+    Of a session that was called off: who had booked it.
+    """
+    place = Case(
+        *(When(state__in=states, then=Value(number)) for number, states in enumerate(ROSTER_ORDER)),
+        output_field=IntegerField(),
+    )
+    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by")
+    if session.status == Session.Status.CANCELLED:
+        rows = rows.filter(ending=Booking.Ending.BY_HOST, line__isnull=False)
+    else:
+        rows = rows.live()
+    return list(rows.annotate(place=place).order_by("place", "waitlisted_at", "participant__name", "id"))
+
+
+def following(session: Session) -> list[Session]:
+    """This session and the later ones of its series that are still to come."""
+    rows = Session.objects.filter(series=session.series_id, starts_at__gte=session.starts_at).upcoming()
+    return list(rows.order_by("starts_at", "id")) if session.series_id else []
+
+
+def taught_sessions(user: User, *, coach: User | None, is_past: bool, now: datetime | None = None) -> SessionQuerySet:
+    """The sessions that `user` manages: their own, an admin everybody's or one coach's; those to come, or the rest."""
+    now = now or timezone.now()
+    rows = Session.objects.visible_to(user).select_related("coach")
+    if not user.is_admin:
+        rows = rows.taught_by(user)
+    elif coach:
+        rows = rows.taught_by(coach)
+    to_come = Q(status=Session.Status.PLANNED, ends_at__gt=now)
+    return rows.exclude(to_come) if is_past else rows.filter(to_come)
+
+
+def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models.QuerySet[Booking]:
+    """The reader's bookings: "coming", "waiting" in line, or "past" (over, or cancelled)."""
+    now = now or timezone.now()
+    rows = Booking.objects.visible_to(user).concerning(user)
+    ahead = Q(session__ends_at__gt=now)
+    coming = ahead & Q(state__in=["confirmed", "held", "offered", "attended", "no_show"])
+    waiting = ahead & Q(state="waitlisted")
+    chosen = {"coming": coming, "waiting": waiting}.get(when)
+    rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
+    return rows.select_related("session__coach", "line__order")
+
+
+def own_booking(user: User, booking_id: UUID) -> Booking:
+    """A booking that `user` made or takes part by; an admin may look at everybody's. Http404 for every other."""
+    rows = Booking.objects.visible_to(user)
+    if not user.is_admin:
+        rows = rows.concerning(user)
+    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant"), pk=booking_id)
+
+
+FEED_PAST = timedelta(days=90)
+FEED_CANCELLED = timedelta(days=30)
+FEED_ROWS = 1_000
+
+
+def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:
+    """What a calendar program is told of `user`'s bookings: of the last months and to come, cancelled ones for a month.
+
+    A place in line is no appointment.
+    """
+    now = now or timezone.now()
+    rows = Booking.objects.concerning(user).filter(session__ends_at__gt=now - FEED_PAST)
+    sure = ~Q(state__in=["cancelled", "waitlisted"])
+    lately_off = Q(state="cancelled", confirmed_at__isnull=False, cancelled_at__gt=now - FEED_CANCELLED)
+    rows = rows.filter(sure | lately_off).select_related("session__coach")
+    return list(rows.order_by("-session__starts_at", "id")[:FEED_ROWS])
+
+
+def feed_taught(user: User, *, now: datetime | None = None) -> list[Session]:
+    """The same of the sessions that `user` teaches."""
+    now = now or timezone.now()
+    rows = Session.objects.taught_by(user).filter(ends_at__gt=now - FEED_PAST).select_related("coach")
+    lately_off = Q(status="cancelled", cancelled_at__gt=now - FEED_CANCELLED)
+    rows = rows.filter(~Q(status="cancelled") | lately_off)
+    return list(rows.order_by("-starts_at", "id")[:FEED_ROWS])
+
+
+def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Booking], list[Session]]:
+    """What `user` has booked (waiting too) and what they teach, from `since` until before `until`."""
+    during = Q(session__starts_at__lt=until, session__ends_at__gt=since)
+    mine = Booking.objects.concerning(user).live().filter(during)
+    taught = Session.objects.taught_by(user).exclude(status="cancelled").filter(starts_at__lt=until, ends_at__gt=since)
+    return (
+        list(mine.select_related("session__coach").order_by("session__starts_at", "id")[:FEED_ROWS]),
+        list(taught.order_by("starts_at", "id")[:FEED_ROWS]),
+    )

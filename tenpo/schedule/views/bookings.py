@@ -1,0 +1,77 @@
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from tenpo.core.money import percent_of
+from tenpo.core.paging import Page
+from tenpo.orders.policies import percent_back, read_windows
+from tenpo.orders.words import describe_windows
+from tenpo.people.models import User
+from tenpo.schedule.ical import booking_file
+from tenpo.schedule.models import Booking
+from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+from tenpo.schedule.views.sessions import first_page
+
+TABS = ("coming", "waiting", "past")
+
+
+@login_required
+@require_safe
+def booking_list(request: HttpRequest) -> HttpResponse:
+    """My bookings: coming, waiting, past."""
+    user = request.user
+    assert isinstance(user, User)
+    when = request.GET.get("when", "")
+    when = when if when in TABS else "coming"
+    order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
+    page = _page(my_bookings(user, when=when), order=order, cursor=request.GET.get("after"))
+    context = {"bookings": page.items, "next": page.next_cursor, "when": when}
+    return render(request, "schedule/booking_list.html", context)
+
+
+@login_required
+@require_safe
+def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """One booking: its state, when and where, what it cost whom, and what a cancellation would give now."""
+    user = request.user
+    assert isinstance(user, User)
+    booking = own_booking(user, booking_id)
+    session, line = booking.session, booking.line
+    windows = read_windows(booking.policy)
+    now = timezone.now()
+    percent = percent_back(windows, starts_at=session.starts_at, now=now)
+    is_open = session.is_planned and not session.has_started(now)
+    context: dict[str, Any] = {
+        "booking": booking,
+        "session": session,
+        "line": line,
+        "is_open": is_open,
+        "is_mine": booking.booked_by_id == user.pk,
+        "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
+        "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
+        "policy": describe_windows(windows, session.starts_at) if windows else "",
+        "back": percent_of(line.own_share + line.credit_spent, percent) if line else 0,
+    }
+    return render(request, "schedule/booking_detail.html", context)
+
+
+@login_required
+@require_safe
+def booking_ics(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """One booking as a file for a calendar program."""
+    user = request.user
+    assert isinstance(user, User)
+    booking = own_booking(user, booking_id)
+    response = HttpResponse(booking_file(booking), content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    response["Content-Disposition"] = f'attachment; filename="booking-{booking.session.starts_at:%Y-%m-%d}.ics"'
+    return response
+
+
+def _page(rows: Any, *, order: tuple[str, ...], cursor: str | None) -> Page[Booking]:
+    page: Page[Booking] = first_page(rows, order=order, cursor=cursor)
+    return page

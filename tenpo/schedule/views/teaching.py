@@ -1,0 +1,249 @@
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from tenpo.core.csv import csv_lines
+from tenpo.core.errors import RuleError
+from tenpo.core.paging import Page
+from tenpo.core.words import say_date, say_time
+from tenpo.people.models import User
+from tenpo.schedule.actions.attendance import is_markable, mark_all_attended, mark_attendance
+from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
+from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.views.sessions import first_page
+
+MARKS = {"attended": Booking.State.ATTENDED, "no_show": Booking.State.NO_SHOW, "confirmed": Booking.State.CONFIRMED}
+# Fields of an action that stand under another name in the form.
+FORM_FIELDS = {"starts_at": "day"}
+# The refusal of a rule stands beside what would have to change.
+RULE_FIELDS = {"overlap": "at", "capacity_below_taken": "capacity"}
+
+
+def teacher(request: HttpRequest) -> User:
+    """Whoever is signed in, if they teach or run the business; for everybody else there is nothing here."""
+    user = request.user
+    assert isinstance(user, User)
+    if not (user.is_coach or user.is_admin):
+        raise Http404
+    return user
+
+
+def managed_session(user: User, session_id: UUID) -> Session:
+    """A session that `user` may manage; Http404 for every other."""
+    rows = Session.objects.visible_to(user).select_related("coach", "cancellation_policy", "series")
+    session = get_object_or_404(rows, pk=session_id)
+    if not can_manage_session(user, session):
+        raise Http404
+    return session
+
+
+def add_problems(form: Form, error: RuleError | ValidationError) -> None:
+    """Put what an action refused into the form that asked for it, beside its field where there is one."""
+    if isinstance(error, RuleError):
+        beside = RULE_FIELDS.get(error.code)
+        form.add_error(beside if beside in form.fields else None, str(error))
+        return
+    for name, texts in (error.message_dict if hasattr(error, "error_dict") else {"": error.messages}).items():
+        field = FORM_FIELDS.get(name, name)
+        for text in texts:
+            form.add_error(field if field in form.fields else None, text)
+
+
+@login_required
+@require_safe
+def teaching_list(request: HttpRequest) -> HttpResponse:
+    """The sessions that I teach; an admin sees everybody's."""
+    user = teacher(request)
+    form = TeachingForm(request.GET)
+    is_past = request.GET.get("when") == "past"
+    rows = taught_sessions(user, coach=form.chosen(), is_past=is_past)
+    order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
+    page: Page[Session] = first_page(rows, order=order, cursor=request.GET.get("after"))
+    context = {"sessions": page.items, "next": page.next_cursor, "is_past": is_past, "form": form}
+    return render(request, "schedule/teaching_list.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def session_create(request: HttpRequest) -> HttpResponse:
+    """Offer a session; a copy of another one where `from` names it."""
+    user = teacher(request)
+    form = SessionForm(request.POST or None, viewer=user, initial=_copied(user, request.GET.get("from", "")))
+    if request.method == "POST" and form.is_valid():
+        try:
+            session = create_session(form.whose(), by=user, **form.terms())
+        except (RuleError, ValidationError) as error:
+            add_problems(form, error)
+        else:
+            messages.success(request, _("Published. People can book it now."))
+            return redirect("schedule:session-roster", session.pk)
+    status = 422 if form.errors else 200
+    return render(request, "schedule/session_form.html", {"form": form, "session": None}, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def session_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Change a session."""
+    user = teacher(request)
+    session = managed_session(user, session_id)
+    form = SessionForm(request.POST or None, viewer=user, session=session)
+    if request.method == "POST" and form.is_valid():
+        try:
+            edit_session(session, by=user, version=form.cleaned_data["version"], **form.terms())
+        except (RuleError, ValidationError) as error:
+            add_problems(form, error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("schedule:session-roster", session.pk)
+    context = {"form": form, "session": session, "people": cancellation_effect([session]).people}
+    return render(request, "schedule/session_form.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def session_cancel(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Call a session off, after its effect was shown in numbers."""
+    user = teacher(request)
+    session = managed_session(user, session_id)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            cancel_session(session, reason=form.cleaned_data["reason"], by=user)
+        except RuleError as error:
+            add_problems(form, error)
+        else:
+            messages.success(request, _("Cancelled. Everybody who booked is told."))
+            return redirect("schedule:session-roster", session.pk)
+    context = {"form": form, "session": session, "effect": cancellation_effect([session])}
+    return render(request, "schedule/session_cancel.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def session_complete(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Say that a session took place."""
+    user = teacher(request)
+    session = managed_session(user, session_id)
+    try:
+        complete_session(session, by=user)
+    except RuleError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Completed."))
+    return redirect("schedule:session-roster", session.pk)
+
+
+@login_required
+@require_safe
+def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Who booked a session, who waits, and who came."""
+    user = teacher(request)
+    session = managed_session(user, session_id)
+    return render(request, "schedule/session_roster.html", roster_context(session))
+
+
+def roster_context(session: Session) -> dict[str, Any]:
+    """What the roster shows of a session."""
+    bookings = roster(session)
+    waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
+    seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
+    return {
+        "session": session,
+        "bookings": seated,
+        "waiting": waiting,
+        "can_mark": is_markable(session),
+        "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
+        "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
+    }
+
+
+@login_required
+@require_POST
+def attendance_mark(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """Mark one person; answers with the row for htmx, with the roster for everybody else."""
+    user = teacher(request)
+    booking = get_object_or_404(Booking.objects.visible_to(user).select_related("session"), pk=booking_id)
+    if not can_manage_session(user, booking.session):
+        raise Http404
+    state = MARKS.get(request.POST.get("state", ""))
+    if state is None:
+        raise Http404
+    try:
+        mark_attendance(booking, state=state, by=user)
+    except RuleError as error:
+        messages.error(request, str(error))
+    if not request.headers.get("HX-Request"):
+        return redirect("schedule:session-roster", booking.session_id)
+    booking = Booking.objects.select_related("participant", "booked_by", "session").get(pk=booking.pk)
+    context = {"booking": booking, "session": booking.session, "can_mark": is_markable(booking.session)}
+    return render(request, "schedule/session_roster.html#row", context)
+
+
+@login_required
+@require_POST
+def attendance_all(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Everybody came."""
+    user = teacher(request)
+    session = managed_session(user, session_id)
+    try:
+        count = mark_all_attended(session, by=user)
+    except RuleError as error:
+        messages.error(request, str(error))
+    else:
+        text = ngettext("%(n)s person marked as attended.", "%(n)s people marked as attended.", count)
+        messages.success(request, text % {"n": count})
+    return redirect("schedule:session-roster", session.pk)
+
+
+@login_required
+@require_safe
+def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
+    """The roster as a file that a spreadsheet opens safely."""
+    user = teacher(request)
+    session = managed_session(user, session_id)
+    header = [_("Name"), _("E-mail"), _("State"), _("Since")]
+    rows = (
+        [
+            booking.participant.name,
+            booking.booked_by.email,
+            booking.get_state_display(),
+            _since(booking),
+        ]
+        for booking in roster(session)
+    )
+    response = StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="roster-{session.starts_at:%Y-%m-%d}.csv"'
+    return response
+
+
+def _since(booking: Booking) -> str:
+    moment = booking.confirmed_at or booking.waitlisted_at or booking.created_at
+    return f"{say_date(moment)} {say_time(moment)}"
+
+
+def _copied(user: User, session_id: str) -> dict[str, Any] | None:
+    """What a copy of a session begins with: everything but its day."""
+    if not session_id:
+        return None
+    try:
+        session = managed_session(user, UUID(session_id))
+    except (ValueError, Http404, PermissionDenied):
+        return None
+    initial = dict(SessionForm(viewer=user, session=session).initial)
+    initial.pop("version")
+    initial.pop("day")
+    return initial

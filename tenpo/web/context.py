@@ -1,0 +1,62 @@
+"""The frame around every page: the places that a person may go, and what waits for them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.notify.models import Notification
+from tenpo.people.models import User
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of the rail: where it leads, what it is called, its icon, and which paths belong to it."""
+
+    route: str
+    label: Any
+    icon: str
+    paths: tuple[str, ...]
+
+
+MEMBER_PLACES = [
+    Place("web:home", _("Today"), "sun", ("/",)),
+    Place("schedule:session-list", _("Find"), "compass", ("/sessions/",)),
+    Place("schedule:calendar", _("Calendar"), "calendar-days", ("/calendar/", "/bookings/")),
+    Place("people:profile", _("Me"), "circle-user", ("/me/", "/account/", "/orders/")),
+]
+COACH_PLACES = [
+    Place("schedule:teaching-list", _("Teaching"), "users", ("/teaching/",)),
+]
+ADMIN_PLACES: list[Place] = [
+    Place("people:user-list", _("People"), "user", ("/people/", "/invites/", "/imports/")),
+    Place("checkout:payment-list", _("Money"), "coins", ("/money/", "/policies/")),
+    Place("audit:log", _("Audit"), "history", ("/audit/", "/deliveries/", "/mail/")),
+    Place("web:settings", _("Settings"), "settings", ("/settings/",)),
+]
+
+
+def places_of(user: User) -> list[Place]:
+    """Where this person may go, by their roles."""
+    return [
+        *MEMBER_PLACES,
+        *(COACH_PLACES if user.is_coach or user.is_admin else ()),
+        *(ADMIN_PLACES if user.is_admin else ()),
+    ]
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """`nav` (the places of this person), `unread` (a number, counted when shown) and `person`."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"nav": [], "unread": 0, "person": None}
+    unread = SimpleLazyObject(lambda: Notification.objects.visible_to(user).unread().count())
+    return {"nav": [_entry(place, request.path) for place in places_of(user)], "unread": unread, "person": user}
+
+
+def _entry(place: Place, path: str) -> dict[str, Any]:
+    is_active = any(path == start if start == "/" else path.startswith(start) for start in place.paths)
+    return {"url": reverse(place.route), "label": place.label, "icon": place.icon, "active": is_active}

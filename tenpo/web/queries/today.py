@@ -1,0 +1,144 @@
+"""What is next for one person, what waits for them, and what they teach."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Sum
+from django.utils import timezone
+
+from tenpo.core.business import current_business
+from tenpo.ledger.models import Account
+from tenpo.payments.models import Payment
+from tenpo.payments.providers import provider_of
+from tenpo.people.models import User
+from tenpo.schedule.models import Booking, Session
+
+WEEK = timedelta(days=7)
+# Whoever looks back further has the list of their sessions for it.
+UNMARKED_FOR = timedelta(days=30)
+SHOWN = 20
+SUGGESTED = 3
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for a person: a seat to take or to pay, or a payment to confirm."""
+
+    booking: Booking
+    payment: Payment | None
+
+    @property
+    def kind(self) -> str:
+        """`offer`, `confirm`, `pay`, `transfer` (the money is on its way to us) or `clearing` (at the provider)."""
+        if self.booking.state == Booking.State.OFFERED:
+            return "offer"
+        if self.payment is None:
+            return "pay"
+        if self.payment.state == Payment.State.NEEDS_ACTION and self.payment.action_url:
+            return "confirm"
+        if self.payment.state == Payment.State.PENDING and provider_of(self.payment.provider).is_marked_by_hand:
+            return "transfer"
+        return "clearing" if self.payment.state in Payment.OPEN else "pay"
+
+    @property
+    def is_act(self) -> bool:
+        """Whether there is something to do, rather than only to wait for."""
+        return self.kind not in ("transfer", "clearing")
+
+    @property
+    def amount(self) -> int:
+        """What there is to pay, in minor units; 0 while nothing is ordered."""
+        return self.booking.line.own_share if self.booking.line else 0
+
+
+@dataclass(frozen=True)
+class Day:
+    """A member's day: the next seat, the rest of the week, what waits, the credit left, and what could be booked."""
+
+    next: Booking | None
+    week: list[Booking]
+    waiting: list[Waiting]
+    credit: int
+    credit_ends_at: datetime | None
+    currency: str
+    suggestions: list[Session] = field(default_factory=list)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something of one's own is to come; for those who come here for their work."""
+        return bool(self.next or self.week or self.waiting)
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A coach's day: today's sessions, the week ahead, and what still lacks its attendance."""
+
+    today: list[Session]
+    week: list[Session]
+    unmarked: list[Session]
+
+
+def day_of(user: User, *, now: datetime | None = None) -> Day:
+    """What waits for a member today and this week. Four statements."""
+    now = now or timezone.now()
+    currency = current_business().currency
+    bookings = _live_bookings(user, now)
+    payments = _payments_of(user, bookings)
+    seated = [booking for booking in bookings if booking.state in (Booking.State.CONFIRMED, Booking.State.HELD)]
+    upcoming = seated[0] if seated else None
+    week = [b for b in bookings if b is not upcoming and b.state != "offered" and b.session.starts_at <= now + WEEK]
+    waiting = [
+        Waiting(booking, payments.get(booking.line.order_id) if booking.line else None)
+        for booking in bookings
+        if booking.state in (Booking.State.OFFERED, Booking.State.HELD)
+    ]
+    left = Account.objects.credits_of(user).filter(currency=currency, balance__gt=0)
+    left = left.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by()
+    credit = left.aggregate(sum=Sum("balance"), ends_at=Min("expires_at"))
+    return Day(
+        next=upcoming,
+        week=week,
+        waiting=sorted(waiting, key=lambda thing: not thing.is_act),
+        credit=credit["sum"] or 0,
+        credit_ends_at=credit["ends_at"],
+        currency=currency,
+        suggestions=_suggestions(user, now),
+    )
+
+
+def _live_bookings(user: User, now: datetime) -> list[Booking]:
+    rows = Booking.objects.of(user).live().filter(session__status=Session.Status.PLANNED, session__ends_at__gt=now)
+    rows = rows.select_related("session__coach", "line").order_by("session__starts_at", "id")
+    return list(rows[:SHOWN])
+
+
+def _payments_of(user: User, bookings: list[Booking]) -> dict[object, Payment]:
+    """The payments under way for seats that are held, by order."""
+    orders = [booking.line.order_id for booking in bookings if booking.line and booking.state == Booking.State.HELD]
+    open_payments = Payment.objects.visible_to(user).open().filter(order_id__in=orders)
+    return {payment.order_id: payment for payment in open_payments}
+
+
+def _suggestions(user: User, now: datetime) -> list[Session]:
+    """The next sessions with a free seat that this person neither has nor teaches."""
+    mine = Booking.objects.of(user).live().filter(session=OuterRef("pk"))
+    free = Session.objects.visible_to(user).upcoming(now).filter(seats_taken__lt=F("capacity")).exclude(coach=user)
+    return list(free.filter(~Exists(mine)).select_related("coach").order_by("starts_at", "id")[:SUGGESTED])
+
+
+def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
+    """What a coach teaches today and this week, with who waits, and what still lacks its attendance. Two statements."""
+    now = now or timezone.now()
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    tomorrow = midnight + timedelta(days=1)
+    waitlisted = Count("bookings", filter=Q(bookings__state=Booking.State.WAITLISTED))
+    planned = Session.objects.taught_by(coach).select_related("coach").exclude(status=Session.Status.CANCELLED)
+    coming = planned.filter(ends_at__gte=midnight, starts_at__lt=midnight + WEEK).annotate(waitlisted=waitlisted)
+    sessions = list(coming.order_by("starts_at", "id")[: 2 * SHOWN])
+    unmarked = Count("bookings", filter=Q(bookings__state=Booking.State.CONFIRMED))
+    past = planned.filter(starts_at__range=(now - UNMARKED_FOR, now)).annotate(unmarked=unmarked)
+    return Teaching(
+        today=[session for session in sessions if session.starts_at < tomorrow],
+        week=[session for session in sessions if session.starts_at >= tomorrow],
+        unmarked=list(past.filter(unmarked__gt=0).order_by("-starts_at", "id")[:SHOWN]),
+    )

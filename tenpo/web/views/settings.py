@@ -1,0 +1,21 @@
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from tenpo.core.business import current_business, forget_business
+from tenpo.orders.actions.business import is_currency_fixed, update_business
+from tenpo.people.http import PageRequest, admins_only, attempt_form
+from tenpo.web.forms import BusinessForm
+
+
+@admins_only
+def settings(request: PageRequest) -> HttpResponse:
+    """What the owner decides, and the way to policies, deliveries and audit."""
+    # What another process changed a second ago must not be written back.
+    forget_business()
+    form = BusinessForm(request.POST or None, business=current_business(), is_currency_fixed=is_currency_fixed())
+    if form.is_valid() and attempt_form(form, lambda: update_business(by=request.user, **form.cleaned_data)):
+        messages.success(request, _("Saved."))
+        return redirect("web:settings")
+    return render(request, "web/settings.html", {"form": form}, status=422 if form.errors else 200)

@@ -1,0 +1,129 @@
+"""The pages of money and policies: accessible, at both widths, in both themes."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.tests.make import make_booking, make_manual
+from tenpo.orders.actions.policies import ShareTerms, create_share_policy
+from tenpo.orders.tests.make import make_credit, make_share_policy
+from tenpo.payments.models import Payment
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.tests.make import make_session
+
+
+def story() -> tuple[User, User, dict[str, str]]:
+    """A member and an admin with something of everything, and the address of each page."""
+    admin, member, coach = make_admin("Ada Admin"), make_member("Lena Okafor"), make_coach("Maya Berg")
+    first = make_share_policy(percent=60, cap=4_000)
+    create_share_policy(
+        name="From spring", terms=ShareTerms(percent=75), by=admin, active_from=first.active_from + timedelta(days=90)
+    )
+    make_credit(member, 1_200)
+
+    def session(day: int, **more: Any) -> Session:
+        return make_session(coach, starts_in=timedelta(days=day), title=f"Breathing {day}", **more)
+
+    booked = make_booking(session(3, price=8_000), member)
+    cancel_booking(make_booking(session(4, price=8_000), member), by=member)
+    declined = make_booking(session(5), member, card=DECLINED)
+    at_bank = make_booking(session(6), member, card=NEEDS_CONFIRMATION)
+    late = make_booking(session(7), member, card=SUCCEEDS_LATE)
+    waiting = book_session(session(12), participant=member.participant, by=member, provider="transfer")
+    full = session(8, capacity=1)
+    make_booking(full, make_member())
+    in_line = join_waitlist(full, participant=member.participant, by=member)
+    offering = session(9, capacity=1)
+    leaving = make_booking(offering, make_member())
+    offered = join_waitlist(offering, participant=member.participant, by=member)
+    cancel_booking(leaving, by=leaving.booked_by)
+    make_manual(make_coach())
+    bank = Payment.objects.get(order_id=at_bank.line.order_id).action_url
+    paid = Payment.objects.get(order_id=booked.line.order_id)
+
+    def page(name: str, *args: object) -> str:
+        return reverse(name, args=args)
+
+    mine = {
+        "book": page("checkout:book", session(10, price=8_000).pk),
+        "result-confirmed": page("checkout:booking-result", booked.pk),
+        "result-waiting": page("checkout:booking-result", waiting.pk),
+        "result-late": page("checkout:booking-result", late.pk),
+        "result-bank": page("checkout:booking-result", at_bank.pk),
+        "result-line": page("checkout:booking-result", in_line.pk),
+        "pay-declined": page("checkout:pay", declined.pk),
+        "pay-offer": page("checkout:pay", offered.pk),
+        "cancel": page("checkout:booking-cancel", booked.pk),
+        "bank": bank,
+        "my-money": page("checkout:my-money"),
+        "statement": page("checkout:my-statement"),
+        "receipt": page("checkout:receipt", booked.line.order_id),
+    }
+    admins = {
+        "payments": page("checkout:payment-list"),
+        "waiting": page("checkout:payment-waiting"),
+        "payment": page("checkout:payment-detail", paid.pk),
+        "spend": page("checkout:spend"),
+        "ledger": page("checkout:ledger"),
+        "transfers": page("checkout:transfer-list"),
+        "shares": page("orders:share-policy-list"),
+        "share-new": page("checkout:share-policy-create"),
+        "cancellation": page("orders:cancellation-policy-list"),
+        "cancellation-new": page("orders:cancellation-policy-create"),
+    }
+    pages = {f"m-{name}": path for name, path in mine.items()}
+    pages |= {f"a-{name}": path for name, path in admins.items()}
+    return member, admin, pages
+
+
+@pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
+def test_every_page_of_money(open_page, assert_calm, size, theme):
+    member, admin, pages = story()
+    folder = os.environ.get("TENPO_PICTURES")
+
+    for name, path in pages.items():
+        page = open_page(path, member if name.startswith("m-") else admin, size=size, theme=theme)
+        assert page.locator("h1").count() == 1, name
+        if folder:
+            page.screenshot(path=str(Path(folder) / f"{name}-{size}-{theme}.png"), full_page=True)
+        assert_calm(page)
+        page.context.close()
+
+
+def test_a_policy_is_previewed_and_decided(open_page, assert_calm):
+    make_session(price=9_000, title="Breathing")
+    page = open_page(reverse("checkout:share-policy-create"), make_admin())
+    page.get_by_label("Name").fill("Company share")
+    page.get_by_role("spinbutton", name="Percent").fill("80")
+    page.get_by_label("At most").fill("60")
+
+    page.get_by_role("button", name="See what it does").click()
+
+    expect(page.locator("main")).to_contain_text("With 80%, at most €60")
+    expect(page.locator("main")).to_contain_text("€90.00 → €30.00")
+    assert_calm(page)
+    page.get_by_role("button", name="Decide").click()
+    expect(page.locator("main")).to_contain_text("In force")
+
+
+def test_what_has_arrived_is_marked(open_page):
+    held = make_manual(make_coach())
+    page = open_page(reverse("checkout:payment-waiting"), make_admin())
+
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Mark as paid").click()
+
+    expect(page.locator("main")).to_contain_text("Nothing waits")
+    held.refresh_from_db()
+    assert held.state == Booking.State.CONFIRMED
