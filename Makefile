@@ -45,7 +45,7 @@ shots: $(BIN)/.ready ## Take pictures of every page, at two widths, into shots/
 
 lock: | $(UV) ## Choose the newest allowed versions and write them, with hashes, to requirements.lock
 	$(UV) lock --upgrade
-	$(UV) export --quiet --all-groups --no-emit-project --no-header --no-annotate --format requirements-txt > requirements.lock
+	$(UV) export --quiet --all-groups --all-extras --no-emit-project --no-header --no-annotate --format requirements-txt > requirements.lock
 
 $(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python 3.13 .venv

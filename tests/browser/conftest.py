@@ -94,6 +94,7 @@ def assert_calm() -> Callable[[Page], None]:
     """Asks that a page is accessible (axe), and no wider than its window."""
 
     def check(page: Page) -> None:
+        page.wait_for_load_state()
         # axe must not fetch our style sheets and write them inline: the policy would refuse that, and say so.
         answer: dict[str, Any] = Axe().run(page, options={"preload": False}).response
         assert [(v["id"], [node["html"][:160] for node in v["nodes"]]) for v in answer["violations"]] == []

@@ -126,6 +126,7 @@ def test_the_bank_is_asked_and_says_no(open_page, assert_calm):
 
     choose_card(page, "asks you to confirm")
     page.get_by_role("button", name="Book and pay €20").click()
+    expect(page.get_by_role("button", name="Decline")).to_be_visible()
     assert_calm(page)
     page.get_by_role("button", name="Decline").click()
 

@@ -28,6 +28,7 @@ def test_invited_by_mail_accepted_and_signed_in(open_page, assert_calm, size):
     page = open_page("/invites/", make_admin("Nora Lind"), size=size)
     assert_calm(page)
     page.get_by_role("link", name="Invite somebody").first.click()
+    page.wait_for_url("**/new/**")
     assert_calm(page)
     page.get_by_label("E-mail").fill("maya@example.com")
     page.get_by_label("Role").select_option("coach")

@@ -53,6 +53,7 @@ def test_a_session_is_offered_changed_and_found(open_page, assert_calm, size):
     page = open_page("/teaching/", coach, size=size)
     assert_calm(page)
     page.get_by_role("link", name="Offer a session").first.click()
+    page.wait_for_url("**/new/**")
     assert_calm(page)
 
     fill_session(page, title="Breathing at work", day=next_day(), at="18:00")

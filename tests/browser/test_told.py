@@ -103,6 +103,7 @@ def test_an_admin_tries_a_dead_mail_again(open_page, assert_calm, size):
     expect(page.get_by_text("We try it again.")).to_be_visible()
     assert Delivery.objects.get(channel="email").state == "queued"
     page.get_by_role("link", name="Events").click()
+    page.wait_for_url("**/deliveries/events/**")
     assert_calm(page)
 
 

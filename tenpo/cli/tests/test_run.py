@@ -1,86 +1,19 @@
 """The real thing: processes, a port, a database folder; one installation for all tests of this file."""
 
-import contextlib
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tenpo.runtime import postgres
-
-START_SECONDS = 90
-
-
-@dataclass
-class Installation:
-    """A data folder, a port, and what runs on them."""
-
-    data_dir: Path
-    port: int
-
-    def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_"))}
-        mine = {"TENPO_DATA": str(self.data_dir), "TENPO_PORT": str(self.port), "TENPO_DEMO": "false"}
-        return {**kept, **mine, **more}
-
-    def tenpo(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tenpo.cli.main", *arguments]
-        return subprocess.run(command, env=self.environment(**more), capture_output=True, text=True, check=False)
-
-    def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tenpo.cli.main", "run"]
-        process = subprocess.Popen(
-            command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        wait_until(lambda: process.poll() is not None or self.answers(), START_SECONDS)
-        assert process.poll() is None, process.communicate()[0]
-        return process
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/account/login/", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def processes_below(pid: int, word: str) -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # it ended between two looks
-            if word in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
-def lives(process: psutil.Process) -> bool:
-    # A machine without an init process never buries its dead.
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+from tests.installation import Installation, free_port, is_complete, lives, parts, started, wait_until
 
 
 @pytest.fixture
@@ -91,23 +24,21 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@contextlib.contextmanager
-def started() -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
-    path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
-    installation = Installation(path / "data", free_port())
-    process = installation.start()
-    yield installation, process
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    shutil.rmtree(path)
-
-
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
+def shared() -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
     """An installation that the tests of this file share; whoever ends one starts their own."""
     with started() as both:
         yield both
+
+
+@pytest.fixture
+def running(
+    shared: tuple[Installation, subprocess.Popen[str]],
+) -> tuple[Installation, subprocess.Popen[str]]:
+    """The shared installation, whole: the test before may have killed parts that are only just coming back."""
+    wait_until(lambda: is_complete(shared[1].pid), 60)
+    wait_until(shared[0].answers, 60)
+    return shared
 
 
 @pytest.fixture
@@ -138,39 +69,37 @@ def test_a_taken_port_is_named(running, folder):
 
 def test_a_killed_web_worker_is_back(running):
     installation, process = running
-    [server] = [found for found in processes_below(process.pid, "processes web") if found.ppid() == process.pid]
-    workers = server.children()
-    assert len(workers) == 2
+    [server] = parts(process.pid, "web")
 
-    for worker in workers:
+    for worker in server.children():
         worker.kill()
 
     wait_until(installation.answers)
-    wait_until(lambda: len(server.children()) == 2)
+    wait_until(lambda: is_complete(process.pid))
+    assert parts(process.pid, "web") == [server]
 
 
 def test_a_killed_server_and_a_killed_worker_are_back(running):
     installation, process = running
-    parts = [part for part in processes_below(process.pid, "tenpo.cli.processes") if part.ppid() == process.pid]
-    assert len(parts) == 2
+    killed = parts(process.pid)
 
-    for part in parts:
+    for part in killed:
         part.kill()
 
-    wait_until(lambda: not any(lives(part) for part in parts))
+    wait_until(lambda: not any(lives(part) for part in killed))
     wait_until(installation.answers, 60)
-    wait_until(lambda: len(processes_below(process.pid, "processes worker")) == 1, 60)
+    wait_until(lambda: is_complete(process.pid), 60)
 
 
 def test_a_restarted_database_is_found_again(running):
     installation, process = running
-    parts = {found.pid for found in psutil.Process(process.pid).children()}
+    kept = parts(process.pid)
 
     postgres.stop(installation.data_dir)
     postgres.ensure_running(installation.data_dir)
 
     wait_until(installation.answers)
-    assert {found.pid for found in psutil.Process(process.pid).children()} == parts
+    assert parts(process.pid) == kept
 
 
 def test_the_doctor_finds_a_running_installation_well(running):

@@ -1,0 +1,110 @@
+"""A whole installation for tests: a data folder with its own PostgreSQL, a port, and the processes of `tenpo run`."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+START_SECONDS = 90
+WEB_WORKERS = 2
+
+
+@dataclass
+class Installation:
+    """A data folder, a port, and what runs on them."""
+
+    data_dir: Path
+    port: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_"))}
+        mine = {"TENPO_DATA": str(self.data_dir), "TENPO_PORT": str(self.port), "TENPO_DEMO": "false"}
+        return {**kept, **mine, **self.settings, **more}
+
+    def tenpo(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tenpo.cli.main", *arguments]
+        return subprocess.run(command, env=self.environment(**more), capture_output=True, text=True, check=False)
+
+    def start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tenpo.cli.main", "run"]
+        process = subprocess.Popen(
+            command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        wait_until(lambda: process.poll() is not None or self.answers(), START_SECONDS)
+        assert process.poll() is None, process.communicate()[0]
+        return process
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/account/login/", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_below(pid: int, word: str) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended between two looks
+            if word in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def parts(pid: int, name: str = "") -> list[psutil.Process]:
+    """The processes that `tenpo run` keeps: the web server and the worker, or the one of that name."""
+    return [found for found in processes_below(pid, f"tenpo.cli.processes {name}".strip()) if found.ppid() == pid]
+
+
+def is_complete(pid: int) -> bool:
+    """Whether everything runs that `tenpo run` keeps: whatever was killed before is back."""
+    servers, workers = parts(pid, "web"), parts(pid, "worker")
+    return len(servers) == len(workers) == 1 and len(servers[0].children()) == WEB_WORKERS
+
+
+def lives(process: psutil.Process) -> bool:
+    # A machine without an init process never buries its dead.
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+@contextlib.contextmanager
+def started(**settings: str) -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
+    """A running installation, stopped and removed afterwards."""
+    # Not pytest's own folder: PostgreSQL's user must be able to pass through, and a socket's path must be short.
+    path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
+    installation = Installation(path / "data", free_port(), settings)
+    process = installation.start()
+    yield installation, process
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    shutil.rmtree(path)
