@@ -52,7 +52,7 @@ class Installation:
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/account/login/", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/account/login/", timeout=5) as answer:  # noqa: S310 (our own)
                 return bool(answer.status == 200)
         except OSError:
             return False
