@@ -159,3 +159,25 @@ def fresh_business() -> Iterator[None]:
     forget_business()
     yield
     forget_business()
+
+
+@pytest.fixture(autouse=True)
+def invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test marked `invariants`, whatever must always hold does; a control breaks it on purpose.
+
+    `invariants(but={"name"})` names what the test itself leaves broken, which then must be.
+    """
+    from tenpo.core.invariants import find_faults
+
+    marker = request.node.get_closest_marker("invariants")
+    database = request.node.get_closest_marker("django_db")
+    if marker is None or database is None:
+        yield
+        return
+    # Asked for here, so that the rows are still there when the test is over.
+    request.getfixturevalue("transactional_db" if database.kwargs.get("transaction") else "db")
+    yield
+    if not request.node.get_closest_marker("control"):
+        faults = {finding.name: finding for finding in find_faults()}
+        but = marker.kwargs.get("but", set())
+        assert set(faults) == set(but), faults

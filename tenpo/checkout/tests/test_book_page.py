@@ -17,7 +17,7 @@ from tenpo.people.tests.make import make_member
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 
 def signed_in(user: User) -> Client:

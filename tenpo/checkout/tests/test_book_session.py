@@ -20,7 +20,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 
 def test_company_credit_and_card_share_the_price():

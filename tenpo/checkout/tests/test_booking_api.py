@@ -28,7 +28,7 @@ from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 
 class Api:

@@ -20,7 +20,7 @@ from tenpo.schedule.actions.seats import release_lapsed_everywhere
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 
 def told(user: User) -> list[str]:

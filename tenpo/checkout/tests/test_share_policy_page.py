@@ -12,7 +12,7 @@ from tenpo.orders.tests.make import make_share_policy
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 
 def test_the_preview_saves_nothing_and_says_what_it_would_do():
