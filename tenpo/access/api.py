@@ -4,7 +4,9 @@ from uuid import UUID
 
 from allauth.usersessions.models import UserSession
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
+from ninja.errors import HttpError
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
@@ -74,9 +76,15 @@ def list_api_keys(request: ApiRequest, query: Query[KeyQuery]) -> dict[str, Any]
     return {"items": [key_out(key) for key in page.items], "next_cursor": page.next_cursor}
 
 
-@router.post("/api-keys", response={201: NewKeyOut, **problems(409)}, summary="Make an API key")
+@router.post("/api-keys", response={201: NewKeyOut, **problems(403, 409)}, summary="Make an API key")
 def create_api_key(request: ApiRequest, body: KeyIn) -> tuple[int, dict[str, Any]]:
-    """It may do what you may do, within its scope. The answer shows the key once. 409 `too_many_keys`."""
+    """It may do what you may do, within its scope. The answer shows the key once. 409 `too_many_keys`.
+
+    Needs the session of a browser. A key makes no keys (403): whoever found it would make another one, which outlives
+    it and goes on when it is revoked.
+    """
+    if isinstance(request.auth, ApiClient):
+        raise HttpError(403, _("A key cannot make keys. Sign in to make one."))
     scopes: list[str] = [Scope.READ, Scope.WRITE] if body.scope == "write" else [Scope.READ]
     client, key = create_api_client(
         request.user, name=body.name, scopes=scopes, expires_at=body.expires_at, by=request.user

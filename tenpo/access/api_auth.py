@@ -16,7 +16,7 @@ from ninja.utils import check_csrf, contribute_operation_args
 
 from tenpo.access.actions.api_clients import authenticate_key
 from tenpo.access.actions.idempotency import Answer, DifferentRequest, StillRunning, run_once
-from tenpo.access.models import Scope
+from tenpo.access.models import ApiClient, Scope
 from tenpo.core.api import problem, problem_body
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
@@ -36,7 +36,7 @@ class KeyAuth(HttpBearer):
 
     openapi_name = "ApiKey"
 
-    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+    def authenticate(self, request: HttpRequest, token: str) -> ApiClient | None:
         found = authenticate_key(token)
         if found is None:
             return None
@@ -44,7 +44,7 @@ class KeyAuth(HttpBearer):
         if request.method not in READING and Scope.WRITE not in client.scopes:
             raise HttpError(403, _("This key may only read."))
         request.user = user
-        return user
+        return client
 
 
 class CookieAuth(APIKeyCookie):
@@ -86,7 +86,7 @@ def once(response: type[Schema], status: int = 200) -> Callable[[Callable[..., A
 
             try:
                 answer = run_once(
-                    actor=request.auth, route=f"{request.method} {request.path}"[:MAX_KEY_LENGTH], key=key,
+                    actor=request.user, route=f"{request.method} {request.path}"[:MAX_KEY_LENGTH], key=key,
                     body=request.body, work=work,
                 )  # fmt: skip
             except StillRunning:

@@ -173,9 +173,9 @@ def get_quote(request: ApiRequest, session_id: UUID) -> QuoteOut:
 
     Send `own_share` back as `agreed_amount` when you book, so that nobody pays a price that changed meanwhile.
     """
-    sessions = Session.objects.visible_to(request.auth).select_related("cancellation_policy")
+    sessions = Session.objects.visible_to(request.user).select_related("cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=request.auth)
+    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=request.user)
     windows = read_windows(session.cancellation_policy.windows)
     return QuoteOut(
         price=price.price,
@@ -198,12 +198,12 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
 
     Refusals: `full`, `started`, `not_planned`, `already_booked`, `price_changed`, `payment_needed`.
     """
-    hit("book-user", request.auth.pk)
-    session = get_object_or_404(Session.objects.visible_to(request.auth), pk=payload.session_id)
+    hit("book-user", request.user.pk)
+    session = get_object_or_404(Session.objects.visible_to(request.user), pk=payload.session_id)
     booking = book_session(
         session,
         participant=_participant(request, payload.participant_id),
-        by=request.auth,
+        by=request.user,
         provider=payload.provider,
         source=payload.source,
         agreed=payload.agreed_amount,
@@ -222,9 +222,9 @@ def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: Attem
 
     Refusals: `not_held`, `payment_under_way`, `payment_needed`.
     """
-    hit("pay-user", request.auth.pk)
+    hit("pay-user", request.user.pk)
     booking = _own(request, booking_id)
-    return booked_out(pay_booking(booking, by=request.auth, provider=payload.provider, source=payload.source))
+    return booked_out(pay_booking(booking, by=request.user, provider=payload.provider, source=payload.source))
 
 
 @router.post(
@@ -235,10 +235,10 @@ def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: Attem
 @once(BookedOut)
 def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> BookedOut:
     """Take the seat that the waitlist offers, and pay for it. Refusals: `offer_over` and those of booking a seat."""
-    hit("book-user", request.auth.pk)
+    hit("book-user", request.user.pk)
     booking = take_offer(
         _own(request, booking_id),
-        by=request.auth,
+        by=request.user,
         provider=payload.provider,
         source=payload.source,
         agreed=payload.agreed_amount,
@@ -254,9 +254,9 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
 def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
     """What comes back if the booking is cancelled now, by you: under its policy, or in full when you are the host."""
     booking = _visible(request, booking_id)
-    if not can_cancel_booking(request.auth, booking):
-        raise Http404
-    return cancellation_effect(booking, by_host=is_host_of(request.auth, booking))
+    if not can_cancel_booking(request.user, booking):
+        raise PermissionDenied
+    return cancellation_effect(booking, by_host=is_host_of(request.user, booking))
 
 
 @router.post(
@@ -271,8 +271,8 @@ def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
     What was paid comes back as credit by the policy that held when it was booked; in full when the coach or an admin
     cancels. Refusal: `started`.
     """
-    cancel_booking(_visible(request, booking_id), by=request.auth)
-    return booked_out(_visible(request, booking_id), viewer=request.auth)
+    cancel_booking(_visible(request, booking_id), by=request.user)
+    return booked_out(_visible(request, booking_id), viewer=request.user)
 
 
 @router.post(
@@ -286,9 +286,9 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
 
     Refusals: `not_full`, `already_booked`, `started`, `not_planned`.
     """
-    hit("book-user", request.auth.pk)
-    session = get_object_or_404(Session.objects.visible_to(request.auth), pk=session_id)
-    return booked_out(join_waitlist(session, participant=request.auth.participant, by=request.auth))
+    hit("book-user", request.user.pk)
+    session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
+    return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
 
 
 @router.post(
@@ -302,8 +302,8 @@ def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
 
     When the seat was let go meanwhile, the money becomes credit. Refusal: `not_manual`.
     """
-    payment = get_object_or_404(Payment.objects.visible_to(request.auth), pk=payment_id)
-    return mark_paid(payment, by=request.auth)
+    payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
+    return mark_paid(payment, by=request.user)
 
 
 @router.post("/webhooks/{provider}", auth=None, response={200: None, **problems(400, 404)}, summary="Receive an event")
@@ -351,7 +351,7 @@ class ShareEffectOut(Schema):
 )
 def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOut:
     """Compare a policy with what holds now, saving nothing: each coming session, and an estimated month. For admins."""
-    if not can_manage_policies(request.auth):
+    if not can_manage_policies(request.user):
         raise PermissionDenied
     terms = terms_of(payload)
     check_terms(terms)
@@ -391,14 +391,14 @@ def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOu
 
 def _participant(request: ApiRequest, participant_id: UUID | None) -> Participant:
     if participant_id is None:
-        return request.auth.participant
-    return get_object_or_404(Participant.objects.visible_to(request.auth), pk=participant_id)
+        return request.user.participant
+    return get_object_or_404(Participant.objects.visible_to(request.user), pk=participant_id)
 
 
 def _own(request: ApiRequest, booking_id: UUID) -> Booking:
-    return get_object_or_404(Booking.objects.of(request.auth).select_related("line__order"), pk=booking_id)
+    return get_object_or_404(Booking.objects.of(request.user).select_related("line__order"), pk=booking_id)
 
 
 def _visible(request: ApiRequest, booking_id: UUID) -> Booking:
-    rows = Booking.objects.visible_to(request.auth).select_related("session", "line__order")
+    rows = Booking.objects.visible_to(request.user).select_related("session", "line__order")
     return get_object_or_404(rows, pk=booking_id)

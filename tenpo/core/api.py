@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tenpo.people.models import User
 
     class ApiRequest(HttpRequest):
-        """A request that our authentication let through."""
+        """A request that our authentication let through: `user` acts, `auth` let them in (a key, or their session)."""
 
-        auth: User
+        auth: object
         user: User
 else:
     ApiRequest = HttpRequest

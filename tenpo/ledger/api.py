@@ -67,8 +67,8 @@ class TransferQuery(PageQuery):
 @router.get("/credits", response={200: PageOut[CreditOut], **problems()}, summary="List credits", by_alias=False)
 def list_credits(request: ApiRequest, query: Query[CreditQuery]) -> Any:
     """Your store credits, the oldest first, used-up ones too; each with the payment that it comes from."""
-    owner = query.owner_id or request.auth.pk
-    rows = Account.objects.visible_to(request.auth).filter(kind=Account.Kind.CREDIT, owner=owner)
+    owner = query.owner_id or request.user.pk
+    rows = Account.objects.visible_to(request.user).filter(kind=Account.Kind.CREDIT, owner=owner)
     return PageOut.of(keyset_page(rows, order=("id",), cursor=query.cursor, limit=query.limit))
 
 
@@ -80,7 +80,7 @@ def list_credits(request: ApiRequest, query: Query[CreditQuery]) -> Any:
 )
 def list_credit_transfers(request: ApiRequest, credit_id: UUID, query: Query[PageQuery]) -> Any:
     """Every amount that was added to or taken from one credit, newest first."""
-    credits = Account.objects.visible_to(request.auth).filter(kind=Account.Kind.CREDIT)
+    credits = Account.objects.visible_to(request.user).filter(kind=Account.Kind.CREDIT)
     credit = get_object_or_404(credits, pk=credit_id)
     rows = Transfer.objects.touching(credit.pk)
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
@@ -89,7 +89,7 @@ def list_credit_transfers(request: ApiRequest, credit_id: UUID, query: Query[Pag
 @router.get("/ledger/accounts", response={200: list[AccountSumOut], **problems(403)}, summary="The trial balance")
 def list_ledger_accounts(request: ApiRequest) -> Any:
     """Every account with its sums, those of people together; for admins. Debits and credits are equal."""
-    check_admin(request.auth)
+    check_admin(request.user)
     return trial_balance()
 
 
@@ -101,7 +101,7 @@ def list_ledger_accounts(request: ApiRequest) -> Any:
 )
 def list_ledger_transfers(request: ApiRequest, query: Query[TransferQuery]) -> Any:
     """Every transfer, newest first; for admins."""
-    check_admin(request.auth)
+    check_admin(request.user)
     rows = Transfer.objects.all()
     if query.account_id:
         rows = rows.touching(query.account_id)

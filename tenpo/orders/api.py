@@ -130,14 +130,14 @@ class CancellationPolicyOut(Schema):
 @router.get("/orders", response={200: PageOut[OrderOut], **problems()}, summary="List orders")
 def list_orders(request: ApiRequest, query: Query[PageQuery]) -> Any:
     """Your orders, newest first; an admin sees everybody's."""
-    rows = Order.objects.visible_to(request.auth).prefetch_related("lines")
+    rows = Order.objects.visible_to(request.user).prefetch_related("lines")
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
 
 
 @router.get("/orders/{uuid:order_id}", response={200: OrderOut, **problems(404)}, summary="Get an order")
 def get_order(request: ApiRequest, order_id: UUID) -> Order:
     """One order with its lines: the receipt as data."""
-    return get_object_or_404(Order.objects.visible_to(request.auth).prefetch_related("lines"), pk=order_id)
+    return get_object_or_404(Order.objects.visible_to(request.user).prefetch_related("lines"), pk=order_id)
 
 
 @router.get(
@@ -147,7 +147,7 @@ def get_order(request: ApiRequest, order_id: UUID) -> Order:
 )
 def list_share_policies(request: ApiRequest, query: Query[PageQuery]) -> Any:
     """Past, present and coming versions, the newest first."""
-    rows = SharePolicy.objects.visible_to(request.auth)
+    rows = SharePolicy.objects.visible_to(request.user)
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
 
 
@@ -156,7 +156,7 @@ def list_share_policies(request: ApiRequest, query: Query[PageQuery]) -> Any:
 )
 def get_share_policy(request: ApiRequest, policy_id: UUID) -> SharePolicy:
     """One version."""
-    return get_object_or_404(SharePolicy.objects.visible_to(request.auth), pk=policy_id)
+    return get_object_or_404(SharePolicy.objects.visible_to(request.user), pk=policy_id)
 
 
 @router.post(
@@ -173,7 +173,7 @@ def post_share_policy(request: ApiRequest, payload: SharePolicyIn) -> Any:
         coach=coach_of(request, payload),
         active_from=payload.active_from,
         active_until=payload.active_until,
-        by=request.auth,
+        by=request.user,
     )
     return 201, policy
 
@@ -188,8 +188,8 @@ def post_share_policy_end(request: ApiRequest, policy_id: UUID, payload: EndIn) 
 
     Refusals: `over`, `starts_in_past`, `cannot_extend`.
     """
-    policy = get_object_or_404(SharePolicy.objects.visible_to(request.auth), pk=policy_id)
-    return end_share_policy(policy, by=request.auth, at=payload.at)
+    policy = get_object_or_404(SharePolicy.objects.visible_to(request.user), pk=policy_id)
+    return end_share_policy(policy, by=request.user, at=payload.at)
 
 
 @router.get(
@@ -199,7 +199,7 @@ def post_share_policy_end(request: ApiRequest, policy_id: UUID, payload: EndIn) 
 )
 def list_cancellation_policies(request: ApiRequest, query: Query[PageQuery]) -> Any:
     """The policies that sessions can have, and retired ones."""
-    rows = CancellationPolicy.objects.visible_to(request.auth)
+    rows = CancellationPolicy.objects.visible_to(request.user)
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
 
 
@@ -212,7 +212,7 @@ def post_cancellation_policy(request: ApiRequest, payload: CancellationPolicyIn)
     """A new policy; what exists is never changed, and bookings keep theirs. For admins."""
     windows = [Window(window.hours_before, window.percent) for window in payload.windows]
     policy = create_cancellation_policy(
-        name=payload.name, windows=windows, is_default=payload.is_default, by=request.auth
+        name=payload.name, windows=windows, is_default=payload.is_default, by=request.user
     )
     return 201, policy
 
@@ -224,8 +224,8 @@ def post_cancellation_policy(request: ApiRequest, payload: CancellationPolicyIn)
 )
 def put_default_cancellation_policy(request: ApiRequest, policy_id: UUID) -> CancellationPolicy:
     """New sessions start with it. For admins. Refusal: `retired`."""
-    policy = get_object_or_404(CancellationPolicy.objects.visible_to(request.auth), pk=policy_id)
-    return set_default_cancellation_policy(policy, by=request.auth)
+    policy = get_object_or_404(CancellationPolicy.objects.visible_to(request.user), pk=policy_id)
+    return set_default_cancellation_policy(policy, by=request.user)
 
 
 @router.put(
@@ -235,8 +235,8 @@ def put_default_cancellation_policy(request: ApiRequest, policy_id: UUID) -> Can
 )
 def put_cancellation_policy_retirement(request: ApiRequest, policy_id: UUID) -> CancellationPolicy:
     """Offer nothing new under it. For admins. Refusal: `is_default`."""
-    policy = get_object_or_404(CancellationPolicy.objects.visible_to(request.auth), pk=policy_id)
-    return retire_cancellation_policy(policy, by=request.auth)
+    policy = get_object_or_404(CancellationPolicy.objects.visible_to(request.user), pk=policy_id)
+    return retire_cancellation_policy(policy, by=request.user)
 
 
 def terms_of(payload: TermsIn) -> ShareTerms:
@@ -248,5 +248,5 @@ def coach_of(request: ApiRequest, payload: TermsIn) -> User | None:
     """The coach that a call speaks of; 404 for somebody whom the caller does not see."""
     if payload.coach_id is None:
         return None
-    coach: User = get_object_or_404(User.objects.visible_to(request.auth), pk=payload.coach_id)
+    coach: User = get_object_or_404(User.objects.visible_to(request.user), pk=payload.coach_id)
     return coach

@@ -44,7 +44,7 @@ class PaymentQuery(PageQuery):
 @router.get("/payments", response={200: PageOut[PaymentOut], **problems()}, summary="List payments")
 def list_payments(request: ApiRequest, query: Query[PaymentQuery]) -> Any:
     """Your payments, newest first; an admin sees everybody's."""
-    rows = Payment.objects.visible_to(request.auth)
+    rows = Payment.objects.visible_to(request.user)
     wanted = {
         "state": query.state,
         "provider": query.provider,
@@ -59,4 +59,4 @@ def list_payments(request: ApiRequest, query: Query[PaymentQuery]) -> Any:
 @router.get("/payments/{uuid:payment_id}", response={200: PaymentOut, **problems(404)}, summary="Get a payment")
 def get_payment(request: ApiRequest, payment_id: UUID) -> Payment:
     """One payment and its state."""
-    return get_object_or_404(Payment.objects.visible_to(request.auth), pk=payment_id)
+    return get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)

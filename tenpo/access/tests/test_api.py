@@ -81,6 +81,18 @@ def test_a_key_says_who_calls_and_what_it_may():
     assert call(reads).status_code == 401
 
 
+def test_a_key_makes_no_keys():
+    """Whoever found a key would make another one, which goes on when the first is revoked."""
+    member = make_member()
+    key = make_key(member, scopes=("read", "write"))
+    body = json.dumps({"name": "Mine now", "scope": "read"})
+
+    answer = Client().post("/api/v1/api-keys", body, "application/json", headers={"authorization": f"Bearer {key}"})
+
+    assert code(answer) == (403, "not_allowed")
+    assert ApiClient.objects.count() == 1
+
+
 def test_devices_are_listed_and_signed_out():
     member, stranger = make_member(), make_member()
     agents = {"here": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0", "there": "Mozilla/5.0 (iPhone) Safari/605"}
