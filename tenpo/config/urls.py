@@ -1,8 +1,20 @@
 """Every address of Tenpo: pages of each app, the API, and the sign-in pages."""
 
-from django.urls import include, path
+from allauth.headless import urls as headless
+from django.urls import URLPattern, URLResolver, include, path
 
 from tenpo.config.api import api
+
+
+def drop_phones(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """Take out the addresses of telephone numbers: allauth has them always, and where accounts have none they fail."""
+    for entry in list(patterns):
+        if isinstance(entry, URLResolver):
+            drop_phones(entry.url_patterns)
+        elif "phone" in (entry.name or ""):
+            patterns.remove(entry)
+    return patterns
+
 
 handler403 = "tenpo.web.views.errors.not_found"
 handler404 = "tenpo.web.views.errors.not_found"
@@ -19,6 +31,6 @@ urlpatterns = [
     path("", include("tenpo.schedule.urls")),
     path("", include("tenpo.checkout.urls")),
     path("account/", include("allauth.urls")),
-    path("_allauth/", include("allauth.headless.urls")),
+    path("_allauth/", include((drop_phones(headless.urlpatterns), headless.app_name))),
     path("api/v1/", api.urls),
 ]

@@ -380,3 +380,10 @@ def test_a_new_address_counts_once_it_is_confirmed(client):
     assert member.email == "new@example.com"
     assert list(EmailAddress.objects.filter(user=member).values_list("email", flat=True)) == ["new@example.com"]
     assert any(message.subject == "Your address was changed" and old in message.to for message in mail.outbox)
+
+
+@pytest.mark.parametrize("path", ["account/phone", "auth/phone/verify", "auth/phone/verify/resend"])
+def test_accounts_have_no_telephone_numbers(client, path):
+    client.force_login(make_member())
+
+    assert client.get(f"/_allauth/browser/v1/{path}").status_code == 404
