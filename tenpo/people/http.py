@@ -1,6 +1,7 @@
 """What the pages of several apps share: who may open them, and how a refusal is shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, cast
 
@@ -15,7 +16,7 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from tenpo.core.errors import RuleError
-from tenpo.core.paging import Page, keyset_page
+from tenpo.core.paging import PAGE_SIZE, Page, keyset_page
 
 if TYPE_CHECKING:
     from tenpo.people.models import User
@@ -42,10 +43,19 @@ def admins_only[**P, R: HttpResponseBase](
     return cast("Callable[Concatenate[HttpRequest, P], R]", login_required(guarded))
 
 
-def page_of[M: Model](request: HttpRequest, rows: QuerySet[M], *, order: tuple[str, ...]) -> Page[M]:
+def page_of[M: Model](
+    request: HttpRequest, rows: QuerySet[M], *, order: tuple[str, ...], limit: int = PAGE_SIZE
+) -> Page[M]:
     """The page of `rows` that the address asks for (`cursor`); a cursor that we did not make is not found."""
+    with known_cursor():
+        return keyset_page(rows, order=order, cursor=request.GET.get("cursor"), limit=limit)
+
+
+@contextmanager
+def known_cursor() -> Iterator[None]:
+    """A page after a cursor that we did not make is not there: the same on every page."""
     try:
-        return keyset_page(rows, order=order, cursor=request.GET.get("cursor"))
+        yield
     except ValidationError:
         raise Http404 from None
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
@@ -29,16 +28,16 @@ from tenpo.core.business import current_business
 from tenpo.core.csv import csv_lines
 from tenpo.core.errors import RuleError
 from tenpo.core.money import Money, minor_digits
-from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_money, say_month
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import spend_by_month, trial_balance
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers, unmarked
-from tenpo.people.http import PageRequest, admins_only, back_to
+from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 
 MONTHS_SHOWN = 12
 MAX_BULK = 200
+TRANSFERS_SHOWN = 50
 
 
 @admins_only
@@ -47,10 +46,7 @@ MAX_BULK = 200
 def payment_list(request: PageRequest) -> HttpResponse:
     """Everybody's payments, newest first, filtered by words, state, provider and day."""
     form = PaymentFilter(request.GET or None)
-    try:
-        page = keyset_page(_filtered(request, form), order=("-id",), cursor=request.GET.get("after"))
-    except ValidationError:
-        return redirect("checkout:payment-list")
+    page = page_of(request, _filtered(request, form), order=("-id",))
     context = {
         "form": form,
         "payments": page.items,
@@ -67,10 +63,7 @@ def payment_list(request: PageRequest) -> HttpResponse:
 @require_safe
 def payment_waiting(request: PageRequest) -> HttpResponse:
     """Payments that wait for somebody to see the money, the oldest first."""
-    try:
-        page = keyset_page(_waiting(request).select_related("payer"), order=("id",), cursor=request.GET.get("after"))
-    except ValidationError:
-        return redirect("checkout:payment-waiting")
+    page = page_of(request, _waiting(request).select_related("payer"), order=("id",))
     context = {
         "payments": page.items,
         "next_cursor": page.next_cursor,
@@ -108,6 +101,7 @@ def payment_mark(request: PageRequest) -> HttpResponse:
 
 @admins_only
 @never_cache
+@require_http_methods(["GET", "POST"])
 def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
     """One payment: its states, what it moved in the ledger, and who did what to it."""
     payment = get_object_or_404(
@@ -212,10 +206,7 @@ def transfer_list(request: PageRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     if kind in Transfer.Kind.values:
         rows = rows.filter(kind=kind)
-    try:
-        page = keyset_page(rows, order=("-id",), cursor=request.GET.get("after"), limit=50)
-    except ValidationError:
-        return redirect("checkout:transfer-list")
+    page = page_of(request, rows, order=("-id",), limit=TRANSFERS_SHOWN)
     causes = causes_of(page.items)
     context = {
         "transfers": [(transfer, causes[transfer.pk]) for transfer in page.items],

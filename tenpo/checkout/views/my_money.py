@@ -3,9 +3,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,11 +14,11 @@ from tenpo.checkout.queries.money import causes_of, credits_of, spendable
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_lines
 from tenpo.core.money import minor_digits
-from tenpo.core.paging import keyset_page
 from tenpo.ledger.queries import statement, whole_statement
 from tenpo.orders.models import Order
 from tenpo.orders.policies import parts_back
 from tenpo.payments.models import Payment
+from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
 
 PAYMENTS_SHOWN = 40
@@ -34,10 +33,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     currency = current_business().currency
     credits = credits_of(user)
     payments = Payment.objects.filter(payer=user)
-    try:
-        page = keyset_page(payments, order=("-id",), cursor=request.GET.get("after"), limit=PAYMENTS_SHOWN)
-    except ValidationError:
-        return redirect("checkout:my-money")
+    page = page_of(request, payments, order=("-id",), limit=PAYMENTS_SHOWN)
     context = {
         "credits": credits,
         "credit_left": spendable(credits),
@@ -55,10 +51,8 @@ def credit_statement(request: HttpRequest) -> HttpResponse:
     """A member's credit row by row, with the balance after each; a row opens to what caused it."""
     user = cast(User, request.user)
     currency = current_business().currency
-    try:
-        rows, next_cursor = statement(user, currency, cursor=request.GET.get("after"))
-    except ValidationError:
-        return redirect("checkout:my-statement")
+    with known_cursor():
+        rows, next_cursor = statement(user, currency, cursor=request.GET.get("cursor"))
     causes = causes_of(row.transfer for row in rows)
     context = {
         "rows": [(row, causes[row.transfer.pk]) for row in rows],

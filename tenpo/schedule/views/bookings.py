@@ -8,14 +8,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tenpo.core.money import percent_of
-from tenpo.core.paging import Page
 from tenpo.orders.policies import percent_back, read_windows
 from tenpo.orders.words import describe_windows
+from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
-from tenpo.schedule.views.sessions import first_page
 
 TABS = ("coming", "waiting", "past")
 
@@ -29,7 +28,7 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     when = request.GET.get("when", "")
     when = when if when in TABS else "coming"
     order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
-    page = _page(my_bookings(user, when=when), order=order, cursor=request.GET.get("after"))
+    page = page_of(request, my_bookings(user, when=when), order=order)
     context = {"bookings": page.items, "next": page.next_cursor, "when": when}
     return render(request, "schedule/booking_list.html", context)
 
@@ -70,8 +69,3 @@ def booking_ics(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     response = HttpResponse(booking_file(booking), content_type="text/calendar; charset=utf-8; method=PUBLISH")
     response["Content-Disposition"] = f'attachment; filename="booking-{booking.session.starts_at:%Y-%m-%d}.ics"'
     return response
-
-
-def _page(rows: Any, *, order: tuple[str, ...], cursor: str | None) -> Page[Booking]:
-    page: Page[Booking] = first_page(rows, order=order, cursor=cursor)
-    return page

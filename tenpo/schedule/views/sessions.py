@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -13,10 +12,10 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_safe
 
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
-from tenpo.core.paging import Page, keyset_page
 from tenpo.orders.policies import read_windows
 from tenpo.orders.queries import quote
 from tenpo.orders.words import describe_windows
+from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.forms import FindForm
 from tenpo.schedule.models import Booking, Session
@@ -38,14 +37,6 @@ MAX_EVENTS = 1_000
 MAX_EVENT_DAYS = 45
 
 
-def first_page[M: (Session, Booking)](rows: Any, *, order: tuple[str, ...], cursor: str | None) -> Page[M]:
-    """The page after `cursor`; the first one for a cursor that is none of ours."""
-    try:
-        return keyset_page(rows, order=order, cursor=cursor)
-    except ValidationError:
-        return keyset_page(rows, order=order)
-
-
 @login_required
 @require_safe
 def session_list(request: HttpRequest) -> HttpResponse:
@@ -56,7 +47,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
     wanted = form.wanted()
     if request.GET.get("view") == "calendar":
         return render(request, "schedule/session_calendar.html", {"form": form, "events": _events_url(request)})
-    page: Page[Session] = first_page(find_sessions(user, wanted), order=ORDER, cursor=request.GET.get("after"))
+    page = page_of(request, find_sessions(user, wanted), order=ORDER)
     shares, mine = shares_of(page.items), my_bookings_in(user, page.items)
     rows = [
         {"session": session, "shares": shares[session.pk], "booking": mine.get(session.pk)} for session in page.items
@@ -148,7 +139,7 @@ def _moment(text: str) -> datetime | None:
 def _events_url(request: HttpRequest) -> str:
     query = request.GET.copy()
     query.pop("view", None)
-    query.pop("after", None)
+    query.pop("cursor", None)
     return f"{reverse('schedule:session-events')}?{query.urlencode()}"
 
 

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.core.csv import csv_lines
 from tenpo.core.errors import RuleError
-from tenpo.core.paging import Page
 from tenpo.core.words import say_date, say_time
+from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import is_markable, mark_all_attended, mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_session
@@ -23,7 +23,6 @@ from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
-from tenpo.schedule.views.sessions import first_page
 
 MARKS = {"attended": Booking.State.ATTENDED, "no_show": Booking.State.NO_SHOW, "confirmed": Booking.State.CONFIRMED}
 # Fields of an action that stand under another name in the form.
@@ -71,7 +70,7 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
     is_past = request.GET.get("when") == "past"
     rows = taught_sessions(user, coach=form.chosen(), is_past=is_past)
     order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
-    page: Page[Session] = first_page(rows, order=order, cursor=request.GET.get("after"))
+    page = page_of(request, rows, order=order)
     context = {"sessions": page.items, "next": page.next_cursor, "is_past": is_past, "form": form}
     return render(request, "schedule/teaching_list.html", context)
 
