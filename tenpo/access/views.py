@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
@@ -16,6 +16,7 @@ from tenpo.people.models import User
 
 @login_required
 @never_cache
+@require_http_methods(["GET", "POST"])
 def key_list(request: PageRequest) -> HttpResponse:
     """My API keys; a new one is shown once, in the answer to the form."""
     form = KeyForm(request.POST or None)

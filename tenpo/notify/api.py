@@ -214,8 +214,7 @@ def list_deliveries(request: ApiRequest, query: Query[DeliveryQuery]) -> dict[st
 )
 def retry_dead_delivery(request: ApiRequest, delivery_id: UUID) -> dict[str, Any]:
     """Try a delivery that was given up from the start. For admins. Refuses with `not_dead`."""
-    _check_admin(request)
-    rows = Delivery.objects.select_related("notification")
+    rows = Delivery.objects.visible_to(request.user).select_related("notification")
     retry_delivery(get_object_or_404(rows, pk=delivery_id), by=request.user)
     return _delivery_out(rows.get(pk=delivery_id))
 
@@ -231,7 +230,7 @@ def list_outbox_messages(request: ApiRequest, query: Query[MessageQuery]) -> dic
 
 @router.post(
     "/outbox-messages/{message_id}/retries",
-    response={200: MessageOut, **problems(403, 404, 409)},
+    response={200: MessageOut, **problems(404, 409)},
     summary="Pass an event on again",
 )
 def retry_dead_outbox_message(request: ApiRequest, message_id: int) -> OutboxMessage:
@@ -239,8 +238,8 @@ def retry_dead_outbox_message(request: ApiRequest, message_id: int) -> OutboxMes
 
     Refuses with `not_dead`.
     """
-    _check_admin(request)
-    return retry_message(get_object_or_404(OutboxMessage, pk=message_id), by=request.user)
+    message = get_object_or_404(OutboxMessage.objects.visible_to(request.user), pk=message_id)
+    return retry_message(message, by=request.user)
 
 
 def _preferences(request: ApiRequest) -> dict[str, Any]:

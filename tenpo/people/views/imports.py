@@ -1,7 +1,7 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.people.actions.imports import confirm_import, count_problems, preview_people_import
 from tenpo.people.forms import ImportForm
@@ -12,6 +12,7 @@ ROWS_SHOWN = 200
 
 
 @admins_only
+@require_http_methods(["GET", "POST"])
 def import_list(request: PageRequest) -> HttpResponse:
     """Every file that was read, and the form for the next one."""
     form = ImportForm(request.POST or None, request.FILES or None)
@@ -25,12 +26,14 @@ def import_list(request: PageRequest) -> HttpResponse:
 
 
 @admins_only
+@require_safe
 def import_detail(request: PageRequest, import_id: str) -> HttpResponse:
     """The rows of a file with their problems before; how far it is during; what became of it after."""
     return _show(request, _find(request, import_id), "people/import_detail.html")
 
 
 @admins_only
+@require_safe
 def import_progress(request: PageRequest, import_id: str) -> HttpResponse:
     """How far it is, asked for every second while it runs; at the end the page loads anew."""
     import_ = _find(request, import_id)

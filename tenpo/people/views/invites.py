@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.core.business import current_business
 from tenpo.core.limits import hit
@@ -32,6 +32,7 @@ from tenpo.people.queries import find_invites
 
 
 @admins_only
+@require_safe
 def invite_list(request: PageRequest) -> HttpResponse:
     """Every invite with its state, the newest first."""
     form = InviteFilter(request.GET)
@@ -44,6 +45,7 @@ def invite_list(request: PageRequest) -> HttpResponse:
 
 @admins_only
 @never_cache
+@require_http_methods(["GET", "POST"])
 def invite_create(request: PageRequest) -> HttpResponse:
     """Invite an address, or make a bare link, which is shown once."""
     form = InviteForm(request.POST or None, initial={"days": current_business().invite_days})
@@ -116,6 +118,7 @@ def calm_when_over(view: Callable[[HttpRequest, str], HttpResponse]) -> Callable
 @calm_when_over
 @sensitive_variables("token")
 @sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
 def invite_open(request: HttpRequest, token: str) -> HttpResponse:
     """What somebody sees who follows the link: who invites them, to what; and the account that they make."""
     hit("invite-open", client_address(request))

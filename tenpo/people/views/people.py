@@ -3,7 +3,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.people.actions.accounts import grant_role, revoke_role, update_profile
 from tenpo.people.forms import PeopleFilter, ProfileForm
@@ -13,6 +13,7 @@ from tenpo.people.queries import find_people
 
 
 @admins_only
+@require_safe
 def user_list(request: PageRequest) -> HttpResponse:
     """Everybody with an account; found as one types."""
     form = PeopleFilter(request.GET)
@@ -41,6 +42,7 @@ def role_change(request: PageRequest, user_id: str) -> HttpResponse:
 
 
 @login_required
+@require_http_methods(["GET", "POST"])
 def profile(request: PageRequest) -> HttpResponse:
     """What I say of myself, and where the rest of my account is."""
     form = ProfileForm(request.POST or None, user=request.user)

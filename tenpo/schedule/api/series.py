@@ -175,7 +175,7 @@ def edit_following_sessions(request: ApiRequest, session_id: UUID, body: Followi
 
 @router.get(
     "/sessions/{uuid:session_id}/following/cancellation",
-    response={200: EffectOut, **problems(404)},
+    response={200: EffectOut, **problems(403, 404)},
     summary="See what cancelling from here on would do",
 )
 def get_following_cancellation(request: ApiRequest, session_id: UUID) -> Any:

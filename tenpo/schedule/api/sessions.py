@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import Http404
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 
@@ -304,7 +304,7 @@ def complete_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
 
 
 @router.get(
-    "/sessions/{uuid:session_id}/roster", response={200: list[RosterRow], **problems(404)}, summary="See who comes"
+    "/sessions/{uuid:session_id}/roster", response={200: list[RosterRow], **problems(403, 404)}, summary="See who comes"
 )
 def get_session_roster(request: ApiRequest, session_id: UUID) -> list[dict[str, Any]]:
     """Who has a place, then who waits in line, in that order. For the session's coach and admins."""
@@ -346,8 +346,8 @@ def roster_row(booking: Booking) -> dict[str, Any]:
 
 
 def managed(user: User, session_id: UUID) -> Session:
-    """A session that `user` manages; whose roster is nobody else's business."""
+    """A session that `user` manages. Others see it too, so they are told that they may not (403)."""
     session = visible_session(user, session_id)
     if not can_manage_session(user, session):
-        raise Http404
+        raise PermissionDenied
     return session

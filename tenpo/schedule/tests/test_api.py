@@ -78,8 +78,8 @@ def test_members_offer_nothing_and_see_no_roster():
     assert call("POST", "sessions", body())[0] == 403
     assert call("PATCH", f"sessions/{session.pk}", {"title": "Mine"})[0] == 403
     assert call("POST", f"sessions/{session.pk}/cancellation", {})[0] == 403
-    assert call("GET", f"sessions/{session.pk}/cancellation")[0] == 404
-    assert call("GET", f"sessions/{session.pk}/roster")[0] == 404
+    assert call("GET", f"sessions/{session.pk}/cancellation")[0] == 403
+    assert call("GET", f"sessions/{session.pk}/roster")[0] == 403
     assert call("POST", f"sessions/{session.pk}/attendance")[0] == 403
 
 

@@ -11,12 +11,14 @@ from django.shortcuts import render
 from django.urls import resolve, reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
 
 from tenpo.web.views.openapi import Operation, Reader
 
 CODE = re.compile(r"`([^`]+)`")
 
 
+@require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Show the operations that match `q`, by tag. Open to everybody, as the schema itself is."""
     query = request.GET.get("q", "").strip()[:100]

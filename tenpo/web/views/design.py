@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from tenpo.core import charts
 from tenpo.core.money import Money
@@ -48,6 +49,7 @@ class SampleForm(forms.Form):
     remind = forms.BooleanField(label="Remind people a day before", required=False, help_text="By e-mail.")
 
 
+@require_safe
 def design(request: HttpRequest) -> HttpResponse:
     """Show the design system. Only while developing, and to administrators."""
     if not _may_see(request):
@@ -64,6 +66,7 @@ def design(request: HttpRequest) -> HttpResponse:
     )
 
 
+@require_safe
 def design_events(request: HttpRequest) -> JsonResponse:
     """A week of made-up sessions for the calendar of the design page."""
     if not _may_see(request):

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from tenpo.core.charts import Chart, Series, bar_chart
 from tenpo.core.money import Money, minor_digits
@@ -29,6 +30,7 @@ class Shown:
 
 
 @login_required
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Today: what is next for whoever looks. The operator's numbers first, then teaching, then one's own seats."""
     user, now = request.user, timezone.now()

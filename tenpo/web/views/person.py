@@ -4,6 +4,7 @@ from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from tenpo.access.models import ApiClient
 from tenpo.people.http import PageRequest
@@ -15,6 +16,7 @@ KEYS_SHOWN = 20
 
 
 @login_required
+@require_safe
 def person(request: PageRequest, user_id: str) -> HttpResponse:
     """One person: for everybody the coach that they are, for an admin also their account."""
     shown = get_object_or_404(User.objects.visible_to(request.user).with_roles(), pk=user_id)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_when
@@ -28,6 +29,7 @@ class Hit:
 
 
 @login_required
+@require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Find a person, a session, a payment, a page; the palette asks for the list alone."""
     user = request.user

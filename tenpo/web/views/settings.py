@@ -2,6 +2,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
 from tenpo.core.business import current_business, forget_business
 from tenpo.orders.actions.business import is_currency_fixed, update_business
@@ -10,6 +11,7 @@ from tenpo.web.forms import BusinessForm
 
 
 @admins_only
+@require_http_methods(["GET", "POST"])
 def settings(request: PageRequest) -> HttpResponse:
     """What the owner decides, and the way to policies, deliveries and audit."""
     # What another process changed a second ago must not be written back.
