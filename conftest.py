@@ -151,6 +151,32 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def visiting_client() -> None:
+    """Django's test client takes a session's key for what its cookie holds; ours holds what that key is made from."""
+    from django.conf import settings
+    from django.test import Client
+
+    from tenpo.people.visits import SessionStore
+
+    set_login_cookies = Client._set_login_cookies  # type: ignore[attr-defined]
+
+    def set_cookie(self: Client, request: Any) -> None:
+        set_login_cookies(self, request)
+        self.cookies[settings.SESSION_COOKIE_NAME] = request.session.token
+
+    def session(self: Client) -> SessionStore:
+        cookie = self.cookies.get(settings.SESSION_COOKIE_NAME)
+        store = SessionStore.of_browser(cookie.value if cookie else "")
+        if not cookie:
+            store.save()
+            self.cookies[settings.SESSION_COOKIE_NAME] = store.token
+        return store
+
+    Client._set_login_cookies = set_cookie  # type: ignore[attr-defined]
+    Client.session = property(session)  # type: ignore[method-assign,assignment]
+
+
 @pytest.fixture(autouse=True)
 def fresh_business() -> Iterator[None]:
     """No test sees the business that another one left in the process's memory."""

@@ -26,7 +26,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.postgres",
-    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django.forms",
     "django_cotton.apps.SimpleAppConfig",
@@ -58,7 +57,7 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenpo.core.middleware.RequestContextMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "tenpo.people.middleware.VisitMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -157,6 +156,7 @@ HEADLESS_CLIENTS = ("browser",)
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TENPO_TRUSTED_PROXIES")
 
 _COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_ENGINE = "tenpo.people.visits"
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_session"
 SESSION_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
@@ -223,6 +223,9 @@ IMPORT_ROWS = {
     "people": "tenpo.people.actions.imports.invite_row",
     "sessions": "tenpo.schedule.actions.imports.import_session_row",
 }
+
+# What is encrypted inside somebody else's model, beside every `EncryptedField`: each is a `core.sealed.Place`.
+SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 
 LOGGING_CONFIG = None
 # E-mail is unique by a constraint on its lower case, which the check does not see.

@@ -10,6 +10,7 @@ for name in (
     "DATABASE_OWNER_URL",
     "TENPO_URL",
     "TENPO_EMAIL_URL",
+    "TENPO_KEYS",
     "TENPO_DEBUG",
     "TENPO_ALLOWED_HOSTS",
 ):

@@ -14,7 +14,6 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 
 from tenpo.notify.models import Notification
 from tenpo.notify.queries import Headline, headlines
+from tenpo.people.visits import SessionStore
 from tenpo.runtime.front import HttpProtocol, Threads, Transport
 from tenpo.runtime.live import Hub, Listener
 
@@ -69,8 +69,8 @@ async def live_stream(scope: Any, protocol: HttpProtocol) -> None:
     if scope.method != "GET":
         protocol.response_empty(405, [("allow", "GET")])
         return
-    session_key = _session_key(scope.headers.get("cookie") or "")
-    user = await _in_thread(partial(_signed_in_user, session_key))
+    token = _visit_token(scope.headers.get("cookie") or "")
+    user = await _in_thread(partial(_signed_in_user, token))
     if user is None:
         protocol.response_empty(401, [("cache-control", "no-store")])
         return
@@ -79,7 +79,7 @@ async def live_stream(scope: Any, protocol: HttpProtocol) -> None:
         return
     with hub.listening(user) as listener:
         transport = protocol.response_stream(200, _HEADERS)
-        talk = asyncio.create_task(_talk(transport, listener, session_key, _uuid(scope.headers.get("last-event-id"))))
+        talk = asyncio.create_task(_talk(transport, listener, token, _uuid(scope.headers.get("last-event-id"))))
         gone = asyncio.ensure_future(protocol.client_disconnect())
         try:
             await asyncio.wait([talk, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +90,7 @@ async def live_stream(scope: Any, protocol: HttpProtocol) -> None:
                 await talk
 
 
-async def _talk(transport: Transport, listener: Listener, session_key: str, last_id: str) -> None:
+async def _talk(transport: Transport, listener: Listener, token: str, last_id: str) -> None:
     clock = asyncio.get_running_loop().time
     # Whatever comes after this is news, even if it comes before somebody listens for it.
     last_id = last_id or await _in_thread(partial(_newest, listener.user))
@@ -108,7 +108,7 @@ async def _talk(transport: Transport, listener: Listener, session_key: str, last
             last_id = max([last_id, *news.ids])
         await _send(transport, _events(news) if messages else ": still here\n\n")
         if clock() - checked_at > CHECK_SIGNED_IN_SECONDS:
-            if await _in_thread(partial(_signed_in_user, session_key)) != listener.user:
+            if await _in_thread(partial(_signed_in_user, token)) != listener.user:
                 return
             checked_at = clock()
 
@@ -150,17 +150,17 @@ def _newest(user: str) -> str:
     return str(newest or UUID(int=0))
 
 
-def _signed_in_user(session_key: str) -> str | None:
-    """Whose session this is, as Django itself decides it for a page."""
-    if not session_key:
+def _signed_in_user(token: str) -> str | None:
+    """Whose visit this is, as Django itself decides it for a page."""
+    if not token:
         return None
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    request.session = SessionStore.of_browser(token)
     user = get_user(request)
     return str(user.pk) if user.is_authenticated else None
 
 
-def _session_key(cookies: str) -> str:
+def _visit_token(cookies: str) -> str:
     try:
         morsel = SimpleCookie(cookies).get(settings.SESSION_COOKIE_NAME)
     except CookieError:

@@ -13,13 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.audit.actions import record
 from tenpo.core.business import current_business
-from tenpo.core.crypto import decrypt, encrypt
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import hit
 from tenpo.core.mail import absolute, compose
 from tenpo.core.middleware import client_address
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
 from tenpo.people.models import Participant, User
+from tenpo.people.second_factors import open_for, seal_for, whose
 
 # Mails that a stranger can make us send: counted alike for known and unknown addresses.
 ASKED_FOR = {
@@ -111,7 +111,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Second factors: their secrets are encrypted, and they bear the name of the business."""
+    """Second factors: their secrets are sealed for their user, and they bear the name of the business."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
@@ -120,10 +120,10 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
     def encrypt(self, text: str) -> str:
-        return encrypt(text, purpose="mfa")
+        return seal_for(whose(), text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return decrypt(encrypted_text, purpose="mfa")
+        return open_for(whose(), encrypted_text)
 
     def get_totp_issuer(self) -> str:
         return current_business().name

@@ -6,12 +6,14 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 from django.db.models import ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import UUID7, Lower, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.fields import EncryptedField
 from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 
 if TYPE_CHECKING:
@@ -285,3 +287,20 @@ class Import(BaseModel):
 
     def __str__(self) -> str:
         return self.file_name
+
+
+class VisitQuerySet(models.QuerySet["Visit"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Nobody's to see; who is signed in where is told by allauth's list of devices."""
+        return self.none()
+
+
+class Visit(AbstractBaseSession):
+    """One browser's dealings with us, which Django calls a session: who signed in, and what they are in the middle of.
+
+    The key is the hash of what the browser's cookie holds; see `people.visits`.
+    """
+
+    session_data = EncryptedField(bound_to="session_key")
+
+    objects = BaseSessionManager.from_queryset(VisitQuerySet)()  # type: ignore[misc] # as Django itself has it

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
-from tenpo.runtime import database, env, secrets, upgrade
+from tenpo.runtime import database, env, keys, secrets, upgrade
 from tenpo.runtime.errors import OperatorError
 
 State = Literal["ok", "warning", "problem"]
@@ -48,7 +48,7 @@ class Finding:
 def examine(data_dir: Path) -> Iterator[Finding]:
     """Look at everything, one after the other; the database must run. A broken check is itself a finding."""
     checks: list[Callable[[Path], Iterator[Finding]]] = [
-        _python, _settings, _folder, _secret_key, _disk, _time_zones, _mail, _address, _server, _migrations,
+        _python, _settings, _folder, _secret_key, _keys, _disk, _time_zones, _mail, _address, _server, _migrations,
         _rights, _worker, _outbox,
     ]  # fmt: skip
     for check in checks:
@@ -103,6 +103,19 @@ def _secret_key(data_dir: Path) -> Iterator[Finding]:
         yield Finding("Secret key", "problem", f"others may read {file} ({mode:04o})", f"chmod 600 {file}")
     else:
         yield Finding("Secret key", "ok", f"{file} ({mode:04o})")
+
+
+def _keys(data_dir: Path) -> Iterator[Finding]:
+    file = keys.ring_file(data_dir)
+    if not env.text("TENPO_KEYS"):
+        if not file.exists():
+            yield Finding("Keys", "warning", "not made yet", "tenpo run makes one.")
+            return
+        if (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
+            yield Finding("Keys", "problem", f"others may read {file} ({mode:04o})", f"chmod 600 {file}")
+            return
+    source = "TENPO_KEYS" if env.text("TENPO_KEYS") else str(file)
+    yield Finding("Keys", "ok", f"{len(keys.load(data_dir))} in {source}")
 
 
 def _disk(data_dir: Path) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ SETTINGS = [
     Setting("TENPO_URL", "", "Public address, such as https://coaching.example.com. Empty: http://localhost:PORT."),
     Setting("TENPO_ALLOWED_HOSTS", "", "Host names that are answered, with commas. Empty: the one of TENPO_URL and localhost."),
     Setting("TENPO_SECRET_KEY", "", "Signs cookies and links. Empty: made once, kept in TENPO_DATA/secret_key.", secret=True),
+    Setting("TENPO_KEYS", "", "Keys for what is encrypted in the database, ID:KEY with commas, the last one encrypts. Empty: made once, kept in TENPO_DATA/keys.", secret=True),
     Setting("TENPO_DEBUG", "false", "Shows tracebacks and the /design page. Never on a public server."),
     Setting("TENPO_DEMO", "", "true or false: whether the first start fills an empty database with the demo. Empty: true for `make run`."),
     Setting("TENPO_SANDBOX", "", "true or false: whether test cards can pay, with no money moved. Empty: only with the demo or with TENPO_DEBUG."),

@@ -25,22 +25,27 @@ def secret_key(data_dir: Path) -> str:
         return given
     file = secret_key_file(data_dir)
     if not file.exists():
-        system.private_dir(data_dir)
-        handle, name = tempfile.mkstemp(prefix="secret_key.", dir=data_dir)
-        unfinished = Path(name)
-        with os.fdopen(handle, "w") as opened:
-            opened.write(secrets.token_urlsafe(64))
-        try:
-            # Two processes that start at once must end with one key: `link` refuses when the other was first.
-            os.link(unfinished, file)
-        except FileExistsError:
-            pass
-        finally:
-            unfinished.unlink()
+        make_once(file, secrets.token_urlsafe(64))
     try:
         return file.read_text().strip()
     except PermissionError:
         raise OperatorError(f"{file} belongs to another user; Tenpo must run as its owner.") from None
+
+
+def make_once(file: Path, content: str) -> None:
+    """Write a secret into a file of ours alone. Of two processes that start at once, one is first, and both use its."""
+    system.private_dir(file.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    unfinished = Path(name)
+    with os.fdopen(handle, "w") as opened:
+        opened.write(content)
+    try:
+        # `link` refuses when the other was first.
+        os.link(unfinished, file)
+    except FileExistsError:
+        pass
+    finally:
+        unfinished.unlink()
 
 
 def mailer(url: str, mail_dir: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Shutting an account, and opening it again: here, because its keys go with it."""
 
 from allauth.usersessions.models import UserSession
-from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
@@ -11,7 +10,7 @@ from tenpo.audit.actions import record
 from tenpo.core.outbox import publish
 from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins, lock_user
 from tenpo.people.actions.invites import revoke_links_of
-from tenpo.people.models import User
+from tenpo.people.models import User, Visit
 from tenpo.people.permissions import is_active_admin
 
 
@@ -70,5 +69,5 @@ def sign_out_devices(user: User, *, but: str | None = None) -> int:
 
 
 def _end(devices: list[UserSession]) -> None:
-    Session.objects.filter(pk__in=[device.session_key for device in devices]).delete()
+    Visit.objects.filter(pk__in=[device.session_key for device in devices]).delete()
     UserSession.objects.filter(pk__in=[device.pk for device in devices]).delete()

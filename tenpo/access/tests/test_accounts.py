@@ -4,7 +4,6 @@ from threading import Barrier
 
 import pytest
 from allauth.usersessions.models import UserSession
-from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
@@ -17,7 +16,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.core.errors import RuleError
 from tenpo.people.actions.accounts import check_not_last_admin, revoke_role
 from tenpo.people.actions.invites import create_invite_link
-from tenpo.people.models import Invite, Role, User
+from tenpo.people.models import Invite, Role, User, Visit
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +43,7 @@ def test_disabling_ends_devices_and_keys_for_good():
     assert [device.get("/me/").status_code for device in devices] == [302, 302]
     assert authenticate_key(key) is None
     assert not UserSession.objects.filter(user=member).exists()
-    assert Session.objects.count() == 1
+    assert Visit.objects.count() == 1
     enable_user(member, by=admin)
     assert [device.get("/me/").status_code for device in devices] == [302, 302]
     assert authenticate_key(key) is None

@@ -139,7 +139,7 @@ def test_a_stream_ends_when_its_device_is_signed_out(member, monkeypatch):
     with stream_of(member) as browser:
         browser.wait_for("event: unread")
         with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM django_session")
+            cursor.execute("DELETE FROM people_visit")
         browser._thread.join(15)
 
         assert not browser._thread.is_alive()

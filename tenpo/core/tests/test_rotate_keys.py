@@ -1,0 +1,153 @@
+"""Everything comes under a new key: by existing, in steps that may stop anywhere, while others write."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.utils import timezone
+
+from tenpo.core import crypto, sealed
+from tenpo.core.fields import EncryptedField
+from tenpo.people.models import Visit
+from tenpo.people.second_factors import open_for, seal_for
+from tenpo.people.tests.make import make_member
+from tenpo.runtime import keys
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_ring(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+def add_key(folder) -> str:
+    key = keys.new_key()
+    keys.save(folder, {**keys.load(folder), key.id: key})
+    return key.id
+
+
+def forget_all_but(folder, key_id: str) -> None:
+    keys.save(folder, {key_id: keys.load(folder)[key_id]})
+
+
+def make_visits(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        Visit.objects.create(
+            session_key=f"visit-{number}", session_data=f"secret {number}", expire_date=timezone.now() + timedelta(1)
+        )
+    return lambda: all(visit.session_data == f"secret {visit.pk[6:]}" for visit in Visit.objects.all())
+
+
+def make_second_factors(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        user = make_member()
+        name = ("secret", "seed")[number % 2]
+        Authenticator.objects.create(
+            user=user, type=("totp", "recovery_codes")[number % 2], data={name: seal_for(user.pk, f"of {user.pk}")}
+        )
+    return lambda: all(
+        open_for(row.user_id, next(iter(row.data.values()))) == f"of {row.user_id}"
+        for row in Authenticator.objects.all()
+    )
+
+
+# How five values are made in each place where something is sealed, and what tells that all can still be read. A new
+# `EncryptedField` is rotated by existing; its line here is what proves it.
+MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
+    "people.Visit.session_data": make_visits,
+    "mfa.Authenticator.data": make_second_factors,
+}
+
+
+def test_every_encrypted_column_is_a_place_and_is_tried_here():
+    fields = {
+        f"{model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, EncryptedField)
+    }
+    names = {place.name for place in sealed.places()}
+
+    assert fields <= names
+    assert names == set(MAKERS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_after_a_rotation_the_old_key_can_go(name, tmp_path):
+    is_readable = MAKERS[name]()
+    [old] = keys.load(tmp_path)
+    assert sealed.count_by_key() == {old: 5}
+    new = add_key(tmp_path)
+
+    assert sealed.rotate(batch=2) == 5
+
+    assert sealed.count_by_key() == {new: 5}
+    forget_all_but(tmp_path, new)
+    assert is_readable()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_rotation_that_died_goes_on_where_it_was(name, tmp_path):
+    is_readable = MAKERS[name]()
+    [old] = keys.load(tmp_path)
+    new = add_key(tmp_path)
+
+    def die(_place: str, changed: int) -> None:
+        if changed:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sealed.rotate(batch=2, moved=die)
+    assert sealed.count_by_key() == {old: 3, new: 2}
+    assert is_readable()
+
+    assert sealed.rotate(batch=2) == 3
+    assert sealed.count_by_key() == {new: 5}
+    forget_all_but(tmp_path, new)
+    assert is_readable()
+
+
+def rotate_while_somebody_writes(folder, monkeypatch) -> str:
+    """Rotate one visit, which its owner saves between the moment it is read and the moment it is written."""
+    make_visits(1)
+    add_key(folder)
+    visit = Visit.objects.get()
+    unseal = crypto.unseal
+
+    def unseal_late(*arguments):
+        monkeypatch.setattr(sealed, "unseal", unseal)
+        visit.session_data = "newer"
+        visit.save()
+        return unseal(*arguments)
+
+    monkeypatch.setattr(sealed, "unseal", unseal_late)
+    sealed.rotate()
+    return str(Visit.objects.get().session_data)
+
+
+def test_what_somebody_writes_meanwhile_stays(tmp_path, monkeypatch):
+    assert rotate_while_somebody_writes(tmp_path, monkeypatch) == "newer"
+
+
+@pytest.mark.control
+def test_control_without_comparing_it_is_lost(tmp_path, monkeypatch):
+    run = sealed.Column._run
+
+    def careless(self, query, *parameters):
+        if query.startswith("UPDATE"):
+            query, parameters = query.partition(" AND")[0], parameters[:-1]
+        return run(self, query, *parameters)
+
+    monkeypatch.setattr(sealed.Column, "_run", careless)
+
+    assert rotate_while_somebody_writes(tmp_path, monkeypatch) == "secret 0"
+
+
+def test_a_second_factor_opens_for_its_user_alone():
+    mine, yours = make_member(), make_member()
+
+    with pytest.raises(ValueError, match="another place"):
+        open_for(yours.pk, seal_for(mine.pk, "seed"))
