@@ -8,6 +8,8 @@ from pathlib import Path
 from django.apps import apps
 from django.db.models import Model
 
+from tenpo.core.invariants import all_invariants
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tenpo"
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 600, 70
@@ -70,6 +72,12 @@ def test_every_model_says_who_may_see_it():
     ]
 
     assert wrong == []
+
+
+def test_every_app_with_tables_states_what_always_holds():
+    stated = {app for app, _invariant in all_invariants()}
+
+    assert {model._meta.app_label for model in own_models()} - stated == set()
 
 
 def test_every_model_says_what_it_is():

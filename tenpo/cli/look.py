@@ -11,6 +11,7 @@ from rich.table import Table
 from tenpo.runtime import env, installation
 
 PANEL = "Look"
+CHECK_SHOWN = 5
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
@@ -18,6 +19,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(rich_help_panel=PANEL)(doctor)
+    app.command(rich_help_panel=PANEL)(check)
     app.command(rich_help_panel=PANEL)(coverage)
     app.command(rich_help_panel=PANEL)(settings)
 
@@ -49,6 +51,36 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps({"state": worst, "findings": [finding.as_dict() for finding in findings]}, indent=2))
     if worst == "problem":
+        sys.exit(1)
+
+
+def check(as_json: JsonOption = False) -> None:
+    """Look whether everything holds that must: balances, seats, orders, states, the audit, work that should be done.
+
+    Says nothing and exits with 0 when all is well. Otherwise it lists each sentence that does not hold with how many
+    rows break it and the first of them, and exits with 1. Nothing is changed.
+
+    Examples:
+
+        tenpo check
+        tenpo check --json
+    """
+    with installation.django():
+        from tenpo.core.invariants import examine
+
+        found = examine()
+    broken = [finding for finding in found if finding.count]
+    if as_json:
+        typer.echo(json.dumps([finding.as_json() for finding in found], indent=2))
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for finding in [] if as_json else broken:
+        console.print(f"{finding.app}: {finding.statement}", style="bold")
+        console.print(f"  {finding.name} does not hold for {finding.count:,}:", style="red")
+        for fault in finding.faults[:CHECK_SHOWN]:
+            console.print("   ", ", ".join(f"{name} {value}" for name, value in fault.items()))
+        if finding.count > CHECK_SHOWN:
+            console.print(f"    … and {finding.count - CHECK_SHOWN:,} more", style="dim")
+    if broken:
         sys.exit(1)
 
 

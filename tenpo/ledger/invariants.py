@@ -37,4 +37,60 @@ INVARIANTS = (
         SELECT t.id, o.id AS undoes FROM ledger_transfer t JOIN ledger_transfer o ON o.id = t.reverses_id
         WHERE (t.amount, t.debit_id, t.credit_id) <> (o.amount, o.credit_id, o.debit_id)""",
     ),
+    Invariant(
+        "transfer-is-reversed-once",
+        "A transfer is undone once, and what undoes it is final.",
+        """
+        SELECT t.id, t.reverses_id FROM ledger_transfer t
+        WHERE t.reverses_id IN (
+                SELECT reverses_id FROM ledger_transfer WHERE reverses_id IS NOT NULL
+                GROUP BY reverses_id HAVING count(*) > 1)
+           OR t.reverses_id IN (SELECT id FROM ledger_transfer WHERE reverses_id IS NOT NULL)""",
+    ),
+    Invariant(
+        "transfer-moves-something-between-two",
+        "A transfer moves a positive amount from one account to another.",
+        """
+        SELECT id, amount, debit_id, credit_id FROM ledger_transfer
+        WHERE amount <= 0 OR debit_id IS NOT DISTINCT FROM credit_id""",
+    ),
+    Invariant(
+        "transfer-is-posted-once",
+        "A key of the ledger stands for one transfer.",
+        "SELECT key, count(*) AS times FROM ledger_transfer GROUP BY key HAVING count(*) > 1",
+    ),
+    Invariant(
+        "transfer-joins-the-accounts-of-its-kind",
+        "Each kind of transfer moves between the kinds of accounts that it is for.",
+        """
+        SELECT t.id, t.kind, d.kind AS debit, c.kind AS credit FROM ledger_transfer t
+        JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
+        WHERE (t.kind, d.kind, c.kind) NOT IN (
+            ('company_share', 'company', 'sales'), ('company_release', 'sales', 'company'),
+            ('payment', 'provider', 'sales'), ('fee', 'fees', 'provider'),
+            ('credit_reserve', 'credit', 'reserved'), ('credit_unreserve', 'reserved', 'credit'),
+            ('credit_spend', 'credit', 'sales'), ('credit_spend', 'reserved', 'sales'),
+            ('credit_issue', 'sales', 'credit'), ('credit_restore', 'sales', 'credit'))""",
+    ),
+    Invariant(
+        "account-is-opened-once",
+        "An account is opened once.",
+        "SELECT code, count(*) AS times FROM ledger_account GROUP BY code HAVING count(*) > 1",
+    ),
+    Invariant(
+        "credit-has-an-owner-and-a-source",
+        "Credit belongs to somebody and knows where it comes from; the business's own accounts belong to nobody.",
+        """
+        SELECT id, kind, owner_id, source_id, balance FROM ledger_account
+        WHERE (kind = 'credit' AND num_nulls(owner_id, source_id, balance) > 0)
+           OR (kind <> 'credit' AND num_nonnulls(owner_id, balance) > 0)""",
+    ),
+    Invariant(
+        "credit-is-spent-before-it-expires",
+        "Credit that has expired is not spent.",
+        """
+        SELECT t.id, t.kind, t.created_at, a.expires_at
+        FROM ledger_transfer t JOIN ledger_account a ON a.id = t.debit_id
+        WHERE a.kind = 'credit' AND t.created_at > a.expires_at + interval '5 minutes'""",
+    ),
 )

@@ -56,4 +56,105 @@ INVARIANTS = (
         FROM owed LEFT JOIN paid ON paid.order_id = owed.id
         WHERE owed.own_share <> coalesce(paid.amount, 0)""",
     ),
+    Invariant(
+        "line-shares-sum-to-the-price",
+        "What company, credit and buyer pay of a line sums to its price, and none of it is below zero.",
+        """
+        SELECT id, price, company_share, credit_spent, own_share FROM orders_line
+        WHERE price <> company_share + credit_spent + own_share OR least(company_share, credit_spent, own_share) < 0""",
+    ),
+    Invariant(
+        "company-pays-what-its-policy-says",
+        "The company pays of a line what the policy that held then says.",
+        """
+        SELECT l.id, l.price, l.company_share, p.id AS policy FROM orders_line l
+        JOIN orders_order o ON o.id = l.order_id LEFT JOIN orders_sharepolicy p ON p.id = l.share_policy_id
+        WHERE l.company_share <> CASE WHEN p.id IS NULL THEN 0 ELSE least(
+                coalesce(p.amount, (l.price * p.percent + 50) / 100), p.cap, l.price) END
+           OR o.created_at < p.active_from - interval '1 minute' OR o.created_at > p.active_until + interval '1 minute'
+           OR p.currency <> o.currency""",
+    ),
+    Invariant(
+        "one-share-policy-holds-at-a-time",
+        "One share policy holds at a time, for everybody and for each coach.",
+        """
+        SELECT id, coach_id, active_from, active_until, held_until FROM (
+            SELECT p.*, max(coalesce(active_until, 'infinity')) OVER (
+                PARTITION BY coach_id ORDER BY active_from, id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS held_until
+            FROM orders_sharepolicy p WHERE active_until IS NULL OR active_until > active_from) held
+        WHERE active_from < held_until""",
+    ),
+    Invariant(
+        "share-policy-is-percent-or-amount",
+        "A share policy is a percentage or a fixed amount, and ends after it starts.",
+        """
+        SELECT id, percent, amount, cap, active_from, active_until FROM orders_sharepolicy
+        WHERE num_nonnulls(percent, amount) <> 1 OR percent NOT BETWEEN 1 AND 100 OR amount <= 0 OR cap <= 0
+           OR (amount IS NOT NULL AND cap IS NOT NULL) OR active_until < active_from""",
+    ),
+    Invariant(
+        "one-cancellation-policy-is-the-default",
+        "One cancellation policy is the default, and it is not retired.",
+        """
+        SELECT id, name, retired_at FROM orders_cancellationpolicy
+        WHERE is_default AND (retired_at IS NOT NULL
+            OR (SELECT count(*) FROM orders_cancellationpolicy WHERE is_default) > 1)""",
+    ),
+    Invariant(
+        "order-has-a-line",
+        "An order has something in it.",
+        """
+        SELECT o.id, o.number FROM orders_order o
+        WHERE NOT EXISTS (SELECT FROM orders_line l WHERE l.order_id = o.id)""",
+    ),
+    Invariant(
+        "order-is-settled-at-a-time",
+        "An order is open, or was settled at a time.",
+        """
+        SELECT id, state, settled_at FROM orders_order
+        WHERE (state = 'open') <> (settled_at IS NULL) OR state NOT IN ('open', 'paid', 'void')""",
+    ),
+    Invariant(
+        "order-is-paid-by-its-buyer-in-its-currency",
+        "Only its buyer pays an order, in its currency.",
+        """
+        SELECT p.id, p.payer_id, p.currency, o.id AS order_id, o.buyer_id, o.currency AS ordered_in
+        FROM payments_payment p LEFT JOIN orders_order o ON o.id = p.order_id
+        WHERE p.order_id IS NOT NULL AND (o.id IS NULL OR p.payer_id <> o.buyer_id OR p.currency <> o.currency)""",
+    ),
+    Invariant(
+        "unpaid-order-keeps-no-money",
+        "Money that came pays a paid order, or nothing.",
+        """
+        SELECT p.id, p.amount, o.id AS order_id, o.state FROM payments_payment p
+        JOIN orders_order o ON o.id = p.order_id WHERE p.state = 'succeeded' AND o.state <> 'paid'""",
+    ),
+    Invariant(
+        "credit-is-spent-by-its-owner",
+        "Only its owner's credit pays for an order, and only its buyer gets credit for it.",
+        """
+        SELECT t.id, t.kind, a.owner_id, o.buyer_id FROM ledger_transfer t
+        JOIN orders_line l ON l.id = t.subject_id JOIN orders_order o ON o.id = l.order_id
+        JOIN ledger_account a ON a.id IN (t.debit_id, t.credit_id) AND a.kind = 'credit'
+        WHERE a.owner_id <> o.buyer_id""",
+    ),
+    Invariant(
+        "given-back-is-the-percentage-that-it-says",
+        "What was given back of a line is the percentage that it says, to each who paid it.",
+        f"""
+        SELECT id, refunded_percent, released, restored, issued FROM ({_MOVED}) m
+        WHERE state = 'paid' AND refunded_percent IS NOT NULL
+          AND (released <> (company_share * refunded_percent + 50) / 100
+            OR restored + issued <> ((credit_spent + own_share) * refunded_percent + 50) / 100)""",
+    ),
+    Invariant(
+        "only-what-was-paid-is-given-back",
+        "Only what was paid is given back, at a time.",
+        """
+        SELECT l.id, l.refunded_percent, l.refunded_at, o.state
+        FROM orders_line l JOIN orders_order o ON o.id = l.order_id
+        WHERE (l.refunded_percent IS NULL) <> (l.refunded_at IS NULL)
+           OR (l.refunded_percent IS NOT NULL AND o.state <> 'paid') OR l.refunded_percent NOT BETWEEN 0 AND 100""",
+    ),
 )

@@ -28,4 +28,96 @@ INVARIANTS = (
         FROM payments_payment p LEFT JOIN ledger_transfer t ON t.key = 'payment:' || p.id || ':fee'
         WHERE coalesce(t.amount, 0) <> CASE WHEN p.state = 'succeeded' THEN p.fee ELSE 0 END""",
     ),
+    Invariant(
+        "payment-is-in-its-currency-and-at-its-provider",
+        "The money of a payment is in the books in its currency, at its provider.",
+        """
+        SELECT p.id, p.currency, p.provider, t.currency AS posted, d.name AS posted_at
+        FROM payments_payment p JOIN ledger_transfer t ON t.key = 'payment:' || p.id
+        JOIN ledger_account d ON d.id = t.debit_id
+        WHERE p.currency <> t.currency OR d.name <> p.provider""",
+    ),
+    Invariant(
+        "payment-is-of-a-positive-amount",
+        "A payment is of a positive amount, and its fee is no more than that.",
+        "SELECT id, amount, fee FROM payments_payment WHERE amount <= 0 OR fee < 0 OR fee > amount",
+    ),
+    Invariant(
+        "payment-has-its-own-reference",
+        "A provider's reference stands for one payment.",
+        """
+        SELECT provider, reference, count(*) AS times FROM payments_payment
+        WHERE reference IS NOT NULL GROUP BY provider, reference HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "order-has-one-live-payment",
+        "An order has one payment that is under way or came.",
+        """
+        SELECT order_id, count(*) AS live FROM payments_payment
+        WHERE order_id IS NOT NULL AND state NOT IN ('failed', 'cancelled')
+        GROUP BY order_id HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "payment-is-as-last-recorded",
+        "The state of a payment is what the audit last says.",
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, after ->> 'state' AS state FROM audit_auditlog
+            WHERE action = 'payment.state_changed' ORDER BY object_id, id DESC)
+        SELECT p.id, p.state, said.state AS recorded
+        FROM payments_payment p JOIN said ON said.object_id = p.id WHERE p.state <> said.state""",
+    ),
+    Invariant(
+        "credit-comes-from-a-payment-of-its-owner",
+        "Credit comes from a payment that its owner made, in its currency.",
+        """
+        SELECT a.id, a.owner_id, a.source_id, p.payer_id, p.state
+        FROM ledger_account a LEFT JOIN payments_payment p ON p.id = a.source_id
+        WHERE a.kind = 'credit' AND (p.state IS DISTINCT FROM 'succeeded' OR p.payer_id <> a.owner_id
+            OR p.currency <> a.currency)""",
+    ),
+    Invariant(
+        "credit-never-exceeds-its-payment",
+        "All the credit that comes from a payment is no more than the payment.",
+        """
+        SELECT p.id, p.amount, sum(a.balance) AS credit
+        FROM ledger_account a JOIN payments_payment p ON p.id = a.source_id WHERE a.kind = 'credit'
+        GROUP BY p.id HAVING sum(a.balance) > p.amount""",
+    ),
+    Invariant(
+        "provider-event-counts-once",
+        "What a provider tells counts once.",
+        """
+        SELECT provider, event_id, count(*) AS times FROM payments_providerevent
+        GROUP BY provider, event_id HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "provider-event-is-heard",
+        "What a provider tells of a payment is heard within an hour.",
+        """
+        SELECT e.id, e.provider, e.reference, p.state FROM payments_providerevent e
+        JOIN payments_payment p ON p.provider = e.provider AND p.reference = e.reference
+        WHERE e.applied_at IS NULL AND e.created_at < now() - interval '1 hour'
+          AND p.state IN ('created', 'needs_action', 'pending', 'unknown')""",
+        is_about_time=True,
+    ),
+    Invariant(
+        "sandbox-took-what-a-payment-says",
+        "What came by the sandbox is what the sandbox took.",
+        """
+        SELECT p.id, p.state, p.amount, c.state AS charge_state, c.amount AS charged
+        FROM payments_payment p JOIN payments_sandboxcharge c ON c.key = p.id::text
+        WHERE c.amount <> p.amount OR c.currency <> p.currency
+           OR (p.state = 'succeeded' AND c.state <> 'succeeded')""",
+    ),
+    Invariant(
+        "money-taken-is-money-booked",
+        "What the sandbox took is in the books within a day.",
+        """
+        SELECT c.id, c.key, c.amount, p.state FROM payments_sandboxcharge c
+        LEFT JOIN payments_payment p ON p.id::text = c.key
+        WHERE c.state = 'succeeded' AND c.created_at < now() - interval '1 day'
+          AND p.state IS DISTINCT FROM 'succeeded'""",
+        is_about_time=True,
+    ),
 )

@@ -47,4 +47,190 @@ INVARIANTS = (
         WHERE (b.state IN ('confirmed', 'attended', 'no_show') AND o.state IS DISTINCT FROM 'paid')
            OR (b.state = 'held' AND o.state IS DISTINCT FROM 'open') OR (b.state = 'cancelled' AND o.state = 'open')""",
     ),
+    Invariant(
+        "coach-teaches-one-session-at-a-time",
+        "A coach teaches one session at a time.",
+        """
+        SELECT id, coach_id, starts_at, busy_until FROM (
+            SELECT s.*, max(ends_at) OVER (
+                PARTITION BY coach_id ORDER BY starts_at, id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until
+            FROM schedule_session s WHERE status <> 'cancelled') taught
+        WHERE starts_at < busy_until""",
+    ),
+    Invariant(
+        "session-ends-after-it-starts",
+        "A session ends after it starts.",
+        "SELECT id, starts_at, ends_at FROM schedule_session WHERE ends_at <= starts_at",
+    ),
+    Invariant(
+        "session-is-cancelled-at-a-time",
+        "A session that does not take place was called off at a time.",
+        """
+        SELECT id, status, cancelled_at FROM schedule_session
+        WHERE (status = 'cancelled') <> (cancelled_at IS NOT NULL)
+           OR status NOT IN ('planned', 'cancelled', 'completed')""",
+    ),
+    Invariant(
+        "past-session-is-completed",
+        "A session is completed within some hours of the day after it.",
+        """
+        SELECT id, ends_at FROM schedule_session
+        WHERE status = 'planned' AND ends_at < now() - interval '1 day 4 hours'""",
+        is_about_time=True,
+    ),
+    Invariant(
+        "session-of-a-series-is-its-coachs",
+        "A session of a series is taught by the series' coach.",
+        """
+        SELECT s.id, s.coach_id, r.coach_id AS series_coach
+        FROM schedule_session s JOIN schedule_series r ON r.id = s.series_id WHERE s.coach_id <> r.coach_id""",
+    ),
+    Invariant(
+        "session-is-as-last-recorded",
+        "When and for how much a session is, and for how many, is what the audit last says.",
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (a.object_id, key) a.object_id, key, a.after ->> key AS value
+            FROM audit_auditlog a, jsonb_object_keys(a.after) key
+            WHERE a.action IN ('session.created', 'session.changed')
+              AND key IN ('title', 'starts_at', 'ends_at', 'time_zone', 'place', 'capacity', 'price')
+            ORDER BY a.object_id, key, a.id DESC)
+        SELECT s.id, said.key, said.value AS recorded, to_jsonb(s) ->> said.key AS value
+        FROM said JOIN schedule_session s ON s.id = said.object_id
+        WHERE CASE WHEN said.key IN ('starts_at', 'ends_at')
+            THEN said.value::timestamptz <> (to_jsonb(s) ->> said.key)::timestamptz
+            ELSE said.value IS DISTINCT FROM to_jsonb(s) ->> said.key END""",
+    ),
+    Invariant(
+        "session-takes-place-as-last-recorded",
+        "Whether a session takes place is what the audit last says.",
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, action FROM audit_auditlog
+            WHERE action IN ('session.cancelled', 'session.completed') ORDER BY object_id, id DESC)
+        SELECT s.id, s.status, said.action FROM schedule_session s LEFT JOIN said ON said.object_id = s.id
+        WHERE (said.action IS NOT NULL OR s.status <> 'planned')
+          AND 'session.' || s.status IS DISTINCT FROM said.action""",
+    ),
+    Invariant(
+        "participant-has-one-live-place",
+        "Somebody has one place in a session at a time.",
+        """
+        SELECT session_id, participant_id, count(*) AS places FROM schedule_booking WHERE state <> 'cancelled'
+        GROUP BY session_id, participant_id HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "booking-is-in-a-state-that-holds-together",
+        "A held or offered place has an end, a booked one a time, a cancelled one an ending, and one in line its turn.",
+        """
+        SELECT id, state, held_until, confirmed_at, cancelled_at, ending, waitlisted_at FROM schedule_booking
+        WHERE (state IN ('held', 'offered')) <> (held_until IS NOT NULL)
+           OR (state IN ('confirmed', 'attended', 'no_show') AND confirmed_at IS NULL)
+           OR (state = 'cancelled') <> (cancelled_at IS NOT NULL) OR (state = 'cancelled') <> (ending <> '')
+           OR (state IN ('waitlisted', 'offered') AND waitlisted_at IS NULL)
+           OR state NOT IN ('waitlisted', 'offered', 'held', 'confirmed', 'attended', 'no_show', 'cancelled')""",
+    ),
+    Invariant(
+        "first-come-first-served",
+        "Nobody in line is passed over for somebody who came later.",
+        """
+        WITH first_in_line AS (
+            SELECT DISTINCT ON (session_id) id, session_id, waitlisted_at FROM schedule_booking
+            WHERE state = 'waitlisted' ORDER BY session_id, waitlisted_at, id)
+        SELECT w.id, w.session_id, w.waitlisted_at, b.id AS served, b.waitlisted_at AS came
+        FROM first_in_line w JOIN schedule_booking b ON b.session_id = w.session_id
+        WHERE b.state IN ('offered', 'held', 'confirmed', 'attended', 'no_show')
+          AND (b.waitlisted_at, b.id) > (w.waitlisted_at, w.id)""",
+    ),
+    Invariant(
+        "hold-ends-before-the-session",
+        "No hold and no offer lasts longer than until the session starts.",
+        """
+        SELECT b.id, b.state, b.held_until, s.starts_at
+        FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id WHERE b.held_until > s.starts_at""",
+    ),
+    Invariant(
+        "lapsed-hold-is-let-go",
+        "A hold or an offer that ran out is let go within minutes.",
+        """
+        SELECT id, state, held_until FROM schedule_booking
+        WHERE state IN ('held', 'offered') AND held_until < now() - interval '15 minutes'""",
+        is_about_time=True,
+    ),
+    Invariant(
+        "attendance-is-of-a-session-that-began",
+        "Nobody came to, or stayed away from, a session that is still to come.",
+        """
+        SELECT b.id, b.state, s.starts_at FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE b.state IN ('attended', 'no_show') AND s.starts_at > now() + interval '1 minute'""",
+    ),
+    Invariant(
+        "booking-keeps-its-cancellation-windows",
+        "Whatever was ordered keeps the cancellation windows that held then.",
+        """
+        SELECT id, state, policy FROM schedule_booking
+        WHERE line_id IS NOT NULL AND CASE jsonb_typeof(policy)
+            WHEN 'array' THEN jsonb_array_length(policy) = 0 ELSE true END""",
+    ),
+    Invariant(
+        "booking-is-of-what-was-ordered",
+        "What was ordered is a place in this session, for whoever booked it.",
+        """
+        SELECT b.id, b.session_id, l.subject_id, b.booked_by_id, o.buyer_id FROM schedule_booking b
+        JOIN orders_line l ON l.id = b.line_id JOIN orders_order o ON o.id = l.order_id
+        WHERE l.kind <> 'session' OR l.subject_id <> b.session_id OR o.buyer_id <> b.booked_by_id""",
+    ),
+    Invariant(
+        "ordered-place-is-booked",
+        "Whoever ordered a place in a session has a booking of it.",
+        """
+        SELECT l.id, l.order_id, l.subject_id FROM orders_line l
+        WHERE l.kind = 'session' AND NOT EXISTS (SELECT FROM schedule_booking b WHERE b.line_id = l.id)""",
+    ),
+    Invariant(
+        "cancelled-booking-is-settled",
+        "Of a paid place that was given up it is decided what comes back, and of no other.",
+        """
+        SELECT b.id, b.state, l.refunded_percent FROM schedule_booking b
+        JOIN orders_line l ON l.id = b.line_id JOIN orders_order o ON o.id = l.order_id
+        WHERE (b.state = 'cancelled' AND o.state = 'paid') <> (l.refunded_percent IS NOT NULL)""",
+    ),
+    Invariant(
+        "host-gives-everything-back",
+        "When the host cancels, everything comes back.",
+        """
+        SELECT b.id, b.ending, l.refunded_percent FROM schedule_booking b JOIN orders_line l ON l.id = b.line_id
+        WHERE b.ending = 'host' AND l.refunded_percent < 100""",
+    ),
+    Invariant(
+        "cancellation-follows-the-frozen-windows",
+        "Whoever gives up a place gets back what the windows frozen in their booking say.",
+        # Of a session that was moved since, it cannot be said any more.
+        """
+        SELECT b.id, l.refunded_percent, due.percent FROM schedule_booking b
+        JOIN schedule_session s ON s.id = b.session_id JOIN orders_line l ON l.id = b.line_id
+        CROSS JOIN LATERAL (
+            SELECT coalesce((
+                SELECT (w."window" ->> 'percent')::int
+                FROM jsonb_array_elements(b.policy) WITH ORDINALITY AS w ("window", place)
+                WHERE l.refunded_at <= s.starts_at - make_interval(hours => (w."window" ->> 'hours_before')::int)
+                ORDER BY w.place LIMIT 1), 0) AS percent) due
+        WHERE b.ending = 'member' AND s.version = 0 AND l.refunded_percent <> due.percent""",
+    ),
+    Invariant(
+        "booking-is-as-last-recorded",
+        "The state of a booking is what the audit last says.",
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, CASE action
+                WHEN 'booking.attendance_marked' THEN after ->> 'state'
+                WHEN 'booking.lapsed' THEN 'cancelled' ELSE split_part(action, '.', 2) END AS state
+            FROM audit_auditlog
+            WHERE action IN ('booking.waitlisted', 'booking.offered', 'booking.held', 'booking.confirmed',
+                'booking.cancelled', 'booking.lapsed', 'booking.attendance_marked')
+            ORDER BY object_id, id DESC)
+        SELECT b.id, b.state, said.state AS recorded
+        FROM schedule_booking b LEFT JOIN said ON said.object_id = b.id WHERE b.state IS DISTINCT FROM said.state""",
+    ),
 )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from tenpo.access.models import IdempotencyKey
@@ -14,6 +15,7 @@ from tenpo.people.models import User
 
 LOCK_SECONDS = 60
 KEPT_DAYS = 30
+UNANSWERED_KEPT_HOURS = 24
 
 _CLAIM = """
     INSERT INTO access_idempotencykey (actor_id, route, key, fingerprint, locked_until)
@@ -79,8 +81,10 @@ def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[
 
 
 def forget_old_keys() -> int:
-    """Drop answers older than `KEPT_DAYS`; returns how many."""
-    deleted, _ = IdempotencyKey.objects.filter(created_at__lt=Now() - timedelta(days=KEPT_DAYS)).delete()
+    """Drop answers older than `KEPT_DAYS`, and calls that died unanswered a day ago; returns how many."""
+    old = Q(created_at__lt=Now() - timedelta(days=KEPT_DAYS))
+    died = Q(status=None, locked_until__lt=Now() - timedelta(hours=UNANSWERED_KEPT_HOURS))
+    deleted, _ = IdempotencyKey.objects.filter(old | died).delete()
     return deleted
 
 

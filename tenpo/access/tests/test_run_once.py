@@ -112,6 +112,19 @@ def test_old_answers_are_forgotten():
     assert IdempotencyKey.objects.get().key == "k2"
 
 
+@pytest.mark.django_db
+def test_a_call_that_died_unanswered_is_forgotten_after_a_day():
+    member = make_member()
+    send(member, Work())
+    send(member, Work(), key="k2")
+    ended = {"k1": timezone.now() - timedelta(hours=25), "k2": timezone.now() - timedelta(hours=23)}
+    for key, at in ended.items():
+        IdempotencyKey.objects.filter(key=key).update(status=None, body=None, locked_until=at)
+
+    assert forget_old_keys() == 1
+    assert IdempotencyKey.objects.get().key == "k2"
+
+
 def at_once(member: User, work: Work) -> Counter[str]:
     def one(_number: int) -> str:
         try:

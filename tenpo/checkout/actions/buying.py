@@ -22,6 +22,7 @@ from tenpo.orders.actions.orders import place_order
 from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows
 from tenpo.orders.queries import Quote, quote
+from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.providers.base import Outcome, ProviderTimeout
@@ -171,7 +172,7 @@ def _new_attempt(booking: Booking, *, by: User, provider: str) -> tuple[Booking,
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     under_way = Payment.objects.open().filter(order_id=booking.line.order_id)
     # A payment that only waits for somebody of ours to mark it can be left for another way.
-    under_way.filter(state="pending", provider__in=manual_providers()).update(state=Payment.State.CANCELLED)
+    cancel_payments(under_way.filter(state="pending", provider__in=manual_providers()), by=by)
     if under_way.exists():
         raise RuleError("payment_under_way", _("Your payment is being confirmed. Please wait for it."))
     has_waited = Payment.objects.filter(order_id=booking.line.order_id, provider__in=manual_providers()).exists()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from tenpo.runtime import postgres
@@ -148,6 +149,30 @@ def test_an_admin_invites_people_from_a_file(running, folder):
     assert "Done: 1. Skipped: 1." in invited.stderr
     assert "Is invited already." in repeated.stderr
     assert "Traceback" not in "".join(said.stderr for said in (nobody, weak, again, repeated))
+
+
+def test_a_check_is_silent_until_something_is_broken(running):
+    installation, _process = running
+    planted = psycopg.connect(postgres.url(installation.data_dir, postgres.SUPERUSER), autocommit=True)
+
+    well, well_in_json = installation.tenpo("check"), installation.tenpo("check", "--json")
+    planted.execute(
+        "INSERT INTO people_user (email, name, password, time_zone, locale)"
+        " VALUES ('nobody@example.com', 'Nobody', '', 'UTC', 'en')"
+    )
+    broken, broken_in_json = installation.tenpo("check"), installation.tenpo("check", "--json")
+    planted.execute("DELETE FROM people_user WHERE email = 'nobody@example.com'")
+    planted.close()
+
+    assert (well.returncode, well.stdout, well_in_json.returncode) == (0, "", 0)
+    listed = json.loads(well_in_json.stdout)
+    assert len(listed) > 50
+    assert all(set(one) == {"name", "app", "statement", "faults"} and one["faults"] == [] for one in listed)
+    assert (broken.returncode, broken_in_json.returncode) == (1, 1)
+    assert "everybody-takes-part-under-their-name does not hold for 1:" in broken.stdout
+    found = {one["name"]: one["faults"] for one in json.loads(broken_in_json.stdout) if one["faults"]}
+    assert set(found) == {"account-has-one-main-address", "everybody-takes-part-under-their-name"}
+    assert found["everybody-takes-part-under-their-name"][0]["name"] == "Nobody"
 
 
 def test_ctrl_c_leaves_nothing_behind(ending):

@@ -68,6 +68,7 @@ def invite_person(
             raise already_invited()
         old.revoked_at = timezone.now()
         old.save(update_fields=["revoked_at"])
+        record("invite.revoked", by=by, on=old)
     # Nobody knows this token; the job makes the one that is mailed.
     invite = _create(new_token(), email=email, role=role, name=name, days=days, by=by)
     defer("people.send_invite", invite_id=str(invite.pk))

@@ -21,6 +21,7 @@ from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
 from tenpo.orders.policies import Window, read_windows
+from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
@@ -183,7 +184,7 @@ def void_orders(bookings: Sequence[Booking]) -> None:
     void_lines(lines)
     waits_for_us = Q(state="pending", provider__in=manual_providers())
     undecided = Payment.objects.filter(Q(state__in=["created", "needs_action"]) | waits_for_us)
-    undecided.filter(order_id__in=[line.order_id for line in lines]).update(state=Payment.State.CANCELLED)
+    cancel_payments(undecided.filter(order_id__in=[line.order_id for line in lines]))
 
 
 def release_lapsed_everywhere(limit: int = 500) -> int:
