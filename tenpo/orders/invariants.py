@@ -78,7 +78,7 @@ INVARIANTS = (
         "one-share-policy-holds-at-a-time",
         "One share policy holds at a time, for everybody and for each coach.",
         """
-        SELECT id, coach_id, active_from, active_until, held_until FROM (
+        SELECT id, coach_id, active_from, nullif(held_until, 'infinity') AS held_until FROM (
             SELECT p.*, max(coalesce(active_until, 'infinity')) OVER (
                 PARTITION BY coach_id ORDER BY active_from, id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS held_until

@@ -1,0 +1,510 @@
+"""Every invariant is silent in a healthy business, and catches the fault that is planted for it, and only that one.
+
+A fault is planted by a superuser in a transaction that is undone, with every constraint and trigger gone: what a
+constraint refuses today may come in past it tomorrow.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from tenpo.access.actions.api_clients import create_api_client
+from tenpo.access.actions.idempotency import Answer, run_once
+from tenpo.checkout.actions.settling import decide_sandbox_charge
+from tenpo.checkout.tests.make import make_booking, make_manual
+from tenpo.core.invariants import all_invariants, find_faults
+from tenpo.core.outbox import drain
+from tenpo.notify.actions.preferences import switch_off_email
+from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
+from tenpo.orders.policies import Window
+from tenpo.payments.models import Payment, SandboxCharge
+from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
+from tenpo.people.actions.accounts import grant_role, update_profile
+from tenpo.people.actions.imports import confirm_import, preview_people_import, run_import
+from tenpo.people.actions.invites import accept_invite
+from tenpo.people.tests.make import make_admin, make_coach, make_invite, make_member
+from tenpo.runtime import postgres
+from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
+from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.series import create_series
+from tenpo.schedule.actions.sessions import create_session, edit_session
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.occurrences import WeeklyRule
+
+# Of each kind of row one, whichever.
+CONFIRMED = "SELECT id FROM schedule_booking WHERE state = 'confirmed' ORDER BY id LIMIT 1"
+HELD = "SELECT id FROM schedule_booking WHERE state = 'held' ORDER BY id LIMIT 1"
+OFFERED = "SELECT id FROM schedule_booking WHERE state = 'offered' ORDER BY id LIMIT 1"
+WAITING = "SELECT id FROM schedule_booking WHERE state = 'waitlisted' ORDER BY waitlisted_at LIMIT 1"
+GIVEN_UP = "SELECT id FROM schedule_booking WHERE ending = 'member' AND line_id IS NOT NULL ORDER BY id LIMIT 1"
+CALLED_OFF = "SELECT id FROM schedule_booking WHERE ending = 'host' AND line_id IS NOT NULL ORDER BY id LIMIT 1"
+PAID = "SELECT id FROM payments_payment WHERE state = 'succeeded' ORDER BY id LIMIT 1"
+CREDIT = "SELECT id FROM ledger_account WHERE kind = 'credit' AND balance > 0 ORDER BY id LIMIT 1"
+# What the audit says of sessions would show as well that somebody changed one.
+UNSAID = "DELETE FROM audit_auditlog WHERE action IN ('session.created', 'session.changed')"
+# Nor can be said what the windows frozen in a booking come to once its session was moved.
+MOVED = "UPDATE schedule_session SET version = 1"
+
+
+def again(table: str, found: str, **changed: str) -> str:
+    """Write one row that is `found` once more, with another id and what is `changed`."""
+    return f"SELECT pg_temp.copy_row('{table}', $${found}$$, '{json.dumps(changed)}')"
+
+
+# Invariant → the statements that break it, and nothing else.
+PLANTS: dict[str, str | list[str]] = {
+    # core
+    "event-is-passed-on-or-given-up": """
+        UPDATE core_outboxmessage SET delivered_at = NULL, published_at = now() - interval '2 hours',
+            next_attempt_at = now() - interval '1 hour' WHERE id = (SELECT min(id) FROM core_outboxmessage)""",
+    "event-is-told-once-to-each-consumer": """
+        UPDATE core_outboxmessage SET event_id = (SELECT event_id FROM core_outboxmessage ORDER BY id LIMIT 1)
+        WHERE id = (SELECT max(id) FROM core_outboxmessage)""",
+    "event-is-delivered-or-dead": """
+        UPDATE core_outboxmessage SET dead_at = now() WHERE id = (SELECT min(id) FROM core_outboxmessage)""",
+    "job-under-way-has-a-living-worker": """
+        UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (SELECT min(id) FROM procrastinate_jobs)""",
+    "job-is-begun-within-an-hour": """
+        UPDATE procrastinate_jobs SET scheduled_at = now() - interval '2 hours'
+        WHERE id = (SELECT min(id) FROM procrastinate_jobs)""",
+    "there-is-one-business": again("core_business", "true"),
+    # audit
+    "audit-values-chain": """
+        UPDATE audit_auditlog SET before = '{"capacity": 77}' WHERE id = (
+            SELECT id FROM audit_auditlog WHERE action = 'session.changed' ORDER BY id DESC LIMIT 1)""",
+    "audit-record-says-who": """
+        UPDATE audit_auditlog SET actor_name = '' WHERE action = 'session.changed'""",
+    "audit-record-is-of-the-past": """
+        UPDATE audit_auditlog SET created_at = now() + interval '1 day' WHERE action = 'session.changed'""",
+    # people
+    "address-has-one-account": """
+        WITH twin AS (UPDATE account_emailaddress SET email = upper(one.email)
+            FROM (SELECT email FROM people_user ORDER BY id LIMIT 1) one
+            WHERE user_id = (SELECT id FROM people_user ORDER BY id DESC LIMIT 1) RETURNING user_id, one.email)
+        UPDATE people_user SET email = upper(twin.email) FROM twin WHERE id = twin.user_id""",
+    "account-has-one-main-address": """
+        UPDATE account_emailaddress SET "primary" = false WHERE id = (SELECT min(id) FROM account_emailaddress)""",
+    "everybody-takes-part-under-their-name": """
+        UPDATE people_participant SET name = 'Somebody else'
+        WHERE id = (SELECT id FROM people_participant ORDER BY id LIMIT 1)""",
+    "role-is-given-once": again("people_rolegrant", "role = 'coach'"),
+    "role-is-as-last-recorded": """
+        DELETE FROM people_rolegrant WHERE user_id = (
+            SELECT object_id FROM audit_auditlog WHERE action = 'user.role_granted') AND role = 'coach'""",
+    "account-is-open-or-shut-as-last-recorded": """
+        UPDATE people_user SET disabled_at = now() WHERE name = 'Changed Name'""",
+    "somebody-can-run-the-business": """
+        WITH shut AS (UPDATE people_user SET disabled_at = now()
+            WHERE id IN (SELECT user_id FROM people_rolegrant WHERE role = 'admin') RETURNING id, name)
+        INSERT INTO audit_auditlog (action, object_type, object_id, object_name, actor_name, via, agent, request_id)
+        SELECT 'user.disabled', 'people.User', id, name, '', 'test', '', '' FROM shut""",
+    "invite-has-one-outcome": "UPDATE people_invite SET declined_at = now() WHERE accepted_at IS NOT NULL",
+    "invite-makes-one-account": "UPDATE people_invite SET accepted_by_id = NULL WHERE accepted_at IS NOT NULL",
+    "invite-is-accepted-in-time": """
+        UPDATE people_invite SET expires_at = accepted_at - interval '1 hour' WHERE accepted_at IS NOT NULL""",
+    "address-is-invited-once-at-a-time": again(
+        "people_invite", "accepted_at IS NULL AND email <> ''", token_hash="another"
+    ),
+    "invite-is-answered-as-recorded": "UPDATE people_invite SET declined_at = now() WHERE accepted_at IS NULL",
+    "import-counts-its-rows": "UPDATE people_import SET rows_done = 0",
+    "import-under-way-has-its-job": """
+        WITH gone AS (DELETE FROM procrastinate_jobs WHERE task_name = 'people.run_import')
+        UPDATE people_import SET state = 'running', finished_at = NULL, confirmed_at = now() - interval '2 hours'""",
+    # access
+    "key-of-a-shut-account-is-revoked": """
+        WITH shut AS (UPDATE people_user SET disabled_at = now()
+            WHERE id = (SELECT owner_id FROM access_apiclient) RETURNING id, name)
+        INSERT INTO audit_auditlog (action, object_type, object_id, object_name, actor_name, via, agent, request_id)
+        SELECT 'user.disabled', 'people.User', id, name, '', 'test', '', '' FROM shut""",
+    "key-may-something-that-we-know": "UPDATE access_apiclient SET scopes = '{read,everything}'",
+    "call-has-its-effect-once": again("access_idempotencykey", "true"),
+    "call-is-answered-or-running": "UPDATE access_idempotencykey SET locked_until = now()",
+    "call-does-not-run-for-ever": """
+        UPDATE access_idempotencykey SET status = NULL, locked_until = now() - interval '3 days'""",
+    # notify
+    "news-is-told-once": """
+        UPDATE notify_notification n SET user_id = one.user_id, key = one.key
+        FROM (SELECT * FROM notify_notification ORDER BY id LIMIT 1) one
+        WHERE n.id = (SELECT id FROM notify_notification ORDER BY id DESC LIMIT 1)""",
+    "news-goes-somewhere": """
+        DELETE FROM notify_delivery WHERE notification_id = (SELECT id FROM notify_notification ORDER BY id LIMIT 1)""",
+    "news-is-read-after-it-was-told": """
+        UPDATE notify_notification SET read_at = created_at - interval '1 hour'
+        WHERE id = (SELECT id FROM notify_notification ORDER BY id LIMIT 1)""",
+    "delivery-is-made-once-by-each-channel": again("notify_delivery", "channel = 'email'"),
+    "delivery-is-sent-at-a-time": """
+        UPDATE notify_delivery SET sent_at = NULL WHERE id = (
+            SELECT id FROM notify_delivery WHERE state = 'sent' ORDER BY id LIMIT 1)""",
+    "mail-is-sent-or-given-up": """
+        UPDATE notify_delivery SET next_attempt_at = now() - interval '2 hours' WHERE id = (
+            SELECT id FROM notify_delivery WHERE state = 'queued' ORDER BY id LIMIT 1)""",
+    "preference-is-chosen-once": again("notify_notificationpreference", "true"),
+    # ledger
+    "balance-is-the-sum-of-its-transfers": f"UPDATE ledger_account SET balance = balance - 1 WHERE id = ({CREDIT})",
+    "balance-is-never-below-zero": [
+        again("ledger_account", "kind = 'credit'", name="owed", balance="-5"),
+        """
+        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
+        SELECT d.id, c.id, 5, 'EUR', 'credit_spend', 'owed', uuidv7() FROM ledger_account d, ledger_account c
+        WHERE d.name = 'owed' AND c.kind = 'sales'""",
+    ],
+    "transfer-is-of-its-accounts-currency": """
+        UPDATE ledger_transfer SET currency = 'USD' WHERE kind = 'company_share'""",
+    "reversal-mirrors-what-it-undoes": """
+        UPDATE ledger_transfer SET reverses_id = (
+            SELECT id FROM ledger_transfer WHERE kind = 'fee' ORDER BY id LIMIT 1)
+        WHERE id = (SELECT id FROM ledger_transfer WHERE kind = 'company_share' ORDER BY id LIMIT 1)""",
+    "transfer-is-reversed-once": [
+        again("ledger_transfer", "kind = 'credit_unreserve'", key="twice"),
+        """
+        UPDATE ledger_account a SET balance = balance + t.amount FROM ledger_transfer t
+        WHERE t.key = 'twice' AND a.id = t.credit_id""",
+        # The other way round under another line, so that only the reversal is wrong.
+        "UPDATE ledger_transfer SET subject_id = uuidv7() WHERE key = 'twice'",
+    ],
+    "transfer-moves-something-between-two": """
+        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
+        SELECT debit_id, credit_id, 0, currency, kind, 'nothing', uuidv7() FROM ledger_transfer
+        WHERE kind = 'company_share' LIMIT 1""",
+    "transfer-is-posted-once": """
+        UPDATE ledger_transfer SET key = (
+            SELECT key FROM ledger_transfer WHERE kind = 'company_share' ORDER BY id LIMIT 1)
+        WHERE kind = 'company_share'""",
+    "transfer-joins-the-accounts-of-its-kind": """
+        UPDATE ledger_transfer SET kind = 'payment' WHERE id = (
+            SELECT id FROM ledger_transfer WHERE kind = 'company_share' ORDER BY id LIMIT 1)""",
+    "account-is-opened-once": again("ledger_account", "kind = 'sales'"),
+    "credit-has-an-owner-and-a-source": """
+        UPDATE ledger_account SET balance = (
+            SELECT sum(CASE WHEN t.credit_id = a.id THEN t.amount ELSE -t.amount END) FROM ledger_transfer t,
+                ledger_account a WHERE a.kind = 'sales' AND a.id IN (t.debit_id, t.credit_id))
+        WHERE kind = 'sales'""",
+    "credit-is-spent-before-it-expires": """
+        UPDATE ledger_account SET expires_at = now() - interval '1 day' WHERE id = (
+            SELECT debit_id FROM ledger_transfer WHERE kind = 'credit_reserve' ORDER BY id LIMIT 1)""",
+    # payments
+    "payment-moves-its-amount-once-it-succeeded": """
+        UPDATE ledger_transfer SET key = 'lost' WHERE key = 'payment:' || (
+            SELECT p.id FROM payments_payment p WHERE p.state = 'succeeded' ORDER BY p.id LIMIT 1)""",
+    "payment-that-bought-nothing-is-credit": f"""
+        UPDATE payments_payment SET order_id = NULL WHERE id = ({PAID})""",
+    "fee-is-posted": f"UPDATE payments_payment SET fee = fee + 1 WHERE id = ({PAID})",
+    "payment-is-in-its-currency-and-at-its-provider": f"""
+        UPDATE payments_payment SET provider = 'transfer' WHERE id = ({PAID})""",
+    "payment-is-of-a-positive-amount": """
+        INSERT INTO payments_payment (payer_id, provider, amount, currency, description, state, method, fee,
+            failure_code, action_url)
+        SELECT payer_id, 'sandbox', 0, 'EUR', '', 'failed', '', 0, '', '' FROM payments_payment LIMIT 1""",
+    "payment-has-its-own-reference": """
+        UPDATE payments_payment SET reference = 'same', provider = 'sandbox' WHERE state = 'needs_action';
+        INSERT INTO payments_payment (payer_id, provider, amount, currency, description, state, method, fee,
+            failure_code, action_url, reference)
+        SELECT payer_id, 'sandbox', 5, 'EUR', '', 'failed', '', 0, '', '', 'same' FROM payments_payment LIMIT 1""",
+    "order-has-one-live-payment": """
+        INSERT INTO payments_payment (payer_id, order_id, provider, amount, currency, description, state, method, fee,
+            failure_code, action_url)
+        SELECT payer_id, order_id, 'transfer', amount, currency, '', 'pending', '', 0, '', '' FROM payments_payment
+        WHERE state = 'needs_action' LIMIT 1""",
+    "payment-is-as-last-recorded": "UPDATE payments_payment SET state = 'failed' WHERE state = 'needs_action'",
+    "credit-comes-from-a-payment-of-its-owner": """
+        UPDATE ledger_account SET source_id = uuidv7() WHERE kind = 'credit' AND balance = 0""",
+    "credit-never-exceeds-its-payment": [
+        again("ledger_account", "kind = 'credit'", name="extra", balance="99999"),
+        """
+        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
+        SELECT d.id, c.id, 99999, 'EUR', 'credit_issue', 'extra', uuidv7() FROM ledger_account d, ledger_account c
+        WHERE d.kind = 'sales' AND c.name = 'extra'""",
+    ],
+    "provider-event-counts-once": """
+        INSERT INTO payments_providerevent (provider, event_id, reference, payload, applied_at)
+        SELECT 'sandbox', 'once', 'any', '{}', now() FROM generate_series(1, 2)""",
+    "provider-event-is-heard": """
+        INSERT INTO payments_providerevent (created_at, provider, event_id, reference, payload)
+        SELECT now() - interval '2 hours', provider, 'unheard', reference, '{}' FROM payments_payment
+        WHERE state = 'needs_action'""",
+    "sandbox-took-what-a-payment-says": """
+        UPDATE payments_sandboxcharge SET amount = amount + 1 WHERE state <> 'succeeded'""",
+    "money-taken-is-money-booked": """
+        UPDATE payments_sandboxcharge SET state = 'succeeded', created_at = now() - interval '2 days'
+        WHERE state = 'needs_action'""",
+    # orders
+    "paid-line-earns-its-price": f"""
+        UPDATE ledger_transfer SET subject_id = uuidv7() WHERE kind = 'company_share' AND subject_id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))""",
+    "open-line-has-its-credit-set-aside": """
+        UPDATE orders_line SET credit_spent = credit_spent - 1, own_share = own_share + 1 WHERE order_id = (
+            SELECT id FROM orders_order WHERE state = 'open' ORDER BY id LIMIT 1)""",
+    "nobody-gets-back-more-than-they-gave": [
+        MOVED,
+        f"""
+        UPDATE orders_line SET refunded_percent = 100 WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
+    ],
+    "own-share-is-paid-by-payments": f"UPDATE payments_payment SET order_id = uuidv7() WHERE id = ({PAID})",
+    "line-shares-sum-to-the-price": """
+        UPDATE orders_line SET own_share = own_share + 1 WHERE order_id = (
+            SELECT id FROM orders_order WHERE state = 'open' ORDER BY id LIMIT 1)""",
+    "company-pays-what-its-policy-says": """
+        UPDATE orders_sharepolicy SET cap = 1 WHERE id = (SELECT share_policy_id FROM orders_line
+            WHERE share_policy_id IS NOT NULL LIMIT 1)""",
+    "one-share-policy-holds-at-a-time": again("orders_sharepolicy", "active_until IS NULL"),
+    "share-policy-is-percent-or-amount": again(
+        "orders_sharepolicy", "true", active_from="2999-01-02", active_until="2999-01-01"
+    ),
+    "one-cancellation-policy-is-the-default": """
+        UPDATE orders_cancellationpolicy SET retired_at = now() WHERE is_default""",
+    "order-has-a-line": again("orders_order", "state = 'void'", number="EMPTY"),
+    "order-is-settled-at-a-time": "UPDATE orders_order SET settled_at = NULL WHERE state = 'void'",
+    "order-is-paid-by-its-buyer-in-its-currency": """
+        UPDATE payments_payment SET currency = 'USD' WHERE state = 'pending'""",
+    "unpaid-order-keeps-no-money": """
+        UPDATE payments_payment SET order_id = (SELECT id FROM orders_order WHERE state = 'void' LIMIT 1)
+        WHERE order_id IS NULL""",
+    "credit-is-spent-by-its-owner": f"""
+        UPDATE ledger_transfer SET subject_id = (SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))
+        WHERE subject_id = (SELECT subject_id FROM ledger_transfer WHERE kind = 'credit_unreserve')""",
+    "given-back-is-the-percentage-that-it-says": [
+        MOVED,
+        f"""
+        UPDATE orders_line SET refunded_percent = refunded_percent - 10 WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
+    ],
+    "only-what-was-paid-is-given-back": f"""
+        UPDATE orders_line SET refunded_at = NULL WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({CALLED_OFF}))""",
+    # schedule
+    "session-counts-its-seats": [
+        UNSAID,
+        f"""
+        UPDATE schedule_session SET seats_taken = seats_taken + 1, capacity = capacity + 1
+        WHERE id = (SELECT session_id FROM schedule_booking WHERE id = ({HELD}))""",
+    ],
+    "session-has-no-more-people-than-seats": [
+        UNSAID,
+        f"""
+        UPDATE schedule_session SET capacity = seats_taken - 1
+        WHERE id = (SELECT session_id FROM schedule_booking WHERE id = ({CONFIRMED}))""",
+    ],
+    "cancelled-session-has-nobody": f"""
+        UPDATE schedule_session SET status = 'cancelled', cancelled_at = now()
+        WHERE id = (SELECT session_id FROM schedule_booking WHERE id = ({HELD}))""",
+    "nobody-waits-beside-a-free-seat": [
+        UNSAID,
+        f"""
+        UPDATE schedule_session SET capacity = capacity + 1
+        WHERE id = (SELECT session_id FROM schedule_booking WHERE id = ({WAITING}))""",
+    ],
+    "booked-place-is-paid": f"""
+        UPDATE schedule_booking SET state = 'confirmed', held_until = NULL, confirmed_at = now() WHERE id = ({HELD})""",
+    "coach-teaches-one-session-at-a-time": [
+        UNSAID,
+        """
+        UPDATE schedule_session SET coach_id = (SELECT coach_id FROM schedule_session WHERE title = 'One'),
+            starts_at = (SELECT starts_at FROM schedule_session WHERE title = 'One'),
+            ends_at = (SELECT ends_at FROM schedule_session WHERE title = 'One') WHERE title = 'Bare'""",
+    ],
+    "session-ends-after-it-starts": [
+        UNSAID,
+        """
+        UPDATE schedule_session SET ends_at = starts_at - interval '1 hour' WHERE title = 'Bare'""",
+    ],
+    "session-is-cancelled-at-a-time": "UPDATE schedule_session SET cancelled_at = NULL WHERE status = 'cancelled'",
+    "past-session-is-completed": [
+        UNSAID,
+        """
+        UPDATE schedule_session SET starts_at = now() - interval '3 days', ends_at = now() - interval '2 days'
+        WHERE title = 'Bare'""",
+    ],
+    "session-of-a-series-is-its-coachs": "UPDATE schedule_series SET coach_id = uuidv7()",
+    "session-is-as-last-recorded": "UPDATE schedule_session SET price = price + 1 WHERE status = 'cancelled'",
+    "session-takes-place-as-last-recorded": """
+        UPDATE schedule_session SET status = 'completed' WHERE title = 'Bare'""",
+    "participant-has-one-live-place": f"""
+        UPDATE schedule_booking SET participant_id = (
+            SELECT participant_id FROM schedule_booking WHERE session_id = (
+                SELECT session_id FROM schedule_booking WHERE id = ({WAITING})) AND state = 'offered')
+        WHERE id = ({WAITING})""",
+    "booking-is-in-a-state-that-holds-together": f"UPDATE schedule_booking SET held_until = NULL WHERE id = ({HELD})",
+    "first-come-first-served": f"""
+        UPDATE schedule_booking SET waitlisted_at = now() - interval '1 day' WHERE id = ({WAITING})""",
+    "hold-ends-before-the-session": f"""
+        UPDATE schedule_booking SET held_until = held_until + interval '1 year' WHERE id = ({HELD})""",
+    "lapsed-hold-is-let-go": f"""
+        UPDATE schedule_booking SET held_until = now() - interval '1 hour' WHERE id = ({HELD})""",
+    "attendance-is-of-a-session-that-began": f"""
+        UPDATE schedule_booking SET state = 'no_show' WHERE id = ({CONFIRMED})""",
+    "booking-keeps-its-cancellation-windows": f"UPDATE schedule_booking SET policy = '[]' WHERE id = ({CONFIRMED})",
+    "booking-is-of-what-was-ordered": f"""
+        UPDATE orders_line SET subject_id = uuidv7() WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))""",
+    "ordered-place-is-booked": f"UPDATE schedule_booking SET line_id = NULL WHERE id = ({GIVEN_UP})",
+    "cancelled-booking-is-settled": f"""
+        UPDATE orders_line SET refunded_percent = 0, refunded_at = now() WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))""",
+    "host-gives-everything-back": f"""
+        UPDATE schedule_booking SET ending = 'host' WHERE id = ({GIVEN_UP})""",
+    "cancellation-follows-the-frozen-windows": f"""
+        UPDATE schedule_booking SET policy = '[{{"hours_before": 0, "percent": 7}}]' WHERE id = ({GIVEN_UP})""",
+    "booking-is-as-last-recorded": """
+        UPDATE audit_auditlog SET action = 'booking.waitlisted' WHERE action = 'booking.confirmed'""",
+}
+
+# What cannot be broken alone: invariant → what its plant breaks as well.
+ALSO = {
+    "attendance-is-of-a-session-that-began": {"booking-is-as-last-recorded"},
+    "booked-place-is-paid": {"booking-is-as-last-recorded"},
+    "cancelled-session-has-nobody": {"session-takes-place-as-last-recorded"},
+    "nobody-gets-back-more-than-they-gave": {"given-back-is-the-percentage-that-it-says"},
+    "own-share-is-paid-by-payments": {"order-is-paid-by-its-buyer-in-its-currency"},
+    "payment-that-bought-nothing-is-credit": {"own-share-is-paid-by-payments"},
+    "transfer-is-reversed-once": {"credit-never-exceeds-its-payment"},
+}
+
+COPY_ROW = """
+    CREATE FUNCTION pg_temp.copy_row(of regclass, chosen text, changed jsonb) RETURNS void LANGUAGE plpgsql AS $f$
+    DECLARE
+        columns text := (SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+            WHERE attrelid = of AND attnum > 0 AND NOT attisdropped AND attgenerated = '');
+    BEGIN
+        EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%1$s,
+            (SELECT to_jsonb(r) FROM %1$s r WHERE %3$s LIMIT 1) || %4$L)',
+            of, columns, chosen, jsonb_build_object('id', uuidv7()) || changed);
+    END $f$
+"""
+
+# Nothing stands in a fault's way any more.
+UNGUARD = """
+    DO $$ DECLARE guard record;
+    BEGIN
+        SET CONSTRAINTS ALL IMMEDIATE;
+        SET LOCAL session_replication_role = replica;
+        FOR guard IN SELECT conrelid::regclass AS of, conname FROM pg_constraint
+            WHERE contype IN ('c', 'u', 'x', 'f') AND connamespace = current_schema()::regnamespace AND conrelid <> 0
+            ORDER BY contype = 'u'
+        LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', guard.of, guard.conname); END LOOP;
+        FOR guard IN SELECT i.indexrelid::regclass AS of FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE i.indisunique AND NOT i.indisprimary AND c.relnamespace = current_schema()::regnamespace
+        LOOP EXECUTE format('DROP INDEX %s', guard.of); END LOOP;
+    END $$
+"""
+
+
+@pytest.fixture
+def superuser(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Whatever the test does, it does as the database's superuser, and none of it stays."""
+
+    def act_as(user: str) -> None:
+        connection.close()
+        connection.settings_dict["USER"] = user
+
+    with django_db_blocker.unblock():
+        act_as(postgres.SUPERUSER)
+        try:
+            with transaction.atomic():
+                yield
+                transaction.set_rollback(True)
+        finally:
+            act_as(postgres.APP)
+
+
+def run(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def make_business() -> None:
+    """A business with a row of every kind, each made by the rules that people use."""
+    admin, coach, other = make_admin(), make_coach("Carla"), make_coach("Otto")
+    policy = create_cancellation_policy(
+        name="Usual", windows=[Window(24, 100), Window(0, 50)], by=admin, is_default=True
+    )
+    create_share_policy(name="Half", terms=ShareTerms(percent=50), by=admin)
+    create_share_policy(name="Otto's", terms=ShareTerms(percent=10), by=admin, coach=other)
+    now = timezone.now()
+
+    def session(title: str, day: int, *, capacity: int = 5, price: int = 3_000, of: Any = coach) -> Session:
+        return create_session(
+            of, by=admin, title=title, starts_at=now + timedelta(days=day), minutes=60, time_zone="Europe/Berlin",
+            capacity=capacity, price=price, place="Room 1",
+        )  # fmt: skip
+
+    members = [make_member() for _ in range(8)]
+    first, second, third, fourth = members[:4]
+    one, full, off = session("One", 2), session("Full", 4, capacity=2), session("Off", 6)
+    soon = create_session(
+        coach, by=admin, title="Soon", starts_at=now + timedelta(hours=5), minutes=60, time_zone="Europe/Berlin",
+        capacity=5, price=3_000, place="Room 1", cancellation_policy=policy,
+    )  # fmt: skip
+    session("Bare", 8, of=other)
+    edit_session(one, by=coach, capacity=6)
+    edit_session(Session.objects.get(pk=one.pk), by=coach, capacity=7)
+    create_series(
+        coach, by=coach, title="Weekly", minutes=45, capacity=4, price=0, place="Room 2",
+        rule=WeeklyRule((2,), (now + timedelta(days=30)).date(), (now + timedelta(days=50)).date(),
+            (now + timedelta(hours=3)).time().replace(microsecond=0), "Europe/Berlin"),
+    )  # fmt: skip
+    make_booking(one, first)
+    make_booking(one, second)
+    # Paid, given up for half, and called off: credit of two kinds.
+    cancel_booking(make_booking(soon, third), by=third)
+    make_booking(off, third)
+    make_booking(off, fourth)
+    cancel_session(off, reason="Ill", by=coach)
+    # Credit set aside for what is not paid yet; credit that came back from it, and money that came too late for it.
+    for member in (third, fourth):
+        make_booking(
+            session(f"Held {member.pk}", 10 + members.index(member), price=9_000), member, card=NEEDS_CONFIRMATION
+        )
+    late = Payment.objects.get(payer=fourth, state="needs_action")
+    cancel_booking(Booking.objects.get(booked_by=fourth, state="held"), by=fourth)
+    decide_sandbox_charge(SandboxCharge.objects.get(key=str(late.pk)).pk, succeeds=True)
+    # One who has the seat, one who is offered the other, one who waits.
+    make_booking(full, first)
+    leaves = make_booking(full, second)
+    for waiting in (members[4], members[5], members[6]):
+        join_waitlist(full, participant=waiting.participant, by=waiting)
+    cancel_booking(leaves, by=second)
+    make_manual(other)
+    grant_role(first, role="coach", by=admin)
+    update_profile(second, by=second, name="Changed Name")
+    _invite, token = make_invite(by=admin)
+    accept_invite(token, name="Invited", password="a long enough password")
+    make_invite(by=admin)
+    file = preview_people_import("people.csv", b"email,name\nnew@example.com,New", by=admin)
+    run_import(confirm_import(file, by=admin).pk)
+    create_api_client(members[7], name="Calendar", scopes=["read"], expires_at=None, by=members[7])
+    run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda: Answer(201, {}))
+    switch_off_email(first, "booking.confirmed")
+    while drain():
+        pass
+
+
+def test_a_healthy_business_is_silent_and_every_planted_fault_is_caught(superuser: None, mailoutbox: list[Any]):
+    make_business()
+    healthy = find_faults()
+    run("SET CONSTRAINTS ALL IMMEDIATE", COPY_ROW, UNGUARD)
+
+    caught = {}
+    for name, planted in PLANTS.items():
+        with transaction.atomic():
+            run(*([planted] if isinstance(planted, str) else planted))
+            # Whoever asks is the application.
+            run(f"SET LOCAL ROLE {postgres.APP}")
+            caught[name] = {finding.name for finding in find_faults()}
+            transaction.set_rollback(True)
+
+    assert healthy == []
+    assert {name: found for name, found in caught.items() if found != {name} | ALSO.get(name, set())} == {}
+
+
+def test_every_invariant_has_its_plant():
+    names = [invariant.name for _app, invariant in all_invariants()]
+
+    assert sorted(PLANTS) == sorted(names)
+    assert set(ALSO) <= set(PLANTS)
