@@ -12,14 +12,23 @@ from datetime import date, datetime
 from importlib import import_module
 from typing import Any
 
+import structlog
 from django.apps import apps
 from django.db import connection, transaction
 from django.utils.module_loading import module_has_submodule
 from psycopg import sql
 
+from tenpo.core.business import current_business
+from tenpo.core.outbox import publish
+
 EXAMPLES = 20
 # A check reads whole tables, which no request may.
 STATEMENT_SECONDS = 600
+
+# Said when a nightly check found something, to whoever looks after the machinery.
+BROKEN_EVENT = "invariants.broken"
+
+log = structlog.get_logger()
 
 _FAULTS = "SELECT faults.*, count(*) OVER () AS of_all FROM ({query}) faults LIMIT {examples}"
 
@@ -76,6 +85,19 @@ def examine(*, about_time: bool = True, examples: int = EXAMPLES) -> list[Findin
     wanted = [(app, invariant) for app, invariant in all_invariants() if about_time or not invariant.is_about_time]
     with _one_moment():
         return [_ask(app, invariant, examples) for app, invariant in wanted]
+
+
+def report_faults() -> int:
+    """Say in the log what does not hold, and tell the admins how much; returns how many invariants that are."""
+    broken = find_faults()
+    for finding in broken:
+        log.error(
+            "invariant_broken", app=finding.app, invariant=finding.name, count=finding.count, faults=finding.faults
+        )
+    if broken:
+        with transaction.atomic():
+            publish(BROKEN_EVENT, subject=current_business(), names=[finding.name for finding in broken])
+    return len(broken)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from typing import Any
 
 from procrastinate.contrib.django import app
 
+from tenpo.core.invariants import report_faults
 from tenpo.core.outbox import forget_delivered
 
 
@@ -28,3 +29,10 @@ def forget_delivered_messages(timestamp: int) -> None:
     """Drop what was delivered long ago, step by step."""
     while forget_delivered():
         pass
+
+
+@app.periodic(cron="23 4 * * *")
+@app.task(name="core.check_invariants", queue="periodic")
+def check_invariants(timestamp: int) -> None:
+    """Look whether everything holds that must."""
+    report_faults()

@@ -56,6 +56,14 @@ def _say_outbox_dead(facts: Facts) -> Words:
     )
 
 
+def _say_invariants_broken(facts: Facts) -> Words:
+    return Words(
+        title=_("Tonight's check found something that should not be"),
+        text=_("Whoever runs the server sees all of it with “tenpo check”. It changes nothing."),
+        facts=((_("Found"), facts["names"]),),
+    )
+
+
 INVITE_ACCEPTED = Kind(
     "invite.accepted", gettext_lazy("Somebody accepts your invite"), Audience.ADMIN, _say_accepted, by_email=False,
     icon="user-check",
@@ -76,7 +84,12 @@ OUTBOX_DEAD = Kind(
     icon="triangle-alert",
 )  # fmt: skip
 
-KINDS = (INVITE_ACCEPTED, INVITE_DECLINED, MAIL_DEAD, OUTBOX_DEAD)
+INVARIANTS_BROKEN = Kind(
+    "admin.invariants_broken", gettext_lazy("A nightly check finds something wrong"), Audience.ADMIN,
+    _say_invariants_broken, email_is_optional=False, icon="triangle-alert",
+)  # fmt: skip
+
+KINDS = (INVITE_ACCEPTED, INVITE_DECLINED, MAIL_DEAD, OUTBOX_DEAD, INVARIANTS_BROKEN)
 
 
 def _to_the_inviter(kind: Kind, message: OutboxMessage) -> list[Notice]:
@@ -110,6 +123,11 @@ def on_outbox_message_dead(message: OutboxMessage) -> list[Notice]:
     return _to_admins(OUTBOX_DEAD, message, event=message.payload["event"])
 
 
+def on_invariants_broken(message: OutboxMessage) -> list[Notice]:
+    """Every admin, each time a check finds something."""
+    return _to_admins(INVARIANTS_BROKEN, message, names=", ".join(message.payload["names"]))
+
+
 def _to_admins(kind: Kind, message: OutboxMessage, **payload: str) -> list[Notice]:
     hour = f"{message.published_at:%Y-%m-%dT%H}"
     admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
@@ -121,4 +139,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "invite.declined": on_invite_declined,
     "delivery.dead": on_delivery_dead,
     "outbox.message_dead": on_outbox_message_dead,
+    "invariants.broken": on_invariants_broken,
 }
