@@ -94,7 +94,9 @@ def once(response: type[Schema], status: int = 200) -> Callable[[Callable[..., A
             except DifferentRequest:
                 return problem(422, "idempotency_key_reused", _("This key was used for another request."))
             kind = "application/json" if answer.status < 400 else "application/problem+json"
-            reply = JsonResponse(answer.body, status=answer.status, content_type=kind)
+            # Sorted, because what was kept has lost its order: the same answer is the same to the last byte.
+            params = {"sort_keys": True}
+            reply = JsonResponse(answer.body, status=answer.status, content_type=kind, json_dumps_params=params)
             if answer.replayed:
                 reply["Idempotent-Replayed"] = "true"
             return reply

@@ -59,11 +59,16 @@ def without_constraint(table: str, name: str) -> Iterator[None]:
     database = connection.settings_dict["NAME"]
     address = postgres.url(env.data_dir(), postgres.SUPERUSER, database=database)
     with psycopg.connect(address, autocommit=True) as admin:
-        row = admin.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [name]).fetchone()
+        row = admin.execute(
+            "SELECT pg_get_constraintdef(oid), CASE contype WHEN 'c' THEN 'NOT VALID' ELSE '' END"
+            " FROM pg_constraint WHERE conname = %s",
+            [name],
+        ).fetchone()
         assert row
         admin.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
         try:
             yield
         finally:
-            # What the control broke stays until the test's end, so the guard holds from the next row on.
-            admin.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row[0]} NOT VALID")
+            # What the control broke stays until the test's end, so a check holds from the next row on. Uniqueness and
+            # exclusion have no such mode: the control clears up before.
+            admin.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row[0]} {row[1]}")

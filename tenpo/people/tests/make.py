@@ -1,6 +1,6 @@
 """People for tests."""
 
-from itertools import count
+from itertools import count, islice
 
 from allauth.account.models import EmailAddress
 from django.core import mail
@@ -31,6 +31,19 @@ def make_user(
 
 def make_member(name: str = "") -> User:
     return make_user(name)
+
+
+def make_members(count: int) -> list[User]:
+    """Many members at a time, by a statement for each table."""
+    users = [User(name=f"Person {n}", email=f"person{n}@example.com") for n in islice(_numbers, count)]
+    for user in users:
+        user.set_unusable_password()
+    User.objects.bulk_create(users)
+    Participant.objects.bulk_create(Participant(user=user, name=user.name) for user in users)
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
+    )
+    return list(User.objects.with_roles().filter(pk__in=[user.pk for user in users]))
 
 
 def make_coach(name: str = "") -> User:

@@ -1,0 +1,131 @@
+"""The web server with one guard taken out, for controls: `python -m tests.unguarded GUARD`.
+
+A guard is changed in the process before it serves; the product knows nothing of it. Where the harm would need luck,
+whoever passes the missing guard waits there for the other one, so that a control does not depend on the machine.
+"""
+
+import importlib
+import multiprocessing
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+WAIT_SECONDS = 20
+# Held as an advisory lock by a transaction that waits, so that a test can see it.
+WAITING = 1_848
+# Of two who meet; the worker processes are forked after this, so it is one for all of them.
+_meeting = multiprocessing.get_context("fork").Barrier(2)
+
+
+def part(name: str) -> Any:
+    """A module of Tenpo, loose enough to be changed; asked for once Django is set up."""
+    return importlib.import_module(f"tenpo.{name}")
+
+
+def meet() -> None:
+    """Wait until another request is here as well."""
+    try:
+        _meeting.wait(WAIT_SECONDS)
+    except threading.BrokenBarrierError:
+        _meeting.reset()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait inside a transaction for what another process does, once a test sees that somebody waits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WAITING])
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def seats() -> None:
+    """Seats are taken without asking whether one is free."""
+    actions = part("schedule.actions.seats")
+    asked = "AND s.seats_taken < s.capacity"
+    assert asked in actions._TAKE_SEAT
+    actions._TAKE_SEAT = actions._TAKE_SEAT.replace(asked, "")
+
+
+def count_of_seats() -> None:
+    """A seat is given back by writing down a number that was read before, without a lock."""
+    cancellations, session_model = part("schedule.actions.cancellations"), part("schedule.models").Session
+
+    def free_seats(session: Any) -> None:
+        meet()
+        session_model.objects.filter(pk=session.pk).update(seats_taken=session.seats_taken - 1)
+
+    cancellations.lock_session = lambda session_id: session_model.objects.get(pk=session_id)
+    cancellations.free_seats = free_seats
+
+
+def offer() -> None:
+    """An offer is taken without locks, by somebody who looked at it before it lapsed."""
+    buying, models = part("checkout.actions.buying"), part("schedule.models")
+    quote = buying.quote
+
+    def late_quote(**wanted: Any) -> Any:
+        wait_until(lambda: not models.Booking.objects.filter(booked_by=wanted["buyer"], state="offered").exists())
+        return quote(**wanted)
+
+    buying.lock_session = lambda session_id: models.Session.objects.get(pk=session_id)
+    models.BookingQuerySet.select_for_update = lambda self, **_locks: self.all()
+    buying.quote = late_quote
+
+
+def payment() -> None:
+    """Money finds its booking without a lock, and acts on what it saw before the hold was let go."""
+    settling, models = part("checkout.actions.settling"), part("schedule.models")
+
+    def booking_of(payment: Any) -> Any:
+        bookings = models.Booking.objects.select_related("session", "line__order", "booked_by")
+        booking = bookings.get(line__order_id=payment.order_id)
+        wait_until(lambda: not models.Booking.objects.filter(pk=booking.pk, state="held").exists())
+        return booking
+
+    settling._lock_booking_of = booking_of
+
+
+def price() -> None:
+    """Credit counts as there although somebody else is spending it."""
+    buying = part("checkout.actions.buying")
+    quote = buying.quote
+
+    def stale_quote(**wanted: Any) -> Any:
+        found = quote(**wanted)
+        meet()
+        return found
+
+    buying.quote = stale_quote
+
+
+def idempotency() -> None:
+    """Every call works, whatever its key."""
+    part("access.api_auth").run_once = lambda *, work, **_call: work()
+
+
+def invite() -> None:
+    """An invite is looked at, and answered, without a lock."""
+    invites, models, tokens = part("people.actions.invites"), part("people.models"), part("core.tokens")
+
+    def look(token: str) -> Any:
+        found = models.Invite.objects.open().get(token_hash=tokens.hash_token(token))
+        meet()
+        return found
+
+    invites._lock_open = look
+
+
+GUARDS: dict[str, Callable[[], None]] = {
+    guard.__name__: guard for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite)
+}
+
+
+if __name__ == "__main__":
+    part("config.rsgi")  # sets Django up, as `web` does
+    GUARDS[sys.argv[1]]()
+    part("cli.processes").web()
