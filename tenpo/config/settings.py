@@ -224,6 +224,8 @@ IMPORT_ROWS = {
     "sessions": "tenpo.schedule.actions.imports.import_session_row",
 }
 
+# What a backup's manifest says beside the number of rows: name → function that says it of this moment.
+BACKUP_FIGURES = {"ledger": "tenpo.ledger.queries.figures"}
 # What is encrypted inside somebody else's model, beside every `EncryptedField`: each is a `core.sealed.Place`.
 SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 

@@ -57,6 +57,18 @@ def trial_balance() -> list[AccountSum]:
         return [AccountSum(*row) for row in cursor.fetchall()]
 
 
+def figures() -> dict[str, dict[str, int]]:
+    """The trial balance as plain numbers, for the manifest of a backup."""
+    return {
+        ":".join(filter(None, (line.kind, line.name, line.currency))): {
+            "accounts": line.accounts,
+            "debits": line.debits,
+            "credits": line.credits,
+        }
+        for line in trial_balance()
+    }
+
+
 @dataclass(frozen=True)
 class StatementRow:
     """One transfer as its owner sees it: what it added or took (minor units), and the balance after it."""
