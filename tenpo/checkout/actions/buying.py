@@ -63,8 +63,9 @@ def book_session(
     try:
         booking, payment = _with_credit_at_hand(attempt)
     except RuleError as refusal:
-        # Seats whose hold ran out are let go in a transaction of their own: it touches other people's credit.
-        if refusal.code != "full" or not release_lapsed_of(session.pk):
+        # What ran out stands in nobody's way, also not in the way of whoever it belonged to. It is let go in a
+        # transaction of its own: it touches other people's credit.
+        if refusal.code not in ("full", "already_booked") or not release_lapsed_of(session.pk):
             raise
         booking, payment = _with_credit_at_hand(attempt)
     return _charge(booking, payment, source)

@@ -258,6 +258,20 @@ def test_a_card_that_is_tried_again_does_not_keep_the_seat_longer():
     assert by_hand.held_until > held.held_until
 
 
+def test_a_hold_that_ran_out_does_not_keep_its_owner_from_booking_again():
+    member, session = make_member(), make_session()
+    held = make_booking(session, member, card=DECLINED)
+    assert held.held_until
+
+    with time_machine.travel(held.held_until + timedelta(seconds=1), tick=False):
+        refuses("not_held", pay_booking, held, by=member, provider="sandbox", source=SUCCEEDS)
+        again = make_booking(session, member)
+
+    held.refresh_from_db()
+    assert (held.state, held.ending) == (Booking.State.CANCELLED, Booking.Ending.EXPIRED)
+    assert again.state == Booking.State.CONFIRMED
+
+
 def test_a_transfer_that_is_chosen_again_and_again_does_not_keep_the_seat_longer():
     member, session = make_member(), make_session(starts_in=timedelta(days=60))
     held = book_session(session, participant=member.participant, by=member, provider="transfer")
