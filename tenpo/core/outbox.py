@@ -4,6 +4,9 @@ An action publishes in its own transaction, so an event exists exactly when its 
 worker, in as many processes as one likes; a consumer's writes join the transaction that marks its message delivered,
 so what a consumer does in the database it does exactly once. A message that its consumer refuses waits, and the later
 ones of its subject with it, until it is delivered or dead; all other subjects and consumers go on.
+
+A try counts before it is made, so a message that kills its worker is given up like any other. That costs no statement:
+the one that marks a message delivered takes the next in hand, and both commit together.
 """
 
 from collections.abc import Mapping
@@ -30,18 +33,35 @@ DEAD_EVENT = "outbox.message_dead"
 
 log = structlog.get_logger()
 
-# The oldest waiting message of some subject that nobody else is delivering. A later message of that subject does not
-# qualify while an earlier one waits, also while another worker has it in hand, so each subject is told in order
-# however many drain. A cursor ("id after the last one") would not do: ids become visible out of order.
-_NEXT = """
-    SELECT m.* FROM core_outboxmessage m
-    WHERE m.delivered_at IS NULL AND m.dead_at IS NULL AND m.next_attempt_at <= statement_timestamp()
-      AND NOT EXISTS (
-        SELECT 1 FROM core_outboxmessage earlier
-        WHERE earlier.consumer = m.consumer AND earlier.subject_id = m.subject_id AND earlier.id < m.id
-          AND earlier.delivered_at IS NULL AND earlier.dead_at IS NULL)
-    ORDER BY m.id LIMIT 1
-    FOR NO KEY UPDATE OF m SKIP LOCKED
+
+class WorkerDied(Exception):
+    """Nobody knows what the last try of a message came to: its worker died with it."""
+
+    def __repr__(self) -> str:
+        return "its worker died at every try"
+
+
+# The oldest waiting message of some subject that nobody else has in hand, taken in hand: the try counts, and it
+# is due again when it would be had this try failed. A later message of that subject does not qualify while an earlier
+# one waits, also while another worker has it in hand, so each subject is told in order however many drain. A cursor
+# ("id after the last one") would not do: ids become visible out of order. `told` is the message that this very
+# statement marks, which it still sees as waiting.
+_TAKE = """
+    UPDATE core_outboxmessage SET attempts = attempts + 1,
+      next_attempt_at = statement_timestamp() + make_interval(secs => %(first)s * 2 ^ attempts)
+    WHERE id = (
+      SELECT m.id FROM core_outboxmessage m
+      WHERE m.delivered_at IS NULL AND m.dead_at IS NULL AND m.next_attempt_at <= statement_timestamp()
+        AND NOT EXISTS (
+          SELECT 1 FROM core_outboxmessage earlier
+          WHERE earlier.consumer = m.consumer AND earlier.subject_id = m.subject_id AND earlier.id < m.id
+            AND earlier.delivered_at IS NULL AND earlier.dead_at IS NULL AND earlier.id <> %(told)s)
+      ORDER BY m.id LIMIT 1
+      FOR NO KEY UPDATE OF m SKIP LOCKED)
+    RETURNING *
+"""
+_TELL = """
+    WITH told AS (UPDATE core_outboxmessage SET delivered_at = statement_timestamp() WHERE id = %(told)s)
 """
 
 _FORGET = """
@@ -77,9 +97,11 @@ def publish_all(events: list[tuple[str, models.Model, Mapping[str, Any]]]) -> No
 
 def drain(limit: int = 100) -> int:
     """Deliver up to `limit` waiting messages, each in its own transaction; return how many were tried."""
+    message = _take() if limit else None
     for tried in range(limit):
-        if not _deliver_next():
+        if message is None:
             return tried
+        message = _deliver(message, takes_next=tried + 1 < limit)
     return limit
 
 
@@ -103,21 +125,41 @@ def forget_delivered(limit: int = 5_000) -> int:
         return int(cursor.rowcount)
 
 
-def _deliver_next() -> bool:
-    """Deliver one message: three statements besides those of its consumer. False when none is due."""
-    with transaction.atomic():
-        message = next(iter(OutboxMessage.objects.raw(_NEXT)), None)
-        if message is None:
-            return False
-        try:
-            with transaction.atomic():
-                import_string(settings.OUTBOX_CONSUMERS[message.consumer])(message)
-                _check_deferred()
-        except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others must go on
-            _note_failure(message, error)
-        else:
-            OutboxMessage.objects.filter(pk=message.pk).update(delivered_at=Now(), attempts=message.attempts + 1)
-    return True
+def _take() -> OutboxMessage | None:
+    """Take the next message in hand: one statement. None when none is due."""
+    return next(iter(OutboxMessage.objects.raw(_TAKE, {"first": FIRST_RETRY_SECONDS, "told": 0})), None)
+
+
+def _tell_and_take(message: OutboxMessage) -> OutboxMessage | None:
+    """Mark a message delivered and take the next in hand: one statement."""
+    values = {"first": FIRST_RETRY_SECONDS, "told": message.pk}
+    return next(iter(OutboxMessage.objects.raw(_TELL + _TAKE, values)), None)
+
+
+@transaction.atomic
+def _deliver(message: OutboxMessage, *, takes_next: bool) -> OutboxMessage | None:
+    """Deliver a message in hand: three statements besides those of its consumer. Returns the next one, in hand."""
+    if not _lock(message):
+        return _take() if takes_next else None
+    try:
+        if message.attempts > MAX_ATTEMPTS:
+            raise WorkerDied
+        with transaction.atomic():
+            import_string(settings.OUTBOX_CONSUMERS[message.consumer])(message)
+            _check_deferred()
+    except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others must go on
+        _note_failure(message, error)
+        return _take() if takes_next else None
+    if takes_next:
+        return _tell_and_take(message)
+    OutboxMessage.objects.filter(pk=message.pk).update(delivered_at=Now())
+    return None
+
+
+def _lock(message: OutboxMessage) -> bool:
+    """Lock what is in hand while its consumer works; False when that took so long that another worker has it."""
+    mine = OutboxMessage.objects.waiting().filter(pk=message.pk, attempts=message.attempts)
+    return mine.select_for_update(skip_locked=True, no_key=True).exists()
 
 
 def _check_deferred() -> None:
@@ -131,7 +173,7 @@ def _check_deferred() -> None:
 
 
 def _note_failure(message: OutboxMessage, error: Exception) -> None:
-    attempts = message.attempts + 1
+    attempts = min(message.attempts, MAX_ATTEMPTS)
     log.warning(
         "outbox_delivery_failed", event_name=message.name, message_id=message.pk, attempts=attempts, exc_info=error
     )
@@ -143,7 +185,7 @@ def _note_failure(message: OutboxMessage, error: Exception) -> None:
         if message.name != DEAD_EVENT:
             publish(DEAD_EVENT, subject=named(message), event=message.name, consumer=message.consumer)
     else:
-        changes["next_attempt_at"] = Now() + timedelta(seconds=FIRST_RETRY_SECONDS * 2**message.attempts)
+        changes["next_attempt_at"] = Now() + timedelta(seconds=FIRST_RETRY_SECONDS * 2 ** (attempts - 1))
     OutboxMessage.objects.filter(pk=message.pk).update(**changes)
 
 

@@ -133,14 +133,15 @@ def test_what_was_rolled_back_was_never_said():
     assert not OutboxMessage.objects.exists()
 
 
-def test_a_delivery_takes_three_statements():
-    publish("thing.done", subject=subject(), n=1)
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_delivery_takes_three_statements(count):
+    publish_all([("thing.done", subject(), {"n": n}) for n in range(count)])
 
     with CaptureQueriesContext(connection) as captured:
-        drain(1)
+        assert drain(count) == count
 
     sql = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-    assert len(sql) == 3, "\n".join(sql)
+    assert len(sql) == 3 * count + 1, "\n".join(sql)
 
 
 def test_one_that_fails_waits_and_leaves_nothing_behind(consumers):
@@ -233,7 +234,7 @@ def test_a_consumer_that_is_gone_blocks_nobody(consumers):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_guarded", [True, False])
 def test_a_write_refused_at_the_commit_blocks_nobody(consumers, monkeypatch, is_guarded):
-    """Without asking before the commit, the note of the failure is lost and the first in line stays it: the control."""
+    """Without asking before the commit, the note of the failure is lost: the control."""
     consumers.OUTBOX_CONSUMERS = {"first": f"{__name__}.break_a_foreign_key"}
     if not is_guarded:
         monkeypatch.setattr(outbox, "_check_deferred", lambda: None)
@@ -247,8 +248,10 @@ def test_a_write_refused_at_the_commit_blocks_nobody(consumers, monkeypatch, is_
         except Exception:  # noqa: BLE001 - what the worker does: note it and go on
             connection.close()
 
-    assert ((whole.pk, 2) in heard) is is_guarded
-    assert OutboxMessage.objects.get(payload__n=1).attempts == (1 if is_guarded else 0)
+    assert (whole.pk, 2) in heard
+    refused = OutboxMessage.objects.get(payload__n=1)
+    assert refused.attempts == 1
+    assert ("IntegrityError" in refused.last_error) is is_guarded
 
 
 def drain_in_threads(count: int, seconds: float = 20) -> None:
@@ -272,7 +275,7 @@ def drain_in_threads(count: int, seconds: float = 20) -> None:
 def test_three_drainers_keep_the_order_of_each_subject(monkeypatch, is_guarded):
     """Without the look at earlier ones of the subject the order breaks: the control."""
     if not is_guarded:
-        monkeypatch.setattr(outbox, "_NEXT", outbox._NEXT.replace("earlier.id < m.id", "earlier.id < 0"))
+        monkeypatch.setattr(outbox, "_TAKE", outbox._TAKE.replace("earlier.id < m.id", "earlier.id < 0"))
     things = [subject() for _ in range(2)]
     with transaction.atomic():
         publish_all([("a", thing, {"n": n}) for n in range(60) for thing in things])
@@ -315,16 +318,8 @@ def test_a_drainer_killed_half_way_leaves_the_message_to_the_next(consumers):
     thing = subject()
     with transaction.atomic():
         publish("a", subject=thing, n=1)
-    connection.close()
 
-    child = os.fork()
-    if child == 0:
-        OutboxMessage.objects.waiting().count()
-        consumers.OUTBOX_CONSUMERS = {"first": f"{__name__}.die"}
-        drain()
-        os._exit(0)
-    _pid, status = os.waitpid(child, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert drain_and_die(consumers) == signal.SIGKILL
     assert not RateCount.objects.exists()
 
     deadline = time.monotonic() + 10
@@ -333,7 +328,46 @@ def test_a_drainer_killed_half_way_leaves_the_message_to_the_next(consumers):
         time.sleep(0.05)
 
     assert heard == [(thing.pk, 1)]
-    assert OutboxMessage.objects.get().attempts == 1
+    assert OutboxMessage.objects.get().attempts == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "counts_before", [pytest.param(True, id="guarded"), pytest.param(False, id="control", marks=pytest.mark.control)]
+)
+def test_one_that_kills_every_worker_is_given_up(consumers, monkeypatch, counts_before):
+    """Counted only once it has ended, such a try never counts, and the message kills for ever: the control."""
+    if not counts_before:
+        monkeypatch.setattr(outbox, "_TAKE", outbox._TAKE.replace("attempts + 1", "attempts"))
+    thing = subject()
+    with transaction.atomic():
+        publish_all([("a", thing, {"n": 1}), ("b", thing, {"n": 2})])
+
+    for _ in range(MAX_ATTEMPTS):
+        due()
+        assert drain_and_die(consumers) == signal.SIGKILL
+    due()
+    consumers.OUTBOX_CONSUMERS = {"first": f"{__name__}.listen"}
+    drain()
+
+    poison = OutboxMessage.objects.get(name="a")
+    assert (poison.dead_at is not None) is counts_before
+    assert heard == [(thing.pk, n) for n in ([2] if counts_before else [1, 2])]
+    if counts_before:
+        assert (poison.attempts, poison.last_error) == (MAX_ATTEMPTS, "its worker died at every try")
+        assert OutboxMessage.objects.filter(name=outbox.DEAD_EVENT).count() == 1
+
+
+def drain_and_die(consumers) -> int:
+    """Drain in a process of its own, which its first message kills; the signal that it died by."""
+    connection.close()
+    child = os.fork()
+    if child == 0:
+        consumers.OUTBOX_CONSUMERS = {"first": f"{__name__}.die"}
+        drain()
+        os._exit(0)
+    _pid, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status)
 
 
 def die(message: OutboxMessage) -> None:
@@ -351,7 +385,7 @@ def test_a_hundred_thousand_delivered_ones_cost_nothing():
         )
         publish_all([("a", subject(), {"n": n}) for n in range(100)])
         cursor.execute("ANALYZE core_outboxmessage")
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + outbox._NEXT)
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + outbox._TAKE, {"first": 5, "told": 0})
         ((plan,),) = [cursor.fetchone()]
 
     assert "Seq Scan" not in str(plan)
