@@ -43,12 +43,23 @@ class Installation:
 
     def start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tenpo.cli.main", "run"]
-        process = subprocess.Popen(
-            command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        # A file, not a pipe: one that nobody reads is full after a while, and everything that logs waits.
+        with self._output.open("a") as output:
+            process = subprocess.Popen(
+                command, env=self.environment(), stdout=output, stderr=subprocess.STDOUT, text=True
+            )
         wait_until(lambda: process.poll() is not None or self.answers(), START_SECONDS)
-        assert process.poll() is None, process.communicate()[0]
+        assert process.poll() is None, self.output
         return process
+
+    @property
+    def output(self) -> str:
+        """What `tenpo run` has said so far."""
+        return self._output.read_text()
+
+    @property
+    def _output(self) -> Path:
+        return self.data_dir.with_name("output.txt")
 
     def answers(self) -> bool:
         try:
@@ -106,5 +117,5 @@ def started(**settings: str) -> Iterator[tuple[Installation, subprocess.Popen[st
     yield installation, process
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.wait(60)
     shutil.rmtree(path)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from tenpo.runtime import database, env, installation, supervisor, upgrade
+from tenpo.runtime import database, env, installation, postgres, supervisor, upgrade
 from tenpo.runtime.errors import OperatorError
 
 PANEL = "Run"
@@ -66,12 +66,20 @@ def run(
                 prepare=make_ready,
                 can_preload=upgrade.is_static_current(data_dir),
                 when_up=lambda: _greet(console, data_dir),
+                keep=lambda: _keep_database(data_dir, log),
             )
         log.write("tenpo", "Stopped.")
 
 
 def _url() -> str:
     return env.text("TENPO_URL").rstrip("/") or f"http://localhost:{env.number('TENPO_PORT')}"
+
+
+def _keep_database(data_dir: Path, log: supervisor.Log) -> None:
+    """Start the embedded database again when it was killed; web server and worker find it by themselves."""
+    if database.is_embedded() and not postgres.is_running(data_dir):
+        log.write("tenpo", "The database ended; starting it again")
+        postgres.ensure_running(data_dir)
 
 
 def _prepare_when_needed(data_dir: Path) -> None:

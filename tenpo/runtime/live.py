@@ -15,7 +15,7 @@ logger = logging.getLogger("tenpo.live")
 CHANNEL = "tenpo_live"
 # A listener that is this far behind does not read; it is dropped, and asks again for what it missed.
 QUEUE_MAX = 100
-RETRY_SECONDS_MAX = 15.0
+RETRY_SECONDS_MAX = 5.0
 # The connection is idle by nature, so a dead network would not be noticed without asking.
 CHECK_SECONDS = 30.0
 

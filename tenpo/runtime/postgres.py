@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,8 +32,10 @@ OWNER, APP, READER = "tenpo_owner", "tenpo_app", "tenpo_reader"
 # After a crash the log is replayed first, which may take minutes on a large database.
 START_SECONDS = 600
 STOP_SECONDS = 60
+LEFTOVER_SECONDS = 2
 # `sun_path` holds 108 bytes, and the socket's own name takes its part of them.
 LONGEST_SOCKET_DIR = 100 - len("/.s.PGSQL.5432")
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
 
 SERVER_SETTINGS = {
     "listen_addresses": "",
@@ -98,11 +101,10 @@ def server_pid(data_dir: Path) -> int | None:
     try:
         pid = int((cluster_dir(data_dir) / "postmaster.pid").read_text().split("\n", 1)[0])
         process = psutil.Process(pid)
-        # The number may have been given to another process since a crash, which is ordinary in containers.
-        is_ours = process.name() == "postgres" and Path(process.cwd()).resolve() == cluster_dir(data_dir).resolve()
     except (OSError, ValueError, psutil.Error):
         return None
-    return pid if is_ours else None
+    # The number may have been given to another process since a crash, which is ordinary in containers.
+    return pid if _works_in(process, cluster_dir(data_dir)) else None
 
 
 def is_running(data_dir: Path) -> bool:
@@ -168,9 +170,12 @@ def _create(data_dir: Path) -> None:
 
 def _start(data_dir: Path, settings: Mapping[str, str]) -> None:
     cluster = cluster_dir(data_dir)
-    # No server of this folder runs (the caller looked), so whatever a crash left behind is stale.
-    (cluster / "postmaster.pid").unlink(missing_ok=True)
     socket = socket_dir(data_dir)
+    if (cluster / "postmaster.pid").exists():
+        _end_leftovers(cluster)
+        # PostgreSQL would believe the number in its locks, which may be somebody else's since a crash, or a zombie's.
+        for lock in (cluster / "postmaster.pid", socket / SOCKET_LOCK):
+            lock.unlink(missing_ok=True)
     if socket != cluster:
         _make_socket_dir(socket)
     values = {**settings, "unix_socket_directories": str(socket)}
@@ -188,6 +193,26 @@ def _start(data_dir: Path, settings: Mapping[str, str]) -> None:
     except OperatorError:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
         raise OperatorError(f"PostgreSQL did not start. The end of {log}:\n{tail}") from None
+
+
+def _end_leftovers(cluster: Path) -> None:
+    """End what a killed server left working on its files: a second one beside them would destroy the database.
+
+    They notice by themselves, but one that is busy only when it is done.
+    """
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while left := [process for process in psutil.process_iter() if _works_in(process, cluster)]:
+        if time.monotonic() > deadline:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+        time.sleep(0.05)
+
+
+def _works_in(process: psutil.Process, cluster: Path) -> bool:
+    with contextlib.suppress(OSError, psutil.Error):
+        return process.name() == "postgres" and Path(process.cwd()).resolve() == cluster.resolve()
+    return False
 
 
 def _make_socket_dir(path: Path) -> None:

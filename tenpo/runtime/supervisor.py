@@ -23,10 +23,12 @@ from rich.text import Text
 
 from tenpo.runtime.errors import OperatorError
 
-BACKOFF_SECONDS_MAX = 30.0
+# However often something dies, it is back before anybody has waited long.
+BACKOFF_SECONDS_MAX = 5.0
 # A child that ran this long was well; its next failure starts the count anew.
 STEADY_SECONDS = 60.0
 STOP_SECONDS = 25.0
+KEEP_SECONDS = 1.0
 LOG_BYTES_MAX = 10_000_000
 LOGS_KEPT = 3
 SECOND_INSTANCE, PORT_TAKEN = 3, 4
@@ -130,12 +132,21 @@ class Supervisor:
     def __init__(self, parts: list[Part], log: Log) -> None:
         self.parts = parts
         self.log = log
+        self.keep_at = 0.0
         self.stopping = threading.Event()
 
-    def run(self, *, prepare: Callable[[], None], can_preload: bool, when_up: Callable[[], None]) -> None:
+    def run(
+        self,
+        *,
+        prepare: Callable[[], None],
+        can_preload: bool,
+        when_up: Callable[[], None],
+        keep: Callable[[], None],
+    ) -> None:
         """Prepare, start one part after the other, call `when_up` once the first is up, and watch until told to stop.
 
-        The first part loads its modules while `prepare` runs, when it can: that is most of what a start takes.
+        The first part loads its modules while `prepare` runs, when it can: that is most of what a start takes. `keep`
+        is called every second and sees to what the parts stand on.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stopping.set())
@@ -153,10 +164,20 @@ class Supervisor:
                 if part is self.parts[0] and not self.stopping.is_set():
                     when_up()
             while not self.stopping.wait(0.2):
+                self._keep(keep)
                 for part in self.parts:
                     self._watch(part)
         finally:
             self.stop()
+
+    def _keep(self, keep: Callable[[], None]) -> None:
+        if time.monotonic() < self.keep_at:
+            return
+        try:
+            keep()
+        except OperatorError as error:
+            self.log.write("tenpo", str(error))
+        self.keep_at = time.monotonic() + KEEP_SECONDS
 
     def _watch(self, part: Part) -> None:
         now = time.monotonic()

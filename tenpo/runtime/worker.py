@@ -12,17 +12,21 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
 
 logger = logging.getLogger("tenpo.worker")
 
 OUTBOX_BATCH = 100
 OUTBOX_POLL_SECONDS = 0.3
 JOB_POLL_SECONDS = 2.0
-RETRY_SECONDS_MAX = 15.0
+RETRY_SECONDS_MAX = 5.0
 # Work under way at a stop may take this long to end; what does not is taken up again by the next worker.
 STOP_SECONDS = 20.0
-# A worker says every ten seconds that it lives.
+# A worker says every ten seconds that it lives; whether all do is asked as often.
 STALLED_SECONDS = 40.0
+LOOK_SECONDS = 10.0
+# Each costs a worker; a job that needed so many is given up, and stays in the table for `tenpo doctor` to count.
+WORKERS_PER_JOB_MAX = 8
 STEADY_SECONDS = 60.0
 PERIODIC_QUEUE = "periodic"
 
@@ -128,8 +132,13 @@ async def _requeue_stalled(worker_app: App) -> None:
     """Queue again what a worker that died had begun: a job that began twice is the job's own affair (they are safe)."""
     while True:
         for job in await worker_app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-            logger.warning("A job is queued again, its worker died", extra={"job": job.task_name, "job_id": job.id})
+            is_poison = job.attempts + 1 >= WORKERS_PER_JOB_MAX
+            what = "is given up, its workers die" if is_poison else "is queued again, its worker died"
+            logger.warning(f"A job {what}", extra={"job": job.task_name, "job_id": job.id, "tries": job.attempts + 1})
             # Another worker may have been quicker.
             with contextlib.suppress(ConnectorException):
-                await worker_app.job_manager.retry_job(job)
-        await asyncio.sleep(STALLED_SECONDS)
+                if is_poison:
+                    await worker_app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+                else:
+                    await worker_app.job_manager.retry_job(job)
+        await asyncio.sleep(LOOK_SECONDS)

@@ -184,8 +184,9 @@ def test_ctrl_c_leaves_nothing_behind(ending):
     server = psutil.Process(pid)
 
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    process.wait(60)
 
+    output = installation.output
     assert process.returncode == 0, output
     assert not [child for child in [*below, server] if lives(child)]
     assert "Traceback" not in output

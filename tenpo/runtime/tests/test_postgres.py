@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from tenpo.runtime import database, env, postgres, system
 from tenpo.runtime.errors import OperatorError
+from tests.installation import lives, wait_until
 
 
 @pytest.fixture
@@ -153,3 +155,24 @@ def test_a_server_of_the_operators_is_migrated_and_guarded(foreign_server, folde
     assert "✓ Rights of tenpo_app: refused: change the audit log" in found.stdout
     assert "✓ Rights of tenpo_reader" in found.stdout
     assert not (folder / "data" / "postgres").exists()
+
+
+def test_a_server_killed_at_work_starts_again_alone_and_with_all_that_it_promised(folder):
+    data_dir = folder / "data"
+    postgres.ensure_running(data_dir)
+    with psycopg.connect(postgres.url(data_dir, postgres.OWNER), autocommit=True) as connection:
+        connection.execute("CREATE TABLE promised AS SELECT 1 AS number")
+    pid = postgres.server_pid(data_dir)
+    assert pid
+    server = psutil.Process(pid)
+    before = server.children()
+    assert before
+
+    # Its own processes live on for a moment, and its locks name it.
+    server.kill()
+    wait_until(lambda: not postgres.is_running(data_dir))
+    assert postgres.ensure_running(data_dir)
+
+    assert not [process for process in before if lives(process)]
+    with psycopg.connect(postgres.url(data_dir, postgres.OWNER)) as connection:
+        assert connection.execute("SELECT number FROM promised").fetchone() == (1,)
