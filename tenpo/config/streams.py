@@ -19,7 +19,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.http import HttpRequest
 from psycopg.conninfo import make_conninfo
 
@@ -70,7 +70,11 @@ async def live_stream(scope: Any, protocol: HttpProtocol) -> None:
         protocol.response_empty(405, [("allow", "GET")])
         return
     token = _visit_token(scope.headers.get("cookie") or "")
-    user = await _in_thread(partial(_signed_in_user, token))
+    try:
+        user = await _in_thread(partial(_signed_in_user, token))
+    except (OperationalError, InterfaceError):
+        protocol.response_empty(503, [("retry-after", "5"), ("cache-control", "no-store")])
+        return
     if user is None:
         protocol.response_empty(401, [("cache-control", "no-store")])
         return

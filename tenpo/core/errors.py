@@ -4,9 +4,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 UNIQUE, EXCLUSION, CHECK, FOREIGN_KEY = "23505", "23P01", "23514", "23503"
+# PostgreSQL's words for: it is shutting down, crashed, starting up, or has no connection left.
+_AWAY = ("57P01", "57P02", "57P03", "53300")
+_CONNECTION = "08"
 
 
 class RuleError(Exception):
@@ -47,6 +50,17 @@ def is_violation(error: BaseException, sqlstate: str, name: str) -> bool:
         return bool(constraint.startswith(name))
     # Only the message: the context may quote the statement, and with it names that have nothing to do with it.
     return f'"{name}' in (getattr(diagnosis, "message_primary", None) or str(cause))
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether `error` came of having no database to talk to just now, rather than of what it was asked."""
+    while error is not None:
+        if isinstance(error, OperationalError | InterfaceError):
+            state = getattr(error.__cause__, "sqlstate", None)
+            if state is None or state in _AWAY or state.startswith(_CONNECTION):
+                return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def refuse_on[**P, T](

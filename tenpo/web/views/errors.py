@@ -1,10 +1,19 @@
+import sys
+
+import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from tenpo.core.api import problem
+from tenpo.core.errors import is_database_away
 
 SECONDS_TO_WAIT = 60
+# A database that was killed is back in less.
+AWAY_SECONDS = 5
+_PROGRAMS = ("/api/", "/_allauth/")
+
+log = structlog.get_logger()
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse | JsonResponse:
@@ -22,11 +31,21 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Our fault; says so without needing the database."""
-    if request.path.startswith("/api/"):
-        return problem(500, "server_error")
-    # Without the request no context processor runs: they ask the database, which may be what is broken.
-    return HttpResponse(render_to_string("500.html"), status=500)
+    """Our fault; says so without needing the database. While that one is away, asks to come again."""
+    is_away = is_database_away(sys.exception())
+    status = 503 if is_away else 500
+    response: HttpResponse
+    if request.path.startswith(_PROGRAMS):
+        response = problem(status, "not_available" if is_away else "server_error")
+    else:
+        # Without the request no context processor runs: they ask the database, which may be what is broken.
+        response = HttpResponse(render_to_string(f"{status}.html"), status=status)
+    if is_away:
+        response["Retry-After"] = str(AWAY_SECONDS)
+        # One line instead of Django's, which holds the whole stack: everybody who asks meanwhile gets here.
+        log.warning("database_away", path=request.path)
+        response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
