@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core import clock
 from tenpo.core.models import BaseModel
 from tenpo.people.models import HASH_LENGTH, User
 
@@ -58,7 +58,7 @@ class ApiClient(BaseModel):
         """`good`, `revoked` or `expired`."""
         if self.revoked_at is not None:
             return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= (now or timezone.now()) else "good"
+        return "expired" if self.expires_at is not None and self.expires_at <= (now or clock.now()) else "good"
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):

@@ -32,11 +32,13 @@ def web() -> None:
     from django.urls import get_resolver
 
     from tenpo.config.rsgi import application
+    from tenpo.core import clock
     from tenpo.runtime.front import END_STREAMS
 
     assert get_resolver().url_patterns
     gc.freeze()
     gc.enable()
+    clock.follow_database()
     wait_for_release()
     load: Any = lambda *_arguments, **_options: application  # noqa: E731
 
@@ -71,11 +73,12 @@ def worker() -> None:
     """Do jobs and deliver the outbox until SIGTERM or SIGINT."""
     die_with_supervisor()
     with installation.django():
-        from tenpo.core import outbox
+        from tenpo.core import clock, outbox
         from tenpo.runtime import worker as worker_process
 
         gc.freeze()
         gc.enable()
+        clock.follow_database()
         worker_process.run(threads=env.number("TENPO_THREADS"), drain=outbox.drain)
 
 

@@ -1,9 +1,11 @@
 """Queue work for the worker, in the caller's transaction."""
 
+from datetime import timedelta
 from typing import Any
 
 from procrastinate.contrib.django import app
 
+from tenpo.core import clock
 from tenpo.core.invariants import report_faults
 from tenpo.core.outbox import forget_delivered
 
@@ -13,8 +15,8 @@ def defer(task: str, *, queue: str = "default", in_seconds: int = 0, **arguments
 
     By name, so that an action need not import the job that calls it back. Arguments are plain JSON.
     """
-    schedule_in = {"seconds": in_seconds} if in_seconds else None
-    app.configure_task(task, queue=queue, schedule_in=schedule_in, allow_unknown=True).defer(**arguments)
+    schedule_at = clock.now() + timedelta(seconds=in_seconds) if in_seconds else None
+    app.configure_task(task, queue=queue, schedule_at=schedule_at, allow_unknown=True).defer(**arguments)
 
 
 def defer_all(task: str, jobs: list[dict[str, Any]], *, queue: str = "default") -> None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.ledger.models import Account
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
@@ -37,7 +37,7 @@ def quote(*, price: int, currency: str, coach_id: UUID, buyer: User, at: datetim
     A coach's own policy goes before the one for everybody. Two statements, or one for a buyer with credit: the policy's
     terms come along with it, because setting credit aside takes a statement more.
     """
-    now = at or timezone.now()
+    now = at or clock.now()
     policies = policies_in_force(currency=currency, coach_id=coach_id, at=now)
     terms = policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]
     credits = list(spendable_credits(buyer, currency, now).annotate(terms=Subquery(terms)))

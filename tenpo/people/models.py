@@ -10,9 +10,9 @@ from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessio
 from django.db import models
 from django.db.models import ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import UUID7, Lower, Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core import clock
 from tenpo.core.fields import EncryptedField
 from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 
@@ -182,7 +182,7 @@ class InviteQuerySet(models.QuerySet["Invite"]):
         return self if getattr(user, "is_admin", False) else self.none()
 
     def open(self, now: datetime | None = None) -> Self:
-        return self.filter(accepted_at=None, declined_at=None, revoked_at=None, expires_at__gt=now or timezone.now())
+        return self.filter(accepted_at=None, declined_at=None, revoked_at=None, expires_at__gt=now or clock.now())
 
 
 class Invite(BaseModel):
@@ -249,7 +249,7 @@ class Invite(BaseModel):
             return self.State.DECLINED
         if self.revoked_at:
             return self.State.REVOKED
-        return self.State.EXPIRED if self.expires_at <= (now or timezone.now()) else self.State.OPEN
+        return self.State.EXPIRED if self.expires_at <= (now or clock.now()) else self.State.OPEN
 
 
 class ImportQuerySet(models.QuerySet["Import"]):

@@ -2,8 +2,8 @@ import re
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.people.models import Invite, Role, RoleGrant, UserQuerySet
 
 MAX_WORDS = 6
@@ -38,7 +38,7 @@ def find_invites(invites: QuerySet[Invite], *, q: str = "", state: str = "") -> 
     """The invites whose name or address holds `q`, in a state."""
     if q.strip():
         invites = invites.filter(Q(email__icontains=q.strip()) | Q(name__icontains=q.strip()))
-    now = timezone.now()
+    now = clock.now()
     unsettled = Q(accepted_at=None, declined_at=None, revoked_at=None)
     conditions = {
         Invite.State.OPEN: unsettled & Q(expires_at__gt=now),

@@ -9,9 +9,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core import clock
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
@@ -49,7 +49,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self if user.is_authenticated else self.none()
 
     def upcoming(self, now: datetime | None = None) -> Self:
-        return self.filter(status=Session.Status.PLANNED, starts_at__gt=now or timezone.now())
+        return self.filter(status=Session.Status.PLANNED, starts_at__gt=now or clock.now())
 
     def taught_by(self, coach: User) -> Self:
         return self.filter(coach=coach)
@@ -153,10 +153,10 @@ class Session(BaseModel):
         return self.status == self.Status.PLANNED
 
     def has_started(self, now: datetime | None = None) -> bool:
-        return self.starts_at <= (now or timezone.now())
+        return self.starts_at <= (now or clock.now())
 
     def has_ended(self, now: datetime | None = None) -> bool:
-        return self.ends_at <= (now or timezone.now())
+        return self.ends_at <= (now or clock.now())
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):

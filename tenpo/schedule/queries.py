@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.people.models import User
@@ -69,7 +70,7 @@ class Shares:
 
 def shares_of(sessions: Sequence[Session], *, at: datetime | None = None) -> dict[UUID, Shares]:
     """The company's and the reader's part of each session's price by the policies in force: one statement."""
-    policies = list(SharePolicy.objects.in_force(at or timezone.now())) if sessions else []
+    policies = list(SharePolicy.objects.in_force(at or clock.now())) if sessions else []
     by_scope = {(policy.coach_id, policy.currency): policy for policy in policies}
     found = {}
     for session in sessions:
@@ -149,7 +150,7 @@ def following(session: Session) -> list[Session]:
 
 def taught_sessions(user: User, *, coach: User | None, is_past: bool, now: datetime | None = None) -> SessionQuerySet:
     """The sessions that `user` manages: their own, an admin everybody's or one coach's; those to come, or the rest."""
-    now = now or timezone.now()
+    now = now or clock.now()
     rows = Session.objects.visible_to(user).select_related("coach")
     if not user.is_admin:
         rows = rows.taught_by(user)
@@ -161,7 +162,7 @@ def taught_sessions(user: User, *, coach: User | None, is_past: bool, now: datet
 
 def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models.QuerySet[Booking]:
     """The reader's bookings: "coming", "waiting" in line, or "past" (over, or cancelled)."""
-    now = now or timezone.now()
+    now = now or clock.now()
     rows = Booking.objects.visible_to(user).concerning(user)
     ahead = Q(session__ends_at__gt=now)
     coming = ahead & Q(state__in=["confirmed", "held", "offered", "attended", "no_show"])
@@ -189,7 +190,7 @@ def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:
 
     A place in line is no appointment.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     rows = Booking.objects.concerning(user).filter(session__ends_at__gt=now - FEED_PAST)
     sure = ~Q(state__in=["cancelled", "waitlisted"])
     lately_off = Q(state="cancelled", confirmed_at__isnull=False, cancelled_at__gt=now - FEED_CANCELLED)
@@ -199,7 +200,7 @@ def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:
 
 def feed_taught(user: User, *, now: datetime | None = None) -> list[Session]:
     """The same of the sessions that `user` teaches."""
-    now = now or timezone.now()
+    now = now or clock.now()
     rows = Session.objects.taught_by(user).filter(ends_at__gt=now - FEED_PAST).select_related("coach")
     lately_off = Q(status="cancelled", cancelled_at__gt=now - FEED_CANCELLED)
     rows = rows.filter(~Q(status="cancelled") | lately_off)

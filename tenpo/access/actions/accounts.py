@@ -3,10 +3,10 @@
 from allauth.usersessions.models import UserSession
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils import timezone
 
 from tenpo.access.models import ApiClient
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.outbox import publish
 from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins, lock_user
 from tenpo.people.actions.invites import revoke_links_of
@@ -27,7 +27,7 @@ def disable_user(user: User, *, by: User | None) -> User:
     if user.disabled_at is not None:
         return fresh_user(user)
     check_not_last_admin(user)
-    now = timezone.now()
+    now = clock.now()
     user.disabled_at = now
     user.save(update_fields=["disabled_at"])
     devices = sign_out_devices(user)

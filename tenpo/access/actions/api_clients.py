@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from tenpo.access.models import ApiClient, Scope
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import hash_token
 from tenpo.people.models import User
@@ -37,7 +37,7 @@ def create_api_client(
     User.objects.select_for_update(no_key=True).get(pk=owner.pk)
     if owner.api_clients.filter(revoked_at=None).count() >= MAX_KEYS_PER_USER:
         raise RuleError("too_many_keys", _("You have %(n)s keys. Revoke one first.") % {"n": MAX_KEYS_PER_USER})
-    if expires_at is not None and expires_at <= timezone.now():
+    if expires_at is not None and expires_at <= clock.now():
         raise RuleError("expires_in_past", _("A key must expire in the future."))
     prefix = secrets.token_hex(4)
     body = f"{KEY_START}_{prefix}_{secrets.token_hex(SECRET_BYTES)}"
@@ -61,7 +61,7 @@ def revoke_api_client(client: ApiClient, *, by: User) -> ApiClient:
     if by.pk != client.owner_id and not by.is_admin:
         raise PermissionDenied
     if client.revoked_at is None:
-        client.revoked_at = timezone.now()
+        client.revoked_at = clock.now()
         client.save(update_fields=["revoked_at"])
         record("api_key.revoked", by=by, on=client)
     return client
@@ -75,7 +75,7 @@ def authenticate_key(key: str) -> tuple[User, ApiClient] | None:
     client = ApiClient.objects.filter(prefix=parts[1]).first()
     if client is None or not constant_time_compare(client.secret_hash, hash_token(key)):
         return None
-    now = timezone.now()
+    now = clock.now()
     if client.revoked_at is not None or (client.expires_at is not None and client.expires_at <= now):
         return None
     owner: User | None = User.objects.active().with_roles().filter(pk=client.owner_id).first()

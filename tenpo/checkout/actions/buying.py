@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
 from tenpo.checkout.actions.settling import apply_outcome, give_up_attempt
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
@@ -115,7 +115,7 @@ def _reserve_offered(
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
     check_open(session)
-    if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= timezone.now():
+    if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     booking.booked_by = by
     windows = read_windows(session.cancellation_policy.windows)
@@ -132,7 +132,7 @@ def _order(
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
     if price.own_share and provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
-    now = timezone.now()
+    now = clock.now()
     booking.line = place_order(
         buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk, description=session.title
     )
@@ -161,7 +161,7 @@ def _new_attempt(booking: Booking, *, by: User, provider: str) -> tuple[Booking,
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
     check_open(session)
-    now = timezone.now()
+    now = clock.now()
     if (
         booking.state != Booking.State.HELD
         or booking.held_until is None

@@ -9,10 +9,10 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import Entry, record_all
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
@@ -72,7 +72,7 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
     if outcome.reference:
         changes["reference"] = outcome.reference
     if has_succeeded:
-        changes |= {"paid_at": timezone.now(), "marked_by": by}
+        changes |= {"paid_at": clock.now(), "marked_by": by}
     if has_succeeded and not buys:
         changes["order_id"] = None
     if not Payment.objects.filter(pk=payment.pk, state=before).update(**changes):
@@ -169,7 +169,7 @@ def reconcile_payments(limit: int = 200) -> int:
 
     One that waits for its payer beyond the hold of its seat was left alone, and is given up.
     """
-    now = timezone.now()
+    now = clock.now()
     hold = timedelta(minutes=current_business().hold_minutes)
     waiting = Payment.objects.open().exclude(provider__in=manual_providers())
     answered = 0
@@ -221,7 +221,7 @@ def _follow(payment: Payment, booking: Booking | None) -> None:
 def _confirm(booking: Booking, payment: Payment) -> None:
     assert booking.line is not None
     booking.state = Booking.State.CONFIRMED
-    booking.confirmed_at = timezone.now()
+    booking.confirmed_at = clock.now()
     booking.held_until = None
     booking.save(update_fields=["state", "confirmed_at", "held_until"])
     settle_line(booking.line, payment)
@@ -232,6 +232,6 @@ def _wait_longer(booking: Booking, payment: Payment) -> None:
     if provider_of(payment.provider).is_marked_by_hand:
         return
     assert booking.held_until is not None
-    longer = min(timezone.now() + PENDING_HOLD, booking.session.starts_at)
+    longer = min(clock.now() + PENDING_HOLD, booking.session.starts_at)
     booking.held_until = max(booking.held_until, longer)
     booking.save(update_fields=["held_until"])

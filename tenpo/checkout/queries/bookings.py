@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tenpo.core import clock
 from tenpo.orders.policies import parts_back, percent_back, read_windows
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
@@ -89,7 +89,7 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
     if booking.line is None or booking.confirmed_at is None:
         return CancellationEffect(percent=0, credit=0, company=0, paid=0, gives_up_seat=takes_seat)
     percent = percent_back(
-        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or timezone.now(), by_host=by_host
+        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host
     )
     back = parts_back(booking.line, percent)
     return CancellationEffect(

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.payments.models import Payment
@@ -68,7 +68,7 @@ def _cause(transfer: Transfer, lines: dict[UUID, Line], payments: dict[UUID, Pay
 
 def credits_of(owner: User, *, now: datetime | None = None) -> list[CreditLeft]:
     """A person's credits in the order in which they are spent, used-up ones last. Three statements."""
-    now = now or timezone.now()
+    now = now or clock.now()
     accounts = list(Account.objects.credits_of(owner))
     given = dict.fromkeys((account.pk for account in accounts), 0)
     for account_id, amount in Transfer.objects.filter(credit__in=accounts, kind=Transfer.Kind.CREDIT_ISSUE).values_list(

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.schedule.models import Booking, Session
@@ -52,7 +52,7 @@ def share_effect(proposed: SharePolicy, *, now: datetime | None = None) -> Share
     A coach's own policy goes before the one for everybody, in both. The month is estimated by the seats booked in the
     last 90 days.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     at = max(proposed.active_from, now)
     present: dict[UUID | None, SharePolicy] = {
         policy.coach_id: policy for policy in SharePolicy.objects.in_force(at).filter(currency=proposed.currency)

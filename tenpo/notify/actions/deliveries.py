@@ -10,10 +10,10 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer, defer_all
@@ -79,7 +79,7 @@ def retry_delivery(delivery: Delivery, *, by: User | None) -> Delivery:
         raise RuleError("not_dead", _("Only what was given up can be tried again."))
     delivery.state = Delivery.State.QUEUED
     delivery.attempts = 0
-    delivery.next_attempt_at = timezone.now()
+    delivery.next_attempt_at = clock.now()
     delivery.save(update_fields=["state", "attempts", "next_attempt_at"])
     defer("notify.send_delivery", queue=MAIL_QUEUE, delivery_id=str(delivery.pk))
     record("delivery.retried", by=by, on=delivery, after={"channel": delivery.channel})

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 from django.db import connection
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.money import apportion
 from tenpo.ledger.actions import Posting, Pot, post_transfers
@@ -50,7 +50,7 @@ def place_order(*, buyer: User, quote: Quote, kind: Line.Kind, subject_id: UUID,
     """
     is_paid = quote.own_share == 0
     state = Order.State.PAID if is_paid else Order.State.OPEN
-    settled_at = timezone.now() if is_paid else None
+    settled_at = clock.now() if is_paid else None
     number = "".join(secrets.choice(NUMBER_ALPHABET) for _ in range(NUMBER_LENGTH))
     values: dict[str, Any] = {
         "number": number, "buyer": buyer.pk, "currency": quote.currency, "state": state, "settled_at": settled_at,
@@ -94,7 +94,7 @@ def settle_line(line: Line, payment: Payment) -> None:
     ]
     assert order.state == Order.State.OPEN, "an order is settled once"
     order.state = Order.State.PAID
-    order.settled_at = timezone.now()
+    order.settled_at = clock.now()
     order.save(update_fields=["state", "settled_at"])
     post_transfers(postings)
 
@@ -115,7 +115,7 @@ def void_lines(lines: Sequence[Line]) -> None:
     """
     orders = {line.order_id: line.order for line in lines}
     assert all(order.state == Order.State.OPEN for order in orders.values()), "only an open order is voided"
-    now = timezone.now()
+    now = clock.now()
     for order in orders.values():
         order.state = Order.State.VOID
         order.settled_at = now
@@ -151,7 +151,7 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
     However many lines, it is one posting, so that two who give back many cannot wait for each other's accounts.
     """
     assert all(line.refunded_percent is None for line, _percent in given), "a line is given back once"
-    now = now or timezone.now()
+    now = now or clock.now()
     for line, percent in given:
         line.refunded_percent = percent
         line.refunded_at = now
@@ -174,7 +174,7 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
 
 def credit_payment(payment: Payment, *, now: datetime | None = None) -> None:
     """Turn a whole payment that bought nothing (it came after its seat was gone) into credit."""
-    now = now or timezone.now()
+    now = now or clock.now()
     sales = Pot(Account.Kind.SALES, payment.currency)
     provider = Pot(Account.Kind.PROVIDER, payment.currency, name=payment.provider)
     post_transfers(

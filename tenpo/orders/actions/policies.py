@@ -7,10 +7,10 @@ from datetime import datetime
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.money import MAX_AMOUNT
@@ -76,7 +76,7 @@ def create_share_policy(
         raise ValidationError({"name": _("Give it a name of at most 80 characters.")})
     if coach is not None and not coach.is_coach:
         raise ValidationError({"coach": _("This person is not a coach.")})
-    now = timezone.now()
+    now = clock.now()
     starts = active_from or now
     if starts < now:
         raise RuleError("starts_in_past", _("A policy starts now or later; what was paid stays as it was paid."))
@@ -123,7 +123,7 @@ def end_share_policy(policy: SharePolicy, *, by: User | None, at: datetime | Non
     policy = SharePolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     if not can_manage_policies(by):
         raise PermissionDenied
-    now = timezone.now()
+    now = clock.now()
     ends = at or now
     if ends < now:
         raise RuleError("starts_in_past", _("Choose a time from now on."))
@@ -210,7 +210,7 @@ def retire_cancellation_policy(policy: CancellationPolicy, *, by: User | None) -
         return policy
     if policy.is_default:
         raise RuleError("is_default", _("New sessions start with this policy. Make another one the default first."))
-    policy.retired_at = timezone.now()
+    policy.retired_at = clock.now()
     policy.save(update_fields=["retired_at"])
     record("cancellation_policy.retired", by=by, on=policy, after={"retired_at": policy.retired_at})
     return policy

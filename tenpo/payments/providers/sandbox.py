@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import time
 from collections.abc import Mapping
 from hashlib import sha256
 from uuid import UUID
@@ -10,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core import clock
 from tenpo.core.jobs import defer
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.base import BadSignature, IncomingEvent, Outcome, ProviderTimeout
@@ -83,7 +83,7 @@ class Sandbox:
         event_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not timestamp.isascii() or not timestamp.isdigit():
             raise BadSignature("no time")
-        if abs(time.time() - int(timestamp)) > SIGNATURE_WINDOW_SECONDS:
+        if abs(clock.now().timestamp() - int(timestamp)) > SIGNATURE_WINDOW_SECONDS:
             raise BadSignature("too old or too new")
         expected = signature(event_id, timestamp, body)
         if not hmac.compare_digest(expected.encode(), headers.get("webhook-signature", "").encode()):
@@ -121,7 +121,7 @@ def decide_charge(charge_id: UUID, *, succeeds: bool) -> SandboxCharge | None:
 def signed_event(charge: SandboxCharge) -> tuple[dict[str, str], bytes]:
     """The webhook that tells of a charge's new state: headers and body (Standard Webhooks' shape)."""
     body = json.dumps({"type": f"charge.{charge.state}", "reference": str(charge.pk)}).encode()
-    event_id, timestamp = f"evt_{charge.pk}_{charge.state}", str(int(time.time()))
+    event_id, timestamp = f"evt_{charge.pk}_{charge.state}", str(int(clock.now().timestamp()))
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,

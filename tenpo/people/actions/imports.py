@@ -17,11 +17,11 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer
 from tenpo.people.actions.invites import invite_person
@@ -62,7 +62,7 @@ def confirm_import(import_: Import, *, by: User) -> Import:
     if count_problems(import_.rows) == len(import_.rows):
         raise RuleError("nothing_to_import", _("No row of this file can be imported."))
     import_.state = Import.State.RUNNING
-    import_.confirmed_at = timezone.now()
+    import_.confirmed_at = clock.now()
     import_.save(update_fields=["state", "confirmed_at"])
     record("import.confirmed", by=by, on=import_, after={"rows": len(import_.rows)})
     defer("people.run_import", import_id=str(import_.pk))
@@ -96,7 +96,7 @@ def _run_batch(import_id: UUID | str) -> Import:
     import_.rows_done = min(import_.rows_done + BATCH, len(import_.rows))
     if import_.rows_done == len(import_.rows):
         import_.state = Import.State.DONE
-        import_.finished_at = timezone.now()
+        import_.finished_at = clock.now()
         fields += ["state", "finished_at"]
         after = {"done": len(import_.rows) - count_problems(import_.rows), "skipped": count_problems(import_.rows)}
         record("import.finished", by=import_.created_by, on=import_, after=after)

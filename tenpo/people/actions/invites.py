@@ -17,10 +17,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.http import Http404
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.jobs import defer
@@ -66,7 +66,7 @@ def invite_person(
     for old in Invite.objects.select_for_update(no_key=True).filter(email__iexact=email, **_UNSETTLED):
         if old.state() != Invite.State.EXPIRED:
             raise already_invited()
-        old.revoked_at = timezone.now()
+        old.revoked_at = clock.now()
         old.save(update_fields=["revoked_at"])
         record("invite.revoked", by=by, on=old)
     # Nobody knows this token; the job makes the one that is mailed.
@@ -119,7 +119,7 @@ def revoke_invite(invite: Invite, *, by: User) -> Invite:
         return invite
     if invite.accepted_at is not None or invite.declined_at is not None:
         raise RuleError("invite_settled", _("This invite was answered already."))
-    invite.revoked_at = timezone.now()
+    invite.revoked_at = clock.now()
     invite.save(update_fields=["revoked_at"])
     record("invite.revoked", by=by, on=invite)
     return invite
@@ -133,7 +133,7 @@ def revoke_links_of(user: User, *, by: User | None) -> int:
     """
     reachable = Invite.objects.open().filter(Q(email="") | Q(role=Invite.Grant.ADMIN), created_by=user)
     links = list(reachable.select_for_update(no_key=True).order_by("pk"))
-    Invite.objects.filter(pk__in=[link.pk for link in links]).update(revoked_at=timezone.now())
+    Invite.objects.filter(pk__in=[link.pk for link in links]).update(revoked_at=clock.now())
     record_all([("invite.revoked", link, None, None) for link in links], by=by)
     return len(links)
 
@@ -170,7 +170,7 @@ def accept_invite(token: str, *, name: str, password: str, email: str = "") -> U
         RoleGrant.objects.create(user=user, role=invite.role, granted_by=invite.created_by)
     if invite.role == Invite.Grant.COACH:
         CoachProfile.objects.create(user=user)
-    invite.accepted_at, invite.accepted_by = timezone.now(), user
+    invite.accepted_at, invite.accepted_by = clock.now(), user
     invite.save(update_fields=["accepted_at", "accepted_by"])
     record("invite.accepted", by=user, on=invite, after={"role": invite.role, "email": address})
     publish("invite.accepted", subject=invite, user_id=user.pk, invited_by=invite.created_by_id)
@@ -182,7 +182,7 @@ def accept_invite(token: str, *, name: str, password: str, email: str = "") -> U
 def decline_invite(token: str) -> Invite:
     """Say no to an invite; its link is worthless from then on."""
     invite = _lock_open(token)
-    invite.declined_at = timezone.now()
+    invite.declined_at = clock.now()
     invite.save(update_fields=["declined_at"])
     record("invite.declined", by=None, on=invite)
     publish("invite.declined", subject=invite, invited_by=invite.created_by_id)
@@ -222,7 +222,7 @@ def _create(token: str, *, email: str, role: str, name: str, days: int | None, b
         name=name,
         role=role,
         token_hash=hash_token(token),
-        expires_at=timezone.now() + timedelta(days=lasts),
+        expires_at=clock.now() + timedelta(days=lasts),
         created_by=by,
     )
     check_fields(invite, "email", "name", "role")
@@ -252,7 +252,7 @@ def _lock_open(token: str) -> Invite:
 
 def _renew(invite: Invite, token: str) -> None:
     invite.token_hash = hash_token(token)
-    invite.expires_at = max(invite.expires_at, timezone.now() + timedelta(days=current_business().invite_days))
+    invite.expires_at = max(invite.expires_at, clock.now() + timedelta(days=current_business().invite_days))
     invite.sent_at = None
     invite.send_error = ""
     invite.save(update_fields=["token_hash", "expires_at", "sent_at", "send_error"])

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
 from tenpo.people.models import User
@@ -61,7 +61,7 @@ def mark_all_attended(session: Session, *, by: User | None) -> int:
 
 def is_markable(session: Session, now: datetime | None = None) -> bool:
     """Whether attendance can be marked now."""
-    now = now or timezone.now()
+    now = now or clock.now()
     is_on = session.status != Session.Status.CANCELLED
     return is_on and session.has_started(now) and now <= session.ends_at + CHANGEABLE_FOR
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import GivenBack, give_back
@@ -62,7 +62,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     if session.status == Session.Status.COMPLETED:
         raise RuleError("completed", _("This session has taken place."))
     session.status = Session.Status.CANCELLED
-    session.cancelled_at = timezone.now()
+    session.cancelled_at = clock.now()
     session.cancel_reason = reason
     session.seats_taken = 0
     session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
@@ -103,7 +103,7 @@ def _locked(booking: Booking) -> Booking:
 
 def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
     """End locked bookings of one session and settle their money; what each gave back."""
-    now = timezone.now()
+    now = clock.now()
     paid, unpaid = [], []
     for booking in bookings:
         if booking.line is None:

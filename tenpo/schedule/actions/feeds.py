@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils import timezone
 
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.tokens import hash_token, new_token
 from tenpo.people.models import User
 from tenpo.schedule.models import CalendarFeed
@@ -45,7 +45,7 @@ def open_feed(token: str) -> User | None:
     user = User.objects.with_roles().active().filter(pk=feed.user_id).first() if feed else None
     if feed is None or user is None:
         return None
-    now = timezone.now()
+    now = clock.now()
     if feed.read_at is None or feed.read_at < now - READ_EVERY:
         CalendarFeed.objects.filter(pk=feed.pk).update(read_at=now)
     found: User = user

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tenpo.core import clock
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.actions.imports import Row, confirm_import, start_import
@@ -31,7 +31,7 @@ def preview_sessions_import(file_name: str, content: bytes, *, coach: User, by: 
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
     try:
-        found = read_calendar(content, time_zone=coach.time_zone, now=timezone.now())
+        found = read_calendar(content, time_zone=coach.time_zone, now=clock.now())
     except UnreadableFile as error:
         raise ValidationError({"file": str(error)}) from None
     if not found:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.core.outbox import publish_all
 from tenpo.schedule.models import Booking, Session
 
@@ -33,7 +33,7 @@ def remind_people(limit: int = 2_000) -> int:
 
 @transaction.atomic
 def _remind_batch() -> int:
-    now = timezone.now()
+    now = clock.now()
     start = F("session__starts_at")
     in_time = Q(session__starts_at__lte=now + REMINDED_BEFORE, confirmed_at__lte=start - REMINDED_BEFORE)
     late = Q(session__starts_at__lte=now + LATE_REMINDED_BEFORE, confirmed_at__lte=start - LATE_BOOKED_BEFORE)

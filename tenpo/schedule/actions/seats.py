@@ -12,10 +12,10 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, Q
 from django.http import Http404
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
@@ -90,7 +90,7 @@ def join_waitlist(session: Session, *, participant: Participant, by: User) -> Bo
         participant=participant,
         booked_by=by,
         state=Booking.State.WAITLISTED,
-        waitlisted_at=timezone.now(),
+        waitlisted_at=clock.now(),
     )
     record("booking.waitlisted", by=by, on=booking, after={"session": session})
     publish("booking.waitlisted", subject=booking, session_id=session.pk)
@@ -111,7 +111,7 @@ def offer_free_seats(session: Session) -> None:
 
     Nothing is offered for a session that has begun or does not take place.
     """
-    now = timezone.now()
+    now = clock.now()
     while session.status == Session.Status.PLANNED and not session.has_started(now) and not session.is_full:
         waiting = Booking.objects.filter(session=session, state=Booking.State.WAITLISTED)
         booking = waiting.select_for_update(no_key=True).order_by("waitlisted_at", "id").first()
@@ -134,7 +134,7 @@ def offer_end(session: Session, now: datetime) -> datetime:
 
 def release_lapsed(session: Session) -> int:
     """Let go the holds and offers of a locked session that ran out; returns how many."""
-    lapsed = Booking.objects.filter(session=session, state__in=["held", "offered"], held_until__lte=timezone.now())
+    lapsed = Booking.objects.filter(session=session, state__in=["held", "offered"], held_until__lte=clock.now())
     bookings = list(lapsed.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id"))
     if not bookings:
         return 0
@@ -161,7 +161,7 @@ def release_lapsed_of(session_id: UUID) -> int:
 
 def end_bookings(bookings: Sequence[Booking], ending: Booking.Ending) -> None:
     """Write down that locked bookings are over, with one statement; seats and money are the caller's."""
-    now = timezone.now()
+    now = clock.now()
     for booking in bookings:
         booking.state = Booking.State.CANCELLED
         booking.ending = ending
@@ -189,7 +189,7 @@ def void_orders(bookings: Sequence[Booking]) -> None:
 
 def release_lapsed_everywhere(limit: int = 500) -> int:
     """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
-    lapsed = Booking.objects.filter(state__in=["held", "offered"], held_until__lte=timezone.now())
+    lapsed = Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
     released = 0
     for session_id in lapsed.order_by().values_list("session", flat=True).distinct()[:limit]:
         released += release_lapsed_of(session_id)

@@ -8,10 +8,10 @@ from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
+from tenpo.core import clock
 from tenpo.core.errors import CHECK, EXCLUSION, RuleError, refuse_on
 from tenpo.core.outbox import publish
 from tenpo.orders.actions.default_policy import default_cancellation_policy
@@ -161,6 +161,6 @@ def _moments(rule: WeeklyRule) -> list[Moment]:
         raise ValidationError({"until": _("There is no such day before the end.")})
     if len(moments) > MAX_OCCURRENCES:
         raise ValidationError({"until": _("A series has at most %(n)s sessions.") % {"n": MAX_OCCURRENCES}})
-    if moments[0].at <= timezone.now():
+    if moments[0].at <= clock.now():
         raise ValidationError({"first_day": _("This time is over.")})
     return moments

@@ -6,11 +6,11 @@ from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenpo.audit.actions import record
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
@@ -136,7 +136,7 @@ def complete_session(session: Session, *, by: User | None) -> Session:
 
 def complete_past_sessions(limit: int = 500) -> int:
     """Complete what ended more than a day ago and nobody completed; returns how many. The job runs every hour."""
-    due = Session.objects.filter(status=Session.Status.PLANNED, ends_at__lt=timezone.now() - COMPLETED_AFTER)
+    due = Session.objects.filter(status=Session.Status.PLANNED, ends_at__lt=clock.now() - COMPLETED_AFTER)
     sessions = list(due.order_by("ends_at", "id")[:limit])
     for session in sessions:
         complete_session(session, by=None)
@@ -199,7 +199,7 @@ def change_session(session: Session, changes: Mapping[str, Any], *, by: User | N
     _check_editable(session, before)
     check_session(session)
     session.version += 1
-    session.changed_at = timezone.now()
+    session.changed_at = clock.now()
     session.save(update_fields=[*before, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
@@ -236,7 +236,7 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
     if not session.is_planned and before.keys() - {"description"}:
         raise RuleError("over", _("Only the description of a session that is over or cancelled can change."))
     if {"starts_at", "ends_at"} & before.keys():
-        if before.get("starts_at", session.starts_at) <= timezone.now():
+        if before.get("starts_at", session.starts_at) <= clock.now():
             raise RuleError("started", _("This session has already begun, so its time stays."))
         if session.has_started():
             raise ValidationError({"starts_at": _("This time is over.")})
@@ -254,7 +254,7 @@ def _follow_the_start(session: Session) -> None:
 
     When the new start is near, the change itself is the reminder.
     """
-    now = timezone.now()
+    now = clock.now()
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)

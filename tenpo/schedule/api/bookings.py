@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.utils import timezone
 from ninja import Field, Query, Router, Schema
 
+from tenpo.core import clock
 from tenpo.core.api import ApiRequest, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
 from tenpo.orders.policies import percent_back, read_windows
@@ -86,7 +86,7 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         **{n: getattr(line, n) if line else None for n in ("price", "company_share", "credit_spent", "own_share")},
         "currency": line.order.currency if line else None,
         "cancellation_terms": describe_windows(windows, session.starts_at) if windows else "",
-        "percent_back_now": percent_back(windows, starts_at=session.starts_at, now=timezone.now()),
+        "percent_back_now": percent_back(windows, starts_at=session.starts_at, now=clock.now()),
     }
 
 
