@@ -62,3 +62,14 @@ def test_a_percentage_stays_within_the_amount(amount, percent):
 
 def test_half_a_unit_is_rounded_up():
     assert percent_of(5, 50) == 3
+
+
+@pytest.mark.parametrize(
+    "weights", [(15, 15, 70), (1, 1, 1), (50, 50), (33, 67), (1, 99), (7, 11, 13, 29, 40)], ids=str
+)
+def test_every_amount_is_divided_without_a_cent_lost(weights):
+    for amount in range(1, 10_001):
+        parts = apportion(amount, weights)
+
+        assert sum(parts) == amount
+        assert all(abs(p * sum(weights) - amount * w) < sum(weights) for p, w in zip(parts, weights, strict=True))

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -282,3 +283,18 @@ def test_less_notice_never_gives_more_back(rows, hours):
     assert percent_back(windows, starts_at=start, now=now) >= percent_back(windows, starts_at=start, now=later)
     assert percent_back(windows, starts_at=start, now=start + timedelta(seconds=1)) == 0
     assert percent_back(windows, starts_at=start, now=later, by_host=True) == 100
+
+
+@pytest.mark.parametrize(("day", "at_wall"), [("2027-03-28", "17:00"), ("2027-10-31", "19:00")])
+def test_hours_of_notice_are_real_hours_when_clocks_change(day, at_wall):
+    zone = ZoneInfo("Europe/Berlin")
+    start = datetime.fromisoformat(f"{day}T18:00").replace(tzinfo=zone).astimezone(UTC)
+
+    last = Window(24, 100).ends_at(start)
+
+    assert f"{last.astimezone(zone):%H:%M}" == at_wall
+    windows = [Window(24, 100), Window(0, 50)]
+    assert percent_back(windows, starts_at=start, now=last) == 100
+    assert percent_back(windows, starts_at=start, now=last + timedelta(microseconds=1)) == 50
+    assert percent_back(windows, starts_at=start, now=start) == 50
+    assert percent_back(windows, starts_at=start, now=start + timedelta(microseconds=1)) == 0

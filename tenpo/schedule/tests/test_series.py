@@ -64,6 +64,17 @@ def test_a_series_makes_its_sessions():
         ("Europe/Berlin", date(2027, 10, 24), time(2, 30), ["2027-10-24T00:30", "2027-10-31T00:30"], [False, False]),
         ("Europe/Berlin", date(2027, 10, 24), time(18), ["2027-10-24T16:00", "2027-10-31T17:00"], [False, False]),
         ("America/New_York", date(2027, 3, 7), time(2, 30), ["2027-03-07T07:30", "2027-03-14T07:30"], [False, True]),
+        ("America/New_York", date(2027, 10, 31), time(1, 30), ["2027-10-31T05:30", "2027-11-07T05:30"], [False, False]),
+        ("America/New_York", date(2027, 10, 31), time(18), ["2027-10-31T22:00", "2027-11-07T23:00"], [False, False]),
+        (
+            "Australia/Lord_Howe",
+            date(2027, 9, 26),
+            time(2, 15),
+            ["2027-09-25T15:45", "2027-10-02T15:45"],
+            [False, True],
+        ),
+        ("Australia/Lord_Howe", date(2027, 3, 28), time(18), ["2027-03-28T07:00", "2027-04-04T07:30"], [False, False]),
+        ("Asia/Kathmandu", date(2027, 3, 21), time(2, 30), ["2027-03-20T20:45", "2027-03-27T20:45"], [False, False]),
         ("America/New_York", date(2027, 3, 7), time(18), ["2027-03-07T23:00", "2027-03-14T22:00"], [False, False]),
     ],
 )
