@@ -1,0 +1,135 @@
+"""What the booking model speaks of: who there is, what is counted in which words, how amounts are divided."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from math import floor
+
+MEMBERS = (0, 1, 2)
+ADMIN = 3
+COACHES = (4, 5)
+
+HOLD = timedelta(minutes=15)
+HOLD_WHILE_UNDER_WAY = timedelta(minutes=60)
+HOLD_BY_HAND = timedelta(days=2)
+OFFER = timedelta(hours=12)
+CREDIT_MONTHS = 1
+ATTENDANCE_OPEN = timedelta(days=7)
+ASKED_AFTER = timedelta(minutes=1)
+COMPLETED_AFTER = timedelta(days=1)
+
+BY_HAND = ("payroll", "transfer")
+# What the card's bank says at first.
+CARDS = {
+    "succeeds": "succeeded",
+    "declined": "declined",
+    "asks": "needs_action",
+    "late": "processing",
+    "silent": "succeeded",
+}
+TOLD = {
+    "succeeded": "succeeded",
+    "declined": "failed",
+    "needs_action": "needs_action",
+    "processing": "pending",
+    "cancelled": "cancelled",
+}
+OPEN = ("needs_action", "pending", "unknown")
+SEATED = ("offered", "held", "confirmed", "attended", "no_show")
+
+type Windows = tuple[tuple[int, int], ...]
+
+
+@dataclass(eq=False)
+class Session:
+    coach: int
+    starts_at: datetime
+    minutes: int
+    capacity: int
+    price: int
+    windows: Windows
+    status: str = "planned"
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + timedelta(minutes=self.minutes)
+
+
+@dataclass(eq=False)
+class Credit:
+    owner: int
+    source: int  # the payment it comes from
+    expires_at: datetime
+    occasion: int | None = None  # the booking for which a lapsed one was opened again
+    balance: int = 0
+
+    @property
+    def name(self) -> tuple[int, int, int | None]:
+        return self.owner, self.source, self.occasion
+
+
+@dataclass(eq=False)
+class Booking:
+    session: Session
+    participant: int
+    buyer: int
+    state: str = ""
+    ending: str = ""
+    held_until: datetime | None = None
+    waits_since: datetime | None = None
+    windows: Windows = ()
+    company: int = 0
+    spent: list[tuple[Credit, int]] = field(default_factory=list)
+    own: int = 0
+    is_ordered: bool = False
+    is_paid: bool = False
+    percent_back: int | None = None
+
+    @property
+    def credit(self) -> int:
+        return sum(amount for _credit, amount in self.spent)
+
+
+@dataclass(eq=False)
+class Payment:
+    payer: int
+    provider: str
+    amount: int
+    made_at: datetime
+    booking: Booking | None
+    state: str = "created"
+    at_bank: str = ""
+    fee: int = 0
+
+
+@dataclass(eq=False)
+class Share:
+    coach: int | None
+    percent: int | None
+    amount: int | None
+    cap: int | None
+    starts: datetime
+    ends: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        return self.starts <= at and (self.ends is None or at < self.ends)
+
+    def of(self, price: int) -> int:
+        part = half_up(Fraction(price * self.percent, 100)) if self.percent else self.amount or 0
+        return min(part, price, self.cap or price)
+
+
+def half_up(amount: Fraction) -> int:
+    return floor(amount + Fraction(1, 2))
+
+
+def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
+    """Whole parts of `total` by `weights`; what is left over goes to the largest fractions, the first before others."""
+    if not sum(weights):
+        return [0 for _weight in weights]
+    exact = [Fraction(total * weight, sum(weights)) for weight in weights]
+    parts = [floor(part) for part in exact]
+    for index in sorted(range(len(weights)), key=lambda i: parts[i] - exact[i])[: total - sum(parts)]:
+        parts[index] += 1
+    return parts

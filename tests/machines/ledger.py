@@ -1,0 +1,258 @@
+"""The ledger machine: two people's credits and the sides of the business, posted to by whoever makes mistakes.
+
+A new kind of posting is one more pair of ends in `FLOWS`; a new rule one method here and what it means in the model.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from tenpo.core.errors import RuleError
+from tenpo.core.invariants import Finding
+from tenpo.ledger import actions
+from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.queries import statement, trial_balance, whole_statement
+from tenpo.orders.queries import spendable_credits
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_member
+from tests.machines.ledger_model import EXPIRES_IN, Ledger, Posting, Pot
+from tests.machines.machine import START, Machine, follow_order
+
+SUBJECT = UUID("0197a000-0000-7000-8000-000000000000")
+SOURCES = [uuid5(SUBJECT, f"source {number}") for number in EXPIRES_IN]
+OWNERS = (0, 1)
+CURRENCIES = ("EUR", "USD")
+# What the database and the ledger's function say, and what the model calls it.
+SAID = {
+    "currencies differ": "currencies or mirror",
+    "with another amount": "said otherwise",
+    "ledger_transfer_key": "key twice",
+    "ledger_transfer_reverses_id_key": "undone twice",
+    "ledger_transfer_reverses_id": "nothing to undo",
+    "transfer_amount_is_positive": "amount",
+    "transfer_has_two_ends": "one end",
+}
+FLOWS = {
+    "pay": ("provider", "sales"),
+    "issue": ("sales", "credit"),
+    "spend": ("credit", "sales"),
+    "set aside": ("credit", "reserved"),
+    "take back": ("reserved", "credit"),
+}
+amounts = st.sampled_from([1, 2, 50, 99, 10_000])
+which = st.integers(0, 5)
+movements = st.tuples(
+    st.sampled_from(list(FLOWS)),
+    st.sampled_from(OWNERS),
+    st.sampled_from(OWNERS),
+    st.sampled_from(list(EXPIRES_IN)),
+    st.sampled_from(list(EXPIRES_IN)),
+    st.sampled_from(["EUR", "EUR", "EUR", "USD"]),
+    amounts,
+)
+
+
+class LedgerMachine(Machine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Ledger()
+        self.keys = 0
+        # How many accounts were there after the step before.
+        self.known = 0
+        self.people: list[User] = [make_member() for _ in OWNERS]
+
+    @rule(movements=st.lists(movements, min_size=1, max_size=3))
+    def post(self, movements: list[Any]) -> None:
+        self._post(*(self._posting(*movement) for movement in movements))
+
+    @rule(owner=st.sampled_from(OWNERS), source=st.sampled_from(list(EXPIRES_IN)), amount=amounts)
+    def issue(self, owner: int, source: int, amount: int) -> None:
+        self._post(Posting(Pot("sales", "EUR"), Pot("credit", "EUR", owner, source), amount, self._key()))
+
+    @rule(movement=movements, amount=st.sampled_from([0, -1, -10_000]))
+    def post_nothing_or_less(self, movement: Any, amount: int) -> None:
+        self._post(replace(self._posting(*movement), amount=amount))
+
+    @rule(movement=movements)
+    def post_to_where_it_came_from(self, movement: Any) -> None:
+        posting = self._posting(*movement)
+        self._post(replace(posting, credit=posting.debit))
+
+    @rule(movement=movements)
+    def change_currency_on_the_way(self, movement: Any) -> None:
+        posting = self._posting(*movement)
+        other = next(currency for currency in CURRENCIES if currency != posting.credit.currency)
+        self._post(replace(posting, credit=replace(posting.credit, currency=other)))
+
+    @rule(movement=movements)
+    def say_one_key_twice_at_once(self, movement: Any) -> None:
+        posting = self._posting(*movement)
+        self._post(posting, posting)
+
+    @precondition(lambda self: self.model.transfers)
+    @rule(which=which, more=st.lists(movements, max_size=1))
+    def post_again(self, which: int, more: list[Any]) -> None:
+        self._post(self._earlier(which), *(self._posting(*movement) for movement in more))
+
+    @precondition(lambda self: self.model.transfers)
+    @rule(which=which, more=amounts)
+    def post_again_with_another_amount(self, which: int, more: int) -> None:
+        earlier = self._earlier(which)
+        self._post(replace(earlier, amount=earlier.amount + more))
+
+    @precondition(lambda self: self.model.transfers)
+    @rule(which=which, movement=movements)
+    def post_again_between_others(self, which: int, movement: Any) -> None:
+        self._post(replace(self._posting(*movement), key=self._earlier(which).key))
+
+    @precondition(lambda self: any(not posting.reverses for posting in self.model.transfers.values()))
+    @rule(which=which, times=st.integers(1, 2))
+    def reverse(self, which: int, times: int) -> None:
+        """What undoes something is final, so only the others are undone."""
+        posted = [posting for posting in self.model.transfers.values() if not posting.reverses]
+        undone = posted[-1 - which % len(posted)]
+        self._post(*(undone.mirrored(self._key()) for _ in range(times)))
+
+    @precondition(lambda self: self.model.transfers)
+    @rule(which=which, less=amounts, swaps=st.booleans())
+    def reverse_something_else(self, which: int, less: int, swaps: bool) -> None:
+        earlier = self._earlier(which)
+        mirror = earlier.mirrored(self._key())
+        self._post(
+            replace(mirror, amount=mirror.amount + less)
+            if swaps
+            else replace(earlier, key=mirror.key, reverses=mirror.reverses)
+        )
+
+    @rule(movement=movements)
+    def reverse_what_never_was(self, movement: Any) -> None:
+        self._post(replace(self._posting(*movement), reverses="never posted"))
+
+    def _post(self, *batch: Posting) -> None:
+        """Post a batch: as many are new as the model says, or it is refused for one of the model's reasons."""
+        objections = self.model.objections(batch)
+        code, posted = self._try(batch)
+        if objections:
+            assert code in objections, f"Tenpo says {code!r}, the model {objections}"
+        else:
+            assert (code, posted) == ("", self.model.post(batch))
+
+    def _try(self, batch: tuple[Posting, ...]) -> tuple[str, int]:
+        ids = dict(Transfer.objects.values_list("key", "pk"))
+        postings = [
+            actions.Posting(
+                Transfer.Kind.PAYMENT, self._pot(p.debit), self._pot(p.credit), p.amount, p.key, SUBJECT,
+                reverses_id=ids.get(p.reverses, SUBJECT) if p.reverses else None,
+            )
+            for p in batch
+        ]  # fmt: skip
+        try:
+            with transaction.atomic():
+                posted = actions.post_transfers(postings)
+                with connection.cursor() as cursor:
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except RuleError as refusal:
+            return refusal.code, 0
+        except (IntegrityError, ProgrammingError) as error:
+            return next((name for said, name in SAID.items() if said in str(error)), str(error)), 0
+        return "", posted
+
+    def must_hold(self, finding: Finding) -> bool:
+        """Here nothing is sold, and any kind of transfer is posted between any accounts."""
+        return finding.app == "ledger" and finding.name != "transfer-joins-the-accounts-of-its-kind"
+
+    # What is compared
+
+    def found(self) -> dict[str, Any]:
+        people = {person.pk: number for number, person in enumerate(self.people)}
+        owner, currency, day = self._look_at()
+        reader = self.people[owner]
+        transfers = Transfer.objects.order_by("id").select_related("debit", "credit", "reverses")
+        accounts = {_name(row, people): row for row in Account.objects.order_by("id")}
+        self.model.accounts[self.known :] = follow_order(self.model.accounts[self.known :], list(accounts))
+        self.known = len(accounts)
+        return {
+            "accounts": [(pot, row.expires_at, row.balance) for pot, row in accounts.items()],
+            "transfers": [
+                Posting(
+                    _name(row.debit, people), _name(row.credit, people), row.amount, row.key,
+                    row.reverses.key if row.reverses else None,
+                )
+                for row in transfers
+            ],
+            "trial balance": sorted((s.kind, s.currency, s.accounts, s.debits, s.credits) for s in trial_balance()),
+            "statement": [(row.change, row.balance) for row in whole_statement(reader, currency)],
+            "newest": [(row.change, row.balance) for row in statement(reader, currency, limit=2)[0]],
+            "spending order": [
+                (SOURCES.index(row.source_id or SUBJECT), row.balance)
+                for row in spendable_credits(reader, currency, START + timedelta(days=day))
+            ],
+        }  # fmt: skip
+
+    def expected(self) -> dict[str, Any]:
+        of = self.model
+        owner, currency, day = self._look_at()
+        return {
+            "accounts": [
+                (pot, _expiry(pot.source), of.balance(pot) if pot.owner is not None else None) for pot in of.accounts
+            ],
+            "transfers": list(of.transfers.values()),
+            "trial balance": of.trial_balance(),
+            "statement": of.statement(owner, currency),
+            "newest": of.statement(owner, currency)[:-3:-1],
+            "spending order": of.spending_order(owner, currency, day),
+        }
+
+    # Who and what is meant
+
+    def _look_at(self) -> tuple[int, str, int]:
+        """Whose statement is compared after this step, in which currency, and on which day: others each time."""
+        return self.steps % 2, CURRENCIES[self.steps % 8 > 5], (0, 10)[self.steps // 2 % 2]
+
+    def _key(self) -> str:
+        self.keys += 1
+        return f"key {self.keys}"
+
+    def _posting(
+        self, flow: str, giver: int, taker: int, source: int, target: int, currency: str, amount: int
+    ) -> Posting:
+        debit, credit = FLOWS[flow]
+        return Posting(
+            Pot(debit, currency, giver, source) if debit == "credit" else Pot(debit, currency),
+            Pot(credit, currency, taker, target) if credit == "credit" else Pot(credit, currency),
+            amount,
+            self._key(),
+        )
+
+    def _earlier(self, which: int) -> Posting:
+        """A transfer that was posted, counted from the newest."""
+        posted = list(self.model.transfers.values())
+        return posted[-1 - which % len(posted)]
+
+    def _pot(self, pot: Pot) -> actions.Pot:
+        return actions.Pot(
+            Account.Kind(pot.kind),
+            pot.currency,
+            None if pot.owner is None else self.people[pot.owner].pk,
+            None if pot.source is None else SOURCES[pot.source],
+            expires_at=_expiry(pot.source),
+        )
+
+
+def _expiry(source: int | None) -> Any:
+    days = None if source is None else EXPIRES_IN[source]
+    return None if days is None else START + timedelta(days=days)
+
+
+def _name(row: Account, people: dict[UUID, int]) -> Pot:
+    return Pot(
+        row.kind,
+        row.currency,
+        people[row.owner_id] if row.owner_id else None,
+        SOURCES.index(row.source_id) if row.source_id else None,
+    )

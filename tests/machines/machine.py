@@ -1,0 +1,141 @@
+"""What every machine stands on: a transaction that is undone, a clock that it moves, and what is compared when.
+
+A machine does the same to Tenpo and to a plain model of the rules, and asks after each step whether both say the same.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, run_state_machine_as_test
+
+from tenpo.core.business import forget_business
+from tenpo.core.errors import RuleError
+from tenpo.core.invariants import Finding, find_faults
+from tests.machines.clock import Clock, install_clock
+
+# The Friday before the clocks of Europe change.
+START = datetime(2027, 3, 26, 12, tzinfo=UTC)
+RUNS_IN_CI = 200
+STEPS = 30
+
+
+class Refused(Exception):
+    """What a model says of a step that Tenpo must refuse, with the code that it must give."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Machine(RuleBasedStateMachine):
+    """One run: begins in an empty business at `START`, and leaves nothing behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+        self._transaction = transaction.atomic()
+        self._transaction.__enter__()
+        forget_business()
+        self.clock = Clock(START)
+
+    def found(self) -> dict[str, Any]:
+        """How Tenpo is now, in words that can be compared: kinds of things with what is known of each."""
+        raise NotImplementedError
+
+    def expected(self) -> dict[str, Any]:
+        """The same, as the model says."""
+        raise NotImplementedError
+
+    def must_hold(self, finding: Finding) -> bool:
+        """Whether an invariant that is broken at the end of a run is a fault; a machine may break some on purpose."""
+        return True
+
+    def both(self, predicted: Callable[[], Any], done: Callable[[], Any]) -> None:
+        """Take one step in the model and in Tenpo: both do it, or both refuse it for the same reason."""
+        expected, found = code_of(predicted), code_of(done)
+        assert found == expected, f"Tenpo says {found!r}, the model {expected!r}"
+
+    @invariant()
+    def they_agree(self) -> None:
+        # What the database checks at the commit counts for each step; the steps after it may defer again.
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        if wrong := differences(self.found(), self.expected()):
+            raise AssertionError("\n".join(wrong))
+        self.steps += 1
+
+    def teardown(self) -> None:
+        try:
+            if sys.exception() is None:
+                faults = [finding for finding in find_faults(about_time=False) if self.must_hold(finding)]
+                assert not faults, faults
+        finally:
+            transaction.set_rollback(True)
+            self._transaction.__exit__(None, None, None)
+            self.clock.stop()
+            forget_business()
+
+
+def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """Where the two are not the same, each in one line."""
+    return [
+        f"{kind}[{index}]: Tenpo says {ours!r}, the model {theirs!r}"
+        for kind in expected
+        for index, (ours, theirs) in enumerate(zip_longest(found[kind], expected[kind]))
+        if ours != theirs
+    ]
+
+
+def follow_order[T](newest: list[T], seen: Sequence[T]) -> list[T]:
+    """Which of several that came at once is the older one, no rule says; so a model takes over what it sees."""
+    return sorted(newest, key=lambda one: seen.index(one) if one in seen else len(seen))
+
+
+def code_of(step: Callable[[], Any]) -> str:
+    """What a step is refused with; "" when it is not."""
+    try:
+        step()
+    except (Refused, RuleError) as refusal:
+        return refusal.code
+    except PermissionDenied:
+        return "forbidden"
+    except ValidationError:
+        return "invalid"
+    return ""
+
+
+def run(machine: type[Machine]) -> None:
+    """The same runs every time, so that a change that breaks nothing never fails; others every time in `make soak`."""
+    runs = int(os.environ.get("SOAK_RUNS", "0"))
+    _run(machine, max_examples=runs or RUNS_IN_CI, derandomize=not runs)
+
+
+def finds_a_difference(machine: type[Machine]) -> bool:
+    """Whether the machine notices within its runs that something is wrong. The first difference will do."""
+    try:
+        _run(machine, max_examples=RUNS_IN_CI, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
+    except AssertionError:
+        return True
+    return False
+
+
+def _run(machine: type[Machine], **options: Any) -> None:
+    install_clock()
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+            **options,
+        ),
+    )

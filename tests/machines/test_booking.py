@@ -1,0 +1,57 @@
+"""Booking and paying do what the model says, whatever is done in whatever order.
+
+A run that failed prints its steps. They become a test here, as Python has them, and stay.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from tenpo.orders import queries
+from tenpo.orders.policies import percent_back
+from tenpo.schedule.actions import cancellations
+from tests.machines.booking import BookingMachine
+from tests.machines.clock import install_clock
+from tests.machines.machine import finds_a_difference, run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
+
+
+def test_booking_agrees_with_the_model():
+    run(BookingMachine)
+
+
+def test_a_hold_that_ran_out_does_not_keep_its_owner_out():
+    install_clock()
+    state = BookingMachine()
+    state.begin(capacity=2, credits=[], price=999, starts_in=timedelta(hours=50), windows=((0, 100),))
+    state.they_agree()
+    state.get_in_somehow(participant=0)
+    state.they_agree()
+    state.wait(by=timedelta(minutes=16))
+    state.they_agree()
+    state.book_the_newest(participant=0, way=("sandbox", "succeeds"))
+    state.they_agree()
+    state.teardown()
+
+
+@pytest.mark.control
+def test_credits_spent_newest_first_control(monkeypatch):
+    oldest_first = queries.spendable_credits
+    monkeypatch.setattr(queries, "spendable_credits", lambda *wanted: oldest_first(*wanted).reverse())
+
+    assert finds_a_difference(BookingMachine)
+
+
+@pytest.mark.control
+def test_a_seat_that_is_not_given_back_control(monkeypatch):
+    monkeypatch.setattr(cancellations, "free_seats", lambda session: None)
+
+    assert finds_a_difference(BookingMachine)
+
+
+@pytest.mark.control
+def test_a_window_too_late_control(monkeypatch):
+    monkeypatch.setattr(cancellations, "percent_back", lambda windows, **when: percent_back(windows[1:], **when))
+
+    assert finds_a_difference(BookingMachine)
