@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,12 +30,17 @@ from django.test import Client
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.people.models import User
-from tenpo.runtime import env, postgres
+from tenpo.runtime import env, postgres, system, upgrade
 from tests.installation import free_port, wait_until
 
 START_SECONDS = 60
 STOP_SECONDS = 30
 ANSWER_SECONDS = 90
+GATHER = """
+from tenpo.runtime import env, installation, upgrade
+with installation.django(has_database=False):
+    upgrade.collect_static(env.data_dir())
+"""
 # Any text of this length is a CSRF token, when cookie and header agree.
 CSRF = "a" * 32
 
@@ -67,6 +73,9 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.text)
+
+    def cookie(self, name: str) -> str:
+        return SimpleCookie(self.headers["set-cookie"].replace("\n", "; "))[name].value
 
     @property
     def outcome(self) -> str:
@@ -208,7 +217,10 @@ def _works(works: Sequence[Callable[[], Any]]) -> Iterator[Callable[[], Any]]:
 def _read(line: socket.socket, request: Request) -> Answer:
     response = HTTPResponse(line, method=request.method)
     response.begin()
-    headers = {name.lower(): value for name, value in response.getheaders()}
+    headers: dict[str, str] = {}
+    for name, value in response.getheaders():
+        # Only cookies come more than once; a line for each.
+        headers[name.lower()] = f"{headers[name.lower()]}\n{value}" if name.lower() in headers else value
     return Answer(response.status, headers, response.read().decode())
 
 
@@ -216,6 +228,7 @@ def _read(line: socket.socket, request: Request) -> Answer:
 def running(*, without: str = "") -> Iterator[Server]:
     """The web server on this test process's database; `without` names a guard of `tests/unguarded.py`."""
     folder = Path(tempfile.mkdtemp(prefix="tenpo-served-"))
+    (folder / "static").symlink_to(_static_files())
     server = Server(folder, free_port())
     command = ["tests.unguarded", without] if without else ["tenpo.cli.processes", "web"]
     with (folder / "log").open("w+") as log:
@@ -236,12 +249,15 @@ def running(*, without: str = "") -> Iterator[Server]:
             shutil.rmtree(folder)
 
 
+def _kept() -> dict[str, str]:
+    """The environment without what the tests' own settings put there."""
+    ours = ("TENPO_", "DJANGO_", "DATABASE_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 def _environment(server: Server) -> dict[str, str]:
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_", "DATABASE_"))
-    }
     return {
-        **kept,
+        **_kept(),
         "TENPO_DATA": str(server.folder),
         "TENPO_PORT": str(server.port),
         "TENPO_SECRET_KEY": settings.SECRET_KEY,
@@ -250,6 +266,17 @@ def _environment(server: Server) -> dict[str, str]:
         "TENPO_TRUSTED_PROXIES": "1",
         "DATABASE_URL": postgres.url(env.data_dir(), postgres.APP, database=connection.settings_dict["NAME"]),
     }
+
+
+def _static_files() -> Path:
+    """The static files under their hashed names, without which no page can be drawn: gathered once, kept in `.tmp`."""
+    folder = env.data_dir() / "served"
+    with system.file_lock(env.data_dir() / "served.lock"):
+        if not upgrade.is_static_current(folder):
+            subprocess.run(
+                [sys.executable, "-c", GATHER], env={**_kept(), "TENPO_DATA": str(folder)}, cwd=env.ROOT, check=True
+            )
+    return folder / "static"
 
 
 def _is_up(server: Server) -> bool:

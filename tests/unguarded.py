@@ -120,8 +120,13 @@ def invite() -> None:
     invites._lock_open = look
 
 
+def code_tries() -> None:
+    """The tries of a mailed code are counted in the session alone."""
+    part("people.middleware").CODE_VIEWS.clear()
+
+
 GUARDS: dict[str, Callable[[], None]] = {
-    guard.__name__: guard for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite)
+    guard.__name__: guard for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite, code_tries)
 }
 
 

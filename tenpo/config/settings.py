@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "tenpo.people.middleware.PersonMiddleware",
+    "tenpo.people.middleware.CodeTriesMiddleware",
 ]
 
 ROOT_URLCONF = "tenpo.config.urls"

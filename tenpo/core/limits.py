@@ -21,6 +21,8 @@ LIMITS = {
     "sign-in-address": Limit(30, 300),
     # Codes, password links: whatever a stranger can have mailed to an address.
     "account-mail": Limit(5, 900),
+    # Tries of one mailed code. The window is longer than any code lives, so it bounds the code's whole life.
+    "mailed-code": Limit(5, 86_400),
     "invite-open": Limit(30, 300),
     "invite-accept": Limit(20, 300),
     "invite-send": Limit(600, 3600),

@@ -45,9 +45,14 @@ class RequestContextMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, TooManyRequests):
             return None
-        if request.path.startswith(("/api/", "/_allauth/")):
-            response: HttpResponse = problem(429, "too_many_requests")
-        else:
-            response = render(request, "429.html", {"retry_after": exception.retry_after}, status=429)
-        response["Retry-After"] = str(exception.retry_after)
-        return response
+        return too_many(request, exception)
+
+
+def too_many(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
+    """The answer to a try beyond a limit, as whoever tried reads it."""
+    if request.path.startswith(("/api/", "/_allauth/")):
+        response: HttpResponse = problem(429, "too_many_requests")
+    else:
+        response = render(request, "429.html", {"retry_after": error.retry_after}, status=429)
+    response["Retry-After"] = str(error.retry_after)
+    return response

@@ -1,14 +1,30 @@
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
+from allauth.account.internal.flows.email_verification_by_code import EMAIL_VERIFICATION_CODE_SESSION_KEY
+from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 
+from tenpo.core.errors import TooManyRequests
+from tenpo.core.limits import hit
+from tenpo.core.middleware import too_many
 from tenpo.people.visits import SessionStore
+
+# Where a code that was mailed is compared with what somebody sends.
+CODE_VIEWS = {
+    "account_confirm_login_code",
+    "account_email_verification_sent",
+    "headless:browser:account:confirm_login_code",
+    "headless:browser:account:verify_email",
+}
+# By this header a code can be tried with a GET, too.
+CODE_HEADER = "X-Email-Verification-Key"
 
 
 class VisitMiddleware(SessionMiddleware):
@@ -43,3 +59,40 @@ class PersonMiddleware:
             return self.get_response(request)
         with timezone.override(zone), translation.override(request.user.locale):
             return self.get_response(request)
+
+
+class CodeTriesMiddleware:
+    """Counts the tries of a mailed code where many at once are seen.
+
+    allauth counts them in the session, which a hundred requests read before one of them has written it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.view_name not in CODE_VIEWS:
+            return None
+        if request.method != "POST" and CODE_HEADER not in request.headers:
+            return None
+        try:
+            for started_at in _codes_of(request):
+                hit("mailed-code", request.session.session_key, started_at)
+        except TooManyRequests as error:
+            # The code is void; a new one can be asked for.
+            request.session.pop(LOGIN_SESSION_KEY, None)
+            request.session.pop(EMAIL_VERIFICATION_CODE_SESSION_KEY, None)
+            return too_many(request, error)
+        return None
+
+
+def _codes_of(request: HttpRequest) -> list[float]:
+    """When each code that this browser waits for was asked for; said alike whether the address is known or not."""
+    stages = (request.session.get(LOGIN_SESSION_KEY) or {}).get("state", {}).get("stages", {})
+    by_login = stages.get("login_by_code", {}).get("data")
+    by_address = request.session.get(EMAIL_VERIFICATION_CODE_SESSION_KEY)
+    return [waiting["at"] for waiting in (by_login, by_address) if waiting and "at" in waiting]
