@@ -29,8 +29,9 @@ BODY_SECONDS = 60
 # An answer up to this size is sent in one piece; a longer one is streamed, at the speed of the reader.
 PIECE_BYTES = 128 * 1024
 PIECE_SECONDS = 60
-# Requests that may wait for a thread. Beyond, an honest "busy" beats an answer that comes too late.
-WAITING_MAX = 256
+# Requests that may wait for a thread: some hundreds who come for the same session at once, even should one process get
+# them all. Beyond, an honest "busy" beats an answer that comes too late.
+WAITING_MAX = 512
 # Sent to the worker processes when the server is about to stop.
 END_STREAMS = signal.SIGUSR1
 
