@@ -1,0 +1,95 @@
+"""What is sent with the requests of the table: a body that would be accepted, so that only the caller is in question.
+
+`{name}` is the id of a thing; in the question for a missing one it is the id of nothing. `{=name}` stays.
+"""
+
+import json
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from tenpo.config.api import api
+from tenpo.payments.providers.sandbox import SUCCEEDS
+from tenpo.people.tests.make import PASSWORD
+from tenpo.web.views.openapi import Reader
+from tests.matrix.world import RULE, calendar_file
+
+_SCHEMA: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")))
+_SHOWN = {f"{one.method} {one.path}": one for one in Reader(_SCHEMA, "https://tenpo.example").operations()}
+OPERATIONS = sorted(_SHOWN)
+# The example that the API's reference shows of an operation.
+EXAMPLES = {name: json.loads(one.example) for name, one in _SHOWN.items() if one.example}
+CARD = {"provider": "sandbox", "source": SUCCEEDS}
+BY_CARD = {"provider": "sandbox", "test_card": SUCCEEDS, "agreed": 0}
+OFFER = {"title": "New", "place": "There", "capacity": 4, "price": "10", "join_link": ""}
+WHEN = {"day": "2031-03-04", "at": "07:00", "minutes": 30, "time_zone": "Europe/Berlin"}
+TERMS = {"capacity": 4, "price": "10", "place": "There"}
+
+BODIES: dict[str, dict[str, Any]] = {
+    # Pages
+    "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
+    "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
+    "POST /me/notifications/": {"in_app:booking.confirmed": "on"},
+    "POST /people/{user}/roles/": {"role": "coach"},
+    "POST /invites/new/": {"email": "new@example.com", "role": "member", "days": 3},
+    "POST /invite/{token}/": {
+        "name": "Fay", "password": "four words put together", "email": "fay.addermark@example.com",
+    },
+    "POST /money/waiting/mark/": {"payment": "{=transfer}"},
+    "POST /policies/shares/new/": {"name": "New", "kind": "percent", "percent": 70},
+    "POST /policies/cancellation/new/": {"name": "New", "hours_1": 24, "percent_1": 100, "hours_2": 0, "percent_2": 0},
+    "POST /sandbox/{charge}/": {"answer": "approve"},
+    "POST /sessions/{session}/book/": BY_CARD,
+    "POST /bookings/{declined}/pay/": BY_CARD,
+    "POST /bookings/{came}/attendance/": {"state": "attended"},
+    "POST /teaching/new/": {**OFFER, **WHEN},
+    "POST /teaching/new/#for-coach": {**OFFER, **WHEN, "coach": "{=coach}"},
+    "POST /teaching/series/new/": {**OFFER, **RULE, "agreed": "{=agreed}"},
+    "POST /teaching/{booked}/edit/": {**OFFER, **WHEN, "cancellation_policy": "{=usual}"},
+    "POST /teaching/{weekly}/following/edit/": OFFER,
+    "POST /teaching/series/new/#for-coach": {**OFFER, **RULE, "agreed": "{=agreed}", "coach": "{=coach}"},
+    "POST /teaching/{booked}/cancel/": {"reason": "Ill"},
+    "POST /teaching/{weekly}/following/cancel/": {"reason": "Ill"},
+    "POST /teaching/import/#for-coach": {"coach": "{=coach}"},
+    "POST /teaching/import/{plan}/": TERMS,
+    "POST /settings/": {
+        "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
+        "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3,
+    },
+    # Signing in
+    "POST /account/login/": {"login": "nobody@example.com", "password": PASSWORD},
+    # API
+    "POST /api/v1/bookings": {"session_id": "{session}", **CARD},
+    "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
+    "POST /api/v1/bookings/{booking_id}/payment": CARD,
+    "POST /api/v1/bookings/{booking_id}/offer-acceptance": CARD,
+    "PATCH /api/v1/me": {"name": "New name"},
+    "PATCH /api/v1/business": {"name": "New"},
+    "PATCH /api/v1/people/{user_id}": {"roles": ["coach"]},
+    "POST /api/v1/invites": {"email": "new@example.com"},
+    "PATCH /api/v1/sessions/{session_id}": {"place": "There"},
+    "PATCH /api/v1/sessions/{session_id}/following": {"place": "There"},
+    "POST /api/v1/share-policies": {"name": "New", "percent": 70},
+    "POST /api/v1/share-policies/preview": {"percent": 70},
+    "POST /api/v1/sessions": {
+        "title": "New", "starts_at": "2031-03-04T06:00:00Z", "minutes": 30, "time_zone": "UTC", "place": "There",
+        "capacity": 4, "price": 1_000,
+    },
+    "POST /api/v1/sessions#for-coach": {
+        "title": "New", "starts_at": "2031-03-04T06:00:00Z", "minutes": 30, "time_zone": "UTC", "place": "There",
+        "capacity": 4, "price": 1_000, "coach_id": "{coach}",
+    },
+    "POST /api/v1/imports/sessions/{import_id}/confirmation": {"capacity": 4, "price": 1_000, "place": "There"},
+    "PATCH /api/v1/notification-preferences": {
+        "items": [{"kind": "booking.confirmed", "channel": "in_app", "is_on": False}]
+    },
+}  # fmt: skip
+
+
+def files_of(address: str) -> dict[str, Any]:
+    """The file that an upload sends."""
+    if address in ("/imports/", "/api/v1/imports/people"):
+        return {"file": SimpleUploadedFile("new.csv", b"email,name,role\nnew@example.com,New,member\n")}
+    if address in ("/teaching/import/", "/api/v1/imports/sessions"):
+        return {"file": SimpleUploadedFile("new.ics", calendar_file("new", "New", 80))}
+    return {}

@@ -1,0 +1,101 @@
+"""Every model says who sees its rows; here everybody asks for the rows of the same small business."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model
+
+from tenpo.schedule.models import BookingQuerySet
+from tests.matrix.world import PEOPLE, World
+from tests.test_architecture import own_models
+
+# What a member and a coach see of a model: `all`, what is their `own` (some way of foreign keys leads to them), `none`.
+# An admin sees all, but for what is each person's alone. A stranger sees nothing but whom they deal with.
+SEEN = {
+    #                                  somebody  admin
+    "access.ApiClient":               ("own", "all"),
+    "access.IdempotencyKey":          ("own", "own"),
+    "audit.AuditLog":                 ("none", "all"),
+    "core.Business":                  ("all", "all"),
+    "core.OutboxMessage":             ("none", "all"),
+    "core.RateCount":                 ("none", "none"),
+    "ledger.Account":                 ("own", "all"),
+    "ledger.Transfer":                ("own", "all"),
+    "notify.Delivery":                ("own", "all"),
+    "notify.Notification":            ("own", "own"),
+    "notify.NotificationPreference":  ("own", "own"),
+    "orders.CancellationPolicy":      ("all", "all"),
+    "orders.Line":                    ("own", "all"),
+    "orders.Order":                   ("own", "all"),
+    "orders.SharePolicy":             ("all", "all"),
+    "payments.Payment":               ("own", "all"),
+    "payments.ProviderEvent":         ("none", "all"),
+    "payments.SandboxCharge":         ("none", "all"),
+    "people.CoachProfile":            ("all", "all"),
+    "people.Import":                  ("own", "all"),
+    "people.Invite":                  ("none", "all"),
+    "people.Participant":             ("own", "all"),
+    "people.RoleGrant":               ("coaches", "all"),
+    "people.User":                    ("coaches", "all"),
+    "people.Visit":                   ("none", "none"),
+    "schedule.Booking":               ("own", "all"),
+    "schedule.CalendarFeed":          ("own", "own"),
+    "schedule.Series":                ("all", "all"),
+    "schedule.Session":               ("all", "all"),
+}  # fmt: skip
+OPEN = {"core.Business"}
+MODELS = {model._meta.label: model for model in own_models()}
+
+
+def test_every_model_has_its_line():
+    assert sorted(SEEN) == sorted(MODELS)
+
+
+@pytest.mark.parametrize("label", sorted(SEEN))
+def test_nobody_sees_rows_of_others(world, label):
+    check(world, label)
+
+
+@pytest.mark.control
+def test_control_a_model_that_shows_everything_is_noticed(world, monkeypatch):
+    monkeypatch.setattr(BookingQuerySet, "visible_to", lambda rows, user: rows.all())
+
+    with pytest.raises(AssertionError):
+        check(world, "schedule.Booking")
+
+
+def check(world: World, label: str) -> None:
+    """Hold what everybody sees of a model against its line."""
+    rows: Any = MODELS[label]._default_manager.all()
+    everything = set(rows.values_list("pk", flat=True))
+    somebody, admin = SEEN[label]
+
+    assert everything, "there must be something to see"
+    assert not rows.visible_to(AnonymousUser()).exists() or label in OPEN
+    for part in PEOPLE:
+        user = world.people[part]
+        seen = list(rows.visible_to(user))
+        match admin if part == "admin" else somebody:
+            case "all":
+                assert {row.pk for row in seen} == everything
+            case "none":
+                assert seen == []
+            case "own":
+                assert [row.pk for row in seen if user.pk not in people_of(row)] == []
+                assert len(seen) < len(everything)
+            case "coaches":
+                whose = [row if label == "people.User" else row.user for row in seen]
+                assert [one for one in whose if one.pk != user.pk and not one.is_coach] == []
+                assert len(seen) < len(everything)
+
+
+def people_of(row: Model, depth: int = 3) -> set[object]:
+    """The people to whom a row leads by its foreign keys."""
+    if row._meta.label == "people.User":
+        return {row.pk}
+    if not depth:
+        return set()
+    keys = [field.name for field in row._meta.concrete_fields if field.is_relation]
+    leads = [getattr(row, name) for name in keys]
+    return {person for lead in leads if lead is not None for person in people_of(lead, depth - 1)}

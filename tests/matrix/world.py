@@ -1,0 +1,287 @@
+"""One small business in which everybody has something, marked so that it is recognised wherever it turns up.
+
+Mina is a member and Cora her coach; most things are hers. Otto is another member and Carl another coach, who have
+nothing to do with them. Ada runs the business.
+"""
+
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from typing import Any
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.shortcuts import resolve_url
+from django.test import Client
+from django.utils import timezone
+
+from tenpo.access.actions.accounts import disable_user
+from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
+from tenpo.access.models import ApiClient, IdempotencyKey
+from tenpo.audit.models import AuditLog
+from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.tests.make import make_booking
+from tenpo.core.models import OutboxMessage, RateCount
+from tenpo.core.outbox import publish
+from tenpo.ledger.models import Transfer
+from tenpo.notify.actions.preferences import set_preferences
+from tenpo.notify.models import Channel
+from tenpo.notify.queries import unsubscribe_path
+from tenpo.notify.tests.make import make_delivery, make_notification
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.payments.models import Payment, ProviderEvent, SandboxCharge
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION
+from tenpo.people.actions.accounts import update_profile
+from tenpo.people.actions.imports import preview_people_import
+from tenpo.people.models import User
+from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.schedule.actions.feeds import new_feed_address
+from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.models import Booking, CalendarFeed, Session
+from tenpo.schedule.notifications import REMINDER
+from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
+from tenpo.schedule.tests.make import make_session
+
+RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
+PEOPLE = ("member", "other", "coach", "coach2", "admin")
+ICS = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nSUMMARY:{title}\r\n"
+    "DTSTART:{start:%Y%m%dT%H%M%SZ}\r\nDTEND:{end:%Y%m%dT%H%M%SZ}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A text that only some may read; `of` says of what."""
+
+    text: str
+    readers: frozenset[str]
+    of: str
+
+
+@dataclass
+class World:
+    """The people by their part, what the table's `{names}` stand for, and what must not be read by whom."""
+
+    people: dict[str, User]
+    cookies: dict[str, str]
+    keys: dict[str, str]
+    things: dict[str, Any]
+    secrets: list[Secret]
+
+
+def calendar_file(uid: str, title: str, days: int) -> bytes:
+    """A calendar file with one event."""
+    start = (timezone.now() + timedelta(days=days)).replace(hour=3, minute=0, second=0, microsecond=0)
+    return ICS.format(uid=uid, title=title, start=start, end=start + timedelta(hours=1)).encode()
+
+
+def make_world() -> World:
+    """Everything that a route can be asked for."""
+    people: dict[str, User] = {
+        "member": make_member("Mina Minnowmark"),
+        "other": make_member("Otto Ottermark"),
+        "coach": make_coach("Cora"),
+        "coach2": make_coach("Carl"),
+        "admin": make_admin("Ada Addermark"),
+    }
+    for part in ("coach", "coach2"):
+        update_profile(people[part], headline=f"{part} teaches", by=people[part])
+    cookies = {part: _signed_in(person) for part, person in people.items()}
+    things = _sessions(people) | _money(people) | _papers(people)
+    keys = {
+        "read": _key(people["member"], "read only", "read"),
+        "write": _key(people["member"], "Minnow tool", "read", "write"),
+        "boss": _key(people["admin"], "Adder tool", "read", "write"),
+        **_dead_keys(people["member"]),
+    }
+    things["key"] = ApiClient.objects.get(name="Minnow spare")
+    # When a key was used last is noted once a minute, which would look like a change here and there.
+    ApiClient.objects.update(last_used_at=timezone.now() + timedelta(days=1))
+    return World(people, cookies, keys, things, [*_texts(people, things), *_ids(things)])
+
+
+def _sessions(people: dict[str, User]) -> dict[str, Any]:
+    """Cora's sessions with Mina's places in them, and one of Carl's with Otto's."""
+    member, other, coach, coach2 = (people[part] for part in ("member", "other", "coach", "coach2"))
+    third = make_member("Tom Thirdmark")
+    make_share_policy(percent=50)
+    days = iter(range(3, 40))
+
+    def session(whose: User = coach, **wanted: Any) -> Session:
+        made = make_session(whose, starts_in=timedelta(days=next(days)), **wanted)
+        Session.objects.filter(pk=made.pk).update(join_link=f"https://meet.example/{whose.name}-door")
+        return Session.objects.get(pk=made.pk)
+
+    booked, line, offering, past = session(), session(capacity=1), session(capacity=1), session()
+    full = session(capacity=1)
+    booking, came = make_booking(booked, member), make_booking(past, member)
+    make_booking(full, third)
+    make_booking(line, third)
+    before = make_booking(offering, third)
+    waiting = join_waitlist(line, participant=member.participant, by=member)
+    offer = join_waitlist(offering, participant=member.participant, by=member)
+    Booking.objects.filter(pk=before.pk).update(state="cancelled", cancelled_at=timezone.now())
+    Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
+    ended = timezone.now() - timedelta(hours=1)
+    Session.objects.filter(pk=past.pk).update(starts_at=ended - timedelta(hours=1), ends_at=ended)
+    declined = make_booking(session(), member, card=DECLINED)
+    at_bank = make_booking(session(), member, card=NEEDS_CONFIRMATION)
+    manual = book_session(session(), participant=member.participant, by=member, provider="transfer")
+    first_day = (timezone.now() + timedelta(days=50)).date()
+    rule = WeeklyRule((first_day.weekday(),), first_day, first_day + timedelta(days=14), timezone.now().time(), "UTC")
+    terms: dict[str, Any] = {"title": "Weekly", "place": "Here", "capacity": 5, "price": 4_000, "minutes": 30}
+    series = create_series(coach, rule=rule, by=coach, **terms)
+    make_booking(session(coach2, title="Elsewhere"), other)
+    return {
+        # Free, so that nobody is asked for money that a credit would change.
+        "session": session(price=0),
+        "booked": booked,
+        "full": full,
+        "past": past,
+        "series": series,
+        "weekly": series.sessions.order_by("starts_at")[0],
+        "booking": booking,
+        "came": came,
+        "waiting": waiting,
+        "offer": offer,
+        "declined": declined,
+        "at_bank": at_bank,
+        "charge": SandboxCharge.objects.get(key=str(Payment.objects.get(order_id=at_bank.line.order_id).pk)),
+        "transfer": Payment.objects.get(order_id=manual.line.order_id),
+        "payment": Payment.objects.get(order_id=booking.line.order_id),
+        "order": booking.line.order,
+        "number": booking.line.order.number,
+        "reference": Payment.objects.get(order_id=booking.line.order_id).reference,
+        "usual": booked.cancellation_policy,
+        "agreed": digest_of(plan_series(coach, rule_of(RULE), minutes=30)),
+    }
+
+
+def rule_of(body: dict[str, Any]) -> WeeklyRule:
+    """The rule that a form sends."""
+    first_day = date.fromisoformat(body["first_day"])
+    last_day = last_day_of_weeks(first_day, body["weeks"])
+    return WeeklyRule(tuple(body["weekdays"]), first_day, last_day, time.fromisoformat(body["at"]), body["time_zone"])
+
+
+def _money(people: dict[str, User]) -> dict[str, Any]:
+    policy = make_share_policy(percent=60, coach=people["coach2"])
+    make_credit(people["other"], 700)
+    ProviderEvent.objects.create(provider="sandbox", event_id="evt_1", reference="adder-reference")
+    return {"credit": make_credit(people["member"], 900), "share": policy, "cancelling": make_cancellation_policy()}
+
+
+def _papers(people: dict[str, User]) -> dict[str, Any]:
+    """What people are told, what they brought in, and what the machine room keeps."""
+    member, other, coach, coach2, admin = (people[part] for part in PEOPLE)
+    tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
+    for person, kind in ((member, "Minnow"), (other, "Otter")):
+        create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
+        make_notification(person, session=f"{kind} news")
+        set_preferences(person, {(REMINDER.code, Channel.IN_APP): False}, by=person)
+        UserSession.objects.create(
+            user=person, session_key=f"{kind}-session", ip="203.0.113.77", user_agent=f"{kind} browser"
+        )
+        IdempotencyKey.objects.create(
+            actor=person, route="POST /x", key=f"{kind}-once", fingerprint="f", status=201, body={}
+        )
+    RateCount.objects.create(key="adder-count", window_starts_at=timezone.now())
+    publish("invite.declined", subject=make_invite("dead.addermark@example.com", by=admin)[0])
+    OutboxMessage.objects.filter(name="invite.declined").update(dead_at=timezone.now(), last_error="Adder trouble")
+    invite, token = make_invite("fay.addermark@example.com", by=admin)
+    plan = preview_sessions_import("cora-plan.ics", calendar_file("cora", "Planned", 70), coach=coach, by=coach)
+    preview_sessions_import("carl-plan.ics", calendar_file("carl", "Planned", 70), coach=coach2, by=coach2)
+    people_file = b"email,name,role\nnew.addermark@example.com,New,member\n"
+    return {
+        "user": member,
+        "shut": disable_user(make_member("Sam Shutmark"), by=admin),
+        "participant": member.participant,
+        "coach": coach,
+        "feed": CalendarFeed.objects.get(user=member),
+        "feed_token": tokens[member.pk],
+        "notification": make_notification(member, session="Minnow news"),
+        "delivery": make_delivery(member, state="dead", session="Minnow news"),
+        "message": OutboxMessage.objects.get(name="invite.declined"),
+        "device": UserSession.objects.get(session_key="Minnow-session"),
+        "invite": invite,
+        "token": token,
+        "off_token": unsubscribe_path(member, REMINDER.code).split("/")[-2],
+        "import": preview_people_import("ada-people.csv", people_file, by=admin),
+        "plan": plan,
+        "record": AuditLog.objects.filter(actor_id=member.pk).order_by("-id")[0],
+    }
+
+
+def _key(person: User, name: str, *scopes: str) -> str:
+    return create_api_client(person, name=name, scopes=list(scopes), expires_at=None, by=person)[1]
+
+
+def _dead_keys(person: User) -> dict[str, str]:
+    """Keys that once were good, one that never was, and what is no key at all."""
+    soon = timezone.now() + timedelta(days=1)
+    expired, old = create_api_client(person, name="Old", scopes=["read", "write"], expires_at=soon, by=person)
+    ApiClient.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(days=1))
+    revoked, gone = create_api_client(person, name="Gone", scopes=["read", "write"], expires_at=None, by=person)
+    revoke_api_client(revoked, by=person)
+    unknown, never = create_api_client(person, name="Never", scopes=["read", "write"], expires_at=None, by=person)
+    ApiClient.objects.filter(pk=unknown.pk).delete()
+    return {"revoked": gone, "expired": old, "unknown": never, "rubbish": "tenpo_rubbish"}
+
+
+def _signed_in(person: User) -> str:
+    client = Client()
+    client.post(resolve_url(settings.LOGIN_URL), {"login": person.email, "password": PASSWORD})
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
+    """Marks, and by whom they may be read. A coach's name is for everybody, an address is not."""
+    member, other, coach, coach2, admin = (frozenset({part, "admin"}) for part in PEOPLE)
+    # Whose seats a coach fills, they know by name and address.
+    seen, otto = member | coach, other | coach2
+    said = {
+        "Mina Minnowmark": seen, people["member"].email: seen,
+        "Otto Ottermark": otto, people["other"].email: otto,
+        "Tom Thirdmark": coach,
+        people["coach"].email: coach, people["coach2"].email: coach2,
+        "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
+        "Cora-door": seen, "Carl-door": otto,
+        "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
+        "Minnow-session": member, "Minnow-once": member,
+        "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
+        "203.0.113.77": member | other,
+        "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
+        "ada-people.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
+        things["order"].number: member,
+        things["payment"].reference: member,
+    }  # fmt: skip
+    return [Secret(text, readers, "a text") for text, readers in said.items()]
+
+
+def _ids(things: dict[str, Any]) -> list[Secret]:
+    """The ids of what is not for everybody."""
+    member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
+    of = {
+        "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
+        "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
+        "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
+        "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
+        "record": admin, "user": member | coach,
+    }  # fmt: skip
+    transfer = Transfer.objects.filter(credit=things["credit"].pk)[0]
+    ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
+    return [*ids, Secret(str(transfer.pk), member, "ledger transfer")]
+
+
+def missing(thing: Any) -> str:
+    """The id of nothing, in the shape of this thing's."""
+    if isinstance(thing, str):
+        return thing[:-6] + ("aaaaaa" if not thing.endswith("aaaaaa") else "bbbbbb")
+    return "987654321" if isinstance(thing.pk, int) else "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
+
+
+def named(thing: Any) -> str:
+    """How an address names a thing."""
+    return thing if isinstance(thing, str) else str(thing.pk)
