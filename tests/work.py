@@ -6,6 +6,8 @@ from django.db import connection
 from procrastinate.contrib.django import app
 
 from tenpo.core import outbox
+from tenpo.core.jobs import origin_of
+from tenpo.core.request_context import coming_from
 
 MAX_ROUNDS = 50
 
@@ -42,6 +44,8 @@ def _do_next_job(ahead_seconds: int) -> str | None:
         number, name, arguments = found
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [number])
         app.perform_import_paths()  # type: ignore[no-untyped-call]
-        app.tasks[name].func(**(json.loads(arguments) if isinstance(arguments, str) else arguments))
+        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+        with coming_from(origin_of(arguments)):
+            app.tasks[name].func(**arguments)
         cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [number])
     return str(name)

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, cast
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
@@ -44,6 +45,7 @@ class KeyAuth(HttpBearer):
         if request.method not in READING and Scope.WRITE not in client.scopes:
             raise HttpError(403, _("This key may only read."))
         request.user = user
+        structlog.contextvars.bind_contextvars(user_id=str(user.pk))
         return client
 
 

@@ -73,13 +73,14 @@ def worker() -> None:
     """Do jobs and deliver the outbox until SIGTERM or SIGINT."""
     die_with_supervisor()
     with installation.django():
-        from tenpo.core import clock, outbox
+        from tenpo.core import clock, jobs, outbox
         from tenpo.runtime import worker as worker_process
 
         gc.freeze()
         gc.enable()
         clock.follow_database()
-        worker_process.run(threads=env.number("TENPO_THREADS"), drain=outbox.drain)
+        around = worker_process.Around(job=jobs.name_request, task=jobs.measure)
+        worker_process.run(threads=env.number("TENPO_THREADS"), drain=outbox.drain, around=around)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,9 @@ class Problem(Schema):
     detail: str = ""
     code: str
     errors: list[FieldProblem] = []
+    instance: Annotated[
+        str | None, Field(description="The request's id, to ask us about it. When it was our fault.")
+    ] = None
 
 
 TITLES = {
@@ -102,16 +105,22 @@ TITLES = {
 }
 
 
-def problem_body(status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = ()) -> dict[str, Any]:
+def problem_body(
+    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
+) -> dict[str, Any]:
     """The body of a problem answer."""
-    return Problem(title=TITLES[status], status=status, detail=detail, code=code, errors=list(errors)).model_dump()
-
-
-def problem(status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = ()) -> JsonResponse:
-    """A problem answer with its own content type."""
-    return JsonResponse(
-        problem_body(status, code, detail, errors), status=status, content_type="application/problem+json"
+    body = Problem(
+        title=TITLES[status], status=status, detail=detail, code=code, errors=list(errors), instance=instance or None
     )
+    return body.model_dump(exclude=set() if instance else {"instance"})
+
+
+def problem(
+    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
+) -> JsonResponse:
+    """A problem answer with its own content type."""
+    body = problem_body(status, code, detail, errors, instance=instance)
+    return JsonResponse(body, status=status, content_type="application/problem+json")
 
 
 def problems(*statuses: int) -> dict[int, Any]:

@@ -8,9 +8,12 @@ from django.shortcuts import render
 
 from tenpo.core.api import problem
 from tenpo.core.errors import TooManyRequests
-from tenpo.core.request_context import Origin, new_request_id, set_origin
+from tenpo.core.request_context import Origin, coming_from, is_request_id, new_request_id
+from tenpo.core.tally import Tally, tallied
 
 MAX_AGENT_LENGTH = 200
+
+log = structlog.get_logger("tenpo.requests")
 
 
 def client_address(request: HttpRequest) -> str:
@@ -25,20 +28,46 @@ def client_address(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR") or ""
 
 
+def request_id_of(request: HttpRequest) -> str:
+    """The request's name: the one that a proxy of ours gave it, or a new one; a stranger's would be anything."""
+    given = request.headers.get("X-Request-Id", "") if settings.ALLAUTH_TRUSTED_PROXY_COUNT else ""
+    return given if is_request_id(given) else new_request_id()
+
+
+def route_of(request: HttpRequest) -> str:
+    """What was asked for, without what stands in its address: ids, and some addresses are secrets."""
+    match = request.resolver_match
+    return (match.view_name or match.route) if match else ""
+
+
+def write_line(request: HttpRequest, response: HttpResponseBase, tally: Tally) -> None:
+    """One line for each request; whoever is signed in, and the request's id, are bound to the log already."""
+    log.info(
+        "request",
+        method=request.method,
+        route=route_of(request),
+        status=response.status_code,
+        ms=round(tally.seconds * 1000, 1),
+        statements=tally.statements,
+        database_ms=round(tally.database_seconds * 1000, 1),
+    )
+
+
 class RequestContextMiddleware:
-    """Names each request and says where it came from; turns a reached limit into 429."""
+    """Names each request, says where it came from and what it took; turns a reached limit into 429."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = new_request_id()
+        request_id = request_id_of(request)
         via = "api" if request.path.startswith("/api/") else "page"
         agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
-        set_origin(Origin(via=via, address=client_address(request) or None, agent=agent, request_id=request_id))
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        response = self.get_response(request)
+        origin = Origin(via=via, address=client_address(request) or None, agent=agent, request_id=request_id)
+        with coming_from(origin), tallied() as tally:
+            response = self.get_response(request)
+            write_line(request, response, tally)
         response["X-Request-Id"] = request_id
         return response
 

@@ -106,6 +106,8 @@ class OutboxMessage(models.Model):
     name = models.CharField(max_length=80)
     subject_id = models.UUIDField()
     payload = models.JSONField(default=dict)
+    # Of the request that it comes from, so that what follows from it can be found in the log.
+    request_id = models.CharField(max_length=32, blank=True, db_default="")
     published_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(db_default=Now())

@@ -22,6 +22,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from tenpo.core.models import OutboxMessage
+from tenpo.core.request_context import Origin, coming_from, current_origin
 
 # The waits double from 5 s, so a message is dead after some ten minutes.
 MAX_ATTEMPTS = 8
@@ -83,12 +84,17 @@ def publish(name: str, *, subject: models.Model, **payload: Any) -> None:
 def publish_all(events: list[tuple[str, models.Model, Mapping[str, Any]]]) -> None:
     """Publish many events with one statement; see `publish`."""
     assert transaction.get_connection().in_atomic_block, "an event belongs to the transaction of its change"
-    messages = []
+    messages, request_id = [], current_origin().request_id
     for name, subject, payload in events:
         event_id = uuid4()
         messages += [
             OutboxMessage(
-                consumer=consumer, event_id=event_id, name=name, subject_id=subject.pk, payload=_plain(payload)
+                consumer=consumer,
+                event_id=event_id,
+                name=name,
+                subject_id=subject.pk,
+                payload=_plain(payload),
+                request_id=request_id,
             )
             for consumer in settings.OUTBOX_CONSUMERS
         ]
@@ -142,18 +148,24 @@ def _deliver(message: OutboxMessage, *, takes_next: bool) -> OutboxMessage | Non
     if not _lock(message):
         return _take() if takes_next else None
     try:
-        if message.attempts > MAX_ATTEMPTS:
-            raise WorkerDied
-        with transaction.atomic():
-            import_string(settings.OUTBOX_CONSUMERS[message.consumer])(message)
-            _check_deferred()
+        with coming_from(Origin(request_id=message.request_id)):
+            _tell(message)
     except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others must go on
-        _note_failure(message, error)
+        with coming_from(Origin(request_id=message.request_id)):
+            _note_failure(message, error)
         return _take() if takes_next else None
     if takes_next:
         return _tell_and_take(message)
     OutboxMessage.objects.filter(pk=message.pk).update(delivered_at=Now())
     return None
+
+
+def _tell(message: OutboxMessage) -> None:
+    if message.attempts > MAX_ATTEMPTS:
+        raise WorkerDied
+    with transaction.atomic():
+        import_string(settings.OUTBOX_CONSUMERS[message.consumer])(message)
+        _check_deferred()
 
 
 def _lock(message: OutboxMessage) -> bool:

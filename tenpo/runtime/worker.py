@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -61,18 +62,26 @@ class OutboxLoop(threading.Thread):
         connection.close()
 
 
-def run(*, threads: int, drain: Callable[[int], int]) -> None:
+@dataclass(frozen=True)
+class Around:
+    """What is done around each job, as procrastinate's middleware: on the event loop, and on the job's thread."""
+
+    job: Any
+    task: Any
+
+
+def run(*, threads: int, drain: Callable[[int], int], around: Around) -> None:
     """Work until SIGTERM or SIGINT; `drain` delivers up to so many of the outbox's messages and says how many."""
     outbox = OutboxLoop(drain)
     outbox.start()
     try:
-        asyncio.run(_run_jobs(threads))
+        asyncio.run(_run_jobs(threads, around))
     finally:
         outbox.stopping.set()
         outbox.join(STOP_SECONDS)
 
 
-async def _run_jobs(threads: int) -> None:
+async def _run_jobs(threads: int, around: Around) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +90,7 @@ async def _run_jobs(threads: int) -> None:
     while not stopping.is_set():
         started_at = loop.time()
         try:
-            await _work_until(stopping, threads)
+            await _work_until(stopping, threads, around)
         except Exception as error:  # noqa: BLE001 (whatever broke, most likely the database: try again)
             if loop.time() - started_at > STEADY_SECONDS:
                 retry_seconds = 0.5
@@ -93,7 +102,7 @@ async def _run_jobs(threads: int) -> None:
             retry_seconds = min(retry_seconds * 2, RETRY_SECONDS_MAX)
 
 
-async def _work_until(stopping: asyncio.Event, threads: int) -> None:
+async def _work_until(stopping: asyncio.Event, threads: int, around: Around) -> None:
     from procrastinate.contrib.django import app  # noqa: PLC0415 (it exists once Django is set up)
 
     # Only the worker's own dealings with the queue are asynchronous. `app` keeps Django's connection, so that what a
@@ -104,6 +113,9 @@ async def _work_until(stopping: asyncio.Event, threads: int) -> None:
         "fetch_job_polling_interval": JOB_POLL_SECONDS,
         "shutdown_graceful_timeout": STOP_SECONDS,
         "delete_jobs": "successful",
+        "worker_middleware": [around.job],
+        # Given ones replace those that close Django's connections.
+        "task_middleware": [*app.worker_defaults["task_middleware"], around.task],
     }
     async with worker_app.open_async():
         tasks = [

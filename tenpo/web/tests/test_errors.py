@@ -1,11 +1,14 @@
 """What is said when something of ours fails, and while the database is away."""
 
+import json
+
 import psycopg
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 
+from tenpo.core.request_context import Origin, coming_from
 from tenpo.web.views.errors import broken
 
 
@@ -50,3 +53,14 @@ def test_what_is_our_fault_is_not_the_databases_absence(rf, error, cause):
 
     assert answer.status_code == 500
     assert "Retry-After" not in answer
+
+
+@pytest.mark.parametrize(
+    "error", [pytest.param(ValueError(), id="ours"), pytest.param(OperationalError("refused"), id="away")]
+)
+def test_whoever_asks_about_it_can_name_the_request(rf, error):
+    with coming_from(Origin(request_id="abcdef0123456789")):
+        page, call = answer_to(rf, "/bookings/", error), answer_to(rf, "/api/v1/bookings", error)
+
+    assert "name this number: abcdef0123456789" in page.content.decode()
+    assert json.loads(call.content)["instance"] == "abcdef0123456789"

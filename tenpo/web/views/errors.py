@@ -7,6 +7,8 @@ from django.template.loader import render_to_string
 
 from tenpo.core.api import problem
 from tenpo.core.errors import is_database_away
+from tenpo.core.middleware import route_of
+from tenpo.core.request_context import current_origin
 
 SECONDS_TO_WAIT = 60
 # A database that was killed is back in less.
@@ -34,16 +36,17 @@ def broken(request: HttpRequest) -> HttpResponse:
     """Our fault; says so without needing the database. While that one is away, asks to come again."""
     is_away = is_database_away(sys.exception())
     status = 503 if is_away else 500
+    request_id = current_origin().request_id
     response: HttpResponse
     if request.path.startswith(_PROGRAMS):
-        response = problem(status, "not_available" if is_away else "server_error")
+        response = problem(status, "not_available" if is_away else "server_error", instance=request_id)
     else:
         # Without the request no context processor runs: they ask the database, which may be what is broken.
-        response = HttpResponse(render_to_string(f"{status}.html"), status=status)
+        response = HttpResponse(render_to_string(f"{status}.html", {"request_id": request_id}), status=status)
     if is_away:
         response["Retry-After"] = str(AWAY_SECONDS)
         # One line instead of Django's, which holds the whole stack: everybody who asks meanwhile gets here.
-        log.warning("database_away", path=request.path)
+        log.warning("database_away", route=route_of(request))
         response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
