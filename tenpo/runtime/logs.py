@@ -14,6 +14,8 @@ from tenpo.runtime import env
 
 # Libraries that say at INFO what is of interest only to their authors.
 QUIET = dict.fromkeys(["procrastinate", "psycopg.pool", "asyncio", "_granian"], logging.WARNING)
+# At DEBUG it writes the whole context of a template, and among those are mails with codes and links.
+QUIET["django.template"] = logging.INFO
 
 # Addresses that are secrets themselves: invites, calendar feeds, links to a new password. Ids in them stay readable.
 SECRET_PATH = re.compile(

@@ -43,13 +43,13 @@ def app_code(secret: str) -> str:
     return str(format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time())))))
 
 
-def show_that_it_is_me(client: Client) -> None:
-    assert client.post("/account/reauthenticate/", {"password": PASSWORD}).status_code == 302
+def show_that_it_is_me(client: Client, password: str = PASSWORD) -> None:
+    assert client.post("/account/reauthenticate/", {"password": password}).status_code == 302
 
 
-def set_up_app(client: Client) -> str:
+def set_up_app(client: Client, password: str = PASSWORD) -> str:
     """Turn on the authenticator app of whoever is signed in; returns its secret."""
-    show_that_it_is_me(client)
+    show_that_it_is_me(client, password)
     page = client.get("/account/2fa/totp/activate/")
     secret = page.context["form"].secret
     assert client.post("/account/2fa/totp/activate/", {"code": app_code(secret)}).status_code == 302
