@@ -19,7 +19,7 @@ ROLE_NAMES: dict[Role, str] = {"app": postgres.APP, "owner": postgres.OWNER, "re
 # Migrations may take long, but must not wait long for a table that is in use while everybody else waits behind them.
 TIMEOUTS: dict[Role, dict[str, int]] = {
     "app": {"statement_timeout": 30_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 60_000},
-    "owner": {"statement_timeout": 0, "lock_timeout": 20_000, "idle_in_transaction_session_timeout": 0},
+    "owner": {"statement_timeout": 0, "lock_timeout": 3_000, "idle_in_transaction_session_timeout": 0},
     "reader": {"statement_timeout": 300_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 60_000},
 }
 CONNECT_SECONDS = 10

@@ -28,8 +28,12 @@ FORBIDDEN_TO_APP = {
     "change a transfer": "UPDATE ledger_transfer SET id = id WHERE false",
     "write an account": "UPDATE ledger_account SET id = id WHERE false",
     "make a table": "CREATE TABLE tenpo_doctor ()",
+    "make a temporary table": "CREATE TEMPORARY TABLE tenpo_doctor ()",
 }
-FORBIDDEN_TO_READER = {"read people": "SELECT id FROM people_user LIMIT 0"}
+FORBIDDEN_TO_READER = {
+    "make a temporary table": "CREATE TEMPORARY TABLE tenpo_doctor ()",
+    "read people": "SELECT id FROM people_user LIMIT 0",
+}
 
 
 @dataclass(frozen=True)

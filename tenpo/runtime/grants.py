@@ -34,6 +34,7 @@ def apply_grants(connection: BaseDatabaseWrapper) -> None:
     """Make the roles when they are missing and give each what it needs, in one transaction; repeatable."""
     with transaction.atomic(using=connection.alias):
         _ensure_roles(connection)
+        _forbid_temporary_tables(connection)
         _grant_tables(connection)
         _guard_functions(connection)
         _grant_reports(connection)
@@ -83,6 +84,12 @@ def _ensure_member(connection: BaseDatabaseWrapper, user: str) -> None:
             raise OperatorError(
                 f"{user} may not act as {role}. Run this once as a superuser: GRANT {role} TO {user};"
             ) from None
+
+
+def _forbid_temporary_tables(connection: BaseDatabaseWrapper) -> None:
+    """Nobody needs one, and it could take the place of a table in what a role then runs."""
+    [(name,)] = _rows(connection, "SELECT current_database()", [])
+    _run(connection, "REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC, {app}, {reader}", name=sql.Identifier(str(name)))
 
 
 def _grant_tables(connection: BaseDatabaseWrapper) -> None:

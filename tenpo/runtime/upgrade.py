@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,9 @@ from tenpo.runtime.errors import OperatorError
 DATA_VERSION = 1
 # One at a time may migrate: any number will do, as long as it is always this one.
 LOCK_NUMBER = 7_301_964
+# How often a migration asks for a table that is in use, and how long it lets others go first.
+LOCK_TRIES = 40
+LOCK_PAUSE_SECONDS = 1.0
 # Their migrations and static files are part of ours.
 LIBRARIES = ["django", "django-allauth", "procrastinate", "django-htmx", "django-ninja"]
 
@@ -59,12 +63,39 @@ def is_current(data_dir: Path) -> bool:
 
 
 def migrate(say: Say) -> None:
-    """Apply migrations and grants as the owner, while no other process does."""
-    from django.core.management import call_command  # noqa: PLC0415 (only when there is something to do)
+    """Apply migrations and grants as the owner, while no other process does; nothing when another one just did."""
+    from django.conf import settings  # noqa: PLC0415 (only when there is something to do)
+    from django.core.management import call_command  # noqa: PLC0415 (as above)
 
-    with database.acting_as("owner"), _only_one(say):
+    def apply() -> None:
         call_command("migrate", interactive=False, verbosity=0)
         finish()
+
+    with database.acting_as("owner"), _only_one(say):
+        if is_current(settings.DATA_DIR):
+            say("Another process has brought the database up to date")
+        else:
+            patiently(apply, say)
+
+
+def patiently(work: Callable[[], None], say: Say) -> None:
+    """Do what needs locks on tables that are in use: give up soon, so that nobody waits behind us, and try again.
+
+    Whatever waits for a lock makes everybody wait who comes after it. Each migration is a transaction, so a further
+    try goes on where the last one ended.
+    """
+    from django.db import DatabaseError  # noqa: PLC0415 (as above)
+
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            work()
+        except DatabaseError as error:
+            if not left or not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            say("A table is in use; trying again")
+            time.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def finish() -> None:

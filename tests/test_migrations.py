@@ -1,0 +1,151 @@
+"""Old and new code serve side by side while a release goes out: a migration adds first, and removes in the next one."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently, ValidateConstraint
+from django.db import connection, migrations, models
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+# What was there before there was anything to serve beside. Later migrations are held to the rules below.
+BASELINE = {
+    "access": 1, "audit": 2, "core": 3, "ledger": 3, "notify": 2, "orders": 1, "payments": 1, "people": 4,
+    "reporting": 1, "schedule": 2,
+}  # fmt: skip
+# A migration that must break a rule says in this attribute why nobody is hurt: `safe_because = "…"`.
+EXCUSE = "safe_because"
+
+
+def our_migrations(loader: MigrationLoader) -> Iterator[migrations.Migration]:
+    for (app, name), migration in loader.disk_migrations.items():
+        if migration.__module__.startswith("tenpo.") and int(name[:4]) > BASELINE.get(app, 0):
+            yield migration
+
+
+def faults(migration: migrations.Migration, before: ProjectState) -> list[str]:
+    """What of a migration the release before it, which is still serving, could not live with."""
+    if getattr(migration, EXCUSE, ""):
+        return []
+    made = {operation.name_lower for operation in migration.operations if isinstance(operation, migrations.CreateModel)}
+    state, found = before.clone(), []
+    for operation in migration.operations:
+        model = getattr(operation, "model_name_lower", getattr(operation, "name_lower", ""))
+        if model not in made and (why := _fault(operation, migration.app_label, state)):
+            found.append(f"{migration}: {operation.describe()}: {why}")
+        operation.state_forwards(migration.app_label, state)
+    return found
+
+
+def _fault(operation: Operation, app: str, state: ProjectState) -> str:
+    match operation:
+        case migrations.AddField():
+            field = operation.field
+            is_filled = field.null or field.has_db_default() or field.generated or field.many_to_many
+            return "" if is_filled else "old code does not fill it: null=True or db_default"
+        case migrations.AlterField():
+            return _altered(operation, app, state)
+        case (
+            migrations.RemoveField()
+            | migrations.DeleteModel()
+            | migrations.RenameField()
+            | migrations.RenameModel()
+            | migrations.AlterModelTable()
+        ):
+            return "old code still asks for it: remove it in the next release"
+        case AddIndexConcurrently() | RemoveIndexConcurrently() | ValidateConstraint() | migrations.RemoveConstraint():
+            return ""
+        case migrations.AddIndex() | migrations.RemoveIndex():
+            return "everybody who writes waits while it is built: AddIndexConcurrently, RemoveIndexConcurrently"
+        case migrations.AddConstraint():
+            return "the table is closed while every row is checked, and old code may not keep to it"
+        case migrations.RunSQL() | migrations.RunPython():
+            return "say why old code may go on meanwhile"
+    return ""
+
+
+def _altered(operation: migrations.AlterField, app: str, state: ProjectState) -> str:
+    after = state.clone()
+    operation.state_forwards(app, after)
+    old, new = (
+        each.apps.get_model(app, operation.model_name)._meta.get_field(operation.name) for each in (state, after)
+    )
+    with connection.schema_editor(collect_sql=True) as editor:
+        is_altered = editor._field_should_be_altered(old, new)  # type: ignore[attr-defined]
+    return "a column changes under old code: add another one" if is_altered else ""
+
+
+@pytest.mark.django_db
+def test_each_migration_lets_the_release_before_it_serve_on():
+    loader = MigrationLoader(None)
+    wrong = [
+        fault
+        for migration in our_migrations(loader)
+        for fault in faults(migration, loader.project_state((migration.app_label, migration.name), at_end=False))
+    ]
+
+    assert wrong == [], f"see ARCHITECTURE.md, “Upgrades”; what is safe all the same says so in `{EXCUSE}`"
+
+
+def migration_of(*wanted: Operation) -> migrations.Migration:
+    class Planted(migrations.Migration):
+        operations = list(wanted)
+
+    return Planted("9999_planted", "people")
+
+
+def planted(*operations: Operation) -> list[str]:
+    """The faults of a migration of the people app that does this."""
+    return faults(migration_of(*operations), MigrationLoader(None).project_state())
+
+
+CHECK = models.CheckConstraint(name="somebody", condition=~models.Q(name=""))
+INDEX = models.Index(name="by_name", fields=["name"])
+BAD = {
+    "not null": migrations.AddField("user", "shoe", models.CharField(max_length=3)),
+    "default of Python's alone": migrations.AddField("user", "shoe", models.IntegerField(default=1)),
+    "other type": migrations.AlterField("user", "name", models.IntegerField()),
+    "now required": migrations.AlterField("participant", "user", models.OneToOneField("people.User", models.PROTECT)),
+    "removed": migrations.RemoveField("user", "name"),
+    "renamed": migrations.RenameField("user", "name", "called"),
+    "table removed": migrations.DeleteModel("CoachProfile"),
+    "table renamed": migrations.RenameModel("CoachProfile", "Host"),
+    "index": migrations.AddIndex("user", INDEX),
+    "constraint": migrations.AddConstraint("user", CHECK),
+    "sql": migrations.RunSQL("DROP TABLE people_user"),
+}
+GOOD = {
+    "nullable": migrations.AddField("user", "shoe", models.IntegerField(null=True)),
+    "with a default of the database's": migrations.AddField("user", "shoe", models.IntegerField(db_default=1)),
+    "concurrent index": AddIndexConcurrently("user", INDEX),
+    "other words": migrations.AlterField("user", "name", models.CharField("Called", max_length=120)),
+    "another table": migrations.CreateModel("Shoe", [("id", models.BigAutoField(primary_key=True))]),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", BAD)
+def test_what_old_code_could_not_live_with_is_found(name):
+    assert len(planted(BAD[name])) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", GOOD)
+def test_what_only_adds_is_let_through(name):
+    assert planted(GOOD[name]) == []
+
+
+@pytest.mark.django_db
+def test_a_new_table_may_have_what_it_likes():
+    new = migrations.CreateModel("Shoe", [("id", models.BigAutoField(primary_key=True))])
+
+    assert planted(new, migrations.AddField("shoe", "size", models.IntegerField())) == []
+
+
+@pytest.mark.django_db
+def test_an_excuse_is_believed():
+    migration = migration_of(BAD["removed"])
+    migration.safe_because = "nothing has asked for it since 2.1"  # type: ignore[attr-defined]
+
+    assert faults(migration, MigrationLoader(None).project_state()) == []
