@@ -1,5 +1,6 @@
 """Django's own commands, for developers. Operators have `tenpo`."""
 
+import contextlib
 import os
 import sys
 
@@ -13,15 +14,22 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tenpo.config.settings")
 
     import django
-    from django.core.management import execute_from_command_line
 
-    from tenpo.runtime import database, env, logs, postgres, upgrade
+    from tenpo.runtime import database, installation, logs
 
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     logs.configure()
-    if database.is_embedded() and command not in WITHOUT_DATABASE:
-        postgres.ensure_running(env.data_dir())
-    django.setup()
+    needs_server = database.is_embedded() and command not in WITHOUT_DATABASE
+    with installation.running_database(installation.prepare_data_dir()) if needs_server else contextlib.nullcontext():
+        django.setup()
+        run(command)
+
+
+def run(command: str) -> None:
+    from django.core.management import execute_from_command_line
+
+    from tenpo.runtime import database, upgrade
+
     if command not in OWNER_COMMANDS:
         execute_from_command_line(sys.argv)
         return
