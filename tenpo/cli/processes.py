@@ -12,7 +12,7 @@ from typing import Any
 # Collecting garbage while modules load finds none and takes a fifth of the time.
 gc.disable()
 
-from tenpo.runtime import env, installation, logs  # noqa: E402
+from tenpo.runtime import env, installation, logs, metric_files  # noqa: E402
 from tenpo.runtime.supervisor import die_with_supervisor, wait_for_release  # noqa: E402
 
 # Requests under way may take this long to end when the server stops.
@@ -23,6 +23,7 @@ BACKLOG = 1024
 def web() -> None:
     """Serve pages and streams until SIGTERM or SIGINT."""
     die_with_supervisor()
+    metric_files.share(installation.prepare_data_dir(), "web")
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
     from granian.server import Server
 
@@ -72,6 +73,7 @@ def web() -> None:
 def worker() -> None:
     """Do jobs and deliver the outbox until SIGTERM or SIGINT."""
     die_with_supervisor()
+    metric_files.share(installation.prepare_data_dir(), "worker")
     with installation.django():
         from tenpo.core import clock, jobs, outbox
         from tenpo.runtime import worker as worker_process

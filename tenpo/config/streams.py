@@ -26,6 +26,7 @@ from psycopg.conninfo import make_conninfo
 from tenpo.notify.models import Notification
 from tenpo.notify.queries import Headline, headlines
 from tenpo.people.visits import SessionStore
+from tenpo.runtime import metrics
 from tenpo.runtime.front import HttpProtocol, Threads, Transport
 from tenpo.runtime.live import Hub, Listener
 
@@ -81,7 +82,7 @@ async def live_stream(scope: Any, protocol: HttpProtocol) -> None:
     if hub.count(user) >= STREAMS_PER_USER:
         protocol.response_empty(429, [("retry-after", "60"), ("cache-control", "no-store")])
         return
-    with hub.listening(user) as listener:
+    with hub.listening(user) as listener, metrics.STREAMS.track_inprogress():
         transport = protocol.response_stream(200, _HEADERS)
         talk = asyncio.create_task(_talk(transport, listener, token, _uuid(scope.headers.get("last-event-id"))))
         gone = asyncio.ensure_future(protocol.client_disconnect())

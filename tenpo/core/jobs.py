@@ -13,6 +13,7 @@ from tenpo.core.invariants import report_faults
 from tenpo.core.outbox import forget_delivered
 from tenpo.core.request_context import Origin, current_origin, set_origin
 from tenpo.core.tally import tallied
+from tenpo.runtime import metrics
 
 # The argument of a job that is not its own.
 REQUEST_ID = "_request_id"
@@ -65,6 +66,7 @@ def measure(run: Callable[[], Any], context: JobContext, worker: Any) -> Any:
             outcome = "done"
             return result
         finally:
+            metrics.JOBS.labels(context.job.task_name, outcome).observe(tally.seconds)
             log.info(
                 "job",
                 task=context.job.task_name,

@@ -10,6 +10,7 @@ from tenpo.core.api import problem
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.request_context import Origin, coming_from, is_request_id, new_request_id
 from tenpo.core.tally import Tally, tallied
+from tenpo.runtime import metrics
 
 MAX_AGENT_LENGTH = 200
 
@@ -40,12 +41,16 @@ def route_of(request: HttpRequest) -> str:
     return (match.view_name or match.route) if match else ""
 
 
-def write_line(request: HttpRequest, response: HttpResponseBase, tally: Tally) -> None:
-    """One line for each request; whoever is signed in, and the request's id, are bound to the log already."""
+def note(request: HttpRequest, response: HttpResponseBase, tally: Tally) -> None:
+    """Count a request, and write one line for it; who is signed in, and the request's id, are bound to the log."""
+    route = route_of(request)
+    metrics.count_request(
+        route, request.method or "", response.status_code, seconds=tally.seconds, statements=tally.statements
+    )
     log.info(
         "request",
         method=request.method,
-        route=route_of(request),
+        route=route,
         status=response.status_code,
         ms=round(tally.seconds * 1000, 1),
         statements=tally.statements,
@@ -67,7 +72,7 @@ class RequestContextMiddleware:
         origin = Origin(via=via, address=client_address(request) or None, agent=agent, request_id=request_id)
         with coming_from(origin), tallied() as tally:
             response = self.get_response(request)
-            write_line(request, response, tally)
+            note(request, response, tally)
         response["X-Request-Id"] = request_id
         return response
 

@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 
 from tenpo.core.models import OutboxMessage
 from tenpo.core.request_context import Origin, coming_from, current_origin
+from tenpo.runtime import metrics
 
 # The waits double from 5 s, so a message is dead after some ten minutes.
 MAX_ATTEMPTS = 8
@@ -150,7 +151,9 @@ def _deliver(message: OutboxMessage, *, takes_next: bool) -> OutboxMessage | Non
     try:
         with coming_from(Origin(request_id=message.request_id)):
             _tell(message)
+        metrics.DELIVERIES.labels("told").inc()
     except Exception as error:  # noqa: BLE001 - whatever a consumer raises, the others must go on
+        metrics.DELIVERIES.labels("failed").inc()
         with coming_from(Origin(request_id=message.request_id)):
             _note_failure(message, error)
         return _take() if takes_next else None

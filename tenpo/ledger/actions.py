@@ -4,14 +4,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from tenpo.core.errors import CHECK, RuleError, is_violation
 from tenpo.ledger.models import Account, Transfer
+from tenpo.runtime import metrics
 
 
 @dataclass(frozen=True)
@@ -93,4 +95,14 @@ def post_transfers(postings: Sequence[Posting]) -> int:
         raise
     assert row is not None
     posted: int = row[0]
+    transaction.on_commit(partial(_count, postings, posted))
     return posted
+
+
+def _count(postings: Sequence[Posting], posted: int) -> None:
+    """Count the new transfers by kind; where some had been posted before, the database does not say which."""
+    if posted == len(postings):
+        for posting in postings:
+            metrics.TRANSFERS.labels(posting.kind.value).inc()
+    elif posted:
+        metrics.TRANSFERS.labels("mixed").inc(posted)

@@ -38,6 +38,7 @@ SETTINGS = [
     Setting("TENPO_EMAIL_FROM", "Tenpo <hello@tenpo.invalid>", "Sender of all mails."),
     Setting("TENPO_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Setting("TENPO_LOG_FORMAT", "", "text or json. Empty: text on a terminal, json otherwise."),
+    Setting("TENPO_METRICS_TOKEN", "", "Lets Prometheus read /metrics from anywhere: Authorization: Bearer TOKEN. Empty: from this machine alone, and not through a proxy.", secret=True),
     Setting("DATABASE_URL", "", "A PostgreSQL 18 of yours. Empty: the embedded one.", secret=True),
     Setting("DATABASE_OWNER_URL", "", "The role that migrates, when it is not the one of DATABASE_URL.", secret=True),
 ]  # fmt: skip

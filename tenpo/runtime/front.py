@@ -16,6 +16,8 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import IO, Any, Protocol
 
+from tenpo.runtime import metrics
+
 logger = logging.getLogger("tenpo.web")
 
 Environ = dict[str, Any]
@@ -155,6 +157,7 @@ class Front:
             return
         loop = asyncio.get_running_loop()
         environ = _environ(scope, body)
+        metrics.WAITING.set(self.threads.waiting)
         try:
             answer = await self.threads.run(lambda: self._answer(environ, protocol, loop))
             if answer is not None:
@@ -168,6 +171,7 @@ class Front:
         self, environ: Environ, protocol: HttpProtocol, loop: asyncio.AbstractEventLoop
     ) -> tuple[int, Headers, bytes] | None:
         """Call Django, on a thread. Its answer when that is short; None when it was long and has been sent."""
+        metrics.WAITING.set(self.threads.waiting)
         started: list[tuple[int, Headers]] = []
 
         def start_response(status: str, headers: Headers, exc_info: object = None) -> None:

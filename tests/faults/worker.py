@@ -89,7 +89,7 @@ def main(database: str, mail_folder: str, place: str, hours: str = "0") -> None:
     from django.conf import settings
     from django.db import connection
 
-    from tenpo.core import clock, outbox
+    from tenpo.core import clock, jobs, outbox
     from tenpo.runtime import logs, postgres, secrets, worker
 
     logs.configure()
@@ -101,7 +101,8 @@ def main(database: str, mail_folder: str, place: str, hours: str = "0") -> None:
         clock.follow_database()
     shift = timedelta(hours=float(hours))
     with time_machine.travel(datetime.now(UTC) + shift, tick=True) if shift else contextlib.nullcontext():
-        worker.run(threads=2, drain=outbox.drain)
+        around = worker.Around(job=jobs.name_request, task=jobs.measure)
+        worker.run(threads=2, drain=outbox.drain, around=around)
 
 
 if __name__ == "__main__":

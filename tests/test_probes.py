@@ -1,0 +1,290 @@
+"""What machines ask: /healthz, /readyz and /metrics, from one process and from all of an installation."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from prometheus_client.parser import text_string_to_metric_families
+
+from tenpo.config import probes
+from tenpo.core.models import OutboxMessage
+from tenpo.people.tests.make import make_user
+from tenpo.runtime import env, keys, metrics, postgres
+from tenpo.runtime.errors import OperatorError
+from tenpo.runtime.front import Front
+from tenpo.runtime.tests.loops import run
+from tests.installation import started, wait_until
+
+TOKEN = "a-token-for-the-scraper"
+
+
+class Exchange:
+    """Plays the web server's part."""
+
+    status = 0
+    body = b""
+
+    def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
+        self.status, self.body = status, body
+
+    def response_empty(self, status: int, headers: Any) -> None:
+        self.status = status
+
+
+def ask(probe: Any, *, method: str = "GET", client: str = "127.0.0.1:5000", **headers: str) -> Exchange:
+    exchange = Exchange()
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    run(probe(SimpleNamespace(method=method, client=client, headers=given), exchange))
+    return exchange
+
+
+def test_the_process_lives_while_every_thread_is_busy():
+    let_go = threading.Event()
+
+    def stuck(environ: Any, start_response: Any) -> list[bytes]:
+        while not let_go.is_set():
+            time.sleep(0.01)
+        start_response("200 OK", [])
+        return []
+
+    async def both() -> int:
+        front = Front(stuck, threads=1, streams={"/healthz": probes.healthz})
+        scope: dict[str, Any] = {
+            "proto": "http",
+            "method": "GET",
+            "headers": {},
+            "server": "",
+            "client": "",
+            "scheme": "http",
+        }
+        scope |= {"query_string": "", "http_version": "1.1", "authority": None}
+        page = asyncio.ensure_future(front.__rsgi__(SimpleNamespace(**scope, path="/"), Exchange()))  # type: ignore[arg-type]
+        exchange = Exchange()
+        await front.__rsgi__(SimpleNamespace(**scope, path="/healthz"), exchange)  # type: ignore[arg-type]
+        assert not page.done()
+        let_go.set()
+        await page
+        return exchange.status
+
+    assert run(both()) == 200
+
+
+def admin(statement: str) -> None:
+    url = postgres.url(env.data_dir(), postgres.SUPERUSER, database=connection.settings_dict["NAME"])
+    with psycopg.connect(url, autocommit=True) as there:
+        there.execute(statement)
+
+
+@pytest.fixture
+def ready(transactional_db):
+    """A database that this version migrated, and a worker that lives."""
+    admin(f"COMMENT ON TABLE django_migrations IS '{probes._wanted_version()}'")
+    admin("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    yield
+    admin("COMMENT ON TABLE django_migrations IS NULL")
+    admin("DELETE FROM procrastinate_workers")
+
+
+@pytest.mark.parametrize(
+    ("harm", "reasons"),
+    [
+        pytest.param("SELECT 1", [], id="well"),
+        pytest.param("COMMENT ON TABLE django_migrations IS 'tenpo of yesterday'", ["migrations"], id="not-migrated"),
+        pytest.param("DELETE FROM procrastinate_workers", ["worker"], id="no-worker"),
+        pytest.param(
+            "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '41 seconds'", ["worker"], id="late"
+        ),
+    ],
+)
+def test_not_ready_says_why(ready, harm, reasons):
+    admin(harm)
+
+    answer = ask(probes.Readyz())
+
+    assert json.loads(answer.body) == {"ready": not reasons, "reasons": reasons}
+    assert answer.status == (503 if reasons else 200)
+
+
+def test_not_ready_without_keys(ready, monkeypatch):
+    def refuse(data_dir: Any) -> Any:
+        raise OperatorError("The file /srv/tenpo/keys holds s3cret")
+
+    monkeypatch.setattr(keys, "load", refuse)
+
+    answer = ask(probes.Readyz())
+
+    assert (answer.status, b"s3cret" in answer.body) == (503, False)
+    assert b'["keys"]' in answer.body
+
+
+def test_not_ready_without_the_database(ready, monkeypatch):
+    with monkeypatch.context() as away:
+        away.setitem(connection.settings_dict, "NAME", "no_such_database")
+        answer = ask(probes.Readyz())
+
+    assert (answer.status, json.loads(answer.body)["reasons"]) == (503, ["database"])
+
+
+def test_whoever_waits_too_long_is_told_so(monkeypatch):
+    monkeypatch.setattr(probes, "ANSWER_SECONDS", 0.05)
+    let_go = threading.Event()
+
+    def wait() -> list[str]:
+        while not let_go.is_set():
+            time.sleep(0.01)
+        return []
+
+    monkeypatch.setattr(probes, "unready", wait)
+    readyz = probes.Readyz()
+
+    answer = ask(readyz)
+    let_go.set()
+
+    assert (answer.status, json.loads(answer.body)["reasons"]) == (503, ["timeout"])
+
+
+def test_many_who_ask_at_once_ask_once():
+    asked: list[int] = []
+
+    async def many() -> None:
+        question = probes.Question(lambda: asked.append(1))
+        await asyncio.gather(*[question.answer() for _ in range(50)])
+
+    run(many())
+
+    assert asked == [1]
+
+
+@pytest.mark.parametrize(
+    ("token", "client", "headers", "may"),
+    [
+        pytest.param("", "127.0.0.1:5000", {}, True, id="here"),
+        pytest.param("", "[::1]:5000", {}, True, id="here-by-ipv6"),
+        pytest.param("", "192.0.2.7:5000", {}, False, id="elsewhere"),
+        pytest.param("", "127.0.0.1:5000", {"x_forwarded_for": "192.0.2.7"}, False, id="through-a-proxy"),
+        pytest.param(TOKEN, "192.0.2.7:5000", {"authorization": f"Bearer {TOKEN}"}, True, id="with-the-token"),
+        pytest.param(TOKEN, "192.0.2.7:5000", {"authorization": f"Bearer {TOKEN}x"}, False, id="with-another"),
+        pytest.param(TOKEN, "127.0.0.1:5000", {}, False, id="here-without-the-token"),
+    ],
+)
+def test_who_may_read_the_figures(monkeypatch, token, client, headers, may):
+    monkeypatch.setenv("TENPO_METRICS_TOKEN", token)
+    monkeypatch.setattr(probes, "written", lambda: b"figures")
+
+    answer = ask(probes.Metrics(), client=client, **headers)
+
+    assert (answer.status, answer.body) == ((200, b"figures") if may else (404, b""))
+
+
+def test_nobody_is_here_behind_a_trusted_proxy(settings, monkeypatch):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    monkeypatch.setattr(probes, "written", lambda: b"figures")
+
+    assert ask(probes.Metrics()).status == 404
+
+
+def figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.django_db
+def test_the_database_says_what_waits():
+    with transaction.atomic():
+        for n, age in enumerate([90, 30]):
+            OutboxMessage.objects.create(
+                consumer="first", event_id=make_user().pk, name="a", subject_id=make_user().pk, payload={"n": n}
+            )
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE core_outboxmessage SET published_at = now() - make_interval(secs => %s)"
+                    " WHERE payload->>'n' = %s",
+                    [age, str(n)],
+                )
+    OutboxMessage.objects.create(consumer="first", event_id=make_user().pk, name="a", subject_id=make_user().pk)
+    OutboxMessage.objects.filter(payload={}).update(dead_at="2026-01-01T00:00Z")
+
+    found = figures(probes.written().decode())
+
+    assert found["tenpo_outbox_waiting", ()] == 2
+    assert 90 <= found["tenpo_outbox_lag_seconds", ()] < 120
+    assert found["tenpo_outbox_dead", ()] == 1
+    assert found["tenpo_database_up", ()] == 1
+    assert found["tenpo_database_connections", ()] >= 1
+
+
+COUNTS = """
+from tenpo.runtime import metrics
+metrics.count_request("web:home", "GET", 200, seconds=0.2, statements=7)
+metrics.count_request("", "BREW", 404, seconds=0.2, statements=7)
+metrics.WAITING.set(3)
+"""
+
+
+def test_what_a_process_counted_outlives_it_but_not_what_was_so(tmp_path):
+    folder = tmp_path / "metrics" / "web"
+    folder.mkdir(parents=True)
+    for _ in range(2):
+        there = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+        subprocess.run([sys.executable, "-c", COUNTS], env=there, cwd=env.ROOT, check=True)
+
+    found = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for metric in metrics.add_up(tmp_path)
+        for sample in metric.samples
+    }
+
+    assert found["tenpo_request_seconds_count", "2xx", "GET", "web:home"] == 2
+    assert found["tenpo_request_statements_sum", "web:home"] == 14
+    assert found["tenpo_request_seconds_count", "4xx", "other", "unknown"] == 2
+    assert not [name for name in found if name[0] == "tenpo_web_waiting"]
+
+
+def get(url: str, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (our own)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (as above)
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_an_installation_of_two_web_workers_counts_as_one():
+    """Whichever process is asked, no count goes back, and what both counted is there."""
+    with started(TENPO_METRICS_TOKEN=TOKEN, TENPO_WORKERS="2") as (installation, _process):
+        wait_until(lambda: get(f"{installation.url}/readyz")[0] == 200, 60)
+        assert get(f"{installation.url}/healthz") == (200, "ok\n")
+        assert get(f"{installation.url}/metrics")[0] == 404
+        pages = 0
+        before: dict[Any, float] = {}
+        for _ in range(8):
+            for _ in range(5):
+                pages += get(f"{installation.url}/account/login/")[0] == 200
+            status, text = get(f"{installation.url}/metrics", Authorization=f"Bearer {TOKEN}")
+            assert status == 200
+            found = figures(text)
+            counts = {key: value for key, value in found.items() if key[0].endswith(("_count", "_total", "_sum"))}
+            assert {key: value for key, value in before.items() if counts.get(key, -1.0) < value} == {}
+            before = counts
+            time.sleep(probes.FRESH_SECONDS / 4)
+        wait_until(lambda: _logins(installation.url) >= pages, 10)
+
+
+def _logins(url: str) -> float:
+    found = figures(get(f"{url}/metrics", Authorization=f"Bearer {TOKEN}")[1])
+    labels = (("method", "GET"), ("route", "account_login"), ("status", "2xx"))
+    return found.get(("tenpo_request_seconds_count", labels), 0.0)
