@@ -16,6 +16,8 @@ ACTORS = ("anon", *PEOPLE, *KEYS)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Beside Django, on the event loop: `tenpo.config.rsgi`.
 OUTSIDE = ("/stream",)
+# What machines ask, and is nobody's: who may ask is said in `tests/test_probes.py`.
+PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tenpo.people.models import User, UserQuerySet
 from tenpo.schedule.models import BookingQuerySet
 from tests.matrix.asking import Answer, ask, has_name, thing_of
 from tests.matrix.bodies import OPERATIONS
-from tests.matrix.table import ACTORS, METHODS, OUTSIDE, Row, pattern_of, patterns, rows
+from tests.matrix.table import ACTORS, METHODS, OUTSIDE, PROBES, Row, pattern_of, patterns, rows
 from tests.matrix.world import PEOPLE, World
 
 ROWS = rows()
@@ -102,7 +102,7 @@ def test_no_page_of_ours_takes_a_method_that_has_no_row(world):
 
 
 def test_what_stands_outside_django_is_known():
-    assert tuple(rsgi.application.streams) == OUTSIDE
+    assert {*rsgi.application.streams} == {*OUTSIDE, *PROBES}
 
 
 @pytest.mark.control
