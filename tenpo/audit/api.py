@@ -12,7 +12,7 @@ from tenpo.audit.actions import note_export
 from tenpo.audit.models import AuditLog
 from tenpo.audit.permissions import can_read_audit
 from tenpo.audit.queries import CSV_HEADER, AuditFilter, csv_name, csv_rows, find_records
-from tenpo.core.api import ApiRequest, DayIn, InSchema, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, DayIn, InSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.csv import csv_answer
 from tenpo.core.paging import keyset_page
 
@@ -70,7 +70,12 @@ def list_audit_records(request: ApiRequest, query: Query[AuditQuery]) -> dict[st
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
 
 
-@router.get("/audit-records/csv-file", response={200: str, **problems(403)}, summary="Export the audit records as CSV")
+@router.get(
+    "/audit-records/csv-file",
+    response={200: str, **problems(403)},
+    summary="Export the audit records as CSV",
+    openapi_extra=file_answer("text/csv"),
+)
 def export_audit_records(request: ApiRequest, query: Query[AuditChoice]) -> StreamingHttpResponse:
     """The records as `text/csv`, safe to open in a spreadsheet; the export is itself recorded. For admins."""
     rows = find_records(_records(request), query.wanted())

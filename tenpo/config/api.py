@@ -1,6 +1,8 @@
 """The API's root: who may call, what errors look like, and each app's router."""
 
-from typing import Any
+import functools
+import json
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,7 +12,9 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as InputError
 from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
 from ninja.operation import Operation, PathView
+from ninja.parser import Parser
 from ninja.router import BoundRouter
+from ninja.types import DictStrAny
 
 from tenpo import __version__
 from tenpo.access.api_auth import MAX_KEY_LENGTH, CookieAuth, KeyAuth
@@ -37,6 +41,8 @@ class Api(NinjaAPI):
                 if first.setdefault(path, view) is not view:
                     first[path].operations += view.operations
                     del router.path_operations[path]
+                # Asked of the instance, as ninja makes these views itself.
+                view._not_allowed = functools.partial(_method_not_allowed, view)  # type: ignore[method-assign]
         return routers
 
     def get_openapi_schema(
@@ -50,10 +56,41 @@ class Api(NinjaAPI):
         return schema
 
 
+class StrictParser(Parser):
+    """JSON as RFC 8259 has it: one meaning for each body, and none that another reader would take otherwise."""
+
+    def parse_body(self, request: HttpRequest) -> DictStrAny:
+        return cast("DictStrAny", json.loads(request.body, object_pairs_hook=_once_each, parse_constant=_no_number))
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"JSON knows no {name}")
+
+
+def _method_not_allowed(view: PathView) -> HttpResponse:
+    methods = sorted({method for operation in view.operations for method in operation.methods})
+    response = problem(
+        405, "method_not_allowed", _("This address takes %(methods)s.") % {"methods": ", ".join(methods)}
+    )
+    response["Allow"] = ", ".join(methods)
+    return response
+
+
 def _answers(operation: dict[str, Any]) -> dict[int, Any]:
     """What an operation says it answers, and what every operation of its kind may answer besides."""
     said = dict(operation["responses"])
     may = {401, 403} if operation.get("security") else set()
+    if operation["parameters"]:
+        may |= {422}
+    if "requestBody" in operation:
+        may |= {400, 413, 422}
     for one in operation["parameters"]:
         if one["name"] == "Idempotency-Key":
             # Optional to ninja only so that leaving it out is refused by a code of its own.
@@ -62,6 +99,9 @@ def _answers(operation: dict[str, Any]) -> dict[int, Any]:
     body = {"application/problem+json": {"schema": {"$ref": REF_TEMPLATE.format(model="Problem")}}}
     said |= {status: {"content": body, **said.get(status, {})} for status in may}
     for status, answer in said.items():
+        if len(answer.get("content", {})) > 1:
+            # A file (`core.api.file_answer`); ninja adds the JSON that everything else is.
+            said[status] = {**answer, "content": {k: v for k, v in answer["content"].items() if "json" not in k}}
         if status >= 400:
             said[status] = {**answer, "description": TITLES[status], "content": body}
     return dict(sorted(said.items()))
@@ -78,6 +118,7 @@ api = Api(
     ),
     auth=[KeyAuth(), CookieAuth()],
     docs_url=None,
+    parser=StrictParser(),
     openapi_url="/openapi.json",
     urls_namespace="api",
 )

@@ -16,6 +16,7 @@ def drop_phones(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | U
     return patterns
 
 
+handler400 = "tenpo.web.views.errors.bad_request"
 handler403 = "tenpo.web.views.errors.not_found"
 handler404 = "tenpo.web.views.errors.not_found"
 handler429 = "tenpo.web.views.errors.too_many"

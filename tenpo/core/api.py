@@ -95,6 +95,7 @@ TITLES = {
     401: "Not signed in",
     403: "Not allowed",
     404: "Not found",
+    405: "Method not allowed",
     409: "Refused by a rule",
     413: "Too large",
     415: "Unsupported media type",
@@ -126,3 +127,8 @@ def problem(
 def problems(*statuses: int) -> dict[int, Any]:
     """Response declarations for the statuses that an endpoint may refuse with, besides those that all share."""
     return dict.fromkeys({401, 422, *statuses}, Problem)
+
+
+def file_answer(kind: str) -> dict[str, Any]:
+    """What the schema says (`openapi_extra`) of an endpoint that answers with a file of this content type."""
+    return {"responses": {200: {"description": "OK", "content": {kind: {"schema": {"type": "string"}}}}}}

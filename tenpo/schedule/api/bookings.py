@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from ninja import Field, Query, Router, Schema
 
 from tenpo.core import clock
-from tenpo.core.api import ApiRequest, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
 from tenpo.orders.policies import percent_back, read_windows
 from tenpo.orders.words import describe_windows
@@ -107,7 +107,10 @@ def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
 
 
 @router.get(
-    "/bookings/{uuid:booking_id}/calendar-file", response={200: str, **problems(404)}, summary="A booking as .ics file"
+    "/bookings/{uuid:booking_id}/calendar-file",
+    response={200: str, **problems(404)},
+    summary="A booking as .ics file",
+    openapi_extra=file_answer("text/calendar"),
 )
 def get_booking_calendar_file(request: ApiRequest, booking_id: UUID) -> HttpResponse:
     """The booking as `text/calendar`, for a calendar program."""

@@ -1,6 +1,7 @@
 import sys
 
 import structlog
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -23,6 +24,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     if request.path.startswith("/api/"):
         return problem(404, "not_found")
     return render(request, "404.html", status=404)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse | JsonResponse:
+    """What no browser sends: too large, not readable, for a host that we are not."""
+    status = 413 if isinstance(exception, RequestDataTooBig) else 400
+    if request.path.startswith("/api/"):
+        return problem(status, "too_large" if status == 413 else "bad_request")
+    # The frame of a page asks for the request's host, which may be what is wrong.
+    return HttpResponse(render_to_string("400.html"), status=status)
 
 
 def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
