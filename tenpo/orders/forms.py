@@ -24,6 +24,9 @@ class MoneyField(forms.CharField):
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 30, **kwargs})
+
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
         if not text:

@@ -10,7 +10,7 @@ from tenpo.core.api import ApiRequest, InSchema, problems
 from tenpo.people.api.imports import ImportOut, ImportRowsOut, find_import
 from tenpo.people.models import Import
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
-from tenpo.schedule.api.sessions import chosen_coach, chosen_policy
+from tenpo.schedule.api.sessions import Place, chosen_coach, chosen_policy
 from tenpo.schedule.ical_reading import MAX_BYTES
 
 router = Router(tags=["Imports"])
@@ -23,7 +23,7 @@ class SessionsImportIn(InSchema):
 
     capacity: Annotated[int, Field(ge=1, le=10_000)]
     price: Annotated[int, Field(ge=0)]
-    place: Annotated[str, Field(description="For events that do not say where they take place.")] = ""
+    place: Annotated[Place, Field(description="For events that do not say where they take place.")] = ""
     cancellation_policy_id: UUID | None = None
 
 

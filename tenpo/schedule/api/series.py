@@ -11,9 +11,14 @@ from tenpo.core.api import ApiRequest, DayIn, InSchema, problems
 from tenpo.people.models import User
 from tenpo.schedule.actions import series as actions
 from tenpo.schedule.api.sessions import (
+    Description,
     EffectOut,
+    JoinLink,
+    Place,
     ReasonIn,
     SessionOut,
+    Title,
+    Zone,
     changes_in,
     chosen_coach,
     managed,
@@ -45,7 +50,7 @@ class RuleIn(InSchema):
     weeks: Annotated[int | None, Field(ge=1, le=104)] = None
     until: Annotated[DayIn | None, Field(description="The last day; goes before `weeks`.")] = None
     at: time
-    time_zone: str
+    time_zone: Zone
     minutes: Annotated[int, Field(ge=5, le=1440)]
 
     def rule(self) -> WeeklyRule:
@@ -65,14 +70,16 @@ class SeriesIn(RuleIn):
         }
     }
 
-    title: str
-    description: str = ""
-    place: str = ""
-    join_link: str = ""
+    title: Title
+    description: Description = ""
+    place: Place = ""
+    join_link: JoinLink = ""
     capacity: Annotated[int, Field(ge=1, le=10_000)]
     price: Annotated[int, Field(ge=0)]
     cancellation_policy_id: UUID | None = None
-    agreed: Annotated[str | None, Field(description="`digest` of the plan that was shown; another one refuses.")] = None
+    agreed: Annotated[
+        str | None, Field(description="`digest` of the plan that was shown; another one refuses.", max_length=64)
+    ] = None
 
 
 class PlannedOut(Schema):
@@ -106,10 +113,10 @@ class FollowingPatch(InSchema):
 
     model_config = {"json_schema_extra": {"example": {"place": "Studio, 3rd floor", "capacity": 14}}}
 
-    title: str | None = None
-    description: str | None = None
-    place: str | None = None
-    join_link: str | None = None
+    title: Title | None = None
+    description: Description | None = None
+    place: Place | None = None
+    join_link: JoinLink | None = None
     capacity: Annotated[int | None, Field(ge=1, le=10_000)] = None
     price: Annotated[int | None, Field(ge=0)] = None
 

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 
 from tenpo.core.api import ApiRequest, DayIn, InSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policies import read_windows
@@ -33,6 +34,13 @@ from tenpo.schedule.queries import (
 )
 
 router = Router(tags=["Sessions"])
+
+# How long texts may be; `Session` says the same.
+Title = Annotated[str, Field(max_length=120)]
+Description = Annotated[str, Field(max_length=4_000)]
+Place = Annotated[str, Field(max_length=200)]
+JoinLink = Annotated[str, Field(max_length=500)]
+Zone = Annotated[str, Field(max_length=TIME_ZONE_LENGTH)]
 
 
 class CoachOut(Schema):
@@ -103,13 +111,13 @@ class SessionIn(InSchema):
     model_config = {"json_schema_extra": {"example": SESSION_EXAMPLE}}
 
     coach_id: UUID | None = None
-    title: str
-    description: str = ""
+    title: Title
+    description: Description = ""
     starts_at: TimeIn
     minutes: Annotated[int, Field(ge=5, le=1440)]
-    time_zone: str
-    place: str = ""
-    join_link: str = ""
+    time_zone: Zone
+    place: Place = ""
+    join_link: JoinLink = ""
     capacity: Annotated[int, Field(ge=1, le=10_000)]
     price: Annotated[int, Field(ge=0, description="In minor units of the business's currency.")]
     cancellation_policy_id: UUID | None = None
@@ -121,13 +129,13 @@ class SessionPatch(InSchema):
     model_config = {"json_schema_extra": {"example": {"version": 0, "place": "Studio, 3rd floor", "capacity": 14}}}
 
     version: Annotated[int | None, Field(description="The version that you saw; an older one is refused.")] = None
-    title: str | None = None
-    description: str | None = None
+    title: Title | None = None
+    description: Description | None = None
     starts_at: TimeIn | None = None
     minutes: Annotated[int | None, Field(ge=5, le=1440)] = None
-    time_zone: str | None = None
-    place: str | None = None
-    join_link: str | None = None
+    time_zone: Zone | None = None
+    place: Place | None = None
+    join_link: JoinLink | None = None
     capacity: Annotated[int | None, Field(ge=1, le=10_000)] = None
     price: Annotated[int | None, Field(ge=0)] = None
     cancellation_policy_id: UUID | None = None

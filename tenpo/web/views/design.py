@@ -39,7 +39,7 @@ class SampleForm(forms.Form):
 
     name = forms.CharField(label="Title", max_length=80, help_text="As people will see it in the calendar.")
     email = forms.EmailField(label="E-mail")
-    note = forms.CharField(label="Description", widget=forms.Textarea, required=False)
+    note = forms.CharField(label="Description", max_length=4_000, widget=forms.Textarea, required=False)
     starts = forms.DateTimeField(label="Starts", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
     price = forms.DecimalField(label="Price", min_value=0)
     room = forms.ChoiceField(label="Place", choices=[("studio", "Studio"), ("online", "Online")])
