@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from ninja import Field, Schema
+from ninja.errors import HttpError
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -67,6 +68,12 @@ class PageOut[T](Schema):
     @classmethod
     def of(cls, page: Page[Any]) -> dict[str, Any]:
         return {"items": page.items, "next_cursor": page.next_cursor}
+
+
+def refuse_keys(request: ApiRequest, words: str) -> None:
+    """Refuse, with 403, a key that asks for what would outlive it: when a key is revoked, nothing of it may go on."""
+    if request.auth is not request.user:
+        raise HttpError(403, words)
 
 
 class FieldProblem(Schema):

@@ -67,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/business": {"name": "New"},
     "PATCH /api/v1/people/{user_id}": {"roles": ["coach"]},
     "POST /api/v1/invites": {"email": "new@example.com"},
+    "POST /api/v1/invites#admin": {"email": "new@example.com", "role": "admin"},
     "PATCH /api/v1/sessions/{session_id}": {"place": "There"},
     "PATCH /api/v1/sessions/{session_id}/following": {"place": "There"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},

@@ -194,6 +194,7 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     plan = preview_sessions_import("cora-plan.ics", calendar_file("cora", "Planned", 70), coach=coach, by=coach)
     preview_sessions_import("carl-plan.ics", calendar_file("carl", "Planned", 70), coach=coach2, by=coach2)
     people_file = b"email,name,role\nnew.addermark@example.com,New,member\n"
+    admins_file = b"email,name,role\nnora.addermark@example.com,Nora,admin\n"
     return {
         "user": member,
         "shut": disable_user(make_member("Sam Shutmark"), by=admin),
@@ -206,9 +207,11 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "message": OutboxMessage.objects.get(name="invite.declined"),
         "device": UserSession.objects.get(session_key="Minnow-session"),
         "invite": invite,
+        "invite_of_admin": make_invite("rex.addermark@example.com", role="admin", by=admin)[0],
         "token": token,
         "off_token": unsubscribe_path(member, REMINDER.code).split("/")[-2],
         "import": preview_people_import("ada-people.csv", people_file, by=admin),
+        "import_of_admin": preview_people_import("ada-admins.csv", admins_file, by=admin),
         "plan": plan,
         "record": AuditLog.objects.filter(actor_id=member.pk).order_by("-id")[0],
     }
@@ -253,7 +256,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
         "203.0.113.77": member | other,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
-        "ada-people.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
+        "ada-people.csv": admin, "ada-admins.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
         things["order"].number: member,
         things["payment"].reference: member,
     }  # fmt: skip

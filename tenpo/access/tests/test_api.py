@@ -9,7 +9,9 @@ from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, authenticate_key
 from tenpo.access.models import ApiClient
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import LIMITS, hit
-from tenpo.people.models import User
+from tenpo.people.actions.imports import preview_people_import
+from tenpo.people.actions.invites import invite_person
+from tenpo.people.models import Invite, User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_member
 from tenpo.people.tests.test_api import Caller, code
 
@@ -91,6 +93,36 @@ def test_a_key_makes_no_keys():
 
     assert code(answer) == (403, "not_allowed")
     assert ApiClient.objects.count() == 1
+
+
+def test_a_key_gives_nothing_that_outlives_it():
+    """Nor roles, nor another admin, nor a calendar address: whoever lost a key revokes it, and it is over."""
+    admin, member = make_admin(), make_member()
+    headers = {"authorization": f"Bearer {make_key(admin, scopes=('read', 'write'))}"}
+    rows = b"email,name,role\nrex@example.com,Rex,admin\n"
+    import_ = preview_people_import("admins.csv", rows, by=admin)
+    invite = invite_person("nora@example.com", role="admin", by=admin)
+    asked = [
+        ("PATCH", f"people/{member.pk}", {"roles": ["admin"]}),
+        ("POST", "invites", {"email": "max@example.com", "role": "admin"}),
+        ("POST", "invites", {"role": "admin"}),
+        ("POST", f"invites/{invite.pk}/link", {}),
+        ("POST", f"invites/{invite.pk}/mailing", {}),
+        ("POST", f"imports/{import_.pk}/confirmation", {}),
+        ("POST", "feeds", {}),
+    ]
+
+    answers = [
+        Client().generic(method, f"/api/v1/{path}", json.dumps(body), "application/json", headers=headers)
+        for method, path, body in asked
+    ]
+
+    assert [code(answer) for answer in answers] == [(403, "not_allowed")] * len(asked)
+    assert User.objects.with_roles().get(pk=member.pk).roles == frozenset()
+    assert [open_.email for open_ in Invite.objects.open()] == ["nora@example.com"]
+    # What it may: let a member in.
+    body = json.dumps({"email": "lena@example.com"})
+    assert Client().post("/api/v1/invites", body, "application/json", headers=headers).status_code == 201
 
 
 def test_devices_are_listed_and_signed_out():

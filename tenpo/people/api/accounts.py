@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.accounts import set_roles, update_profile
 from tenpo.people.models import CoachProfile, User
@@ -141,6 +142,11 @@ def get_person(request: ApiRequest, user_id: UUID) -> dict[str, Any]:
 
 @router.patch("/people/{uuid:user_id}", response={200: PersonOut, **problems(403, 404, 409)}, summary="Give roles")
 def update_person(request: ApiRequest, user_id: UUID, body: PersonIn) -> dict[str, Any]:
-    """Say which roles somebody has. For admins. 409 `last_admin`: somebody must be able to run the business."""
-    user = set_roles(find_person(request.user, user_id), roles=set(body.roles), by=request.user)
+    """Say which roles somebody has. For admins. 409 `last_admin`: somebody must be able to run the business.
+
+    Needs the session of a browser: a role would outlive a key (403).
+    """
+    person = find_person(request.user, user_id)
+    refuse_keys(request, _("A key cannot give or take roles. Sign in to do so."))
+    user = set_roles(person, roles=set(body.roles), by=request.user)
     return person_out(user, request.user)

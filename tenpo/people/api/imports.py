@@ -10,6 +10,7 @@ from ninja import Field, File, Query, Router, Schema, UploadedFile
 from tenpo.core.api import ApiRequest, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.imports import MAX_BYTES, confirm_import, count_problems, preview_people_import
+from tenpo.people.api.invites import refuse_keys_for
 from tenpo.people.models import Import, User
 
 router = Router(tags=["Imports"])
@@ -88,5 +89,12 @@ def get_import(request: ApiRequest, import_id: UUID) -> Import:
     summary="Confirm an import",
 )
 def create_import_confirmation(request: ApiRequest, import_id: UUID) -> tuple[int, Import]:
-    """Have the rows without a problem done; confirming twice changes nothing. 409 `nothing_to_import`."""
-    return 202, confirm_import(find_import(request.user, import_id), by=request.user)
+    """Have the rows without a problem done; confirming twice changes nothing. 409 `nothing_to_import`.
+
+    403 for a key when one of them makes an admin.
+    """
+    import_ = find_import(request.user, import_id)
+    for row in import_.rows:
+        if not row["problem"]:
+            refuse_keys_for(request, row["data"].get("role", ""))
+    return 202, confirm_import(import_, by=request.user)

@@ -7,10 +7,12 @@ from uuid import UUID
 from allauth.account.models import EmailAddress
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from ninja import Field, Query, Router, Schema
+from pydantic import StringConstraints
 
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.limits import hit
 from tenpo.core.middleware import client_address
 from tenpo.core.paging import keyset_page
@@ -76,7 +78,10 @@ class AcceptanceIn(InSchema):
     """What somebody who accepts says of themselves."""
 
     name: str = Field(..., min_length=1, max_length=120, examples=["Lena Okafor"])
-    password: str = Field(..., max_length=256, examples=["four words put together"])
+    # As it was typed: whoever signs in with it sends the spaces around it, too.
+    password: Annotated[str, StringConstraints(strip_whitespace=False)] = Field(
+        ..., max_length=256, examples=["four words put together"]
+    )
     email: str = Field("", max_length=254, description="Only for a bare link.")
 
 
@@ -91,6 +96,12 @@ class AcceptedOut(Schema):
 def find_invite(viewer: User, invite_id: UUID) -> Invite:
     """An invite that `viewer` may see; 404 otherwise."""
     return get_object_or_404(Invite.objects.visible_to(viewer), pk=invite_id)
+
+
+def refuse_keys_for(request: ApiRequest, role: str) -> None:
+    """Refuse a key that lets in another admin: that one would stay when the key is revoked."""
+    if role == Invite.Grant.ADMIN:
+        refuse_keys(request, _("A key cannot invite admins. Sign in to do so."))
 
 
 def invite_out(invite: Invite) -> dict[str, Any]:
@@ -117,8 +128,9 @@ def list_invites(request: ApiRequest, query: Query[InviteQuery]) -> dict[str, An
 def create_invite(request: ApiRequest, body: InviteIn) -> tuple[int, dict[str, Any]]:
     """By e-mail, or without an address as a bare link, which this answer shows once.
 
-    409 `account_exists`, `already_invited`.
+    409 `account_exists`, `already_invited`. An admin is invited by the session of a browser, not by a key (403).
     """
+    refuse_keys_for(request, body.role)
     hit("invite-send", request.user.pk)
     if body.email:
         invite = invite_person(body.email, role=body.role, name=body.name, days=body.days, by=request.user)
@@ -132,9 +144,14 @@ def create_invite(request: ApiRequest, body: InviteIn) -> tuple[int, dict[str, A
     summary="Send an invite again",
 )
 def resend_invite_mail(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[str, Any]]:
-    """With a new link; the old one is worthless from now on. 409 `invite_settled`, `no_address`, `account_exists`."""
+    """With a new link; the old one is worthless from now on. 409 `invite_settled`, `no_address`, `account_exists`.
+
+    403 for a key when it makes an admin.
+    """
+    invite = find_invite(request.user, invite_id)
+    refuse_keys_for(request, invite.role)
     hit("invite-send", request.user.pk)
-    return 202, invite_out(resend_invite(find_invite(request.user, invite_id), by=request.user))
+    return 202, invite_out(resend_invite(invite, by=request.user))
 
 
 @router.post(
@@ -143,8 +160,13 @@ def resend_invite_mail(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[
     summary="Make a new link of an invite",
 )
 def create_invite_link_again(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[str, Any]]:
-    """To hand over yourself; the old one is worthless from now on. 409 `invite_settled`, `account_exists`."""
-    return 201, with_link(*renew_invite_link(find_invite(request.user, invite_id), by=request.user))
+    """To hand over yourself; the old one is worthless from now on. 409 `invite_settled`, `account_exists`.
+
+    403 for a key when it makes an admin.
+    """
+    invite = find_invite(request.user, invite_id)
+    refuse_keys_for(request, invite.role)
+    return 201, with_link(*renew_invite_link(invite, by=request.user))
 
 
 @router.post(

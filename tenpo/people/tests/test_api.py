@@ -181,6 +181,17 @@ def test_an_invite_is_accepted_without_an_account():
     assert code(call("POST", f"/invites/{token}/acceptance", ACCEPT)) == (404, "not_found")
 
 
+def test_a_password_is_kept_as_it_was_typed():
+    _, token = make_invite("lena@example.com")
+    typed = "  Four wörds, put together "
+
+    Caller()("POST", f"/invites/{token}/acceptance", {**ACCEPT, "password": typed})
+
+    user = User.objects.get(email="lena@example.com")
+    assert user.check_password(typed)
+    assert not user.check_password(typed.strip())
+
+
 def test_an_acceptance_refuses_what_is_wrong_and_the_link_stays_good():
     member = make_member()
     call = Caller()

@@ -7,9 +7,10 @@ from uuid import UUID
 from django.conf import settings
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema
 
-from tenpo.core.api import ApiRequest, problems
+from tenpo.core.api import ApiRequest, problems, refuse_keys
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address
 from tenpo.schedule.models import CalendarFeed
 
@@ -36,9 +37,13 @@ def list_feeds(request: ApiRequest) -> Any:
     return CalendarFeed.objects.visible_to(request.user)
 
 
-@router.post("/feeds", response={201: NewFeedOut}, summary="Make a calendar address")
+@router.post("/feeds", response={201: NewFeedOut, **problems(403)}, summary="Make a calendar address")
 def create_feed(request: ApiRequest) -> tuple[int, dict[str, Any]]:
-    """Whoever has the address can see the caller's sessions, so treat it like a password. An older one ends."""
+    """Whoever has the address can see the caller's sessions, so treat it like a password. An older one ends.
+
+    Needs the session of a browser: the address would outlive a key (403).
+    """
+    refuse_keys(request, _("A key cannot make a calendar address. Sign in to make one."))
     token = new_feed_address(request.user, by=request.user)
     feed = CalendarFeed.objects.get(user=request.user)
     address = f"{settings.PUBLIC_URL}{reverse('schedule:feed', args=[token])}"
