@@ -5,6 +5,7 @@ real installation, and a fresh database costs a copy. The server is left running
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,13 +184,14 @@ def visiting_client() -> None:
 
 
 @pytest.fixture(autouse=True)
-def fresh_business() -> Iterator[None]:
-    """No test sees the business that another one left in the process's memory."""
-    from tenpo.core.business import forget_business
+def fresh_business(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the business that another one left in the process's memory, nor has it read again by the clock."""
+    from tenpo.core import business
 
-    forget_business()
+    monkeypatch.setattr(business, "SECONDS_KEPT", math.inf)
+    business.forget_business()
     yield
-    forget_business()
+    business.forget_business()
 
 
 @pytest.fixture(autouse=True)

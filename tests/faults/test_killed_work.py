@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from tests.installation import wait_until
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants, pytest.mark.timeout(400)]
 
 OUTBOX_PLACES = ["claimed", "before the consumer", "after the consumer", "before the commit", "after the commit"]
+MAIL_PLACES = ["fetched", "claimed", "before the call", "after the call", "after the commit"]
 MONEY_PLACES = ["fetched", "before the call", "after the call", "before the commit", "after the commit"]
 DIE_SECONDS = 60
 
@@ -86,6 +88,17 @@ def is_all_done() -> bool:
     return not OutboxMessage.objects.waiting().exists() and not jobs.exists() and not mails.exists()
 
 
+def mails_in(folder: Path) -> dict[str, list[str]]:
+    """What was sent: Message-ID → subjects."""
+    found: dict[str, list[str]] = {}
+    for file in folder.glob("*.log"):
+        for raw in file.read_bytes().split(b"\n" + b"-" * 79 + b"\n"):
+            if raw.strip():
+                mail = message_from_bytes(raw)
+                found.setdefault(mail["Message-ID"], []).append(mail["Subject"])
+    return found
+
+
 def test_a_delivery_ends_wherever_its_worker_died(folder):
     bookings = []
     for place in OUTBOX_PLACES:
@@ -112,6 +125,24 @@ def test_told_before_the_consumers_commit_is_lost(folder):
 
     assert not OutboxMessage.objects.waiting().exists()
     assert not Notification.objects.filter(kind="booking.confirmed").exists()
+
+
+def test_a_mail_leaves_wherever_its_worker_died(folder):
+    for place in MAIL_PLACES:
+        make_booking(make_session(), make_member())
+        outbox.drain()
+        kill_worker_at(f"mail: {place}", folder)
+
+    with working(folder):
+        wait_until(is_all_done, 60)
+
+    deliveries = Delivery.objects.filter(channel=Channel.EMAIL)
+    assert set(deliveries.values_list("state", flat=True)) == {Delivery.State.SENT}
+    mails = mails_in(folder)
+    assert len(mails) == deliveries.count()
+    # Two of the five died after the mail had left, and one of those had said so.
+    assert sum(len(subjects) - 1 for subjects in mails.values()) == 1
+    assert not ProcrastinateJob.objects.filter(status="failed").exists()
 
 
 def test_money_is_settled_once_wherever_its_worker_died(folder):

@@ -101,8 +101,9 @@ def main(database: str, mail_folder: str, place: str, hours: str = "0") -> None:
         clock.follow_database()
     shift = timedelta(hours=float(hours))
     with time_machine.travel(datetime.now(UTC) + shift, tick=True) if shift else contextlib.nullcontext():
+        # One thread, so that one place means one piece of work, and nothing else is in hand when the worker dies.
         around = worker.Around(job=jobs.name_request, task=jobs.measure)
-        worker.run(threads=2, drain=outbox.drain, around=around)
+        worker.run(threads=1, drain=outbox.drain, around=around)
 
 
 if __name__ == "__main__":
