@@ -68,7 +68,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "tenpo.people.middleware.PersonMiddleware",
-    "tenpo.people.middleware.CodeTriesMiddleware",
+    "tenpo.people.middleware.AccountTriesMiddleware",
 ]
 
 ROOT_URLCONF = "tenpo.config.urls"
@@ -112,8 +112,15 @@ FORM_RENDERER = "tenpo.core.forms.FormRenderer"
 # The application's role may neither change tables nor rewrite money or audit; `tenpo migrate` uses the owner's.
 DATABASES = {"default": database.django_config(DATA_DIR, role="app")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Django's cache holds nothing that must be counted right: limits are rows (`tenpo.core.limits`).
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"}}
+# Django's cache holds nothing but which codes of apps were used in their half minute; limits are rows
+# (`tenpo.core.limits`). Beyond its size the cache drops what it holds, so that is more than can be used meanwhile.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "core_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = ["tenpo.people.backends.PersonBackend"]
@@ -148,6 +155,9 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+# Counted by us (`people.middleware`, `people.adapters`): allauth's counts are in the cache, which a flood empties.
+ACCOUNT_RATE_LIMITS = False
+MFA_RATE_LIMITS = False
 MFA_ADAPTER = "tenpo.people.adapters.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -17,10 +17,19 @@ class Limit:
 
 
 LIMITS = {
+    # Whatever is sent to the addresses of signing in: from one network, or by one person who is signed in.
+    "account-network": Limit(100, 300),
+    "account-user": Limit(30, 300),
+    # Tries of a password: from one network; of one account from one network, so that nobody keeps its owner out; and of
+    # one account from everywhere. Who has many networks can reach the last one: a mailed code still lets its owner in.
+    "sign-in-network": Limit(30, 300),
     "sign-in-account": Limit(5, 300),
-    "sign-in-address": Limit(30, 300),
-    # Codes, password links: whatever a stranger can have mailed to an address.
+    "sign-in-everywhere": Limit(100, 3600),
+    # Tries of an app's code or a recovery code, by somebody who knows the password.
+    "second-factor": Limit(5, 300),
+    # Codes, password links: whatever a stranger can have mailed to an address. One network cannot use up what all may.
     "account-mail": Limit(5, 900),
+    "account-mail-everywhere": Limit(20, 3600),
     # Tries of one mailed code. The window is longer than any code lives, so it bounds the code's whole life.
     "mailed-code": Limit(5, 86_400),
     "invite-open": Limit(30, 300),
@@ -48,10 +57,16 @@ def hit(name: str, *parts: object) -> None:
     limit = LIMITS[name]
     # Hashed: an address or an e-mail has no business in a counter.
     key = hashlib.sha256("\0".join([name, *map(str, parts)]).encode("utf-8", "surrogatepass")).hexdigest()
+    count, retry_after = _count(limit, key)
+    if count > limit.count:
+        raise TooManyRequests(max(1, retry_after))
+
+
+def _count(limit: Limit, key: str) -> tuple[int, int]:
+    """The number of this try in the present window, and the seconds until the next one."""
     with connection.cursor() as cursor:
         cursor.execute(_HIT, {"key": key, "seconds": limit.seconds})
         row = cursor.fetchone()
     assert row is not None
     count, retry_after = row
-    if count > limit.count:
-        raise TooManyRequests(max(1, retry_after))
+    return count, retry_after

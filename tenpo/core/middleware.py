@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 import structlog
 from django.conf import settings
@@ -13,6 +14,8 @@ from tenpo.core.tally import Tally, tallied
 from tenpo.runtime import metrics
 
 MAX_AGENT_LENGTH = 200
+# What one customer of a provider is given of IPv6: all of it counts as one.
+IPV6_PREFIX = 64
 
 log = structlog.get_logger("tenpo.requests")
 
@@ -27,6 +30,19 @@ def client_address(request: HttpRequest) -> str:
     if count and len(hops) >= count:
         return hops[-count]
     return request.META.get("REMOTE_ADDR") or ""
+
+
+def client_network(request: HttpRequest) -> str:
+    """Whom to count tries by that come from outside: the caller's address or, of IPv6, the network that it is in."""
+    address = client_address(request)
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped or IPv6Network((int(parsed), IPV6_PREFIX), strict=False))
+    return str(parsed)
 
 
 def request_id_of(request: HttpRequest) -> str:

@@ -16,18 +16,11 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import hit
 from tenpo.core.mail import absolute, compose
-from tenpo.core.middleware import client_address
+from tenpo.core.middleware import client_address, client_network
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
 from tenpo.people.models import Participant, User
 from tenpo.people.second_factors import open_for, seal_for, whose
 
-# Mails that a stranger can make us send: counted alike for known and unknown addresses.
-ASKED_FOR = {
-    "account/email/login_code",
-    "account/email/password_reset_key",
-    "account/email/unknown_account",
-    "account/email/account_already_exists",
-}
 log = structlog.get_logger()
 
 
@@ -55,11 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count a try of a password before looking anything up, so that unknown addresses answer alike."""
-        super().pre_authenticate(request, **credentials)
-        address = client_address(request)
+        email, network = str(credentials.get("email", "")).lower(), client_network(request)
         try:
-            hit("sign-in-address", address)
-            hit("sign-in-account", str(credentials.get("email", "")).lower(), address)
+            hit("sign-in-network", network)
+            hit("sign-in-account", email, network)
+            hit("sign-in-everywhere", email)
         except TooManyRequests:
             raise self.validation_error("too_many_login_attempts") from None
 
@@ -84,8 +77,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send one of our own mails in place of allauth's template."""
-        if template_prefix in ASKED_FOR:
-            hit("account-mail", email.lower())
+        if template_prefix in ACCOUNT_MAILS:
+            # A stranger can have these sent, so they are counted alike for known and unknown addresses.
+            hit("account-mail", email.lower(), client_network(allauth_context.request))
+            hit("account-mail-everywhere", email.lower())
         words = ACCOUNT_MAILS.get(template_prefix) or NOTICES[template_prefix][1]
         try:
             compose(words(context), to=email).send()

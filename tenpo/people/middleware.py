@@ -13,9 +13,19 @@ from django.utils import timezone, translation
 
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import hit
-from tenpo.core.middleware import too_many
+from tenpo.core.middleware import client_network, too_many
+from tenpo.people.second_factors import find_whose
 from tenpo.people.visits import SessionStore
 
+# Where somebody shows who they are, and whatever belongs to it.
+ACCOUNT_ROUTES = ("account/", "_allauth/")
+# Where an app's code or a recovery code is compared with what somebody sends.
+FACTOR_VIEWS = {
+    "mfa_authenticate",
+    "mfa_reauthenticate",
+    "headless:browser:mfa:authenticate",
+    "headless:browser:mfa:reauthenticate",
+}
 # Where a code that was mailed is compared with what somebody sends.
 CODE_VIEWS = {
     "account_confirm_login_code",
@@ -25,6 +35,7 @@ CODE_VIEWS = {
 }
 # By this header a code can be tried with a GET, too.
 CODE_HEADER = "X-Email-Verification-Key"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class VisitMiddleware(SessionMiddleware):
@@ -61,10 +72,12 @@ class PersonMiddleware:
             return self.get_response(request)
 
 
-class CodeTriesMiddleware:
-    """Counts the tries of a mailed code where many at once are seen.
+class AccountTriesMiddleware:
+    """Counts what is tried at the addresses of signing in, where many at once are seen and none is forgotten.
 
-    allauth counts them in the session, which a hundred requests read before one of them has written it.
+    allauth counts in a cache, which drops what it holds when a flood of others comes, and the tries of a mailed code
+    in the session, which a hundred requests read before one of them has written it. Passwords are counted by the
+    adapter, whatever asks for them.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -75,19 +88,42 @@ class CodeTriesMiddleware:
 
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
         match = request.resolver_match
-        if match is None or match.view_name not in CODE_VIEWS:
+        if match is None or not match.route.startswith(ACCOUNT_ROUTES):
             return None
-        if request.method != "POST" and CODE_HEADER not in request.headers:
+        if request.method in SAFE_METHODS and CODE_HEADER not in request.headers:
             return None
         try:
-            for started_at in _codes_of(request):
-                hit("mailed-code", request.session.session_key, started_at)
+            _count_sender(request)
+            if match.view_name in FACTOR_VIEWS:
+                _count_factor(request)
+            if match.view_name in CODE_VIEWS:
+                _count_code(request)
         except TooManyRequests as error:
-            # The code is void; a new one can be asked for.
-            request.session.pop(LOGIN_SESSION_KEY, None)
-            request.session.pop(EMAIL_VERIFICATION_CODE_SESSION_KEY, None)
             return too_many(request, error)
         return None
+
+
+def _count_sender(request: HttpRequest) -> None:
+    if request.user.is_authenticated:
+        hit("account-user", request.user.pk)
+    else:
+        hit("account-network", client_network(request))
+
+
+def _count_factor(request: HttpRequest) -> None:
+    if user_id := find_whose(request):
+        hit("second-factor", user_id)
+
+
+def _count_code(request: HttpRequest) -> None:
+    try:
+        for started_at in _codes_of(request):
+            hit("mailed-code", request.session.session_key, started_at)
+    except TooManyRequests:
+        # The code is void; a new one can be asked for.
+        request.session.pop(LOGIN_SESSION_KEY, None)
+        request.session.pop(EMAIL_VERIFICATION_CODE_SESSION_KEY, None)
+        raise
 
 
 def _codes_of(request: HttpRequest) -> list[float]:

@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.internal.stagekit import unstash_login
 from allauth.core import context as allauth_context
 from allauth.mfa.models import Authenticator
+from django.http import HttpRequest
 
 from tenpo.core.crypto import PREFIX_BYTES, CannotOpen, newest_prefix, seal, unseal
 
@@ -25,14 +26,19 @@ def open_for(user_id: object, sealed: str) -> str:
 
 
 def whose() -> object:
-    """Whose second factor the request under way is about: allauth does not say. Somebody signed in, or signing in."""
-    request = allauth_context.request
+    """Whose second factor the request under way is about: allauth does not say."""
+    user_id = find_whose(allauth_context.request)
+    if user_id is None:
+        raise CannotOpen("nobody is signing in")
+    return user_id
+
+
+def find_whose(request: HttpRequest) -> object | None:
+    """Somebody signed in, or signing in."""
     if request.user.is_authenticated:
         return request.user.pk
     login = unstash_login(request, peek=True)
-    if login is None:
-        raise CannotOpen("nobody is signing in")
-    return login.user.pk
+    return login.user.pk if login else None
 
 
 class SecondFactors:

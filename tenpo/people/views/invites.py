@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.core.business import current_business
 from tenpo.core.limits import hit
-from tenpo.core.middleware import client_address
+from tenpo.core.middleware import client_network
 from tenpo.people.actions.invites import (
     accept_invite,
     create_invite_link,
@@ -121,11 +121,11 @@ def calm_when_over(view: Callable[[HttpRequest, str], HttpResponse]) -> Callable
 @require_http_methods(["GET", "POST"])
 def invite_open(request: HttpRequest, token: str) -> HttpResponse:
     """What somebody sees who follows the link: who invites them, to what; and the account that they make."""
-    hit("invite-open", client_address(request))
+    hit("invite-open", client_network(request))
     invite = open_invite(token)
     form = AcceptForm(request.POST or None, invite=invite, initial={"name": invite.name})
     if request.method == "POST" and not request.user.is_authenticated:
-        hit("invite-accept", client_address(request))
+        hit("invite-accept", client_network(request))
         if form.is_valid() and (user := attempt_form(form, lambda: accept_invite(token, **form.cleaned_data))):
             # Signs in at once, or asks for the code that shows the address is theirs.
             answer: HttpResponse = perform_login(
@@ -142,7 +142,7 @@ def invite_open(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def invite_decline(request: HttpRequest, token: str) -> HttpResponse:
     """No, thank you."""
-    hit("invite-open", client_address(request))
+    hit("invite-open", client_network(request))
     decline_invite(token)
     return _quiet(render(request, "people/invite_declined.html"))
 
