@@ -34,6 +34,7 @@ SAID = {
     "ledger_transfer_key": "key twice",
     "ledger_transfer_reverses_id_key": "undone twice",
     "ledger_transfer_reverses_id": "nothing to undo",
+    "a reversal is final": "undoes what undoes",
     "transfer_amount_is_positive": "amount",
     "transfer_has_two_ends": "one end",
 }
@@ -110,12 +111,10 @@ class LedgerMachine(Machine):
     def post_again_between_others(self, which: int, movement: Any) -> None:
         self._post(replace(self._posting(*movement), key=self._earlier(which).key))
 
-    @precondition(lambda self: any(not posting.reverses for posting in self.model.transfers.values()))
+    @precondition(lambda self: self.model.transfers)
     @rule(which=which, times=st.integers(1, 2))
     def reverse(self, which: int, times: int) -> None:
-        """What undoes something is final, so only the others are undone."""
-        posted = [posting for posting in self.model.transfers.values() if not posting.reverses]
-        undone = posted[-1 - which % len(posted)]
+        undone = self._earlier(which)
         self._post(*(undone.mirrored(self._key()) for _ in range(times)))
 
     @precondition(lambda self: self.model.transfers)

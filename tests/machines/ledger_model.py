@@ -59,6 +59,7 @@ class Ledger:
             "key twice": has_twice([posting.key for posting in new]),
             "undone twice": has_twice([p.reverses for p in [*self.transfers.values(), *new] if p.reverses]),
             "nothing to undo": any(p.reverses and p.reverses not in self.transfers for p in new),
+            "undoes what undoes": any(p.reverses and self._undoes(p.reverses) for p in batch),
             "amount": any(posting.amount <= 0 for posting in new),
             "one end": any(posting.debit == posting.credit for posting in new),
             "insufficient_funds": self._overdraws(new),
@@ -71,6 +72,9 @@ class Ledger:
     def _differs(self, posting: Posting, earlier: Posting | None) -> bool:
         """One key says one thing."""
         return earlier is not None and replace(posting, reverses=None) != replace(earlier, reverses=None)
+
+    def _undoes(self, key: str) -> bool:
+        return key in self.transfers and self.transfers[key].reverses is not None
 
     def _fits(self, posting: Posting) -> bool:
         """Both ends are of one currency; what undoes something is its mirror."""

@@ -130,6 +130,23 @@ def test_a_reversal_mirrors_and_happens_once():
     assert Account.objects.get(owner=member).balance == 100
 
 
+def test_what_undoes_a_transfer_is_final():
+    member = make_member()
+    post_transfers([issue(member, 100)])
+    pot = Pot.of(Account.objects.get(owner=member))
+    first = Transfer.objects.get()
+    back = Posting(Transfer.Kind.CREDIT_SPEND, pot, SALES, 100, "back", uuid4(), reverses_id=first.pk)
+    post_transfers([back])
+    second = Transfer.objects.get(key="back")
+    forth = Posting(Transfer.Kind.CREDIT_ISSUE, SALES, pot, 100, "forth", uuid4(), reverses_id=second.pk)
+
+    with pytest.raises(ProgrammingError, match="a reversal is final"), transaction.atomic():
+        post_transfers([forth])
+
+    assert post_transfers([back]) == 0
+    assert Account.objects.get(owner=member).balance == 0
+
+
 @pytest.mark.parametrize(
     "statement",
     [
