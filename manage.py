@@ -7,7 +7,7 @@ import sys
 # What changes tables acts as their owner; everything else as the application.
 OWNER_COMMANDS = {"migrate", "makemigrations", "showmigrations", "createcachetable", "sqlflush", "flush", "dbshell"}
 
-WITHOUT_DATABASE = {"check", "help", "makemessages", "compilemessages", "collectstatic", "findstatic"}
+WITHOUT_DATABASE = {"help", "makemessages", "compilemessages", "collectstatic", "findstatic"}
 
 
 def main() -> None:

@@ -228,7 +228,7 @@ def _read(line: socket.socket, request: Request) -> Answer:
 def running(*, without: str = "") -> Iterator[Server]:
     """The web server on this test process's database; `without` names a guard of `tests/unguarded.py`."""
     folder = Path(tempfile.mkdtemp(prefix="tenpo-served-"))
-    (folder / "static").symlink_to(_static_files())
+    (folder / "static").symlink_to(static_files())
     server = Server(folder, free_port())
     command = ["tests.unguarded", without] if without else ["tenpo.cli.processes", "web"]
     with (folder / "log").open("w+") as log:
@@ -268,7 +268,7 @@ def _environment(server: Server) -> dict[str, str]:
     }
 
 
-def _static_files() -> Path:
+def static_files() -> Path:
     """The static files under their hashed names, without which no page can be drawn: gathered once, kept in `.tmp`."""
     folder = env.data_dir() / "served"
     with system.file_lock(env.data_dir() / "served.lock"):

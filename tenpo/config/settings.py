@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "tenpo.core.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenpo.core.middleware.RequestContextMiddleware",
     "tenpo.people.middleware.VisitMiddleware",
@@ -101,6 +102,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "tenpo.core.context.business",
+                "tenpo.core.context.theme",
                 "tenpo.web.context.frame",
             ],
         },
@@ -173,7 +175,11 @@ SESSION_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_csrf"
 CSRF_COOKIE_SECURE = IS_HTTPS
-CSRF_COOKIE_HTTPONLY = False
+# Scripts take the token from the page (`hx-headers` of the body).
+CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "tenpo.core.messages.MessageStorage"
+MESSAGE_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_messages"
+THEME_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_theme"
 CSRF_FAILURE_VIEW = "tenpo.web.views.errors.csrf_failure"
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if IS_HTTPS else 0
@@ -182,9 +188,10 @@ SECURE_PROXY_SSL_HEADER = (
 )
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# A script runs only with the nonce of its page; not even another file of ours could be put there.
 SECURE_CSP = {
     "default-src": [CSP.NONE],
-    "script-src": [CSP.SELF, CSP.NONCE],
+    "script-src": [CSP.NONCE],
     "style-src": [CSP.SELF],
     "img-src": [CSP.SELF, "data:"],
     "font-src": [CSP.SELF],
@@ -193,6 +200,7 @@ SECURE_CSP = {
     "form-action": [CSP.SELF],
     "base-uri": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
+    "upgrade-insecure-requests": IS_HTTPS,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
@@ -241,5 +249,12 @@ BACKUP_FIGURES = {"ledger": "tenpo.ledger.queries.figures"}
 SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 
 LOGGING_CONFIG = None
-# E-mail is unique by a constraint on its lower case, which the check does not see.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+SILENCED_SYSTEM_CHECKS = [
+    # E-mail is unique by a constraint on its lower case, which the check does not see.
+    "auth.W004",
+    # Other hosts of the operator's domain are not ours to force to HTTPS, nor is the browsers' list of domains.
+    "security.W005",
+    "security.W021",
+    # The proxy that holds the certificate sends plain requests on; Tenpo may be asked for its health without one.
+    "security.W008",
+]

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from tenpo.core import headers
 from tenpo.core.api import problem
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.request_context import Origin, coming_from, is_request_id, new_request_id
@@ -72,6 +73,18 @@ def note(request: HttpRequest, response: HttpResponseBase, tally: Tally) -> None
         statements=tally.statements,
         database_ms=round(tally.database_seconds * 1000, 1),
     )
+
+
+class HeadersMiddleware:
+    """Gives every answer the headers that all have, refusals and static files too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        headers.complete(response)
+        return response
 
 
 class RequestContextMiddleware:

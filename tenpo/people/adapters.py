@@ -20,6 +20,7 @@ from tenpo.core.middleware import client_address, client_network
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
 from tenpo.people.models import Participant, User
 from tenpo.people.second_factors import open_for, seal_for, whose
+from tenpo.people.visits import note_roles
 
 log = structlog.get_logger()
 
@@ -67,6 +68,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         record("user.signed_in", by=user, on=user)
+        note_roles(request, user)
         response: HttpResponse | None = super().post_login(request, user, **kwargs)
         return response
 

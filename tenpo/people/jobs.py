@@ -1,7 +1,7 @@
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from tenpo.people.actions import imports, invites
+from tenpo.people.actions import imports, invites, visits
 
 
 # Four tries in all, about 1, 5 and 25 minutes apart.
@@ -15,3 +15,10 @@ def send_invite(*, invite_id: str) -> None:
 def run_import(*, import_id: str) -> None:
     """Do what a confirmed import says, from where it stands."""
     imports.run_import(import_id)
+
+
+@app.periodic(cron="11 4 * * *")
+@app.task(name="people.forget_ended_visits", queue="periodic")
+def forget_ended_visits(timestamp: int) -> None:
+    """Drop who was signed in once and is no longer."""
+    visits.forget_ended_visits()

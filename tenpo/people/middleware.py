@@ -15,7 +15,7 @@ from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import hit
 from tenpo.core.middleware import client_network, too_many
 from tenpo.people.second_factors import find_whose
-from tenpo.people.visits import SessionStore
+from tenpo.people.visits import SessionStore, renew_on_other_roles
 
 # Where somebody shows who they are, and whatever belongs to it.
 ACCOUNT_ROUTES = ("account/", "_allauth/")
@@ -55,7 +55,7 @@ class VisitMiddleware(SessionMiddleware):
 
 
 class PersonMiddleware:
-    """Shows pages in the signed-in person's zone and language, and names them in the log."""
+    """Shows pages in the signed-in person's zone and language, names them in the log, and heeds other roles."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -64,6 +64,7 @@ class PersonMiddleware:
         if request.path.startswith("/static/") or not request.user.is_authenticated:
             return self.get_response(request)
         structlog.contextvars.bind_contextvars(user_id=str(request.user.pk))
+        renew_on_other_roles(request, request.user)
         try:
             zone = ZoneInfo(request.user.time_zone)
         except (ZoneInfoNotFoundError, ValueError):

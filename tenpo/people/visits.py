@@ -8,14 +8,18 @@ import hashlib
 from typing import Any
 
 import structlog
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.http import HttpRequest
 
 from tenpo.core.crypto import CannotOpen
 from tenpo.core.tokens import new_token
-from tenpo.people.models import Visit
+from tenpo.people.models import User, Visit
 
 # As long as Django's and allauth's columns are: 160 bits.
 KEY_LENGTH = 40
+# In a visit: what whoever signed in might do when it was last asked.
+ROLES = "roles"
 log = structlog.get_logger()
 
 
@@ -54,3 +58,17 @@ class SessionStore(DatabaseStore):
     def _get_new_session_key(self) -> str:
         self.token = new_token()
         return key_of(self.token)
+
+
+def note_roles(request: HttpRequest, user: User) -> None:
+    """Remember what whoever signs in may do."""
+    request.session[ROLES] = sorted(user.roles)
+
+
+def renew_on_other_roles(request: HttpRequest, user: User) -> None:
+    """Give the browser another cookie once its user may do more, or less, than when it got the one it has."""
+    known = request.session.get(ROLES)
+    if known is not None and known != sorted(user.roles):
+        request.session.cycle_key()
+        note_roles(request, user)
+        UserSession.objects.create_from_request(request)

@@ -58,6 +58,36 @@ class HttpProtocol(Protocol):
 StreamApp = Callable[[Any, HttpProtocol], Awaitable[None]]
 
 
+class Headed:
+    """An exchange whose every answer carries these headers beside its own, which count more."""
+
+    def __init__(self, protocol: HttpProtocol, headers: Mapping[str, str]) -> None:
+        self.protocol = protocol
+        self.headers = {name.lower(): value for name, value in headers.items()}
+
+    async def __call__(self) -> bytes:
+        return await self.protocol()
+
+    def __aiter__(self) -> Any:
+        return self.protocol.__aiter__()
+
+    async def client_disconnect(self) -> None:
+        await self.protocol.client_disconnect()
+
+    def response_empty(self, status: int, headers: Headers) -> None:
+        self.protocol.response_empty(status, self._with(headers))
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
+        self.protocol.response_bytes(status, self._with(headers), body)
+
+    def response_stream(self, status: int, headers: Headers) -> Transport:
+        return self.protocol.response_stream(status, self._with(headers))
+
+    def _with(self, headers: Headers) -> Headers:
+        said = {name for name, _ in headers}
+        return [*headers, *((name, value) for name, value in self.headers.items() if name not in said)]
+
+
 class TooLarge(Exception):
     """The request's body is larger than BODY_BYTES_MAX."""
 
@@ -111,8 +141,12 @@ class Threads:
 class Front:
     """A granian (RSGI) application over a WSGI application, with asynchronous answers for a few paths."""
 
-    def __init__(self, wsgi: WsgiApp, *, threads: int, streams: Mapping[str, StreamApp]) -> None:
+    def __init__(
+        self, wsgi: WsgiApp, *, threads: int, streams: Mapping[str, StreamApp], headers: Mapping[str, str]
+    ) -> None:
+        """`headers` are for the answers that are not the WSGI application's."""
         self.wsgi = wsgi
+        self.headers = headers
         self.number_of_threads = threads
         self.streams = streams
         self._threads: Threads | None = None
@@ -138,7 +172,7 @@ class Front:
         if scope.proto != "http":
             return
         if stream := self.streams.get(scope.path):
-            task = asyncio.ensure_future(stream(scope, protocol))
+            task = asyncio.ensure_future(stream(scope, Headed(protocol, self.headers)))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
             with contextlib.suppress(asyncio.CancelledError):
@@ -217,10 +251,9 @@ class Front:
         body.seek(0)
         return body
 
-    @staticmethod
-    def _refuse(protocol: HttpProtocol, status: int, message: str, *headers: tuple[str, str]) -> None:
+    def _refuse(self, protocol: HttpProtocol, status: int, message: str, *headers: tuple[str, str]) -> None:
         plain = ("content-type", "text/plain; charset=utf-8")
-        protocol.response_bytes(status, [plain, *headers], message.encode())
+        Headed(protocol, self.headers).response_bytes(status, [plain, *headers], message.encode())
 
 
 async def _start_stream(protocol: HttpProtocol, status: int, headers: Headers) -> Transport:

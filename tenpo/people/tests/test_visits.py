@@ -1,12 +1,17 @@
 """Who is signed in stands in the database so that nobody who reads it can be them."""
 
+from datetime import timedelta
+
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
-from tenpo.people.models import Visit
+from tenpo.people.actions.accounts import set_roles
+from tenpo.people.actions.visits import forget_ended_visits
+from tenpo.people.models import User, Visit
 from tenpo.people.tests.make import PASSWORD, make_member
 from tenpo.people.visits import SessionStore, key_of
 
@@ -78,3 +83,50 @@ def test_a_made_up_cookie_makes_nothing(client):
 
     assert client.get("/me/").status_code == 302
     assert not Visit.objects.exists()
+
+
+def test_other_roles_give_another_cookie(client):
+    before = sign_in(client)
+    user = User.objects.get()
+    assert client.get("/me/").status_code == 200
+    assert client.cookies[settings.SESSION_COOKIE_NAME].value == before
+
+    set_roles(user, roles=["coach"], by=None)
+    assert client.get("/me/").status_code == 200
+    after = client.cookies[settings.SESSION_COOKIE_NAME].value
+
+    assert after != before
+    assert [device.session_key for device in UserSession.objects.purge_and_list(user)] == [key_of(after)]
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = before
+    assert thief.get("/me/").status_code == 302
+
+
+def test_another_password_ends_all_other_visits_and_renews_this_one(client):
+    before = sign_in(client)
+    user, elsewhere = User.objects.get(), Client()
+    elsewhere.post("/account/login/", {"login": user.email, "password": PASSWORD})
+    new = "a longer and better password"
+
+    answer = client.post("/account/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
+
+    assert answer.status_code == 302
+    assert client.cookies[settings.SESSION_COOKIE_NAME].value != before
+    assert client.get("/me/").status_code == 200
+    assert elsewhere.get("/me/").status_code == 302
+
+
+def test_what_ended_by_itself_is_dropped(client):
+    token, old = sign_in(client), SessionStore()
+    user = User.objects.get()
+    old["begun"] = "long ago"
+    old.save()
+    Visit.objects.filter(pk=old.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
+    long_ago = timezone.now() - timedelta(days=2)
+    UserSession.objects.create(user=user, session_key=old.session_key, ip="203.0.113.7")
+    UserSession.objects.update(last_seen_at=long_ago)
+
+    assert forget_ended_visits() == 1
+
+    assert [visit.pk for visit in Visit.objects.all()] == [key_of(token)]
+    assert [device.session_key for device in UserSession.objects.all()] == [key_of(token)]

@@ -10,6 +10,8 @@ from tenpo.runtime import front
 from tenpo.runtime.front import Front
 from tenpo.runtime.tests.loops import run
 
+ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
 
 class Headers(dict[str, str]):
     def items(self) -> Any:
@@ -53,12 +55,14 @@ class Exchange:
         self.sent.append(data)
 
 
-def ask(wsgi: Callable[..., Iterable[bytes]], exchange: Exchange, **scope: Any) -> Exchange:
+def ask(
+    wsgi: Callable[..., Iterable[bytes]], exchange: Exchange, *, streams: dict[str, Any] | None = None, **scope: Any
+) -> Exchange:
     known = {
         "proto": "http", "http_version": "1.1", "server": "127.0.0.1:8000", "client": "10.0.0.9:5000", "scheme": "http",
         "method": "GET", "path": "/", "query_string": "", "authority": None, "headers": Headers(),
     }  # fmt: skip
-    application = Front(wsgi, threads=1, streams={})
+    application = Front(wsgi, threads=1, streams=streams or {}, headers=ALWAYS)
     run(application.__rsgi__(SimpleNamespace(**{**known, **scope}), exchange))
     return exchange
 
@@ -142,7 +146,7 @@ def test_beyond_what_may_wait_the_answer_is_busy(monkeypatch):
         start_response("200 OK", [])
         return [b"ok"]
 
-    application = Front(slow, threads=1, streams={})
+    application = Front(slow, threads=1, streams={}, headers=ALWAYS)
     scope = SimpleNamespace(
         proto="http", http_version="1.1", server="", client="", scheme="http", method="GET", path="/",
         query_string="", authority=None, headers=Headers(),
@@ -157,3 +161,39 @@ def test_beyond_what_may_wait_the_answer_is_busy(monkeypatch):
 
     assert statuses.count(200) >= 2
     assert statuses.count(503) >= 6
+
+
+def test_whatever_the_front_answers_itself_carries_the_headers_of_all(monkeypatch):
+    def broken(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        raise RuntimeError
+
+    async def slow_body() -> Any:
+        await asyncio.sleep(60)
+        yield b""
+
+    async def stream(scope: Any, protocol: Any) -> None:
+        protocol.response_stream(200, [("content-type", "text/event-stream"), ("cache-control", "no-cache")])
+
+    async def refusing(scope: Any, protocol: Any) -> None:
+        protocol.response_empty(401, [])
+
+    chunked = Headers({"transfer-encoding": "chunked"})
+    monkeypatch.setattr(front, "BODY_BYTES_MAX", 1)
+    monkeypatch.setattr(front, "BODY_SECONDS", 0.01)
+    never = Exchange()
+    monkeypatch.setattr(never, "_each", slow_body)
+    streams = {"/stream": stream, "/closed": refusing}
+    answers = [
+        ask(broken, Exchange()),
+        ask(echo, Exchange([b"two"]), headers=chunked),
+        ask(echo, never, headers=chunked),
+        ask(echo, Exchange(), path="/stream", streams=streams),
+        ask(echo, Exchange(), path="/closed", streams=streams),
+    ]
+    monkeypatch.setattr(front, "WAITING_MAX", 0)
+    answers.append(ask(echo, Exchange()))
+
+    assert [one.status for one in answers] == [500, 413, 408, 200, 401, 503]
+    assert [dict(one.headers)["x-content-type-options"] for one in answers] == ["nosniff"] * len(answers)
+    # What a stream says itself counts.
+    assert [dict(one.headers)["cache-control"] for one in answers].count("no-cache") == 1

@@ -13,7 +13,8 @@ document.addEventListener("click", (event) => {
   const theme = button.dataset.themeSet;
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
-  document.cookie = `tenpo_theme=${theme}; path=/; max-age=${theme ? YEAR : 0}; samesite=lax`;
+  const only = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${document.documentElement.dataset.themeCookie}=${theme}; path=/; max-age=${theme ? YEAR : 0}; samesite=lax${only}`;
   show(theme);
 });
 show(document.documentElement.dataset.theme ?? "");
