@@ -25,10 +25,9 @@ def neutral(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     text = str(value)
-    if text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS):
-        return f"'{text}"
     # A formula after a line break inside a cell runs in some readers.
-    return text if "\n" not in text and "\r" not in text else " ".join(text.splitlines())
+    line = " ".join(text.splitlines())
+    return f"'{line}" if text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS) else line
 
 
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from tenpo.core.business import forget_business
 from tests.input.world import World, make_world
+from tests.matrix import world as matrix
 
 
 @contextmanager
@@ -36,3 +37,17 @@ def world(lasting_world: World) -> Iterator[World]:
     """The business, as it was before any other test."""
     with undone():
         yield lasting_world
+
+
+@pytest.fixture(scope="module")
+def lasting_business(django_db_setup: None, django_db_blocker: Any) -> Iterator[matrix.World]:
+    """The business of `tests/matrix`, where every route has its row: who may ask for it, and with what."""
+    with django_db_blocker.unblock(), undone():
+        yield matrix.make_world()
+
+
+@pytest.fixture
+def business(lasting_business: matrix.World) -> Iterator[matrix.World]:
+    """That business, as it was before any other test."""
+    with undone():
+        yield lasting_business

@@ -22,10 +22,10 @@ from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
 from tenpo.checkout.forms import PaymentFilter
 from tenpo.checkout.queries.bookings import booking_of_payment
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
-from tenpo.checkout.views.my_money import csv_answer, payment_columns, payment_row
+from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
 from tenpo.core import charts
 from tenpo.core.business import current_business
-from tenpo.core.csv import csv_lines
+from tenpo.core.csv import csv_answer
 from tenpo.core.errors import RuleError
 from tenpo.core.money import Money, minor_digits
 from tenpo.core.words import say_money, say_month
@@ -138,7 +138,7 @@ def payments_csv(request: PageRequest) -> StreamingHttpResponse:
     rows = _filtered(request, PaymentFilter(request.GET or None)).order_by("-id")
     header = [_("Payer"), _("E-mail"), *payment_columns()]
     lines = ([p.payer.name, p.payer.email, *payment_row(p)] for p in rows.iterator(chunk_size=500))
-    return csv_answer("payments", csv_lines(header, lines))
+    return csv_answer(csv_name("payments"), header, lines)
 
 
 @admins_only
@@ -226,7 +226,7 @@ def transfers_csv(request: PageRequest) -> StreamingHttpResponse:
     """The whole ledger, oldest first."""
     header = [_("Date"), _("Kind"), _("Debit"), _("Credit"), _("Amount"), _("Currency"), _("Key")]
     rows = Transfer.objects.select_related("debit__owner", "credit__owner").order_by("id")
-    return csv_answer("ledger", csv_lines(header, _transfer_rows(rows)))
+    return csv_answer(csv_name("ledger"), header, _transfer_rows(rows))
 
 
 def _transfer_rows(rows: QuerySet[Transfer]) -> Iterator[list[Any]]:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable
 from tenpo.core.business import current_business
-from tenpo.core.csv import csv_lines
+from tenpo.core.csv import csv_answer
 from tenpo.core.money import minor_digits
 from tenpo.ledger.queries import statement, whole_statement
 from tenpo.orders.models import Order
@@ -93,7 +92,7 @@ def payments_csv(request: HttpRequest) -> StreamingHttpResponse:
     """What a member paid, for their own books."""
     user = cast(User, request.user)
     payments = Payment.objects.filter(payer=user).order_by("-id")
-    return csv_answer("payments", csv_lines(payment_columns(), (payment_row(payment) for payment in payments)))
+    return csv_answer(csv_name("payments"), payment_columns(), (payment_row(payment) for payment in payments))
 
 
 @login_required
@@ -115,7 +114,7 @@ def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
         ]
         for row in rows
     )
-    return csv_answer("credit", csv_lines(header, lines))
+    return csv_answer(csv_name("credit"), header, lines)
 
 
 def payment_columns() -> list[str]:
@@ -148,12 +147,9 @@ def payment_row(payment: Payment) -> list[Any]:
     ]
 
 
-def csv_answer(name: str, lines: Iterator[str]) -> StreamingHttpResponse:
-    """A CSV file to be saved, with the day in its name."""
-    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    day = timezone.localdate().isoformat()
-    answer["Content-Disposition"] = f'attachment; filename="{name}-{day}.csv"'
-    return answer
+def csv_name(name: str) -> str:
+    """What an export is called when it is saved: what it holds, and the day."""
+    return f"{name}-{timezone.localdate().isoformat()}.csv"
 
 
 def _day(moment: Any) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tenpo.core.csv import csv_lines
+from tenpo.core.csv import csv_answer
 from tenpo.core.errors import RuleError
 from tenpo.core.words import say_date, say_time
 from tenpo.people.http import page_of
@@ -224,9 +224,7 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
         ]
         for booking in roster(session)
     )
-    response = StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="roster-{session.starts_at:%Y-%m-%d}.csv"'
-    return response
+    return csv_answer(f"roster-{session.starts_at:%Y-%m-%d}.csv", header, rows)
 
 
 def _since(booking: Booking) -> str:
