@@ -59,7 +59,7 @@ def test_the_process_lives_while_every_thread_is_busy():
         return []
 
     async def both() -> int:
-        front = Front(stuck, threads=1, streams={"/healthz": probes.healthz})
+        front = Front(stuck, threads=1, streams={"/healthz": probes.healthz}, headers={})
         scope: dict[str, Any] = {
             "proto": "http",
             "method": "GET",
