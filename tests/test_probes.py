@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from prometheus_client.parser import text_string_to_metric_families
 
 from tenpo.config import probes
-from tenpo.core.models import OutboxMessage
+from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.people.tests.make import make_user
 from tenpo.runtime import env, keys, metrics, postgres
 from tenpo.runtime.errors import OperatorError
@@ -218,8 +218,12 @@ def test_the_database_says_what_waits():
     OutboxMessage.objects.create(consumer="first", event_id=make_user().pk, name="a", subject_id=make_user().pk)
     OutboxMessage.objects.filter(payload={}).update(dead_at="2026-01-01T00:00Z")
 
+    CheckRun.objects.create(seconds=1, asked=101, faults=[{"name": "a"}, {"name": "b"}])
+
     found = figures(probes.written().decode())
 
+    assert found["tenpo_check_broken", ()] == 2
+    assert abs(found["tenpo_check_time_seconds", ()] - time.time()) < 60
     assert found["tenpo_outbox_waiting", ()] == 2
     assert 90 <= found["tenpo_outbox_lag_seconds", ()] < 120
     assert found["tenpo_outbox_dead", ()] == 1

@@ -1,11 +1,13 @@
 """What always holds in the record of who did what."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenpo.core.invariants import Invariant
 
 INVARIANTS = (
     Invariant(
         "audit-values-chain",
-        "What a record says was before is what the one before it says came after.",
+        _("What a record says was before is what the one before it says came after."),
         # A time is written in the zone of whoever gave it. Which policy is the default is said of another one each
         # time.
         r"""
@@ -25,12 +27,12 @@ INVARIANTS = (
     ),
     Invariant(
         "audit-record-says-who",
-        "A record that names an actor says who that was.",
+        _("A record that names an actor says who that was."),
         "SELECT id, action, actor_id FROM audit_auditlog WHERE actor_id IS NOT NULL AND actor_name = ''",
     ),
     Invariant(
         "audit-record-is-of-the-past",
-        "A record is of something that has happened.",
+        _("A record is of something that has happened."),
         "SELECT id, action, created_at FROM audit_auditlog WHERE created_at > now() + interval '1 minute'",
     ),
 )

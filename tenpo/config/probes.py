@@ -52,6 +52,10 @@ _JOBS = """
     CROSS JOIN LATERAL (SELECT max(at) AS at FROM procrastinate_events WHERE job_id = j.id) e
     WHERE j.status = 'todo' AND coalesce(j.scheduled_at, e.at) <= now() GROUP BY j.queue_name
 """
+_CHECK = """
+    SELECT extract(epoch FROM created_at)::float, jsonb_array_length(faults)
+    FROM core_checkrun ORDER BY created_at DESC LIMIT 1
+"""
 _FAILED = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
 _HOLDS = "SELECT count(*) FROM schedule_booking WHERE state = 'held'"
 _CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -199,6 +203,10 @@ def said_by_database() -> Iterator[Metric]:
             oldest.add_metric([queue], float(seconds))
         yield depth
         yield oldest
+        cursor.execute(_CHECK)
+        for checked_at, broken in cursor.fetchall():
+            yield GaugeMetricFamily("tenpo_check_time_seconds", "When all invariants were asked for.", value=checked_at)
+            yield GaugeMetricFamily("tenpo_check_broken", "How many of them did not hold.", value=broken)
         for name, meaning, query in (
             ("tenpo_jobs_failed", "Jobs that were given up.", _FAILED),
             ("tenpo_holds", "Seats that wait for their money.", _HOLDS),

@@ -5,28 +5,38 @@ by `tenpo check`, and after every test that is marked `invariants`. A constraint
 finds what no constraint can say, what came in past them, and what should have happened by now and has not.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils.module_loading import module_has_submodule
+from django.utils.translation import gettext_lazy as _
 from psycopg import sql
 
 from tenpo.core.business import current_business
+from tenpo.core.models import CheckRun
 from tenpo.core.outbox import publish
 
 EXAMPLES = 20
+# Of each night, for the page that shows it.
+ROWS_KEPT = 5
+RUNS_KEPT_DAYS = 90
 # A check reads whole tables, which no request may.
 STATEMENT_SECONDS = 600
 
 # Said when a nightly check found something, to whoever looks after the machinery.
 BROKEN_EVENT = "invariants.broken"
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 log = structlog.get_logger()
 
@@ -42,9 +52,14 @@ class Invariant:
     """
 
     name: str
-    statement: str
+    statement: "StrOrPromise"
     sql: str
     is_about_time: bool = False
+
+
+def statement_of(name: str) -> str:
+    """The sentence of an invariant in the reader's language; its name when there is none of that name any more."""
+    return next((str(one.statement) for _app, one in all_invariants() if one.name == name), name)
 
 
 @dataclass(frozen=True)
@@ -88,14 +103,24 @@ def examine(*, about_time: bool = True, examples: int = EXAMPLES) -> list[Findin
 
 
 def report_faults() -> int:
-    """Say in the log what does not hold, and tell the admins how much; returns how many invariants that are."""
-    broken = find_faults()
+    """Keep what was found, say it in the log, and tell the admins; returns how many invariants do not hold."""
+    began = time.monotonic()
+    found = examine()
+    broken = [finding for finding in found if finding.count]
     for finding in broken:
         log.error(
             "invariant_broken", app=finding.app, invariant=finding.name, count=finding.count, faults=finding.faults
         )
-    if broken:
-        with transaction.atomic():
+    with transaction.atomic():
+        CheckRun.objects.filter(created_at__lt=Now() - timedelta(days=RUNS_KEPT_DAYS)).delete()
+        CheckRun.objects.create(
+            seconds=time.monotonic() - began,
+            asked=len(found),
+            faults=[
+                {"app": one.app, "name": one.name, "count": one.count, "rows": one.faults[:ROWS_KEPT]} for one in broken
+            ],
+        )
+        if broken:
             publish(BROKEN_EVENT, subject=current_business(), names=[finding.name for finding in broken])
     return len(broken)
 
@@ -132,7 +157,7 @@ def _plain(value: Any) -> Any:
 INVARIANTS = (
     Invariant(
         "event-is-passed-on-or-given-up",
-        "What happened is passed on within an hour, or given up where an admin sees it.",
+        _("What happened is passed on within an hour, or given up where an admin sees it."),
         """
         SELECT id, name, consumer, published_at, attempts FROM core_outboxmessage
         WHERE delivered_at IS NULL AND dead_at IS NULL AND published_at < now() - interval '1 hour'
@@ -141,21 +166,21 @@ INVARIANTS = (
     ),
     Invariant(
         "event-is-told-once-to-each-consumer",
-        "Each consumer is told of an event once.",
+        _("Each consumer is told of an event once."),
         """
         SELECT event_id, consumer, count(*) AS times FROM core_outboxmessage
         GROUP BY event_id, consumer HAVING count(*) > 1""",
     ),
     Invariant(
         "event-is-delivered-or-dead",
-        "An event was passed on or given up, not both.",
+        _("An event was passed on or given up, not both."),
         """
         SELECT id, name, consumer, delivered_at, dead_at FROM core_outboxmessage
         WHERE delivered_at IS NOT NULL AND dead_at IS NOT NULL""",
     ),
     Invariant(
         "job-under-way-has-a-living-worker",
-        "A job that is under way is in the hands of a worker that lives.",
+        _("A job that is under way is in the hands of a worker that lives."),
         """
         SELECT j.id, j.task_name, w.last_heartbeat FROM procrastinate_jobs j
         LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
@@ -167,7 +192,7 @@ INVARIANTS = (
     ),
     Invariant(
         "job-is-begun-within-an-hour",
-        "A job is begun within an hour of its time.",
+        _("A job is begun within an hour of its time."),
         """
         SELECT j.id, j.task_name, j.queue_name, coalesce(j.scheduled_at, max(e.at)) AS due
         FROM procrastinate_jobs j LEFT JOIN procrastinate_events e ON e.job_id = j.id
@@ -177,7 +202,7 @@ INVARIANTS = (
     ),
     Invariant(
         "there-is-one-business",
-        "An installation serves one business.",
+        _("An installation serves one business."),
         "SELECT id, name FROM core_business WHERE (SELECT count(*) FROM core_business) > 1",
     ),
 )

@@ -145,6 +145,29 @@ class OutboxMessage(models.Model):
         return "waiting" if self.delivered_at is None else "delivered"
 
 
+class CheckRunQuerySet(models.QuerySet["CheckRun"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """The machine room: admins only."""
+        return self if getattr(user, "is_admin", False) else self.none()
+
+
+class CheckRun(BaseModel):
+    """One look at whether everything holds that must, and what did not; see `tenpo.core.invariants`."""
+
+    seconds = models.FloatField()
+    asked = models.PositiveSmallIntegerField()
+    # Of each that does not hold: `app`, `name`, `count`, and the first of the rows that break it.
+    faults = models.JSONField(default=list, blank=True)
+
+    objects = CheckRunQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(name="check_run_newest", fields=["-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M}"
+
+
 class RateCountQuerySet(models.QuerySet["RateCount"]):
     def visible_to(self, user: "Viewer") -> Self:
         return self.none()

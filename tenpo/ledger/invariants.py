@@ -1,11 +1,13 @@
 """What always holds in the books."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenpo.core.invariants import Invariant
 
 INVARIANTS = (
     Invariant(
         "balance-is-the-sum-of-its-transfers",
-        "What somebody owns is the sum of what moved to and from it.",
+        _("What somebody owns is the sum of what moved to and from it."),
         """
         WITH moved AS (
             SELECT account_id, sum(change) AS change FROM (
@@ -18,12 +20,12 @@ INVARIANTS = (
     ),
     Invariant(
         "balance-is-never-below-zero",
-        "Nobody owns less than nothing.",
+        _("Nobody owns less than nothing."),
         "SELECT id, balance FROM ledger_account WHERE balance < 0",
     ),
     Invariant(
         "transfer-is-of-its-accounts-currency",
-        "Both ends of a transfer are of its currency.",
+        _("Both ends of a transfer are of its currency."),
         """
         SELECT t.id, t.currency, d.currency AS debit, c.currency AS credit
         FROM ledger_transfer t LEFT JOIN ledger_account d ON d.id = t.debit_id
@@ -32,14 +34,14 @@ INVARIANTS = (
     ),
     Invariant(
         "reversal-mirrors-what-it-undoes",
-        "A reversal moves the whole amount back between the same two accounts.",
+        _("A reversal moves the whole amount back between the same two accounts."),
         """
         SELECT t.id, o.id AS undoes FROM ledger_transfer t JOIN ledger_transfer o ON o.id = t.reverses_id
         WHERE (t.amount, t.debit_id, t.credit_id) <> (o.amount, o.credit_id, o.debit_id)""",
     ),
     Invariant(
         "transfer-is-reversed-once",
-        "A transfer is undone once, and what undoes it is final.",
+        _("A transfer is undone once, and what undoes it is final."),
         """
         SELECT t.id, t.reverses_id FROM ledger_transfer t
         WHERE t.reverses_id IN (
@@ -49,19 +51,19 @@ INVARIANTS = (
     ),
     Invariant(
         "transfer-moves-something-between-two",
-        "A transfer moves a positive amount from one account to another.",
+        _("A transfer moves a positive amount from one account to another."),
         """
         SELECT id, amount, debit_id, credit_id FROM ledger_transfer
         WHERE amount <= 0 OR debit_id IS NOT DISTINCT FROM credit_id""",
     ),
     Invariant(
         "transfer-is-posted-once",
-        "A key of the ledger stands for one transfer.",
+        _("A key of the ledger stands for one transfer."),
         "SELECT key, count(*) AS times FROM ledger_transfer GROUP BY key HAVING count(*) > 1",
     ),
     Invariant(
         "transfer-joins-the-accounts-of-its-kind",
-        "Each kind of transfer moves between the kinds of accounts that it is for.",
+        _("Each kind of transfer moves between the kinds of accounts that it is for."),
         """
         SELECT t.id, t.kind, d.kind AS debit, c.kind AS credit FROM ledger_transfer t
         JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
@@ -74,12 +76,12 @@ INVARIANTS = (
     ),
     Invariant(
         "account-is-opened-once",
-        "An account is opened once.",
+        _("An account is opened once."),
         "SELECT code, count(*) AS times FROM ledger_account GROUP BY code HAVING count(*) > 1",
     ),
     Invariant(
         "credit-has-an-owner-and-a-source",
-        "Credit belongs to somebody and knows where it comes from; the business's own accounts belong to nobody.",
+        _("Credit belongs to somebody and knows where it comes from; the business's own accounts belong to nobody."),
         """
         SELECT id, kind, owner_id, source_id, balance FROM ledger_account
         WHERE (kind = 'credit' AND num_nulls(owner_id, source_id, balance) > 0)
@@ -87,7 +89,7 @@ INVARIANTS = (
     ),
     Invariant(
         "credit-is-spent-before-it-expires",
-        "Credit that has expired is not spent.",
+        _("Credit that has expired is not spent."),
         """
         SELECT t.id, t.kind, t.created_at, a.expires_at
         FROM ledger_transfer t JOIN ledger_account a ON a.id = t.debit_id

@@ -60,6 +60,8 @@ def _say_invariants_broken(facts: Facts) -> Words:
     return Words(
         title=_("Tonight's check found something that should not be"),
         text=_("Whoever runs the server sees all of it with “tenpo check”. It changes nothing."),
+        act=_("See what it found"),
+        path=path_to("web:checks"),
         facts=((_("Found"), facts["names"]),),
     )
 

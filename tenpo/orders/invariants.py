@@ -1,5 +1,7 @@
 """What always holds of what was sold."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenpo.core.invariants import Invariant
 
 # What moved for each line, by what it was for.
@@ -21,21 +23,21 @@ _MOVED = """
 INVARIANTS = (
     Invariant(
         "paid-line-earns-its-price",
-        "The transfers of a paid line sum to its price, and others earn nothing.",
+        _("The transfers of a paid line sum to its price, and others earn nothing."),
         f"""
         SELECT id, state, price, earned FROM ({_MOVED}) m
         WHERE earned <> CASE WHEN state = 'paid' THEN price ELSE 0 END""",
     ),
     Invariant(
         "open-line-has-its-credit-set-aside",
-        "An open line has its credit set aside, and no other has.",
+        _("An open line has its credit set aside, and no other has."),
         f"""
         SELECT id, state, credit_spent, reserved FROM ({_MOVED}) m
         WHERE reserved <> CASE WHEN state = 'open' THEN credit_spent ELSE 0 END""",
     ),
     Invariant(
         "nobody-gets-back-more-than-they-gave",
-        "Nobody gets back more than they gave, and only what was given back.",
+        _("Nobody gets back more than they gave, and only what was given back."),
         f"""
         SELECT id, released, restored, issued, returned, refunded_percent FROM ({_MOVED}) m
         WHERE released > company_share OR restored > credit_spent OR issued > own_share
@@ -44,7 +46,7 @@ INVARIANTS = (
     ),
     Invariant(
         "own-share-is-paid-by-payments",
-        "What a buyer owed of a paid order came by a payment of that amount.",
+        _("What a buyer owed of a paid order came by a payment of that amount."),
         """
         WITH owed AS (
             SELECT o.id, sum(l.own_share) AS own_share FROM orders_order o JOIN orders_line l ON l.order_id = o.id
@@ -58,14 +60,14 @@ INVARIANTS = (
     ),
     Invariant(
         "line-shares-sum-to-the-price",
-        "What company, credit and buyer pay of a line sums to its price, and none of it is below zero.",
+        _("What company, credit and buyer pay of a line sums to its price, and none of it is below zero."),
         """
         SELECT id, price, company_share, credit_spent, own_share FROM orders_line
         WHERE price <> company_share + credit_spent + own_share OR least(company_share, credit_spent, own_share) < 0""",
     ),
     Invariant(
         "company-pays-what-its-policy-says",
-        "The company pays of a line what the policy that held then says.",
+        _("The company pays of a line what the policy that held then says."),
         """
         SELECT l.id, l.price, l.company_share, p.id AS policy FROM orders_line l
         JOIN orders_order o ON o.id = l.order_id LEFT JOIN orders_sharepolicy p ON p.id = l.share_policy_id
@@ -76,7 +78,7 @@ INVARIANTS = (
     ),
     Invariant(
         "one-share-policy-holds-at-a-time",
-        "One share policy holds at a time, for everybody and for each coach.",
+        _("One share policy holds at a time, for everybody and for each coach."),
         """
         SELECT id, coach_id, active_from, nullif(held_until, 'infinity') AS held_until FROM (
             SELECT p.*, max(coalesce(active_until, 'infinity')) OVER (
@@ -87,7 +89,7 @@ INVARIANTS = (
     ),
     Invariant(
         "share-policy-is-percent-or-amount",
-        "A share policy is a percentage or a fixed amount, and ends after it starts.",
+        _("A share policy is a percentage or a fixed amount, and ends after it starts."),
         """
         SELECT id, percent, amount, cap, active_from, active_until FROM orders_sharepolicy
         WHERE num_nonnulls(percent, amount) <> 1 OR percent NOT BETWEEN 1 AND 100 OR amount <= 0 OR cap <= 0
@@ -95,7 +97,7 @@ INVARIANTS = (
     ),
     Invariant(
         "one-cancellation-policy-is-the-default",
-        "One cancellation policy is the default, and it is not retired.",
+        _("One cancellation policy is the default, and it is not retired."),
         """
         SELECT id, name, retired_at FROM orders_cancellationpolicy
         WHERE is_default AND (retired_at IS NOT NULL
@@ -103,21 +105,21 @@ INVARIANTS = (
     ),
     Invariant(
         "order-has-a-line",
-        "An order has something in it.",
+        _("An order has something in it."),
         """
         SELECT o.id, o.number FROM orders_order o
         WHERE NOT EXISTS (SELECT FROM orders_line l WHERE l.order_id = o.id)""",
     ),
     Invariant(
         "order-is-settled-at-a-time",
-        "An order is open, or was settled at a time.",
+        _("An order is open, or was settled at a time."),
         """
         SELECT id, state, settled_at FROM orders_order
         WHERE (state = 'open') <> (settled_at IS NULL) OR state NOT IN ('open', 'paid', 'void')""",
     ),
     Invariant(
         "order-is-paid-by-its-buyer-in-its-currency",
-        "Only its buyer pays an order, in its currency.",
+        _("Only its buyer pays an order, in its currency."),
         """
         SELECT p.id, p.payer_id, p.currency, o.id AS order_id, o.buyer_id, o.currency AS ordered_in
         FROM payments_payment p LEFT JOIN orders_order o ON o.id = p.order_id
@@ -125,14 +127,14 @@ INVARIANTS = (
     ),
     Invariant(
         "unpaid-order-keeps-no-money",
-        "Money that came pays a paid order, or nothing.",
+        _("Money that came pays a paid order, or nothing."),
         """
         SELECT p.id, p.amount, o.id AS order_id, o.state FROM payments_payment p
         JOIN orders_order o ON o.id = p.order_id WHERE p.state = 'succeeded' AND o.state <> 'paid'""",
     ),
     Invariant(
         "credit-is-spent-by-its-owner",
-        "Only its owner's credit pays for an order, and only its buyer gets credit for it.",
+        _("Only its owner's credit pays for an order, and only its buyer gets credit for it."),
         """
         SELECT t.id, t.kind, a.owner_id, o.buyer_id FROM ledger_transfer t
         JOIN orders_line l ON l.id = t.subject_id JOIN orders_order o ON o.id = l.order_id
@@ -141,7 +143,7 @@ INVARIANTS = (
     ),
     Invariant(
         "given-back-is-the-percentage-that-it-says",
-        "What was given back of a line is the percentage that it says, to each who paid it.",
+        _("What was given back of a line is the percentage that it says, to each who paid it."),
         f"""
         SELECT id, refunded_percent, released, restored, issued FROM ({_MOVED}) m
         WHERE state = 'paid' AND refunded_percent IS NOT NULL
@@ -150,7 +152,7 @@ INVARIANTS = (
     ),
     Invariant(
         "only-what-was-paid-is-given-back",
-        "Only what was paid is given back, at a time.",
+        _("Only what was paid is given back, at a time."),
         """
         SELECT l.id, l.refunded_percent, l.refunded_at, o.state
         FROM orders_line l JOIN orders_order o ON o.id = l.order_id

@@ -1,11 +1,13 @@
 """What always holds of money from outside."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenpo.core.invariants import Invariant
 
 INVARIANTS = (
     Invariant(
         "payment-moves-its-amount-once-it-succeeded",
-        "A payment moved its amount when it succeeded, and only then.",
+        _("A payment moved its amount when it succeeded, and only then."),
         """
         SELECT p.id, p.state, p.amount, t.amount AS moved
         FROM payments_payment p LEFT JOIN ledger_transfer t ON t.key = 'payment:' || p.id
@@ -13,7 +15,7 @@ INVARIANTS = (
     ),
     Invariant(
         "payment-that-bought-nothing-is-credit",
-        "A payment that bought nothing is its payer's credit, in full.",
+        _("A payment that bought nothing is its payer's credit, in full."),
         """
         SELECT p.id, p.amount, coalesce(sum(t.amount), 0) AS issued
         FROM payments_payment p LEFT JOIN ledger_transfer t ON t.subject_id = p.id AND t.kind = 'credit_issue'
@@ -22,7 +24,7 @@ INVARIANTS = (
     ),
     Invariant(
         "fee-is-posted",
-        "What the provider keeps of a payment is in the books.",
+        _("What the provider keeps of a payment is in the books."),
         """
         SELECT p.id, p.fee, t.amount AS posted
         FROM payments_payment p LEFT JOIN ledger_transfer t ON t.key = 'payment:' || p.id || ':fee'
@@ -30,7 +32,7 @@ INVARIANTS = (
     ),
     Invariant(
         "payment-is-in-its-currency-and-at-its-provider",
-        "The money of a payment is in the books in its currency, at its provider.",
+        _("The money of a payment is in the books in its currency, at its provider."),
         """
         SELECT p.id, p.currency, p.provider, t.currency AS posted, d.name AS posted_at
         FROM payments_payment p JOIN ledger_transfer t ON t.key = 'payment:' || p.id
@@ -39,19 +41,19 @@ INVARIANTS = (
     ),
     Invariant(
         "payment-is-of-a-positive-amount",
-        "A payment is of a positive amount, and its fee is no more than that.",
+        _("A payment is of a positive amount, and its fee is no more than that."),
         "SELECT id, amount, fee FROM payments_payment WHERE amount <= 0 OR fee < 0 OR fee > amount",
     ),
     Invariant(
         "payment-has-its-own-reference",
-        "A provider's reference stands for one payment.",
+        _("A provider's reference stands for one payment."),
         """
         SELECT provider, reference, count(*) AS times FROM payments_payment
         WHERE reference IS NOT NULL GROUP BY provider, reference HAVING count(*) > 1""",
     ),
     Invariant(
         "order-has-one-live-payment",
-        "An order has one payment that is under way or came.",
+        _("An order has one payment that is under way or came."),
         """
         SELECT order_id, count(*) AS live FROM payments_payment
         WHERE order_id IS NOT NULL AND state NOT IN ('failed', 'cancelled')
@@ -59,7 +61,7 @@ INVARIANTS = (
     ),
     Invariant(
         "payment-is-as-last-recorded",
-        "The state of a payment is what the audit last says.",
+        _("The state of a payment is what the audit last says."),
         """
         WITH said AS (
             SELECT DISTINCT ON (object_id) object_id, after ->> 'state' AS state FROM audit_auditlog
@@ -69,7 +71,7 @@ INVARIANTS = (
     ),
     Invariant(
         "credit-comes-from-a-payment-of-its-owner",
-        "Credit comes from a payment that its owner made, in its currency.",
+        _("Credit comes from a payment that its owner made, in its currency."),
         """
         SELECT a.id, a.owner_id, a.source_id, p.payer_id, p.state
         FROM ledger_account a LEFT JOIN payments_payment p ON p.id = a.source_id
@@ -78,7 +80,7 @@ INVARIANTS = (
     ),
     Invariant(
         "credit-never-exceeds-its-payment",
-        "All the credit that comes from a payment is no more than the payment.",
+        _("All the credit that comes from a payment is no more than the payment."),
         """
         SELECT p.id, p.amount, sum(a.balance) AS credit
         FROM ledger_account a JOIN payments_payment p ON p.id = a.source_id WHERE a.kind = 'credit'
@@ -86,14 +88,14 @@ INVARIANTS = (
     ),
     Invariant(
         "provider-event-counts-once",
-        "What a provider tells counts once.",
+        _("What a provider tells counts once."),
         """
         SELECT provider, event_id, count(*) AS times FROM payments_providerevent
         GROUP BY provider, event_id HAVING count(*) > 1""",
     ),
     Invariant(
         "provider-event-is-heard",
-        "What a provider tells of a payment is heard within an hour.",
+        _("What a provider tells of a payment is heard within an hour."),
         """
         SELECT e.id, e.provider, e.reference, p.state FROM payments_providerevent e
         JOIN payments_payment p ON p.provider = e.provider AND p.reference = e.reference
@@ -103,7 +105,7 @@ INVARIANTS = (
     ),
     Invariant(
         "sandbox-took-what-a-payment-says",
-        "What came by the sandbox is what the sandbox took.",
+        _("What came by the sandbox is what the sandbox took."),
         """
         SELECT p.id, p.state, p.amount, c.state AS charge_state, c.amount AS charged
         FROM payments_payment p JOIN payments_sandboxcharge c ON c.key = p.id::text
@@ -112,7 +114,7 @@ INVARIANTS = (
     ),
     Invariant(
         "money-taken-is-money-booked",
-        "What the sandbox took is in the books within a day.",
+        _("What the sandbox took is in the books within a day."),
         """
         SELECT c.id, c.key, c.amount, p.state FROM payments_sandboxcharge c
         LEFT JOIN payments_payment p ON p.id::text = c.key

@@ -1,18 +1,20 @@
 """What always holds of people, their roles, and how they come in."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenpo.core.invariants import Invariant
 
 INVARIANTS = (
     Invariant(
         "address-has-one-account",
-        "An e-mail address has one account, however it is written.",
+        _("An e-mail address has one account, however it is written."),
         """
         SELECT lower(email) AS address, count(*) AS accounts FROM people_user
         GROUP BY lower(email) HAVING count(*) > 1""",
     ),
     Invariant(
         "account-has-one-main-address",
-        "The main address of an account is the one that it signs in with.",
+        _("The main address of an account is the one that it signs in with."),
         """
         SELECT u.id, u.email, string_agg(e.email, ', ') AS main
         FROM people_user u LEFT JOIN account_emailaddress e ON e.user_id = u.id AND e."primary"
@@ -20,7 +22,7 @@ INVARIANTS = (
     ),
     Invariant(
         "everybody-takes-part-under-their-name",
-        "Whoever has an account can take part, under their name.",
+        _("Whoever has an account can take part, under their name."),
         """
         SELECT u.id, u.name, p.name AS takes_part_as
         FROM people_user u LEFT JOIN people_participant p ON p.user_id = u.id
@@ -28,14 +30,14 @@ INVARIANTS = (
     ),
     Invariant(
         "role-is-given-once",
-        "A role is one that we know, and a user has it once.",
+        _("A role is one that we know, and a user has it once."),
         """
         SELECT user_id, role, count(*) AS times FROM people_rolegrant
         GROUP BY user_id, role HAVING count(*) > 1 OR role NOT IN ('admin', 'coach')""",
     ),
     Invariant(
         "role-is-as-last-recorded",
-        "Who has which role is what the audit last says.",
+        _("Who has which role is what the audit last says."),
         """
         WITH said AS (
             SELECT DISTINCT ON (object_id, role) object_id, role, action FROM (
@@ -48,7 +50,7 @@ INVARIANTS = (
     ),
     Invariant(
         "account-is-open-or-shut-as-last-recorded",
-        "Whether an account is open is what the audit last says.",
+        _("Whether an account is open is what the audit last says."),
         """
         WITH said AS (
             SELECT DISTINCT ON (object_id) object_id, action FROM audit_auditlog
@@ -58,7 +60,7 @@ INVARIANTS = (
     ),
     Invariant(
         "somebody-can-run-the-business",
-        "A business with admins has one who can sign in.",
+        _("A business with admins has one who can sign in."),
         """
         SELECT user_id, role FROM people_rolegrant WHERE role = 'admin' AND NOT EXISTS (
             SELECT FROM people_rolegrant g JOIN people_user u ON u.id = g.user_id
@@ -66,14 +68,14 @@ INVARIANTS = (
     ),
     Invariant(
         "invite-has-one-outcome",
-        "An invite is accepted, declined or revoked, once.",
+        _("An invite is accepted, declined or revoked, once."),
         """
         SELECT id, accepted_at, declined_at, revoked_at FROM people_invite
         WHERE num_nonnulls(accepted_at, declined_at, revoked_at) > 1""",
     ),
     Invariant(
         "invite-makes-one-account",
-        "An accepted invite made one account, and no account came by two.",
+        _("An accepted invite made one account, and no account came by two."),
         """
         SELECT id, accepted_at, accepted_by_id FROM people_invite
         WHERE (accepted_at IS NULL) <> (accepted_by_id IS NULL)
@@ -83,12 +85,12 @@ INVARIANTS = (
     ),
     Invariant(
         "invite-is-accepted-in-time",
-        "An invite is accepted before it ends.",
+        _("An invite is accepted before it ends."),
         "SELECT id, accepted_at, expires_at FROM people_invite WHERE accepted_at > expires_at + interval '1 minute'",
     ),
     Invariant(
         "address-is-invited-once-at-a-time",
-        "An address has one invite that waits for its answer.",
+        _("An address has one invite that waits for its answer."),
         """
         SELECT lower(email) AS address, count(*) AS invites FROM people_invite
         WHERE email <> '' AND num_nonnulls(accepted_at, declined_at, revoked_at) = 0
@@ -96,7 +98,7 @@ INVARIANTS = (
     ),
     Invariant(
         "invite-is-answered-as-recorded",
-        "What became of an invite is what the audit says.",
+        _("What became of an invite is what the audit says."),
         """
         SELECT i.id, i.accepted_at, i.declined_at, i.revoked_at FROM people_invite i
         WHERE num_nonnulls(accepted_at, declined_at, revoked_at) > 0 AND NOT EXISTS (
@@ -106,7 +108,7 @@ INVARIANTS = (
     ),
     Invariant(
         "import-counts-its-rows",
-        "An import counts the rows that it has done, and is done when it has done them all.",
+        _("An import counts the rows that it has done, and is done when it has done them all."),
         """
         SELECT id, state, rows_done, jsonb_array_length(rows) AS of_all, confirmed_at, finished_at FROM people_import
         WHERE rows_done > jsonb_array_length(rows)
@@ -117,7 +119,7 @@ INVARIANTS = (
     ),
     Invariant(
         "import-under-way-has-its-job",
-        "An import that is under way has a job that goes on with it.",
+        _("An import that is under way has a job that goes on with it."),
         """
         SELECT i.id, i.rows_done, i.confirmed_at FROM people_import i
         WHERE i.state = 'running' AND i.confirmed_at < now() - interval '1 hour' AND NOT EXISTS (

@@ -1,11 +1,13 @@
 """What always holds of sessions, seats and those who wait."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenpo.core.invariants import Invariant
 
 INVARIANTS = (
     Invariant(
         "session-counts-its-seats",
-        "A session counts the seats that its bookings take.",
+        _("A session counts the seats that its bookings take."),
         """
         WITH seated AS (
             SELECT session_id, count(*) AS seats FROM schedule_booking
@@ -16,7 +18,7 @@ INVARIANTS = (
     ),
     Invariant(
         "session-has-no-more-people-than-seats",
-        "No session has more people than seats.",
+        _("No session has more people than seats."),
         """
         SELECT s.id, s.capacity, count(*) AS seated
         FROM schedule_session s JOIN schedule_booking b ON b.session_id = s.id
@@ -25,14 +27,14 @@ INVARIANTS = (
     ),
     Invariant(
         "cancelled-session-has-nobody",
-        "Nobody has a place in a session that does not take place.",
+        _("Nobody has a place in a session that does not take place."),
         """
         SELECT b.id, b.state, b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
         WHERE s.status = 'cancelled' AND b.state <> 'cancelled'""",
     ),
     Invariant(
         "nobody-waits-beside-a-free-seat",
-        "Nobody waits in line beside a free seat.",
+        _("Nobody waits in line beside a free seat."),
         """
         SELECT b.id, b.session_id, s.seats_taken, s.capacity
         FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
@@ -40,7 +42,7 @@ INVARIANTS = (
     ),
     Invariant(
         "booked-place-is-paid",
-        "A booked place is paid, a held one is to be paid, and one that is over owes nothing.",
+        _("A booked place is paid, a held one is to be paid, and one that is over owes nothing."),
         """
         SELECT b.id, b.state, o.state AS order_state FROM schedule_booking b
         LEFT JOIN orders_line l ON l.id = b.line_id LEFT JOIN orders_order o ON o.id = l.order_id
@@ -49,7 +51,7 @@ INVARIANTS = (
     ),
     Invariant(
         "coach-teaches-one-session-at-a-time",
-        "A coach teaches one session at a time.",
+        _("A coach teaches one session at a time."),
         """
         SELECT id, coach_id, starts_at, busy_until FROM (
             SELECT s.*, max(ends_at) OVER (
@@ -60,12 +62,12 @@ INVARIANTS = (
     ),
     Invariant(
         "session-ends-after-it-starts",
-        "A session ends after it starts.",
+        _("A session ends after it starts."),
         "SELECT id, starts_at, ends_at FROM schedule_session WHERE ends_at <= starts_at",
     ),
     Invariant(
         "session-is-cancelled-at-a-time",
-        "A session that does not take place was called off at a time.",
+        _("A session that does not take place was called off at a time."),
         """
         SELECT id, status, cancelled_at FROM schedule_session
         WHERE (status = 'cancelled') <> (cancelled_at IS NOT NULL)
@@ -73,7 +75,7 @@ INVARIANTS = (
     ),
     Invariant(
         "past-session-is-completed",
-        "A session is completed within some hours of the day after it.",
+        _("A session is completed within some hours of the day after it."),
         """
         SELECT id, ends_at FROM schedule_session
         WHERE status = 'planned' AND ends_at < now() - interval '1 day 4 hours'""",
@@ -81,14 +83,14 @@ INVARIANTS = (
     ),
     Invariant(
         "session-of-a-series-is-its-coachs",
-        "A session of a series is taught by the series' coach.",
+        _("A session of a series is taught by the series' coach."),
         """
         SELECT s.id, s.coach_id, r.coach_id AS series_coach
         FROM schedule_session s JOIN schedule_series r ON r.id = s.series_id WHERE s.coach_id <> r.coach_id""",
     ),
     Invariant(
         "session-is-as-last-recorded",
-        "When and for how much a session is, and for how many, is what the audit last says.",
+        _("When and for how much a session is, and for how many, is what the audit last says."),
         """
         WITH said AS (
             SELECT DISTINCT ON (a.object_id, key) a.object_id, key, a.after ->> key AS value
@@ -104,7 +106,7 @@ INVARIANTS = (
     ),
     Invariant(
         "session-takes-place-as-last-recorded",
-        "Whether a session takes place is what the audit last says.",
+        _("Whether a session takes place is what the audit last says."),
         """
         WITH said AS (
             SELECT DISTINCT ON (object_id) object_id, action FROM audit_auditlog
@@ -115,14 +117,14 @@ INVARIANTS = (
     ),
     Invariant(
         "participant-has-one-live-place",
-        "Somebody has one place in a session at a time.",
+        _("Somebody has one place in a session at a time."),
         """
         SELECT session_id, participant_id, count(*) AS places FROM schedule_booking WHERE state <> 'cancelled'
         GROUP BY session_id, participant_id HAVING count(*) > 1""",
     ),
     Invariant(
         "booking-is-in-a-state-that-holds-together",
-        "A held or offered place has an end, a booked one a time, a cancelled one an ending, and one in line its turn.",
+        _("A held or offered place has an end, a booked one a time, a cancelled one an ending, one in line its turn."),
         """
         SELECT id, state, held_until, confirmed_at, cancelled_at, ending, waitlisted_at FROM schedule_booking
         WHERE (state IN ('held', 'offered')) <> (held_until IS NOT NULL)
@@ -133,7 +135,7 @@ INVARIANTS = (
     ),
     Invariant(
         "first-come-first-served",
-        "Nobody in line is passed over for somebody who came later.",
+        _("Nobody in line is passed over for somebody who came later."),
         """
         WITH first_in_line AS (
             SELECT DISTINCT ON (session_id) id, session_id, waitlisted_at FROM schedule_booking
@@ -145,14 +147,14 @@ INVARIANTS = (
     ),
     Invariant(
         "hold-ends-before-the-session",
-        "No hold and no offer lasts longer than until the session starts.",
+        _("No hold and no offer lasts longer than until the session starts."),
         """
         SELECT b.id, b.state, b.held_until, s.starts_at
         FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id WHERE b.held_until > s.starts_at""",
     ),
     Invariant(
         "lapsed-hold-is-let-go",
-        "A hold or an offer that ran out is let go within minutes.",
+        _("A hold or an offer that ran out is let go within minutes."),
         """
         SELECT id, state, held_until FROM schedule_booking
         WHERE state IN ('held', 'offered') AND held_until < now() - interval '15 minutes'""",
@@ -160,14 +162,14 @@ INVARIANTS = (
     ),
     Invariant(
         "attendance-is-of-a-session-that-began",
-        "Nobody came to, or stayed away from, a session that is still to come.",
+        _("Nobody came to, or stayed away from, a session that is still to come."),
         """
         SELECT b.id, b.state, s.starts_at FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
         WHERE b.state IN ('attended', 'no_show') AND s.starts_at > now() + interval '1 minute'""",
     ),
     Invariant(
         "booking-keeps-its-cancellation-windows",
-        "Whatever was ordered keeps the cancellation windows that held then.",
+        _("Whatever was ordered keeps the cancellation windows that held then."),
         """
         SELECT id, state, policy FROM schedule_booking
         WHERE line_id IS NOT NULL AND CASE jsonb_typeof(policy)
@@ -175,7 +177,7 @@ INVARIANTS = (
     ),
     Invariant(
         "booking-is-of-what-was-ordered",
-        "What was ordered is a place in this session, for whoever booked it.",
+        _("What was ordered is a place in this session, for whoever booked it."),
         """
         SELECT b.id, b.session_id, l.subject_id, b.booked_by_id, o.buyer_id FROM schedule_booking b
         JOIN orders_line l ON l.id = b.line_id JOIN orders_order o ON o.id = l.order_id
@@ -183,14 +185,14 @@ INVARIANTS = (
     ),
     Invariant(
         "ordered-place-is-booked",
-        "Whoever ordered a place in a session has a booking of it.",
+        _("Whoever ordered a place in a session has a booking of it."),
         """
         SELECT l.id, l.order_id, l.subject_id FROM orders_line l
         WHERE l.kind = 'session' AND NOT EXISTS (SELECT FROM schedule_booking b WHERE b.line_id = l.id)""",
     ),
     Invariant(
         "cancelled-booking-is-settled",
-        "Of a paid place that was given up it is decided what comes back, and of no other.",
+        _("Of a paid place that was given up it is decided what comes back, and of no other."),
         """
         SELECT b.id, b.state, l.refunded_percent FROM schedule_booking b
         JOIN orders_line l ON l.id = b.line_id JOIN orders_order o ON o.id = l.order_id
@@ -198,14 +200,14 @@ INVARIANTS = (
     ),
     Invariant(
         "host-gives-everything-back",
-        "When the host cancels, everything comes back.",
+        _("When the host cancels, everything comes back."),
         """
         SELECT b.id, b.ending, l.refunded_percent FROM schedule_booking b JOIN orders_line l ON l.id = b.line_id
         WHERE b.ending = 'host' AND l.refunded_percent < 100""",
     ),
     Invariant(
         "cancellation-follows-the-frozen-windows",
-        "Whoever gives up a place gets back what the windows frozen in their booking say.",
+        _("Whoever gives up a place gets back what the windows frozen in their booking say."),
         # Of a session that was moved since, it cannot be said any more.
         """
         SELECT b.id, l.refunded_percent, due.percent FROM schedule_booking b
@@ -220,7 +222,7 @@ INVARIANTS = (
     ),
     Invariant(
         "booking-is-as-last-recorded",
-        "The state of a booking is what the audit last says.",
+        _("The state of a booking is what the audit last says."),
         """
         WITH said AS (
             SELECT DISTINCT ON (object_id) object_id, CASE action

@@ -18,6 +18,7 @@ SEEN = {
     "access.IdempotencyKey":          ("own", "own"),
     "audit.AuditLog":                 ("none", "all"),
     "core.Business":                  ("all", "all"),
+    "core.CheckRun":                  ("none", "all"),
     "core.OutboxMessage":             ("none", "all"),
     "core.RateCount":                 ("none", "none"),
     "ledger.Account":                 ("own", "all"),

@@ -20,7 +20,7 @@ from tenpo.access.models import ApiClient, IdempotencyKey
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking
-from tenpo.core.models import OutboxMessage, RateCount
+from tenpo.core.models import CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
 from tenpo.ledger.models import Transfer
 from tenpo.notify.actions.preferences import set_preferences
@@ -187,6 +187,7 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         IdempotencyKey.objects.create(
             actor=person, route="POST /x", key=f"{kind}-once", fingerprint="f", status=201, body={}
         )
+    CheckRun.objects.create(seconds=1.5, asked=101)
     RateCount.objects.create(key="adder-count", window_starts_at=timezone.now())
     publish("invite.declined", subject=make_invite("dead.addermark@example.com", by=admin)[0])
     OutboxMessage.objects.filter(name="invite.declined").update(dead_at=timezone.now(), last_error="Adder trouble")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.utils import timezone
 
+from tenpo.core.models import CheckRun
 from tenpo.notify.models import Delivery
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import unmarked
@@ -18,6 +19,8 @@ EXPIRES_SOON = timedelta(days=3)
 EMPTY_SOON = timedelta(hours=48)
 # The job that asks the provider runs every minute; what is still unknown after this long wants a human.
 UNKNOWN_FOR = timedelta(minutes=10)
+# It is made every night; one may be missed while the server is off.
+CHECK_IS_OLD = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Attention:
     open_invites: Some[Invite]
     empty_sessions: Some[Session]
     wanted_sessions: Some[Session]
+    # The last nightly check, when it found something or is too long ago.
+    check: CheckRun | None
     now: datetime
 
     @property
@@ -62,11 +67,12 @@ class Attention:
             + self.empty_sessions.count
             + self.wanted_sessions.count
             + len(self.expiring_invites)
+            + (self.check is not None)
         )
 
 
 def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
-    """What an admin should look at. Six statements."""
+    """What an admin should look at. Seven statements."""
     now = now or timezone.now()
     payments = Payment.objects.visible_to(admin).select_related("payer")
     by_hand = unmarked(payments)
@@ -84,8 +90,14 @@ def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
             planned.filter(seats_taken=0, starts_at__lte=now + EMPTY_SOON).order_by("starts_at", "id")
         ),
         wanted_sessions=_some(wanted.order_by("starts_at", "id")),
+        check=_check_to_look_at(admin, now),
         now=now,
     )
+
+
+def _check_to_look_at(admin: User, now: datetime) -> CheckRun | None:
+    last = CheckRun.objects.visible_to(admin).order_by("-created_at").first()
+    return last if last and (last.faults or last.created_at < now - CHECK_IS_OLD) else None
 
 
 def _some[T](rows: "QuerySet[T]") -> Some[T]:  # type: ignore[type-var]
