@@ -1,6 +1,8 @@
 """What the documents point at is there."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,19 @@ def test_decisions_are_short_and_listed():
 
 def test_pictures_are_light():
     assert [path.name for path in (ROOT / "docs" / "images").iterdir() if path.stat().st_size > 300_000] == []
+
+
+def test_vendored_files_are_what_is_listed():
+    static = ROOT / "tenpo" / "core" / "static"
+    listed = re.findall(r"^\| (\S+\.\w+) \|", (static / "vendor" / "VENDORED.md").read_text(), re.MULTILINE)
+    found = [path for folder in ("vendor", "fonts") for path in (static / folder).rglob("*") if path.is_file()]
+
+    checked = subprocess.run(
+        [sys.executable, "scripts/vendor.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert sorted(path.relative_to(static).as_posix() for path in found if path.suffix != ".md") == sorted(listed)
 
 
 def test_architecture_names_every_app():

@@ -106,7 +106,7 @@ def load_demo_when_empty(data_dir: Path) -> bool:
     progress, move = progress_bar("Loading the demo")
     with progress:
         actions.load_demo(progress=move)
-    from tenpo.cli.serve import demo_accounts_file
+    from tenpo.runtime.installation import demo_accounts_file
 
     file = demo_accounts_file(data_dir)
     file.touch(mode=0o600)
@@ -116,7 +116,7 @@ def load_demo_when_empty(data_dir: Path) -> bool:
 
 def read_demo_accounts(data_dir: Path) -> list[dict[str, Any]]:
     """The demo's accounts as they were made; empty without a demo."""
-    from tenpo.cli.serve import demo_accounts_file
+    from tenpo.runtime.installation import demo_accounts_file
 
     file = demo_accounts_file(data_dir)
     found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []

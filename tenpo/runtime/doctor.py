@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 
-from tenpo.runtime import database, env, keys, secrets, upgrade
+from tenpo.runtime import database, env, installation, keys, secrets, upgrade
 from tenpo.runtime.errors import OperatorError
 
 State = Literal["ok", "warning", "problem"]
@@ -163,6 +163,9 @@ def _address(data_dir: Path) -> Iterator[Finding]:
         )
     elif env.flag("TENPO_DEBUG") and not is_local:
         yield Finding("Address", "problem", "TENPO_DEBUG is on for a public address", "Unset TENPO_DEBUG.")
+    elif installation.demo_accounts_file(data_dir).exists() and not is_local:
+        what = "the demo is there, whose passwords everybody knows"
+        yield Finding("Address", "problem", what, "Start without it: TENPO_DEMO=false and an empty TENPO_DATA.")
     else:
         yield Finding("Address", "ok", parts.geturl() + (" (this machine only)" if is_local else ""))
 

@@ -16,6 +16,11 @@ def prepare_data_dir() -> Path:
     return data_dir
 
 
+def demo_accounts_file(data_dir: Path) -> Path:
+    """Who is in the demo, and with what password; there when the demo was loaded."""
+    return data_dir / "demo.json"
+
+
 @contextlib.contextmanager
 def running_database(data_dir: Path, *, stop_always: bool = False) -> Iterator[None]:
     """The database, for as long as the block runs.
