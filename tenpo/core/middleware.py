@@ -24,13 +24,22 @@ log = structlog.get_logger("tenpo.requests")
 def client_address(request: HttpRequest) -> str:
     """The caller's address: the one that the outermost of our own proxies saw.
 
-    With no trusted proxy the header is somebody's claim, and the connection's address counts.
+    With no trusted proxy the header is somebody's claim, and the connection's address counts; so it does where a proxy
+    wrote what is no address.
     """
     count = settings.ALLAUTH_TRUSTED_PROXY_COUNT
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    if count and len(hops) >= count:
+    if count and len(hops) >= count and _is_address(hops[-count]):
         return hops[-count]
     return request.META.get("REMOTE_ADDR") or ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def client_network(request: HttpRequest) -> str:
