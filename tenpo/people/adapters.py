@@ -44,6 +44,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Only when the operator turned public sign-up on; an invite makes its account itself."""
         return current_business().allows_sign_up
 
+    def is_safe_url(self, url: str) -> bool:
+        """Whether to go on there after signing in; what is no address at all would break the comparison."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "0.0.0.0"  # noqa: S104 - an address for the list of devices, not to bind
 
