@@ -68,9 +68,9 @@ def test_cookies_stay_with_this_host_and_browsers_come_by_https():
     names = {cookie.split("=")[0] for cookie in told["cookies"]}
     assert names == {"__Host-tenpo_session", "__Host-tenpo_csrf", "__Host-tenpo_messages"}
     for cookie in told["cookies"]:
-        said = set(cookie.split("; ")[1:])
-        assert {"Path=/", "SameSite=Lax", "Secure"} <= said
-        assert "HttpOnly" in said or "Max-Age=0" in said
+        attributes = set(cookie.split("; ")[1:])
+        assert {"Path=/", "SameSite=Lax", "Secure"} <= attributes
+        assert "HttpOnly" in attributes or "Max-Age=0" in attributes
         assert "Domain" not in cookie
     for headers in told["headers"]:
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
