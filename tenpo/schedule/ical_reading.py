@@ -32,6 +32,9 @@ KNOWN_PARTS = {
     "YEARLY": {"BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS"},
 }
 MAX_ZONE_RULES = 200
+# A calendar holds events, an event its alarms; an event with ten alarms is a rare one.
+MAX_DEPTH = 4
+MAX_PARTS = MAX_EVENTS * 10
 # Beyond this, a file is given up between two of its series.
 MAX_SECONDS = 10.0
 MAX_UID = 255
@@ -80,7 +83,7 @@ def read_calendar(content: bytes, *, time_zone: str, now: datetime) -> list[Occu
 def _parse(content: bytes) -> Calendar:
     if len(content) > MAX_BYTES:
         raise UnreadableFile(_("The file is larger than 1 MB."))
-    _check_zones(content)
+    _check_parts(content)
     try:
         calendar = Calendar.from_ical(content)
     except (ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError):
@@ -90,13 +93,21 @@ def _parse(content: bytes) -> Calendar:
     return calendar
 
 
-def _check_zones(content: bytes) -> None:
-    """Refuse zones whose clocks change more than once a year: the library would expand them all while it parses."""
-    is_zone_part, rules = False, 0
+def _check_parts(content: bytes) -> None:
+    """Refuse what takes the library long to parse: parts within parts within parts, and zones whose clocks change more
+    than once a year, which it would expand whole.
+    """
+    parts, rules, inside = 0, 0, []
     for line in content.replace(b"\r", b"").replace(b"\n ", b"").replace(b"\n\t", b"").upper().split(b"\n"):
-        if line.strip() in (b"BEGIN:VTIMEZONE", b"END:VTIMEZONE"):
-            is_zone_part = line.startswith(b"BEGIN")
-        elif is_zone_part and b"RRULE" in line:
+        name = line.partition(b":")[0].partition(b";")[0].strip()
+        if name == b"BEGIN":
+            parts += 1
+            inside.append(line.rpartition(b":")[2].strip())
+            if len(inside) > MAX_DEPTH or parts > MAX_PARTS:
+                raise UnreadableFile(_("The file takes too long to read. Split it."))
+        elif name == b"END" and inside:
+            inside.pop()
+        elif b"VTIMEZONE" in inside and b"RRULE" in line:
             rules += 1
             if b"FREQ=YEARLY" not in line or line.count(b"FREQ") != 1 or b"INTERVAL" in line or rules > MAX_ZONE_RULES:
                 raise UnreadableFile(_("The file holds dates or rules that cannot be read."))
