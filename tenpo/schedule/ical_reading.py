@@ -35,6 +35,8 @@ MAX_ZONE_RULES = 200
 # A calendar holds events, an event its alarms; an event with ten alarms is a rare one.
 MAX_DEPTH = 4
 MAX_PARTS = MAX_EVENTS * 10
+# Of one line, between its parameters or values; each costs as much as a line.
+MAX_SEMICOLONS = 1_000
 # Beyond this, a file is given up between two of its series.
 MAX_SECONDS = 10.0
 MAX_UID = 255
@@ -94,11 +96,13 @@ def _parse(content: bytes) -> Calendar:
 
 
 def _check_parts(content: bytes) -> None:
-    """Refuse what takes the library long to parse: parts within parts within parts, and zones whose clocks change more
-    than once a year, which it would expand whole.
+    """Refuse what takes the library long to parse: parts within parts within parts, lines of many parameters, and zones
+    whose clocks change more than once a year, which it would expand whole.
     """
     parts, rules, inside = 0, 0, []
     for line in content.replace(b"\r", b"").replace(b"\n ", b"").replace(b"\n\t", b"").upper().split(b"\n"):
+        if line.count(b";") > MAX_SEMICOLONS:
+            raise UnreadableFile(_("The file takes too long to read. Split it."))
         name = line.partition(b":")[0].partition(b";")[0].strip()
         if name == b"BEGIN":
             parts += 1
