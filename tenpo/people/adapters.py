@@ -3,6 +3,7 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -20,7 +21,7 @@ from tenpo.core.middleware import client_address, client_network
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
 from tenpo.people.models import Participant, User
 from tenpo.people.second_factors import open_for, seal_for, whose
-from tenpo.people.visits import note_roles
+from tenpo.people.visits import note_sign_in
 
 log = structlog.get_logger()
 
@@ -62,7 +63,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             hit("sign-in-account", email, network)
             hit("sign-in-everywhere", email)
         except TooManyRequests:
+            log.warning("sign_in_limited", address=client_address(request))
             raise self.validation_error("too_many_login_attempts") from None
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Leave a trace of a wrong password: from where, not for whom, because people type passwords as their name."""
+        log.warning("sign_in_failed", address=client_address(request))
+        super().authentication_failed(request, **credentials)
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """Make the account of a public sign-up, and who takes part on it."""
@@ -74,8 +81,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return saved
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
-        record("user.signed_in", by=user, on=user)
-        note_roles(request, user)
+        ways = [way.get("type") or way["method"] for way in get_authentication_records(request, user)]
+        record("user.signed_in", by=user, on=user, after={"ways": ways})
+        note_sign_in(request, user)
         response: HttpResponse | None = super().post_login(request, user, **kwargs)
         return response
 

@@ -42,6 +42,7 @@ def verification_code(context: Mapping[str, Any]) -> Mail:
         paragraphs=(
             _("Type this code into the page that is waiting for it, so that we know this address is yours:"),
             str(context["code"]),
+            _("It works once, for ten minutes."),
         ),
         closing=_not_you(),
     )
@@ -52,7 +53,10 @@ def password_reset(context: Mapping[str, Any]) -> Mail:
     return Mail(
         subject=_("Choose a new password"),
         greeting=_("Hello %(name)s,") % {"name": context["user"]},
-        paragraphs=(_("somebody, probably you, asked for a new password for your account. This link works once."),),
+        paragraphs=(
+            _("somebody, probably you, asked for a new password for your account."),
+            _("This link works once, within an hour."),
+        ),
         act_label=_("Choose a new password"),
         act_url=str(context["password_reset_url"]),
         closing=_("If you did not ask, you need not do anything. Your password stays as it is."),

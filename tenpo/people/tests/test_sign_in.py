@@ -9,6 +9,7 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from tenpo.audit.models import AuditLog
 from tenpo.core.business import current_business, forget_business
@@ -415,6 +416,7 @@ def test_signing_out_everywhere_else():
 def test_a_new_address_counts_once_it_is_confirmed(client):
     member = make_member()
     sign_in(client, member)
+    show_that_it_is_me(client)
     old = member.email
 
     client.post("/account/email/", {"action_add": "", "email": "new@example.com"})
@@ -426,6 +428,37 @@ def test_a_new_address_counts_once_it_is_confirmed(client):
     assert member.email == "new@example.com"
     assert list(EmailAddress.objects.filter(user=member).values_list("email", flat=True)) == ["new@example.com"]
     assert any(message.subject == "Your address was changed" and old in message.to for message in mail.outbox)
+
+
+@pytest.mark.parametrize("path", ["/account/email/", "/_allauth/browser/v1/account/email"])
+def test_another_address_is_for_who_showed_just_now_that_they_are_its_owner(client, path):
+    """Whoever finds a browser that somebody left signed in does not become its owner for good."""
+    member = make_member()
+    sign_in(client, member)
+
+    if path.startswith("/_allauth"):
+        answer = client.post(path, {"email": "new@example.com"}, content_type="application/json")
+    else:
+        answer = client.post(path, {"action_add": "", "email": "new@example.com"})
+
+    assert answer.status_code == (401 if path.startswith("/_allauth") else 302)
+    assert answer.headers.get("Location", "/account/reauthenticate/").startswith("/account/reauthenticate/")
+    assert mail.outbox == []
+    show_that_it_is_me(client)
+    client.post("/account/email/", {"action_add": "", "email": "new@example.com"})
+    assert mail.outbox[-1].to == ["new@example.com"]
+
+
+def test_signing_in_and_failing_to_leave_a_trace(client):
+    member = make_member()
+
+    with capture_logs() as said:
+        sign_in(client, member, password="not my password at all")
+        sign_in(client, member)
+
+    assert [line["log_level"] for line in said if line["event"] == "sign_in_failed"] == ["warning"]
+    assert "not my password" not in str(said)
+    assert AuditLog.objects.get(action="user.signed_in").after == {"ways": ["password"]}
 
 
 @pytest.mark.parametrize("path", ["account/phone", "auth/phone/verify", "auth/phone/verify/resend"])

@@ -13,7 +13,7 @@ from tenpo.people.actions.accounts import set_roles
 from tenpo.people.actions.visits import forget_ended_visits
 from tenpo.people.models import User, Visit
 from tenpo.people.tests.make import PASSWORD, make_member
-from tenpo.people.visits import SessionStore, key_of
+from tenpo.people.visits import IDLE, LIFETIME, SIGNED_IN_AT, SessionStore, key_of
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +114,32 @@ def test_another_password_ends_all_other_visits_and_renews_this_one(client):
     assert client.cookies[settings.SESSION_COOKIE_NAME].value != before
     assert client.get("/me/").status_code == 200
     assert elsewhere.get("/me/").status_code == 302
+
+
+def test_a_visit_that_nothing_is_heard_of_ends(client):
+    key = key_of(sign_in(client))
+    assert abs(Visit.objects.get(pk=key).expire_date - timezone.now() - IDLE) < timedelta(minutes=5)
+
+    # Heard of now and then, it goes on; and that is written now and then only.
+    Visit.objects.filter(pk=key).update(expire_date=timezone.now() + timedelta(hours=1))
+    assert client.get("/me/").status_code == 200
+    heard = Visit.objects.get(pk=key).expire_date
+    assert heard > timezone.now() + IDLE - timedelta(minutes=5)
+    assert client.get("/me/").status_code == 200
+    assert Visit.objects.get(pk=key).expire_date == heard
+
+    Visit.objects.filter(pk=key).update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert client.get("/me/").status_code == 302
+
+
+@pytest.mark.parametrize(("ago", "status"), [(LIFETIME - timedelta(minutes=5), 200), (LIFETIME, 302)])
+def test_a_visit_ends_some_weeks_after_signing_in_however_busy(client, ago, status):
+    token = sign_in(client)
+    visit = SessionStore.of_browser(token)
+    visit[SIGNED_IN_AT] -= ago.total_seconds()
+    visit.save()
+
+    assert client.get("/me/").status_code == status
 
 
 def test_what_ended_by_itself_is_dropped(client):
