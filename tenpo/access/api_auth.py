@@ -66,8 +66,12 @@ class CookieAuth(APIKeyCookie):
         raise NotImplementedError  # `__call__` decides
 
 
-def once(response: type[Schema], status: int = 200) -> Callable[[Callable[..., Any]], Callable[..., HttpResponseBase]]:
+def once(
+    response: type[Schema], status: int = 200, *, limit: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., HttpResponseBase]]:
     """Make an endpoint that books or moves money take an `Idempotency-Key`: one effect, and the same answer again.
+
+    `limit` names the limit (`core.limits`) that each call counts for, by caller; a repeat of a call does not.
 
     Answers 400 without a key, 422 for a key that was used for another request, 409 while the first call runs.
     """
@@ -89,7 +93,7 @@ def once(response: type[Schema], status: int = 200) -> Callable[[Callable[..., A
             try:
                 answer = run_once(
                     actor=request.user, route=f"{request.method} {request.path}"[:MAX_KEY_LENGTH], key=key,
-                    body=request.body, work=work,
+                    body=request.body, work=work, limit=limit,
                 )  # fmt: skip
             except StillRunning:
                 return problem(409, "idempotency_key_in_use", _("The first call with this key is still running."))

@@ -39,8 +39,13 @@ def record(
 
 def record_all(entries: list[Entry], *, by: "User | None") -> None:
     """Write many records of one actor with one statement; see `record`."""
+    AuditLog.objects.bulk_create(records_of(entries, by=by))
+
+
+def records_of(entries: list[Entry], *, by: "User | None") -> list[AuditLog]:
+    """The same, for an action that writes them together with other rows (`core.inserts`)."""
     origin = current_origin()
-    AuditLog.objects.bulk_create(
+    return [
         AuditLog(
             actor_id=by.pk if by else None,
             actor_name=str(by)[:MAX_NAME_LENGTH] if by else "",
@@ -56,7 +61,7 @@ def record_all(entries: list[Entry], *, by: "User | None") -> None:
             request_id=origin.request_id,
         )
         for action, on, before, after in entries
-    )
+    ]
 
 
 def _plain(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -16,7 +16,6 @@ from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.checkout.queries.policies import share_effect
 from tenpo.core.api import ApiRequest, InSchema, problem, problems
 from tenpo.core.business import current_business
-from tenpo.core.limits import hit
 from tenpo.orders.actions.policies import check_terms
 from tenpo.orders.api import TermsIn, coach_of, terms_of
 from tenpo.orders.models import SharePolicy
@@ -189,7 +188,7 @@ def get_quote(request: ApiRequest, session_id: UUID) -> QuoteOut:
 
 
 @router.post("/bookings", response={201: BookedOut, **problems(403, 404, 409, 429)}, summary="Book a seat")
-@once(BookedOut, 201)
+@once(BookedOut, 201, limit="book-user")
 def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
     """Book a seat and pay for it. The answer's `state` is `confirmed`, or `held` while money is missing.
 
@@ -198,10 +197,9 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
 
     Refusals: `full`, `started`, `not_planned`, `already_booked`, `price_changed`, `payment_needed`.
     """
-    hit("book-user", request.user.pk)
-    session = get_object_or_404(Session.objects.visible_to(request.user), pk=payload.session_id)
     booking = book_session(
-        session,
+        # Only named: the statement that takes the seat finds it, among those that the caller may see.
+        Session(pk=payload.session_id),
         participant=_participant(request, payload.participant_id),
         by=request.user,
         provider=payload.provider,
@@ -216,13 +214,12 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
     response={200: BookedOut, **problems(404, 409, 429)},
     summary="Pay a held seat",
 )
-@once(BookedOut)
+@once(BookedOut, limit="pay-user")
 def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: AttemptIn) -> BookedOut:
     """Try to pay a held seat again, after a card was declined or by another way.
 
     Refusals: `not_held`, `payment_under_way`, `payment_needed`.
     """
-    hit("pay-user", request.user.pk)
     booking = _own(request, booking_id)
     return booked_out(pay_booking(booking, by=request.user, provider=payload.provider, source=payload.source))
 
@@ -232,10 +229,9 @@ def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: Attem
     response={200: BookedOut, **problems(404, 409, 429)},
     summary="Take an offered seat",
 )
-@once(BookedOut)
+@once(BookedOut, limit="book-user")
 def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> BookedOut:
     """Take the seat that the waitlist offers, and pay for it. Refusals: `offer_over` and those of booking a seat."""
-    hit("book-user", request.user.pk)
     booking = take_offer(
         _own(request, booking_id),
         by=request.user,
@@ -280,13 +276,12 @@ def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
     response={201: BookedOut, **problems(404, 409, 429)},
     summary="Join the waitlist",
 )
-@once(BookedOut, 201)
+@once(BookedOut, 201, limit="book-user")
 def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     """Stand in line for a full session. A freed seat is offered to the first in line and kept while they decide.
 
     Refusals: `not_full`, `already_booked`, `started`, `not_planned`.
     """
-    hit("book-user", request.user.pk)
     session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
     return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
 

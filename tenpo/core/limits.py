@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -40,11 +41,13 @@ LIMITS = {
     "feed-address": Limit(120, 300),
 }
 
+# Counts one try for each row of `{source}`.
 _HIT = """
     INSERT INTO core_ratecount (key, window_starts_at, count)
-    VALUES (%(key)s, to_timestamp(floor(extract(epoch FROM now()) / %(seconds)s) * %(seconds)s), 1)
+    SELECT %(limit_key)s, to_timestamp(floor(extract(epoch FROM now()) / %(seconds)s) * %(seconds)s), 1 {source}
     ON CONFLICT (key, window_starts_at) DO UPDATE SET count = core_ratecount.count + 1
     RETURNING count, ceil(extract(epoch FROM window_starts_at) + %(seconds)s - extract(epoch FROM now()))::int
+        AS retry_after
 """
 
 
@@ -54,19 +57,26 @@ def hit(name: str, *parts: object) -> None:
     One statement, so it holds when a hundred come at once. Call it outside the action's transaction: a try that
     failed must stay counted.
     """
-    limit = LIMITS[name]
-    # Hashed: an address or an e-mail has no business in a counter.
-    key = hashlib.sha256("\0".join([name, *map(str, parts)]).encode("utf-8", "surrogatepass")).hexdigest()
-    count, retry_after = _count(limit, key)
-    if count > limit.count:
-        raise TooManyRequests(max(1, retry_after))
-
-
-def _count(limit: Limit, key: str) -> tuple[int, int]:
-    """The number of this try in the present window, and the seconds until the next one."""
+    sql, parameters = counting(name, *parts)
     with connection.cursor() as cursor:
-        cursor.execute(_HIT, {"key": key, "seconds": limit.seconds})
+        cursor.execute(sql, parameters)
         row = cursor.fetchone()
     assert row is not None
-    count, retry_after = row
-    return count, retry_after
+    check_count(name, *row)
+
+
+def counting(name: str, *parts: object, of: str = "") -> tuple[str, dict[str, Any]]:
+    """The statement behind `hit`, to stand in a larger one: it counts one try for each row of the table `of`.
+
+    Returns the number of tries and the seconds to wait, for `check_count`.
+    """
+    # Hashed: an address or an e-mail has no business in a counter.
+    key = hashlib.sha256("\0".join([name, *map(str, parts)]).encode("utf-8", "surrogatepass")).hexdigest()
+    source = f"FROM {of}" if of else ""
+    return _HIT.format(source=source), {"limit_key": key, "seconds": LIMITS[name].seconds}
+
+
+def check_count(name: str, count: int, retry_after: int) -> None:
+    """Raise TooManyRequests when there were more tries than the limit has."""
+    if count > LIMITS[name].count:
+        raise TooManyRequests(max(1, retry_after))

@@ -84,6 +84,11 @@ def publish(name: str, *, subject: models.Model, **payload: Any) -> None:
 
 def publish_all(events: list[tuple[str, models.Model, Mapping[str, Any]]]) -> None:
     """Publish many events with one statement; see `publish`."""
+    OutboxMessage.objects.bulk_create(messages_of(events))
+
+
+def messages_of(events: list[tuple[str, models.Model, Mapping[str, Any]]]) -> list[OutboxMessage]:
+    """The same, for an action that writes them together with other rows (`core.inserts`)."""
     assert transaction.get_connection().in_atomic_block, "an event belongs to the transaction of its change"
     messages, request_id = [], current_origin().request_id
     for name, subject, payload in events:
@@ -99,7 +104,7 @@ def publish_all(events: list[tuple[str, models.Model, Mapping[str, Any]]]) -> No
             )
             for consumer in settings.OUTBOX_CONSUMERS
         ]
-    OutboxMessage.objects.bulk_create(messages)
+    return messages
 
 
 def drain(limit: int = 100) -> int:

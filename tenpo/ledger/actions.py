@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from tenpo.core.errors import CHECK, RuleError, is_violation
+from tenpo.core.inserts import insert_together, inserts, mark_written
 from tenpo.ledger.models import Account, Transfer
 from tenpo.runtime import metrics
 
@@ -63,14 +65,18 @@ class Posting:
     reverses_id: UUID | None = field(default=None)
 
 
-def post_transfers(postings: Sequence[Posting]) -> int:
+def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -> int:
     """Post all transfers or none, with one statement; return how many were new.
+
+    `rows` are new rows that the same statement writes (`core.inserts`): what the money is for.
 
     A key that was posted before is left as it is, so a retry does nothing; the same key with another amount or other
     ends is a mistake of ours and fails. Accounts are locked in the order of their ids, after whatever rows the caller
     locked. Raises RuleError("insufficient_funds") when an owner's account would go below zero.
     """
     if not postings:
+        if rows:
+            insert_together(rows)
         return 0
     assert connection.in_atomic_block, "money moves in the transaction of what it pays for"
     payload = [
@@ -85,15 +91,17 @@ def post_transfers(postings: Sequence[Posting]) -> int:
         }
         for posting in postings
     ]
+    beginning, parameters = inserts(rows) if rows else ("", [])
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(payload)])
+            cursor.execute(f"{beginning} SELECT ledger_post(%s::jsonb)", [*parameters, json.dumps(payload)])
             row = cursor.fetchone()
     except IntegrityError as error:
         if is_violation(error, CHECK, "account_never_below_zero"):
             raise RuleError("insufficient_funds", _("There is not enough credit for this.")) from error
         raise
     assert row is not None
+    mark_written(rows)
     posted: int = row[0]
     transaction.on_commit(partial(_count, postings, posted))
     return posted

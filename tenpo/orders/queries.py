@@ -1,14 +1,17 @@
 """What a price comes to for somebody now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from tenpo.core import clock
+from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
@@ -16,6 +19,9 @@ from tenpo.people.models import User
 
 # What decides the company's share.
 TERMS = ("id", "percent", "amount", "cap", "currency")
+CREDIT = ("id", "kind", "owner_id", "currency", "source_id", "name", "expires_at", "balance")
+# Order and line, what is bought, and its payment.
+IDS = 4
 
 
 @dataclass(frozen=True)
@@ -29,23 +35,33 @@ class Quote:
     own_share: int
     policy: SharePolicy | None = None
     spends: list[tuple[Account, int]] = field(default_factory=list)
+    ids: list[UUID] = field(default_factory=list)
 
 
 def quote(*, price: int, currency: str, coach_id: UUID, buyer: User, at: datetime | None = None) -> Quote:
     """What `buyer` would pay for `price`: the company's share by the policy in force, then credits, then themselves.
 
-    A coach's own policy goes before the one for everybody. Two statements, or one for a buyer with credit: the policy's
-    terms come along with it, because setting credit aside takes a statement more.
+    A coach's own policy goes before the one for everybody. One statement, which also brings the ids that an order of it
+    will have.
     """
     now = at or clock.now()
     policies = policies_in_force(currency=currency, coach_id=coach_id, at=now)
-    terms = policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]
-    credits = list(spendable_credits(buyer, currency, now).annotate(terms=Subquery(terms)))
-    if credits:
-        policy = SharePolicy(**credits[0].terms) if credits[0].terms else None
-    else:
-        policy = policies.first() if price else None
-    return split_price(price=price, currency=currency, policy=policy, credits=credits)
+    credits = spendable_credits(buyer, currency, now)
+    [(terms, left, ids)] = User.objects.filter(pk=buyer.pk).values_list(
+        Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
+        ArraySubquery(credits.values(credit=JSONObject(**{name: name for name in CREDIT}))),
+        fresh_ids(IDS),
+    )
+    policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
+    found = split_price(price=price, currency=currency, policy=policy, credits=[_account(credit) for credit in left])
+    return replace(found, ids=ids)
+
+
+def _account(credit: dict[str, Any]) -> Account:
+    """An account as JSON has it."""
+    ids = {name: UUID(credit[name]) for name in ("id", "owner_id", "source_id")}
+    expires_at = datetime.fromisoformat(credit["expires_at"]) if credit["expires_at"] else None
+    return Account(**{**credit, **ids, "expires_at": expires_at})
 
 
 def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySet[SharePolicy]:

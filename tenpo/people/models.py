@@ -47,8 +47,12 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def with_roles(self) -> Self:
         """Load each user's roles and own participant in the same statement."""
-        roles = RoleGrant.objects.filter(user=OuterRef("pk")).order_by("role").values("role")
-        return self.select_related("participant").annotate(granted_roles=ArraySubquery(roles))
+        return self.select_related("participant").annotate(granted_roles=granted_roles("pk"))
+
+
+def granted_roles(user: str) -> ArraySubquery:
+    """The roles of the user whose id is in the column `user`, to be loaded with a row that names one."""
+    return ArraySubquery(RoleGrant.objects.filter(user=OuterRef(user)).order_by("role").values("role"))
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]

@@ -231,7 +231,7 @@ def test_the_refusals(api):
     assert stranger.refusal("POST", "/bookings", {**body, "surprise": 1}) == (422, "invalid_input")
     assert stranger.refusal("GET", f"/bookings/{booked['id']}") == (404, "not_found")
     assert stranger.refusal("POST", f"/bookings/{booked['id']}/cancellation") == (404, "not_found")
-    assert stranger.refusal("GET", f"/sessions/{session['id']}/roster") == (404, "not_found")
+    assert stranger.refusal("GET", f"/sessions/{session['id']}/roster") == (403, "not_allowed")
     assert stranger.refusal("POST", f"/sessions/{session['id']}/cancellation", {"reason": ""}) == (403, "not_allowed")
     assert stranger.refusal("POST", "/sessions", _body(session)) == (403, "not_allowed")
     assert api(None).refusal("POST", "/bookings", body) == (401, "not_signed_in")

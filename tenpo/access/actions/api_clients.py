@@ -15,7 +15,7 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import hash_token
-from tenpo.people.models import User
+from tenpo.people.models import User, granted_roles
 
 KEY_START = "tenpo"
 SECRET_BYTES = 32
@@ -68,19 +68,22 @@ def revoke_api_client(client: ApiClient, *, by: User) -> ApiClient:
 
 
 def authenticate_key(key: str) -> tuple[User, ApiClient] | None:
-    """The owner and the client of a key that is good now; None otherwise. Two statements, seldom three."""
+    """The owner and the client of a key that is good now; None otherwise. One statement, seldom two."""
     parts = key.split("_")
     if len(parts) != 4 or parts[0] != KEY_START or parts[3] != _checksum("_".join(parts[:3])):
         return None
-    client = ApiClient.objects.filter(prefix=parts[1]).first()
+    clients = ApiClient.objects.select_related("owner__participant").annotate(owners_roles=granted_roles("owner"))
+    client = clients.filter(prefix=parts[1]).first()
     if client is None or not constant_time_compare(client.secret_hash, hash_token(key)):
         return None
     now = clock.now()
     if client.revoked_at is not None or (client.expires_at is not None and client.expires_at <= now):
         return None
-    owner: User | None = User.objects.active().with_roles().filter(pk=client.owner_id).first()
-    if owner is None:
+    owner: User = client.owner
+    if owner.disabled_at is not None:
         return None
+    # As `with_roles` would have loaded them.
+    owner.__dict__["granted_roles"] = client.__dict__["owners_roles"]
     if client.last_used_at is None or now - client.last_used_at > LAST_USED_EVERY:
         ApiClient.objects.filter(pk=client.pk).update(last_used_at=Now())
     return owner, client

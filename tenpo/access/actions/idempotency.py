@@ -11,19 +11,21 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from tenpo.access.models import IdempotencyKey
+from tenpo.core.limits import check_count, counting
 from tenpo.people.models import User
 
 LOCK_SECONDS = 60
 KEPT_DAYS = 30
 UNANSWERED_KEPT_HOURS = 24
 
+# A claim does not wait for the disk: what follows is written after it, and after a crash is never there without it.
 _CLAIM = """
     INSERT INTO access_idempotencykey (actor_id, route, key, fingerprint, locked_until)
     VALUES (%(actor)s, %(route)s, %(key)s, %(fingerprint)s, now() + %(lock)s)
     ON CONFLICT (actor_id, route, key) DO UPDATE SET locked_until = now() + %(lock)s
     WHERE access_idempotencykey.locked_until < now()
       AND access_idempotencykey.fingerprint = excluded.fingerprint
-    RETURNING id
+    RETURNING set_config('synchronous_commit', 'off', true)
 """
 
 
@@ -49,8 +51,10 @@ def fingerprint(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[], Answer]) -> Answer:
+def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[], Answer], limit: str = "") -> Answer:
     """Do `work` for the first call with this key; give every later one the same answer.
+
+    `limit` names what the call counts as a try of (`core.limits`); a repeat is no try.
 
     The claim commits before the work, because the work may wait for a payment provider. When the process dies in
     between, the claim lapses after `LOCK_SECONDS` and a retry works again; the actions are then guarded by what they
@@ -65,13 +69,20 @@ def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[
         "fingerprint": print_,
         "lock": timedelta(seconds=LOCK_SECONDS),
     }
+    sql = _CLAIM
+    if limit:
+        count, parameters = counting(limit, actor.pk, of="claimed")
+        claim |= parameters
+        sql = f"WITH claimed AS ({_CLAIM}), counted AS ({count}) TABLE counted"
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, claim)
+        cursor.execute(sql, claim)
         claimed = cursor.fetchone()
     rows = IdempotencyKey.objects.filter(actor=actor, route=route, key=key)
     if claimed is None:
         return _kept_answer(rows.get(), print_)
     try:
+        if limit:
+            check_count(limit, *claimed)
         answer = work()
     except BaseException:
         rows.filter(status=None).delete()

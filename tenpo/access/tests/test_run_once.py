@@ -15,8 +15,13 @@ from tenpo.access.actions.idempotency import (
     run_once,
 )
 from tenpo.access.models import IdempotencyKey
+from tenpo.core.errors import TooManyRequests
+from tenpo.core.limits import LIMITS, Limit, hit
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
+
+# No test must meet the turn of one.
+A_WINDOW_WITHOUT_END = 3_000_000_000
 
 
 class Work:
@@ -158,3 +163,32 @@ def test_control_without_the_claim_the_effect_repeats(monkeypatch):
     at_once(make_member(), work)
 
     assert work.times == 200
+
+
+@pytest.mark.django_db
+def test_a_call_counts_as_a_try_and_its_repeat_does_not(monkeypatch):
+    monkeypatch.setitem(LIMITS, "book-user", Limit(2, A_WINDOW_WITHOUT_END))
+    member, work = make_member(), Work()
+
+    def call(key: str) -> Answer:
+        return run_once(actor=member, route="POST /bookings", key=key, body=b"{}", work=work, limit="book-user")
+
+    answers = [call("k1"), call("k1"), call("k1"), call("k2")]
+    with pytest.raises(TooManyRequests):
+        call("k3")
+
+    assert [answer.replayed for answer in answers] == [False, True, True, False]
+    assert work.times == 2
+    # The key is free again: who was too quick may send the same call later.
+    assert not IdempotencyKey.objects.filter(key="k3").exists()
+
+
+@pytest.mark.django_db
+def test_calls_count_together_with_other_tries(monkeypatch):
+    monkeypatch.setitem(LIMITS, "book-user", Limit(1, A_WINDOW_WITHOUT_END))
+    member = make_member()
+
+    hit("book-user", member.pk)
+
+    with pytest.raises(TooManyRequests):
+        run_once(actor=member, route="POST /bookings", key="k", body=b"", work=Work(), limit="book-user")

@@ -10,15 +10,17 @@ from datetime import datetime, timedelta
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
-from tenpo.audit.actions import record
+from tenpo.audit.actions import record, records_of
 from tenpo.checkout.actions.settling import apply_outcome, give_up_attempt
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
-from tenpo.core.outbox import publish
-from tenpo.orders.actions.orders import place_order
+from tenpo.core.outbox import messages_of
+from tenpo.ledger.actions import post_transfers
+from tenpo.orders.actions.orders import new_order
 from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows
 from tenpo.orders.queries import Quote, quote
@@ -100,7 +102,7 @@ def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "") 
 def _reserve(
     session: Session, *, participant: Participant, by: User, provider: str, agreed: int | None
 ) -> tuple[Booking, Payment | None]:
-    session, windows = take_seat(session.pk)
+    session, windows = take_seat(session.pk, by=by)
     booking = Booking(session=session, participant=participant, booked_by=by)
     return _order(booking, windows, provider=provider, agreed=agreed)
 
@@ -126,16 +128,13 @@ def _order(
     booking: Booking, windows: list[Window], *, provider: str, agreed: int | None
 ) -> tuple[Booking, Payment | None]:
     """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
-    session, buyer = booking.session, booking.booked_by
-    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer)
+    session = booking.session
+    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=booking.booked_by)
     if agreed is not None and agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
     if price.own_share and provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
-    booking.line = place_order(
-        buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk, description=session.title
-    )
     booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
     if price.own_share:
         booking.state = Booking.State.HELD
@@ -144,12 +143,35 @@ def _order(
         booking.state = Booking.State.CONFIRMED
         booking.held_until = None
         booking.confirmed_at = now
-    booking.save()
-    payment = _new_payment(booking, price.own_share, provider) if price.own_share else None
+    return booking, _write(booking, price, provider)
+
+
+def _write(booking: Booking, price: Quote, provider: str) -> Payment | None:
+    """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one."""
+    session, buyer = booking.session, booking.booked_by
+    order_id, line_id, booking_id, payment_id = price.ids
+    line, postings = new_order(
+        (order_id, line_id), buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk,
+        description=session.title,
+    )  # fmt: skip
+    booking.line = line
+    rows: list[Model] = [line.order, line]
+    if booking._state.adding:
+        booking.pk = booking_id
+        rows.append(booking)
+    else:
+        # Its foreign key to the line is asked about when the transaction ends.
+        booking.save()
+    payment = None
+    if price.own_share:
+        payment = _payment_of(booking, price.own_share, provider)
+        payment.pk = payment_id
+        rows.append(payment)
     event = "booking.held" if payment else "booking.confirmed"
-    record(event, by=buyer, on=booking, after=_shares(price))
-    publish(event, subject=booking, session_id=session.pk, line_id=booking.line.pk)
-    return booking, payment
+    rows += records_of([(event, booking, None, _shares(price))], by=buyer)
+    rows += messages_of([(event, booking, {"session_id": session.pk, "line_id": line.pk})])
+    post_transfers(postings, rows=rows)
+    return payment
 
 
 @transaction.atomic
@@ -182,7 +204,9 @@ def _new_attempt(booking: Booking, *, by: User, provider: str) -> tuple[Booking,
         booking.held_until = max(booking.held_until, hold_end(session, provider, now))
         booking.save(update_fields=["held_until"])
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": booking.line.own_share})
-    return booking, _new_payment(booking, booking.line.own_share, provider)
+    payment = _payment_of(booking, booking.line.own_share, provider)
+    payment.save()
+    return booking, payment
 
 
 def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
@@ -204,9 +228,9 @@ def hold_end(session: Session, provider: str, now: datetime) -> datetime:
     return min(now + wait, session.starts_at)
 
 
-def _new_payment(booking: Booking, amount: int, provider: str) -> Payment:
+def _payment_of(booking: Booking, amount: int, provider: str) -> Payment:
     assert booking.line is not None
-    return Payment.objects.create(
+    return Payment(
         payer=booking.booked_by,
         order_id=booking.line.order_id,
         provider=provider,

@@ -48,7 +48,7 @@ def live_booking(session: Session, user: User) -> Booking | None:
 
 def last_payment(booking: Booking) -> Payment | None:
     """The newest attempt to pay a booking."""
-    if booking.line is None:
+    if booking.line is None or not booking.line.own_share:
         return None
     return Payment.objects.filter(order_id=booking.line.order_id).order_by("-id").first()
 

@@ -263,4 +263,4 @@ def test_statements_of_a_whole_call():
         api.post("/bookings", {"session_id": str(session.pk), "provider": "sandbox", "source": SUCCEEDS})
 
     sql = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-    assert len(sql) == 26, "\n".join(sql)
+    assert len(sql) == 19, "\n".join(sql)

@@ -7,11 +7,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from django.db import connection
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -28,52 +26,35 @@ from tenpo.people.models import User
 NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NUMBER_LENGTH = 10
 
-_PLACE = """
-    WITH new_order AS (
-        INSERT INTO orders_order (number, buyer_id, currency, state, settled_at)
-        VALUES (%(number)s, %(buyer)s, %(currency)s, %(state)s, %(settled_at)s)
-        RETURNING id, created_at
-    )
-    INSERT INTO orders_line
-        (order_id, kind, subject_id, description, price, company_share, credit_spent, own_share, share_policy_id)
-    SELECT id, %(kind)s, %(subject)s, %(description)s, %(price)s, %(company)s, %(credit)s, %(own)s, %(policy)s
-    FROM new_order
-    RETURNING id, order_id
-"""
 
+def new_order(
+    ids: tuple[UUID, UUID], *, buyer: User, quote: Quote, kind: Line.Kind, subject_id: UUID, description: str
+) -> tuple[Line, list[Posting]]:
+    """An order of one line, not written yet, and what is posted with it; `post_transfers` writes all of it at once.
 
-def place_order(*, buyer: User, quote: Quote, kind: Line.Kind, subject_id: UUID, description: str) -> Line:
-    """Place an order of one line: one statement, and one more where there is something to post.
+    `ids` are those of the order and its line, from the quote.
 
     With nothing left for the buyer to pay, the order is paid at once. Otherwise it is open, and its credits are set
     aside until `settle_line` or `void_lines`.
     """
     is_paid = quote.own_share == 0
-    state = Order.State.PAID if is_paid else Order.State.OPEN
-    settled_at = clock.now() if is_paid else None
-    number = "".join(secrets.choice(NUMBER_ALPHABET) for _ in range(NUMBER_LENGTH))
-    values: dict[str, Any] = {
-        "number": number, "buyer": buyer.pk, "currency": quote.currency, "state": state, "settled_at": settled_at,
-        "kind": kind, "subject": subject_id, "description": description, "price": quote.price,
-        "company": quote.company_share, "credit": quote.credit_spent, "own": quote.own_share,
-        "policy": quote.policy.pk if quote.policy else None,
-    }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_PLACE, values)
-        row = cursor.fetchone()
-    assert row is not None
-    line_id, order_id = row
-    order = Order(id=order_id, number=number, buyer=buyer, currency=quote.currency, state=state, settled_at=settled_at)
+    order = Order(
+        id=ids[0],
+        number="".join(secrets.choice(NUMBER_ALPHABET) for _ in range(NUMBER_LENGTH)),
+        buyer=buyer,
+        currency=quote.currency,
+        state=Order.State.PAID if is_paid else Order.State.OPEN,
+        settled_at=clock.now() if is_paid else None,
+    )
     line = Line(
-        id=line_id, order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
+        id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
         company_share=quote.company_share, credit_spent=quote.credit_spent, own_share=quote.own_share,
         share_policy=quote.policy,
     )  # fmt: skip
     postings = _credit_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
     if is_paid:
         postings += _company_postings(line)
-    post_transfers(postings)
-    return line
+    return line, postings
 
 
 def settle_line(line: Line, payment: Payment) -> None:

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, Q
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
@@ -34,7 +35,7 @@ OFFER_PART_OF_REST = 2
 _TAKE_SEAT = """
     UPDATE schedule_session s SET seats_taken = s.seats_taken + 1
     FROM orders_cancellationpolicy p
-    WHERE s.id = %(session)s AND p.id = s.cancellation_policy_id
+    WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
       AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
     RETURNING s.*, p.windows AS policy_windows
 """
@@ -53,14 +54,17 @@ def lock_session(session_id: UUID) -> Session:
     return session
 
 
-def take_seat(session_id: UUID) -> tuple[Session, list[Window]]:
+def take_seat(session_id: UUID, *, by: User) -> tuple[Session, list[Window]]:
     """Take one free seat and lock the session with it: one statement. Also returns the cancellation windows.
 
-    Raises RuleError "full", "started" or "not_planned"; "full" may only mean that nobody has let go yet what ran out,
-    see `release_lapsed_of`.
+    Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
+    mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
-    taken = next(iter(Session.objects.raw(_TAKE_SEAT, {"session": session_id})), None)
+    visible = Session.objects.visible_to(by).filter(pk=session_id)
+    sql, parameters = visible.values("pk").query.sql_with_params()
+    taken = next(iter(Session.objects.raw(_TAKE_SEAT.format(visible=sql), parameters)), None)
     if taken is None:
+        get_object_or_404(visible)
         check_open(lock_session(session_id))
         raise RuleError("full", _("This session is full. You can join the waitlist."))
     return taken, read_windows(json.loads(taken.policy_windows))  # type: ignore[attr-defined]
