@@ -98,9 +98,7 @@ class Business:
         ended = [booking for booking in self.bookings if booking.session is session and booking.state != "cancelled"]
         for booking in ended:
             self._end(booking, "host")
-        for booking in ended:
-            if booking.is_paid:
-                self._give_back(booking, 100)
+        self._give_back([booking for booking in ended if booking.is_paid], 100)
 
     def complete_session(self, session: Session, *, by: int) -> None:
         if not self._is_host(by, session):
@@ -263,7 +261,7 @@ class Business:
     def _order(self, booking: Booking, provider: str, card: str) -> None:
         booking.windows = booking.session.windows
         booking.company, booking.spent, booking.own = self.quote(booking.session, booking.buyer)
-        booking.is_ordered = True
+        booking.order = 1 + max(other.order for other in self.bookings)
         for credit, amount in booking.spent:
             credit.balance -= amount
             self.sides["reserved"] += amount
@@ -378,7 +376,7 @@ class Business:
         percent = self._percent_back(booking) if by == booking.buyer else 100
         self._end(booking, "member" if by == booking.buyer else "host")
         if booking.is_paid:
-            self._give_back(booking, percent)
+            self._give_back([booking], percent)
         self._offer_free_seats(session)
 
     def _percent_back(self, booking: Booking) -> int:
@@ -390,7 +388,7 @@ class Business:
     def _end(self, booking: Booking, ending: str) -> None:
         """The place is given up. What was set aside for an unpaid one goes back; its payments stay open at the bank."""
         booking.state, booking.ending, booking.held_until = "cancelled", ending, None
-        if booking.is_paid or not booking.is_ordered:
+        if booking.is_paid or not booking.order:
             return
         for credit, amount in booking.spent:
             credit.balance += amount
@@ -400,7 +398,18 @@ class Business:
             if payment.booking is booking and (waits_by_hand or payment.state == "needs_action"):
                 payment.state = "cancelled"
 
-    def _give_back(self, booking: Booking, percent: int) -> None:
+    def _give_back(self, bookings: list[Booking], percent: int) -> None:
+        """Of credits that are opened at once, that of the earlier payment is older, then that of the earlier order."""
+        known = len(self.credits)
+        for booking in bookings:
+            self._give_back_one(booking, percent)
+        self.credits[known:] = sorted(self.credits[known:], key=self._place)
+
+    def _place(self, credit: Credit) -> tuple[int, int, int]:
+        order = 0 if credit.occasion is None else self.bookings[credit.occasion].order
+        return credit.owner, credit.source, order
+
+    def _give_back_one(self, booking: Booking, percent: int) -> None:
         """The company's part to the company; the buyer's to the credits it came from, the rest as new credit."""
         booking.percent_back = percent
         self._flow("sales", "company", half_up(Fraction(booking.company * percent, 100)))

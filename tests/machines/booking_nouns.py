@@ -82,7 +82,7 @@ class Booking:
     company: int = 0
     spent: list[tuple[Credit, int]] = field(default_factory=list)
     own: int = 0
-    is_ordered: bool = False
+    order: int = 0  # which one of all, once there is one
     is_paid: bool = False
     percent_back: int | None = None
 

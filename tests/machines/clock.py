@@ -1,32 +1,59 @@
 """A clock that only moves when it is told to: Python's and the database's show the same time.
 
 `now()` and `statement_timestamp()` of the schema `machine_clock` stand before PostgreSQL's own in the search path of
-one transaction. Only column defaults (`created_at`) still know the real time: they are bound when a table is made.
+one transaction, and behind every column's default (`created_at`). Where no clock was started they tell the real time.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import time_machine
 from django.db import connection
+from psycopg import sql
 
 from tenpo.runtime import env, postgres
 
-_SCHEMA = """
-    CREATE SCHEMA IF NOT EXISTS machine_clock;
-    CREATE OR REPLACE FUNCTION machine_clock.now() RETURNS timestamptz LANGUAGE sql STABLE
-        AS $$ SELECT current_setting('machine_clock.now')::timestamptz $$;
-    CREATE OR REPLACE FUNCTION machine_clock.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
-        AS $$ SELECT current_setting('machine_clock.now')::timestamptz $$;
-    GRANT USAGE ON SCHEMA machine_clock TO PUBLIC;
+_FUNCTION = """
+    CREATE FUNCTION machine_clock.{}() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+        SELECT coalesce(nullif(current_setting('machine_clock.now', true), '')::timestamptz, pg_catalog.{}())
+    $$
+"""
+_DEFAULTS = """
+    SELECT d.adrelid::regclass::text, a.attname, pg_get_expr(d.adbin, d.adrelid)
+    FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    JOIN pg_class c ON c.oid = d.adrelid AND c.relnamespace = 'public'::regnamespace
+    WHERE pg_get_expr(d.adbin, d.adrelid) IN ('now()', 'statement_timestamp()', 'CURRENT_TIMESTAMP')
 """
 
 
-def install_clock() -> None:
-    """Let the tests' database have clocks that can be moved; nobody has to use them."""
+@contextmanager
+def movable_clock() -> Iterator[None]:
+    """Let the tests' database have clocks that can be moved, and be afterwards as it was before."""
     address = postgres.url(env.data_dir(), postgres.SUPERUSER, database=connection.settings_dict["NAME"])
     with psycopg.connect(address, autocommit=True) as admin:
-        admin.execute(_SCHEMA)
+        admin.execute("CREATE SCHEMA machine_clock")
+        for name in ("now", "statement_timestamp"):
+            admin.execute(sql.SQL(_FUNCTION).format(sql.Identifier(name), sql.Identifier(name)))
+        admin.execute("GRANT USAGE ON SCHEMA machine_clock TO PUBLIC")
+        defaults = admin.execute(_DEFAULTS).fetchall()
+        with admin.transaction():
+            for table, column, _default in defaults:
+                _set_default(admin, table, column, "machine_clock.statement_timestamp()")
+
+        try:
+            yield
+        finally:
+            with admin.transaction():
+                for table, column, default in defaults:
+                    _set_default(admin, table, column, default)
+                admin.execute("DROP SCHEMA machine_clock CASCADE")
+
+
+def _set_default(admin: psycopg.Connection[Any], table: str, column: str, default: str) -> None:
+    admin.execute(f'ALTER TABLE {table} ALTER COLUMN "{column}" SET DEFAULT {default}')
 
 
 class Clock:

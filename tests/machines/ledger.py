@@ -3,10 +3,11 @@
 A new kind of posting is one more pair of ends in `FLOWS`; a new rule one method here and what it means in the model.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from hypothesis import strategies as st
@@ -21,10 +22,11 @@ from tenpo.orders.queries import spendable_credits
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 from tests.machines.ledger_model import EXPIRES_IN, Ledger, Posting, Pot
-from tests.machines.machine import START, Machine, follow_order
+from tests.machines.machine import START, Machine
 
 SUBJECT = UUID("0197a000-0000-7000-8000-000000000000")
-SOURCES = [uuid5(SUBJECT, f"source {number}") for number in EXPIRES_IN]
+# Their order is that of their numbers.
+SOURCES = [UUID(int=SUBJECT.int + 1 + number) for number in EXPIRES_IN]
 OWNERS = (0, 1)
 CURRENCIES = ("EUR", "USD")
 # What the database and the ledger's function say, and what the model calls it.
@@ -38,6 +40,7 @@ SAID = {
     "transfer_amount_is_positive": "amount",
     "transfer_has_two_ends": "one end",
 }
+VIEWS = ("spending order", "statement", "trial balance", "newest")
 FLOWS = {
     "pay": ("provider", "sales"),
     "issue": ("sales", "credit"),
@@ -63,8 +66,6 @@ class LedgerMachine(Machine):
         super().__init__()
         self.model = Ledger()
         self.keys = 0
-        # How many accounts were there after the step before.
-        self.known = 0
         self.people: list[User] = [make_member() for _ in OWNERS]
 
     @rule(movements=st.lists(movements, min_size=1, max_size=3))
@@ -142,7 +143,8 @@ class LedgerMachine(Machine):
             assert (code, posted) == ("", self.model.post(batch))
 
     def _try(self, batch: tuple[Posting, ...]) -> tuple[str, int]:
-        ids = dict(Transfer.objects.values_list("key", "pk"))
+        undone = [posting.reverses for posting in batch if posting.reverses]
+        ids = dict(Transfer.objects.filter(key__in=undone).values_list("key", "pk")) if undone else {}
         postings = [
             actions.Posting(
                 Transfer.Kind.PAYMENT, self._pot(p.debit), self._pot(p.credit), p.amount, p.key, SUBJECT,
@@ -169,49 +171,60 @@ class LedgerMachine(Machine):
 
     def found(self) -> dict[str, Any]:
         people = {person.pk: number for number, person in enumerate(self.people)}
-        owner, currency, day = self._look_at()
-        reader = self.people[owner]
-        transfers = Transfer.objects.order_by("id").select_related("debit", "credit", "reverses")
-        accounts = {_name(row, people): row for row in Account.objects.order_by("id")}
-        self.model.accounts[self.known :] = follow_order(self.model.accounts[self.known :], list(accounts))
-        self.known = len(accounts)
+        accounts = list(Account.objects.order_by("id"))
+        pots = {row.pk: _name(row, people) for row in accounts}
+        transfers = list(
+            Transfer.objects.order_by("id").values_list("pk", "debit", "credit", "amount", "key", "reverses")
+        )
+        keys: dict[Any, str] = {pk: key for pk, _debit, _credit, _amount, key, _reverses in transfers}
+        view, *_ = self._look_at()
         return {
-            "accounts": [(pot, row.expires_at, row.balance) for pot, row in accounts.items()],
+            "accounts": [(pots[row.pk], row.expires_at, row.balance) for row in accounts],
             "transfers": [
-                Posting(
-                    _name(row.debit, people), _name(row.credit, people), row.amount, row.key,
-                    row.reverses.key if row.reverses else None,
-                )
-                for row in transfers
+                Posting(pots[debit], pots[credit], amount, key, keys.get(reverses))
+                for _pk, debit, credit, amount, key, reverses in transfers
             ],
-            "trial balance": sorted((s.kind, s.currency, s.accounts, s.debits, s.credits) for s in trial_balance()),
-            "statement": [(row.change, row.balance) for row in whole_statement(reader, currency)],
-            "newest": [(row.change, row.balance) for row in statement(reader, currency, limit=2)[0]],
-            "spending order": [
-                (SOURCES.index(row.source_id or SUBJECT), row.balance)
-                for row in spendable_credits(reader, currency, START + timedelta(days=day))
-            ],
-        }  # fmt: skip
+            view: self._found_in(view),
+        }
+
+    def _found_in(self, view: str) -> list[Any]:
+        _view, owner, currency, day = self._look_at()
+        reader = self.people[owner]
+        match view:
+            case "trial balance":
+                return sorted((s.kind, s.currency, s.accounts, s.debits, s.credits) for s in trial_balance())
+            case "statement":
+                return [(row.change, row.balance) for row in whole_statement(reader, currency)]
+            case "newest":
+                return [(row.change, row.balance) for row in statement(reader, currency, limit=2)[0]]
+        return [
+            (SOURCES.index(row.source_id or SUBJECT), row.balance)
+            for row in spendable_credits(reader, currency, START + timedelta(days=day))
+        ]
 
     def expected(self) -> dict[str, Any]:
         of = self.model
-        owner, currency, day = self._look_at()
+        view, owner, currency, day = self._look_at()
+        views: dict[str, Callable[[], list[Any]]] = {
+            "trial balance": lambda: of.trial_balance(),
+            "statement": lambda: of.statement(owner, currency),
+            "newest": lambda: of.statement(owner, currency)[:-3:-1],
+            "spending order": lambda: of.spending_order(owner, currency, day),
+        }
         return {
             "accounts": [
                 (pot, _expiry(pot.source), of.balance(pot) if pot.owner is not None else None) for pot in of.accounts
             ],
             "transfers": list(of.transfers.values()),
-            "trial balance": of.trial_balance(),
-            "statement": of.statement(owner, currency),
-            "newest": of.statement(owner, currency)[:-3:-1],
-            "spending order": of.spending_order(owner, currency, day),
+            view: views[view](),
         }
 
     # Who and what is meant
 
-    def _look_at(self) -> tuple[int, str, int]:
-        """Whose statement is compared after this step, in which currency, and on which day: others each time."""
-        return self.steps % 2, CURRENCIES[self.steps % 8 > 5], (0, 10)[self.steps // 2 % 2]
+    def _look_at(self) -> tuple[str, int, str, int]:
+        """Which view is compared after this step, whose, in which currency, and on which day: others each time."""
+        turn = self.steps // len(VIEWS)
+        return VIEWS[self.steps % len(VIEWS)], turn % 2, CURRENCIES[turn % 4 == 3], (0, 10)[turn // 2 % 2]
 
     def _key(self) -> str:
         self.keys += 1

@@ -45,9 +45,9 @@ class Ledger:
     def post(self, batch: Sequence[Posting]) -> int:
         """Post what is new of a batch against which `objections` has nothing; returns how many that were."""
         new = self._new(batch)
-        for posting in new:
-            self.accounts += [pot for pot in (posting.debit, posting.credit) if pot not in self.accounts]
-            self.transfers[posting.key] = posting
+        ends = {pot for posting in new for pot in (posting.debit, posting.credit)}
+        self.accounts += sorted(ends.difference(self.accounts), key=place)
+        self.transfers.update({posting.key: posting for posting in new})
         return len(new)
 
     def objections(self, batch: Sequence[Posting]) -> set[str]:
@@ -112,14 +112,19 @@ class Ledger:
 
     def spending_order(self, owner: int, currency: str, day: int) -> list[tuple[int | None, int]]:
         """What can be spent on a day, by source: what expires first before the rest, then the oldest."""
-        left = [pot for pot in self._owned(owner, currency) if self.balance(pot) and ends(pot) > day]
-        return [(pot.source, self.balance(pot)) for pot in sorted(left, key=ends)]
+        left = [pot for pot in self._owned(owner, currency) if self.balance(pot) and expiry(pot) > day]
+        return [(pot.source, self.balance(pot)) for pot in sorted(left, key=expiry)]
 
     def _owned(self, owner: int, currency: str) -> list[Pot]:
         return [pot for pot in self.accounts if (pot.owner, pot.currency) == (owner, currency)]
 
 
-def ends(pot: Pot) -> float:
+def place(pot: Pot) -> tuple[str, str, int, int]:
+    """One batch opens its accounts in the order of their names, so that no two batches wait for each other."""
+    return pot.kind, pot.currency, pot.owner or 0, pot.source or 0
+
+
+def expiry(pot: Pot) -> float:
     days = EXPIRES_IN[pot.source or 0]
     return float("inf") if days is None else days
 

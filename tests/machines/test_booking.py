@@ -11,7 +11,6 @@ from tenpo.orders import queries
 from tenpo.orders.policies import percent_back
 from tenpo.schedule.actions import cancellations
 from tests.machines.booking import BookingMachine
-from tests.machines.clock import install_clock
 from tests.machines.machine import finds_a_difference, run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
@@ -22,7 +21,6 @@ def test_booking_agrees_with_the_model():
 
 
 def test_a_hold_that_ran_out_does_not_keep_its_owner_out():
-    install_clock()
     state = BookingMachine()
     state.begin(capacity=2, credits=[], price=999, starts_in=timedelta(hours=50), windows=((0, 100),))
     state.they_agree()
@@ -31,6 +29,17 @@ def test_a_hold_that_ran_out_does_not_keep_its_owner_out():
     state.wait(by=timedelta(minutes=16))
     state.they_agree()
     state.book_the_newest(participant=0, way=("sandbox", "succeeds"))
+    state.they_agree()
+    state.teardown()
+
+
+def test_a_share_policy_pays_from_the_moment_on_in_which_it_is_decided():
+    state = BookingMachine()
+    state.begin(capacity=1, credits=[], price=1, starts_in=timedelta(hours=50), windows=((48, 100), (24, 50), (0, 0)))
+    state.they_agree()
+    state.decide_share(by=3, coach=None, lasts=None, starts=0, terms={"percent": 50, "cap": None})
+    state.they_agree()
+    state.get_in_somehow(participant=0)
     state.they_agree()
     state.teardown()
 
