@@ -18,6 +18,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 from tenpo.runtime.live import QUEUE_MAX, Hub, Listener, Message
 from tenpo.runtime.tests.loops import run
+from tests.installation import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,6 +126,31 @@ def test_who_comes_back_is_told_what_came_since(member):
 
     assert f"id: {seen.pk}" not in browser.said
     assert browser.said.index(f"id: {missed.pk}") < browser.said.index(f"id: {also_missed.pk}")
+
+
+def cut_live_connections() -> int:
+    """End the connections by which processes hear what is new, as a database does that goes away."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'LISTEN%%'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_a_stream_goes_on_after_the_database_was_away(member):
+    with stream_of(member) as browser:
+        browser.wait_for("event: unread")
+        wait_until(streams.hub.is_connected.is_set)
+
+        assert cut_live_connections() == 1
+        missed = make_notification(member)
+        browser.wait_for(f"id: {missed.pk}\n")
+        wait_until(streams.hub.is_connected.is_set)
+        heard = make_notification(member)
+        browser.wait_for(f"id: {heard.pk}\n")
+
+    assert browser.said.count(f"id: {missed.pk}\n") == browser.said.count(f"id: {heard.pk}\n") == 1
 
 
 def test_nobody_in_particular_gets_no_stream(member):
