@@ -247,10 +247,15 @@ def test_a_new_password_by_mail(client):
     assert mail.outbox[-1].subject == "Your password was changed"
 
 
-@pytest.mark.parametrize("password", ["short", "q1w2e3r4t5y6", "987654321098"])
+@pytest.mark.parametrize(
+    "password", ["short", "q1w2e3r4t5y6", "987654321098", "Tenpo-Coach-2031", "Quiet Lamps 2031!", "password-welcome"]
+)
 def test_weak_passwords_are_refused(client, password):
     member = make_member()
     client.force_login(member)
+    current_business()
+    Business.objects.update(name="Quiet Lamps")
+    forget_business()
 
     client.post("/account/password/change/", {"oldpassword": PASSWORD, "password1": password, "password2": password})
 
