@@ -25,12 +25,14 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection, transaction
 from django.test import Client
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.people.models import User
-from tenpo.runtime import env, postgres, system, upgrade
+from tenpo.people.tests.make import PASSWORD, make_member
+from tenpo.runtime import env, keys, postgres, system, upgrade
 from tests.installation import free_port, wait_until
 
 START_SECONDS = 60
@@ -123,6 +125,14 @@ class Caller:
 STRANGER = Caller()
 
 
+def make_known() -> User:
+    """A member whose password the server can check: tests otherwise use a quicker hash, which it does not take."""
+    member = make_member()
+    hasher = Argon2PasswordHasher()
+    User.objects.filter(pk=member.pk).update(password=hasher.encode(PASSWORD, hasher.salt()))
+    return member
+
+
 def with_key(user: User) -> Caller:
     _, key = create_api_client(user, name="Races", scopes=["read", "write"], expires_at=None, by=user)
     return Caller({"Authorization": f"Bearer {key}"})
@@ -183,8 +193,10 @@ class Server:
 
     def mails_to(self, address: str) -> list[str]:
         """The mails that were written to an address."""
-        texts = [path.read_text() for path in sorted((self.folder / "mail").rglob("*")) if path.is_file()]
-        return [text for text in texts if f"\nTo: {address}\n" in text]
+        files = sorted(path for path in (self.folder / "mail").rglob("*") if path.is_file())
+        # What two processes write in the same second may be in one file.
+        mails = [mail for path in files for mail in path.read_text().split(f"\n{'-' * 79}\n")]
+        return [mail for mail in mails if f"\nTo: {address}\n" in mail]
 
 
 @contextlib.contextmanager
@@ -261,6 +273,7 @@ def _environment(server: Server) -> dict[str, str]:
         "TENPO_DATA": str(server.folder),
         "TENPO_PORT": str(server.port),
         "TENPO_SECRET_KEY": settings.SECRET_KEY,
+        "TENPO_KEYS": ",".join(key.entry for key in keys.load(env.data_dir()).values()),
         "TENPO_SANDBOX": "true",
         # So that one machine can be many strangers.
         "TENPO_TRUSTED_PROXIES": "1",

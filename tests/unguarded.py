@@ -120,13 +120,27 @@ def invite() -> None:
     invites._lock_open = look
 
 
-def code_tries() -> None:
-    """The tries of a mailed code are counted in the session alone."""
-    part("people.middleware").CODE_VIEWS.clear()
+def tries() -> None:
+    """Codes are counted where allauth does; of the rest, the first try counts, and further ones read and then write."""
+    middleware, limits, count_model = part("people.middleware"), part("core.limits"), part("core.models").RateCount
+    middleware.CODE_VIEWS.clear()
+    middleware.FACTOR_VIEWS.clear()
+    count = limits._count
+    raced = [limits.LIMITS[name] for name in ("sign-in-account", "account-mail", "pay-user")]
+
+    def read_then_write(limit: Any, key: str) -> tuple[int, int]:
+        found = count_model.objects.filter(key=key).first()
+        if found is None or not any(limit is one for one in raced):
+            return count(limit, key)
+        meet()
+        count_model.objects.filter(pk=found.pk).update(count=found.count + 1)
+        return found.count + 1, 1
+
+    limits._count = read_then_write
 
 
 GUARDS: dict[str, Callable[[], None]] = {
-    guard.__name__: guard for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite, code_tries)
+    guard.__name__: guard for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite, tries)
 }
 
 

@@ -1,19 +1,34 @@
 """A hundred tries at the same moment against what may be tried a few times."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 
 from tenpo.core.limits import LIMITS
+from tenpo.people.second_factors import seal_for
 from tenpo.people.tests.make import PASSWORD, make_member
-from tests.server import STRANGER, Answer, Caller, Request, Server, running, with_cookies, with_key
+from tests.server import STRANGER, Answer, Caller, Request, Server, make_known, running, with_cookies, with_key
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
 
 TRIES = 100
 LOGIN, CODE, CONFIRM = "/account/login/", "/account/login/code/", "/account/login/code/confirm/"
+RESET, FACTOR = "/account/password/reset/", "/account/2fa/authenticate/"
+NOTHING = "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
 WRONG_PASSWORD, WRONG_CODE, OFTEN = "do not belong together", "This is not the code", "very often"
+
+
+@pytest.fixture(scope="module")
+def careless_server(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
+    """For the controls: tries that come together do not see each other."""
+    with django_db_blocker.unblock(), running(without="tries") as one:
+        yield one
 
 
 def said(answers: list[Answer], *words: str) -> Counter[str]:
@@ -48,19 +63,9 @@ def test_few_codes_are_tried(server, is_known):
     assert {answer.status for answer in answers} <= {200, 302, 429}
 
 
-@pytest.mark.control
-def test_few_codes_control():
-    """Counted in the session alone, tries that come together do not see each other."""
-    with running(without="code_tries") as server:
-        browser = waiting_for_a_code(server, make_member().email)
-        answers = server.at_once(guesses(browser))
-
-    assert checked(answers) > LIMITS["mailed-code"].count
-
-
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
 def test_few_passwords_are_checked(server, is_known):
-    email = make_member().email if is_known else "nobody@example.com"
+    email = make_known().email if is_known else "nobody@example.com"
     tries = [STRANGER.form(LOGIN, login=email, password=f"{PASSWORD} {number}") for number in range(TRIES)]
 
     found = said(server.at_once(tries), WRONG_PASSWORD, OFTEN)
@@ -73,13 +78,119 @@ def test_few_passwords_are_checked(server, is_known):
     ("path", "limit"), [("/bookings", "book-user"), ("/bookings/{id}/payment", "pay-user")], ids=["book", "pay"]
 )
 def test_few_bookings_and_payments_are_tried(server, path, limit):
-    nothing = "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
-    body = {"session_id": nothing} if path == "/bookings" else {"provider": "sandbox"}
+    body = {"session_id": NOTHING} if path == "/bookings" else {"provider": "sandbox"}
     caller = with_key(make_member())
 
-    answers = server.at_once([caller.call("POST", path.format(id=nothing), body) for _ in range(TRIES)])
+    answers = server.at_once([caller.call("POST", path.format(id=NOTHING), body) for _ in range(TRIES)])
 
     assert Counter(answer.status for answer in answers) == {
         404: LIMITS[limit].count,
         429: TRIES - LIMITS[limit].count,
     }
+
+
+@pytest.mark.parametrize("path", [CODE, RESET], ids=["code", "reset"])
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+def test_few_mails_are_sent(server, path, is_known):
+    email = make_member().email if is_known else f"nobody{TRIES}{len(path)}@example.com"
+    limit = LIMITS["account-mail"].count
+
+    answers = server.at_once([STRANGER.form(path, email=email)] * TRIES)
+
+    # The limit on all that comes from one network is as high as this test is wide.
+    assert Counter(answer.status for answer in answers) == {302: limit, 429: TRIES - limit}
+    assert len(server.mails_to(email)) == limit
+
+
+def with_second_factors(server: Server) -> Caller:
+    """A browser that knows the password of somebody with an app and recovery codes, and is asked for one of them."""
+    member = make_known()
+    app = {"secret": seal_for(member.pk, generate_totp_secret())}
+    recovery = {"seed": seal_for(member.pk, RecoveryCodes.generate_seed()), "used_mask": 0}
+    Authenticator.objects.create(user=member, type=Authenticator.Type.TOTP, data=app)
+    Authenticator.objects.create(user=member, type=Authenticator.Type.RECOVERY_CODES, data=recovery)
+    answer = server.ask(STRANGER.form(LOGIN, login=member.email, password=PASSWORD))
+    assert answer.headers["location"] == FACTOR
+    return with_cookies(answer.cookie(settings.SESSION_COOKIE_NAME))
+
+
+@pytest.mark.parametrize("wrong", ["{:06}", "{:08}"], ids=["app", "recovery"])
+def test_few_second_factors_are_tried(server, wrong):
+    browser, limit = with_second_factors(server), LIMITS["second-factor"].count
+
+    answers = server.at_once([browser.form(FACTOR, code=wrong.format(n)) for n in range(TRIES)])
+
+    assert said(answers, WRONG_CODE) == {WRONG_CODE: limit, "429": TRIES - limit}
+
+
+def test_few_invites_are_opened(server):
+    limit = LIMITS["invite-open"].count
+
+    answers = server.at_once([STRANGER.page(f"/invite/guess{number}/") for number in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_invites_are_accepted(server):
+    limit = LIMITS["invite-accept"].count
+    body = {"name": "Lena", "password": "four words put together"}
+
+    answers = server.at_once(
+        [STRANGER.call("POST", f"/invites/guess{number}/acceptance", body) for number in range(TRIES)]
+    )
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def twice_too_many(server: Server, request: Callable[[], Request], limit: str) -> list[Answer]:
+    """One try, and then together twice as many as are left: in pairs, they count as half as many."""
+    server.ask(request())
+    return server.at_once([request() for _ in range(2 * (LIMITS[limit].count - 1))])
+
+
+@pytest.mark.control
+def test_few_codes_control(careless_server):
+    browser = waiting_for_a_code(careless_server, make_member().email)
+
+    answers = careless_server.at_once(guesses(browser))
+
+    assert checked(answers) > LIMITS["mailed-code"].count
+
+
+@pytest.mark.control
+def test_few_second_factors_control(careless_server):
+    browser = with_second_factors(careless_server)
+
+    answers = careless_server.at_once([browser.form(FACTOR, code=f"{n:06}") for n in range(20)])
+
+    assert said(answers, WRONG_CODE) == {WRONG_CODE: 20}
+
+
+@pytest.mark.control
+def test_few_passwords_control(careless_server):
+    answers = twice_too_many(
+        careless_server, lambda: STRANGER.form(LOGIN, login="nobody@example.com", password=PASSWORD), "sign-in-account"
+    )
+
+    assert said(answers, WRONG_PASSWORD) == {WRONG_PASSWORD: len(answers)}
+
+
+@pytest.mark.control
+def test_few_mails_control(careless_server):
+    answers = twice_too_many(careless_server, lambda: STRANGER.form(RESET, email="nobody@example.com"), "account-mail")
+
+    assert said(answers) == {"302": len(answers)}
+    assert len(careless_server.mails_to("nobody@example.com")) > LIMITS["account-mail"].count
+
+
+@pytest.mark.control
+def test_few_payments_control(careless_server):
+    caller = with_key(make_member())
+
+    answers = twice_too_many(
+        careless_server,
+        lambda: caller.call("POST", f"/bookings/{NOTHING}/payment", {"provider": "sandbox"}),
+        "pay-user",
+    )
+
+    assert said(answers) == {"404": len(answers)}
