@@ -31,7 +31,7 @@ from django.test import Client
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.people.models import User
-from tenpo.people.tests.make import PASSWORD, make_member
+from tenpo.people.tests.make import PASSWORD, make_user
 from tenpo.runtime import env, keys, postgres, system, upgrade
 from tests.installation import free_port, wait_until
 
@@ -125,9 +125,9 @@ class Caller:
 STRANGER = Caller()
 
 
-def make_known() -> User:
+def make_known(email: str = "") -> User:
     """A member whose password the server can check: tests otherwise use a quicker hash, which it does not take."""
-    member = make_member()
+    member = make_user(email=email)
     hasher = Argon2PasswordHasher()
     User.objects.filter(pk=member.pk).update(password=hasher.encode(PASSWORD, hasher.salt()))
     return member

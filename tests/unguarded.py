@@ -133,8 +133,9 @@ def tries() -> None:
         if found is None or not any(limit is one for one in raced):
             return count(limit, key)
         meet()
-        count_model.objects.filter(pk=found.pk).update(count=found.count + 1)
-        return found.count + 1, 1
+        number: int = found.count + 1
+        count_model.objects.filter(pk=found.pk).update(count=number)
+        return number, 1
 
     limits._count = read_then_write
 

@@ -219,8 +219,10 @@ def test_a_flood_of_others_frees_nobody(client):
         client.post(LOGIN, wrong)
 
     for n in range(400):
-        data = {"login": f"nobody{n}@example.com", "password": "not my password"}
-        client.post(LOGIN, data, REMOTE_ADDR=f"10.0.{n // 250}.{n % 250}")
+        data = {"email": f"nobody{n}@example.com", "password": "not my password"}
+        other = f"10.0.{n // 250}.{n % 250}"
+        answer = client.post("/_allauth/browser/v1/auth/login", data, "application/json", REMOTE_ADDR=other)
+        assert answer.status_code == 400
 
     assert "very often" in client.post(LOGIN, wrong).content.decode()
 
