@@ -131,7 +131,8 @@ def tries() -> None:
     def read_then_write(limit: Any, key: str) -> tuple[int, int]:
         found = count_model.objects.filter(key=key).first()
         if found is None or not any(limit is one for one in raced):
-            return count(limit, key)
+            counted: tuple[int, int] = count(limit, key)
+            return counted
         meet()
         number: int = found.count + 1
         count_model.objects.filter(pk=found.pk).update(count=number)
