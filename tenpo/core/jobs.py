@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app
 
 from tenpo.core import clock
 from tenpo.core.invariants import report_faults
+from tenpo.core.limits import forget_old_counts
 from tenpo.core.outbox import forget_delivered
 from tenpo.core.request_context import Origin, current_origin, set_origin
 from tenpo.core.tally import tallied
@@ -84,6 +85,13 @@ def forget_delivered_messages(timestamp: int) -> None:
     """Drop what was delivered long ago, step by step."""
     while forget_delivered():
         pass
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(name="core.forget_old_counts", queue="periodic")
+def forget_counts(timestamp: int) -> None:
+    """Drop the counts of tries whose time is over: a flood from many addresses leaves a row for each."""
+    forget_old_counts()
 
 
 @app.periodic(cron="23 4 * * *")

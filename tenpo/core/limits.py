@@ -80,3 +80,13 @@ def check_count(name: str, count: int, retry_after: int) -> None:
     """Raise TooManyRequests when there were more tries than the limit has."""
     if count > LIMITS[name].count:
         raise TooManyRequests(max(1, retry_after))
+
+
+def forget_old_counts() -> int:
+    """Drop what was counted in windows that are over, of every limit; returns how many."""
+    longest = max(limit.seconds for limit in LIMITS.values())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM core_ratecount WHERE window_starts_at < now() - make_interval(secs => %s)", [longest]
+        )
+        return cursor.rowcount

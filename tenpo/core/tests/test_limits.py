@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tenpo.core.errors import TooManyRequests
-from tenpo.core.limits import LIMITS, hit
+from tenpo.core.limits import LIMITS, forget_old_counts, hit
 from tenpo.core.models import RateCount
 
 
@@ -68,3 +68,14 @@ def test_an_address_is_never_stored_in_clear():
     hit("sign-in-account", "anna@example.com")
 
     assert "anna" not in RateCount.objects.get().key
+
+
+@pytest.mark.django_db
+def test_counts_whose_time_is_over_are_dropped_and_others_stay():
+    hit("mailed-code", "old")
+    RateCount.objects.update(window_starts_at=timezone.now() - timedelta(seconds=LIMITS["mailed-code"].seconds + 60))
+    hit("mailed-code", "new")
+
+    assert forget_old_counts() == 1
+    assert forget_old_counts() == 0
+    assert RateCount.objects.count() == 1
