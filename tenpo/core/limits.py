@@ -89,4 +89,4 @@ def forget_old_counts() -> int:
         cursor.execute(
             "DELETE FROM core_ratecount WHERE window_starts_at < now() - make_interval(secs => %s)", [longest]
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
