@@ -237,12 +237,17 @@ def _read(line: socket.socket, request: Request) -> Answer:
 
 
 @contextlib.contextmanager
-def running(*, without: str = "") -> Iterator[Server]:
-    """The web server on this test process's database; `without` names a guard of `tests/unguarded.py`."""
+def running(*, without: str = "", mortal: bool = False) -> Iterator[Server]:
+    """The web server on this test process's database.
+
+    `without` names a guard of `tests/unguarded.py`; a `mortal` one dies where it is told (`tests/faults/web.py`).
+    """
     folder = Path(tempfile.mkdtemp(prefix="tenpo-served-"))
     (folder / "static").symlink_to(static_files())
     server = Server(folder, free_port())
     command = ["tests.unguarded", without] if without else ["tenpo.cli.processes", "web"]
+    if mortal:
+        command = ["tests.faults.web"]
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *command], env=_environment(server), cwd=env.ROOT, stdout=log, stderr=log

@@ -479,7 +479,7 @@ def make_business() -> None:
     file = preview_people_import("people.csv", b"email,name\nnew@example.com,New", by=admin)
     run_import(confirm_import(file, by=admin).pk)
     create_api_client(members[7], name="Calendar", scopes=["read"], expires_at=None, by=members[7])
-    run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda: Answer(201, {}))
+    run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda _call: Answer(201, {}))
     switch_off_email(first, "booking.confirmed")
     while drain():
         pass

@@ -105,7 +105,8 @@ def price() -> None:
 
 def idempotency() -> None:
     """Every call works, whatever its key."""
-    part("access.api_auth").run_once = lambda *, work, **_call: work()
+    idempotency, new_id = part("access.actions.idempotency"), part("core.tokens").new_id
+    part("access.api_auth").run_once = lambda *, work, **_call: work(idempotency.Call(new_id(), is_again=False))
 
 
 def invite() -> None:

@@ -16,7 +16,7 @@ from ninja.security.apikey import APIKeyCookie
 from ninja.utils import check_csrf, contribute_operation_args
 
 from tenpo.access.actions.api_clients import authenticate_key
-from tenpo.access.actions.idempotency import Answer, DifferentRequest, StillRunning, run_once
+from tenpo.access.actions.idempotency import Answer, Call, DifferentRequest, StillRunning, run_once
 from tenpo.access.models import ApiClient, Scope
 from tenpo.core.api import problem, problem_body
 from tenpo.core.errors import RuleError
@@ -67,11 +67,13 @@ class CookieAuth(APIKeyCookie):
 
 
 def once(
-    response: type[Schema], status: int = 200, *, limit: str = ""
+    response: type[Schema], status: int = 200, *, limit: str = "", is_whole: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., HttpResponseBase]]:
     """Make an endpoint that books or moves money take an `Idempotency-Key`: one effect, and the same answer again.
 
     `limit` names the limit (`core.limits`) that each call counts for, by caller; a repeat of a call does not.
+    `is_whole` says that the endpoint is one transaction. One that is not hands `request.call` to its action, which
+    gives the call's id to what it makes, and goes on with that when the call is a repeat of one that died.
 
     Answers 400 without a key, 422 for a key that was used for another request, 409 while the first call runs.
     """
@@ -83,7 +85,8 @@ def once(
             if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
                 return problem(400, "idempotency_key_missing", _("Send an Idempotency-Key header of your making."))
 
-            def work() -> Answer:
+            def work(call: Call) -> Answer:
+                request.call = call
                 try:
                     result = endpoint(request, *args, **kwargs)
                 except RuleError as refusal:
@@ -93,7 +96,7 @@ def once(
             try:
                 answer = run_once(
                     actor=request.user, route=f"{request.method} {request.path}"[:MAX_KEY_LENGTH], key=key,
-                    body=request.body, work=work, limit=limit,
+                    body=request.body, work=work, limit=limit, is_whole=is_whole,
                 )  # fmt: skip
             except StillRunning:
                 return problem(409, "idempotency_key_in_use", _("The first call with this key is still running."))

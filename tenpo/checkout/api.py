@@ -205,6 +205,7 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
         provider=payload.provider,
         source=payload.source,
         agreed=payload.agreed_amount,
+        call=request.call,
     )
     return booked_out(booking)
 
@@ -221,7 +222,8 @@ def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: Attem
     Refusals: `not_held`, `payment_under_way`, `payment_needed`.
     """
     booking = _own(request, booking_id)
-    return booked_out(pay_booking(booking, by=request.user, provider=payload.provider, source=payload.source))
+    paid = pay_booking(booking, by=request.user, provider=payload.provider, source=payload.source, call=request.call)
+    return booked_out(paid)
 
 
 @router.post(
@@ -238,6 +240,7 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
         provider=payload.provider,
         source=payload.source,
         agreed=payload.agreed_amount,
+        call=request.call,
     )
     return booked_out(booking)
 
@@ -260,7 +263,7 @@ def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
     response={200: BookedOut, **problems(403, 404, 409)},
     summary="Cancel a booking",
 )
-@once(BookedOut)
+@once(BookedOut, is_whole=True)
 def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
     """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
 
@@ -276,7 +279,7 @@ def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
     response={201: BookedOut, **problems(404, 409, 429)},
     summary="Join the waitlist",
 )
-@once(BookedOut, 201, limit="book-user")
+@once(BookedOut, 201, limit="book-user", is_whole=True)
 def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     """Stand in line for a full session. A freed seat is offered to the first in line and kept while they decide.
 
@@ -291,7 +294,7 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     response={200: PaymentOut, **problems(403, 404, 409)},
     summary="Mark a payment as paid",
 )
-@once(PaymentOut)
+@once(PaymentOut, is_whole=True)
 def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
     """An admin saw the money of a payroll or bank transfer payment. Marking twice changes nothing.
 

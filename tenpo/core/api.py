@@ -15,6 +15,7 @@ from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.paging import MAX_PAGE_SIZE, PAGE_SIZE, Page
 
 if TYPE_CHECKING:
+    from tenpo.access.actions.idempotency import Call
     from tenpo.people.models import User
 
     class ApiRequest(HttpRequest):
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
         auth: object
         user: User
+        # Where `access.api_auth.once` stands around the endpoint.
+        call: Call
 else:
     ApiRequest = HttpRequest
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from tenpo.access.actions.idempotency import Answer, run_once
+from tenpo.access.actions.idempotency import Answer, Call, run_once
 from tenpo.checkout.actions import buying, settling
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business as BusinessRow
@@ -221,7 +221,7 @@ class BookingMachine(Machine):
         own = self._agreed(agreed, session, by)
         key = uuid4().hex
 
-        def work() -> Answer:
+        def work(call: Call) -> Answer:
             code = code_of(
                 lambda: buying.book_session(
                     row,
@@ -230,6 +230,7 @@ class BookingMachine(Machine):
                     provider=provider,
                     source=CARDS.get(card, ""),
                     agreed=own,
+                    call=call,
                 )
             )
             return Answer(409 if code else 201, code)

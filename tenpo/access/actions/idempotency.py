@@ -1,31 +1,42 @@
 """One effect for one key, however often a call is sent."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db import connection
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.http import Http404
 
 from tenpo.access.models import IdempotencyKey
+from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import check_count, counting
 from tenpo.people.models import User
 
 LOCK_SECONDS = 60
 KEPT_DAYS = 30
 UNANSWERED_KEPT_HOURS = 24
+# Said before anything is made: the key is as good as new.
+REFUSED = (Http404, PermissionDenied, ValidationError, TooManyRequests)
 
 # A claim does not wait for the disk: what follows is written after it, and after a crash is never there without it.
 _CLAIM = """
     INSERT INTO access_idempotencykey (actor_id, route, key, fingerprint, locked_until)
     VALUES (%(actor)s, %(route)s, %(key)s, %(fingerprint)s, now() + %(lock)s)
     ON CONFLICT (actor_id, route, key) DO UPDATE SET locked_until = now() + %(lock)s
-    WHERE access_idempotencykey.locked_until < now()
+    WHERE access_idempotencykey.locked_until <= statement_timestamp()
       AND access_idempotencykey.fingerprint = excluded.fingerprint
-    RETURNING set_config('synchronous_commit', 'off', true)
+    RETURNING id, old.id IS NOT NULL AS is_again, set_config('synchronous_commit', 'off', true)
+"""
+_CLAIM_AND_COUNT = """
+    WITH claimed AS ({claim}), counted AS ({count})
+    SELECT claimed.id, claimed.is_again, counted.count, counted.retry_after FROM claimed, counted
 """
 
 
@@ -35,6 +46,15 @@ class StillRunning(Exception):
 
 class DifferentRequest(Exception):
     """This key was used for another request."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call under its key. What it makes first bears its id, by which a repeat finds what one that died had made."""
+
+    id: UUID
+    # An earlier try ended without an answer.
+    is_again: bool
 
 
 @dataclass(frozen=True)
@@ -51,15 +71,25 @@ def fingerprint(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[], Answer], limit: str = "") -> Answer:
+def run_once(
+    *,
+    actor: User,
+    route: str,
+    key: str,
+    body: bytes,
+    work: Callable[[Call], Answer],
+    limit: str = "",
+    is_whole: bool = False,
+) -> Answer:
     """Do `work` for the first call with this key; give every later one the same answer.
 
     `limit` names what the call counts as a try of (`core.limits`); a repeat is no try.
 
-    The claim commits before the work, because the work may wait for a payment provider. When the process dies in
-    between, the claim lapses after `LOCK_SECONDS` and a retry works again; the actions are then guarded by what they
-    write (one live booking per participant, one live payment per order). An unexpected error, and a refusal that
-    depended on nothing but the input, give the key back.
+    The claim commits before the work, because the work may wait for a payment provider. When the process dies before
+    the answer is kept, the claim lapses after `LOCK_SECONDS` and a retry works again. Work that `is_whole` is one
+    transaction with its answer, so nothing is left of what died. Other work gives what it makes first the call's id,
+    in the transaction that makes it; the retry (`Call.is_again`) finds it there and goes on. After an unexpected error
+    a retry may do so at once. A refusal that comes before anything is made gives the key back.
     """
     print_ = fingerprint(body)
     claim: dict[str, Any] = {
@@ -73,21 +103,28 @@ def run_once(*, actor: User, route: str, key: str, body: bytes, work: Callable[[
     if limit:
         count, parameters = counting(limit, actor.pk, of="claimed")
         claim |= parameters
-        sql = f"WITH claimed AS ({_CLAIM}), counted AS ({count}) TABLE counted"
+        sql = _CLAIM_AND_COUNT.format(claim=_CLAIM, count=count)
     with connection.cursor() as cursor:
         cursor.execute(sql, claim)
         claimed = cursor.fetchone()
     rows = IdempotencyKey.objects.filter(actor=actor, route=route, key=key)
     if claimed is None:
         return _kept_answer(rows.get(), print_)
+    call = Call(*claimed[:2])
     try:
         if limit:
-            check_count(limit, *claimed)
-        answer = work()
-    except BaseException:
-        rows.filter(status=None).delete()
+            check_count(limit, *claimed[2:])
+        with transaction.atomic() if is_whole else contextlib.nullcontext():
+            answer = work(call)
+            rows.update(status=answer.status, body=answer.body, locked_until=None)
+    except BaseException as error:
+        is_unmade = is_whole or (isinstance(error, REFUSED) and not call.is_again)
+        running = rows.filter(status=None)
+        if is_unmade:
+            running.delete()
+        else:
+            running.update(locked_until=Now())
         raise
-    rows.update(status=answer.status, body=answer.body, locked_until=None)
     return answer
 
 

@@ -5,10 +5,12 @@ from threading import Lock
 
 import pytest
 from django.db import connection
+from django.http import Http404
 from django.utils import timezone
 
 from tenpo.access.actions.idempotency import (
     Answer,
+    Call,
     DifferentRequest,
     StillRunning,
     forget_old_keys,
@@ -17,6 +19,7 @@ from tenpo.access.actions.idempotency import (
 from tenpo.access.models import IdempotencyKey
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import LIMITS, Limit, hit
+from tenpo.core.tokens import new_id
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 
@@ -29,12 +32,14 @@ class Work:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.times = 0
+        self.calls: list[Call] = []
         self.error = error
         self.lock = Lock()
 
-    def __call__(self) -> Answer:
+    def __call__(self, call: Call) -> Answer:
         with self.lock:
             self.times += 1
+            self.calls.append(call)
         if self.error:
             raise self.error
         return Answer(201, {"n": self.times})
@@ -79,13 +84,42 @@ def test_the_same_key_for_another_request_is_refused():
 
 
 @pytest.mark.django_db
-def test_an_error_gives_the_key_back():
+def test_a_refusal_before_anything_is_made_gives_the_key_back():
     member = make_member()
-    with pytest.raises(ZeroDivisionError):
-        send(member, Work(ZeroDivisionError()))
+    with pytest.raises(Http404):
+        send(member, Work(Http404()))
 
     assert not IdempotencyKey.objects.exists()
-    assert send(member, Work()).status == 201
+    assert send(member, Work(), body=b'{"other": 1}').status == 201
+
+
+@pytest.mark.django_db
+def test_after_an_error_a_repeat_goes_on_at_once():
+    member, failing, work = make_member(), Work(ZeroDivisionError()), Work()
+    with pytest.raises(ZeroDivisionError):
+        send(member, failing)
+
+    # Not even this takes away what the first try may have made.
+    with pytest.raises(Http404):
+        send(member, Work(Http404()))
+    assert send(member, work).status == 201
+    assert not failing.calls[0].is_again
+    assert work.calls == [Call(failing.calls[0].id, is_again=True)]
+
+
+@pytest.mark.django_db
+def test_what_is_whole_leaves_nothing_behind_when_it_fails():
+    member = make_member()
+
+    def work(call: Call) -> Answer:
+        make_member("Left behind")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_once(actor=member, route="POST /x", key="k", body=b"", work=work, is_whole=True)
+
+    assert not User.objects.filter(name="Left behind").exists()
+    assert not IdempotencyKey.objects.exists()
 
 
 @pytest.mark.django_db
@@ -93,10 +127,10 @@ def test_a_call_under_way_is_not_repeated_until_its_lock_ends():
     member = make_member()
 
     class Nested(Work):
-        def __call__(self) -> Answer:
+        def __call__(self, call: Call) -> Answer:
             with pytest.raises(StillRunning):
                 send(member, inner)
-            return super().__call__()
+            return super().__call__(call)
 
     inner, outer = Work(), Nested()
     send(member, outer)
@@ -158,7 +192,9 @@ def test_two_hundred_at_once_have_one_effect():
 def test_control_without_the_claim_the_effect_repeats(monkeypatch):
     """Shows that the test above can fail."""
     work = Work()
-    monkeypatch.setattr("tenpo.access.tests.test_run_once.run_once", lambda **call: call["work"]())
+    monkeypatch.setattr(
+        "tenpo.access.tests.test_run_once.run_once", lambda **call: call["work"](Call(new_id(), is_again=False))
+    )
 
     at_once(make_member(), work)
 

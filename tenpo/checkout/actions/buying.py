@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
+from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import record, records_of
 from tenpo.checkout.actions.settling import apply_outcome, give_up_attempt
 from tenpo.core import clock
@@ -48,20 +49,23 @@ def book_session(
     provider: str = "",
     source: str = "",
     agreed: int | None = None,
+    call: Call | None = None,
 ) -> Booking:
     """Book a seat: the company pays its share, credits go first, the rest is paid through `provider` from `source`.
 
     Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
     says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
-    pays a price that changed under them. Raises RuleError full, started, not_planned, already_booked, price_changed,
-    payment_needed; Http404.
+    pays a price that changed under them. A repeat of a `call` that died goes on with what that one had made. Raises
+    RuleError full, started, not_planned, already_booked, price_changed, payment_needed; Http404.
     """
     if not can_book_for(by, participant):
         raise PermissionDenied
 
     def attempt() -> tuple[Booking, Payment | None]:
-        return _reserve(session, participant=participant, by=by, provider=provider, agreed=agreed)
+        return _reserve(session, participant=participant, by=by, provider=provider, agreed=agreed, call=call)
 
+    if begun := _begun_by(call):
+        return _charge(*begun, source)
     try:
         booking, payment = _with_credit_at_hand(attempt)
     except RuleError as refusal:
@@ -74,14 +78,24 @@ def book_session(
 
 
 def take_offer(
-    booking: Booking, *, by: User, provider: str = "", source: str = "", agreed: int | None = None
+    booking: Booking,
+    *,
+    by: User,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+    call: Call | None = None,
 ) -> Booking:
     """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
-    booking, payment = _with_credit_at_hand(lambda: _reserve_offered(booking, by=by, provider=provider, agreed=agreed))
-    return _charge(booking, payment, source)
+
+    def attempt() -> tuple[Booking, Payment | None]:
+        return _reserve_offered(booking, by=by, provider=provider, agreed=agreed, call=call)
+
+    taken, payment = _begun_by(call) or _with_credit_at_hand(attempt)
+    return _charge(taken, payment, source)
 
 
-def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "") -> Booking:
+def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "", call: Call | None = None) -> Booking:
     """Try to pay a held booking again: after a card was declined, or by another way than was chosen first.
 
     An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
@@ -89,27 +103,29 @@ def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "") 
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
+    if begun := _begun_by(call):
+        return _charge(*begun, source)
     if booking.line is not None:
         waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
         for left_alone in waiting:
             give_up_attempt(left_alone)
-    booking, payment = _new_attempt(booking, by=by, provider=provider)
+    booking, payment = _new_attempt(booking, by=by, provider=provider, call=call)
     return _charge(booking, payment, source)
 
 
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
 def _reserve(
-    session: Session, *, participant: Participant, by: User, provider: str, agreed: int | None
+    session: Session, *, participant: Participant, by: User, provider: str, agreed: int | None, call: Call | None
 ) -> tuple[Booking, Payment | None]:
     session, windows = take_seat(session.pk, by=by)
     booking = Booking(session=session, participant=participant, booked_by=by)
-    return _order(booking, windows, provider=provider, agreed=agreed)
+    return _order(booking, windows, provider=provider, agreed=agreed, call=call)
 
 
 @transaction.atomic
 def _reserve_offered(
-    booking: Booking, *, by: User, provider: str, agreed: int | None
+    booking: Booking, *, by: User, provider: str, agreed: int | None, call: Call | None
 ) -> tuple[Booking, Payment | None]:
     session = lock_session(booking.session_id)
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
@@ -121,11 +137,11 @@ def _reserve_offered(
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     booking.booked_by = by
     windows = read_windows(session.cancellation_policy.windows)
-    return _order(booking, windows, provider=provider, agreed=agreed)
+    return _order(booking, windows, provider=provider, agreed=agreed, call=call)
 
 
 def _order(
-    booking: Booking, windows: list[Window], *, provider: str, agreed: int | None
+    booking: Booking, windows: list[Window], *, provider: str, agreed: int | None, call: Call | None
 ) -> tuple[Booking, Payment | None]:
     """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
     session = booking.session
@@ -143,13 +159,15 @@ def _order(
         booking.state = Booking.State.CONFIRMED
         booking.held_until = None
         booking.confirmed_at = now
-    return booking, _write(booking, price, provider)
+    return booking, _write(booking, price, provider, call)
 
 
-def _write(booking: Booking, price: Quote, provider: str) -> Payment | None:
+def _write(booking: Booking, price: Quote, provider: str, call: Call | None) -> Payment | None:
     """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one."""
     session, buyer = booking.session, booking.booked_by
     order_id, line_id, booking_id, payment_id = price.ids
+    if call:
+        order_id = payment_id = call.id
     line, postings = new_order(
         (order_id, line_id), buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk,
         description=session.title,
@@ -175,7 +193,7 @@ def _write(booking: Booking, price: Quote, provider: str) -> Payment | None:
 
 
 @transaction.atomic
-def _new_attempt(booking: Booking, *, by: User, provider: str) -> tuple[Booking, Payment]:
+def _new_attempt(booking: Booking, *, by: User, provider: str, call: Call | None) -> tuple[Booking, Payment]:
     session = lock_session(booking.session_id)
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
     booking = rows.get(pk=booking.pk)
@@ -205,8 +223,24 @@ def _new_attempt(booking: Booking, *, by: User, provider: str) -> tuple[Booking,
         booking.save(update_fields=["held_until"])
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": booking.line.own_share})
     payment = _payment_of(booking, booking.line.own_share, provider)
-    payment.save()
+    if call:
+        payment.pk = call.id
+    payment.save(force_insert=True)
     return booking, payment
+
+
+def _begun_by(call: Call | None) -> tuple[Booking, Payment | None] | None:
+    """What a call had made when it died: its booking, and its payment where the provider must still be asked."""
+    if call is None or not call.is_again:
+        return None
+    payment = Payment.objects.filter(pk=call.id).first()
+    order_id = (payment and payment.order_id) or call.id
+    booking = Booking.objects.select_related("session", "line__order").filter(line__order_id=order_id).first()
+    if booking is None:
+        return None
+    is_asked = payment is None or payment.state != Payment.State.CREATED
+    has_lapsed = booking.held_until is None or booking.held_until <= clock.now()
+    return booking, None if is_asked or has_lapsed else payment
 
 
 def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:

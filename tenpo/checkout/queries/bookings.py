@@ -50,7 +50,7 @@ def last_payment(booking: Booking) -> Payment | None:
     """The newest attempt to pay a booking."""
     if booking.line is None or not booking.line.own_share:
         return None
-    return Payment.objects.filter(order_id=booking.line.order_id).order_by("-id").first()
+    return Payment.objects.filter(order_id=booking.line.order_id).order_by("-created_at", "-id").first()
 
 
 def checkout_step(booking: Booking, payment: Payment | None) -> Step:
