@@ -76,6 +76,8 @@ def fail_while_holding(secrets: dict[str, str]) -> None:
 def configure(written: StringIO) -> None:
     """Log as a real process does, into `written`."""
     logs.configure()
+    # A logger that keeps what it has at its first line would keep it for all tests that follow.
+    structlog.configure(cache_logger_on_first_use=False)
     [handler] = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(written)

@@ -12,7 +12,7 @@ from typing import Any
 # Collecting garbage while modules load finds none and takes a fifth of the time.
 gc.disable()
 
-from tenpo.runtime import env, installation, logs, metric_files  # noqa: E402
+from tenpo.runtime import env, installation, logs, metric_files, watch  # noqa: E402
 from tenpo.runtime.supervisor import die_with_supervisor, wait_for_release  # noqa: E402
 
 # Requests under way may take this long to end when the server stops.
@@ -29,6 +29,7 @@ def web() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tenpo.config.settings")
     logs.configure()
+    watch.load()
     # Imported before the workers fork: they share its memory, and one that died is back at once.
     from django.urls import get_resolver
 
@@ -81,8 +82,11 @@ def worker() -> None:
         gc.freeze()
         gc.enable()
         clock.follow_database()
+        watch.load()
+        watch.start("worker")
         around = worker_process.Around(job=jobs.name_request, task=jobs.measure)
         worker_process.run(threads=env.number("TENPO_THREADS"), drain=outbox.drain, around=around)
+        watch.stop()
 
 
 if __name__ == "__main__":

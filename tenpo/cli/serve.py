@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from tenpo.runtime import database, env, installation, postgres, supervisor, upgrade
+from tenpo.runtime import database, env, installation, postgres, supervisor, upgrade, watch
 from tenpo.runtime.errors import OperatorError
 
 PANEL = "Run"
@@ -49,6 +49,7 @@ def run(
     host, port = env.text("TENPO_HOST"), env.number("TENPO_PORT")
     console = Console()
     os.environ.setdefault("TENPO_LOG_FORMAT", "text" if console.is_terminal else "json")
+    watch.load()
     data_dir = installation.prepare_data_dir()
     with supervisor.only_instance(data_dir, url=_url()):
         supervisor.check_port(host, port)

@@ -14,7 +14,7 @@ from tenpo.core.limits import forget_old_counts
 from tenpo.core.outbox import forget_delivered
 from tenpo.core.request_context import Origin, current_origin, set_origin
 from tenpo.core.tally import tallied
-from tenpo.runtime import metrics
+from tenpo.runtime import metrics, watch
 
 # The argument of a job that is not its own.
 REQUEST_ID = "_request_id"
@@ -61,13 +61,19 @@ async def name_request(run: Callable[[], Awaitable[Any]], context: JobContext, w
 def measure(run: Callable[[], Any], context: JobContext, worker: Any) -> Any:
     """Around each job, on its thread: one line in the log for each, with what it took."""
     outcome = "failed"
-    with tallied() as tally:
+    with tallied() as tally, watch.job(current_origin().request_id) as span:
         try:
             result = run()
             outcome = "done"
             return result
         finally:
             metrics.JOBS.labels(context.job.task_name, outcome).observe(tally.seconds)
+            span.describe(
+                context.job.task_name,
+                failed=outcome == "failed",
+                tenpo__job_id=context.job.id,
+                tenpo__statements=tally.statements,
+            )
             log.info(
                 "job",
                 task=context.job.task_name,

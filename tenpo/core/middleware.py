@@ -12,7 +12,7 @@ from tenpo.core.api import problem
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.request_context import Origin, coming_from, is_request_id, new_request_id
 from tenpo.core.tally import Tally, tallied
-from tenpo.runtime import metrics
+from tenpo.runtime import metrics, watch
 
 MAX_AGENT_LENGTH = 200
 # What one customer of a provider is given of IPv6: all of it counts as one.
@@ -67,11 +67,19 @@ def route_of(request: HttpRequest) -> str:
     return (match.view_name or match.route) if match else ""
 
 
-def note(request: HttpRequest, response: HttpResponseBase, tally: Tally) -> None:
-    """Count a request, and write one line for it; who is signed in, and the request's id, are bound to the log."""
+def note(request: HttpRequest, response: HttpResponseBase, tally: Tally, span: watch.Span) -> None:
+    """Count a request, describe its span, write one line for it; who is signed in, and its id, are bound to the log."""
     route = route_of(request)
     metrics.count_request(
         route, request.method or "", response.status_code, seconds=tally.seconds, statements=tally.statements
+    )
+    span.describe(
+        f"{request.method} {route or 'unknown'}",
+        failed=response.status_code >= 500,
+        http__request__method=request.method,
+        http__route=route,
+        http__response__status_code=response.status_code,
+        tenpo__statements=tally.statements,
     )
     log.info(
         "request",
@@ -108,9 +116,9 @@ class RequestContextMiddleware:
         agent = request.headers.get("User-Agent", "")[:MAX_AGENT_LENGTH]
         structlog.contextvars.clear_contextvars()
         origin = Origin(via=via, address=client_address(request) or None, agent=agent, request_id=request_id)
-        with coming_from(origin), tallied() as tally:
+        with coming_from(origin), tallied() as tally, watch.request(request_id) as span:
             response = self.get_response(request)
-            note(request, response, tally)
+            note(request, response, tally, span)
         response["X-Request-Id"] = request_id
         return response
 

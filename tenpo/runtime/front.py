@@ -16,7 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import IO, Any, Protocol
 
-from tenpo.runtime import metrics
+from tenpo.runtime import metrics, watch
 
 logger = logging.getLogger("tenpo.web")
 
@@ -162,6 +162,11 @@ class Front:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by the server in each worker process before the first request."""
         loop.add_signal_handler(END_STREAMS, self.end_streams)
+        watch.start("web")
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by the server in each worker process after the last request."""
+        watch.stop()
 
     def end_streams(self) -> None:
         """End every stream: the server waits for whoever is connected before it stops, and they would stay."""
