@@ -25,6 +25,9 @@ test: $(BIN)/.ready ## Run every test (browser tests too, when there is Chromium
 soak: $(BIN)/.ready ## Run the machines against their models for long: SOAK_RUNS=5000 or SOAK_MINUTES=60
 	@$(BIN)/python scripts/soak.py
 
+bench: $(BIN)/.ready ## Measure this machine: bookings, transfers and lists beside PostgreSQL's own TPC-B
+	@$(BIN)/tenpo bench
+
 lint: $(BIN)/.ready ## Check style, templates, spelling, imports, dependencies, common mistakes
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -60,4 +63,4 @@ $(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
 .tools/bin/uv:
 	@python3 -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv
 
-.PHONY: help run demo test soak lint types docs messages shots lock
+.PHONY: help run demo test soak bench lint types docs messages shots lock

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tenpo.cli import backup, bring_in, data, keys, look, serve
+from tenpo.cli import backup, bring_in, data, keys, look, measure, serve
 from tenpo.runtime.errors import OperatorError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     help="Run Tenpo: coaching, sessions, bookings and payments on a server of your own.",
     epilog="Start with [bold]tenpo run[/bold]. Each command explains itself: [bold]tenpo COMMAND --help[/bold].",
 )
-for part in (serve, data, backup, keys, bring_in, look):
+for part in (serve, data, backup, keys, bring_in, look, measure):
     part.register(app)
 
 

@@ -1,0 +1,113 @@
+"""An installation to measure: a data folder, a PostgreSQL and a web server of its own, thrown away afterwards.
+
+PostgreSQL runs with the settings of every installation, so each commit waits for the disk.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tenpo.runtime import database, env, installation, postgres, supervisor, upgrade
+from tenpo.runtime.errors import OperatorError
+
+HOST = "127.0.0.1"
+# Not /tmp: where that is memory, no commit would wait for a disk.
+FOLDER = "/var/tmp"  # noqa: S108 (`mkdtemp` makes one inside that is ours alone)
+START_SECONDS = 60
+STOP_SECONDS = 20
+TPCB_DATABASE = "tpcb"
+SETTINGS = {
+    "TENPO_HOST": HOST,
+    "TENPO_DEMO": "false",
+    "TENPO_SANDBOX": "true",
+    "TENPO_WORKERS": "2",
+    "TENPO_THREADS": "4",
+    "TENPO_LOG_LEVEL": "ERROR",
+}
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Where it is."""
+
+    data_dir: Path
+    port: int
+
+    def as_superuser(self, name: str = postgres.DATABASE) -> psycopg.Connection:
+        """A connection that may do everything, to look at the server itself."""
+        address = postgres.url(self.data_dir, postgres.SUPERUSER, database=name)
+        return psycopg.connect(address, autocommit=True)
+
+    @property
+    def server_log(self) -> Path:
+        """What PostgreSQL writes."""
+        return self.data_dir / "logs" / "postgres.log"
+
+
+@contextlib.contextmanager
+def scratch_installation(say: Callable[[str], None]) -> Iterator[Scratch]:
+    """Make an empty installation, set Django up on it, and remove it in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="tenpo-bench-", dir=os.environ.get("TMPDIR", FOLDER)))
+    here = Scratch(folder / "data", _free_port())
+    before = dict(os.environ)
+    for name in [*env.names_set(), *env.INTERNAL]:
+        os.environ.pop(name, None)
+    os.environ |= {"TENPO_DATA": str(here.data_dir), "TENPO_PORT": str(here.port), **SETTINGS}
+    try:
+        say("Making a scratch installation")
+        with installation.django():
+            upgrade.migrate(lambda _text: None)
+            upgrade.collect_static(here.data_dir)
+            yield here
+    finally:
+        postgres.stop(here.data_dir)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def web_server(here: Scratch) -> Iterator[None]:
+    """The web server as `tenpo run` starts it."""
+    with (here.data_dir / "logs" / "web.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tenpo.cli.processes", "web"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not supervisor.answers(HOST, here.port):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise OperatorError(f"The web server did not start: {Path(log.name).read_text()[-2000:]}")
+                time.sleep(0.1)
+            yield
+        finally:
+            server.terminate()
+            try:
+                server.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def app_conninfo(here: Scratch) -> dict[str, str]:
+    """libpq's environment for a program that acts as the application."""
+    return {**os.environ, **database.environment(here.data_dir, "app")}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

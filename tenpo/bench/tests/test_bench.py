@@ -1,0 +1,109 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tenpo.bench.fill import Caller
+from tenpo.bench.load import sample_of
+from tenpo.bench.operations import NAMES, Bookings, request
+from tenpo.people.models import User
+
+# What one request or call may ask of the database at most; BEGIN and COMMIT not counted.
+MOST_STATEMENTS = {
+    "booking": 6, "card": 18, "bookings": 2, "sessions": 4, "page": 4, "transfer": 1, "deliver": 12,
+}  # fmt: skip
+TINY = [
+    "--clients",
+    "2",
+    "--rounds",
+    "1",
+    "--seconds",
+    "1",
+    "--rows",
+    "50",
+    "--scale",
+    "1",
+    "--only",
+    "booking,transfer",
+]
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[dict[str, Any]]:
+    """One tiny measurement, and nothing left of it on the disk."""
+    folder = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
+    result = folder / "bench.json"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tenpo.cli.main", "bench", *TINY, "--json", str(result)],
+        env={**kept, "TENPO_DATA": str(folder / "data"), "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(folder.iterdir()) == [result]
+    yield json.loads(result.read_text())
+    shutil.rmtree(folder)
+
+
+@pytest.mark.timeout(300)
+def test_it_tells_what_scripts_read(measured):
+    assert set(measured) == {"tenpo", "at", "plan", "machine", "postgresql", "tpcb", "operations", "faults"}
+    assert measured["postgresql"]["fsync"] == "on"
+    assert set(measured["tpcb"]) == {"1", "2"}
+    assert [one["name"] for one in measured["operations"]] == list(NAMES)
+    for one in measured["operations"]:
+        assert set(one) == {
+            "name", "what", "clients", "statements", "round_trips", "buffers", "growth", "texts",
+        }  # fmt: skip
+        for found in one["clients"].values():
+            assert set(found) == {"ratio", "lowest", "highest", "rate", "p50_ms", "p95_ms", "done", "failed"}
+            assert (found["done"] > 0, found["failed"]) == (True, 0)
+    assert {one["name"] for one in measured["operations"] if one["clients"]} == {"booking", "transfer"}
+
+
+@pytest.mark.timeout(300)
+def test_everything_that_was_filled_and_booked_adds_up(measured):
+    assert measured["faults"] == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", MOST_STATEMENTS)
+def test_statements_stay_few(measured, name):
+    [found] = [one for one in measured["operations"] if one["name"] == name]
+
+    assert found["statements"] <= MOST_STATEMENTS[name], "\n".join(found["texts"])
+
+
+def test_no_pair_is_booked_twice():
+    callers = [Caller(User(), key=str(n)) for n in range(7)]
+    bookings = Bookings(callers, [uuid4() for _ in range(100)], {})
+
+    previewed = bookings.preview(20)
+    taken = [bookings.take() for _ in range(bookings.left())]
+
+    pairs = {(text.split("Bearer ")[1].split("\r")[0], text.split("\r\n\r\n")[1]) for text in taken}
+    assert len(pairs) == len(taken) == 7 * 50
+    assert [text.split("\r\n\r\n")[1] for text in previewed] == [text.split("\r\n\r\n")[1] for text in taken[:20]]
+
+
+def test_a_request_says_how_long_its_body_is():
+    text = request("POST", "/x", key="k", body='{"a": "ä"}', once="1")
+
+    assert "Content-Length: 11\r\n" in text
+    assert text.endswith('\r\n\r\n{"a": "ä"}')
+
+
+def test_a_sample_counts_only_what_was_done():
+    sample = sample_of([1.0, 2.0, 9.0, 3.0], 2.0, failed=1)
+
+    assert (sample.done, sample.rate, sample.p50_ms, sample.p95_ms, sample.failed) == (3, 1.5, 2.5, 9.0, 1)
