@@ -166,14 +166,19 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             return self.none()
         if user.is_admin:
             return self
-        return self.filter(Q(booked_by=user) | Q(participant__user=user) | Q(session__coach=user))
+        return self._any_of(Q(booked_by=user), Q(participant__user=user), Q(session__coach=user))
 
     def of(self, user: User) -> Self:
         return self.filter(booked_by=user)
 
     def concerning(self, user: User) -> Self:
         """Those that `user` made or takes part by."""
-        return self.filter(Q(booked_by=user) | Q(participant__user=user))
+        return self._any_of(Q(booked_by=user), Q(participant__user=user))
+
+    def _any_of(self, *conditions: Q) -> Self:
+        """Those that meet one of the conditions, each found by its own index: an OR over tables would read them all."""
+        first, *others = (Booking.objects.filter(condition).values("pk") for condition in conditions)
+        return self.filter(pk__in=first.union(*others))
 
     def seated(self) -> Self:
         """Those that take a seat now or took it then."""
