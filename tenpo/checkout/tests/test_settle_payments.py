@@ -91,6 +91,27 @@ def test_a_payment_that_never_reached_the_provider_fails():
     assert (lost.state, lost.failure_code) == (Payment.State.FAILED, "never_started")
 
 
+def test_money_whose_answer_was_never_kept_becomes_credit_when_its_booking_is_cancelled(monkeypatch):
+    session = make_session(price=2_000)
+    buyer = make_member()
+    charge = provider_of("sandbox").start
+
+    def die_after_the_charge(payment: Payment, source: str) -> Outcome:
+        charge(payment, source)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(provider_of("sandbox"), "start", die_after_the_charge)
+    with pytest.raises(KeyboardInterrupt):
+        book_session(session, participant=buyer.participant, by=buyer, provider="sandbox", source=SUCCEEDS)
+    cancel_booking(Booking.objects.get(), by=buyer)
+    Payment.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    reconcile_payments()
+
+    payment = only_payment()
+    assert (payment.state, payment.order_id) == (Payment.State.SUCCEEDED, None)
+    assert credit_left(buyer) == 2_000
+
+
 def test_one_that_waits_at_the_bank_beyond_the_hold_is_given_up_there_too():
     make_booking(make_session(), make_member(), card=NEEDS_CONFIRMATION)
 

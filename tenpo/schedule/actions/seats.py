@@ -180,14 +180,14 @@ def void_orders(bookings: Sequence[Booking]) -> None:
     """Void the open orders of bookings that are over, and close their payments.
 
     A payment that a provider may still be carrying out stays open: should it succeed late, its payer gets all of it
-    as credit.
+    as credit. So does one that is only begun: whoever began it may have died between the charge and its answer.
     """
     lines = [booking.line for booking in bookings if booking.line]
     if not lines:
         return
     void_lines(lines)
-    waits_for_us = Q(state="pending", provider__in=manual_providers())
-    undecided = Payment.objects.filter(Q(state__in=["created", "needs_action"]) | waits_for_us)
+    waits_for_us = Q(state__in=["created", "pending"], provider__in=manual_providers())
+    undecided = Payment.objects.filter(Q(state="needs_action") | waits_for_us)
     cancel_payments(undecided.filter(order_id__in=[line.order_id for line in lines]))
 
 
