@@ -232,6 +232,22 @@ def add_link(file: Path) -> None:
         archive.writestr(link, b"/etc/passwd")
 
 
+def plant(path: str) -> Callable[[Path], None]:
+    """A file that the manifest vouches for too, as who has a key of the ring, or needs none, can write it."""
+    kept = {"size": 7, "sha256": hashlib.sha256(b"planted").hexdigest()}
+
+    def add(file: Path) -> None:
+        with zipfile.ZipFile(file) as archive:
+            [ring_id, _] = archive.read(core_backup.MAC).decode().split(":")
+        rewrite(file, in_manifest(lambda manifest: manifest["files"].update({path: kept})))
+        # A key that is not in the ring: nobody can tell that the manifest was changed.
+        unknown = f"{'0' * len(ring_id)}:0".encode()
+        rewrite(file, lambda name, content: unknown if name == core_backup.MAC else content)
+        add_part(core_backup.FILES + path)(file)
+
+    return add
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (cut, "damaged"),
     "a byte": (flip, "damaged"),
@@ -243,6 +259,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no mac": (lambda file: rewrite(file, lambda n, c: None if n == core_backup.MAC else c), "damaged"),
     "a file added": (add_part("files/planted"), "damaged"),
     "a way out": (add_part("files/../../planted"), "damaged"),
+    "an absolute path": (plant("/etc/planted"), "damaged"),
+    "a way up": (plant("letters/../../planted"), "damaged"),
+    "a path in another way": (plant("./letters//planted"), "damaged"),
     "a link": (add_link, "damaged"),
     "sums changed": (lambda file: rewrite(file, in_manifest(lambda m: m["tables"].update(x=1))), "changed after"),
     "newer": (lambda file: rewrite(file, in_manifest(lambda m: m["migrations"].append("core.9999_x"))), "newer"),
@@ -280,3 +299,27 @@ def test_a_restore_that_fails_half_way_leaves_nothing(drill, tmp_path):
     assert refused.returncode == 1
     assert "pg_restore failed" in refused.stderr
     assert sorted(path.name for path in place.data_dir.iterdir()) == ["keys", "secret_key"]
+
+
+@pytest.mark.parametrize("path", ["/etc/planted", "../planted", "letters/../../planted", "letters//planted"])
+def test_no_file_is_put_or_read_outside_of_the_folder(tmp_path, path):
+    """Even when what is unpacked was not looked at before."""
+    file, folder = tmp_path / "tenpo.zip", tmp_path / "data" / "files"
+    folder.parent.mkdir()
+    add_part(core_backup.FILES + path)(file)
+    kept = {"size": 7, "sha256": hashlib.sha256(b"planted").hexdigest()}
+    found = core_backup.Backup(file, {"files": {path: kept}}, [])
+
+    with pytest.raises(OperatorError, match="outside"):
+        core_backup.unpack_files(found, folder, lambda text: None)
+
+    assert list(folder.rglob("*")) == []
+    assert not (folder.parent / "planted").exists()
+
+
+def test_a_link_that_is_there_already_leads_nowhere(tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "letters").symlink_to("/etc")
+
+    with pytest.raises(OperatorError, match="outside"):
+        core_backup._below(tmp_path / "files", "letters/passwd")

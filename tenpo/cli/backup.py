@@ -56,7 +56,11 @@ def restore(
         bool, typer.Option("--verify/--no-verify", help="Compare with the manifest, and check every invariant.")
     ] = True,
     without_keys: Annotated[
-        bool, typer.Option("--without-keys", help="Go on although keys are missing; what they sealed is lost.")
+        bool,
+        typer.Option(
+            "--without-keys",
+            help="Go on although keys are missing; what they sealed is lost. Only for a file that you trust.",
+        ),
     ] = False,
 ) -> None:
     """Bring a backup back into an empty place: a new TENPO_DATA, or an empty database of yours.

@@ -113,6 +113,8 @@ def open_backup(file: Path, ring: keys.Ring, say: Say) -> Backup:
             wanted = {DUMP: manifest["database"]} | {FILES + path: kept for path, kept in manifest["files"].items()}
             if {DUMP, MANIFEST, MAC} | set(wanted) != set(archive.namelist()) or not _are_plain(archive):
                 raise damaged
+            if not all(_is_plain(path) for path in manifest["files"]):
+                raise damaged
             for name, kept in wanted.items():
                 say(f"Looking at {name}")
                 with archive.open(name) as part:
@@ -141,7 +143,7 @@ def unpack_files(backup: Backup, folder: Path, say: Say) -> None:
     with zipfile.ZipFile(backup.file) as archive:
         for path, kept in backup.manifest["files"].items():
             say(f"Unpacking {path}")
-            target = folder.joinpath(*PurePosixPath(path).parts)
+            target = _below(folder, path)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with archive.open(FILES + path) as part, target.open("xb") as whole:
                 if _copy(part, whole) != kept:
@@ -160,7 +162,7 @@ def differences(backup: Backup, folder: Path) -> list[str]:
     if found["migrations"] != kept["migrations"]:
         wrong.append("migrations: not the same")
     for path, wanted in kept["files"].items():
-        with folder.joinpath(*PurePosixPath(path).parts).open("rb") as part:
+        with _below(folder, path).open("rb") as part:
             if _copy(part, None) != wanted:
                 wrong.append(f"files: {path} is not the same")
     return wrong
@@ -227,13 +229,29 @@ def _are_plain(archive: zipfile.ZipFile) -> bool:
     """Whether every part is an ordinary file inside the folder that it is unpacked into, and there once."""
     names = archive.namelist()
     return len(names) == len(set(names)) and all(
-        not PurePosixPath(part.filename).is_absolute()
-        and ".." not in PurePosixPath(part.filename).parts
-        and not any(character in part.filename for character in "\\\0")
-        and not part.is_dir()
-        and stat.S_IFMT(part.external_attr >> 16) in (0, stat.S_IFREG)
+        _is_plain(part.filename) and not part.is_dir() and stat.S_IFMT(part.external_attr >> 16) in (0, stat.S_IFREG)
         for part in archive.infolist()
     )
+
+
+def _is_plain(path: str) -> bool:
+    """Whether it leads to one place below a folder, and is written in the one way: `files//etc/x` hides `/etc/x`."""
+    plain = PurePosixPath(path)
+    return (
+        bool(plain.parts)
+        and not plain.is_absolute()
+        and ".." not in plain.parts
+        and path == plain.as_posix()
+        and not any(character in path for character in "\\\0")
+    )
+
+
+def _below(folder: Path, path: str) -> Path:
+    """The file of that path in the folder; a refusal when it would lie anywhere else."""
+    target = folder.joinpath(*PurePosixPath(path).parts)
+    if not _is_plain(path) or not target.resolve().is_relative_to(folder.resolve()):
+        raise OperatorError(f"The backup holds a file that would lie outside of {folder}: {path!r}")
+    return target
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> bytes:
