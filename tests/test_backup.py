@@ -11,15 +11,20 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode
 
 import psycopg
 import pytest
+from django.utils import timezone
 
+from tenpo.cli import backup as cli_backup
 from tenpo.core import backup as core_backup
-from tenpo.people.tests.make import PASSWORD
+from tenpo.core.invariants import find_faults
+from tenpo.core.models import OutboxMessage
+from tenpo.people.tests.make import PASSWORD, make_user
 from tenpo.runtime import env, keys, postgres
 from tenpo.runtime.errors import OperatorError
 from tests.installation import Installation, free_port, started, wait_until
@@ -323,3 +328,19 @@ def test_a_link_that_is_there_already_leads_nowhere(tmp_path):
 
     with pytest.raises(OperatorError, match="outside"):
         core_backup._below(tmp_path / "files", "letters/passwd")
+
+
+@pytest.mark.django_db
+def test_what_is_only_late_does_not_refuse_a_backup_of_yesterday():
+    user, yesterday = make_user(), timezone.now() - timedelta(days=1)
+    OutboxMessage.objects.create(
+        consumer="any",
+        event_id=user.pk,
+        name="any",
+        subject_id=user.pk,
+        published_at=yesterday,
+        next_attempt_at=yesterday,
+    )
+    assert [fault.name for fault in find_faults()] == ["event-is-passed-on-or-given-up"]
+
+    cli_backup._refuse_faults()

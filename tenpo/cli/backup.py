@@ -98,7 +98,6 @@ def _restore(found: "Backup", data_dir: Path, verify: bool, say: Callable[[str],
     from django.db import connections
 
     from tenpo.core import backup as core_backup
-    from tenpo.core.invariants import find_faults
 
     files = data_dir / "files"
     with database.acting_as("owner"):
@@ -115,9 +114,16 @@ def _restore(found: "Backup", data_dir: Path, verify: bool, say: Callable[[str],
     upgrade.migrate(say)
     if verify:
         say("Checking every invariant")
-        if faults := find_faults():
-            raise OperatorError("The backup breaks: " + " ".join(fault.statement for fault in faults))
+        _refuse_faults()
     connections.close_all()
+
+
+def _refuse_faults() -> None:
+    from tenpo.core.invariants import find_faults
+
+    # What should have happened by now has not, when the backup is of yesterday: it will, as soon as Tenpo runs.
+    if faults := find_faults(about_time=False):
+        raise OperatorError("The backup breaks: " + " ".join(fault.statement for fault in faults))
 
 
 def _refuse_full_place(data_dir: Path) -> None:
