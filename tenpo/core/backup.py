@@ -133,7 +133,8 @@ def load_database(backup: Backup, say: Say) -> None:
         with zipfile.ZipFile(backup.file) as archive, archive.open(DUMP) as part, dump.open("wb") as whole:
             if _copy(part, whole) != backup.manifest["database"]:
                 raise OperatorError(f"{backup.file} changed while it was read.")
-        _run("pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges",
+        # The comment on django_migrations says that grants were made: here they were not, so that `migrate` must run.
+        _run("pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments",
              f"--dbname={_database_name()}", str(dump))  # fmt: skip
 
 
