@@ -1,5 +1,6 @@
 """Bring an installation up to date: migrations, the cache's table, grants, static files. Quick when all is done."""
 
+import fcntl
 import hashlib
 import shutil
 import time
@@ -143,13 +144,17 @@ def is_static_current(data_dir: Path) -> bool:
 
 
 def collect_static(data_dir: Path) -> None:
-    """Gather static files under hashed names, compressed."""
+    """Gather static files under hashed names, compressed, while no other process does; once when several want to."""
     from django.core.management import call_command  # noqa: PLC0415 (as above)
 
-    wanted = static_fingerprint()
-    shutil.rmtree(data_dir / "static", ignore_errors=True)
-    call_command("collectstatic", interactive=False, verbosity=0)
-    (data_dir / "static.stamp").write_text(wanted)
+    with (data_dir / "static.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_static_current(data_dir):
+            return
+        wanted = static_fingerprint()
+        shutil.rmtree(data_dir / "static", ignore_errors=True)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        (data_dir / "static.stamp").write_text(wanted)
 
 
 def _version(name: str) -> str:
