@@ -123,23 +123,40 @@ def invite() -> None:
 
 def tries() -> None:
     """Codes are counted where allauth does; of the rest, the first try counts, and further ones read and then write."""
-    middleware, limits, count_model = part("people.middleware"), part("core.limits"), part("core.models").RateCount
+    limits, count_model = part("core.limits"), part("core.models").RateCount
+    middleware, adapters, idempotency = (
+        part("people.middleware"),
+        part("people.adapters"),
+        part("access.actions.idempotency"),
+    )
     middleware.CODE_VIEWS.clear()
     middleware.FACTOR_VIEWS.clear()
-    count = limits._count
-    raced = [limits.LIMITS[name] for name in ("sign-in-account", "account-mail", "pay-user")]
+    hit, counting = limits.hit, limits.counting
 
-    def read_then_write(limit: Any, key: str) -> tuple[int, int]:
-        found = count_model.objects.filter(key=key).first()
-        if found is None or not any(limit is one for one in raced):
-            counted: tuple[int, int] = count(limit, key)
-            return counted
+    def read_then_write(name: str, *parts: object) -> None:
+        _, parameters = counting(name, *parts)
+        found = count_model.objects.filter(key=parameters["limit_key"]).first()
+        if found is None or name not in ("sign-in-account", "account-mail", "pay-user"):
+            hit(name, *parts)
+            return
         meet()
-        number: int = found.count + 1
-        count_model.objects.filter(pk=found.pk).update(count=number)
-        return number, 1
+        count_model.objects.filter(pk=found.pk).update(count=found.count + 1)
+        limits.check_count(name, found.count + 1, 1)
 
-    limits._count = read_then_write
+    def run_once(*, actor: Any, limit: str = "", work: Callable[[Any], Any], **call: Any) -> Any:
+        """Claims in one statement, and counts in others."""
+
+        def counted_work(claimed: Any) -> Any:
+            if limit:
+                read_then_write(limit, actor.pk)
+            return work(claimed)
+
+        return once(actor=actor, work=counted_work, **call)
+
+    once = idempotency.run_once
+    assert middleware.hit is adapters.hit is hit
+    middleware.hit = adapters.hit = read_then_write
+    part("access.api_auth").run_once = run_once
 
 
 GUARDS: dict[str, Callable[[], None]] = {
