@@ -32,11 +32,11 @@ _CLAIM = """
     ON CONFLICT (actor_id, route, key) DO UPDATE SET locked_until = now() + %(lock)s
     WHERE access_idempotencykey.locked_until <= statement_timestamp()
       AND access_idempotencykey.fingerprint = excluded.fingerprint
-    RETURNING id, old.id IS NOT NULL AS is_again, set_config('synchronous_commit', 'off', true)
+    RETURNING id, old.id IS NOT NULL AS is_again, locked_until, set_config('synchronous_commit', 'off', true)
 """
 _CLAIM_AND_COUNT = """
     WITH claimed AS ({claim}), counted AS ({count})
-    SELECT claimed.id, claimed.is_again, counted.count, counted.retry_after FROM claimed, counted
+    SELECT claimed.id, claimed.is_again, claimed.locked_until, counted.count, counted.retry_after FROM claimed, counted
 """
 
 
@@ -109,21 +109,24 @@ def run_once(
         claimed = cursor.fetchone()
     rows = IdempotencyKey.objects.filter(actor=actor, route=route, key=key)
     if claimed is None:
-        return _kept_answer(rows.get(), print_)
+        return _kept_answer(rows.first(), print_)
     call = Call(*claimed[:2])
+    # Once the lock is over another call may have the key: what it keeps stays, and what is whole is its to make.
+    own = rows.filter(pk=call.id, status=None, locked_until=claimed[2])
     try:
         if limit:
-            check_count(limit, *claimed[2:])
+            check_count(limit, *claimed[3:])
         with transaction.atomic() if is_whole else contextlib.nullcontext():
             answer = work(call)
-            rows.update(status=answer.status, body=answer.body, locked_until=None)
+            is_kept = own.update(status=answer.status, body=answer.body, locked_until=None)
+            if is_whole and not is_kept:
+                raise StillRunning
     except BaseException as error:
         is_unmade = is_whole or (isinstance(error, REFUSED) and not call.is_again)
-        running = rows.filter(status=None)
         if is_unmade:
-            running.delete()
+            own.delete()
         else:
-            running.update(locked_until=Now())
+            own.update(locked_until=Now())
         raise
     return answer
 
@@ -136,7 +139,10 @@ def forget_old_keys() -> int:
     return deleted
 
 
-def _kept_answer(row: IdempotencyKey, print_: str) -> Answer:
+def _kept_answer(row: IdempotencyKey | None, print_: str) -> Answer:
+    # The call that had the key a moment ago has just given it back.
+    if row is None:
+        raise StillRunning
     if row.fingerprint != print_:
         raise DifferentRequest
     if row.status is None:

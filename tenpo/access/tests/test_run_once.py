@@ -1,3 +1,4 @@
+import contextlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,7 +17,7 @@ from tenpo.access.actions.idempotency import (
     forget_old_keys,
     run_once,
 )
-from tenpo.access.models import IdempotencyKey
+from tenpo.access.models import IdempotencyKey, IdempotencyKeyQuerySet
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import LIMITS, Limit, hit
 from tenpo.core.tokens import new_id
@@ -138,6 +139,64 @@ def test_a_call_under_way_is_not_repeated_until_its_lock_ends():
 
     IdempotencyKey.objects.update(status=None, body=None, locked_until=timezone.now() - timedelta(seconds=1))
     assert send(member, inner).body == {"n": 1}
+
+
+@pytest.mark.django_db
+def test_a_key_that_is_given_back_meanwhile_is_still_running(monkeypatch):
+    member, read = make_member(), IdempotencyKeyQuerySet.first
+
+    def late_read(rows: IdempotencyKeyQuerySet) -> IdempotencyKey | None:
+        IdempotencyKey.objects.all().delete()
+        return read(rows)
+
+    send(member, Work())
+    monkeypatch.setattr(IdempotencyKeyQuerySet, "first", late_read)
+
+    with pytest.raises(StillRunning):
+        send(member, Work())
+    assert send(member, Work()).status == 201
+
+
+class Slow(Work):
+    """Takes longer than the lock: its repeat has the key and, if that `ends`, an answer when it is done."""
+
+    def __init__(self, error: Exception | None = None, *, ends: bool) -> None:
+        super().__init__(error)
+        self.ends = ends
+
+    def __call__(self, call: Call) -> Answer:
+        later = {"status": 201, "body": {"n": 2}, "locked_until": None}
+        running = {"locked_until": timezone.now() + timedelta(minutes=2)}
+        IdempotencyKey.objects.update(**(later if self.ends else running))
+        make_member("Slow")
+        return super().__call__(call)
+
+
+def kept() -> tuple[int | None, object, bool]:
+    row = IdempotencyKey.objects.get()
+    return row.status, row.body, row.locked_until is not None and row.locked_until > timezone.now()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [None, ZeroDivisionError(), Http404()], ids=["answer", "error", "refusal"])
+@pytest.mark.parametrize("ends", [True, False], ids=["answered", "running"])
+def test_a_slow_call_leaves_the_key_to_its_repeat(ends, error):
+    member = make_member()
+
+    with pytest.raises(type(error)) if error else contextlib.nullcontext():
+        assert send(member, Slow(error, ends=ends)).body == {"n": 1}
+
+    assert kept() == ((201, {"n": 2}, False) if ends else (None, None, True))
+
+
+@pytest.mark.django_db
+def test_what_is_whole_is_made_by_whoever_has_the_key():
+    member = make_member()
+
+    with pytest.raises(StillRunning):
+        run_once(actor=member, route="POST /x", key="k", body=b"", work=Slow(ends=True), is_whole=True)
+
+    assert not User.objects.filter(name="Slow").exists()
 
 
 @pytest.mark.django_db
