@@ -137,6 +137,7 @@ class LedgerMachine(Machine):
         """Post a batch: as many are new as the model says, or it is refused for one of the model's reasons."""
         objections = self.model.objections(batch)
         code, posted = self._try(batch)
+        self.reached["post", code] += 1
         if objections:
             assert code in objections, f"Tenpo says {code!r}, the model {objections}"
         else:

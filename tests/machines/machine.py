@@ -5,10 +5,12 @@ A machine does the same to Tenpo and to a plain model of the rules, and asks aft
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
@@ -40,6 +42,13 @@ class Refused(Exception):
 class Machine(RuleBasedStateMachine):
     """One run: begins in an empty business at `START`, and leaves nothing behind."""
 
+    # How often each rule of the model was done (""), or refused with which code, in all runs of this process.
+    reached: ClassVar[Counter[tuple[str, str]]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.reached = Counter()
+
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
@@ -60,10 +69,16 @@ class Machine(RuleBasedStateMachine):
         """Whether an invariant that is broken at the end of a run is a fault; a machine may break some on purpose."""
         return True
 
-    def both(self, predicted: Callable[[], Any], done: Callable[[], Any]) -> None:
+    def both(self, predicted: partial[Any], done: Callable[[], Any]) -> None:
         """Take one step in the model and in Tenpo: both do it, or both refuse it for the same reason."""
-        expected, found = code_of(predicted), code_of(done)
+        expected, found = self.predict(predicted), code_of(done)
         assert found == expected, f"Tenpo says {found!r}, the model {expected!r}"
+
+    def predict(self, step: partial[Any]) -> str:
+        """Take a step in the model; returns the code of its refusal, and counts it."""
+        code = code_of(step)
+        self.reached[step.func.__name__, code] += 1
+        return code
 
     @invariant()
     def they_agree(self) -> None:
