@@ -87,19 +87,24 @@ def all_invariants() -> list[tuple[str, Invariant]]:
     ]
 
 
-def find_faults(*, about_time: bool = True) -> list[Finding]:
+def find_faults(*, about_time: bool = True, app: str = "") -> list[Finding]:
     """The invariants that do not hold at this moment; empty when all is well.
 
-    `about_time=False` leaves out what should have happened by now: in a backup of yesterday, it has not.
+    `about_time=False` leaves out what should have happened by now: in a backup of yesterday, it has not. With `app`,
+    only that app's are asked for.
     """
-    return [finding for finding in examine(about_time=about_time) if finding.count]
+    return [finding for finding in examine(about_time=about_time, app=app) if finding.count]
 
 
-def examine(*, about_time: bool = True, examples: int = EXAMPLES) -> list[Finding]:
+def examine(*, about_time: bool = True, examples: int = EXAMPLES, app: str = "") -> list[Finding]:
     """Ask for every invariant at one moment; each with at most `examples` of the rows that break it."""
-    wanted = [(app, invariant) for app, invariant in all_invariants() if about_time or not invariant.is_about_time]
+    wanted = [
+        (label, invariant)
+        for label, invariant in all_invariants()
+        if app in ("", label) and (about_time or not invariant.is_about_time)
+    ]
     with _one_moment():
-        return [_ask(app, invariant, examples) for app, invariant in wanted]
+        return [_ask(label, invariant, examples) for label, invariant in wanted]
 
 
 def report_faults() -> int:

@@ -149,7 +149,7 @@ class BookingMachine(Machine):
             st.fixed_dictionaries({"capacity": capacities}),
             st.fixed_dictionaries({"price": prices}),
             st.fixed_dictionaries({"windows": st.sampled_from(WINDOWS)}),
-            st.fixed_dictionaries({"later": st.sampled_from([-24, -1, 1, 30])}),
+            st.fixed_dictionaries({"later": st.sampled_from([-24 * 21, -24, -1, 1, 30])}),
         ),
     )
     def edit_session(self, which: int, host: str, changes: dict[str, Any]) -> None:
@@ -163,6 +163,16 @@ class BookingMachine(Machine):
         self.both(
             partial(self.model.edit_session, session, by=by, **wanted),
             lambda: sessions.edit_session(row, by=self.people[by], **changed),
+        )
+
+    @rule(which=which)
+    def shrink_below_what_is_taken(self, which: int) -> None:
+        """Where two seats or more are taken; else by as much as can be."""
+        session, row = self._session(which)
+        capacity = max(1, self.model.taken(session) - 1)
+        self.both(
+            partial(self.model.edit_session, session, by=ADMIN, capacity=capacity),
+            lambda: sessions.edit_session(row, by=self.people[ADMIN], capacity=capacity),
         )
 
     @rule(which=which, host=hosts, took_place=st.booleans())
@@ -204,10 +214,36 @@ class BookingMachine(Machine):
     def get_in_somehow(self, participant: int) -> None:
         """Book the newest session or, where it is full, stand in line for it."""
         session, row = self._session(0)
+        self._get_in(session, row, participant, ("sandbox", "declined"))
+
+    def _get_in(self, session: nouns.Session, row: Session, participant: int, way: Any) -> None:
         if self.model.taken(session) < session.capacity:
-            self._book(session, row, participant, participant, ("sandbox", "declined"), "right", 1)
+            self._book(session, row, participant, participant, way, "right", 1)
         else:
             self._join(session, row, participant, participant)
+
+    @rule(
+        then=st.sampled_from(["take", "take", "decline", "lapse"]),
+        way=st.sampled_from([("sandbox", "succeeds"), ("sandbox", "late"), ("transfer", "")]),
+    )
+    def pass_a_seat_on(self, then: str, way: Any) -> None:
+        """Everybody wants the newest session; one gives the seat back, and the next in line takes it or does not."""
+        session, row = self._session(0)
+        for member in MEMBERS:
+            self._get_in(session, row, member, ("sandbox", "succeeds"))
+            self.they_agree()
+        for booking in self.model.of(session, "held", "confirmed")[:1]:
+            self._cancel(booking)
+            self.they_agree()
+        for booking in self.model.of(session, "offered")[:1]:
+            if then == "take":
+                self._take_offer(booking, booking.buyer, way, "right")
+            elif then == "decline":
+                self._cancel(booking)
+            else:
+                assert booking.held_until
+                self._move_to(max(booking.held_until, self.clock.now))
+                self.run_job("release")
 
     @rule(which=which, participant=members, by=everybody, way=ways)
     def book_for_somebody(self, which: int, participant: int, by: int, way: Any) -> None:
@@ -257,8 +293,11 @@ class BookingMachine(Machine):
     @precondition(lambda self: self._any("waitlisted", "offered"))
     @rule(which=which, by=somebody, way=ways, agreed=agreements)
     def take_offer(self, which: int, by: int | None, way: Any, agreed: str) -> None:
-        booking, row = self._booking(which, "offered")
-        buyer = booking.buyer if by is None else by
+        booking, _row = self._booking(which, "offered")
+        self._take_offer(booking, booking.buyer if by is None else by, way, agreed)
+
+    def _take_offer(self, booking: nouns.Booking, buyer: int, way: Any, agreed: str) -> None:
+        row = self._row(booking)
         provider, card = way
         own = self._agreed(agreed, booking.session, buyer)
         self.both(
@@ -271,8 +310,20 @@ class BookingMachine(Machine):
     @precondition(lambda self: self._any("held"))
     @rule(which=which, by=somebody, way=ways)
     def pay_again(self, which: int, by: int | None, way: Any) -> None:
-        booking, row = self._booking(which, "held")
-        buyer = booking.buyer if by is None else by
+        booking, _row = self._booking(which, "held")
+        self._pay_again(booking, booking.buyer if by is None else by, way)
+
+    @rule(participant=members, way=ways)
+    def pay_while_the_bank_thinks(self, participant: int, way: Any) -> None:
+        """Book, and pay once more before the bank has said what became of the first payment."""
+        session, row = self._session(0)
+        self._book(session, row, participant, participant, ("sandbox", "late"), "right", 1)
+        self.they_agree()
+        for booking in self.model.of(session, "held")[-1:]:
+            self._pay_again(booking, booking.buyer, way)
+
+    def _pay_again(self, booking: nouns.Booking, buyer: int, way: Any) -> None:
+        row = self._row(booking)
         provider, card = way
         self.both(
             partial(self.model.pay_again, booking, by=buyer, provider=provider, card=card),
@@ -296,7 +347,10 @@ class BookingMachine(Machine):
         waiting, _row = self._booking(0, "waitlisted")
         seated = self.model.of(waiting.session, *nouns.SEATED)
         booking = seated[which % len(seated)]
-        row = self.booking_rows[self.model.bookings.index(booking)]
+        self._cancel(booking)
+
+    def _cancel(self, booking: nouns.Booking) -> None:
+        row = self._row(booking)
         self.both(
             partial(self.model.cancel, booking, by=booking.buyer),
             lambda: cancellations.cancel_booking(row, by=self.people[booking.buyer]),
@@ -314,10 +368,10 @@ class BookingMachine(Machine):
             lambda: settling.decide_sandbox_charge(charge.pk, succeeds=succeeds),
         )
 
-    @precondition(lambda self: any(payment.provider in nouns.BY_HAND for payment in self.model.payments))
+    @precondition(lambda self: self.model.payments)
     @rule(which=which, by=st.sampled_from([*[ADMIN] * 6, 0, COACHES[0]]))
     def mark_paid(self, which: int, by: int) -> None:
-        payment, row = self._payment(which, lambda payment: payment.provider in nouns.BY_HAND)
+        payment, row = self._payment(which, lambda payment: payment.provider in nouns.BY_HAND or which == 7)
         self.both(
             partial(self.model.mark_paid, payment, by=by),
             lambda: settling.mark_paid(row, by=self.people[by]),
@@ -388,6 +442,13 @@ class BookingMachine(Machine):
             "complete": (partial(self.model.complete_past_sessions), sessions.complete_past_sessions),
         }[job]
         self.both(predicted, done)
+
+    @classmethod
+    def codes(cls) -> set[str]:
+        return {
+            "forbidden", "already_booked", "price_changed", "payment_needed",
+            "capacity_below_taken", "payment_under_way", "not_manual",
+        }  # fmt: skip
 
     # What is compared
 
@@ -469,9 +530,12 @@ class BookingMachine(Machine):
         return self.model.sessions[index], self.session_rows[index]
 
     def _booking(self, which: int, *states: str) -> tuple[nouns.Booking, Booking]:
-        """One of the bookings in these states, if there are any, or of all."""
-        index = newest([booking.state in states for booking in self.model.bookings], which)
+        """Mostly one of the bookings in these states, if there are any; else one of all."""
+        index = newest([booking.state in states or which == 7 for booking in self.model.bookings], which)
         return self.model.bookings[index], self.booking_rows[index]
+
+    def _row(self, booking: nouns.Booking) -> Booking:
+        return self.booking_rows[self.model.bookings.index(booking)]
 
     def _payment(self, which: int, wanted: Callable[[nouns.Payment], bool]) -> tuple[nouns.Payment, Payment]:
         index = newest([wanted(payment) for payment in self.model.payments], which)

@@ -62,6 +62,9 @@ movements = st.tuples(
 
 
 class LedgerMachine(Machine):
+    app = "ledger"
+    steps_of_a_run = 20
+
     def __init__(self) -> None:
         super().__init__()
         self.model = Ledger()
@@ -164,9 +167,13 @@ class LedgerMachine(Machine):
             return next((name for said, name in SAID.items() if said in str(error)), str(error)), 0
         return "", posted
 
+    @classmethod
+    def codes(cls) -> set[str]:
+        return {*SAID.values(), "insufficient_funds"}
+
     def must_hold(self, finding: Finding) -> bool:
         """Here nothing is sold, and any kind of transfer is posted between any accounts."""
-        return finding.app == "ledger" and finding.name != "transfer-joins-the-accounts-of-its-kind"
+        return finding.name != "transfer-joins-the-accounts-of-its-kind"
 
     # What is compared
 

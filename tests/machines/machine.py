@@ -44,6 +44,9 @@ class Machine(RuleBasedStateMachine):
 
     # How often each rule of the model was done (""), or refused with which code, in all runs of this process.
     reached: ClassVar[Counter[tuple[str, str]]]
+    # Whose invariants are asked at the end of a run; "": all.
+    app = ""
+    steps_of_a_run = STEPS
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -64,6 +67,18 @@ class Machine(RuleBasedStateMachine):
     def expected(self) -> dict[str, Any]:
         """The same, as the model says."""
         raise NotImplementedError
+
+    @classmethod
+    def codes(cls) -> set[str]:
+        """The refusals that the machine's rules set out for: each must have come in some run. Others come by chance."""
+        raise NotImplementedError
+
+    @classmethod
+    def never_reached(cls) -> set[str]:
+        """What no run tried: the model's rules that were never done, and its refusals that never came."""
+        done = {rule for rule, code in cls.reached if not code}
+        tried = {rule for rule, _code in cls.reached}
+        return (tried - done) | (cls.codes() - {code for _rule, code in cls.reached})
 
     def must_hold(self, finding: Finding) -> bool:
         """Whether an invariant that is broken at the end of a run is a fault; a machine may break some on purpose."""
@@ -92,7 +107,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if sys.exception() is None:
-                faults = [finding for finding in find_faults(about_time=False) if self.must_hold(finding)]
+                faults = [finding for finding in find_faults(about_time=False, app=self.app) if self.must_hold(finding)]
                 assert not faults, faults
         finally:
             transaction.set_rollback(True)
@@ -133,10 +148,12 @@ def run(machine: type[Machine]) -> None:
         _run(machine, max_examples=runs)
         return
     try:
+        machine.reached.clear()
         _run(seed(SEED_IN_CI)(machine), **QUICKLY)
     except Exception as found:
         found.add_note(f"As few steps as will do: make soak SOAK_SEED={SEED_IN_CI}")
         raise
+    assert not (missed := machine.never_reached()), f"No run reached {sorted(missed)}"
 
 
 def finds_a_difference(machine: type[Machine]) -> bool:
@@ -152,7 +169,7 @@ def _run(machine: type[Machine], **options: Any) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            stateful_step_count=STEPS,
+            stateful_step_count=machine.steps_of_a_run,
             deadline=None,
             database=None,
             report_multiple_bugs=False,
