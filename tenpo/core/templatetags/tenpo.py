@@ -100,6 +100,12 @@ def host_time(value: datetime | None, zone: str) -> str:
 
 
 @register.filter
+def web_address(value: str) -> str:
+    """`{{ session.join_link|web_address }}`: the address when it leads to a page of the web, otherwise nothing."""
+    return value if value.lower().startswith(("https://", "http://")) else ""
+
+
+@register.filter
 def zone(value: str) -> str:
     """`{{ "Europe/Berlin"|zone }}`: "Berlin"."""
     return words.say_zone(value)
