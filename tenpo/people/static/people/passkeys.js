@@ -1,4 +1,5 @@
 // <form data-passkey="login | authenticate | add"> with a hidden input "credential": asks the device before it is sent.
+// Until this script is here the form is inert: sent without the device's answer it could only fail.
 // What the device needs to know stands in <script id="passkey-data">; for signing in it is asked from the form's address.
 const decode = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0)).buffer;
 const encode = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
@@ -61,4 +62,5 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     event.stopPropagation();
     ask(form);
   });
+  form.inert = false;
 }
