@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tenpo.people.models import User
@@ -42,6 +42,15 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+def without_streams(context: BrowserContext) -> None:
+    """Let pages hear no news: streams are a process of their own, not running here.
+
+    Asked of the test's server, a page's stream would be a 404 that may come after the page was left, with a cookie that
+    is of yesterday by then.
+    """
+    context.add_init_script("globalThis.EventSource = class extends EventTarget { static CLOSED = 2; close() {} }")
+
+
 @pytest.fixture
 def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Opener]:
     """`open_page("/path", user, size="phone", theme="dark", scripts=False)`: a page as this person sees it.
@@ -69,6 +78,7 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Opener]:
             java_script_enabled=scripts,
         )
         context.set_default_timeout(15_000)
+        without_streams(context)
         contexts.append(context)
         if user is not None:
             client = Client()
@@ -85,7 +95,7 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Opener]:
 
     for context in contexts:
         context.close()
-    # A refusal is a 409 or 422, which Chromium reports; streams of news are a process of their own, not running here.
+    # A refusal is a 409 or 422, what one may not see a 404; Chromium reports them.
     assert [text for text in heard if not re.search(r"status of (404|409|422)|ERR_", text)] == []
 
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 from pytest_django.live_server_helper import LiveServer
 
 from tenpo.core.models import Business
+from tests.browser.conftest import without_streams
 from tests.browser.payloads import ALL, HOST, PAYLOADS, make_poisoned_world, poison, text_fields
 from tests.matrix.table import Row, rows
 from tests.matrix.world import World, named
@@ -61,8 +62,7 @@ class Visitor:
         self.at = ""
         context.add_init_script(LISTEN)
         context.set_default_timeout(10_000)
-        # News is a process of its own, not running here.
-        context.route("**/stream", lambda route: route.abort())
+        without_streams(context)
         self.page: Page = context.new_page()
         self.page.on("console", lambda message: self.hear(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self.hear(str(error)))
