@@ -14,7 +14,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from urllib.parse import urljoin, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tenpo.runtime.system import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 TENPO = Path(sys.executable).with_name("tenpo")
@@ -49,13 +50,6 @@ class Report:
         """Note something that is not right, and say it at once."""
         self.wrong.append(f"{where}: {what}")
         print(f"  ✗ {where}: {what}", flush=True)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.contextmanager

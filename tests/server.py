@@ -27,13 +27,13 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection, transaction
-from django.test import Client
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_user
 from tenpo.runtime import env, keys, postgres, system, upgrade
-from tests.installation import free_port, wait_until
+from tenpo.runtime.system import free_port
+from tests.installation import wait_until
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -142,12 +142,6 @@ def with_keys(users: Sequence[User]) -> list[Caller]:
     """Many at a time: in one transaction, because a commit for each would take longer than what is tested."""
     with transaction.atomic():
         return [with_key(user) for user in users]
-
-
-def with_session(user: User) -> Caller:
-    client = Client()
-    client.force_login(user)
-    return with_cookies(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 def with_cookies(session: str) -> Caller:

@@ -27,7 +27,8 @@ from tenpo.core.models import OutboxMessage
 from tenpo.people.tests.make import PASSWORD, make_user
 from tenpo.runtime import env, keys, postgres
 from tenpo.runtime.errors import OperatorError
-from tests.installation import Installation, free_port, started, wait_until
+from tenpo.runtime.system import free_port
+from tests.installation import Installation, started, wait_until
 
 FILE = "letters/agreement.pdf"
 # Processes start, make a database and load one: on a busy machine that takes its time.

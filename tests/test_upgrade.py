@@ -17,7 +17,8 @@ import pytest
 from django.db import DatabaseError
 
 from tenpo.runtime import database, env, postgres, upgrade
-from tests.installation import Installation, free_port, started, wait_until
+from tenpo.runtime.system import free_port
+from tests.installation import Installation, started, wait_until
 
 pytestmark = pytest.mark.timeout(400)
 # What a request may wait at most while a table changes.

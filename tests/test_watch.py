@@ -33,9 +33,10 @@ from tenpo.core.request_context import Origin, coming_from
 from tenpo.people.tests.make import make_user
 from tenpo.runtime import env, error_reports, postgres, watch
 from tenpo.runtime.errors import OperatorError
+from tenpo.runtime.system import free_port
 from tenpo.runtime.traces import Traces, span_id, trace_id
 from tenpo.web.views.errors import broken
-from tests.installation import free_port, started, wait_until
+from tests.installation import started, wait_until
 from tests.test_leaks import configure, forms, plant
 
 DSN = "https://key@sentry.invalid/1"

@@ -6,7 +6,6 @@ PostgreSQL runs with the settings of every installation, so each commit waits fo
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from tenpo.runtime import database, env, installation, postgres, supervisor, upgrade
+from tenpo.runtime import database, env, installation, postgres, supervisor, system, upgrade
 from tenpo.runtime.errors import OperatorError
 
 HOST = "127.0.0.1"
@@ -58,7 +57,7 @@ class Scratch:
 def scratch_installation(say: Callable[[str], None]) -> Iterator[Scratch]:
     """Make an empty installation, set Django up on it, and remove it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="tenpo-bench-", dir=os.environ.get("TMPDIR", FOLDER)))
-    here = Scratch(folder / "data", _free_port())
+    here = Scratch(folder / "data", system.free_port(HOST))
     before = dict(os.environ)
     for name in [*env.names_set(), *env.INTERNAL]:
         os.environ.pop(name, None)
@@ -105,9 +104,3 @@ def web_server(here: Scratch) -> Iterator[None]:
 def app_conninfo(here: Scratch) -> dict[str, str]:
     """libpq's environment for a program that acts as the application."""
     return {**os.environ, **database.environment(here.data_dir, "app")}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

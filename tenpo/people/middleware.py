@@ -77,8 +77,8 @@ class AccountTriesMiddleware:
     """Counts what is tried at the addresses of signing in, where many at once are seen and none is forgotten.
 
     allauth counts in a cache, which drops what it holds when a flood of others comes, and the tries of a mailed code
-    in the session, which a hundred requests read before one of them has written it. Passwords are counted by the
-    adapter, whatever asks for them.
+    in the session, which a hundred requests read before one of them has written it. The adapter counts the passwords
+    that somebody signs in with.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

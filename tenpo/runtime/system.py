@@ -1,9 +1,10 @@
-"""Small dealings with the operating system: private folders, file locks, and the user that PostgreSQL runs as."""
+"""Small dealings with the operating system: private folders, file locks, ports, the user that PostgreSQL runs as."""
 
 import fcntl
 import os
 import pwd
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -100,3 +101,10 @@ def file_lock(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Story 7, live: with the real web server and its streams, news arrive on an open page, and nobody reloads it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,16 +17,11 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.runtime import env, postgres
+from tenpo.runtime.system import free_port
 from tenpo.schedule.tests.make import make_session
 from tests.work import work
 
 START_SECONDS = 30
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @pytest.fixture

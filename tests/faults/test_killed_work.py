@@ -34,11 +34,6 @@ MONEY_PLACES = ["fetched", "before the call", "after the call", "before the comm
 DIE_SECONDS = 60
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
-
-
 def start_worker(folder: Path, place: str = "nowhere", *, hours: float = 0) -> subprocess.Popen[bytes]:
     database = connection.settings_dict["NAME"]
     command = [sys.executable, "-m", "tests.faults.worker", str(database), str(folder), place, str(hours)]
@@ -99,15 +94,15 @@ def mails_in(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_a_delivery_ends_wherever_its_worker_died(folder):
+def test_a_delivery_ends_wherever_its_worker_died(tmp_path):
     bookings = []
     for place in OUTBOX_PLACES:
         bookings.append(make_booking(make_session(), make_member()))
         # A second message, so that there is a next one to take in hand.
         bookings.append(make_booking(make_session(), make_member()))
-        kill_worker_at(f"outbox: {place}", folder)
+        kill_worker_at(f"outbox: {place}", tmp_path)
 
-    with working(folder):
+    with working(tmp_path):
         wait_until(is_all_done, 60)
 
     told = Notification.objects.filter(kind="booking.confirmed").values_list("user_id", flat=True)
@@ -116,10 +111,10 @@ def test_a_delivery_ends_wherever_its_worker_died(folder):
 
 
 @pytest.mark.control
-def test_told_before_the_consumers_commit_is_lost(folder):
+def test_told_before_the_consumers_commit_is_lost(tmp_path):
     """What the outbox does not do: the same kill loses a message when it is marked first."""
     make_booking(make_session(), make_member())
-    kill_worker_at("outbox: told before the consumer's commit", folder)
+    kill_worker_at("outbox: told before the consumer's commit", tmp_path)
 
     outbox.drain()
 
@@ -127,32 +122,32 @@ def test_told_before_the_consumers_commit_is_lost(folder):
     assert not Notification.objects.filter(kind="booking.confirmed").exists()
 
 
-def test_a_mail_leaves_wherever_its_worker_died(folder):
+def test_a_mail_leaves_wherever_its_worker_died(tmp_path):
     for place in MAIL_PLACES:
         make_booking(make_session(), make_member())
         outbox.drain()
-        kill_worker_at(f"mail: {place}", folder)
+        kill_worker_at(f"mail: {place}", tmp_path)
 
-    with working(folder):
+    with working(tmp_path):
         wait_until(is_all_done, 60)
 
     deliveries = Delivery.objects.filter(channel=Channel.EMAIL)
     assert set(deliveries.values_list("state", flat=True)) == {Delivery.State.SENT}
-    mails = mails_in(folder)
+    mails = mails_in(tmp_path)
     assert len(mails) == deliveries.count()
     # Two of the five died after the mail had left, and one of those had said so.
     assert sum(len(subjects) - 1 for subjects in mails.values()) == 1
     assert not ProcrastinateJob.objects.filter(status="failed").exists()
 
 
-def test_money_is_settled_once_wherever_its_worker_died(folder):
+def test_money_is_settled_once_wherever_its_worker_died(tmp_path):
     bookings = []
     for place in MONEY_PLACES:
         bookings.append(make_booking(make_session(), make_member(), card=SUCCEEDS_LATE))
         make_due()
-        kill_worker_at(f"money: {place}", folder)
+        kill_worker_at(f"money: {place}", tmp_path)
 
-    with working(folder):
+    with working(tmp_path):
         wait_until(is_all_done, 60)
 
     assert {Booking.objects.get(pk=booking.pk).state for booking in bookings} == {Booking.State.CONFIRMED}
@@ -161,7 +156,7 @@ def test_money_is_settled_once_wherever_its_worker_died(folder):
     assert Notification.objects.filter(kind="booking.confirmed").count() == len(bookings)
 
 
-def test_a_job_that_kills_its_workers_is_given_up_visibly_and_others_go_on(folder):
+def test_a_job_that_kills_its_workers_is_given_up_visibly_and_others_go_on(tmp_path):
     make_booking(make_session(), make_member(), card=SUCCEEDS_LATE)
     outbox.drain()
     # All but two of its workers have died already.
@@ -175,8 +170,8 @@ def test_a_job_that_kills_its_workers_is_given_up_visibly_and_others_go_on(folde
     make_due()
 
     for _ in range(2):
-        kill_worker_at("money: fetched", folder)
-    with working(folder):
+        kill_worker_at("money: fetched", tmp_path)
+    with working(tmp_path):
         wait_until(lambda: poison.get().status == "failed", 60)
         defer("checkout.succeed_late", charge_id=str(SandboxCharge.objects.get().pk))
         wait_until(lambda: Payment.objects.get().state == "succeeded", 60)
@@ -189,11 +184,11 @@ def is_given_up() -> bool:
     return ProcrastinateJob.objects.filter(status="failed", task_name="people.run_import").exists()
 
 
-def test_a_job_that_fails_every_time_is_visible_and_others_go_on(folder):
+def test_a_job_that_fails_every_time_is_visible_and_others_go_on(tmp_path):
     defer("people.run_import", import_id="no such import")
     make_booking(make_session(), make_member(), card=SUCCEEDS_LATE)
     make_due()
 
-    with working(folder):
+    with working(tmp_path):
         wait_until(lambda: Payment.objects.get().state == "succeeded", 60)
         wait_until(is_given_up, 60)

@@ -17,10 +17,9 @@ from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
-from tests.faults.test_killed_work import folder, working
+from tests.faults.test_killed_work import working
 from tests.installation import wait_until
 
-__all__ = ["folder"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants, pytest.mark.timeout(400)]
 
 PERIODIC = ["schedule.release_lapsed", "checkout.reconcile_payments", "schedule.remind_people"]
@@ -35,7 +34,7 @@ def do_periodic_jobs() -> None:
 
 
 @pytest.mark.parametrize("hours", [pytest.param(1, id="fast"), pytest.param(-1, id="slow")])
-def test_deadlines_go_by_the_databases_clock(folder, hours):
+def test_deadlines_go_by_the_databases_clock(tmp_path, hours):
     held = make_booking(make_session(), make_member(), card=DECLINED)
     lapsed = make_booking(make_session(), make_member(), card=DECLINED)
     lost = make_booking(make_session(), make_member(), card=NEVER_ANSWERS)
@@ -49,7 +48,7 @@ def test_deadlines_go_by_the_databases_clock(folder, hours):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE payments_payment SET created_at = now() - interval '2 minutes'")
 
-    with working(folder, hours=hours):
+    with working(tmp_path, hours=hours):
         do_periodic_jobs()
         do_periodic_jobs()
 
@@ -68,10 +67,10 @@ def test_deadlines_go_by_the_databases_clock(folder, hours):
 
 
 @pytest.mark.control
-def test_a_worker_that_believes_its_own_clock_lets_go_of_held_seats(folder):
+def test_a_worker_that_believes_its_own_clock_lets_go_of_held_seats(tmp_path):
     held = make_booking(make_session(), make_member(), card=DECLINED)
 
-    with working(folder, "with its own clock", hours=1):
+    with working(tmp_path, "with its own clock", hours=1):
         do_periodic_jobs()
 
     held.refresh_from_db()

@@ -1,7 +1,7 @@
 """A worker that dies at one chosen place of its work, or whose clock is wrong; the product itself has no such switch.
 
 Run as a program: `python -m tests.faults.worker DATABASE MAIL_FOLDER PLACE [HOURS]`. It works on the tests' database
-until it dies or is told to end; each place of `PLACES` is where it kills itself, with SIGKILL.
+until it dies or is told to end; each place of `_places` is where it kills itself, with SIGKILL.
 """
 
 import contextlib

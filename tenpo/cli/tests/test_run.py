@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from tenpo.runtime import postgres
-from tests.installation import Installation, free_port, is_complete, lives, parts, started, wait_until
+from tenpo.runtime.system import free_port
+from tests.installation import Installation, is_complete, lives, parts, started, wait_until
 
 
 @pytest.fixture
