@@ -120,6 +120,25 @@ def test_what_was_backed_up_under_load_comes_back_whole(drill):
         process.communicate(timeout=60)
 
 
+def test_a_rotation_names_the_rows_that_do_not_open_and_fails(drill):
+    row = {"key": "planted", "data": b"\x01 in the clear, and long enough"}
+    with psycopg.connect(postgres.url(drill.source.data_dir, postgres.APP), autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO people_visit (session_key, session_data, expire_date) VALUES (%(key)s, %(data)s, now())", row
+        )
+        try:
+            done = drill.source.tenpo("keys", "rotate")
+        finally:
+            connection.execute("DELETE FROM people_visit WHERE session_key = %(key)s", row)
+
+    assert done.returncode == 1
+    assert "people_visit.session_data, session_key = planted: " in done.stderr
+    assert "do not open: 1;" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "in the clear" not in done.stderr
+    assert drill.source.tenpo("keys", "rotate").returncode == 0
+
+
 def test_a_rotation_that_is_killed_goes_on_and_the_old_key_goes(drill):
     source = drill.source
     [old] = drill.ring

@@ -42,9 +42,10 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write; it must
 
         manifest = write_backup(file.absolute(), say)
     rows = sum(manifest["tables"].values())
+    needed = ", ".join(filter(None, manifest["keys"])) or "(none yet)"
     console.print(
         f"[green]{file}[/]: {rows} rows of {len(manifest['tables'])} tables, {len(manifest['files'])} files.\n"
-        f"To read it again you need the keys {', '.join(manifest['keys']) or '(none yet)'} ({_keys_source()}) "
+        f"To read it again you need the keys {needed} ({_keys_source()}) "
         "and the secret key. They are not in it: keep them elsewhere.",
         highlight=False,
     )

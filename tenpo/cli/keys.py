@@ -27,28 +27,32 @@ def register(app: typer.Typer) -> None:
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
     """List every key by its id, oldest first, with how many values it has sealed. No key is shown.
 
-    Exits with 1 when something was sealed by a key that is missing.
+    Exits with 1 when something was sealed by a key that is missing, or by none.
 
     Example:
 
         tenpo keys list
     """
     with installation.django():
+        from tenpo.core.crypto import NO_KEY
         from tenpo.core.sealed import count_by_key
 
         ring, counts = key_ring.load(env.data_dir()), count_by_key()
-    missing = sorted(set(counts) - set(ring))
+    missing = sorted(set(counts) - {NO_KEY, *ring})
     rows = [(name, "encrypts" if name == key_ring.newest(ring).id else "opens", counts[name]) for name in ring]
     rows += [(name, "missing", counts[name]) for name in missing]
+    rows += [(NO_KEY, "damaged", counts[NO_KEY])] if counts[NO_KEY] else []
     if as_json:
         typer.echo(json.dumps([{"id": name, "state": state, "values": count} for name, state, count in rows], indent=2))
     else:
         table = Table("Key", "State", "Values", box=None, header_style="dim", padding=(0, 3, 0, 0))
         for name, state, count in rows:
-            table.add_row(name, state, str(count), style="red" if state == "missing" else "")
+            table.add_row(name, state, str(count), style="red" if state in ("missing", "damaged") else "")
         Console().print(table)
     if missing:
         raise OperatorError(f"Put back the missing keys into {_source()}: {', '.join(missing)}.")
+    if counts[NO_KEY]:
+        raise OperatorError("Something stands where only sealed values may. This names the rows: tenpo keys rotate")
 
 
 def add_key() -> None:
@@ -76,7 +80,8 @@ def rotate(
 ) -> None:
     """Seal everything anew under the newest key. Stop it when you like: it goes on where it was.
 
-    Tenpo may serve meanwhile; what somebody changes at the same moment stays as they changed it.
+    Tenpo may serve meanwhile; what somebody changes at the same moment stays as they changed it. What does not open
+    is left as it is: its rows are named at the end, and the command exits with 1.
 
     Example:
 
@@ -96,8 +101,16 @@ def rotate(
             # Whoever began before the newest key was there may still write with an older one.
             sealed.rotate(batch=batch, moved=say)
             sealed.wait_for_writers()
-            sealed.rotate(batch=batch, moved=say)
+            unopened = sealed.rotate(batch=batch, moved=say)
         newest = key_ring.newest(key_ring.load(env.data_dir())).id
+        if unopened:
+            for value in unopened:
+                console.print(str(value), highlight=False, markup=False, soft_wrap=True)
+            raise OperatorError(
+                f"Sealed anew: {done}. Values that do not open: {len(unopened)}; they were left as they are, in the "
+                "rows named above. Put back the key that is missing, or bring the rows back from a backup, or remove "
+                "them; then rotate again."
+            )
         console.print(f"[green]Sealed anew: {done}.[/] Everything is under key {newest}.")
 
 

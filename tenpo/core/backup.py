@@ -28,6 +28,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils.module_loading import import_string
 from psycopg import sql
 
+from tenpo.core.crypto import NO_KEY
 from tenpo.core.sealed import count_by_key
 from tenpo.runtime import database, env, keys, postgres, system
 from tenpo.runtime.errors import OperatorError
@@ -122,7 +123,7 @@ def open_backup(file: Path, ring: keys.Ring, say: Say) -> Backup:
                         raise damaged
     except (OSError, EOFError, KeyError, ValueError, TypeError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         raise damaged from None
-    return Backup(file, manifest, sorted({key_id, *manifest["keys"]} - set(ring)))
+    return Backup(file, manifest, sorted({key_id, *manifest["keys"]} - {NO_KEY, *ring}))
 
 
 def load_database(backup: Backup, say: Say) -> None:

@@ -17,6 +17,8 @@ VERSION = b"\x01"
 NONCE_BYTES = 12
 # The version and the key's id: which key closed a value can be seen without opening it.
 PREFIX_BYTES = len(VERSION) + keys.ID_BYTES
+# Instead of a key's id: no key has sealed this.
+NO_KEY = ""
 
 
 class CannotOpen(ValueError):
@@ -41,6 +43,13 @@ def newest_prefix() -> bytes:
     return prefix_of(keys.newest(keys.load(settings.DATA_DIR)).id)
 
 
+def key_id_of(sealed: bytes) -> str:
+    """The id of the key that sealed this, or NO_KEY when it is nothing that we sealed."""
+    if len(sealed) < PREFIX_BYTES + NONCE_BYTES or sealed[:1] != VERSION:
+        return NO_KEY
+    return sealed[1:PREFIX_BYTES].hex()
+
+
 def seal(text: str, *bound_to: str) -> bytes:
     """The text as something that only this installation can read, and only in the place that `bound_to` names."""
     key = keys.newest(keys.load(settings.DATA_DIR))
@@ -50,9 +59,9 @@ def seal(text: str, *bound_to: str) -> bytes:
 
 def unseal(sealed: bytes, *bound_to: str) -> str:
     """What `seal` closed for this very place; raises CannotOpen for anything else."""
-    if len(sealed) < PREFIX_BYTES + NONCE_BYTES or sealed[:1] != VERSION:
+    key_id = key_id_of(sealed)
+    if key_id == NO_KEY:
         raise CannotOpen("not something that we sealed")
-    key_id = sealed[1:PREFIX_BYTES].hex()
     key = keys.load(settings.DATA_DIR).get(key_id)
     if key is None:
         raise MissingKey(key_id)

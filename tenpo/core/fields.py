@@ -47,8 +47,9 @@ class _SecretAttribute(DeferredAttribute):
 class EncryptedField(models.BinaryField):  # type: ignore[type-arg] # the class takes none when it runs
     """Text that is encrypted at rest and bound to its row: elsewhere it does not open.
 
-    `bound_to` names the column that says which row it is. Its value must be known before the row is inserted and
-    must never change, so it has no default of the database: give the row its id with `core.tokens.new_id`.
+    `bound_to` names the column that says which row it is: a unique one, which may be a relation to the one thing that
+    the row belongs to. Its value must be known before the row is inserted and must never change, so it has no default
+    of the database: give the row its id with `core.tokens.new_id`.
     It can be neither looked up nor updated by a query; `tenpo keys rotate` finds every such column by itself.
     """
 
@@ -64,10 +65,15 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg] # the class 
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         found = super().check(**kwargs)
-        column = next((field for field in self.model._meta.concrete_fields if field.name == self.bound_to), None)
-        if column is None or isinstance(column, models.AutoField) or column.null:
+        # Of its own table: a column of a parent's could not be read beside it.
+        column = next((field for field in self.model._meta.local_concrete_fields if field.name == self.bound_to), None)
+        if column is None or isinstance(column, models.AutoField) or column.null or not column.unique:
             found.append(
-                checks.Error(f"bound_to={self.bound_to!r} must name a column that says which row it is", obj=self)
+                checks.Error(
+                    f"bound_to={self.bound_to!r} must name a column that says which row it is: unique, never empty, "
+                    "and not numbered by the database",
+                    obj=self,
+                )
             )
         return found
 
@@ -79,17 +85,22 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg] # the class 
 
     def place(self, identity: object) -> tuple[str, ...]:
         """What the secret of the row with this identity is bound to."""
-        return self.model._meta.label_lower, self.name, str(identity)
+        # As the database gives it back: an id may have been given as text.
+        return self.model._meta.label_lower, self.name, str(self.identity_column.to_python(identity))
 
     def open(self, row: models.Model, sealed: Sealed) -> str:
         """The secret of this row; raises CannotOpen when it was sealed for another one."""
-        return unseal(sealed.value, *self.place(getattr(row, self.bound_to)))
+        return unseal(sealed.value, *self.place(self._identity(row)))
+
+    def _identity(self, row: models.Model) -> Any:
+        # Of a relation the key that it points to, which is what the column holds.
+        return getattr(row, self.identity_column.attname)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:
         held = model_instance.__dict__.get(self.attname)
         if held is None or (isinstance(held, Sealed) and held.value.startswith(newest_prefix())):
             return held
-        identity = getattr(model_instance, self.bound_to)
+        identity = self._identity(model_instance)
         if identity in (None, "") or isinstance(identity, models.Expression | models.expressions.DatabaseDefault):
             raise ValueError(f"{self} is bound to {self.bound_to}, which must be known before the row is saved")
         return Sealed(seal(getattr(model_instance, self.attname), *self.place(identity)))

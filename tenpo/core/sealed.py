@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.apps import apps
@@ -12,7 +13,7 @@ from django.db import connection, models
 from django.utils.module_loading import import_string
 from psycopg import sql
 
-from tenpo.core.crypto import PREFIX_BYTES, newest_prefix, seal, unseal
+from tenpo.core.crypto import NO_KEY, NONCE_BYTES, PREFIX_BYTES, VERSION, CannotOpen, newest_prefix, seal, unseal
 from tenpo.core.fields import EncryptedField
 from tenpo.runtime.errors import OperatorError
 
@@ -20,21 +21,47 @@ BATCH_ROWS = 500
 WRITERS_SECONDS = 120
 
 
+@dataclass(frozen=True)
+class Row:
+    """One row's sealed value as it was read; `identity` is what the value is bound to."""
+
+    key: Any
+    identity: Any
+    value: Any
+
+
 class Place(Protocol):
     """Where sealed values are: a column, or a part of one."""
 
     name: str
+    table: str
+    column: str
+    # The primary key's column.
+    key: str
 
     def count(self) -> Counter[str]:
-        """How many values each key has sealed here, by the key's id."""
+        """How many values each key has sealed here, by the key's id; NO_KEY for what nobody sealed."""
         ...
 
-    def rotate(self, limit: int) -> tuple[int, int]:
-        """Seal up to `limit` values anew that another key than the newest has sealed.
-
-        Returns how many were found and how many were changed: what somebody else has written meanwhile is theirs.
-        """
+    def find_old(self, after: Any, limit: int) -> list[Row]:
+        """Up to `limit` rows that another key than the newest has sealed, by primary key, those after `after`."""
         ...
+
+    def reseal(self, row: Row) -> bool:
+        """Seal a row anew, unless somebody has written it since it was read; raises CannotOpen, and changes nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """A value that does not open: where it stands and why, never what it is."""
+
+    place: Place
+    key: Any
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place.table}.{self.place.column}, {self.place.key} = {self.key}: {self.reason}"
 
 
 class Column:
@@ -44,37 +71,40 @@ class Column:
         meta = field.model._meta
         self.field = field
         self.name = f"{meta.label}.{field.name}"
+        self.table, self.column, self.key = meta.db_table, str(field.column), str(meta.pk.column)
         self._names = {
-            "table": sql.Identifier(meta.db_table),
-            "column": sql.Identifier(str(field.column)),
+            "table": sql.Identifier(self.table),
+            "column": sql.Identifier(self.column),
             "identity": sql.Identifier(str(field.identity_column.column)),
-            "key": sql.Identifier(str(meta.pk.column)),
+            "key": sql.Identifier(self.key),
         }
 
     def count(self) -> Counter[str]:
         query = (
-            "SELECT encode(substring({column} FROM 2 FOR %s), 'hex'), count(*) FROM {table}"
-            " WHERE {column} IS NOT NULL GROUP BY 1"
+            "SELECT CASE WHEN length({column}) >= %s AND substring({column} FROM 1 FOR 1) = %s"
+            " THEN encode(substring({column} FROM 2 FOR %s), 'hex') ELSE %s END, count(*)"
+            " FROM {table} WHERE {column} IS NOT NULL GROUP BY 1"
         )
-        with self._run(query, PREFIX_BYTES - 1) as cursor:
+        with self._run(query, PREFIX_BYTES + NONCE_BYTES, VERSION, PREFIX_BYTES - len(VERSION), NO_KEY) as cursor:
             return Counter(dict(cursor.fetchall()))
 
-    def rotate(self, limit: int) -> tuple[int, int]:
+    def find_old(self, after: Any, limit: int) -> list[Row]:
         query = (
             "SELECT {key}, {identity}, {column} FROM {table}"
-            " WHERE {column} IS NOT NULL AND substring({column} FROM 1 FOR %s) <> %s ORDER BY {key} LIMIT %s"
+            " WHERE {column} IS NOT NULL AND substring({column} FROM 1 FOR %s) <> %s"
         )
-        with self._run(query, PREFIX_BYTES, newest_prefix(), limit) as cursor:
-            rows = cursor.fetchall()
-        changed = 0
-        for key, identity, old in rows:
-            place = self.field.place(identity)
-            new = seal(unseal(bytes(old), *place), *place)
-            # Only over what was read: whoever wrote meanwhile has sealed it with the newest key themselves.
-            update = "UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s"
-            with self._run(update, new, key, old) as cursor:
-                changed += cursor.rowcount
-        return len(rows), changed
+        rest, parameters = ("", []) if after is None else (" AND {key} > %s", [after])
+        query += f"{rest} ORDER BY {{key}} LIMIT %s"
+        with self._run(query, PREFIX_BYTES, newest_prefix(), *parameters, limit) as cursor:
+            return [Row(key, identity, bytes(value)) for key, identity, value in cursor.fetchall()]
+
+    def reseal(self, row: Row) -> bool:
+        place = self.field.place(row.identity)
+        new = seal(unseal(row.value, *place), *place)
+        # Only over what was read: whoever wrote meanwhile has sealed it with the newest key themselves.
+        update = "UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s"
+        with self._run(update, new, row.key, row.value) as cursor:
+            return bool(cursor.rowcount)
 
     @contextmanager
     def _run(self, query: str, *parameters: Any) -> Iterator[Any]:
@@ -97,7 +127,7 @@ def places() -> list[Place]:
 
 
 def count_by_key(everywhere: list[Place] | None = None) -> Counter[str]:
-    """How many values each key has sealed, by the key's id."""
+    """How many values each key has sealed, by the key's id; NO_KEY for what nobody sealed."""
     return sum((place.count() for place in everywhere or places()), Counter())
 
 
@@ -121,18 +151,24 @@ def rotate(
     *,
     batch: int = BATCH_ROWS,
     moved: Callable[[str, int], None] = lambda place, changed: None,
-) -> int:
-    """Seal everything under the newest key; returns how many values were changed.
+) -> list[Unopened]:
+    """Seal everything under the newest key; returns what does not open, which stays as it is.
 
     Each change is committed by itself and the service may go on meanwhile. Whenever this is stopped, it goes on from
-    there: what is left is what the newest key has not sealed.
+    there: what is left is what the newest key has not sealed. `moved` hears how many values of a place were changed.
     """
-    total = 0
+    unopened = []
     for place in everywhere or places():
-        while True:
-            found, changed = place.rotate(batch)
-            total += changed
+        after = None
+        while rows := place.find_old(after, batch):
+            changed = 0
+            for row in rows:
+                try:
+                    if not place.reseal(row):
+                        break  # somebody wrote it since it was read: it is looked at again
+                    changed += 1
+                except CannotOpen as error:
+                    unopened.append(Unopened(place, row.key, str(error)))
+                after = row.key
             moved(place.name, changed)
-            if not found:
-                break
-    return total
+    return unopened

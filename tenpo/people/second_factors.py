@@ -2,6 +2,7 @@
 
 import base64
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 from allauth.account.internal.stagekit import unstash_login
@@ -9,7 +10,8 @@ from allauth.core import context as allauth_context
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
-from tenpo.core.crypto import PREFIX_BYTES, CannotOpen, newest_prefix, seal, unseal
+from tenpo.core.crypto import CannotOpen, key_id_of, newest_prefix, seal, unseal
+from tenpo.core.sealed import Row
 
 # Which of an authenticator's values are sealed: a TOTP app's seed, and the one that recovery codes are made from.
 SEALED_NAMES = ("secret", "seed")
@@ -45,32 +47,39 @@ class SecondFactors:
     """Where those secrets are, for `tenpo keys` (`core.sealed.Place`)."""
 
     name = "mfa.Authenticator.data"
+    table, column, key = Authenticator._meta.db_table, "data", "id"
 
     def count(self) -> Counter[str]:
         rows = Authenticator.objects.values_list("data", flat=True).iterator()
-        return Counter(_raw(data[name])[1:PREFIX_BYTES].hex() for data in rows for name in SEALED_NAMES if name in data)
+        return Counter(key_id_of(_raw(text)) for data in rows for text in _sealed_in(data).values())
 
-    def rotate(self, limit: int) -> tuple[int, int]:
-        old = [row for row in Authenticator.objects.order_by("pk").iterator() if self._is_old(row.data)][:limit]
-        changed = 0
-        for row in old:
-            fresh = {
-                name: seal_for(row.user_id, open_for(row.user_id, row.data[name]))
-                for name in SEALED_NAMES
-                if name in row.data
-            }
-            # Only over what was read: a recovery code that is used meanwhile must stay used.
-            rows = Authenticator.objects.filter(pk=row.pk, data=row.data)
-            changed += rows.update(data={**row.data, **fresh})
-        return len(old), changed
+    def find_old(self, after: Any, limit: int) -> list[Row]:
+        rows = Authenticator.objects.order_by("pk")
+        if after is not None:
+            rows = rows.filter(pk__gt=after)
+        old = (Row(row.pk, row.user_id, row.data) for row in rows.iterator() if self._is_old(row.data))
+        return list(islice(old, limit))
+
+    def reseal(self, row: Row) -> bool:
+        fresh = {
+            name: seal_for(row.identity, open_for(row.identity, text)) for name, text in _sealed_in(row.value).items()
+        }
+        # Only over what was read: a recovery code that is used meanwhile must stay used.
+        rows = Authenticator.objects.filter(pk=row.key, data=row.value)
+        return bool(rows.update(data={**row.value, **fresh}))
 
     def _is_old(self, data: dict[str, Any]) -> bool:
         newest = newest_prefix()
-        return any(name in data and not _raw(data[name]).startswith(newest) for name in SEALED_NAMES)
+        return any(not _raw(text).startswith(newest) for text in _sealed_in(data).values())
 
 
-def _raw(sealed: str) -> bytes:
+def _sealed_in(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in SEALED_NAMES if name in data}
+
+
+def _raw(text: str) -> bytes:
+    """The bytes of a sealed text; none when it cannot be one."""
     try:
-        return base64.urlsafe_b64decode(sealed)
-    except ValueError:
-        raise CannotOpen("not something that we sealed") from None
+        return base64.urlsafe_b64decode(text)
+    except (ValueError, TypeError):
+        return b""

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from tenpo.core.crypto import CannotOpen, MissingKey, seal, unseal
 from tenpo.core.fields import EncryptedField, Sealed
+from tenpo.core.sealed import columns, rotate
 from tenpo.core.tokens import new_id
 from tenpo.people.models import Visit
 from tenpo.runtime import keys
@@ -147,16 +148,80 @@ def test_the_row_must_be_known_before_it_is_saved():
 
 
 @isolate_apps("tenpo.core")
-@pytest.mark.parametrize("bound_to", ["id", "nothing"])
-def test_what_the_database_numbers_is_refused_as_an_identity(bound_to):
+@pytest.mark.parametrize("bound_to", ["id", "nothing", "number", "perhaps", "visit"])
+def test_what_does_not_say_which_row_it_is_is_refused_as_an_identity(bound_to):
     class Account(models.Model):  # noqa: DJ008 (nobody sees it)
         id = models.BigAutoField(primary_key=True)
+        number = models.IntegerField()
+        perhaps = models.IntegerField(unique=True, null=True)
+        visit = models.ForeignKey(Visit, models.PROTECT)
         iban = EncryptedField(bound_to=bound_to)
 
         class Meta:
             app_label = "core"
 
     assert any("bound_to" in found.msg for found in Account._meta.get_field("iban").check())
+
+
+@isolate_apps("tenpo.core")
+def test_what_stands_in_a_parents_table_is_refused_as_an_identity():
+    class Account(models.Model):  # noqa: DJ008 (nobody sees it)
+        id = models.UUIDField(primary_key=True)
+
+        class Meta:
+            app_label = "core"
+
+    class BankAccount(Account):  # noqa: DJ008 (nobody sees it)
+        iban = EncryptedField()
+
+        class Meta:
+            app_label = "core"
+
+    assert any("bound_to" in found.msg for found in BankAccount._meta.get_field("iban").check())
+
+
+@pytest.mark.django_db
+@isolate_apps("tenpo.core")
+@pytest.mark.parametrize("is_key", [True, False], ids=["primary key", "unique"])
+def test_a_row_may_be_known_by_the_one_thing_that_it_belongs_to(is_key, tmp_path):
+    class Account(models.Model):  # noqa: DJ008 (nobody sees it)
+        owner = models.OneToOneField(Visit, models.PROTECT, primary_key=is_key)
+        iban = EncryptedField(bound_to="owner")
+
+        class Meta:
+            app_label = "core"
+
+    field = Account._meta.get_field("iban")
+    owner = make_visit()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE core_account (id serial, owner_id text UNIQUE, iban bytea) ON COMMIT DROP")
+
+    Account._default_manager.create(owner=owner, iban=SECRET)
+    key = keys.new_key()
+    keys.save(tmp_path, {**keys.load(tmp_path), key.id: key})
+
+    assert field.check() == []
+    assert rotate([*columns([Account])]) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT iban FROM core_account")
+        [[value]] = cursor.fetchall()
+    assert bytes(value)[1:5].hex() == key.id
+    assert Account._default_manager.get().iban == SECRET
+
+
+@isolate_apps("tenpo.core")
+def test_an_id_that_was_given_as_text_is_the_same_id():
+    class Account(models.Model):  # noqa: DJ008 (nobody sees it)
+        id = models.UUIDField(primary_key=True)
+        iban = EncryptedField()
+
+        class Meta:
+            app_label = "core"
+
+    identity = new_id()
+    sealed = Account._meta.get_field("iban").pre_save(Account(id=identity.hex, iban=SECRET), add=True)
+
+    assert Account(id=identity, iban=sealed).iban == SECRET
 
 
 @pytest.mark.django_db

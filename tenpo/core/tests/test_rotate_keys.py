@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 from allauth.mfa.models import Authenticator
 from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 
 from tenpo.core import crypto, sealed
+from tenpo.core.crypto import NO_KEY
 from tenpo.core.fields import EncryptedField
+from tenpo.people import second_factors
 from tenpo.people.models import Visit
 from tenpo.people.second_factors import open_for, seal_for
 from tenpo.people.tests.make import make_member
@@ -82,7 +85,7 @@ def test_after_a_rotation_the_old_key_can_go(name, tmp_path):
     assert sealed.count_by_key() == {old: 5}
     new = add_key(tmp_path)
 
-    assert sealed.rotate(batch=2) == 5
+    assert sealed.rotate(batch=2) == []
 
     assert sealed.count_by_key() == {new: 5}
     forget_all_but(tmp_path, new)
@@ -104,10 +107,59 @@ def test_a_rotation_that_died_goes_on_where_it_was(name, tmp_path):
     assert sealed.count_by_key() == {old: 3, new: 2}
     assert is_readable()
 
-    assert sealed.rotate(batch=2) == 3
+    assert sealed.rotate(batch=2) == []
     assert sealed.count_by_key() == {new: 5}
     forget_all_but(tmp_path, new)
     assert is_readable()
+
+
+# Puts something into the first row that does not open there: what was sealed for the last row, or what nobody sealed.
+DAMAGE: dict[str, dict[str, str]] = {
+    "people.Visit.session_data": {
+        "moved": "UPDATE people_visit SET session_data = (SELECT session_data FROM people_visit"
+        " WHERE session_key = 'visit-4') WHERE session_key = 'visit-0' RETURNING session_key",
+        "written": "UPDATE people_visit SET session_data = 'PLANTED' WHERE session_key = 'visit-0'"
+        " RETURNING session_key",
+    },
+    "mfa.Authenticator.data": {
+        "moved": "UPDATE mfa_authenticator SET data = (SELECT data FROM mfa_authenticator ORDER BY id DESC LIMIT 1)"
+        " WHERE id = (SELECT min(id) FROM mfa_authenticator) RETURNING id",
+        "written": """UPDATE mfa_authenticator SET data = '{"secret": "PLANTED"}'"""
+        " WHERE id = (SELECT min(id) FROM mfa_authenticator) RETURNING id",
+    },
+}
+
+
+@pytest.mark.parametrize("how", ["moved", "written"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_does_not_open_is_named_and_stops_nothing(name, how, tmp_path):
+    MAKERS[name]()
+    [old] = keys.load(tmp_path)
+    with connection.cursor() as cursor:
+        cursor.execute(DAMAGE[name][how])
+        [[key]] = cursor.fetchall()
+    new = add_key(tmp_path)
+
+    [found] = sealed.rotate(batch=1)
+
+    assert sealed.count_by_key() == {new: 4, (old if how == "moved" else NO_KEY): 1}
+    assert (found.place.name, found.key) == (name, key)
+    assert str(found).startswith(f"{found.place.table}.{found.place.column}, {found.place.key} = {key}: ")
+    assert "PLANTED" not in str(found)
+    assert [again.key for again in sealed.rotate()] == [key]
+
+
+def test_what_a_missing_key_sealed_is_named_with_that_key(tmp_path):
+    make_visits(3)
+    [old] = keys.load(tmp_path)
+    new = add_key(tmp_path)
+    forget_all_but(tmp_path, new)
+
+    found = sealed.rotate(batch=2)
+
+    assert [value.key for value in found] == ["visit-0", "visit-1", "visit-2"]
+    assert all(old in str(value) for value in found)
+    assert sealed.count_by_key() == {old: 3}
 
 
 def rotate_while_somebody_writes(folder, monkeypatch) -> str:
@@ -144,6 +196,26 @@ def test_control_without_comparing_it_is_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(sealed.Column, "_run", careless)
 
     assert rotate_while_somebody_writes(tmp_path, monkeypatch) == "secret 0"
+
+
+def test_a_second_factor_that_is_used_meanwhile_is_sealed_anew_as_it_is_then(tmp_path, monkeypatch):
+    user = make_member()
+    row = Authenticator.objects.create(user=user, type="recovery_codes", data={"seed": seal_for(user.pk, "of them")})
+    new = add_key(tmp_path)
+
+    def open_late(*arguments):
+        monkeypatch.setattr(second_factors, "open_for", open_for)
+        Authenticator.objects.filter(pk=row.pk).update(data={**row.data, "used_mask": 1})
+        return open_for(*arguments)
+
+    monkeypatch.setattr(second_factors, "open_for", open_late)
+
+    assert sealed.rotate() == []
+
+    row.refresh_from_db()
+    assert sealed.count_by_key() == {new: 1}
+    assert row.data["used_mask"] == 1
+    assert open_for(user.pk, row.data["seed"]) == "of them"
 
 
 def test_a_second_factor_opens_for_its_user_alone():
