@@ -110,7 +110,6 @@ def visiting(browser: Browser, url: str, cookie: str, *, with_policy: bool = Tru
     context.close()
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("with_policy", [True, False], ids=["with-policy", "without-policy"])
 def test_no_page_breaks_its_policy_and_no_text_runs(
@@ -149,7 +148,6 @@ def check_what_comes_later(visitor: Visitor) -> None:
             visitor.look()
 
 
-@pytest.mark.timeout(120)
 def test_no_mail_runs_a_text(browser: Browser, live_server: LiveServer) -> None:
     make_poisoned_world()
     work()

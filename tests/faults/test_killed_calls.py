@@ -22,7 +22,7 @@ from tenpo.schedule.tests.make import make_session
 from tests.faults.web import deaths
 from tests.server import Answer, Request, Server, running, with_key
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
 
 # Where the process dies: the booking and its payment are made, the provider has the money, everything is settled.
 PLACES = ["made", "charged", "settled"]

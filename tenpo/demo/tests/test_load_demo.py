@@ -22,7 +22,7 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.today import day_of, teaching_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 # What must not be after the times were moved; each question finds it.
 NEVER = {
