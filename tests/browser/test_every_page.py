@@ -23,8 +23,8 @@ from tests.matrix.table import Row, rows
 from tests.matrix.world import World, named
 from tests.work import work
 
-ROLES = ("member", "coach", "anon")
-NO_PAGE = re.compile(r"\.(ics|csv|json)\b|/_allauth/|/api/v1/(?!docs)|^/stream")
+ROLES = ("member", "coach", "admin", "anon")
+NO_PAGE = re.compile(r"\.(ics|csv|json)\b|^/design/events|/_allauth/|/api/v1/(?!docs)|^/stream")
 LISTEN = """
 globalThis.ran = (number) => console.error(`payload ${number} ran`);
 for (const name of ["alert", "confirm", "prompt"]) globalThis[name] = () => globalThis.ran(name);
@@ -87,6 +87,10 @@ class Visitor:
         assert answer is not None
         if answer.status != 200 or urlsplit(self.page.url).path != urlsplit(path).path:
             self.hear(f"answered {answer.status} at {self.page.url}")
+        if not (kind := answer.headers["content-type"]).startswith("text/html"):
+            # What is no page runs nothing, so waiting for its next frame would never end.
+            self.hear(f"is no page, but {kind}")
+            return
         self.look()
         for what in self.page.evaluate(WRITTEN, answer.text()):
             self.hear(f"holds {what}")
@@ -193,3 +197,11 @@ def test_control_a_text_that_is_not_escaped_is_noticed(
     ran = [text for text in visitor.wrong if "payload 5 ran" in text]
     refused = [text for text in visitor.wrong if "refused: script-src" in text]
     assert (bool(ran), bool(refused)) == (not with_policy, with_policy)
+
+
+@pytest.mark.control
+def test_control_what_is_no_page_is_noticed(browser: Browser, live_server: LiveServer) -> None:
+    with visiting(browser, live_server.url, "") as visitor:
+        visitor.open("/api/v1/openapi.json")
+
+    assert visitor.wrong == ["/api/v1/openapi.json: is no page, but application/json"]
