@@ -227,6 +227,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
+# Every name has its hash, so that an old file is never overwritten by a new one (`runtime.upgrade.collect_static`).
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 DEFAULT_FROM_EMAIL = env.text("TENPO_EMAIL_FROM")
 MAIL_DIR = DATA_DIR / "mail"

@@ -1,17 +1,20 @@
 """Bring an installation up to date: migrations, the cache's table, grants, static files. Quick when all is done."""
 
-import fcntl
+import filecmp
 import hashlib
+import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from tenpo.runtime import database, env, postgres
+from tenpo.runtime import database, env, postgres, system
 from tenpo.runtime.errors import OperatorError
 
 # Raised when the data folder's layout changes so that an older Tenpo must not touch it.
@@ -21,6 +24,10 @@ LOCK_NUMBER = 7_301_964
 # How often a migration asks for a table that is in use, and how long it lets others go first.
 LOCK_TRIES = 40
 LOCK_PAUSE_SECONDS = 1.0
+# Which file has which hash in its name.
+MANIFEST = Path("staticfiles.json")
+# How long a file stays after it left the manifest.
+STATIC_KEPT_SECONDS = 24 * 3600
 # Their migrations and static files are part of ours.
 LIBRARIES = ["django", "django-allauth", "procrastinate", "django-htmx", "django-ninja"]
 
@@ -140,21 +147,60 @@ def static_fingerprint() -> str:
 
 def is_static_current(data_dir: Path) -> bool:
     stamp = data_dir / "static.stamp"
-    return stamp.exists() and stamp.read_text() == static_fingerprint()
+    return stamp.exists() and (data_dir / "static").is_dir() and stamp.read_text() == static_fingerprint()
 
 
 def collect_static(data_dir: Path) -> None:
-    """Gather static files under hashed names, compressed, while no other process does; once when several want to."""
-    from django.core.management import call_command  # noqa: PLC0415 (as above)
+    """Gather static files under hashed names, compressed, while no other process does; once when several want to.
 
-    with (data_dir / "static.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    They come to stand beside the older ones: old code may be serving those, and open pages still ask for them.
+    """
+    with system.file_lock(data_dir / "static.lock"):
         if is_static_current(data_dir):
             return
-        wanted = static_fingerprint()
-        shutil.rmtree(data_dir / "static", ignore_errors=True)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        wanted, fresh = static_fingerprint(), data_dir / "static.new"
+        shutil.rmtree(fresh, ignore_errors=True)  # of one that died
+        _gather(fresh)
+        _put_beside(fresh, data_dir / "static")
+        shutil.rmtree(fresh)
         (data_dir / "static.stamp").write_text(wanted)
+
+
+def _gather(folder: Path) -> None:
+    from django.contrib.staticfiles.management.commands import collectstatic  # noqa: PLC0415 (only when it is needed)
+    from django.core.files.storage import storages  # noqa: PLC0415 (as above)
+    from django.core.management import call_command  # noqa: PLC0415 (as above)
+
+    backend: Any = storages.backends["staticfiles"]
+    command = collectstatic.Command()
+    command.storage = storages.create_storage({**backend, "OPTIONS": {"location": folder}})
+    call_command(command, interactive=False, verbosity=0)
+
+
+def _put_beside(fresh: Path, served: Path) -> None:
+    """Move the fresh files to those that are served, the manifest last, and take away what left it long ago."""
+    names = {file.relative_to(fresh) for file in fresh.rglob("*") if file.is_file()}
+    for name in names - {MANIFEST}:
+        target = served / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or not filecmp.cmp(fresh / name, target, shallow=False):
+            (fresh / name).replace(target)
+    leaving = _files_in(served / MANIFEST)
+    for file in served.rglob("*"):
+        name = file.relative_to(served)
+        if file.is_dir() or name in names:
+            continue
+        if name in leaving or name.with_suffix("") in leaving:
+            os.utime(file)  # what its age is counted from
+        elif file.stat().st_mtime < time.time() - STATIC_KEPT_SECONDS:
+            file.unlink()
+    if MANIFEST in names:
+        (fresh / MANIFEST).replace(served / MANIFEST)
+
+
+def _files_in(manifest: Path) -> set[Path]:
+    paths = json.loads(manifest.read_text())["paths"] if manifest.exists() else {}
+    return {Path(name) for names in paths.items() for name in names}
 
 
 def _version(name: str) -> str:
