@@ -176,6 +176,8 @@ def test_many_who_ask_at_once_ask_once():
         pytest.param(TOKEN, "192.0.2.7:5000", {"authorization": f"Bearer {TOKEN}"}, True, id="with-the-token"),
         pytest.param(TOKEN, "192.0.2.7:5000", {"authorization": f"Bearer {TOKEN}x"}, False, id="with-another"),
         pytest.param(TOKEN, "127.0.0.1:5000", {}, False, id="here-without-the-token"),
+        pytest.param(TOKEN, "127.0.0.1:5000", {"authorization": "Bearer \udcff"}, False, id="with-half-a-character"),
+        pytest.param(TOKEN, "127.0.0.1:5000", {"authorization": "Bearer é"}, False, id="beyond-ascii"),
     ],
 )
 def test_who_may_read_the_figures(monkeypatch, token, client, headers, may):

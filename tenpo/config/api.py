@@ -1,7 +1,6 @@
 """The API's root: who may call, what errors look like, and each app's router."""
 
 import functools
-import json
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -18,7 +17,7 @@ from ninja.types import DictStrAny
 
 from tenpo import __version__
 from tenpo.access.api_auth import MAX_KEY_LENGTH, CookieAuth, KeyAuth
-from tenpo.core.api import TITLES, FieldProblem, Problem, problem
+from tenpo.core.api import TITLES, FieldProblem, Problem, problem, read_json
 from tenpo.core.errors import RuleError, TooManyRequests
 
 
@@ -57,21 +56,10 @@ class Api(NinjaAPI):
 
 
 class StrictParser(Parser):
-    """JSON as RFC 8259 has it: one meaning for each body, and none that another reader would take otherwise."""
+    """Reads bodies as strictly as everything else that programs send."""
 
     def parse_body(self, request: HttpRequest) -> DictStrAny:
-        return cast("DictStrAny", json.loads(request.body, object_pairs_hook=_once_each, parse_constant=_no_number))
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands there twice")
-    return found
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"JSON knows no {name}")
+        return cast("DictStrAny", read_json(request.body))
 
 
 def _method_not_allowed(view: PathView) -> HttpResponse:

@@ -134,7 +134,7 @@ def may_read_metrics(scope: Any) -> bool:
     """Whoever has the token. Without one: this machine, where no proxy stands that could ask for somebody else."""
     token = env.text("TENPO_METRICS_TOKEN")
     if token:
-        given = (scope.headers.get("authorization") or "").encode()
+        given = (scope.headers.get("authorization") or "").encode("utf-8", "surrogatepass")
         return hmac.compare_digest(given, f"Bearer {token}".encode())
     if settings.ALLAUTH_TRUSTED_PROXY_COUNT or scope.headers.get("x-forwarded-for") or scope.headers.get("forwarded"):
         return False

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "tenpo.people.middleware.PersonMiddleware",
     "tenpo.people.middleware.AccountTriesMiddleware",
+    "tenpo.people.middleware.ReadableSignInMiddleware",
 ]
 
 ROOT_URLCONF = "tenpo.config.urls"

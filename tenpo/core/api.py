@@ -1,5 +1,6 @@
 """What every endpoint shares: strict input, problem answers (RFC 9457), keyset pages."""
 
+import json
 from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +34,28 @@ def _in_range[D: date](value: D) -> D:
     if not FIRST_DAY.year <= value.year <= LAST_DAY.year:
         raise PydanticCustomError("out_of_range", "{words}", {"words": _("Choose a year from 1970 to 2999.")})
     return value
+
+
+def read_json(body: bytes) -> Any:
+    """JSON as RFC 8259 has it: one meaning for each body, and none that another reader would take otherwise.
+
+    Raises ValueError.
+    """
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_once_each, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"JSON knows no {name}")
 
 
 # Points in time and days as input. A time without its zone would be somebody's guess.

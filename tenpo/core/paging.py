@@ -1,7 +1,6 @@
 """Keyset pages: the next page starts after the last row's values, so page 1,000 costs what page 1 does."""
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,14 +58,29 @@ def _values(model: type[models.Model], order: tuple[str, ...], cursor: str) -> l
         raw = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
         if not isinstance(raw, list) or len(raw) != len(order):
             raise ValueError
-        values = []
-        for field, value in zip(order, raw, strict=True):
-            if not isinstance(value, str | int) or "\0" in str(value):
-                raise ValueError
-            values.append(_column(model, field.lstrip("-")).to_python(value))
-    except (ValueError, ValidationError, UnicodeError, binascii.Error, RecursionError, OverflowError):
+        return [_value(_column(model, field.lstrip("-")), one) for field, one in zip(order, raw, strict=True)]
+    except (ValueError, TypeError, ValidationError, RecursionError, OverflowError):
         raise ValidationError({"cursor": _("This is not a page that we know.")}) from None
-    return values
+
+
+def _value(column: "models.Field[Any, Any]", plain: object) -> Any:
+    """What stood in the column when we wrote `plain` into a cursor; raises ValueError for what we never write."""
+    value = column.to_python(plain)
+    if type(plain) is not type(_plain(value)) or plain != _plain(value):
+        raise ValueError
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError
+    # Half a character is no text (UnicodeEncodeError), and NUL stands in no column.
+    if b"\0" in str(plain).encode():
+        raise ValueError
+    return value
+
+
+def _plain(value: object) -> str | int:
+    """A column's value as it stands in a cursor."""
+    if isinstance(value, int):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _column(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
@@ -82,7 +96,5 @@ def _column(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
 
 
 def _cursor(row: models.Model, order: tuple[str, ...]) -> str:
-    values = [attrgetter(field.lstrip("-").replace("__", "."))(row) for field in order]
-    plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    plain = [value if isinstance(value, int) else str(value) for value in plain]
+    plain = [_plain(attrgetter(field.lstrip("-").replace("__", "."))(row)) for field in order]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")

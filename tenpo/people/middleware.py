@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -7,18 +8,24 @@ from allauth.account.internal.flows.email_verification_by_code import EMAIL_VERI
 from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, RawPostDataException
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 
+from tenpo.core.api import read_json
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import hit
 from tenpo.core.middleware import client_network, too_many
+from tenpo.people.passkeys import is_answer
 from tenpo.people.second_factors import find_whose
 from tenpo.people.visits import SessionStore, renew_on_other_roles
 
 # Where somebody shows who they are, and whatever belongs to it.
-ACCOUNT_ROUTES = ("account/", "_allauth/")
+PROGRAM_ROUTES = "_allauth/"
+ACCOUNT_ROUTES = ("account/", PROGRAM_ROUTES)
+# Where a device sends the passkey that it made.
+PASSKEY_VIEWS = {"mfa_add_webauthn", "headless:browser:mfa:manage_webauthn"}
 # Where an app's code or a recovery code is compared with what somebody sends.
 FACTOR_VIEWS = {
     "mfa_authenticate",
@@ -102,6 +109,38 @@ class AccountTriesMiddleware:
         except TooManyRequests as error:
             return too_many(request, error)
         return None
+
+
+class ReadableSignInMiddleware:
+    """Refuses at the addresses of signing in what allauth would break on: JSON that is none, passkeys that are none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        match = request.resolver_match
+        if match is None or not match.route.startswith(ACCOUNT_ROUTES) or request.method == "GET":
+            return
+        sent = _json_of(request) if match.route.startswith(PROGRAM_ROUTES) else request.POST
+        credential = sent.get("credential")
+        if credential not in (None, "") and not is_answer(credential, is_new=match.view_name in PASSKEY_VIEWS):
+            raise BadRequest
+
+
+def _json_of(request: HttpRequest) -> dict[str, Any]:
+    """The body that allauth is about to read; raises BadRequest when it holds no object, or text that is none."""
+    try:
+        sent = read_json(request.body) if request.body else {}
+        # Half a character (`"\ud800"`) can be written in JSON, but is no text that can be hashed or stored.
+        json.dumps(sent, ensure_ascii=False).encode()
+    except (ValueError, RecursionError, RawPostDataException):
+        raise BadRequest from None
+    if not isinstance(sent, dict):
+        raise BadRequest
+    return sent
 
 
 def _count_sender(request: HttpRequest) -> None:

@@ -29,7 +29,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse | JsonResponse:
     """What no browser sends: too large, not readable, for a host that we are not."""
     status = 413 if isinstance(exception, RequestDataTooBig) else 400
-    if request.path.startswith("/api/"):
+    if request.path.startswith(_PROGRAMS):
         return problem(status, "too_large" if status == 413 else "bad_request")
     # The frame of a page asks for the request's host, which may be what is wrong.
     return HttpResponse(render_to_string("400.html"), status=status)
