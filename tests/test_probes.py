@@ -44,8 +44,8 @@ class Exchange:
 
 def ask(probe: Any, *, method: str = "GET", client: str = "127.0.0.1:5000", **headers: str) -> Exchange:
     exchange = Exchange()
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    run(probe(SimpleNamespace(method=method, client=client, headers=given), exchange))
+    given = {"host": "localhost:8000"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    run(probe(SimpleNamespace(method=method, client=client, headers=given, authority=None), exchange))
     return exchange
 
 
@@ -173,6 +173,21 @@ def test_many_who_ask_at_once_ask_once():
         pytest.param("", "[::1]:5000", {}, True, id="here-by-ipv6"),
         pytest.param("", "192.0.2.7:5000", {}, False, id="elsewhere"),
         pytest.param("", "127.0.0.1:5000", {"x_forwarded_for": "192.0.2.7"}, False, id="through-a-proxy"),
+        pytest.param("", "127.0.0.1:5000", {"x_forwarded_for": ""}, False, id="through-one-that-says-nothing"),
+        pytest.param("", "127.0.0.1:5000", {"x_forwarded_for": "127.0.0.1"}, False, id="through-one-for-here"),
+        pytest.param("", "127.0.0.1:5000", {"x_forwarded_proto": "https"}, False, id="through-one-that-says-how"),
+        pytest.param("", "127.0.0.1:5000", {"x_forwarded_host": "localhost"}, False, id="through-one-that-says-where"),
+        pytest.param("", "127.0.0.1:5000", {"forwarded": "proto=https"}, False, id="through-one-of-today"),
+        pytest.param("", "127.0.0.1:5000", {"via": "1.1 proxy"}, False, id="through-one-of-old"),
+        pytest.param("", "127.0.0.1:5000", {"x_real_ip": ""}, False, id="through-one-with-its-own-name"),
+        pytest.param("", "127.0.0.1:5000", {"host": "tenpo.example"}, False, id="through-a-silent-one"),
+        pytest.param("", "127.0.0.1:5000", {"host": "localhost.evil.example:80"}, False, id="by-a-like-name"),
+        pytest.param("", "127.0.0.1:5000", {"host": "192.0.2.7"}, False, id="by-a-public-address"),
+        pytest.param("", "127.0.0.1:5000", {"host": ""}, False, id="by-no-name"),
+        pytest.param("", "127.0.0.1:5000", {"host": "127.0.0.1:8000"}, True, id="here-by-address"),
+        pytest.param("", "127.0.0.1:5000", {"host": "LOCALHOST"}, True, id="here-by-name"),
+        pytest.param("", "[::1]:5000", {"host": "[::1]:8000"}, True, id="here-by-ipv6-address"),
+        pytest.param("", "[::1]:5000", {"host": "[::1]"}, True, id="here-by-ipv6-address-without-a-port"),
         pytest.param(TOKEN, "192.0.2.7:5000", {"authorization": f"Bearer {TOKEN}"}, True, id="with-the-token"),
         pytest.param(TOKEN, "192.0.2.7:5000", {"authorization": f"Bearer {TOKEN}x"}, False, id="with-another"),
         pytest.param(TOKEN, "127.0.0.1:5000", {}, False, id="here-without-the-token"),

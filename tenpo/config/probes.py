@@ -2,7 +2,7 @@
 
     GET /healthz   200 as long as the process lives: no thread, no database
     GET /readyz    200, or 503 with {"ready": false, "reasons": ["worker"]}
-    GET /metrics   for Prometheus: with TENPO_METRICS_TOKEN, or from this machine
+    GET /metrics   for Prometheus: with TENPO_METRICS_TOKEN, or from this machine and through no proxy
 
 They are answered beside Django, so that they are when all of its threads are busy.
 """
@@ -13,6 +13,7 @@ import hmac
 import ipaddress
 import json
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,6 +33,10 @@ from tenpo.runtime.front import HttpProtocol, Threads
 # However many ask, the database is asked once in this time.
 FRESH_SECONDS = 1.0
 ANSWER_SECONDS = 4.0
+
+# What a proxy adds to a request that it passes on, beside the many `X-Forwarded-…`.
+PASSED_ON = {"forwarded", "via", "x-real-ip", "true-client-ip", "cf-connecting-ip"}
+_PORT = re.compile(r":[0-9]+\Z")
 
 _JSON = ("content-type", "application/json")
 _TEXT = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
@@ -131,15 +136,28 @@ def _is_read(scope: Any, protocol: HttpProtocol) -> bool:
 
 
 def may_read_metrics(scope: Any) -> bool:
-    """Whoever has the token. Without one: this machine, where no proxy stands that could ask for somebody else."""
+    """Whoever has the token. Without one: this machine, asking for itself."""
     token = env.text("TENPO_METRICS_TOKEN")
     if token:
         given = (scope.headers.get("authorization") or "").encode("utf-8", "surrogatepass")
         return hmac.compare_digest(given, f"Bearer {token}".encode())
-    if settings.ALLAUTH_TRUSTED_PROXY_COUNT or scope.headers.get("x-forwarded-for") or scope.headers.get("forwarded"):
-        return False
+    return not _is_for_another(scope) and _is_here(scope.client.rpartition(":")[0])
+
+
+def _is_for_another(scope: Any) -> bool:
+    """Whether a proxy may have passed this on: it says so, whatever it says, or asks for no name of this machine's."""
+    if settings.ALLAUTH_TRUSTED_PROXY_COUNT:
+        return True
+    names = {name.lower() for name, _value in scope.headers.items()}
+    if names & PASSED_ON or any(name.startswith("x-forwarded") for name in names):
+        return True
+    host = _PORT.sub("", scope.headers.get("host") or scope.authority or "")
+    return host.lower() != "localhost" and not _is_here(host)
+
+
+def _is_here(address: str) -> bool:
     try:
-        return ipaddress.ip_address(scope.client.rpartition(":")[0].strip("[]")).is_loopback
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
     except ValueError:
         return False
 

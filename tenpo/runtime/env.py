@@ -38,7 +38,7 @@ SETTINGS = [
     Setting("TENPO_EMAIL_FROM", "Tenpo <hello@tenpo.invalid>", "Sender of all mails."),
     Setting("TENPO_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Setting("TENPO_LOG_FORMAT", "", "text or json. Empty: text on a terminal, json otherwise."),
-    Setting("TENPO_METRICS_TOKEN", "", "Lets Prometheus read /metrics from anywhere: Authorization: Bearer TOKEN. Empty: from this machine alone, and not through a proxy.", secret=True),
+    Setting("TENPO_METRICS_TOKEN", "", "Lets Prometheus read /metrics from anywhere: Authorization: Bearer TOKEN. Empty: from this machine alone, by a loopback name, and not through a proxy.", secret=True),
     Setting("TENPO_OTEL_ENDPOINT", "", "Collector of OpenTelemetry that traces are sent to (OTLP over HTTP), such as http://localhost:4318. Needs the extra tenpo[otel]. Empty: none."),
     Setting("TENPO_SENTRY_DSN", "", "Sentry project that failures are told to. Needs the extra tenpo[sentry]. Empty: none.", secret=True),
     Setting("DATABASE_URL", "", "A PostgreSQL 18 of yours. Empty: the embedded one.", secret=True),
