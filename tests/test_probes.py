@@ -1,14 +1,18 @@
 """What machines ask: /healthz, /readyz and /metrics, from one process and from all of an installation."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,13 +24,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from tenpo.config import probes
 from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.people.tests.make import make_user
-from tenpo.runtime import env, keys, metrics, postgres
+from tenpo.runtime import env, keys, metric_files, metrics, postgres
 from tenpo.runtime.errors import OperatorError
 from tenpo.runtime.front import Front
 from tenpo.runtime.tests.loops import run
-from tests.installation import started, wait_until
+from tests.installation import is_complete, lives, parts, started, wait_until
 
 TOKEN = "a-token-for-the-scraper"
+LOGINS = (
+    "tenpo_request_seconds_count",
+    (("method", "GET"), ("route", "account_login"), ("status", "2xx")),
+)
 
 
 class Exchange:
@@ -248,31 +256,102 @@ def test_the_database_says_what_waits():
     assert found["tenpo_database_connections", ()] >= 1
 
 
-COUNTS = """
+COUNTS = r"""
+import os, sys
+from pathlib import Path
+from tenpo.runtime import metric_files
+metric_files.share(Path(sys.argv[1]), "web")
 from tenpo.runtime import metrics
-metrics.count_request("web:home", "GET", 200, seconds=0.2, statements=7)
-metrics.count_request("", "BREW", 404, seconds=0.2, statements=7)
-metrics.WAITING.set(3)
+
+def count():
+    metrics.count_request("web:home", "GET", 200, seconds=0.2, statements=7)
+    metrics.count_request("", "BREW", 404, seconds=0.2, statements=7)
+    metrics.WAITING.inc(3)
+
+count()
+if "fork" in sys.argv and not os.fork():
+    count()
+os.write(1, b"counted\n")
+sys.stdin.read()
 """
 
 
-def test_what_a_process_counted_outlives_it_but_not_what_was_so(tmp_path):
-    folder = tmp_path / "metrics" / "web"
-    folder.mkdir(parents=True)
-    for _ in range(2):
-        there = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
-        subprocess.run([sys.executable, "-c", COUNTS], env=there, cwd=env.ROOT, check=True)
+@contextlib.contextmanager
+def counting(data_dir: Path, *words: str) -> Iterator[None]:
+    """A process that counts and then lives on; it is killed in the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COUNTS, str(data_dir), *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=env.ROOT,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        for _ in range(1 + len(words)):
+            assert process.stdout.readline() == b"counted\n"
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
-    found = {
+
+def counted(data_dir: Path) -> dict[tuple[str, ...], float]:
+    return {
         (sample.name, *sorted(sample.labels.values())): sample.value
-        for metric in metrics.add_up(tmp_path)
+        for metric in metrics.add_up(data_dir)
         for sample in metric.samples
     }
+
+
+def test_what_a_process_counted_outlives_it_but_not_what_was_so(tmp_path):
+    for _ in range(2):
+        with counting(tmp_path):
+            assert counted(tmp_path)["tenpo_web_waiting",] == 3
+
+    found = counted(tmp_path)
 
     assert found["tenpo_request_seconds_count", "2xx", "GET", "web:home"] == 2
     assert found["tenpo_request_statements_sum", "web:home"] == 14
     assert found["tenpo_request_seconds_count", "4xx", "other", "unknown"] == 2
     assert not [name for name in found if name[0] == "tenpo_web_waiting"]
+    assert len(list(tmp_path.glob("metrics/web/histogram*"))) == 1, "who comes later counts on"
+
+
+def test_those_that_live_at_once_count_apart(tmp_path):
+    with counting(tmp_path, "fork"), counting(tmp_path):
+        found = counted(tmp_path)
+
+    assert found["tenpo_request_seconds_count", "2xx", "GET", "web:home"] == 3
+    assert found["tenpo_web_waiting",] == 9
+
+
+def test_a_new_start_forgets_what_those_counted_that_are_gone(tmp_path):
+    with counting(tmp_path):
+        metric_files.start_anew(tmp_path)
+        assert counted(tmp_path)["tenpo_request_statements_sum", "web:home"] == 7
+
+    metric_files.start_anew(tmp_path)
+
+    assert counted(tmp_path) == {}
+
+
+def test_a_file_that_goes_while_they_are_added_up_is_left_out(tmp_path, monkeypatch):
+    with counting(tmp_path, "fork"):
+        pass
+    [first, second] = tmp_path.glob("metrics/web/histogram*")
+    find, looked = metric_files.files, []
+
+    def find_and_lose_one(data_dir: Path) -> list[Path]:
+        looked.append(find(data_dir))
+        first.unlink(missing_ok=True)
+        return looked[-1]
+
+    monkeypatch.setattr(metric_files, "files", find_and_lose_one)
+
+    assert counted(tmp_path)["tenpo_request_statements_sum", "web:home"] == 7
+    assert looked == [sorted([first, second]), [second]]
 
 
 def get(url: str, **headers: str) -> tuple[int, str]:
@@ -285,27 +364,36 @@ def get(url: str, **headers: str) -> tuple[int, str]:
 
 
 def test_an_installation_of_two_web_workers_counts_as_one():
-    """Whichever process is asked, no count goes back, and what both counted is there."""
-    with started(TENPO_METRICS_TOKEN=TOKEN, TENPO_WORKERS="2") as (installation, _process):
+    """Whichever process is asked, and whatever was killed, no count goes back, and what all counted is there."""
+    with started(TENPO_METRICS_TOKEN=TOKEN, TENPO_WORKERS="2") as (installation, process):
         wait_until(lambda: get(f"{installation.url}/readyz")[0] == 200, 60)
         assert get(f"{installation.url}/healthz") == (200, "ok\n")
         assert get(f"{installation.url}/metrics")[0] == 404
         pages = 0
         before: dict[Any, float] = {}
-        for _ in range(8):
+        for kill in ("", "", "web", "", "worker", ""):
             for _ in range(5):
                 pages += get(f"{installation.url}/account/login/")[0] == 200
-            status, text = get(f"{installation.url}/metrics", Authorization=f"Bearer {TOKEN}")
-            assert status == 200
-            found = figures(text)
-            counts = {key: value for key, value in found.items() if key[0].endswith(("_count", "_total", "_sum"))}
+            if kill:
+                kill_part(process.pid, kill)
+                wait_until(installation.answers, 60)
+            # Each process says the same for a while: no other one's answer may be older than the last that was heard.
+            time.sleep(probes.FRESH_SECONDS)
+            counts = counts_of(installation.url)
             assert {key: value for key, value in before.items() if counts.get(key, -1.0) < value} == {}
             before = counts
-            time.sleep(probes.FRESH_SECONDS / 4)
-        wait_until(lambda: _logins(installation.url) >= pages, 10)
+        wait_until(lambda: counts_of(installation.url).get(LOGINS, 0) >= pages, 10)
 
 
-def _logins(url: str) -> float:
-    found = figures(get(f"{url}/metrics", Authorization=f"Bearer {TOKEN}")[1])
-    labels = (("method", "GET"), ("route", "account_login"), ("status", "2xx"))
-    return found.get(("tenpo_request_seconds_count", labels), 0.0)
+def kill_part(pid: int, name: str) -> None:
+    """Kill a part of `tenpo run` with all its processes, and wait until another one is there."""
+    [part] = parts(pid, name)
+    os.killpg(part.pid, signal.SIGKILL)
+    wait_until(lambda: not lives(part) and is_complete(pid), 60)
+
+
+def counts_of(url: str) -> dict[Any, float]:
+    """What was counted, by name and labels; not what is so now."""
+    status, text = get(f"{url}/metrics", Authorization=f"Bearer {TOKEN}")
+    assert status == 200
+    return {key: value for key, value in figures(text).items() if key[0].endswith(("_count", "_total", "_sum"))}

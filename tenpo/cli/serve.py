@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from tenpo.runtime import database, env, installation, postgres, supervisor, upgrade, watch
+from tenpo.runtime import database, env, installation, metric_files, postgres, supervisor, upgrade, watch
 from tenpo.runtime.errors import OperatorError
 
 PANEL = "Run"
@@ -53,6 +53,7 @@ def run(
     data_dir = installation.prepare_data_dir()
     with supervisor.only_instance(data_dir, url=_url()):
         supervisor.check_port(host, port)
+        metric_files.start_anew(data_dir)
         log = supervisor.Log(data_dir / "logs" / "tenpo.log", console)
         with contextlib.ExitStack() as stack:
 

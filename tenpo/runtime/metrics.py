@@ -1,17 +1,19 @@
 """What every process counts for Prometheus. `config.probes` serves the sums.
 
-Web workers and the worker are processes of their own. Each writes its numbers into files in `TENPO_DATA/metrics`, and
-whichever process is asked adds them all up, those of processes that died included: what was counted stays counted.
+Web workers and the worker are processes of their own. Each writes its numbers into files (`runtime.metric_files`), and
+whichever process is asked adds them all up, those of processes that died included: what was counted stays counted,
+until `tenpo run` begins anew.
 Labels are names of ours (routes, tasks), never what somebody sent: each new value is a row that is kept for ever.
 """
 
 import functools
 from pathlib import Path
 
-import psutil
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from tenpo.runtime import metric_files
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -45,20 +47,11 @@ def _rows(route: str, method: str, hundreds: int) -> tuple[Histogram, Histogram]
     return REQUESTS.labels(route, method, f"{hundreds}xx"), STATEMENTS.labels(route)
 
 
-def folder(data_dir: Path) -> Path:
-    """Where the numbers of all processes of this installation are."""
-    return data_dir / "metrics"
-
-
 def add_up(data_dir: Path) -> list[Metric]:
     """What all processes counted, together; of what is so now (streams, waiting requests), only those that live."""
-    files = [str(file) for file in sorted(folder(data_dir).glob("*/*.db")) if _counts(file)]
-    return list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
-
-
-def _counts(file: Path) -> bool:
-    return not file.name.startswith("gauge_live") or psutil.pid_exists(_pid(file))
-
-
-def _pid(file: Path) -> int:
-    return int(file.stem.rpartition("_")[2])
+    while True:
+        try:
+            files = [str(file) for file in metric_files.files(data_dir)]
+            return list(MultiProcessCollector.merge(files, accumulate=True))  # type: ignore[no-untyped-call]
+        except FileNotFoundError:
+            continue  # one went away between the two: those that are left are added up
