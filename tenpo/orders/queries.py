@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -11,6 +11,7 @@ from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from tenpo.core import clock
+from tenpo.core.compiled import Compiled, Param
 from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
 from tenpo.orders.models import SharePolicy
@@ -44,17 +45,25 @@ def quote(*, price: int, currency: str, coach_id: UUID, buyer: User, at: datetim
     A coach's own policy goes before the one for everybody. One statement, which also brings the ids that an order of it
     will have.
     """
-    now = at or clock.now()
-    policies = policies_in_force(currency=currency, coach_id=coach_id, at=now)
-    credits = spendable_credits(buyer, currency, now)
-    [(terms, left, ids)] = User.objects.filter(pk=buyer.pk).values_list(
+    values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
+    [(terms, left, ids)] = _TERMS_AND_CREDITS(**values)
+    policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
+    found = split_price(price=price, currency=currency, policy=policy, credits=[_account(credit) for credit in left])
+    return replace(found, ids=ids)
+
+
+def _terms_and_credits() -> Any:
+    currency, now = cast("str", Param("currency")), cast("datetime", Param("now"))
+    policies = policies_in_force(currency=currency, coach_id=cast("UUID", Param("coach")), at=now)
+    credits = spendable_credits(cast("User", Param("buyer")), currency, now)
+    return User.objects.filter(pk=Param("buyer")).values_list(
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
         ArraySubquery(credits.values(credit=JSONObject(**{name: name for name in CREDIT}))),
         fresh_ids(IDS),
     )
-    policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
-    found = split_price(price=price, currency=currency, policy=policy, credits=[_account(credit) for credit in left])
-    return replace(found, ids=ids)
+
+
+_TERMS_AND_CREDITS = Compiled(_terms_and_credits)
 
 
 def _account(credit: dict[str, Any]) -> Account:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from tenpo.access.models import ApiClient, Scope
 from tenpo.audit.actions import record
 from tenpo.core import clock
+from tenpo.core.compiled import Compiled, Param
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import hash_token
 from tenpo.people.models import User, granted_roles
@@ -54,6 +55,15 @@ def create_api_client(
     return client, key
 
 
+_WITH_OWNER = Compiled(
+    lambda: (
+        ApiClient.objects.select_related("owner__participant")
+        .annotate(owners_roles=granted_roles("owner"))
+        .filter(prefix=Param("prefix"))[:1]
+    )
+)
+
+
 @transaction.atomic
 def revoke_api_client(client: ApiClient, *, by: User) -> ApiClient:
     """Make a key worthless from this moment on. Revoking twice changes nothing."""
@@ -72,8 +82,7 @@ def authenticate_key(key: str) -> tuple[User, ApiClient] | None:
     parts = key.split("_")
     if len(parts) != 4 or parts[0] != KEY_START or parts[3] != _checksum("_".join(parts[:3])):
         return None
-    clients = ApiClient.objects.select_related("owner__participant").annotate(owners_roles=granted_roles("owner"))
-    client = clients.filter(prefix=parts[1]).first()
+    client = _WITH_OWNER.first(prefix=parts[1])
     if client is None or not constant_time_compare(client.secret_hash, hash_token(key)):
         return None
     now = clock.now()

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.compiled import CompiledFor, Param
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
@@ -40,6 +41,8 @@ _TAKE_SEAT = """
     RETURNING s.*, p.windows AS policy_windows
 """
 
+_VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
+
 
 def already_booked() -> RuleError:
     """The refusal behind the constraint that a participant has one live booking in a session."""
@@ -60,11 +63,10 @@ def take_seat(session_id: UUID, *, by: User) -> tuple[Session, list[Window]]:
     Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
     mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
-    visible = Session.objects.visible_to(by).filter(pk=session_id)
-    sql, parameters = visible.values("pk").query.sql_with_params()
+    sql, parameters = _VISIBLE.sql(by, session=session_id)
     taken = next(iter(Session.objects.raw(_TAKE_SEAT.format(visible=sql), parameters)), None)
     if taken is None:
-        get_object_or_404(visible)
+        get_object_or_404(Session.objects.visible_to(by), pk=session_id)
         check_open(lock_session(session_id))
         raise RuleError("full", _("This session is full. You can join the waitlist."))
     return taken, read_windows(json.loads(taken.policy_windows))  # type: ignore[attr-defined]
