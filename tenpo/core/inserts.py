@@ -27,14 +27,32 @@ def inserts(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
     by_model: dict[type[models.Model], list[models.Model]] = {}
     for row in rows:
         by_model.setdefault(type(row), []).append(row)
-    parts, parameters = [], []
+    parts: list[str] = []
+    parameters: list[Any] = []
     for number, (model, its_rows) in enumerate(by_model.items()):
-        query = InsertQuery(model)
-        query.insert_values(_written(model, its_rows), its_rows)
-        [(sql, values)] = query.get_compiler(connection=connection).as_sql()
+        sql, values = _insert(model, its_rows)
         parts.append(f"new_{number} AS ({sql})")
         parameters += values
     return f"WITH {', '.join(parts)}", parameters
+
+
+# Django takes longer to write an insert than the database to do it, so the text is kept for each shape of rows.
+_texts: dict[tuple[Any, ...], str] = {}
+
+
+def _insert(model: type[models.Model], rows: list[models.Model]) -> tuple[str, Sequence[Any]]:
+    fields = _written(model, rows)
+    values = [(field, field.pre_save(row, add=True)) for row in rows for field in fields]
+    shape = (model, tuple(fields), len(rows))
+    is_plain = not any(hasattr(value, "resolve_expression") for _, value in values)
+    if is_plain and shape in _texts:
+        return _texts[shape], [field.get_db_prep_save(value, connection) for field, value in values]
+    query = InsertQuery(model)
+    query.insert_values(fields, rows)
+    [(sql, parameters)] = query.get_compiler(connection=connection).as_sql()
+    if is_plain:
+        _texts[shape] = sql
+    return sql, parameters
 
 
 def mark_written(rows: Sequence[models.Model]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +38,10 @@ _CLAIM = """
 _CLAIM_AND_COUNT = """
     WITH claimed AS ({claim}), counted AS ({count})
     SELECT claimed.id, claimed.is_again, claimed.locked_until, counted.count, counted.retry_after FROM claimed, counted
+"""
+_KEEP = """
+    UPDATE access_idempotencykey SET status = %(status)s, body = %(body)s::jsonb, locked_until = NULL
+    WHERE id = %(id)s AND status IS NULL AND locked_until = %(locked_until)s
 """
 
 
@@ -112,21 +117,21 @@ def run_once(
         return _kept_answer(rows.first(), print_)
     call = Call(*claimed[:2])
     # Once the lock is over another call may have the key: what it keeps stays, and what is whole is its to make.
-    own = rows.filter(pk=call.id, status=None, locked_until=claimed[2])
+    own = {"id": call.id, "status": None, "locked_until": claimed[2]}
     try:
         if limit:
             check_count(limit, *claimed[3:])
         with transaction.atomic() if is_whole else contextlib.nullcontext():
             answer = work(call)
-            is_kept = own.update(status=answer.status, body=answer.body, locked_until=None)
+            is_kept = _keep(answer, own)
             if is_whole and not is_kept:
                 raise StillRunning
     except BaseException as error:
         is_unmade = is_whole or (isinstance(error, REFUSED) and not call.is_again)
         if is_unmade:
-            own.delete()
+            rows.filter(**own).delete()
         else:
-            own.update(locked_until=Now())
+            rows.filter(**own).update(locked_until=Now())
         raise
     return answer
 
@@ -137,6 +142,13 @@ def forget_old_keys() -> int:
     died = Q(status=None, locked_until__lt=Now() - timedelta(hours=UNANSWERED_KEPT_HOURS))
     deleted, _ = IdempotencyKey.objects.filter(old | died).delete()
     return deleted
+
+
+def _keep(answer: Answer, own: dict[str, Any]) -> bool:
+    values = {**own, "status": answer.status, "body": json.dumps(answer.body)}
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, values)
+        return bool(cursor.rowcount)
 
 
 def _kept_answer(row: IdempotencyKey | None, print_: str) -> Answer:
