@@ -69,7 +69,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
 class IdempotencyKey(BaseModel):
     """One call that must have its effect once, and the answer that a repeat of it gets."""
 
-    actor = models.ForeignKey(User, models.PROTECT, related_name="+")
+    actor = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     route = models.CharField(max_length=200)
     key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=HASH_LENGTH)

@@ -3,9 +3,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import trial_balance
@@ -14,7 +14,7 @@ from tenpo.people.permissions import check_admin
 router = Router(tags=["Credit and ledger"])
 
 
-class CreditOut(Schema):
+class CreditOut(OutSchema):
     """Store credit from one payment, in minor units. What expires first is spent first, then the oldest."""
 
     id: UUID
@@ -25,7 +25,7 @@ class CreditOut(Schema):
     expires_at: datetime | None
 
 
-class TransferOut(Schema):
+class TransferOut(OutSchema):
     """A whole positive amount from one account to another; never changed."""
 
     id: UUID
@@ -39,7 +39,7 @@ class TransferOut(Schema):
     reverses_id: UUID | None
 
 
-class AccountSumOut(Schema):
+class AccountSumOut(OutSchema):
     """One line of the trial balance: all that was ever debited and credited, in minor units."""
 
     kind: str = Field(..., examples=["sales"])

@@ -129,7 +129,7 @@ class Order(BaseModel):
         VOID = "void", _("Not completed")
 
     number = models.CharField(max_length=12, unique=True)
-    buyer = models.ForeignKey(User, models.PROTECT, related_name="orders")
+    buyer = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="orders")
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     state = models.CharField(max_length=6, choices=State, default=State.OPEN)
     settled_at = models.DateTimeField(null=True)

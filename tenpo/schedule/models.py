@@ -71,7 +71,7 @@ class Session(BaseModel):
         CANCELLED = "cancelled", _("Cancelled")
         COMPLETED = "completed", _("Completed")
 
-    coach = models.ForeignKey(User, models.PROTECT, related_name="sessions")
+    coach = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="sessions")
     series = models.ForeignKey(Series, models.PROTECT, null=True, related_name="sessions")
     title = models.CharField(_("Title"), max_length=120)
     description = models.TextField(_("Description"), max_length=4_000, blank=True)
@@ -211,8 +211,8 @@ class Booking(BaseModel):
     LIVE = ("waitlisted", "offered", "held", "confirmed", "attended", "no_show")
 
     session = models.ForeignKey(Session, models.PROTECT, related_name="bookings")
-    participant = models.ForeignKey(Participant, models.PROTECT, related_name="bookings")
-    booked_by = models.ForeignKey(User, models.PROTECT, related_name="bookings")
+    participant = models.ForeignKey(Participant, models.PROTECT, db_index=False, related_name="bookings")
+    booked_by = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="bookings")
     line = models.OneToOneField(Line, models.PROTECT, null=True, related_name="booking")
     state = models.CharField(max_length=10, choices=State)
     # The cancellation windows that held when this was booked.
