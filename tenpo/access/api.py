@@ -5,12 +5,12 @@ from uuid import UUID
 from allauth.usersessions.models import UserSession
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import ApiClient, Scope
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, TimeIn, problems, refuse_keys
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems, refuse_keys
 from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_device
 from tenpo.people.api.accounts import PersonOut, find_person, person_out
@@ -18,7 +18,7 @@ from tenpo.people.api.accounts import PersonOut, find_person, person_out
 router = Router(tags=["Access"])
 
 
-class KeyOut(Schema):
+class KeyOut(OutSchema):
     """An API key; the key itself is never read again."""
 
     id: UUID
@@ -52,7 +52,7 @@ class KeyQuery(PageQuery):
     owner_id: UUID | None = Field(None, description="Yours when left out; for admins also somebody else's.")
 
 
-class DeviceOut(Schema):
+class DeviceOut(OutSchema):
     """A browser that is signed in to your account."""
 
     id: int

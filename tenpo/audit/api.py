@@ -6,20 +6,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
 from tenpo.audit.actions import note_export
 from tenpo.audit.models import AuditLog
 from tenpo.audit.permissions import can_read_audit
 from tenpo.audit.queries import CSV_HEADER, AuditFilter, csv_name, csv_rows, find_records
-from tenpo.core.api import ApiRequest, DayIn, InSchema, PageOut, PageQuery, file_answer, problems
+from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.csv import csv_answer
 from tenpo.core.paging import keyset_page
 
 router = Router(tags=["audit"])
 
 
-class AuditRecordOut(Schema):
+class AuditRecordOut(OutSchema):
     """Who did what to which thing, when, from where, and what it was before and after."""
 
     id: UUID

@@ -7,14 +7,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
 from tenpo.checkout.actions.settling import mark_paid, receive_event
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.checkout.queries.policies import share_effect
-from tenpo.core.api import ApiRequest, InSchema, problem, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, problem, problems
 from tenpo.core.business import current_business
 from tenpo.orders.actions.policies import check_terms
 from tenpo.orders.api import TermsIn, coach_of, terms_of
@@ -62,7 +62,7 @@ Agreed = Annotated[
 ]
 
 
-class QuoteOut(Schema):
+class QuoteOut(OutSchema):
     """Who pays which part of a price now, in minor units."""
 
     price: int = Field(..., examples=[8000])
@@ -74,7 +74,7 @@ class QuoteOut(Schema):
     cancellation: str = Field(..., description="The cancellation policy in a sentence.")
 
 
-class CostOut(Schema):
+class CostOut(OutSchema):
     """What a booking costs and who pays it, as frozen when it was ordered (minor units)."""
 
     order_id: UUID
@@ -87,7 +87,7 @@ class CostOut(Schema):
     refunded_percent: int | None
 
 
-class BookedOut(Schema):
+class BookedOut(OutSchema):
     """A booking with its money: what it costs, and the newest attempt to pay it."""
 
     id: UUID
@@ -126,7 +126,7 @@ class AttemptIn(InSchema):
     source: Source = ""
 
 
-class CancellationOut(Schema):
+class CancellationOut(OutSchema):
     """What cancelling now would give back, in minor units."""
 
     percent: int = Field(..., examples=[50])
@@ -316,7 +316,7 @@ def receive_webhook(request: HttpRequest, provider: str) -> HttpResponse:
     return HttpResponse(status=200)
 
 
-class ShareEffectRow(Schema):
+class ShareEffectRow(OutSchema):
     """One coming session now and under the proposed policy (minor units)."""
 
     session_id: UUID
@@ -329,7 +329,7 @@ class ShareEffectRow(Schema):
     own_then: int = Field(..., examples=[3200])
 
 
-class ShareEffectOut(Schema):
+class ShareEffectOut(OutSchema):
     """What a proposed policy would do: to the next sessions, and to a month like the last three (minor units)."""
 
     sessions: list[ShareEffectRow]

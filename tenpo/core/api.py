@@ -3,13 +3,22 @@
 import json
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from ninja import Field, Schema
 from ninja.errors import HttpError
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, field_validator
+from ninja.schema import DjangoGetter
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
@@ -78,6 +87,16 @@ class InSchema(Schema):
         return value
 
 
+class OutSchema(Schema):
+    """Output. A plain dict is read as it is; ninja would ask it for each value as for an attribute of a model."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _run_root_validator(cls, values: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        is_plain = isinstance(values, dict) and not cls._ninja_resolvers
+        return handler(values if is_plain else DjangoGetter(values, cls, info.context))
+
+
 class PageQuery(InSchema):
     """Where a list goes on, and how many rows it gives at once."""
 
@@ -85,7 +104,7 @@ class PageQuery(InSchema):
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Rows in a page.")] = PAGE_SIZE
 
 
-class PageOut[T](Schema):
+class PageOut[T](OutSchema):
     """A page of a list; `next_cursor` is null on the last one."""
 
     items: list[T]
@@ -102,14 +121,14 @@ def refuse_keys(request: ApiRequest, words: str) -> None:
         raise HttpError(403, words)
 
 
-class FieldProblem(Schema):
+class FieldProblem(OutSchema):
     """What is wrong with one field of the input."""
 
     field: str
     message: str
 
 
-class Problem(Schema):
+class Problem(OutSchema):
     """An error as RFC 9457 has it. `code` names the rule that refused."""
 
     type: str = "about:blank"

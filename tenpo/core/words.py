@@ -4,6 +4,7 @@ Pages (through `templatetags.tenpo`), mails and notifications use the same funct
 everywhere.
 """
 
+import functools
 import re
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -24,16 +25,24 @@ EN_DASH = "\N{EN DASH}"
 
 def locale() -> Locale:
     """The reader's locale for numbers."""
-    try:
-        return Locale.parse((get_language() or "en").replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
+    return _locale(get_language() or "en")
 
 
 def date_locale() -> Locale:
     """The reader's locale for dates: English means day before month, as in "3 Dec"."""
     found = locale()
-    return Locale("en", "GB") if found.language == "en" and found.territory is None else found
+    return ENGLISH_DATES if found.language == "en" and found.territory is None else found
+
+
+@functools.cache
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+ENGLISH_DATES = Locale("en", "GB")
 
 
 def say_money(money: Money, *, exact: bool = True, sign: bool = False) -> str:
@@ -75,14 +84,20 @@ def say_day(moment: date, *, now: datetime | None = None, zone: tzinfo | None = 
     """The day: "today", "tomorrow", "Tuesday" within a week, then "Tue 3 Dec", with the year when it is another."""
     today = timezone.localtime(now, zone).date()
     day = timezone.localtime(moment, zone).date() if isinstance(moment, datetime) else moment
+    return _said_day(day, today, get_language(), date_locale())
+
+
+# A list says the same few days again and again, and looking up how a language writes one takes long.
+@functools.lru_cache(maxsize=4_096)
+def _said_day(day: date, today: date, _language: str | None, locale: Locale) -> str:
     away = (day - today).days
     if away in NEAR:
         return str(NEAR[away]())
     if 1 < away < 7:
-        return format_date(day, "EEEE", locale=date_locale())
+        return format_date(day, "EEEE", locale=locale)
     if day.year == today.year:
-        return format_skeleton("MMMEd", _as_datetime(day), locale=date_locale()).replace(",", "")
-    return format_date(day, "medium", locale=date_locale())
+        return format_skeleton("MMMEd", _as_datetime(day), locale=locale).replace(",", "")
+    return format_date(day, "medium", locale=locale)
 
 
 NEAR = {-1: lambda: _("yesterday"), 0: lambda: _("today"), 1: lambda: _("tomorrow")}

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.mail import absolute
 from tenpo.core.models import OutboxMessage
 from tenpo.core.paging import keyset_page
@@ -24,7 +24,7 @@ router = Router(tags=["Notifications"])
 ChannelName = Literal["in_app", "email"]
 
 
-class NotificationOut(Schema):
+class NotificationOut(OutSchema):
     """Something that the caller is told, in their language, with the plain facts behind the words."""
 
     id: UUID
@@ -43,19 +43,19 @@ class NotificationQuery(PageQuery):
     unread: Annotated[bool, Field(description="Only those not read yet.")] = False
 
 
-class UnreadOut(Schema):
+class UnreadOut(OutSchema):
     """How many notifications the caller has not read."""
 
     unread: int
 
 
-class ReadOut(Schema):
+class ReadOut(OutSchema):
     """How many notifications were marked as read."""
 
     marked: int
 
 
-class PreferenceOut(Schema):
+class PreferenceOut(OutSchema):
     """By which channels one kind of news reaches the caller."""
 
     kind: str
@@ -65,7 +65,7 @@ class PreferenceOut(Schema):
     email_is_optional: Annotated[bool, Field(description="False: these e-mails cannot be switched off.")]
 
 
-class PreferencesOut(Schema):
+class PreferencesOut(OutSchema):
     """Every kind that the caller can be told."""
 
     items: list[PreferenceOut]
@@ -85,7 +85,7 @@ class PreferencesIn(InSchema):
     items: Annotated[list[PreferenceIn], Field(max_length=200)]
 
 
-class DeliveryOut(Schema):
+class DeliveryOut(OutSchema):
     """One sending of one notification by one channel."""
 
     id: UUID
@@ -109,7 +109,7 @@ class DeliveryQuery(PageQuery):
     q: Annotated[str, Field(max_length=120, description="Of the name or address of whom they are for.")] = ""
 
 
-class MessageOut(Schema):
+class MessageOut(OutSchema):
     """One event on its way to one consumer."""
 
     id: int

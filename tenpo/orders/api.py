@@ -3,9 +3,9 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.paging import keyset_page
 from tenpo.orders.actions.policies import (
     ShareTerms,
@@ -23,7 +23,7 @@ from tenpo.people.models import User
 router = Router(tags=["Orders and policies"])
 
 
-class LineOut(Schema):
+class LineOut(OutSchema):
     """One thing in an order, and who paid which part of it (minor units)."""
 
     id: UUID
@@ -39,7 +39,7 @@ class LineOut(Schema):
     refunded_at: datetime | None
 
 
-class OrderOut(Schema):
+class OrderOut(OutSchema):
     """What somebody bought: the receipt."""
 
     id: UUID
@@ -52,7 +52,7 @@ class OrderOut(Schema):
     lines: list[LineOut]
 
 
-class SharePolicyOut(Schema):
+class SharePolicyOut(OutSchema):
     """What the company pays of a price, from and until when."""
 
     id: UUID
@@ -105,14 +105,14 @@ class CancellationPolicyIn(InSchema):
     is_default: bool = False
 
 
-class WindowOut(Schema):
+class WindowOut(OutSchema):
     """Until `hours_before` the start, `percent` of what was paid comes back."""
 
     hours_before: int
     percent: int
 
 
-class CancellationPolicyOut(Schema):
+class CancellationPolicyOut(OutSchema):
     """What comes back to whoever cancels."""
 
     id: UUID

@@ -3,16 +3,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.paging import keyset_page
 from tenpo.payments.models import Payment
 
 router = Router(tags=["Payments"])
 
 
-class PaymentOut(Schema):
+class PaymentOut(OutSchema):
     """One attempt to pay, in minor units of its currency."""
 
     id: UUID

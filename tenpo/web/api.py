@@ -3,9 +3,9 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, InSchema, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
 from tenpo.orders.actions.business import update_business
@@ -19,7 +19,7 @@ from tenpo.web.queries.today import Teaching, Waiting, day_of, teaching_of
 router = Router(tags=["Today and search"])
 
 
-class BriefSessionOut(Schema):
+class BriefSessionOut(OutSchema):
     """A session in short."""
 
     id: UUID
@@ -44,7 +44,7 @@ class TaughtSessionOut(BriefSessionOut):
     unmarked: int = 0
 
 
-class SeatOut(Schema):
+class SeatOut(OutSchema):
     """A booking of one's own and its session."""
 
     booking_id: UUID
@@ -53,7 +53,7 @@ class SeatOut(Schema):
     session: BriefSessionOut
 
 
-class WaitingOut(Schema):
+class WaitingOut(OutSchema):
     """Something to do (`offer`: take a seat, `pay`, `confirm` at the bank) or to wait for (`transfer`, `clearing`)."""
 
     kind: str = Field(..., examples=["pay"])
@@ -65,7 +65,7 @@ class WaitingOut(Schema):
     action_url: str = Field("", description="Where a payment is confirmed.")
 
 
-class TeachingOut(Schema):
+class TeachingOut(OutSchema):
     """What one teaches today and in the coming week, and past sessions whose attendance is missing."""
 
     today: list[TaughtSessionOut]
@@ -73,7 +73,7 @@ class TeachingOut(Schema):
     unmarked: list[TaughtSessionOut]
 
 
-class TodayOut(Schema):
+class TodayOut(OutSchema):
     """One's day."""
 
     next: SeatOut | None
@@ -86,14 +86,14 @@ class TodayOut(Schema):
     teaching: TeachingOut | None = Field(..., description="For coaches only.")
 
 
-class FigureOut(Schema):
+class FigureOut(OutSchema):
     """A number, and what it was thirty days before."""
 
     value: int
     before: int
 
 
-class SpendOut(Schema):
+class SpendOut(OutSchema):
     """What was paid in one month, in minor units."""
 
     month: date = Field(..., description="The month's first day.", examples=["2026-11-01"])
@@ -101,7 +101,7 @@ class SpendOut(Schema):
     people: int = Field(..., examples=[58000])
 
 
-class WeekOut(Schema):
+class WeekOut(OutSchema):
     """How full one week's sessions were."""
 
     monday: date
@@ -110,7 +110,7 @@ class WeekOut(Schema):
     percent: int
 
 
-class AttentionOut(Schema):
+class AttentionOut(OutSchema):
     """How much of each kind needs a human."""
 
     unmarked_payments: int
@@ -122,7 +122,7 @@ class AttentionOut(Schema):
     wanted_sessions: int
 
 
-class DashboardOut(Schema):
+class DashboardOut(OutSchema):
     """The operator's numbers."""
 
     people: FigureOut
@@ -135,7 +135,7 @@ class DashboardOut(Schema):
     attention: AttentionOut
 
 
-class PersonHit(Schema):
+class PersonHit(OutSchema):
     """Somebody found; the address is for admins only."""
 
     id: UUID
@@ -144,7 +144,7 @@ class PersonHit(Schema):
     roles: list[str]
 
 
-class OrderHit(Schema):
+class OrderHit(OutSchema):
     """An order found by its number."""
 
     id: UUID
@@ -153,7 +153,7 @@ class OrderHit(Schema):
     buyer: str
 
 
-class PaymentHit(Schema):
+class PaymentHit(OutSchema):
     """A payment found by the provider's reference."""
 
     id: UUID
@@ -164,7 +164,7 @@ class PaymentHit(Schema):
     order_id: UUID | None
 
 
-class FoundOut(Schema):
+class FoundOut(OutSchema):
     """What matches, kind by kind, at most six of each."""
 
     people: list[PersonHit]
@@ -294,7 +294,7 @@ def _attention(attention: Attention) -> dict[str, int]:
     }
 
 
-class BusinessOut(Schema):
+class BusinessOut(OutSchema):
     """The business that this installation serves."""
 
     name: str = Field(..., examples=["Nordlicht"])

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems, refuse_keys
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.accounts import set_roles, update_profile
 from tenpo.people.models import CoachProfile, User
@@ -19,7 +19,7 @@ router = Router(tags=["People"])
 RoleName = Literal["admin", "coach"]
 
 
-class PersonOut(Schema):
+class PersonOut(OutSchema):
     """Somebody with an account. Members see of a coach only the name."""
 
     id: UUID
@@ -30,14 +30,14 @@ class PersonOut(Schema):
     disabled_at: datetime | None = None
 
 
-class CoachOut(Schema):
+class CoachOut(OutSchema):
     """How a coach introduces themselves."""
 
     headline: str
     bio: str
 
 
-class MeOut(Schema):
+class MeOut(OutSchema):
     """Whoever calls."""
 
     id: UUID

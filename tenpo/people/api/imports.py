@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from ninja import Field, File, Query, Router, Schema, UploadedFile
+from ninja import Field, File, Query, Router, UploadedFile
 
-from tenpo.core.api import ApiRequest, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.imports import MAX_BYTES, confirm_import, count_problems, preview_people_import
 from tenpo.people.api.invites import refuse_keys_for
@@ -16,7 +16,7 @@ from tenpo.people.models import Import, User
 router = Router(tags=["Imports"])
 
 
-class ImportOut(Schema):
+class ImportOut(OutSchema):
     """A file that was read row by row."""
 
     id: UUID
@@ -39,7 +39,7 @@ class ImportOut(Schema):
         return count_problems(import_.rows)
 
 
-class RowOut(Schema):
+class RowOut(OutSchema):
     """One row of a file; with a problem it is skipped."""
 
     line: int = Field(..., examples=[2])

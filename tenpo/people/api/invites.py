@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 from pydantic import StringConstraints
 
-from tenpo.core.api import ApiRequest, InSchema, PageOut, PageQuery, problems, refuse_keys
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.limits import hit
 from tenpo.core.middleware import client_network
 from tenpo.core.paging import keyset_page
@@ -36,7 +36,7 @@ Grant = Literal["member", "coach", "admin"]
 StateName = Literal["open", "accepted", "declined", "revoked", "expired"]
 
 
-class InviteOut(Schema):
+class InviteOut(OutSchema):
     """An invite and what became of it. Its link is never read again."""
 
     id: UUID
@@ -85,7 +85,7 @@ class AcceptanceIn(InSchema):
     email: str = Field("", max_length=254, description="Only for a bare link.")
 
 
-class AcceptedOut(Schema):
+class AcceptedOut(OutSchema):
     """The account that was made. Sign in with it under `/_allauth/`."""
 
     user_id: UUID

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpResponse
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
 from tenpo.core import clock
-from tenpo.core.api import ApiRequest, PageOut, PageQuery, file_answer, problems
+from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
 from tenpo.orders.policies import percent_back, read_windows
 from tenpo.orders.words import describe_windows
@@ -19,7 +19,7 @@ from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 router = Router(tags=["Bookings"])
 
 
-class BookedSession(Schema):
+class BookedSession(OutSchema):
     """The session of a booking; the link only when the booking is confirmed."""
 
     id: UUID
@@ -33,7 +33,7 @@ class BookedSession(Schema):
     status: str
 
 
-class BookingOut(Schema):
+class BookingOut(OutSchema):
     """One place in one session. Amounts are minor units, frozen when it was booked; null while one only waits."""
 
     id: UUID

@@ -8,16 +8,16 @@ from django.conf import settings
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 
-from tenpo.core.api import ApiRequest, problems, refuse_keys
+from tenpo.core.api import ApiRequest, OutSchema, problems, refuse_keys
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address
 from tenpo.schedule.models import CalendarFeed
 
 router = Router(tags=["Feeds"])
 
 
-class FeedOut(Schema):
+class FeedOut(OutSchema):
     """A private address; its secret is not kept."""
 
     id: UUID

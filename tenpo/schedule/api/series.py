@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
-from ninja import Field, Router, Schema
+from ninja import Field, Router
 
-from tenpo.core.api import ApiRequest, DayIn, InSchema, problems
+from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, problems
 from tenpo.people.models import User
 from tenpo.schedule.actions import series as actions
 from tenpo.schedule.api.sessions import (
@@ -82,7 +82,7 @@ class SeriesIn(RuleIn):
     ] = None
 
 
-class PlannedOut(Schema):
+class PlannedOut(OutSchema):
     """One date before it is made."""
 
     starts_at: datetime
@@ -91,14 +91,14 @@ class PlannedOut(Schema):
     taken_by: Annotated[str, Field(description="Which session is in the way.")]
 
 
-class PlanOut(Schema):
+class PlanOut(OutSchema):
     """The dates of a series that nobody made yet."""
 
     dates: list[PlannedOut]
     digest: str
 
 
-class SeriesOut(Schema):
+class SeriesOut(OutSchema):
     """A series and its sessions."""
 
     id: UUID

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, DayIn, InSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
@@ -43,14 +43,14 @@ JoinLink = Annotated[str, Field(max_length=500)]
 Zone = Annotated[str, Field(max_length=TIME_ZONE_LENGTH)]
 
 
-class CoachOut(Schema):
+class CoachOut(OutSchema):
     """Who teaches."""
 
     id: UUID
     name: str
 
 
-class SessionOut(Schema):
+class SessionOut(OutSchema):
     """One meeting at one time. Amounts are minor units of `currency`; the shares are the caller's, before credits."""
 
     id: UUID
@@ -149,7 +149,7 @@ class ReasonIn(InSchema):
     reason: Annotated[str, Field(max_length=300)] = ""
 
 
-class EffectOut(Schema):
+class EffectOut(OutSchema):
     """What cancelling would do, in numbers (amounts in minor units)."""
 
     sessions: int
@@ -159,7 +159,7 @@ class EffectOut(Schema):
     currency: str
 
 
-class RosterRow(Schema):
+class RosterRow(OutSchema):
     """One person's place in a session."""
 
     booking_id: UUID
@@ -178,7 +178,7 @@ class AttendanceIn(InSchema):
     state: Literal["attended", "no_show", "confirmed"]
 
 
-class MarkedOut(Schema):
+class MarkedOut(OutSchema):
     """How many were marked."""
 
     marked: int
