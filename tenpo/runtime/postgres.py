@@ -130,8 +130,12 @@ def ensure_running(data_dir: Path, *, settings: Mapping[str, str] | None = None)
 
 def stop(data_dir: Path) -> None:
     """Stop the server, ending its connections; nothing happens when it does not run."""
-    if is_running(data_dir):
-        _command("pg_ctl", "stop", "-D", str(cluster_dir(data_dir)), "-m", "fast", "-w", "-t", str(STOP_SECONDS))
+    if not is_running(data_dir):
+        return
+    # Nobody starts it meanwhile: pg_ctl would wait for the end of that one.
+    with system.file_lock(data_dir / "postgres.lock"):
+        if is_running(data_dir):
+            _command("pg_ctl", "stop", "-D", str(cluster_dir(data_dir)), "-m", "fast", "-w", "-t", str(STOP_SECONDS))
         if socket_dir(data_dir) != cluster_dir(data_dir):
             with contextlib.suppress(OSError):
                 socket_dir(data_dir).rmdir()
