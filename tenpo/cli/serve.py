@@ -61,7 +61,9 @@ def run(
                 stack.enter_context(installation.running_database(data_dir, stop_always=True))
                 _prepare_when_needed(data_dir)
 
-            web_part = supervisor.Part("web", [*_PART, "web"], "cyan", is_up=lambda: supervisor.answers(host, port))
+            web_part = supervisor.Part(
+                "web", [*_PART, "web"], "cyan", is_up=lambda: supervisor.answers(host, port), can_be_held=True
+            )
             worker_part = supervisor.Part("worker", [*_PART, "worker"], "magenta")
             # One after the other: the first page must not wait for the worker to load.
             supervisor.Supervisor([web_part, worker_part], log).run(

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +23,9 @@ from rich.text import Text
 
 from tenpo.runtime.errors import OperatorError
 
-# However often something dies, it is back before anybody has waited long.
+# What dies is started again at once, and what dies then too a little later each time; however often that is, it is
+# back before anybody has waited long.
+BACKOFF_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 5.0
 # A child that ran this long was well; its next failure starts the count anew.
 STEADY_SECONDS = 60.0
@@ -33,6 +35,8 @@ LOG_BYTES_MAX = 10_000_000
 LOGS_KEPT = 3
 SECOND_INSTANCE, PORT_TAKEN = 3, 4
 PR_SET_PDEATHSIG = 1
+# What a child that is held says when it has loaded.
+LOADED = "tenpo: loaded"
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -84,13 +88,20 @@ class Part:
     style: str
     # Whether the part does its work; the next one starts then.
     is_up: Callable[[], bool] = lambda: True
+    # Whether it calls `wait_for_release`: what one that died has left behind then serves on while the next one loads.
+    can_be_held: bool = False
     process: subprocess.Popen[str] | None = None
     started_at: float = 0.0
     next_start_at: float = 0.0
-    backoff_seconds: float = 0.5
+    backoff_seconds: float = 0.0
+    is_held: bool = False
+    has_loaded: threading.Event = field(default_factory=threading.Event)
+    # The process group of one that died.
+    left_behind: int | None = None
 
     def start(self, log: Log, *, is_held: bool = False) -> None:
         """Start the child; one that is held loads and then waits for `release`."""
+        self.is_held, self.has_loaded = is_held, threading.Event()
         # A session of its own, so that Ctrl-C reaches the supervisor alone and everything stops in order.
         self.process = subprocess.Popen(
             self.command,
@@ -105,25 +116,40 @@ class Part:
         self.started_at = time.monotonic()
         if not is_held:
             self.release()
-        threading.Thread(target=self._read, args=(self.process, log), daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process, self.has_loaded, log), daemon=True).start()
 
     def release(self) -> None:
-        """Let a held child begin."""
+        """Let a held child begin, in place of whatever another one has left behind."""
+        self.end_left_behind()
+        self.is_held = False
         if self.process is not None and self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
 
-    def _read(self, process: subprocess.Popen[str], log: Log) -> None:
+    def end_left_behind(self) -> None:
+        """Kill what a child that died had started: it would hold the port."""
+        if self.left_behind is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.left_behind, signal.SIGKILL)
+            self.left_behind = None
+
+    def _read(self, process: subprocess.Popen[str], has_loaded: threading.Event, log: Log) -> None:
         assert process.stdout
         for line in process.stdout:
-            if line.strip():
+            if line.strip() == LOADED:
+                has_loaded.set()
+            elif line.strip():
                 log.write(self.name, line, style=self.style)
 
-    def signal(self, number: int) -> None:
-        """Signal the child and whatever it started."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+    def signal(self, number: int) -> bool:
+        """Signal the child and whatever it started; whether there is any of them."""
+        if self.process is None:
+            return False
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 class Supervisor:
@@ -183,20 +209,28 @@ class Supervisor:
         now = time.monotonic()
         if part.process is not None and part.process.poll() is not None:
             code = part.process.returncode
-            part.signal(signal.SIGKILL)  # what it may have left behind would hold the port
+            # Should this one have died before it took over, what was left behind has served unwatched for long enough.
+            part.end_left_behind()
+            if part.can_be_held and not part.is_held and part.signal(0):
+                part.left_behind = part.process.pid
+            else:
+                part.signal(signal.SIGKILL)
             part.process = None
             if now - part.started_at > STEADY_SECONDS:
-                part.backoff_seconds = 0.5
+                part.backoff_seconds = 0.0
             part.next_start_at = now + part.backoff_seconds
             reason = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             self.log.write("tenpo", f"{part.name} ended ({reason}); starting it again in {part.backoff_seconds:g} s")
-            part.backoff_seconds = min(part.backoff_seconds * 2, BACKOFF_SECONDS_MAX)
+            part.backoff_seconds = min(max(part.backoff_seconds * 2, BACKOFF_SECONDS), BACKOFF_SECONDS_MAX)
         if part.process is None and now >= part.next_start_at:
-            part.start(self.log)
+            part.start(self.log, is_held=part.left_behind is not None)
+        if part.is_held and part.has_loaded.is_set():
+            part.release()
 
     def stop(self) -> None:
         """Ask every part to end, then make it."""
         for part in self.parts:
+            part.end_left_behind()
             if part.process is not None and part.process.poll() is None:
                 part.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
@@ -209,8 +243,9 @@ class Supervisor:
 
 
 def wait_for_release() -> None:
-    """In a child: wait until the supervisor has prepared everything."""
+    """In a child: say that everything is loaded, and wait until the supervisor lets it begin."""
     if os.environ.get("TENPO_SUPERVISOR"):
+        print(LOADED, flush=True)  # noqa: T201 (to the supervisor)
         sys.stdin.read()
 
 

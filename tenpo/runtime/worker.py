@@ -20,7 +20,10 @@ logger = logging.getLogger("tenpo.worker")
 OUTBOX_BATCH = 100
 OUTBOX_POLL_SECONDS = 0.3
 JOB_POLL_SECONDS = 2.0
-RETRY_SECONDS_MAX = 5.0
+# A database that was away is back within seconds, and nobody shall wait much longer for their news.
+RETRY_SECONDS_MAX = 1.0
+# What fails for another reason fails again: it needs a look at the log, which is not to be filled.
+FAILED_SECONDS = 5.0
 # Work under way at a stop may take this long to end; what does not is taken up again by the next worker.
 STOP_SECONDS = 20.0
 # A worker says every ten seconds that it lives; whether all do is asked as often.
@@ -55,7 +58,7 @@ class OutboxLoop(threading.Thread):
                 continue
             except Exception:
                 logger.exception("The outbox failed")
-                self.stopping.wait(RETRY_SECONDS_MAX)
+                self.stopping.wait(FAILED_SECONDS)
                 continue
             if delivered < OUTBOX_BATCH:
                 self.stopping.wait(OUTBOX_POLL_SECONDS)

@@ -54,8 +54,8 @@ class Load:
         self.seats = seats
         self.wishes: list[Wish] = []
         self.statuses: Counter[str] = Counter()
-        # When requests were sent that were answered as they should be.
-        self.good_at: list[float] = []
+        # When requests were sent, and answered, that were answered as they should be.
+        self.good_at: list[tuple[float, float]] = []
         self.refusals: list[tuple[int, str | None, str]] = []
         self.stopping = threading.Event()
         self.lock = threading.Lock()
@@ -78,12 +78,13 @@ class Load:
             assert time.monotonic() < deadline, self.statuses
             time.sleep(PAUSE_SECONDS)
 
-    def wait_until_back(self, seconds: float = 90) -> None:
-        """Wait until somebody asked from now on and got a seat: three times, since one may have slipped through."""
-        since, deadline = time.monotonic(), time.monotonic() + seconds
-        while sum(at > since for at in self.good_at) < 3:
+    def wait_until_back(self, since: float, seconds: float = 90) -> float:
+        """Wait until somebody who asked after `since` got a seat; returns how many seconds that was after it."""
+        deadline = time.monotonic() + seconds
+        while not (answered := [answered_at for sent_at, answered_at in self.good_at if sent_at > since]):
             assert time.monotonic() < deadline, f"not back after {seconds} s: {self.statuses}"
             time.sleep(PAUSE_SECONDS)
+        return min(answered) - since
 
     @property
     def acknowledged(self) -> dict[str, Wish]:
@@ -137,5 +138,5 @@ class Load:
         elif not wish.is_in_use:
             wish.answer = (answer.status, said)
             if answer.status == 201:
-                self.good_at.append(sent_at)
+                self.good_at.append((sent_at, time.monotonic()))
         return wish.answer is not None
