@@ -74,9 +74,9 @@ def check(world: World, label: str) -> None:
 
     assert everything, "there must be something to see"
     assert not rows.visible_to(AnonymousUser()).exists() or label in OPEN
-    for part in PEOPLE:
+    looks = {part: list(rows.visible_to(world.people[part])) for part in PEOPLE}
+    for part, seen in looks.items():
         user = world.people[part]
-        seen = list(rows.visible_to(user))
         match admin if part == "admin" else somebody:
             case "all":
                 assert {row.pk for row in seen} == everything
@@ -89,6 +89,8 @@ def check(world: World, label: str) -> None:
                 whose = [row if label == "people.User" else row.user for row in seen]
                 assert [one for one in whose if one.pk != user.pk and not one.is_coach] == []
                 assert len(seen) < len(everything)
+    # Whoever has something of their own does see it.
+    assert somebody == "none" or any(seen for part, seen in looks.items() if part != "admin")
 
 
 def people_of(row: Model, depth: int = 3) -> set[object]:

@@ -59,7 +59,7 @@ def test_few_codes_are_tried(server, is_known):
 
     answers = server.at_once(guesses(browser))
 
-    assert checked(answers) <= LIMITS["mailed-code"].count
+    assert 1 <= checked(answers) <= LIMITS["mailed-code"].count
     assert {answer.status for answer in answers} <= {200, 302, 429}
 
 
