@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import DayField
+from tenpo.ledger.models import Transfer
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS, SUCCEEDS_LATE
@@ -73,6 +74,12 @@ def is_card_number(digits: str) -> bool:
     doubled = [int(d) * 2 for d in digits[-2::-2]]
     plain = [int(d) for d in digits[-1::-2]]
     return (sum(plain) + sum(d - 9 if d > 9 else d for d in doubled)) % 10 == 0
+
+
+class TransferFilter(forms.Form):
+    """Which transfers of the ledger an admin wants to see."""
+
+    kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("All")), *Transfer.Kind.choices])
 
 
 class PaymentFilter(forms.Form):

@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -75,8 +75,10 @@ def attempt(request: HttpRequest, act: Callable[[], Any], *, done: str = "") -> 
 def back_to(request: HttpRequest, route: str, *args: Any) -> HttpResponse:
     """Back to where the form says it came from (`next`), as long as that is here; otherwise to `route`."""
     wanted = request.POST.get("next", "")
-    if wanted and url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        return redirect(wanted)
+    is_here = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    # `redirect` would take what is no address for the name of a route.
+    if wanted.startswith("/") and is_here:
+        return HttpResponseRedirect(wanted)
     return redirect(route, *args)
 
 

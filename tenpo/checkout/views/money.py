@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
-from tenpo.checkout.forms import PaymentFilter
+from tenpo.checkout.forms import PaymentFilter, TransferFilter
 from tenpo.checkout.queries.bookings import booking_of_payment
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
 from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
@@ -203,16 +203,16 @@ def ledger(request: PageRequest) -> HttpResponse:
 def transfer_list(request: PageRequest) -> HttpResponse:
     """Every transfer, newest first, with what caused it."""
     rows = Transfer.objects.select_related("debit__owner", "credit__owner")
-    kind = request.GET.get("kind", "")
-    if kind in Transfer.Kind.values:
+    form = TransferFilter(request.GET)
+    kind = form.cleaned_data["kind"] if form.is_valid() else ""
+    if kind:
         rows = rows.filter(kind=kind)
     page = page_of(request, rows, order=("-id",), limit=TRANSFERS_SHOWN)
     causes = causes_of(page.items)
     context = {
         "transfers": [(transfer, causes[transfer.pk]) for transfer in page.items],
         "next_cursor": page.next_cursor,
-        "kinds": Transfer.Kind.choices,
-        "kind": kind,
+        "form": form,
         "waiting": _waiting(request).count(),
         "tab": "ledger",
     }
