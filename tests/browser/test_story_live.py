@@ -1,60 +1,25 @@
 """Story 7, live: with the real web server and its streams, news arrive on an open page, and nobody reloads it."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, expect
 
 from tenpo.checkout.tests.make import make_booking
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
-from tenpo.runtime import env, postgres
-from tenpo.runtime.system import free_port
 from tenpo.schedule.tests.make import make_session
+from tests.server import running
 from tests.work import work
-
-START_SECONDS = 30
 
 
 @pytest.fixture
 def web_server(transactional_db: None) -> Iterator[str]:
-    """`tenpo web` as an operator runs it, on the database of this test."""
-    port = free_port()
-    url = f"http://localhost:{port}"
-    database = postgres.url(env.data_dir(), postgres.APP, database=connection.settings_dict["NAME"])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tenpo.cli.main", "web"],
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tenpo.config.settings",
-            "DATABASE_URL": database,
-            "TENPO_PORT": str(port),
-            "TENPO_WORKERS": "1",
-            "TENPO_DEBUG": "true",
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    ends_at = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            httpx2.get(f"{url}/account/login/", timeout=5)
-            break
-        except httpx2.TransportError:
-            assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
-            assert time.monotonic() < ends_at, "the web server does not answer"
-            time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.communicate(timeout=30)
+    """The real web server, with its streams, on the database of this test."""
+    with running() as server:
+        yield f"http://localhost:{server.port}"
 
 
 def signed_in(user: User) -> dict[str, str]:
