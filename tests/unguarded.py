@@ -124,24 +124,21 @@ def invite() -> None:
 def tries() -> None:
     """Codes are counted where allauth does; of the rest, the first try counts, and further ones read and then write."""
     limits, count_model = part("core.limits"), part("core.models").RateCount
-    middleware, adapters, idempotency = (
-        part("people.middleware"),
-        part("people.adapters"),
-        part("access.actions.idempotency"),
-    )
+    counters = (part("people.middleware"), part("people.tries"), part("core.networks"))
+    middleware, idempotency = part("people.middleware"), part("access.actions.idempotency")
     middleware.CODE_VIEWS.clear()
     middleware.FACTOR_VIEWS.clear()
     hit, counting = limits.hit, limits.counting
 
-    def read_then_write(name: str, *parts: object) -> None:
+    def read_then_write(name: str, *parts: object) -> Any:
         _, parameters = counting(name, *parts)
         found = count_model.objects.filter(key=parameters["limit_key"]).first()
         if found is None or name not in ("sign-in-account", "account-mail", "pay-user"):
-            hit(name, *parts)
-            return
+            return hit(name, *parts)
         meet()
         count_model.objects.filter(pk=found.pk).update(count=found.count + 1)
         limits.check_count(name, found.count + 1, 1)
+        return limits.Try(found.key, found.window_starts_at)
 
     def run_once(*, actor: Any, limit: str = "", work: Callable[[Any], Any], **call: Any) -> Any:
         """Claims in one statement, and counts in others."""
@@ -154,8 +151,9 @@ def tries() -> None:
         return once(actor=actor, work=counted_work, **call)
 
     once = idempotency.run_once
-    assert middleware.hit is adapters.hit is hit
-    middleware.hit = adapters.hit = read_then_write
+    for counter in counters:
+        assert counter.hit is hit
+        counter.hit = read_then_write
     part("access.api_auth").run_once = run_once
 
 

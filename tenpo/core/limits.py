@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -17,22 +18,33 @@ class Limit:
     seconds: int
 
 
+# A `-site` is the same, by the larger network of IPv6 that an office is given (`core.networks`): a looser number, so
+# that who has thousands of the smaller ones cannot use up alone what all may.
 LIMITS = {
-    # Whatever is sent to the addresses of signing in: from one network, or by one person who is signed in.
+    # Whatever is tried or sent at the addresses of signing in: from one network, or by one person who is signed in.
+    # Whoever gets in by it takes nothing from the others behind the same address.
     "account-network": Limit(100, 300),
+    "account-network-site": Limit(500, 300),
     "account-user": Limit(30, 300),
-    # Tries of a password: from one network; of one account from one network, so that nobody keeps its owner out; and of
+    # Wrong passwords: from one network; of one account from one network, so that nobody keeps its owner out; and of
     # one account from everywhere. Who has many networks can reach the last one: a mailed code still lets its owner in.
     "sign-in-network": Limit(30, 300),
+    "sign-in-network-site": Limit(150, 300),
     "sign-in-account": Limit(5, 300),
+    "sign-in-account-site": Limit(50, 3600),
     "sign-in-everywhere": Limit(100, 3600),
     # Tries of an app's code or a recovery code, by somebody who knows the password.
     "second-factor": Limit(5, 300),
-    # Codes, password links: whatever a stranger can have mailed to an address. One network cannot use up what all may.
+    # Codes, password links: whatever a stranger can have mailed: by one network to whomever, so that nobody makes us
+    # write to a list of strangers; to one address, where one network cannot use up what all may.
+    "account-mail-network": Limit(60, 3600),
+    "account-mail-network-site": Limit(180, 3600),
     "account-mail": Limit(5, 900),
-    "account-mail-everywhere": Limit(20, 3600),
+    "account-mail-site": Limit(15, 3600),
+    "account-mail-everywhere": Limit(30, 3600),
     # Tries of one mailed code. The window is longer than any code lives, so it bounds the code's whole life.
     "mailed-code": Limit(5, 86_400),
+    # Links that are none. One that is right is given back, so that a whole office can accept on the same morning.
     "invite-open": Limit(30, 300),
     "invite-accept": Limit(20, 300),
     "invite-send": Limit(600, 3600),
@@ -47,11 +59,19 @@ _HIT = """
     SELECT %(limit_key)s, to_timestamp(floor(extract(epoch FROM now()) / %(seconds)s) * %(seconds)s), 1 {source}
     ON CONFLICT (key, window_starts_at) DO UPDATE SET count = core_ratecount.count + 1
     RETURNING count, ceil(extract(epoch FROM window_starts_at) + %(seconds)s - extract(epoch FROM now()))::int
-        AS retry_after
+        AS retry_after, window_starts_at
 """
 
 
-def hit(name: str, *parts: object) -> None:
+@dataclass(frozen=True)
+class Try:
+    """One try that was counted."""
+
+    key: str
+    window_starts_at: datetime
+
+
+def hit(name: str, *parts: object) -> Try:
     """Count one try of `name` by whoever `parts` say; raise TooManyRequests beyond the limit.
 
     One statement, so it holds when a hundred come at once. Call it outside the action's transaction: a try that
@@ -62,13 +82,25 @@ def hit(name: str, *parts: object) -> None:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()
     assert row is not None
-    check_count(name, *row)
+    count, retry_after, window_starts_at = row
+    check_count(name, count, retry_after)
+    return Try(parameters["limit_key"], window_starts_at)
+
+
+def give_back(*tries: Try) -> None:
+    """Count tries no more: they were right. Those that others made meanwhile stay counted."""
+    with connection.cursor() as cursor:
+        for one in tries:
+            cursor.execute(
+                "UPDATE core_ratecount SET count = count - 1 WHERE key = %s AND window_starts_at = %s",
+                [one.key, one.window_starts_at],
+            )
 
 
 def counting(name: str, *parts: object, of: str = "") -> tuple[str, dict[str, Any]]:
     """The statement behind `hit`, to stand in a larger one: it counts one try for each row of the table `of`.
 
-    Returns the number of tries and the seconds to wait, for `check_count`.
+    Returns the number of tries and the seconds to wait, for `check_count`, and when they began to be counted.
     """
     # Hashed: an address or an e-mail has no business in a counter.
     key = hashlib.sha256("\0".join([name, *map(str, parts)]).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 import structlog
 from django.conf import settings
@@ -10,49 +9,14 @@ from django.shortcuts import render
 from tenpo.core import headers
 from tenpo.core.api import problem
 from tenpo.core.errors import TooManyRequests
+from tenpo.core.networks import client_address
 from tenpo.core.request_context import Origin, coming_from, is_request_id, new_request_id
 from tenpo.core.tally import Tally, tallied
 from tenpo.runtime import metrics, watch
 
 MAX_AGENT_LENGTH = 200
-# What one customer of a provider is given of IPv6: all of it counts as one.
-IPV6_PREFIX = 64
 
 log = structlog.get_logger("tenpo.requests")
-
-
-def client_address(request: HttpRequest) -> str:
-    """The caller's address: the one that the outermost of our own proxies saw.
-
-    With no trusted proxy the header is somebody's claim, and the connection's address counts; so it does where a proxy
-    wrote what is no address.
-    """
-    count = settings.ALLAUTH_TRUSTED_PROXY_COUNT
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    if count and len(hops) >= count and _is_address(hops[-count]):
-        return hops[-count]
-    return request.META.get("REMOTE_ADDR") or ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def client_network(request: HttpRequest) -> str:
-    """Whom to count tries by that come from outside: the caller's address or, of IPv6, the network that it is in."""
-    address = client_address(request)
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped or IPv6Network((int(parsed), IPV6_PREFIX), strict=False))
-    return str(parsed)
 
 
 def request_id_of(request: HttpRequest) -> str:

@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.audit.actions import record
 from tenpo.core.business import current_business
 from tenpo.core.errors import TooManyRequests
-from tenpo.core.limits import hit
+from tenpo.core.limits import give_back
 from tenpo.core.mail import absolute, compose
-from tenpo.core.middleware import client_address, client_network
+from tenpo.core.networks import client_address
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
 from tenpo.people.models import Participant, User
 from tenpo.people.second_factors import open_for, seal_for, whose
+from tenpo.people.tries import count_mail, count_password
 from tenpo.people.visits import note_sign_in
 
 log = structlog.get_logger()
@@ -55,16 +56,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "0.0.0.0"  # noqa: S104 - an address for the list of devices, not to bind
 
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count a try of a password before looking anything up, so that unknown addresses answer alike."""
-        email, network = str(credentials.get("email", "")).lower(), client_network(request)
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Whose password this is. A right one takes nothing from whoever signs in behind the same address."""
         try:
-            hit("sign-in-network", network)
-            hit("sign-in-account", email, network)
-            hit("sign-in-everywhere", email)
+            tries = count_password(request, str(credentials.get("email", "")))
         except TooManyRequests:
-            log.warning("sign_in_limited", address=client_address(request))
             raise self.validation_error("too_many_login_attempts") from None
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None:
+            give_back(*tries)
+        return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave a trace of a wrong password: from where, not for whom, because people type passwords as their name."""
@@ -95,9 +96,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send one of our own mails in place of allauth's template."""
         if template_prefix in ACCOUNT_MAILS:
-            # A stranger can have these sent, so they are counted alike for known and unknown addresses.
-            hit("account-mail", email.lower(), client_network(allauth_context.request))
-            hit("account-mail-everywhere", email.lower())
+            count_mail(allauth_context.request, email)
         words = ACCOUNT_MAILS.get(template_prefix) or NOTICES[template_prefix][1]
         try:
             compose(words(context), to=email).send()

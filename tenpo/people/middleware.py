@@ -15,10 +15,12 @@ from django.utils import timezone, translation
 
 from tenpo.core.api import read_json
 from tenpo.core.errors import TooManyRequests
-from tenpo.core.limits import hit
-from tenpo.core.middleware import client_network, too_many
+from tenpo.core.limits import Try, give_back, hit
+from tenpo.core.middleware import too_many
+from tenpo.core.networks import hit_from
 from tenpo.people.passkeys import is_answer
 from tenpo.people.second_factors import find_whose
+from tenpo.people.tries import count_password
 from tenpo.people.visits import SessionStore, renew_on_other_roles
 
 # Where somebody shows who they are, and whatever belongs to it.
@@ -40,9 +42,18 @@ CODE_VIEWS = {
     "headless:browser:account:confirm_login_code",
     "headless:browser:account:verify_email",
 }
+# Where somebody who is signed in shows their password once more to get another, and the field that it is in.
+OLD_PASSWORD_VIEWS = {
+    "account_change_password": "oldpassword",
+    "headless:browser:account:change_password": "current_password",
+}
+# Where nothing is tried and nothing sent.
+CALM_VIEWS = {"account_logout", "headless:browser:account:current_session"}
 # By this header a code can be tried with a GET, too.
 CODE_HEADER = "X-Email-Verification-Key"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# On a request of nobody's yet: the tries that were counted against its network.
+_OF_NETWORK = "_tries_of_network"
 
 
 class VisitMiddleware(SessionMiddleware):
@@ -84,19 +95,23 @@ class AccountTriesMiddleware:
     """Counts what is tried at the addresses of signing in, where many at once are seen and none is forgotten.
 
     allauth counts in a cache, which drops what it holds when a flood of others comes, and the tries of a mailed code
-    in the session, which a hundred requests read before one of them has written it. The adapter counts the passwords
-    that somebody signs in with.
+    in the session, which a hundred requests read before one of them has written it. It does not count the old password
+    that a new one needs. The adapter counts the passwords that somebody signs in with.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        tries: list[Try] = getattr(request, _OF_NETWORK, [])
+        if tries and request.user.is_authenticated:
+            give_back(*tries)
+        return response
 
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
         match = request.resolver_match
-        if match is None or not match.route.startswith(ACCOUNT_ROUTES):
+        if match is None or not match.route.startswith(ACCOUNT_ROUTES) or match.view_name in CALM_VIEWS:
             return None
         if request.method in SAFE_METHODS and CODE_HEADER not in request.headers:
             return None
@@ -106,6 +121,8 @@ class AccountTriesMiddleware:
                 _count_factor(request)
             if match.view_name in CODE_VIEWS:
                 _count_code(request)
+            if match.view_name in OLD_PASSWORD_VIEWS:
+                _count_old_password(request, OLD_PASSWORD_VIEWS[match.view_name])
         except TooManyRequests as error:
             return too_many(request, error)
         return None
@@ -147,7 +164,16 @@ def _count_sender(request: HttpRequest) -> None:
     if request.user.is_authenticated:
         hit("account-user", request.user.pk)
     else:
-        hit("account-network", client_network(request))
+        setattr(request, _OF_NETWORK, hit_from(request, "account-network"))
+
+
+def _count_old_password(request: HttpRequest, field: str) -> None:
+    """Who sits at somebody's open browser guesses no more often than who signs in."""
+    sent = _json_of(request) if request.path.startswith(f"/{PROGRAM_ROUTES}") else request.POST
+    if request.user.is_authenticated and (password := sent.get(field)):
+        tries = count_password(request, request.user.email)
+        if request.user.check_password(str(password)):
+            give_back(*tries)
 
 
 def _count_factor(request: HttpRequest) -> None:

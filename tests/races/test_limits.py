@@ -15,12 +15,17 @@ from tenpo.people.second_factors import seal_for
 from tenpo.people.tests.make import PASSWORD, make_member
 from tests.server import STRANGER, Answer, Caller, Request, Server, make_known, running, with_cookies, with_key
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.invariants,
+    pytest.mark.usefixtures("one_window"),
+]
 
 TRIES = 100
 LOGIN, CODE, CONFIRM = "/account/login/", "/account/login/code/", "/account/login/code/confirm/"
 RESET, FACTOR = "/account/password/reset/", "/account/2fa/authenticate/"
 NOTHING = "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
+CHANGE, WRONG_OLD_PASSWORD = "/account/password/change/", "not your present password"
 WRONG_PASSWORD, WRONG_CODE, OFTEN = "do not belong together", "This is not the code", "very often"
 
 
@@ -74,6 +79,20 @@ def test_few_passwords_are_checked(server, is_known):
     assert 1 <= found[WRONG_PASSWORD] <= LIMITS["sign-in-account"].count
 
 
+def test_few_old_passwords_are_checked(server):
+    member, limit = make_known(), LIMITS["sign-in-account"].count
+    answer = server.ask(STRANGER.form(LOGIN, login=member.email, password=PASSWORD))
+    browser = with_cookies(answer.cookie(settings.SESSION_COOKIE_NAME))
+    new = {"password1": "four words put together", "password2": "four words put together"}
+
+    found = said(
+        server.at_once([browser.form(CHANGE, oldpassword=f"{PASSWORD} {number}", **new) for number in range(TRIES)]),
+        WRONG_OLD_PASSWORD,
+    )
+
+    assert found == {WRONG_OLD_PASSWORD: limit, "429": TRIES - limit}
+
+
 @pytest.mark.parametrize(
     ("path", "limit"), [("/bookings", "book-user"), ("/bookings/{id}/payment", "pay-user")], ids=["book", "pay"]
 )
@@ -100,6 +119,15 @@ def test_few_mails_are_sent(server, path, is_known):
     # The limit on all that comes from one network is as high as this test is wide.
     assert Counter(answer.status for answer in answers) == {302: limit, 429: TRIES - limit}
     assert len(server.mails_to(email)) == limit
+
+
+def test_few_strangers_are_written_to(server):
+    limit = LIMITS["account-mail-network"].count
+
+    answers = server.at_once([STRANGER.form(RESET, email=f"stranger{number}@example.com") for number in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {302: limit, 429: TRIES - limit}
+    assert sum(len(server.mails_to(f"stranger{number}@example.com")) for number in range(TRIES)) == limit
 
 
 def with_second_factors(server: Server) -> Caller:

@@ -169,6 +169,7 @@ def test_signing_in_by_the_api(client):
     assert client.get("/api/v1/me").json()["email"] == member.email
 
 
+@pytest.mark.usefixtures("one_window")
 def test_a_limit_of_ours_is_said_to_programs_as_a_problem():
     member = make_member()
     for _ in range(LIMITS["account-mail-everywhere"].count):
@@ -181,6 +182,7 @@ def test_a_limit_of_ours_is_said_to_programs_as_a_problem():
     assert answer["Retry-After"]
 
 
+@pytest.mark.usefixtures("one_window")
 def test_asking_for_codes_by_the_api_is_limited():
     path = "/_allauth/browser/v1/auth/code/request"
     answers = {}

@@ -7,8 +7,10 @@ from django.db import connection
 from django.utils import timezone
 
 from tenpo.core.errors import TooManyRequests
-from tenpo.core.limits import LIMITS, forget_old_counts, hit
+from tenpo.core.limits import LIMITS, Try, forget_old_counts, give_back, hit
 from tenpo.core.models import RateCount
+
+pytestmark = pytest.mark.usefixtures("one_window")
 
 
 def tries(n: int) -> int:
@@ -61,6 +63,40 @@ def test_a_new_window_starts_afresh_and_others_are_not_counted():
     RateCount.objects.update(window_starts_at=timezone.now() - timedelta(days=1))
 
     hit("account-mail", "anna@example.com")
+
+
+@pytest.mark.django_db
+def test_a_try_that_was_right_leaves_room_for_one_more():
+    first, *_others = [hit("account-mail", "anna@example.com") for _ in range(LIMITS["account-mail"].count)]
+
+    give_back(first)
+
+    hit("account-mail", "anna@example.com")
+    with pytest.raises(TooManyRequests):
+        hit("account-mail", "anna@example.com")
+
+
+@pytest.mark.django_db
+def test_what_is_given_back_late_is_no_try_of_the_next_window():
+    now = hit("account-mail", "anna@example.com")
+
+    give_back(Try(now.key, now.window_starts_at - timedelta(days=1)))
+
+    assert RateCount.objects.get().count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_none_of_a_hundred_right_ones_at_once_stays_counted():
+    def one(_number: int) -> None:
+        try:
+            give_back(hit("sign-in-everywhere", "anna@example.com"))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(one, range(100)))
+
+    assert RateCount.objects.get().count == 0
 
 
 @pytest.mark.django_db

@@ -234,6 +234,7 @@ def test_an_invite_is_declined_by_its_token():
     assert invite.state() == Invite.State.DECLINED
 
 
+@pytest.mark.usefixtures("one_window")
 def test_accepting_is_limited_by_address():
     call = Caller()
     answers = [call("POST", "/invites/guess/acceptance", ACCEPT) for _ in range(LIMITS["invite-accept"].count + 1)]

@@ -190,6 +190,7 @@ def test_every_link_that_does_not_work_looks_the_same():
     assert answers.pop()[0] == 404
 
 
+@pytest.mark.usefixtures("one_window")
 def test_guessing_links_is_limited_by_address():
     _invite, token = make_invite()
     for _ in range(LIMITS["invite-open"].count):

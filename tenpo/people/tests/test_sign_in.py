@@ -18,7 +18,7 @@ from tenpo.core.models import Business
 from tenpo.people.models import Participant, User
 from tenpo.people.tests.make import PASSWORD, make_member
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_window")]
 LOGIN, CODE, RESET = "/account/login/", "/account/login/code/", "/account/password/reset/"
 TOKEN = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken": "|nonce=")[^"]+')
 

@@ -145,6 +145,7 @@ def test_an_ended_or_disabled_feed_is_not_there():
         assert Client().get(f"/calendar/feed/{token}.ics").status_code == 404
 
 
+@pytest.mark.usefixtures("one_window")
 def test_guessing_addresses_comes_to_a_limit():
     client = Client()
     statuses = [client.get("/calendar/feed/guess.ics").status_code for _ in range(122)]

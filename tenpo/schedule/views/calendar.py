@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from tenpo.core.limits import hit
-from tenpo.core.middleware import client_network
+from tenpo.core.networks import client_network
 from tenpo.people.models import User
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address, open_feed
 from tenpo.schedule.ical import feed_file
