@@ -32,6 +32,7 @@ CURRENCIES = ("EUR", "USD")
 # What the database and the ledger's function say, and what the model calls it.
 SAID = {
     "currencies differ": "currencies or mirror",
+    "not the mirror": "currencies or mirror",
     "with another amount": "said otherwise",
     "ledger_transfer_key": "key twice",
     "ledger_transfer_reverses_id_key": "undone twice",
