@@ -24,7 +24,7 @@ _FUNCTION = """
 _DEFAULTS = """
     SELECT d.adrelid::regclass::text, a.attname, pg_get_expr(d.adbin, d.adrelid)
     FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-    JOIN pg_class c ON c.oid = d.adrelid AND c.relnamespace = 'public'::regnamespace
+    JOIN pg_class c ON c.oid = d.adrelid AND c.relnamespace = current_schema()::regnamespace
     WHERE pg_get_expr(d.adbin, d.adrelid) IN ('now()', 'statement_timestamp()', 'CURRENT_TIMESTAMP')
 """
 
@@ -64,7 +64,10 @@ class Clock:
         self._travel = time_machine.travel(at, tick=False)
         self._traveller = self._travel.start()
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL search_path = machine_clock, pg_catalog, public")
+            cursor.execute("SELECT current_schemas(false)")
+            [[schemas]] = cursor.fetchall()
+            before = sql.SQL(", ").join(map(sql.Identifier, ["machine_clock", "pg_catalog", *schemas]))
+            cursor.execute(sql.SQL("SET LOCAL search_path = {}").format(before))
         self.move_to(at)
 
     def move_to(self, at: datetime) -> None:
