@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from ninja.operation import Operation
 from pydantic import TypeAdapter
 
 from tenpo.config.api import api
+from tenpo.core.api import InSchema, OutSchema
 from tenpo.web.views.openapi import Reader
 
 SCHEMA: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")))
@@ -83,3 +85,13 @@ def test_what_moves_money_or_books_counts_once(name):
     method, path, details = OPERATIONS[name]
     if method == "post" and re.search(r"/(bookings|payments|orders|credits)\b", path):
         assert "Idempotency-Key" in [one["name"] for one in details["parameters"]], "wrap it in access.api_auth.once"
+
+
+def test_no_two_schemas_have_one_name():
+    """They would be one in the document, which then tells the fields of the wrong one."""
+    found = [
+        one for kind in (InSchema, OutSchema) for one in kind.__subclasses__() if one.__module__.startswith("tenpo.")
+    ]
+    names = Counter(one.__name__ for one in found)
+
+    assert [name for name, count in names.items() if count > 1] == []

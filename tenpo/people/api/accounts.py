@@ -30,7 +30,7 @@ class PersonOut(OutSchema):
     disabled_at: datetime | None = None
 
 
-class CoachOut(OutSchema):
+class CoachProfileOut(OutSchema):
     """How a coach introduces themselves."""
 
     headline: str
@@ -47,7 +47,7 @@ class MeOut(OutSchema):
     time_zone: str = Field(..., examples=["Europe/Berlin"])
     locale: str = Field(..., examples=["en"])
     participant_id: UUID | None = Field(..., description="You as somebody who takes part in sessions.")
-    coach: CoachOut | None = Field(..., description="Null unless you are a coach.")
+    coach: CoachProfileOut | None = Field(..., description="Null unless you are a coach.")
 
 
 class MeIn(InSchema):
