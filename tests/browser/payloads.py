@@ -21,7 +21,7 @@ from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
-from tests.matrix.world import World, calendar_file, make_world
+from tests.world import World, calendar_file, make_world
 
 _SHAPES = """
 <script>{}</script>
@@ -152,7 +152,7 @@ def poison(shift: int) -> Counter[str]:
 
 
 def make_poisoned_world() -> World:
-    """The business of `tests/matrix`, with more people and sessions, and payloads in whatever is text.
+    """The business of `tests/world.py`, with more people and sessions, and payloads in whatever is text.
 
     What happens after the texts are there (a session is called off, a file is brought in) carries them into mails,
     notifications, the audit log and previews.

@@ -20,8 +20,8 @@ from tenpo.core.models import Business
 from tests.browser.conftest import without_streams
 from tests.browser.payloads import ALL, HOST, PAYLOADS, make_poisoned_world, poison, text_fields
 from tests.matrix.table import Row, rows
-from tests.matrix.world import World, named
 from tests.work import work
+from tests.world import World, named
 
 ROLES = ("member", "coach", "admin", "anon")
 NO_PAGE = re.compile(r"\.(ics|csv|json)\b|^/design/events|/_allauth/|/api/v1/(?!docs)|^/stream")
@@ -61,7 +61,7 @@ class Visitor:
         self.origin = origin
         self.at = ""
         context.add_init_script(LISTEN)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         without_streams(context)
         self.page: Page = context.new_page()
         self.page.on("console", lambda message: self.hear(message.text) if message.type == "error" else None)

@@ -9,8 +9,8 @@ from django.core import mail
 from django.db import transaction
 
 from tenpo.core.business import forget_business
-from tests.input.world import World, make_world
-from tests.matrix import world as matrix
+from tests.input.calls import Calls, make_calls
+from tests.world import World, make_world
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def undone() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def lasting_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+def lasting_business(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     """Made once for a file: it takes longer than most of the tests that use it."""
     with django_db_blocker.unblock(), undone():
         mail.outbox = []
@@ -33,21 +33,20 @@ def lasting_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[Wor
 
 
 @pytest.fixture
-def world(lasting_world: World) -> Iterator[World]:
+def business(lasting_business: World) -> Iterator[World]:
     """The business, as it was before any other test."""
     with undone():
-        yield lasting_world
+        yield lasting_business
 
 
 @pytest.fixture(scope="module")
-def lasting_business(django_db_setup: None, django_db_blocker: Any) -> Iterator[matrix.World]:
-    """The business of `tests/matrix`, where every route has its row: who may ask for it, and with what."""
+def lasting_calls(lasting_business: World, django_db_blocker: Any) -> Iterator[Calls]:
     with django_db_blocker.unblock(), undone():
-        yield matrix.make_world()
+        yield make_calls(lasting_business)
 
 
 @pytest.fixture
-def business(lasting_business: matrix.World) -> Iterator[matrix.World]:
-    """That business, as it was before any other test."""
+def calls(lasting_calls: Calls) -> Iterator[Calls]:
+    """How each operation is called there."""
     with undone():
-        yield lasting_business
+        yield lasting_calls

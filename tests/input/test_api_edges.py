@@ -9,7 +9,7 @@ import pytest
 
 from tenpo.people.api.accounts import MeIn
 from tenpo.web.views.openapi import Reader
-from tests.input.world import DETAILS, OPERATIONS, SCHEMA, World
+from tests.input.calls import DETAILS, OPERATIONS, SCHEMA, Calls
 
 # Of the processor, not of the clock: others may be busy too. Ten times what any of these takes.
 SECONDS_MAX = 1.0
@@ -64,45 +64,45 @@ def refused(answer: Any, started: float, *, but: Collection[int] = ()) -> None:
 
 
 @pytest.mark.parametrize("name", TAKES_JSON)
-def test_a_body_that_cannot_be_read(name, world):
-    client = world.client(world.admin)
+def test_a_body_that_cannot_be_read(name, calls):
+    client = calls.client(calls.admin)
 
     for content in UNREADABLE.values():
         started = time.process_time()
-        refused(world.ask(client, name, content=content), started)
+        refused(calls.ask(client, name, content=content), started)
 
 
 @pytest.mark.parametrize("name", TAKES_JSON)
-def test_values_at_the_edges(name, world):
-    client, body = world.client(world.admin), world.body(name)
+def test_values_at_the_edges(name, calls):
+    client, body = calls.client(calls.admin), calls.body(name)
     for field in fields_of(name):
         for value in WRONG_VALUES.values():
             started = time.process_time()
-            answer = world.ask(client, name, content=json.dumps(body | {field: value}).encode())
+            answer = calls.ask(client, name, content=json.dumps(body | {field: value}).encode())
             # What is wrong for one field is right for another; only breaking is wrong for all.
             refused(answer, started, but={200, 201, 202, 204})
 
 
 @pytest.mark.parametrize("name", TAKES_JSON)
-def test_no_field_is_set_that_is_not_asked_for(name, world):
-    unasked_are_refused(name, world)
+def test_no_field_is_set_that_is_not_asked_for(name, calls):
+    unasked_are_refused(name, calls)
 
 
-def unasked_are_refused(name: str, world: World) -> None:
-    client, body = world.client(world.admin), world.body(name)
+def unasked_are_refused(name: str, calls: Calls) -> None:
+    client, body = calls.client(calls.admin), calls.body(name)
     for field in set(UNASKED) - set(fields_of(name)):
-        answer = world.ask(client, name, content=json.dumps(body | {field: "1"}).encode())
+        answer = calls.ask(client, name, content=json.dumps(body | {field: "1"}).encode())
         assert answer.status_code == 422, (field, answer.status_code, answer.content)
         assert field in [error["field"].rpartition(".")[2] for error in answer.json()["errors"]]
 
 
 @pytest.mark.control
-def test_a_schema_that_ignores_what_it_does_not_know_is_seen(world, monkeypatch):
+def test_a_schema_that_ignores_what_it_does_not_know_is_seen(calls, monkeypatch):
     monkeypatch.setitem(MeIn.model_config, "extra", "ignore")
     MeIn.model_rebuild(force=True)
     try:
         with pytest.raises(AssertionError):
-            unasked_are_refused("update_me", world)
+            unasked_are_refused("update_me", calls)
     finally:
         monkeypatch.undo()
         MeIn.model_rebuild(force=True)
@@ -113,27 +113,27 @@ def fields_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", HAS_PATH_ID)
-def test_ids_that_nothing_can_have(name, world):
-    client = world.client(world.admin)
-    parameter = next(iter(world.path_ids(name)))
+def test_ids_that_nothing_can_have(name, calls):
+    client = calls.client(calls.admin)
+    parameter = next(iter(calls.path_ids(name)))
 
     for wrong in WRONG_IDS:
-        path = OPERATIONS[name].path.format(**(world.path_ids(name) | {parameter: wrong}))
+        path = OPERATIONS[name].path.format(**(calls.path_ids(name) | {parameter: wrong}))
         started = time.process_time()
-        answer = world.ask(client, name, path=path)
+        answer = calls.ask(client, name, path=path)
         refused(answer, started)
         assert "X-Evil" not in answer
 
 
 @pytest.mark.parametrize("name", TAKES_QUERY)
-def test_queries_at_the_edges(name, world):
-    client = world.client(world.admin)
+def test_queries_at_the_edges(name, calls):
+    client = calls.client(calls.admin)
     for one in DETAILS[name]["parameters"]:
         if one["in"] != "query":
             continue
         for wrong in (*WRONG_IDS, "NaN", "", "x" * 100_000, "%5B" * 20_000):
             started = time.process_time()
-            answer = world.ask(client, name, path=f"{world.path(name)}?{one['name']}={wrong}")
+            answer = calls.ask(client, name, path=f"{calls.path(name)}?{one['name']}={wrong}")
             refused(answer, started, but={200})
 
 
@@ -142,21 +142,21 @@ def test_queries_at_the_edges(name, world):
     "kind", ["application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=\xff",
              "multipart/form-data; boundary=" + "x" * 500, "application/x-www-form-urlencoded", ""],
 )  # fmt: skip
-def test_a_broken_form_is_refused(name, kind, world):
+def test_a_broken_form_is_refused(name, kind, calls):
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\r\nb"\r\n\r\nhalf'
     started = time.process_time()
 
-    answer = world.ask(world.client(world.admin), name, content=body, content_type=kind)
+    answer = calls.ask(calls.client(calls.admin), name, content=body, content_type=kind)
 
     refused(answer, started)
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMA["paths"]))
-def test_other_methods_are_named(path, world):
-    client = world.client(world.admin)
+def test_other_methods_are_named(path, calls):
+    client = calls.client(calls.admin)
     operations = [one for one in Reader(SCHEMA, "").operations() if one.path == path]
     known = {one.method for one in operations}
-    path = path.format(**world.path_ids(operations[0].name))
+    path = path.format(**calls.path_ids(operations[0].name))
 
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - known:
         answer = client.generic(method, path)

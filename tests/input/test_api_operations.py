@@ -20,8 +20,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
+from tests.input.calls import DETAILS, OPERATIONS, SCHEMA, Calls, name_needs_key
 from tests.input.conftest import undone
-from tests.input.world import DETAILS, OPERATIONS, SCHEMA, World, name_needs_key
 
 # `make soak` sets more.
 EXAMPLES = int(os.environ.get("TENPO_SOAK_EXAMPLES", "5"))
@@ -67,13 +67,13 @@ def sign_in(client: Client) -> dict[str, Any]:
     return {"cookies": cookies, "headers": {"X-CSRFToken": CSRF}}
 
 
-def throw_at(name: str, world: World, who: Any, mode: GenerationMode, examples: int) -> None:
-    """Send what is generated, each time to the same world; no answer may surprise whoever read the schema."""
-    signed_in = sign_in(world.client(who))
+def throw_at(name: str, calls: Calls, who: Any, mode: GenerationMode, examples: int) -> None:
+    """Send what is generated, each time to the same business; no answer may surprise whoever read the schema."""
+    signed_in = sign_in(calls.client(who))
     headers = {"Idempotency-Key": "one"} if name_needs_key(name) else {}
     is_positive = mode == GenerationMode.POSITIVE
     # Ids that exist: made-up ones would only ever find nothing. What is wrong is made up whole.
-    known: dict[str, Any] = {"path_parameters": world.path_ids(name), "headers": headers} if is_positive else {}
+    known: dict[str, Any] = {"path_parameters": calls.path_ids(name), "headers": headers} if is_positive else {}
     cases = TRIED[name].as_strategy(mode, **known)
 
     @seed(1)
@@ -102,46 +102,46 @@ def quiet() -> Iterator[None]:
 
 
 @each_operation
-def test_it_is_reached(name, world):
-    answer = world.ask(world.client(world.admin), name)
+def test_it_is_reached(name, calls):
+    answer = calls.ask(calls.client(calls.admin), name)
 
     assert 200 <= answer.status_code < 300, answer.content
 
 
 @each_operation
-def test_it_answers_what_it_declares(name, world):
-    throw_at(name, world, world.admin, GenerationMode.POSITIVE, EXAMPLES)
+def test_it_answers_what_it_declares(name, calls):
+    throw_at(name, calls, calls.admin, GenerationMode.POSITIVE, EXAMPLES)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in OPERATIONS if can_be_wrong(DETAILS[name])))
-def test_what_is_wrong_is_refused(name, world):
-    throw_at(name, world, world.admin, GenerationMode.NEGATIVE, EXAMPLES)
+def test_what_is_wrong_is_refused(name, calls):
+    throw_at(name, calls, calls.admin, GenerationMode.NEGATIVE, EXAMPLES)
 
 
 @each_operation
-def test_it_answers_so_to_everybody(name, world):
-    for who in (world.coach, world.member, None):
-        throw_at(name, world, who, GenerationMode.POSITIVE, max(2, EXAMPLES // 4))
+def test_it_answers_so_to_everybody(name, calls):
+    for who in (calls.people["coach"], calls.people["member"], None):
+        throw_at(name, calls, who, GenerationMode.POSITIVE, max(2, EXAMPLES // 4))
 
 
 @pytest.mark.control
-def test_an_endpoint_that_breaks_is_seen(world, monkeypatch):
+def test_an_endpoint_that_breaks_is_seen(calls, monkeypatch):
     monkeypatch.setattr("tenpo.web.api.current_business", lambda: 1 / 0)
 
     with pytest.raises(BaseException) as seen:  # noqa: PT011 (one failure, or a group of them)
-        throw_at("get_business", world, world.admin, GenerationMode.POSITIVE, 2)
+        throw_at("get_business", calls, calls.admin, GenerationMode.POSITIVE, 2)
 
     assert "Server error" in str(seen.value)
 
 
 @pytest.mark.control
-def test_a_status_that_is_not_declared_is_seen(world, monkeypatch):
+def test_a_status_that_is_not_declared_is_seen(calls, monkeypatch):
     schema = copy.deepcopy(SCHEMA)
     del schema["paths"]["/api/v1/sessions/{session_id}/quote"]["get"]["responses"]["404"]
     monkeypatch.setitem(TRIED, "get_quote", operations(schema)["get_quote"])
-    monkeypatch.setitem(world.ids, "session_id", world.member.pk)
+    monkeypatch.setitem(calls.ids, "session_id", calls.people["member"].pk)
 
     with pytest.raises(BaseException) as seen:  # noqa: PT011
-        throw_at("get_quote", world, world.admin, GenerationMode.POSITIVE, 2)
+        throw_at("get_quote", calls, calls.admin, GenerationMode.POSITIVE, 2)
 
     assert "Undocumented status code" in str(seen.value)

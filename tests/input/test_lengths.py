@@ -12,7 +12,7 @@ from django.db import models
 from ninja import Schema
 
 import tenpo
-from tests.input.world import DETAILS, SCHEMA
+from tests.input.calls import DETAILS, SCHEMA
 
 # What bounds a text as well as a length does.
 BOUNDS = {"maxLength", "format", "enum", "const"}

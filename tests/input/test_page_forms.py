@@ -28,7 +28,7 @@ from tests.input.test_redirects import stays
 from tests.matrix.asking import NAME
 from tests.matrix.bodies import BODIES, files_of
 from tests.matrix.table import OUTSIDE, Row, pattern_of, rows
-from tests.matrix.world import PEOPLE, World, named
+from tests.world import PEOPLE, World, named
 
 VISITORS = (*PEOPLE, "anon")
 # Files, fragments and what programs ask for; and the page of components, whose forms are there to be looked at.

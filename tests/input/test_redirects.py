@@ -13,7 +13,7 @@ from tests.input.conftest import undone
 from tests.matrix.asking import NAME
 from tests.matrix.bodies import BODIES, files_of
 from tests.matrix.table import Row, rows
-from tests.matrix.world import World, named
+from tests.world import World, named
 
 ELSEWHERE = (
     "//evil.example", "///evil.example", "////evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",

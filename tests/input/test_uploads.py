@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tenpo.schedule import ical_reading
-from tests.matrix.world import World
+from tests.world import World
 
 # Of the processor; the largest file that is read takes a third of it.
 SECONDS_MAX = 3.0

@@ -17,7 +17,7 @@ from tenpo.config import streams
 from tenpo.core.business import current_business
 from tests.matrix.bodies import BODIES, EXAMPLES, files_of
 from tests.matrix.table import Row
-from tests.matrix.world import PEOPLE, World, missing, named
+from tests.world import PEOPLE, World, missing, named
 
 # What may be written about any request: that it came, not what it did.
 BOOKKEEPING = ("access_idempotencykey", "core_cache", "core_ratecount", "people_visit", "usersessions_usersession")

@@ -12,7 +12,7 @@ from tenpo.config.api import api
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.tests.make import PASSWORD
 from tenpo.web.views.openapi import Reader
-from tests.matrix.world import RULE, calendar_file
+from tests.world import RULE, calendar_file
 
 _SCHEMA: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")))
 _SHOWN = {f"{one.method} {one.path}": one for one in Reader(_SCHEMA, "https://tenpo.example").operations()}

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from tests.matrix.world import World, make_world
+from tests.world import World, make_world
 
 
 @pytest.fixture(scope="module")

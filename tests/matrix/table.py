@@ -8,7 +8,7 @@ from pathlib import Path
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.urls.exceptions import Resolver404
 
-from tests.matrix.world import PEOPLE
+from tests.world import PEOPLE
 
 TABLE = Path(__file__).with_name("matrix.txt")
 KEYS = ("read", "write", "boss", "dead")

@@ -20,7 +20,7 @@ from tenpo.schedule.models import BookingQuerySet
 from tests.matrix.asking import Answer, ask, has_name, thing_of
 from tests.matrix.bodies import OPERATIONS
 from tests.matrix.table import ACTORS, METHODS, OUTSIDE, PROBES, Row, pattern_of, patterns, rows
-from tests.matrix.world import PEOPLE, World
+from tests.world import PEOPLE, World
 
 ROWS = rows()
 DEAD_KEYS = ("revoked", "expired", "unknown", "rubbish")

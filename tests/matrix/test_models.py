@@ -7,8 +7,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from tenpo.schedule.models import BookingQuerySet
-from tests.matrix.world import PEOPLE, World
 from tests.test_architecture import own_models
+from tests.world import PEOPLE, World
 
 # What a member and a coach see of a model: `all`, what is their `own` (some way of foreign keys leads to them), `none`.
 # An admin sees all, but for what is each person's alone. A stranger sees nothing but whom they deal with.
