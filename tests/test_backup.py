@@ -343,6 +343,23 @@ def test_no_file_is_put_or_read_outside_of_the_folder(tmp_path, way):
     assert list(tmp_path.rglob("planted")) == []
 
 
+@pytest.mark.parametrize("name", ["letters\\agreement.pdf", "..\\planted", "C:\\agreement.pdf"])
+def test_a_name_with_a_backslash_comes_back_as_it_was(tmp_path, name):
+    """It is a character like others here, and a backup that holds one must not be of no use."""
+    (tmp_path / "stored").mkdir()
+    (tmp_path / "stored" / name).write_bytes(b"signed")
+    file, folder = tmp_path / "tenpo.zip", tmp_path / "files"
+    with zipfile.ZipFile(file, "w") as archive:
+        files = dict(core_backup._store_files(archive, tmp_path / "stored", lambda text: None))
+    with zipfile.ZipFile(file) as archive:
+        assert core_backup._are_plain(archive)
+
+    core_backup.unpack_files(core_backup.Backup(file, {"files": files}, []), folder, lambda text: None)
+
+    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*")] == [name]
+    assert (folder / name).read_bytes() == b"signed"
+
+
 def test_a_link_that_is_there_already_leads_nowhere(tmp_path):
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "letters").symlink_to("/etc")

@@ -244,7 +244,7 @@ def _is_plain(path: str) -> bool:
         and not plain.is_absolute()
         and ".." not in plain.parts
         and path == plain.as_posix()
-        and not any(character in path for character in "\\\0")
+        and "\0" not in path
     )
 
 
