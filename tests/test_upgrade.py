@@ -9,11 +9,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from functools import partial
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from django.apps import apps
 from django.db import DatabaseError
 
 from tenpo.runtime import database, env, postgres, upgrade
@@ -39,6 +41,20 @@ upgrade._only_one = together
 from tenpo.cli import main
 main.main()
 """
+
+
+def test_every_library_that_brings_migrations_or_static_files_counts():
+    """Else its new version would be installed, and nothing of it done until ours changes."""
+    distributions = packages_distributions()
+    bringing = {
+        distributions[app.name.partition(".")[0]][0].lower()
+        for app in apps.get_app_configs()
+        if not app.name.startswith("tenpo.")
+        and any((Path(app.path) / folder).is_dir() for folder in ("migrations", "static"))
+    }
+
+    assert bringing <= set(upgrade.LIBRARIES)
+    assert all(upgrade._version(name) for name in upgrade.LIBRARIES)
 
 
 @pytest.fixture
