@@ -6,6 +6,7 @@ from allauth.usersessions.models import UserSession
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
+from ninja.errors import HttpError
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
@@ -14,6 +15,7 @@ from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, 
 from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_device
 from tenpo.people.api.accounts import PersonOut, find_person, person_out
+from tenpo.people.http import is_fresh
 
 router = Router(tags=["Access"])
 
@@ -79,10 +81,13 @@ def list_api_keys(request: ApiRequest, query: Query[KeyQuery]) -> dict[str, Any]
 def create_api_key(request: ApiRequest, body: KeyIn) -> tuple[int, dict[str, Any]]:
     """It may do what you may do, within its scope. The answer shows the key once. 409 `too_many_keys`.
 
-    Needs the session of a browser. A key makes no keys (403): whoever found it would make another one, which outlives
-    it and goes on when it is revoked.
+    Needs the session of a browser, in which its owner showed their password again in the last quarter of an hour
+    (403). A key makes no keys (403): whoever found it would make another one, which outlives it and goes on when it is
+    revoked.
     """
     refuse_keys(request, _("A key cannot make keys. Sign in to make one."))
+    if not is_fresh(request):
+        raise HttpError(403, _("Show again who you are first: POST /_allauth/browser/v1/auth/reauthenticate."))
     scopes: list[str] = [Scope.READ, Scope.WRITE] if body.scope == "write" else [Scope.READ]
     client, key = create_api_client(
         request.user, name=body.name, scopes=scopes, expires_at=body.expires_at, by=request.user

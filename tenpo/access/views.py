@@ -1,4 +1,5 @@
 from allauth.usersessions.models import UserSession
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -6,12 +7,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
+from tenpo.access.actions.accounts import disable_user, enable_user, end_all_access, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.forms import KeyForm
 from tenpo.access.models import ApiClient
-from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
+from tenpo.people.http import (
+    PageRequest,
+    admins_only,
+    attempt,
+    attempt_form,
+    is_fresh,
+    page_of,
+    url_to_show_again,
+)
 from tenpo.people.models import User
+from tenpo.people.queries import find_standing_access
 
 
 @login_required
@@ -19,6 +29,10 @@ from tenpo.people.models import User
 @require_http_methods(["GET", "POST"])
 def key_list(request: PageRequest) -> HttpResponse:
     """My API keys; a new one is shown once, in the answer to the form."""
+    # A key outlives the sign-in: nobody makes one who only sits at an open browser.
+    may_make = is_fresh(request)
+    if request.method == "POST" and not may_make:
+        return redirect(url_to_show_again(request))
     form = KeyForm(request.POST or None)
     made = None
     if request.method == "POST" and form.is_valid():
@@ -38,6 +52,7 @@ def key_list(request: PageRequest) -> HttpResponse:
         "page": keys,
         "key": made[0] if made else None,
         "secret": made[1] if made else "",
+        "show_again_url": "" if may_make else url_to_show_again(request),
     }
     return render(request, "access/key_list.html", context, status=422 if form.errors else 200)
 
@@ -52,6 +67,17 @@ def key_revoke(request: PageRequest, key_id: str) -> HttpResponse:
     if key.owner_id == request.user.pk:
         return redirect("access:key-list")
     return redirect("web:person", key.owner_id)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def standing_access(request: PageRequest) -> HttpResponse:
+    """What gets in without my password, and an end of all of it at once."""
+    if request.method == "POST":
+        end_all_access(request.user, by=request.user, but=request.session.session_key)
+        messages.success(request, _("All of it is ended, and every other device is signed out."))
+        return redirect("access:standing-access")
+    return render(request, "access/standing_access.html", {"standing": find_standing_access(request.user)})
 
 
 @login_required

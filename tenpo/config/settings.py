@@ -256,6 +256,12 @@ BACKUP_FIGURES = {"ledger": "tenpo.ledger.queries.figures"}
 # What is encrypted inside somebody else's model, beside every `EncryptedField`: each is a `core.sealed.Place`.
 SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 
+# What programs were given on somebody's behalf and have whatever the password is: how it is found, how it ends.
+STANDING_ACCESS = {
+    "tenpo.access.queries.standing_keys": "tenpo.access.actions.api_clients.revoke_api_clients",
+    "tenpo.schedule.queries.standing_feed": "tenpo.schedule.actions.feeds.end_feed",
+}
+
 LOGGING_CONFIG = None
 SILENCED_SYSTEM_CHECKS = [
     # E-mail is unique by a constraint on its lower case, which the check does not see.

@@ -18,8 +18,9 @@ from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import give_back
 from tenpo.core.mail import absolute, compose
 from tenpo.core.networks import client_address
-from tenpo.people.mails import ACCOUNT_MAILS, NOTICES
+from tenpo.people.mails import ACCOUNT_MAILS, NOTICES, PASSWORD_NOTICES
 from tenpo.people.models import Participant, User
+from tenpo.people.queries import find_standing_access
 from tenpo.people.second_factors import open_for, seal_for, whose
 from tenpo.people.tries import count_mail, count_password
 from tenpo.people.visits import note_sign_in
@@ -110,15 +111,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        """Tell somebody that their account changed, and write it down."""
+        """Tell somebody that their account changed, and write it down; with a new password also what did not."""
         record(NOTICES[template_prefix][0], by=user, on=user)
+        if template_prefix in PASSWORD_NOTICES:
+            context = {**(context or {}), "standing": find_standing_access(user)}
         super().send_notification_mail(template_prefix, user, context=context, email=email)
 
     def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
         return reverse("people:profile")
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("people:profile")
+        """To what a new password did not end, if there is anything."""
+        user = request.user
+        assert isinstance(user, User)
+        return reverse("access:standing-access" if find_standing_access(user) else "people:profile")
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]

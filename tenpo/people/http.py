@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, cast
 
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -13,7 +15,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from tenpo.core.errors import RuleError
 from tenpo.core.paging import PAGE_SIZE, Page, keyset_page
@@ -58,6 +60,17 @@ def known_cursor() -> Iterator[None]:
         yield
     except ValidationError:
         raise Http404 from None
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether somebody showed again who they are, a quarter of an hour ago at most: what lets one in for good asks."""
+    return not is_reauthentication_required(request, app="allauth.account")
+
+
+def url_to_show_again(request: PageRequest) -> str:
+    """Where somebody shows again who they are, by password or second factor, to come back to this page."""
+    ways = get_adapter().get_reauthentication_methods(request.user)
+    return f"{ways[0]['url']}?{urlencode({'next': request.path})}"
 
 
 def attempt(request: HttpRequest, act: Callable[[], Any], *, done: str = "") -> Any:

@@ -1,6 +1,7 @@
 """What we write to people about their account. Each function gives the words of one mail."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -13,6 +14,7 @@ from tenpo.core.business import current_business
 from tenpo.core.mail import Mail, absolute
 from tenpo.core.words import say_date, say_device, say_when
 from tenpo.people.models import Invite, User
+from tenpo.people.queries import Standing
 
 type Words = Callable[[Mapping[str, Any]], Mail]
 
@@ -99,7 +101,7 @@ def _notice(subject: str, what: str) -> Words:
             (pgettext("place", "From"), str(context.get("ip", ""))),
             (_("With"), say_device(str(context.get("user_agent", "")))),
         )
-        return Mail(
+        mail = Mail(
             subject=_(subject),
             paragraphs=(_(what) % {key: str(value) for key, value in context.items()},),
             facts=facts,
@@ -107,8 +109,25 @@ def _notice(subject: str, what: str) -> Words:
             act_url=absolute(reverse("usersessions_list")),
             closing=_("If this was you, all is well. If not, sign the strange device out and choose a new password."),
         )
+        return _with_standing(mail, context["standing"]) if context.get("standing") else mail
 
     return words
+
+
+def _with_standing(mail: Mail, standing: Sequence[Standing]) -> Mail:
+    """With what still gets in, which matters more than the devices: they were all signed out."""
+    return replace(
+        mail,
+        paragraphs=(
+            *mail.paragraphs,
+            _("Every other device is signed out. These still get in, because they know nothing of your password:"),
+            *(one.words for one in standing),
+            _("End what you do not know, or all of it."),
+        ),
+        act_label=_("Look at what still gets in"),
+        act_url=absolute(reverse("access:standing-access")),
+        closing=_("If this was you, all is well. If not, choose a new password at once and end all of it."),
+    )
 
 
 ACCOUNT_MAILS: dict[str, Words] = {
@@ -118,6 +137,12 @@ ACCOUNT_MAILS: dict[str, Words] = {
     "account/email/password_reset_key": password_reset,
     "account/email/unknown_account": unknown_account,
     "account/email/account_already_exists": account_exists,
+}
+# Of a new password: what it does not end is told with it.
+PASSWORD_NOTICES = {
+    "account/email/password_changed",
+    "account/email/password_reset",
+    "account/email/password_set",
 }
 # allauth's name of a notice → our name of what happened, and its words.
 NOTICES: dict[str, tuple[str, Words]] = {

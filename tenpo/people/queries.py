@@ -1,10 +1,13 @@
 import re
+from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
+from django.utils.module_loading import import_string
 
 from tenpo.core import clock
-from tenpo.people.models import Invite, Role, RoleGrant, UserQuerySet
+from tenpo.people.models import Invite, Role, RoleGrant, User, UserQuerySet
 
 MAX_WORDS = 6
 
@@ -32,6 +35,19 @@ def find_people(people: UserQuerySet, *, q: str = "", role: str = "", state: str
     if state:
         people = people.filter(disabled_at__isnull=state == "active")
     return people
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Something that gets in on somebody's behalf and knows nothing of their password: in words, and where it ends."""
+
+    words: str
+    url: str
+
+
+def find_standing_access(user: User) -> list[Standing]:
+    """What programs were given by `user` and works now; the apps above say so (`STANDING_ACCESS`)."""
+    return [one for path in settings.STANDING_ACCESS for one in import_string(path)(user)]
 
 
 def find_invites(invites: QuerySet[Invite], *, q: str = "", state: str = "") -> QuerySet[Invite]:

@@ -9,13 +9,16 @@ from django.db import models
 from django.db.models import Case, Count, F, IntegerField, Q, Sum, Value, When
 from django.db.models.functions import TruncDate
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.people.models import User
-from tenpo.schedule.models import Booking, Session, SessionQuerySet
+from tenpo.people.queries import Standing
+from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,13 @@ def own_booking(user: User, booking_id: UUID) -> Booking:
 FEED_PAST = timedelta(days=90)
 FEED_CANCELLED = timedelta(days=30)
 FEED_ROWS = 1_000
+
+
+def standing_feed(user: User) -> list[Standing]:
+    """The private address of the calendar of `user`, when there is one."""
+    if not CalendarFeed.objects.filter(user=user).exists():
+        return []
+    return [Standing(_("The private address of your calendar"), reverse("schedule:calendar"))]
 
 
 def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:

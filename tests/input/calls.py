@@ -21,6 +21,7 @@ from tenpo.orders.tests.make import make_credit
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
 from tenpo.people.models import User
+from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
@@ -86,11 +87,8 @@ class Calls:
         return key | CALLS.get(name, Call()).headers(self)
 
     def client(self, who: User | None) -> Client:
-        """A browser in which somebody is signed in."""
-        client = Client(raise_request_exception=False)
-        if who:
-            client.force_login(who)
-        return client
+        """A browser in which somebody is signed in, and has just shown who they are."""
+        return freshly_signed_in(who) if who else Client(raise_request_exception=False)
 
     def ask(self, client: Client, name: str, **changes: Any) -> Any:
         """Call an operation as it is meant to be called; `changes` replace `content` and what the client is told."""

@@ -1,8 +1,10 @@
 """Shutting an account, and opening it again: here, because its keys go with it."""
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from tenpo.access.models import ApiClient
 from tenpo.audit.actions import record
@@ -58,6 +60,17 @@ def sign_out_device(device: UserSession, *, by: User) -> None:
         raise PermissionDenied
     _end([device])
     record("user.device_signed_out", by=by, on=by, before={"agent": device.user_agent, "address": device.ip})
+
+
+@transaction.atomic
+def end_all_access(user: User, *, by: User, but: str | None) -> None:
+    """End whatever gets in for `user` but one session: every other device, and all that programs were given."""
+    if by.pk != user.pk:
+        raise PermissionDenied
+    devices = sign_out_devices(user, but=but)
+    for end in settings.STANDING_ACCESS.values():
+        import_string(end)(user, by=by)
+    record("user.access_ended", by=by, on=user, after={"signed_out": devices})
 
 
 @transaction.atomic

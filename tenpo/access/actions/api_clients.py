@@ -77,6 +77,13 @@ def revoke_api_client(client: ApiClient, *, by: User) -> ApiClient:
     return client
 
 
+@transaction.atomic
+def revoke_api_clients(owner: User, *, by: User) -> None:
+    """Make every key of one's own worthless."""
+    for client in owner.api_clients.filter(revoked_at=None).order_by("id"):
+        revoke_api_client(client, by=by)
+
+
 def authenticate_key(key: str) -> tuple[User, ApiClient] | None:
     """The owner and the client of a key that is good now; None otherwise. One statement, seldom two."""
     parts = key.split("_")

@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 
 from tenpo.orders.tests.make import make_share_policy
-from tenpo.people.tests.make import make_admin, make_coach
+from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
@@ -13,9 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def client() -> Client:
-    client = Client()
-    client.force_login(make_admin())
-    return client
+    return freshly_signed_in(make_admin())
 
 
 def send(client: Client, method: str, path: str, body: dict[str, Any]) -> tuple[int, list[str]]:

@@ -2,8 +2,11 @@
 
 from itertools import count, islice
 
+from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.http import HttpRequest
+from django.test import Client
 
 from tenpo.people.actions.invites import invite_person, send_invite
 from tenpo.people.models import Invite, Participant, Role, RoleGrant, User
@@ -31,6 +34,17 @@ def make_user(
 
 def make_member(name: str = "") -> User:
     return make_user(name)
+
+
+def freshly_signed_in(user: User) -> Client:
+    """A browser in which somebody has just shown their password again, as what lets one in for good asks for."""
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    request = HttpRequest()
+    request.user, request.session = user, client.session
+    reauthenticate_by_password(request)
+    request.session.save()
+    return client
 
 
 def make_members(count: int) -> list[User]:

@@ -13,7 +13,7 @@ from tenpo.core.limits import LIMITS
 from tenpo.people.actions.imports import preview_people_import, run_import
 from tenpo.people.actions.invites import decline_invite, revoke_invite
 from tenpo.people.models import Import, Invite, User
-from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_coach, make_invite, make_member
 
 pytestmark = pytest.mark.django_db
 ROOT = "/api/v1"
@@ -24,9 +24,7 @@ class Caller:
     """Somebody who calls the API from a signed-in browser, or nobody."""
 
     def __init__(self, user: User | None = None) -> None:
-        self.client = Client()
-        if user:
-            self.client.force_login(user)
+        self.client = freshly_signed_in(user) if user else Client()
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:
         data = "" if body is None else json.dumps(body)

@@ -13,7 +13,15 @@ from tenpo.core.limits import LIMITS
 from tenpo.people.actions.imports import preview_people_import, run_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, revoke_invite, send_invite
 from tenpo.people.models import Import, Invite, Role, User
-from tenpo.people.tests.make import PASSWORD, mailed_token, make_admin, make_coach, make_invite, make_member
+from tenpo.people.tests.make import (
+    PASSWORD,
+    freshly_signed_in,
+    mailed_token,
+    make_admin,
+    make_coach,
+    make_invite,
+    make_member,
+)
 from tenpo.people.tests.test_sign_in import is_signed_in, shown
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +45,7 @@ def statements(client: Client, path: str) -> int:
 )
 def test_lists_cost_the_same_for_one_and_thirty(path):
     admin = make_admin()
-    client = signed_in(admin)
+    client = freshly_signed_in(admin)
 
     def add(count: int) -> None:
         for _ in range(count):
@@ -254,9 +262,9 @@ def test_a_profile_on_its_page(client):
     assert client.post("/me/", {**data, "name": ""}).status_code == 422
 
 
-def test_a_key_on_its_page_is_shown_once(client):
+def test_a_key_on_its_page_is_shown_once():
     member = make_member()
-    client.force_login(member)
+    client = freshly_signed_in(member)
 
     page = client.post("/me/keys/", {"name": "Payroll", "scope": "read", "days": "30"})
     secret = page.context["secret"]
