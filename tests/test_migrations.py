@@ -1,13 +1,24 @@
 """Old and new code serve side by side while a release goes out: a migration adds first, and removes in the next one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently, ValidateConstraint
-from django.db import connection, migrations, models
+from django.db import NotSupportedError, connection, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from django.test import Client
+
+from tenpo.checkout.tests.make import make_booking
+from tenpo.notify.models import Notification
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_member
+from tenpo.runtime import database, env, postgres
+from tenpo.schedule.tests.make import make_session
+from tests.work import work
 
 # What was there before there was anything to serve beside. Later migrations are held to the rules below.
 BASELINE = {
@@ -149,3 +160,62 @@ def test_an_excuse_is_believed():
     migration.safe_because = "nothing has asked for it since 2.1"  # type: ignore[attr-defined]
 
     assert faults(migration, MigrationLoader(None).project_state()) == []
+
+
+@pytest.fixture
+def a_column_more() -> Iterator[Callable[[], None]]:
+    """Call it, and each table has another column, as after a migration that old code serves beside."""
+    with _owner() as owner:
+        tables = [name for (name,) in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+
+    def add() -> None:
+        with _owner() as owner:
+            for table in tables:
+                owner.execute(f"ALTER TABLE {table} ADD COLUMN of_the_next_release text DEFAULT 'x'")
+
+    yield add
+
+    connection.close()
+    with _owner() as owner:
+        for table in tables:
+            owner.execute(f"ALTER TABLE {table} DROP COLUMN IF EXISTS of_the_next_release")
+
+
+def _owner() -> psycopg.Connection[Any]:
+    url = postgres.url(env.data_dir(), postgres.SUPERUSER, database=connection.settings_dict["NAME"])
+    return psycopg.connect(url, autocommit=True)
+
+
+def use_a_lot(caller: Client, member: User) -> None:
+    for _ in range(database.PREPARED_AFTER + 2):
+        make_booking(make_session(), member)
+        work()
+        for path in ("/bookings/", "/sessions/", "/notifications/", "/api/v1/bookings", "/api/v1/sessions"):
+            assert caller.get(path).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_prepared_serves_on_when_every_table_gets_a_column(a_column_more):
+    member, caller = make_member(), Client()
+    caller.force_login(member)
+    use_a_lot(caller, member)
+
+    a_column_more()
+
+    use_a_lot(caller, member)
+    assert Notification.objects.filter(kind="booking.confirmed").count() == 2 * (database.PREPARED_AFTER + 2)
+
+
+@pytest.mark.control
+@pytest.mark.django_db(transaction=True)
+def test_a_prepared_star_does_not_serve_on(a_column_more):
+    def ask() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM people_user WHERE name = %s", ["Ada"])
+
+    for _ in range(database.PREPARED_AFTER + 2):
+        ask()
+    a_column_more()
+
+    with pytest.raises(NotSupportedError, match="cached plan"):
+        ask()

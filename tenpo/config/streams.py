@@ -48,6 +48,8 @@ _HEADERS = [
 def _conninfo() -> str:
     """Where Django's own connection goes, which tests move."""
     parameters = connection.get_connection_params()
+    # psycopg's own, and no part of an address.
+    parameters.pop("prepare_threshold", None)
     return make_conninfo(**{name: str(value) for name, value in parameters.items() if isinstance(value, str | int)})
 
 

@@ -34,6 +34,16 @@ class Param(models.Expression):
         return "%s", (self,)
 
 
+@functools.cache
+def columns_of(model: type[models.Model], table: str = "") -> str:
+    """All columns of a model by name, for a statement of our own.
+
+    Not `*`: a connection keeps what it has prepared, and after a migration that adds a column that would be refused.
+    """
+    prefix = f"{table}." if table else ""
+    return ", ".join(f'{prefix}"{field.column}"' for field in model._meta.concrete_fields)
+
+
 class Compiled[Row]:
     """A queryset that is written once and asked often; `make` builds it, with a `Param` for what differs."""
 

@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
+from tenpo.core.compiled import columns_of
 from tenpo.core.models import OutboxMessage
 from tenpo.core.request_context import Origin, coming_from, current_origin
 from tenpo.runtime import metrics
@@ -60,8 +61,8 @@ _TAKE = """
             AND earlier.delivered_at IS NULL AND earlier.dead_at IS NULL AND earlier.id <> %(told)s)
       ORDER BY m.id LIMIT 1
       FOR NO KEY UPDATE OF m SKIP LOCKED)
-    RETURNING *
-"""
+    RETURNING {columns}
+""".replace("{columns}", columns_of(OutboxMessage))
 _TELL = """
     WITH told AS (UPDATE core_outboxmessage SET delivered_at = statement_timestamp() WHERE id = %(told)s)
 """

@@ -22,6 +22,8 @@ TIMEOUTS: dict[Role, dict[str, int]] = {
     "owner": {"statement_timeout": 0, "lock_timeout": 3_000, "idle_in_transaction_session_timeout": 0},
     "reader": {"statement_timeout": 300_000, "lock_timeout": 10_000, "idle_in_transaction_session_timeout": 60_000},
 }
+# A statement that a connection has sent so often is prepared: PostgreSQL reads and plans it once.
+PREPARED_AFTER = 4
 CONNECT_SECONDS = 10
 
 
@@ -99,7 +101,12 @@ def django_config(data_dir: Path, *, role: Role = "app") -> dict[str, Any]:
         "PORT": parameters.pop("port", ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**parameters, "connect_timeout": int(parameters["connect_timeout"])},
+        "OPTIONS": {
+            **parameters,
+            "connect_timeout": int(parameters["connect_timeout"]),
+            "server_side_binding": True,
+            "prepare_threshold": PREPARED_AFTER,
+        },
     }
 
 

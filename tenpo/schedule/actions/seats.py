@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.business import current_business
-from tenpo.core.compiled import CompiledFor, Param
+from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
@@ -38,7 +38,7 @@ _TAKE_SEAT = """
     FROM orders_cancellationpolicy p
     WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
       AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
-    RETURNING s.*, p.windows AS policy_windows
+    RETURNING {columns}, p.windows AS policy_windows
 """
 
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
@@ -64,7 +64,8 @@ def take_seat(session_id: UUID, *, by: User) -> tuple[Session, list[Window]]:
     mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
-    taken = next(iter(Session.objects.raw(_TAKE_SEAT.format(visible=sql), parameters)), None)
+    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"))
+    taken = next(iter(Session.objects.raw(statement, parameters)), None)
     if taken is None:
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
         check_open(lock_session(session_id))
