@@ -16,7 +16,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
-from tenpo.runtime import database, env, postgres
+from tenpo.runtime import database, env, postgres, upgrade
 from tenpo.schedule.tests.make import make_session
 from tests.work import work
 
@@ -219,3 +219,26 @@ def test_a_prepared_star_does_not_serve_on(a_column_more):
 
     with pytest.raises(NotSupportedError, match="cached plan"):
         ask()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_that_was_given_up_is_built_anew():
+    """What `CREATE INDEX CONCURRENTLY` leaves when it fails takes the name that the next try needs."""
+    with _owner() as owner:
+        owner.execute(f"SET ROLE {postgres.OWNER}")
+        owner.execute("CREATE TABLE shelf (book text)")
+        owner.execute("INSERT INTO shelf VALUES ('twice'), ('twice')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            owner.execute("CREATE UNIQUE INDEX CONCURRENTLY each_once ON shelf (book)")
+        before = connection.settings_dict.copy()
+        connection.close()
+        connection.settings_dict["USER"] = postgres.OWNER
+        try:
+            upgrade.drop_unfinished_indexes()
+            owner.execute("CREATE INDEX each_once ON shelf (book)")
+            upgrade.drop_unfinished_indexes()
+            assert owner.execute("SELECT count(*) FROM pg_indexes WHERE indexname = 'each_once'").fetchone() == (1,)
+        finally:
+            connection.close()
+            connection.settings_dict.update(before)
+            owner.execute("DROP TABLE shelf")

@@ -89,7 +89,7 @@ def migrate_together(installation: Installation, count: int, *command: str) -> l
         ]
 
         def are_ready() -> bool:
-            query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_%advisory_lock%'"
             return gate.execute(query).fetchone() == (count,)
 
         wait_until(are_ready, 120)

@@ -24,6 +24,10 @@ LOCK_NUMBER = 7_301_964
 # How often a migration asks for a table that is in use, and how long it lets others go first.
 LOCK_TRIES = 40
 LOCK_PAUSE_SECONDS = 1.0
+_UNFINISHED = """
+    SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace
+"""
 # Which file has which hash in its name.
 MANIFEST = Path("staticfiles.json")
 # How long a file stays after it left the manifest.
@@ -76,6 +80,7 @@ def migrate(say: Say) -> None:
     from django.core.management import call_command  # noqa: PLC0415 (as above)
 
     def apply() -> None:
+        drop_unfinished_indexes()
         call_command("migrate", interactive=False, verbosity=0)
         finish()
 
@@ -89,8 +94,8 @@ def migrate(say: Say) -> None:
 def patiently(work: Callable[[], None], say: Say) -> None:
     """Do what needs locks on tables that are in use: give up soon, so that nobody waits behind us, and try again.
 
-    Whatever waits for a lock makes everybody wait who comes after it. Each migration is a transaction, so a further
-    try goes on where the last one ended.
+    Whatever waits for a lock makes everybody wait who comes after it. Each migration is a transaction, or builds an
+    index beside those who write, so a further try goes on where the last one ended.
     """
     from django.db import DatabaseError  # noqa: PLC0415 (as above)
 
@@ -104,6 +109,16 @@ def patiently(work: Callable[[], None], say: Say) -> None:
             time.sleep(LOCK_PAUSE_SECONDS)
         else:
             return
+
+
+def drop_unfinished_indexes() -> None:
+    """Drop what is left of indexes that were built beside those who write, and given up: to be built anew."""
+    from django.db import connection  # noqa: PLC0415 (as above)
+
+    with connection.cursor() as cursor:
+        cursor.execute(_UNFINISHED)
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP INDEX {name}")
 
 
 def finish() -> None:
@@ -130,7 +145,10 @@ def _only_one(say: Say) -> Iterator[None]:
         [is_first] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() or [False]
         if not is_first:
             say("Waiting for another process that migrates")
-            connection.execute("SELECT pg_advisory_lock(%s)", [LOCK_NUMBER])
+        while not is_first:
+            # Asked again and again: one statement that waits has a snapshot, and who builds an index waits for those.
+            time.sleep(LOCK_PAUSE_SECONDS)
+            [is_first] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() or [False]
         yield
 
 
