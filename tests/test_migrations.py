@@ -37,6 +37,8 @@ def our_migrations(loader: MigrationLoader) -> Iterator[migrations.Migration]:
 
 def faults(migration: migrations.Migration, before: ProjectState) -> list[str]:
     """What of a migration the release before it, which is still serving, could not live with."""
+    if not migration.atomic and len(migration.operations) > 1:
+        return [f"{migration}: is no transaction, so a second try would begin anew: one operation each"]
     if getattr(migration, EXCUSE, ""):
         return []
     made = {operation.name_lower for operation in migration.operations if isinstance(operation, migrations.CreateModel)}
@@ -133,6 +135,15 @@ GOOD = {
     "other words": migrations.AlterField("user", "name", models.CharField("Called", max_length=120)),
     "another table": migrations.CreateModel("Shoe", [("id", models.BigAutoField(primary_key=True))]),
 }
+
+
+@pytest.mark.django_db
+def test_what_could_not_go_on_after_half_of_it_is_found():
+    class Halved(migrations.Migration):
+        atomic = False
+        operations = (AddIndexConcurrently("user", INDEX), GOOD["nullable"])
+
+    assert len(faults(Halved("9999_halved", "people"), MigrationLoader(None).project_state())) == 1
 
 
 @pytest.mark.django_db

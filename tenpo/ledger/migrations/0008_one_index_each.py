@@ -1,27 +1,14 @@
 import django.db.models.deletion
 from django.conf import settings
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
 
     safe_because = "each index that goes is the beginning of another one, and dropping it takes a moment"
-    atomic = False
-    dependencies = [
-        ('ledger', '0005_post_in_fewer_steps'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-    ]
+    dependencies = [("ledger", "0007_balances_in_no_index")]
 
     operations = [
-        AddIndexConcurrently(
-            model_name='account',
-            index=models.Index(fields=['owner', 'currency'], name='account_by_owner'),
-        ),
-        RemoveIndexConcurrently(
-            model_name='account',
-            name='account_credit_left',
-        ),
         migrations.AlterField(
             model_name='account',
             name='owner',
