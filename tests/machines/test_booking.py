@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from tenpo.core.compiled import Compiled
 from tenpo.orders import queries
 from tenpo.orders.policies import percent_back
 from tenpo.schedule.actions import cancellations
@@ -48,6 +49,7 @@ def test_a_share_policy_pays_from_the_moment_on_in_which_it_is_decided():
 def test_credits_spent_newest_first_control(monkeypatch):
     oldest_first = queries.spendable_credits
     monkeypatch.setattr(queries, "spendable_credits", lambda *wanted: oldest_first(*wanted).reverse())
+    monkeypatch.setattr(queries, "_TERMS_AND_CREDITS", Compiled(queries._terms_and_credits))
 
     assert finds_a_difference(BookingMachine)
 
