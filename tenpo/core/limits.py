@@ -46,11 +46,14 @@ LIMITS = {
     "mailed-code": Limit(5, 86_400),
     # Links that are none. One that is right is given back, so that a whole office can accept on the same morning.
     "invite-open": Limit(30, 300),
+    "invite-open-site": Limit(150, 300),
     "invite-accept": Limit(20, 300),
+    "invite-accept-site": Limit(100, 300),
     "invite-send": Limit(600, 3600),
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
     "feed-address": Limit(120, 300),
+    "feed-address-site": Limit(600, 300),
 }
 
 # Counts one try for each row of `{source}`.

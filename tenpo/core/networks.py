@@ -1,11 +1,13 @@
 """Where a request comes from, and whom to count what is tried from there by."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from tenpo.core.limits import Try, hit
+from tenpo.core.limits import Try, give_back, hit
 
 # What one line of a provider is given of IPv6: all of it counts as one.
 LINE_PREFIX = 64
@@ -54,6 +56,14 @@ def _parsed(request: HttpRequest) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+@contextmanager
+def counted(request: HttpRequest, name: str) -> Iterator[None]:
+    """Count a try while it is made, and no more when nothing refused it."""
+    tries = hit_from(request, name)
+    yield
+    give_back(*tries)
 
 
 def hit_from(request: HttpRequest, name: str, *parts: object) -> list[Try]:

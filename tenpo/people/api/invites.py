@@ -13,8 +13,8 @@ from ninja import Field, Query, Router
 from pydantic import StringConstraints
 
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
-from tenpo.core.limits import give_back, hit
-from tenpo.core.networks import client_network
+from tenpo.core.limits import hit
+from tenpo.core.networks import counted
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.invites import (
     MAX_INVITE_DAYS,
@@ -191,9 +191,8 @@ def create_invite_acceptance(request: HttpRequest, token: str, body: AcceptanceI
 
     404 alike for a token that is wrong, used, expired, revoked or declined.
     """
-    accepting = hit("invite-accept", client_network(request))
-    user = accept_invite(token, name=body.name, password=body.password, email=body.email)
-    give_back(accepting)
+    with counted(request, "invite-accept"):
+        user = accept_invite(token, name=body.name, password=body.password, email=body.email)
     is_verified = EmailAddress.objects.filter(user=user, verified=True).exists()
     return 201, {"user_id": user.pk, "email": user.email, "email_is_verified": is_verified}
 
@@ -207,7 +206,6 @@ def create_invite_acceptance(request: HttpRequest, token: str, body: AcceptanceI
 @sensitive_variables("token")
 def create_invite_declination(request: HttpRequest, token: str) -> tuple[int, None]:
     """Say no; the link is worthless from then on. 404 for whatever is not open."""
-    opening = hit("invite-open", client_network(request))
-    decline_invite(token)
-    give_back(opening)
+    with counted(request, "invite-open"):
+        decline_invite(token)
     return 204, None

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.core.business import current_business
 from tenpo.core.limits import give_back, hit
-from tenpo.core.networks import client_network
+from tenpo.core.networks import counted, hit_from
 from tenpo.people.actions.invites import (
     accept_invite,
     create_invite_link,
@@ -121,14 +121,13 @@ def calm_when_over(view: Callable[[HttpRequest, str], HttpResponse]) -> Callable
 @require_http_methods(["GET", "POST"])
 def invite_open(request: HttpRequest, token: str) -> HttpResponse:
     """What somebody sees who follows the link: who invites them, to what; and the account that they make."""
-    opening = hit("invite-open", client_network(request))
-    invite = open_invite(token)
-    give_back(opening)
+    with counted(request, "invite-open"):
+        invite = open_invite(token)
     form = AcceptForm(request.POST or None, invite=invite, initial={"name": invite.name})
     if request.method == "POST" and not request.user.is_authenticated:
-        accepting = hit("invite-accept", client_network(request))
+        accepting = hit_from(request, "invite-accept")
         if form.is_valid() and (user := attempt_form(form, lambda: accept_invite(token, **form.cleaned_data))):
-            give_back(accepting)
+            give_back(*accepting)
             # Signs in at once, or asks for the code that shows the address is theirs.
             answer: HttpResponse = perform_login(
                 request, user, email_verification=settings.ACCOUNT_EMAIL_VERIFICATION, email=user.email
@@ -144,9 +143,8 @@ def invite_open(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def invite_decline(request: HttpRequest, token: str) -> HttpResponse:
     """No, thank you."""
-    opening = hit("invite-open", client_network(request))
-    decline_invite(token)
-    give_back(opening)
+    with counted(request, "invite-open"):
+        decline_invite(token)
     return _quiet(render(request, "people/invite_declined.html"))
 
 

@@ -12,8 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from tenpo.core.limits import hit
-from tenpo.core.networks import client_network
+from tenpo.core.networks import hit_from
 from tenpo.people.models import User
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address, open_feed
 from tenpo.schedule.ical import feed_file
@@ -74,7 +73,7 @@ def feed_end(request: HttpRequest) -> HttpResponse:
 @require_safe
 def feed(request: HttpRequest, token: str) -> HttpResponse:
     """The feed itself: whoever has the address may read. The same content answers 304 to whoever has it already."""
-    hit("feed-address", client_network(request))
+    hit_from(request, "feed-address")
     user = open_feed(token)
     if user is None:
         raise Http404
