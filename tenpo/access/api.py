@@ -81,9 +81,9 @@ def list_api_keys(request: ApiRequest, query: Query[KeyQuery]) -> dict[str, Any]
 def create_api_key(request: ApiRequest, body: KeyIn) -> tuple[int, dict[str, Any]]:
     """It may do what you may do, within its scope. The answer shows the key once. 409 `too_many_keys`.
 
-    Needs the session of a browser, in which its owner showed their password again in the last quarter of an hour
-    (403). A key makes no keys (403): whoever found it would make another one, which outlives it and goes on when it is
-    revoked.
+    Needs the session of a browser, in which its owner showed their password or second factor in the last quarter of
+    an hour (403). A key makes no keys (403): whoever found it would make another one, which outlives it and goes on
+    when it is revoked.
     """
     refuse_keys(request, _("A key cannot make keys. Sign in to make one."))
     if not is_fresh(request):

@@ -159,11 +159,11 @@ ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
-# Another address to sign in with is for who has shown in the last quarter of an hour that they are its owner.
+# Another address to sign in with, a key, a second factor: for who showed in the last quarter of an hour who they are.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 PASSWORD_RESET_TIMEOUT = 3600
-# Counted by us (`people.middleware`, `people.adapters`): allauth's counts are in the cache, which a flood empties.
+# Counted by us (`people.middleware`, `people.tries`): allauth's counts are in the cache, which a flood empties.
 ACCOUNT_RATE_LIMITS = False
 MFA_RATE_LIMITS = False
 MFA_ADAPTER = "tenpo.people.adapters.MfaAdapter"

@@ -21,7 +21,7 @@ from tenpo.runtime.errors import OperatorError
 DATA_VERSION = 1
 # One at a time may migrate: any number will do, as long as it is always this one.
 LOCK_NUMBER = 7_301_964
-# How often a migration asks for a table that is in use, and how long it lets others go first.
+# How often a migration asks for a table that is in use; and how long it, or who waits to migrate, lets others go first.
 LOCK_TRIES = 40
 LOCK_PAUSE_SECONDS = 1.0
 _UNFINISHED = """
@@ -142,13 +142,13 @@ def _only_one(say: Say) -> Iterator[None]:
 
     with psycopg.connect(database.conninfo(settings.DATA_DIR, "owner"), autocommit=True) as connection:
         connection.execute("SET lock_timeout = 0")
-        [is_first] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() or [False]
-        if not is_first:
-            say("Waiting for another process that migrates")
-        while not is_first:
-            # Asked again and again: one statement that waits has a snapshot, and who builds an index waits for those.
+        is_told = False
+        # Asked again and again: one statement that waits has a snapshot, and who builds an index waits for those.
+        while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() != (True,):
+            if not is_told:
+                say("Waiting for another process that migrates")
+            is_told = True
             time.sleep(LOCK_PAUSE_SECONDS)
-            [is_first] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() or [False]
         yield
 
 

@@ -1,4 +1,4 @@
-"""How each operation of the API is called by the admin of the tests' business (`tests/calls.py`).
+"""How each operation of the API is called by the admin of the tests' business (`tests/world.py`).
 
 A new operation finds its ids here by the names of its path's parameters; where it needs a thing in another state, or
 more than the example in its schema, it has an entry of its own in `CALLS`.
