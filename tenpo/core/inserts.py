@@ -36,15 +36,16 @@ def inserts(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
     return f"WITH {', '.join(parts)}", parameters
 
 
-# Django takes longer to write an insert than the database to do it, so the text is kept for each shape of rows.
+# Django takes longer to write an insert than the database to do it, so the text is kept: by model and columns.
 _texts: dict[tuple[Any, ...], str] = {}
 
 
 def _insert(model: type[models.Model], rows: list[models.Model]) -> tuple[str, Sequence[Any]]:
     fields = _written(model, rows)
     values = [(field, field.pre_save(row, add=True)) for row in rows for field in fields]
-    shape = (model, tuple(fields), len(rows))
-    is_plain = not any(hasattr(value, "resolve_expression") for _, value in values)
+    shape = (model, tuple(fields))
+    # Of several rows Django hands over each column as one array: the values would not be these.
+    is_plain = len(rows) == 1 and not any(hasattr(value, "resolve_expression") for _, value in values)
     if is_plain and shape in _texts:
         return _texts[shape], [field.get_db_prep_save(value, connection) for field, value in values]
     query = InsertQuery(model)

@@ -33,6 +33,8 @@ LIMITS = {
     "sign-in-account": Limit(5, 300),
     "sign-in-account-site": Limit(50, 3600),
     "sign-in-everywhere": Limit(100, 3600),
+    # Right passwords of one account, which are not counted as wrong ones: each costs a hash and leaves a record.
+    "sign-in-right": Limit(30, 300),
     # Tries of an app's code or a recovery code, by somebody who knows the password.
     "second-factor": Limit(5, 300),
     # Codes, password links: whatever a stranger can have mailed: by one network to whomever, so that nobody makes us

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.audit.actions import record
 from tenpo.core.business import current_business
 from tenpo.core.errors import TooManyRequests
-from tenpo.core.limits import give_back
+from tenpo.core.limits import give_back, hit
 from tenpo.core.mail import absolute, compose
 from tenpo.core.networks import client_address
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES, PASSWORD_NOTICES
@@ -65,6 +65,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise self.validation_error("too_many_login_attempts") from None
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:
+            try:
+                hit("sign-in-right", user.pk)
+            except TooManyRequests:
+                raise self.validation_error("too_many_login_attempts") from None
             give_back(*tries)
         return user
 

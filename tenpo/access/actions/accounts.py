@@ -67,6 +67,8 @@ def end_all_access(user: User, *, by: User, but: str | None) -> None:
     """End whatever gets in for `user` but one session: every other device, and all that programs were given."""
     if by.pk != user.pk:
         raise PermissionDenied
+    # A key that is being made meanwhile is made, and found.
+    lock_user(user)
     devices = sign_out_devices(user, but=but)
     for end in settings.STANDING_ACCESS.values():
         import_string(end)(user, by=by)

@@ -16,6 +16,7 @@ from tenpo.core import clock
 from tenpo.core.compiled import Compiled, Param
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import hash_token
+from tenpo.people.actions.accounts import lock_user
 from tenpo.people.models import User, granted_roles
 
 KEY_START = "tenpo"
@@ -33,9 +34,8 @@ def create_api_client(
 
     The form is `tenpo_<prefix>_<secret>_<checksum>`, so that scanners for lost secrets can recognise it.
     """
-    if by.pk != owner.pk:
+    if by.pk != owner.pk or lock_user(owner).disabled_at is not None:
         raise PermissionDenied
-    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
     if owner.api_clients.filter(revoked_at=None).count() >= MAX_KEYS_PER_USER:
         raise RuleError("too_many_keys", _("You have %(n)s keys. Revoke one first.") % {"n": MAX_KEYS_PER_USER})
     if expires_at is not None and expires_at <= clock.now():

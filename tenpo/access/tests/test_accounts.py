@@ -123,6 +123,15 @@ def test_control_without_the_lock_nobody_may_be_left(monkeypatch):
     assert User.objects.active().count() == 0
 
 
+def test_nobody_makes_a_key_who_was_disabled_meanwhile():
+    member = make_member()
+    disable_user(member, by=make_admin())
+
+    with pytest.raises(PermissionDenied):
+        make_key(member)
+    assert not ApiClient.objects.exists()
+
+
 def test_a_key_is_revoked_by_its_owner_or_an_admin():
     owner, admin = make_member(), make_admin()
     make_key(owner)

@@ -47,6 +47,17 @@ def test_rows_of_several_tables_are_written_by_one_statement(django_assert_num_q
     assert OutboxMessage.objects.get(subject_id=wanted).payload == {"n": 1}
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_written_again_is_written_alike(number):
+    member = make_member()
+    for turn in range(3):
+        with transaction.atomic():
+            insert_together([Participant(pk=one, name=f"Guest {turn}") for one in new_ids(member, number)])
+
+    names = Participant.objects.filter(name__startswith="Guest").order_by("name").values_list("name", flat=True)
+    assert list(names) == [f"Guest {turn}" for turn in range(3) for _ in range(number)]
+
+
 def test_what_the_database_chose_is_read_when_asked_for(django_assert_num_queries):
     member = make_member()
     guest = Participant(pk=new_ids(member, 1)[0], name="Guest")

@@ -86,7 +86,8 @@ def test_an_office_behind_one_address_signs_in(monkeypatch):
 
     for _ in range(4):
         assert Client().post(LOGIN, {"login": make_member().email, "password": PASSWORD}).status_code == 302
-    assert not RateCount.objects.filter(count__gt=0).exists()
+    # What is left is one right password of each.
+    assert list(RateCount.objects.filter(count__gt=0).values_list("count", flat=True)) == [1] * 4
     wrong = [Client().post(LOGIN, {"login": make_member().email, "password": "wrong"}) for _ in range(3)]
     assert [answer.status_code for answer in wrong] == [200, 200, 429]
 
@@ -100,6 +101,17 @@ def test_who_signs_in_between_frees_nothing(monkeypatch):
         Client().post(LOGIN, own)
 
     assert ["very often" in text for text in texts] == [False, False, True]
+
+
+def test_a_right_password_is_not_tried_without_end(monkeypatch):
+    monkeypatch.setitem(LIMITS, "sign-in-right", Limit(2, 300))
+    own = {"login": make_member().email, "password": PASSWORD}
+
+    answers = [Client().post(LOGIN, own) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers[:2]] == [302, 302]
+    assert "very often" in answers[2].content.decode()
+    assert Client().post(LOGIN, {"login": make_member().email, "password": PASSWORD}).status_code == 302
 
 
 def test_who_only_signs_out_is_not_counted(monkeypatch):
