@@ -180,7 +180,7 @@ def end_bookings(bookings: Sequence[Booking], ending: Booking.Ending) -> None:
 
 
 def void_orders(bookings: Sequence[Booking]) -> None:
-    """Void the open orders of bookings that are over, and close their payments.
+    """Void the open orders of bookings that are over, and close those of their payments that nobody carries out.
 
     A payment that a provider may still be carrying out stays open: should it succeed late, its payer gets all of it
     as credit. So does one that is only begun: whoever began it may have died between the charge and its answer.
