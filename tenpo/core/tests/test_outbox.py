@@ -1,8 +1,8 @@
 """The outbox's promises: at least once, in order for each subject, and nobody waits for somebody else's failure."""
 
-import os
 import random
-import signal
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -319,7 +319,7 @@ def test_a_drainer_killed_half_way_leaves_the_message_to_the_next(consumers):
     with transaction.atomic():
         publish("a", subject=thing, n=1)
 
-    assert drain_and_die(consumers) == signal.SIGKILL
+    drain_and_die()
     assert not RateCount.objects.exists()
 
     deadline = time.monotonic() + 10
@@ -335,7 +335,7 @@ def test_a_drainer_killed_half_way_leaves_the_message_to_the_next(consumers):
 @pytest.mark.parametrize(
     "counts_before", [pytest.param(True, id="guarded"), pytest.param(False, id="control", marks=pytest.mark.control)]
 )
-def test_one_that_kills_every_worker_is_given_up(consumers, monkeypatch, counts_before):
+def test_one_that_kills_every_worker_is_given_up(monkeypatch, counts_before):
     """Counted only once it has ended, such a try never counts, and the message kills for ever: the control."""
     if not counts_before:
         monkeypatch.setattr(outbox, "_TAKE", outbox._TAKE.replace("attempts + 1", "attempts"))
@@ -343,11 +343,8 @@ def test_one_that_kills_every_worker_is_given_up(consumers, monkeypatch, counts_
     with transaction.atomic():
         publish_all([("a", thing, {"n": 1}), ("b", thing, {"n": 2})])
 
-    for _ in range(MAX_ATTEMPTS):
-        due()
-        assert drain_and_die(consumers) == signal.SIGKILL
+    drain_and_die(MAX_ATTEMPTS, "guarded" if counts_before else "control")
     due()
-    consumers.OUTBOX_CONSUMERS = {"first": f"{__name__}.listen"}
     drain()
 
     poison = OutboxMessage.objects.get(name="a")
@@ -358,22 +355,12 @@ def test_one_that_kills_every_worker_is_given_up(consumers, monkeypatch, counts_
         assert OutboxMessage.objects.filter(name=outbox.DEAD_EVENT).count() == 1
 
 
-def drain_and_die(consumers) -> int:
-    """Drain in a process of its own, which its first message kills; the signal that it died by."""
-    connection.close()
-    child = os.fork()
-    if child == 0:
-        consumers.OUTBOX_CONSUMERS = {"first": f"{__name__}.die"}
-        drain()
-        os._exit(0)
-    _pid, status = os.waitpid(child, 0)
-    return os.WTERMSIG(status)
-
-
-def die(message: OutboxMessage) -> None:
-    """A consumer whose process is killed after it wrote and before it could say so."""
-    RateCount.objects.create(key="half", window_starts_at=timezone.now())
-    os.kill(os.getpid(), signal.SIGKILL)
+def drain_and_die(times: int = 1, kind: str = "guarded") -> None:
+    """Drain so many times in processes of their own, each of which its first message kills."""
+    database = str(connection.settings_dict["NAME"])
+    program = [sys.executable, "-m", "tests.faults.dying", database, str(times), kind]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_hundred_thousand_delivered_ones_cost_nothing():
