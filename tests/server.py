@@ -251,12 +251,7 @@ def running(*, without: str = "", mortal: bool = False) -> Iterator[Server]:
             assert process.poll() is None, (folder / "log").read_text()
             yield server
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            system.end(process, STOP_SECONDS)
             shutil.rmtree(folder)
 
 

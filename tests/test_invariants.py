@@ -35,6 +35,7 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
+from tests.database import acting_as
 
 # Of each kind of row one, whichever.
 CONFIRMED = "SELECT id FROM schedule_booking WHERE state = 'confirmed' ORDER BY id LIMIT 1"
@@ -397,19 +398,9 @@ UNGUARD = """
 @pytest.fixture
 def superuser(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Whatever the test does, it does as the database's superuser, and none of it stays."""
-
-    def act_as(user: str) -> None:
-        connection.close()
-        connection.settings_dict["USER"] = user
-
-    with django_db_blocker.unblock():
-        act_as(postgres.SUPERUSER)
-        try:
-            with transaction.atomic():
-                yield
-                transaction.set_rollback(True)
-        finally:
-            act_as(postgres.APP)
+    with django_db_blocker.unblock(), acting_as(postgres.SUPERUSER), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def run(*statements: str) -> None:

@@ -1,7 +1,6 @@
 """Old and new code serve side by side while a release goes out: a migration adds first, and removes in the next one."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -16,8 +15,9 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
-from tenpo.runtime import database, env, postgres, upgrade
+from tenpo.runtime import database, postgres, upgrade
 from tenpo.schedule.tests.make import make_session
+from tests.database import acting_as, as_superuser
 from tests.work import work
 
 # What was there before there was anything to serve beside. Later migrations are held to the rules below.
@@ -176,25 +176,20 @@ def test_an_excuse_is_believed():
 @pytest.fixture
 def a_column_more() -> Iterator[Callable[[], None]]:
     """Call it, and each table has another column, as after a migration that old code serves beside."""
-    with _owner() as owner:
-        tables = [name for (name,) in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    with as_superuser() as admin:
+        tables = [name for (name,) in admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
 
     def add() -> None:
-        with _owner() as owner:
+        with as_superuser() as admin:
             for table in tables:
-                owner.execute(f"ALTER TABLE {table} ADD COLUMN of_the_next_release text DEFAULT 'x'")
+                admin.execute(f"ALTER TABLE {table} ADD COLUMN of_the_next_release text DEFAULT 'x'")
 
     yield add
 
     connection.close()
-    with _owner() as owner:
+    with as_superuser() as admin:
         for table in tables:
-            owner.execute(f"ALTER TABLE {table} DROP COLUMN IF EXISTS of_the_next_release")
-
-
-def _owner() -> psycopg.Connection[Any]:
-    url = postgres.url(env.data_dir(), postgres.SUPERUSER, database=connection.settings_dict["NAME"])
-    return psycopg.connect(url, autocommit=True)
+            admin.execute(f"ALTER TABLE {table} DROP COLUMN IF EXISTS of_the_next_release")
 
 
 def use_a_lot(caller: Client, member: User) -> None:
@@ -235,21 +230,17 @@ def test_a_prepared_star_does_not_serve_on(a_column_more):
 @pytest.mark.django_db(transaction=True)
 def test_an_index_that_was_given_up_is_built_anew():
     """What `CREATE INDEX CONCURRENTLY` leaves when it fails takes the name that the next try needs."""
-    with _owner() as owner:
-        owner.execute(f"SET ROLE {postgres.OWNER}")
-        owner.execute("CREATE TABLE shelf (book text)")
-        owner.execute("INSERT INTO shelf VALUES ('twice'), ('twice')")
+    with as_superuser() as admin:
+        admin.execute(f"SET ROLE {postgres.OWNER}")
+        admin.execute("CREATE TABLE shelf (book text)")
+        admin.execute("INSERT INTO shelf VALUES ('twice'), ('twice')")
         with pytest.raises(psycopg.errors.UniqueViolation):
-            owner.execute("CREATE UNIQUE INDEX CONCURRENTLY each_once ON shelf (book)")
-        before = connection.settings_dict.copy()
-        connection.close()
-        connection.settings_dict["USER"] = postgres.OWNER
+            admin.execute("CREATE UNIQUE INDEX CONCURRENTLY each_once ON shelf (book)")
         try:
-            upgrade.drop_unfinished_indexes()
-            owner.execute("CREATE INDEX each_once ON shelf (book)")
-            upgrade.drop_unfinished_indexes()
-            assert owner.execute("SELECT count(*) FROM pg_indexes WHERE indexname = 'each_once'").fetchone() == (1,)
+            with acting_as(postgres.OWNER):
+                upgrade.drop_unfinished_indexes()
+                admin.execute("CREATE INDEX each_once ON shelf (book)")
+                upgrade.drop_unfinished_indexes()
+            assert admin.execute("SELECT count(*) FROM pg_indexes WHERE indexname = 'each_once'").fetchone() == (1,)
         finally:
-            connection.close()
-            connection.settings_dict.update(before)
-            owner.execute("DROP TABLE shelf")
+            admin.execute("DROP TABLE shelf")

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection, transaction
 from prometheus_client.parser import text_string_to_metric_families
@@ -24,10 +23,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tenpo.config import probes
 from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.people.tests.make import make_user
-from tenpo.runtime import env, keys, metric_files, metrics, postgres
+from tenpo.runtime import env, keys, metric_files, metrics
 from tenpo.runtime.errors import OperatorError
 from tenpo.runtime.front import Front
 from tenpo.runtime.tests.loops import run
+from tests.database import as_superuser
 from tests.installation import is_complete, lives, parts, started, wait_until
 
 TOKEN = "a-token-for-the-scraper"
@@ -89,8 +89,7 @@ def test_the_process_lives_while_every_thread_is_busy():
 
 
 def admin(statement: str) -> None:
-    url = postgres.url(env.data_dir(), postgres.SUPERUSER, database=connection.settings_dict["NAME"])
-    with psycopg.connect(url, autocommit=True) as there:
+    with as_superuser() as there:
         there.execute(statement)
 
 

@@ -93,12 +93,7 @@ def web_server(here: Scratch) -> Iterator[None]:
                 time.sleep(0.1)
             yield
         finally:
-            server.terminate()
-            try:
-                server.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            system.end(server, STOP_SECONDS)
 
 
 def app_conninfo(here: Scratch) -> dict[str, str]:

@@ -14,7 +14,7 @@ import time_machine
 from django.db import connection
 from psycopg import sql
 
-from tenpo.runtime import env, postgres
+from tests.database import as_superuser
 
 _FUNCTION = """
     CREATE FUNCTION machine_clock.{}() RETURNS timestamptz LANGUAGE sql STABLE AS $$
@@ -32,8 +32,7 @@ _DEFAULTS = """
 @contextmanager
 def movable_clock() -> Iterator[None]:
     """Let the tests' database have clocks that can be moved, and be afterwards as it was before."""
-    address = postgres.url(env.data_dir(), postgres.SUPERUSER, database=connection.settings_dict["NAME"])
-    with psycopg.connect(address, autocommit=True) as admin:
+    with as_superuser() as admin:
         admin.execute("CREATE SCHEMA machine_clock")
         for name in ("now", "statement_timestamp"):
             admin.execute(sql.SQL(_FUNCTION).format(sql.Identifier(name), sql.Identifier(name)))

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 
 from tenpo.core.errors import RuleError
-from tenpo.runtime import env, postgres
+from tests.database import as_superuser
 
 JOIN_SECONDS = 60
 
@@ -56,9 +55,7 @@ def _outcome(result: Any) -> str:
 @contextmanager
 def without_constraint(table: str, name: str) -> Iterator[None]:
     """The same database without one of its guards, as its owner can make it; put back in the end."""
-    database = connection.settings_dict["NAME"]
-    address = postgres.url(env.data_dir(), postgres.SUPERUSER, database=database)
-    with psycopg.connect(address, autocommit=True) as admin:
+    with as_superuser() as admin:
         row = admin.execute(
             "SELECT pg_get_constraintdef(oid), CASE contype WHEN 'c' THEN 'NOT VALID' ELSE '' END"
             " FROM pg_constraint WHERE conname = %s",
