@@ -80,7 +80,7 @@ def measure(here: Scratch, plan: Plan, say: Say) -> dict[str, Any]:
         "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "rows": plan.rows, "tpcb_scale": plan.scale},
         "machine": {
             "cores": os.cpu_count(),
-            "load_before": round(load_before, 2),
+            "load_before": load_before,
             "load_after": round(os.getloadavg()[0], 2),
         },
         "postgresql": _server_settings(here),

@@ -27,7 +27,8 @@ LIMITS = {
     "account-network-site": Limit(500, 300),
     "account-user": Limit(30, 300),
     # Wrong passwords: from one network; of one account from one network, so that nobody keeps its owner out; and of
-    # one account from everywhere. Who has many networks can reach the last one: a mailed code still lets its owner in.
+    # one account from everywhere. Who has many networks can reach the last one: its owner gets in by a mailed code,
+    # while those are not used up as well, or by a passkey.
     "sign-in-network": Limit(30, 300),
     "sign-in-network-site": Limit(150, 300),
     "sign-in-account": Limit(5, 300),

@@ -61,15 +61,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Whose password this is. A right one takes nothing from whoever signs in behind the same address."""
         try:
             tries = count_password(request, str(credentials.get("email", "")))
+            user: User | None = super().authenticate(request, **credentials)
+            if user is not None:
+                hit("sign-in-right", user.pk)
+                give_back(*tries)
         except TooManyRequests:
             raise self.validation_error("too_many_login_attempts") from None
-        user: User | None = super().authenticate(request, **credentials)
-        if user is not None:
-            try:
-                hit("sign-in-right", user.pk)
-            except TooManyRequests:
-                raise self.validation_error("too_many_login_attempts") from None
-            give_back(*tries)
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:

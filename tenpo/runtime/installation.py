@@ -38,16 +38,8 @@ def running_database(data_dir: Path, *, stop_always: bool = False) -> Iterator[N
         try:
             yield
         finally:
-            if stop_always or _is_last(users.fileno()):
+            if stop_always or system.try_lock(users):
                 postgres.stop(data_dir)
-
-
-def _is_last(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

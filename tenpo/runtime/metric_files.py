@@ -4,13 +4,13 @@ Each process holds a number by a lock, which ends with it however it ends, and c
 takes the number next counts on where they stand: what was counted stays counted, and the files do not grow in number.
 """
 
-import fcntl
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from tenpo.runtime import system
 
 
 class Number:
@@ -33,14 +33,15 @@ class Number:
         return self._number
 
     def _take(self) -> tuple[int, IO[str]]:
-        for number in itertools.count():
+        number = 0
+        while True:
             lock = (self.folder / f"{number}.lock").open("a+")
-            if _hold(lock):
+            if system.try_lock(lock):
                 for gauge in self.folder.glob(f"gauge_live*_{number}.db"):
                     gauge.unlink()  # says what was so of a process that is gone
                 return number, lock
             lock.close()
-        raise AssertionError("numbers do not end")
+            number += 1
 
 
 def share(data_dir: Path, part: str) -> None:
@@ -88,12 +89,4 @@ def _nobodys(file: Path) -> Iterator[bool]:
         yield True
         return
     with lock.open("r+") as opened:
-        yield _hold(opened)
-
-
-def _hold(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        yield system.try_lock(opened)

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import fcntl
 import ipaddress
 import json
 import os
@@ -21,6 +20,7 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
+from tenpo.runtime import system
 from tenpo.runtime.errors import OperatorError
 
 # What dies is started again at once, and what dies then too a little later each time; however often that is, it is
@@ -264,17 +264,15 @@ def only_instance(data_dir: Path, *, url: str) -> Iterator[None]:
     """Hold the data folder: a second `tenpo run` on it is refused, and told where the first one is."""
     path = data_dir / "tenpo.lock"
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not system.try_lock(file):
             file.seek(0)
             with contextlib.suppress(ValueError):
                 other = json.loads(file.read() or "{}")
                 raise OperatorError(
                     f"Tenpo already runs on the data folder {data_dir}: process {other['pid']}, {other['url']}",
                     status=SECOND_INSTANCE,
-                ) from None
-            raise OperatorError(f"Tenpo already runs on the data folder {data_dir}.", status=SECOND_INSTANCE) from None
+                )
+            raise OperatorError(f"Tenpo already runs on the data folder {data_dir}.", status=SECOND_INSTANCE)
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "url": url}))
         file.flush()

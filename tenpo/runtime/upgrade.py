@@ -141,7 +141,6 @@ def _only_one(say: Say) -> Iterator[None]:
     from django.conf import settings  # noqa: PLC0415 (only when there is something to do)
 
     with psycopg.connect(database.conninfo(settings.DATA_DIR, "owner"), autocommit=True) as connection:
-        connection.execute("SET lock_timeout = 0")
         is_told = False
         # Asked again and again: one statement that waits has a snapshot, and who builds an index waits for those.
         while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK_NUMBER]).fetchone() != (True,):

@@ -55,15 +55,6 @@ def create_api_client(
     return client, key
 
 
-_WITH_OWNER = Compiled(
-    lambda: (
-        ApiClient.objects.select_related("owner__participant")
-        .annotate(owners_roles=granted_roles("owner"))
-        .filter(prefix=Param("prefix"))[:1]
-    )
-)
-
-
 @transaction.atomic
 def revoke_api_client(client: ApiClient, *, by: User) -> ApiClient:
     """Make a key worthless from this moment on. Revoking twice changes nothing."""
@@ -82,6 +73,15 @@ def revoke_api_clients(owner: User, *, by: User) -> None:
     """Make every key of one's own worthless."""
     for client in owner.api_clients.filter(revoked_at=None).order_by("id"):
         revoke_api_client(client, by=by)
+
+
+_WITH_OWNER = Compiled(
+    lambda: (
+        ApiClient.objects.select_related("owner__participant")
+        .annotate(owners_roles=granted_roles("owner"))
+        .filter(prefix=Param("prefix"))[:1]
+    )
+)
 
 
 def authenticate_key(key: str) -> tuple[User, ApiClient] | None:
