@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently, ValidateConstraint
-from django.db import NotSupportedError, connection, migrations, models
+from django.core.management import call_command
+from django.db import NotSupportedError, ProgrammingError, connection, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -244,3 +245,44 @@ def test_an_index_that_was_given_up_is_built_anew():
             assert admin.execute("SELECT count(*) FROM pg_indexes WHERE indexname = 'each_once'").fetchone() == (1,)
         finally:
             admin.execute("DROP TABLE shelf")
+
+
+@pytest.fixture
+def index_nobody_wrote_down() -> Iterator[None]:
+    """As if whoever migrated had been killed while the database built the index of the ledger's sixth migration."""
+    with as_superuser() as admin:
+        admin.execute("CREATE TABLE written_down AS SELECT * FROM django_migrations")
+        admin.execute("DELETE FROM django_migrations WHERE app = 'ledger' AND name >= '0006'")
+
+    yield
+
+    with as_superuser() as admin:
+        admin.execute(
+            "INSERT INTO django_migrations (app, name, applied) SELECT app, name, applied FROM written_down w "
+            "WHERE NOT EXISTS (SELECT FROM django_migrations m WHERE (m.app, m.name) = (w.app, w.name))"
+        )
+        admin.execute("DROP TABLE written_down")
+
+
+def migrate_the_ledger() -> None:
+    with acting_as(postgres.OWNER):
+        call_command("migrate", "ledger", verbosity=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_that_was_finished_after_its_builder_was_killed_is_built_anew(index_nobody_wrote_down):
+    with acting_as(postgres.OWNER):
+        upgrade.drop_unfinished_indexes()
+    migrate_the_ledger()
+
+    with as_superuser() as admin:
+        query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'account_by_owner'::regclass"
+        assert admin.execute(query).fetchone() == (True,)
+    assert upgrade._indexes_to_be_built() == []
+
+
+@pytest.mark.control
+@pytest.mark.django_db(transaction=True)
+def test_control_its_name_is_taken(index_nobody_wrote_down):
+    with pytest.raises(ProgrammingError, match="already exists"):
+        migrate_the_ledger()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from tenpo.runtime import database, env, postgres, system
 from tenpo.runtime.errors import OperatorError
@@ -25,7 +26,7 @@ LOCK_NUMBER = 7_301_964
 LOCK_TRIES = 40
 LOCK_PAUSE_SECONDS = 1.0
 _UNFINISHED = """
-    SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace
 """
 # Which file has which hash in its name.
@@ -112,13 +113,29 @@ def patiently(work: Callable[[], None], say: Say) -> None:
 
 
 def drop_unfinished_indexes() -> None:
-    """Drop what is left of indexes that were built beside those who write, and given up: to be built anew."""
+    """Drop indexes that were built beside those who write, by somebody who was killed meanwhile: to be built anew.
+
+    One that was given up is there, and not valid. But the database may also have gone on to the end, and nobody wrote
+    down that the migration is done: its next try would find the name taken.
+    """
     from django.db import connection  # noqa: PLC0415 (as above)
 
     with connection.cursor() as cursor:
         cursor.execute(_UNFINISHED)
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"DROP INDEX {name}")
+        for name in [name for (name,) in cursor.fetchall()] + _indexes_to_be_built():
+            cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def _indexes_to_be_built() -> list[str]:
+    """The names of those that migrations which were not applied yet build beside those who write."""
+    from django.contrib.postgres.operations import AddIndexConcurrently  # noqa: PLC0415 (as above)
+    from django.db import connection  # noqa: PLC0415 (as above)
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 (as above)
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    operations = [operation for migration, _is_backwards in plan for operation in migration.operations]
+    return [operation.index.name for operation in operations if isinstance(operation, AddIndexConcurrently)]
 
 
 def finish() -> None:
