@@ -6,16 +6,15 @@ from allauth.usersessions.models import UserSession
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
-from ninja.errors import HttpError
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import ApiClient, Scope
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems, refuse_keys
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_device
 from tenpo.people.api.accounts import PersonOut, find_person, person_out
-from tenpo.people.http import is_fresh
+from tenpo.people.http import check_fresh
 
 router = Router(tags=["Access"])
 
@@ -85,9 +84,7 @@ def create_api_key(request: ApiRequest, body: KeyIn) -> tuple[int, dict[str, Any
     an hour (403). A key makes no keys (403): whoever found it would make another one, which outlives it and goes on
     when it is revoked.
     """
-    refuse_keys(request, _("A key cannot make keys. Sign in to make one."))
-    if not is_fresh(request):
-        raise HttpError(403, _("Show again who you are first: POST /_allauth/browser/v1/auth/reauthenticate."))
+    check_fresh(request, _("A key cannot make keys. Sign in to make one."))
     scopes: list[str] = [Scope.READ, Scope.WRITE] if body.scope == "write" else [Scope.READ]
     client, key = create_api_client(
         request.user, name=body.name, scopes=scopes, expires_at=body.expires_at, by=request.user

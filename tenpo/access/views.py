@@ -18,6 +18,8 @@ from tenpo.people.http import (
     attempt_form,
     is_fresh,
     page_of,
+    show_again,
+    typed_before,
     url_to_show_again,
 )
 from tenpo.people.models import User
@@ -31,9 +33,9 @@ def key_list(request: PageRequest) -> HttpResponse:
     """My API keys; a new one is shown once, in the answer to the form."""
     # A key outlives the sign-in: nobody makes one who only sits at an open browser.
     may_make = is_fresh(request)
+    form = KeyForm(request.POST or None, initial=typed_before(request) if may_make else None)
     if request.method == "POST" and not may_make:
-        return redirect(url_to_show_again(request))
-    form = KeyForm(request.POST or None)
+        return show_again(request, typed=form.cleaned_data if form.is_valid() else None)
     made = None
     if request.method == "POST" and form.is_valid():
         made = attempt_form(

@@ -1,6 +1,6 @@
-"""What the pages of several apps share: who may open them, and how a refusal is shown."""
+"""What the pages and endpoints of several apps share: who may do it, and how a refusal is shown."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, cast
@@ -16,9 +16,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
+from ninja.errors import HttpError
 
+from tenpo.core.api import ApiRequest, refuse_keys
 from tenpo.core.errors import RuleError
 from tenpo.core.paging import PAGE_SIZE, Page, keyset_page
+from tenpo.people.models import Role
 
 if TYPE_CHECKING:
     from tenpo.people.models import User
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
         user: User
 else:
     PageRequest = HttpRequest
+
+# In a visit: what somebody had typed when they were asked who they are, and on which page.
+TYPED = "typed_before"
 
 
 def admins_only[**P, R: HttpResponseBase](
@@ -67,10 +74,42 @@ def is_fresh(request: HttpRequest) -> bool:
     return not is_reauthentication_required(request, app="allauth.account")
 
 
-def url_to_show_again(request: PageRequest) -> str:
-    """Where somebody shows again who they are, by password or second factor, to come back to this page."""
+def may_give(request: HttpRequest, *roles: str) -> bool:
+    """Whether these roles may be given now: another admin is let in only by who has just shown who they are."""
+    return Role.ADMIN not in roles or is_fresh(request)
+
+
+def check_fresh(request: ApiRequest, words: str) -> None:
+    """Refuse, with 403, what lets one in for good to a key, in these words, and to a session that is not fresh."""
+    refuse_keys(request, words)
+    if not is_fresh(request):
+        raise HttpError(403, _("Show again who you are first: POST /_allauth/browser/v1/auth/reauthenticate."))
+
+
+def url_to_show_again(request: PageRequest, back: str = "") -> str:
+    """Where somebody shows again who they are, by password or second factor, to come back to this page, or `back`."""
     ways = get_adapter().get_reauthentication_methods(request.user)
-    return f"{ways[0]['url']}?{urlencode({'next': request.path})}"
+    return f"{ways[0]['url']}?{urlencode({'next': back or request.path})}"
+
+
+def show_again(request: PageRequest, *, back: str = "", typed: Mapping[str, Any] | None = None) -> HttpResponse:
+    """Have somebody show again who they are, and come back to do it; what they typed waits there (`typed_before`).
+
+    It is not done on the way: with their password somebody would confirm what another left behind in their browser.
+    """
+    if typed:
+        request.session[TYPED] = {"path": request.path, "typed": dict(typed)}
+    messages.info(request, _("Show that it is you. Then you are back where you were, and can do it."))
+    return redirect(url_to_show_again(request, back))
+
+
+def typed_before(request: HttpRequest) -> dict[str, Any]:
+    """What somebody had typed on this page when they were asked who they are; this once."""
+    kept = request.session.get(TYPED)
+    if not kept or kept["path"] != request.path:
+        return {}
+    typed: dict[str, Any] = request.session.pop(TYPED)["typed"]
+    return typed
 
 
 def attempt(request: HttpRequest, act: Callable[[], Any], *, done: str = "") -> Any:

@@ -13,7 +13,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.ledger.models import Transfer
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
 from tenpo.payments.models import Payment
-from tenpo.people.tests.make import make_coach, make_member
+from tenpo.people.tests.make import PASSWORD, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
@@ -250,6 +250,9 @@ def test_bookings_go_into_a_calendar_by_file_and_by_feed(open_page, assert_calm)
         page.get_by_role("link", name="Add to calendar").click()
     assert "SUMMARY:Breathing at work" in download.value.path().read_text()
     page.goto("/calendar/")
+    page.get_by_role("button", name="Make a private address").click()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Make a private address").click()
     address = page.locator(".code-once code")
     expect(address).to_be_visible()

@@ -41,6 +41,23 @@ def make_by_api(client: Client) -> int:
     return client.post(KEYS_BY_API, {"name": "Payroll"}, "application/json").status_code
 
 
+def make_feed_by_page(client: Client) -> int:
+    return client.post("/calendar/feed/").status_code
+
+
+def make_feed_by_api(client: Client) -> int:
+    return client.post("/api/v1/feeds", {}, "application/json").status_code
+
+
+# How it is made, and what that answers to a session that is not fresh, and to one that is.
+MAKING = [
+    pytest.param(make_by_page, 302, 200, id="key by page"),
+    pytest.param(make_by_api, 403, 201, id="key by API"),
+    pytest.param(make_feed_by_page, 302, 200, id="calendar by page"),
+    pytest.param(make_feed_by_api, 403, 201, id="calendar by API"),
+]
+
+
 def make_key(owner: User, name: str = "Payroll", **changes: object) -> tuple[ApiClient, str]:
     key, secret = create_api_client(owner, name=name, scopes=["read"], expires_at=None, by=owner)
     ApiClient.objects.filter(pk=key.pk).update(**changes)
@@ -57,19 +74,34 @@ def change_password(client: Client) -> str:
     return str(answer["Location"])
 
 
-@pytest.mark.parametrize(("make", "refused", "made"), [(make_by_page, 302, 200), (make_by_api, 403, 201)])
-def test_making_a_key_asks_for_the_password_again(make, refused, made):
-    client = signed_in(make_member())
+@pytest.mark.parametrize(("make", "refused", "made"), MAKING)
+def test_making_it_asks_for_the_password_again(make, refused, made):
+    member = make_member()
+    client = signed_in(member)
 
     assert make(client) == refused
-    assert not ApiClient.objects.exists()
+    assert find_standing_access(member) == []
 
     client.post(SHOW_AGAIN, {"password": PASSWORD})
+    # Nothing was made on the way.
+    assert find_standing_access(member) == []
     assert make(client) == made
-    assert ApiClient.objects.count() == 1
+    assert len(find_standing_access(member)) == 1
 
 
-@pytest.mark.parametrize(("make", "refused", "made"), [(make_by_page, 302, 200), (make_by_api, 403, 201)])
+@pytest.mark.parametrize(("make", "refused", "made"), MAKING)
+def test_a_new_one_does_not_take_an_old_ones_place(make, refused, made):
+    member = make_member()
+    _key, secret = make_key(member)
+    feed = f"/calendar/feed/{new_feed_address(member, by=member)}.ics"
+
+    assert make(signed_in(member)) == refused
+
+    assert opens(secret)
+    assert Client().get(feed).status_code == 200
+
+
+@pytest.mark.parametrize(("make", "refused", "made"), MAKING)
 def test_a_quarter_of_an_hour_later_it_asks_again(make, refused, made):
     client = freshly_signed_in(make_member())
     with time_machine.travel(timezone.now(), tick=False) as clock:
@@ -88,6 +120,23 @@ def test_the_page_leads_to_it_and_back():
     assert client.post(way, {"password": PASSWORD})["Location"] == KEYS
 
     assert "Make the key" in client.get(KEYS).content.decode()
+
+
+def test_what_was_typed_for_a_key_waits_there():
+    client = signed_in(make_member())
+    asked = client.post(KEYS, {"name": "Payroll", "scope": "write", "days": "365"})["Location"]
+
+    form = client.get(client.post(asked, {"password": PASSWORD})["Location"]).context["form"]
+
+    assert [str(form[name].value()) for name in ("name", "scope", "days")] == ["Payroll", "write", "365"]
+    assert client.get(KEYS).context["form"]["name"].value() is None
+
+
+def test_the_calendar_leads_to_it_and_back():
+    client = signed_in(make_member())
+    asked = client.post("/calendar/feed/")["Location"]
+
+    assert client.post(asked, {"password": PASSWORD})["Location"] == "/calendar/"
 
 
 def test_only_what_works_stands():

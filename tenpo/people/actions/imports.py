@@ -120,6 +120,11 @@ def count_problems(rows: Iterable[Row]) -> int:
     return sum(1 for row in rows if row["problem"])
 
 
+def roles_given(import_: Import) -> set[str]:
+    """The roles that the rows of an import give; of sessions, none."""
+    return {row["data"].get("role", "") for row in import_.rows if not row["problem"]}
+
+
 def preview_people_import(file_name: str, content: bytes, *, by: User) -> Import:
     """Read a CSV file of people to invite: header email, name, role; nobody is invited yet.
 

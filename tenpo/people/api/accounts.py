@@ -11,7 +11,8 @@ from ninja import Field, Query, Router
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.accounts import set_roles, update_profile
-from tenpo.people.models import CoachProfile, User
+from tenpo.people.http import check_fresh
+from tenpo.people.models import CoachProfile, Role, User
 from tenpo.people.queries import find_people
 
 router = Router(tags=["People"])
@@ -144,9 +145,13 @@ def get_person(request: ApiRequest, user_id: UUID) -> dict[str, Any]:
 def update_person(request: ApiRequest, user_id: UUID, body: PersonIn) -> dict[str, Any]:
     """Say which roles somebody has. For admins. 409 `last_admin`: somebody must be able to run the business.
 
-    Needs the session of a browser: a role would outlive a key (403).
+    Needs the session of a browser: a role would outlive a key (403). To make somebody an admin, show your password or
+    second factor in it first, a quarter of an hour before at most (403).
     """
     person = find_person(request.user, user_id)
-    refuse_keys(request, _("A key cannot give or take roles. Sign in to do so."))
+    words = _("A key cannot give or take roles. Sign in to do so.")
+    refuse_keys(request, words)
+    if Role.ADMIN in body.roles:
+        check_fresh(request, words)
     user = set_roles(person, roles=set(body.roles), by=request.user)
     return person_out(user, request.user)

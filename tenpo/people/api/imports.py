@@ -9,8 +9,8 @@ from ninja import Field, File, Query, Router, UploadedFile
 
 from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
-from tenpo.people.actions.imports import MAX_BYTES, confirm_import, count_problems, preview_people_import
-from tenpo.people.api.invites import refuse_keys_for
+from tenpo.people.actions.imports import MAX_BYTES, confirm_import, count_problems, preview_people_import, roles_given
+from tenpo.people.api.invites import check_may_invite
 from tenpo.people.models import Import, User
 
 router = Router(tags=["Imports"])
@@ -91,10 +91,9 @@ def get_import(request: ApiRequest, import_id: UUID) -> Import:
 def create_import_confirmation(request: ApiRequest, import_id: UUID) -> tuple[int, Import]:
     """Have the rows without a problem done; confirming twice changes nothing. 409 `nothing_to_import`.
 
-    403 for a key when one of them makes an admin.
+    403 when one of them makes an admin, for a key and for a session as in "Invite somebody".
     """
     import_ = find_import(request.user, import_id)
-    for row in import_.rows:
-        if not row["problem"]:
-            refuse_keys_for(request, row["data"].get("role", ""))
+    for role in roles_given(import_):
+        check_may_invite(request, role)
     return 202, confirm_import(import_, by=request.user)

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from ninja import Field, Query, Router
 from pydantic import StringConstraints
 
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.limits import hit
 from tenpo.core.networks import counted
 from tenpo.core.paging import keyset_page
@@ -26,6 +26,7 @@ from tenpo.people.actions.invites import (
     resend_invite,
     revoke_invite,
 )
+from tenpo.people.http import check_fresh
 from tenpo.people.models import Invite, User
 from tenpo.people.permissions import check_admin
 from tenpo.people.queries import find_invites
@@ -98,10 +99,10 @@ def find_invite(viewer: User, invite_id: UUID) -> Invite:
     return get_object_or_404(Invite.objects.visible_to(viewer), pk=invite_id)
 
 
-def refuse_keys_for(request: ApiRequest, role: str) -> None:
-    """Refuse a key that lets in another admin: that one would stay when the key is revoked."""
+def check_may_invite(request: ApiRequest, role: str) -> None:
+    """Let another admin in only by who has just shown who they are: that one stays, whatever ends here."""
     if role == Invite.Grant.ADMIN:
-        refuse_keys(request, _("A key cannot invite admins. Sign in to do so."))
+        check_fresh(request, _("A key cannot invite admins. Sign in to do so."))
 
 
 def invite_out(invite: Invite) -> dict[str, Any]:
@@ -128,9 +129,10 @@ def list_invites(request: ApiRequest, query: Query[InviteQuery]) -> dict[str, An
 def create_invite(request: ApiRequest, body: InviteIn) -> tuple[int, dict[str, Any]]:
     """By e-mail, or without an address as a bare link, which this answer shows once.
 
-    409 `account_exists`, `already_invited`. An admin is invited by the session of a browser, not by a key (403).
+    409 `account_exists`, `already_invited`. An admin is invited by the session of a browser, not by a key, and by who
+    showed their password or second factor in it in the last quarter of an hour (403).
     """
-    refuse_keys_for(request, body.role)
+    check_may_invite(request, body.role)
     hit("invite-send", request.user.pk)
     if body.email:
         invite = invite_person(body.email, role=body.role, name=body.name, days=body.days, by=request.user)
@@ -146,10 +148,10 @@ def create_invite(request: ApiRequest, body: InviteIn) -> tuple[int, dict[str, A
 def resend_invite_mail(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[str, Any]]:
     """With a new link; the old one is worthless from now on. 409 `invite_settled`, `no_address`, `account_exists`.
 
-    403 for a key when it makes an admin.
+    403 when it makes an admin, for a key and for a session as in "Invite somebody".
     """
     invite = find_invite(request.user, invite_id)
-    refuse_keys_for(request, invite.role)
+    check_may_invite(request, invite.role)
     hit("invite-send", request.user.pk)
     return 202, invite_out(resend_invite(invite, by=request.user))
 
@@ -162,10 +164,10 @@ def resend_invite_mail(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[
 def create_invite_link_again(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[str, Any]]:
     """To hand over yourself; the old one is worthless from now on. 409 `invite_settled`, `account_exists`.
 
-    403 for a key when it makes an admin.
+    403 when it makes an admin, for a key and for a session as in "Invite somebody".
     """
     invite = find_invite(request.user, invite_id)
-    refuse_keys_for(request, invite.role)
+    check_may_invite(request, invite.role)
     return 201, with_link(*renew_invite_link(invite, by=request.user))
 
 

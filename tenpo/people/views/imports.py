@@ -1,11 +1,12 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tenpo.people.actions.imports import confirm_import, count_problems, preview_people_import
+from tenpo.people.actions.imports import confirm_import, count_problems, preview_people_import, roles_given
 from tenpo.people.forms import ImportForm
-from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
+from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, may_give, page_of, show_again
 from tenpo.people.models import Import
 
 ROWS_SHOWN = 200
@@ -48,6 +49,8 @@ def import_progress(request: PageRequest, import_id: str) -> HttpResponse:
 def import_confirm(request: PageRequest, import_id: str) -> HttpResponse:
     """Go on with the rows that have no problem."""
     import_ = _find(request, import_id)
+    if not may_give(request, *roles_given(import_)):
+        return show_again(request, back=reverse("people:import-detail", args=[import_.pk]))
     attempt(request, lambda: confirm_import(import_, by=request.user), done=_("We are inviting them."))
     return redirect("people:import-detail", import_.pk)
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -26,7 +27,17 @@ from tenpo.people.actions.invites import (
     revoke_invite,
 )
 from tenpo.people.forms import AcceptForm, InviteFilter, InviteForm
-from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, back_to, page_of
+from tenpo.people.http import (
+    PageRequest,
+    admins_only,
+    attempt,
+    attempt_form,
+    back_to,
+    may_give,
+    page_of,
+    show_again,
+    typed_before,
+)
 from tenpo.people.models import Invite
 from tenpo.people.queries import find_invites
 
@@ -48,10 +59,12 @@ def invite_list(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def invite_create(request: PageRequest) -> HttpResponse:
     """Invite an address, or make a bare link, which is shown once."""
-    form = InviteForm(request.POST or None, initial={"days": current_business().invite_days})
+    form = InviteForm(request.POST or None, initial={"days": current_business().invite_days, **typed_before(request)})
     if request.method == "POST" and form.is_valid():
-        hit("invite-send", request.user.pk)
         asked = form.cleaned_data
+        if not may_give(request, asked["role"]):
+            return show_again(request, typed=asked)
+        hit("invite-send", request.user.pk)
         if made := attempt_form(form, lambda: _invite(request, **asked)):
             if isinstance(made, Invite):
                 messages.success(request, _("We are writing to %(email)s.") % {"email": made.email})
@@ -72,6 +85,8 @@ def _invite(request: PageRequest, *, email: str, **asked: Any) -> Invite | tuple
 def invite_resend(request: PageRequest, invite_id: str) -> HttpResponse:
     """Mail it again with a new link."""
     invite = _find(request, invite_id)
+    if not may_give(request, invite.role):
+        return show_again(request, back=reverse("people:invite-list"))
     hit("invite-send", request.user.pk)
     done = _("We are writing to %(email)s again. The old link does not work any more.") % {"email": invite.email}
     attempt(request, lambda: resend_invite(invite, by=request.user), done=done)
@@ -83,7 +98,10 @@ def invite_resend(request: PageRequest, invite_id: str) -> HttpResponse:
 @never_cache
 def invite_link(request: PageRequest, invite_id: str) -> HttpResponse:
     """Make a new link to hand over; shown once."""
-    made = attempt(request, lambda: renew_invite_link(_find(request, invite_id), by=request.user))
+    invite = _find(request, invite_id)
+    if not may_give(request, invite.role):
+        return show_again(request, back=reverse("people:invite-list"))
+    made = attempt(request, lambda: renew_invite_link(invite, by=request.user))
     if made is None:
         return redirect("people:invite-list")
     invite, link = made

@@ -2,12 +2,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.people.actions.accounts import grant_role, revoke_role, update_profile
 from tenpo.people.forms import PeopleFilter, ProfileForm
-from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
+from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, may_give, page_of, show_again
 from tenpo.people.models import Role, User
 from tenpo.people.queries import find_people
 
@@ -29,15 +30,19 @@ def user_list(request: PageRequest) -> HttpResponse:
 def role_change(request: PageRequest, user_id: str) -> HttpResponse:
     """Give or take one role."""
     user = get_object_or_404(User.objects.visible_to(request.user), pk=user_id)
-    role = request.POST.get("role", "")
-    if role in Role.values:
-        label = Role(role).label
-        if request.POST.get("act") == "revoke":
-            done = _("%(name)s is no longer %(role)s.") % {"name": user, "role": label.lower()}
-            attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
-        else:
-            done = _("%(name)s is now %(role)s.") % {"name": user, "role": label.lower()}
-            attempt(request, lambda: grant_role(user, role=role, by=request.user), done=done)
+    role, act = request.POST.get("role", ""), request.POST.get("act", "")
+    if role not in Role.values or act not in ("grant", "revoke"):
+        messages.error(request, _("We do not know this role, or what to do with it. Nothing was changed."))
+        return redirect("web:person", user.pk)
+    words = {"name": user, "role": Role(role).label.lower()}
+    if act == "revoke":
+        done = _("%(name)s is no longer %(role)s.") % words
+        attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
+    elif may_give(request, role):
+        done = _("%(name)s is now %(role)s.") % words
+        attempt(request, lambda: grant_role(user, role=role, by=request.user), done=done)
+    else:
+        return show_again(request, back=reverse("web:person", args=[user.pk]))
     return redirect("web:person", user.pk)
 
 

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Field, Router
 
-from tenpo.core.api import ApiRequest, OutSchema, problems, refuse_keys
+from tenpo.core.api import ApiRequest, OutSchema, problems
+from tenpo.people.http import check_fresh
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address
 from tenpo.schedule.models import CalendarFeed
 
@@ -41,9 +42,10 @@ def list_feeds(request: ApiRequest) -> Any:
 def create_feed(request: ApiRequest) -> tuple[int, dict[str, Any]]:
     """Whoever has the address can see the caller's sessions, so treat it like a password. An older one ends.
 
-    Needs the session of a browser: the address would outlive a key (403).
+    Needs the session of a browser, in which its owner showed their password or second factor in the last quarter of
+    an hour (403): the address outlives both the session and a key.
     """
-    refuse_keys(request, _("A key cannot make a calendar address. Sign in to make one."))
+    check_fresh(request, _("A key cannot make a calendar address. Sign in to make one."))
     token = new_feed_address(request.user, by=request.user)
     feed = CalendarFeed.objects.get(user=request.user)
     address = f"{settings.PUBLIC_URL}{reverse('schedule:feed', args=[token])}"

@@ -11,7 +11,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.orders.tests.make import make_share_policy
 from tenpo.people.actions.imports import run_import
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_import_sessions import event, file_of
@@ -23,8 +23,7 @@ class Caller:
     """Somebody who calls the API with the session of their browser."""
 
     def __init__(self, user: User) -> None:
-        self.client = Client()
-        self.client.force_login(user)
+        self.client = freshly_signed_in(user)
 
     def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         data = json.dumps(body) if body is not None else ""

@@ -9,7 +9,7 @@ from icalendar import Calendar
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_coach, make_member
+from tenpo.people.tests.make import freshly_signed_in, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address
 from tenpo.schedule.actions.sessions import edit_session
@@ -155,9 +155,7 @@ def test_guessing_addresses_comes_to_a_limit():
 
 
 def test_the_address_is_shown_once():
-    member = make_member()
-    client = Client()
-    client.force_login(member)
+    client = freshly_signed_in(make_member())
 
     made = client.post("/calendar/feed/").content.decode()
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from tenpo.core.networks import hit_from
+from tenpo.people.http import PageRequest, is_fresh, show_again
 from tenpo.people.models import User
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address, open_feed
 from tenpo.schedule.ical import feed_file
@@ -49,10 +50,12 @@ def calendar_events(request: HttpRequest) -> JsonResponse:
 
 @login_required
 @require_POST
-def feed_renew(request: HttpRequest) -> HttpResponse:
+def feed_renew(request: PageRequest) -> HttpResponse:
     """Make a private address and show it this once; an older one ends."""
+    # It outlives the sign-in, and tells where somebody is and when.
+    if not is_fresh(request):
+        return show_again(request, back=reverse("schedule:calendar"))
     user = request.user
-    assert isinstance(user, User)
     token = new_feed_address(user, by=user)
     context = _context(request)
     context["address"] = feed_address(token)
