@@ -231,10 +231,11 @@ def _read(line: socket.socket, request: Request) -> Answer:
 
 
 @contextlib.contextmanager
-def running(*, without: str = "", mortal: bool = False) -> Iterator[Server]:
+def running(*, without: str = "", mortal: bool = False, impatient: bool = False) -> Iterator[Server]:
     """The web server on this test process's database.
 
-    `without` names a guard of `tests/unguarded.py`; a `mortal` one dies where it is told (`tests/faults/web.py`).
+    `without` names a guard of `tests/unguarded.py`; a `mortal` one dies where it is told (`tests/faults/web.py`); an
+    `impatient` one waits a second for whoever is slow (`tests/impatient.py`).
     """
     folder = Path(tempfile.mkdtemp(prefix="tenpo-served-"))
     (folder / "static").symlink_to(static_files())
@@ -242,6 +243,8 @@ def running(*, without: str = "", mortal: bool = False) -> Iterator[Server]:
     command = ["tests.unguarded", without] if without else ["tenpo.cli.processes", "web"]
     if mortal:
         command = ["tests.faults.web"]
+    if impatient:
+        command = ["tests.impatient"]
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *command], env=_environment(server), cwd=env.ROOT, stdout=log, stderr=log

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from ninja.operation import Operation
 from pydantic import TypeAdapter
 
@@ -95,3 +96,10 @@ def test_no_two_schemas_have_one_name():
     names = Counter(one.__name__ for one in found)
 
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_schema_is_written_once():
+    """It takes a second, and is given to anybody."""
+    path = reverse("api:openapi-json")
+
+    assert api.get_openapi_schema() is api.get_openapi_schema(path_prefix=path.removesuffix("openapi.json"))

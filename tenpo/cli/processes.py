@@ -18,6 +18,9 @@ from tenpo.runtime.supervisor import die_with_supervisor, wait_for_release  # no
 # Requests under way may take this long to end when the server stops.
 WEB_STOP_SECONDS = 10
 BACKLOG = 1024
+# What a request says before its body; and how long a connection may take to say it, or be silent between two.
+HEAD_BYTES_MAX = 32 * 1024
+HEAD_SECONDS = 30
 
 
 def web() -> None:
@@ -25,6 +28,7 @@ def web() -> None:
     die_with_supervisor()
     metric_files.share(installation.prepare_data_dir(), "web")
     from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
+    from granian.http import HTTP1Settings
     from granian.server import Server
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tenpo.config.settings")
@@ -60,6 +64,7 @@ def web() -> None:
         interface=Interfaces.RSGI,
         workers=env.number("TENPO_WORKERS"),
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES_MAX),
         loop=Loops.uvloop,
         runtime_mode=RuntimeModes.st,
         backlog=BACKLOG,

@@ -47,7 +47,18 @@ class Api(NinjaAPI):
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
-        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        """Written once: it changes only with the code, takes long, and anybody may ask for it."""
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._schemas:
+            self._schemas[prefix] = self._write_schema(prefix)
+        return self._schemas[prefix]
+
+    @functools.cached_property
+    def _schemas(self) -> dict[str, OpenAPISchema]:
+        return {}
+
+    def _write_schema(self, prefix: str) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=prefix)
         schema["components"]["schemas"].setdefault("Problem", Problem.model_json_schema(ref_template=REF_TEMPLATE))
         for path in schema["paths"].values():
             for operation in path.values():

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tenpo.runtime import front
 from tenpo.runtime.front import Front
 from tenpo.runtime.tests.loops import run
@@ -114,6 +116,43 @@ def test_too_large_an_upload_is_refused_by_its_length_and_by_its_size(monkeypatc
     by_size = ask(echo, Exchange([b"123456", b"123456"]), headers=Headers({"transfer-encoding": "chunked"}))
 
     assert (by_length.status, by_size.status) == (413, 413)
+
+
+@pytest.mark.parametrize("size", [5, 2_000_000])
+@pytest.mark.parametrize(
+    ("missing", "status"), [pytest.param(0, 200, id="whole"), pytest.param(1, 400, id="one-byte-short")]
+)
+def test_a_body_is_taken_only_as_long_as_it_says(size, missing, status):
+    exchange = ask(echo, Exchange([b"x" * (size - missing), b""]), headers=Headers({"content-length": str(size)}))
+
+    assert exchange.status == status
+
+
+def test_a_body_without_a_length_that_broke_off_is_refused():
+    """As granian tells of it: by an empty piece before the one that ends every body."""
+    headers = Headers({"transfer-encoding": "chunked"})
+
+    whole, broken = (
+        ask(echo, Exchange([b"12", b""]), headers=headers),
+        ask(echo, Exchange([b"1", b"", b""]), headers=headers),
+    )
+
+    assert (whole.status, broken.status) == (200, 400)
+
+
+def test_a_body_that_says_in_two_ways_where_it_ends_is_refused():
+    headers = Headers({"transfer-encoding": "chunked", "content-length": "2"})
+
+    assert ask(echo, Exchange([b"12", b""]), headers=headers).status == 400
+
+
+def test_whoever_is_gone_before_the_body_is_there_asked_for_nothing(monkeypatch):
+    async def gone(_exchange: Exchange) -> bytes:
+        raise RuntimeError("Transport closed")  # as granian says it
+
+    monkeypatch.setattr(Exchange, "__call__", gone)
+
+    assert ask(echo, Exchange(), headers=Headers({"content-length": "2"})).status == 400
 
 
 def test_a_header_with_an_underscore_cannot_pass_for_ours():
