@@ -34,7 +34,7 @@ SAID = {
     "currencies differ": "currencies or mirror",
     "not the mirror": "currencies or mirror",
     "with another amount": "said otherwise",
-    "ledger_transfer_key": "key twice",
+    "a key stands twice": "key twice",
     "ledger_transfer_reverses_id_key": "undone twice",
     "ledger_transfer_reverses_id": "nothing to undo",
     "a reversal is final": "undoes what undoes",

@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from tenpo.checkout.tests.at_once import without_constraint
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.invariants import find_faults
 from tenpo.orders.tests.make import credit_left
@@ -20,6 +19,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
+from tests.at_once import without_constraint
 from tests.installation import wait_until
 from tests.server import Request, running, with_key
 from tests.unguarded import WAITING

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tenpo.checkout.tests.at_once import without_constraint
 from tenpo.core.invariants import find_faults
 from tenpo.orders.tests.make import credit_left, make_credit
 from tenpo.payments.models import Payment
@@ -15,6 +14,7 @@ from tenpo.people.models import Invite, User
 from tenpo.people.tests.make import make_coach, make_invite, make_member
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
+from tests.at_once import without_constraint
 from tests.server import STRANGER, Answer, Request, Server, outcomes, running, with_key
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]

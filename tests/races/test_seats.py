@@ -3,7 +3,6 @@
 import pytest
 from django.db import connection
 
-from tenpo.checkout.tests.at_once import without_constraint
 from tenpo.core.invariants import find_faults
 from tenpo.orders.tests.make import make_share_policy
 from tenpo.payments.models import Payment
@@ -11,6 +10,7 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.tests.make import make_members
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
+from tests.at_once import without_constraint
 from tests.server import Request, outcomes, running, with_keys
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]

@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
 from tenpo.checkout.actions.settling import apply_outcome, decide_sandbox_charge, mark_paid, receive_event
-from tenpo.checkout.tests.at_once import at_once, outcomes, without_constraint
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core.invariants import find_faults
 from tenpo.core.models import OutboxMessage
@@ -32,6 +31,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
+from tests.at_once import at_once, outcomes, without_constraint
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
 
