@@ -3,7 +3,6 @@
 A new rule is one method here (what is done to both) and one in the model (what must come of it).
 """
 
-from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,23 +13,16 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.access.actions.idempotency import Answer, Call, run_once
 from tenpo.checkout.actions import buying, settling
-from tenpo.core.business import current_business, forget_business
-from tenpo.core.models import Business as BusinessRow
-from tenpo.ledger.models import Account
-from tenpo.ledger.queries import trial_balance
 from tenpo.orders.actions import policies
-from tenpo.orders.models import SharePolicy
-from tenpo.orders.tests.make import make_cancellation_policy, make_credit
-from tenpo.payments.models import Payment, SandboxCharge
+from tenpo.orders.tests.make import make_credit
+from tenpo.payments.models import SandboxCharge
 from tenpo.payments.providers import sandbox
-from tenpo.people.models import Participant, User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import attendance, cancellations, seats, sessions
 from tenpo.schedule.models import Booking, Session
 from tests.machines import booking_nouns as nouns
-from tests.machines.booking_model import Business
+from tests.machines.booking_ground import WINDOWS, BookingGround
 from tests.machines.booking_nouns import ADMIN, COACHES, MEMBERS
-from tests.machines.machine import START, Machine, code_of
+from tests.machines.machine import START, code_of
 
 CARDS = {
     "succeeds": sandbox.SUCCEEDS,
@@ -39,7 +31,6 @@ CARDS = {
     "late": sandbox.SUCCEEDS_LATE,
     "silent": sandbox.NEVER_ANSWERS,
 }
-WINDOWS: list[nouns.Windows] = [((48, 100), (24, 50), (0, 0)), ((1, 33), (0, 10)), ((0, 100),)]
 
 everybody = st.sampled_from([*MEMBERS, ADMIN, *COACHES])
 members = st.sampled_from(MEMBERS)
@@ -61,22 +52,7 @@ terms = st.one_of(
 )
 
 
-class BookingMachine(Machine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.model = Business(START)
-        current_business()
-        BusinessRow.objects.update(
-            hold_minutes=nouns.HOLD // timedelta(minutes=1),
-            manual_hold_days=nouns.HOLD_BY_HAND.days,
-            offer_hours=nouns.OFFER // timedelta(hours=1),
-            credit_months=nouns.CREDIT_MONTHS,
-        )
-        forget_business()
-        self.people: list[User] = [*(make_member() for _ in MEMBERS), make_admin(), *(make_coach() for _ in COACHES)]
-        self.windows = {windows: make_cancellation_policy(*windows) for windows in WINDOWS}
-        self.shares: list[SharePolicy] = []
-
+class BookingMachine(BookingGround):
     # What is there at first
 
     @initialize(
@@ -89,7 +65,7 @@ class BookingMachine(Machine):
     def begin(self, credits: Any, capacity: int, price: int, starts_in: timedelta, windows: nouns.Windows) -> None:
         for owner, amount, days in credits:
             make_credit(self.people[owner], amount, expires_in_days=days)
-            self.model.earlier_payment(owner, amount, START + timedelta(days=days))
+            self.predict(partial(self.model.earlier_payment, owner, amount, START + timedelta(days=days)))
         self.plan_session(0, "coach", capacity, price, starts_in, windows)
 
     # Time
@@ -165,6 +141,19 @@ class BookingMachine(Machine):
             lambda: sessions.edit_session(row, by=self.people[by], **changed),
         )
 
+    @rule(moves=st.booleans(), ago=st.sampled_from([timedelta(), timedelta(seconds=1), timedelta(days=1)]))
+    def choose_a_time_that_is_over(self, moves: bool, ago: timedelta) -> None:
+        """For another session, or for one that was to come."""
+        if not moves:
+            self.plan_session(0, "coach", 1, 999, -ago, WINDOWS[0])
+            return
+        session, row = self._session(0)
+        starts_at = self.clock.now - ago
+        self.both(
+            partial(self.model.edit_session, session, by=ADMIN, starts_at=starts_at),
+            lambda: sessions.edit_session(row, by=self.people[ADMIN], starts_at=starts_at),
+        )
+
     @rule(which=which)
     def shrink_below_what_is_taken(self, which: int) -> None:
         """Where two seats or more are taken; else by as much as can be."""
@@ -180,15 +169,36 @@ class BookingMachine(Machine):
         session, row = self._session(which)
         by = self._host(host, session)
         if took_place:
-            self.both(
-                partial(self.model.complete_session, session, by=by),
-                lambda: sessions.complete_session(row, by=self.people[by]),
-            )
+            self._complete(session, row, by)
         else:
-            self.both(
-                partial(self.model.cancel_session, session, by=by),
-                lambda: cancellations.cancel_session(row, reason="Ill", by=self.people[by]),
-            )
+            self._call_off(session, row, by)
+
+    def _call_off(self, session: nouns.Session, row: Session, by: int) -> None:
+        self.both(
+            partial(self.model.cancel_session, session, by=by),
+            lambda: cancellations.cancel_session(row, reason="Ill", by=self.people[by]),
+        )
+
+    def _complete(self, session: nouns.Session, row: Session, by: int) -> None:
+        self.both(
+            partial(self.model.complete_session, session, by=by),
+            lambda: sessions.complete_session(row, by=self.people[by]),
+        )
+
+    @precondition(lambda self: self._any("confirmed") and len(self.model.sessions) < 6)
+    @rule(came=st.booleans(), is_late=st.sampled_from([False, False, True]))
+    def meet(self, came: bool, is_late: bool) -> None:
+        """A session takes place, and its coach notes who came, in time or too late; then plans the next one."""
+        session = next(booking.session for booking in reversed(self.model.bookings) if booking.state == "confirmed")
+        row = self.session_rows[self.model.sessions.index(session)]
+        over_at = session.ends_at + (nouns.ATTENDANCE_OPEN + timedelta(seconds=1)) * is_late
+        self._move_to(max(self.clock.now, over_at))
+        self._mark_all(session, row, session.coach)
+        for booking in self.model.of(session, "confirmed", "attended")[:1]:
+            self._mark(booking, "attended" if came else "no_show", session.coach)
+        self._complete(session, row, session.coach)
+        self._call_off(session, row, session.coach)
+        self.plan_session(0, "coach", 1, session.price, timedelta(hours=50), session.windows)
 
     # Booking
 
@@ -322,6 +332,17 @@ class BookingMachine(Machine):
         for booking in self.model.of(session, "held")[-1:]:
             self._pay_again(booking, booking.buyer, way)
 
+    @rule(participant=members, way=ways)
+    def pay_when_the_seat_is_gone(self, participant: int, way: Any) -> None:
+        """Book with a card that is declined, and come back too late."""
+        session, row = self._session(0)
+        self._book(session, row, participant, participant, ("sandbox", "declined"), "right", 1)
+        self.they_agree()
+        for booking in self.model.of(session, "held")[-1:]:
+            assert booking.held_until
+            self._move_to(max(booking.held_until, self.clock.now))
+            self._pay_again(booking, booking.buyer, way)
+
     def _pay_again(self, booking: nouns.Booking, buyer: int, way: Any) -> None:
         row = self._row(booking)
         provider, card = way
@@ -346,8 +367,8 @@ class BookingMachine(Machine):
         """So that offers are made."""
         waiting, _row = self._booking(0, "waitlisted")
         seated = self.model.of(waiting.session, *nouns.SEATED)
-        booking = seated[which % len(seated)]
-        self._cancel(booking)
+        if seated:  # none is, where all gave up a session that has begun
+            self._cancel(seated[which % len(seated)])
 
     def _cancel(self, booking: nouns.Booking) -> None:
         row = self._row(booking)
@@ -418,8 +439,11 @@ class BookingMachine(Machine):
     @precondition(lambda self: self.model.bookings)
     @rule(which=which, host=hosts, state=st.sampled_from(["attended", "no_show", "confirmed"]))
     def mark(self, which: int, host: str, state: str) -> None:
-        booking, row = self._booking(which, "confirmed", "attended", "no_show")
-        by = self._host(host, booking.session)
+        booking, _row = self._booking(which, "confirmed", "attended", "no_show")
+        self._mark(booking, state, self._host(host, booking.session))
+
+    def _mark(self, booking: nouns.Booking, state: str, by: int) -> None:
+        row = self._row(booking)
         self.both(
             partial(self.model.mark, booking, state, by=by),
             lambda: attendance.mark_attendance(row, state=Booking.State(state), by=self.people[by]),
@@ -428,7 +452,9 @@ class BookingMachine(Machine):
     @rule(which=which, host=hosts)
     def mark_all(self, which: int, host: str) -> None:
         session, row = self._session(which)
-        by = self._host(host, session)
+        self._mark_all(session, row, self._host(host, session))
+
+    def _mark_all(self, session: nouns.Session, row: Session, by: int) -> None:
         self.both(
             partial(self.model.mark_all, session, by=by),
             lambda: attendance.mark_all_attended(row, by=self.people[by]),
@@ -442,112 +468,3 @@ class BookingMachine(Machine):
             "complete": (partial(self.model.complete_past_sessions), sessions.complete_past_sessions),
         }[job]
         self.both(predicted, done)
-
-    @classmethod
-    def codes(cls) -> set[str]:
-        return {
-            "forbidden", "already_booked", "price_changed", "payment_needed",
-            "capacity_below_taken", "payment_under_way", "not_manual",
-        }  # fmt: skip
-
-    # What is compared
-
-    def _look(self) -> None:
-        """Read every row anew, each kind in the order in which the rows came to be."""
-        self.session_rows = list(Session.objects.order_by("id"))
-        self.booking_rows = list(Booking.objects.order_by("id").select_related("line", "participant"))
-        self.payment_rows = list(Payment.objects.order_by("id"))
-
-    def found(self) -> dict[str, Any]:
-        self._look()
-        people: dict[Any, int] = {person.pk: number for number, person in enumerate(self.people)}
-        session_numbers = {row.pk: number for number, row in enumerate(self.session_rows)}
-        payment_numbers: dict[Any, int] = {row.pk: number for number, row in enumerate(self.payment_rows)}
-        orders: dict[Any, int] = {row.line.order_id: number for number, row in enumerate(self.booking_rows) if row.line}
-        line_numbers = {f"again:{row.line_id}": number for number, row in enumerate(self.booking_rows)}
-        credits = {
-            (people[row.owner_id], payment_numbers[row.source_id], line_numbers.get(row.name)): row
-            for row in Account.objects.filter(kind=Account.Kind.CREDIT).order_by("id")
-        }
-        return {
-            "sessions": [(s.status, s.starts_at, s.capacity, s.seats_taken, s.price) for s in self.session_rows],
-            "bookings": [
-                (
-                    session_numbers[b.session_id], people[b.participant.user_id], people[b.booked_by_id], b.state,
-                    b.ending, b.held_until, tuple((w["hours_before"], w["percent"]) for w in b.policy),
-                    (b.line.company_share, b.line.credit_spent, b.line.own_share, b.line.refunded_percent)
-                    if b.line else None,
-                )
-                for b in self.booking_rows
-            ],
-            "payments": [
-                (people[p.payer_id], p.provider, p.amount, p.fee, p.state, orders[p.order_id] if p.order_id else None)
-                for p in self.payment_rows
-            ],
-            "credits": [(*name, row.expires_at, row.balance) for name, row in credits.items()],
-            "sides": sorted(
-                (side.name or side.kind, side.balance)
-                for side in trial_balance()
-                if side.kind != Account.Kind.CREDIT and side.balance
-            ),
-        }  # fmt: skip
-
-    def expected(self) -> dict[str, Any]:
-        of = self.model
-        return {
-            "sessions": [(s.status, s.starts_at, s.capacity, of.taken(s), s.price) for s in of.sessions],
-            "bookings": [
-                (
-                    of.sessions.index(b.session), b.participant, b.buyer, b.state, b.ending, b.held_until, b.windows,
-                    (b.company, b.credit, b.own, b.percent_back) if b.order else None,
-                )
-                for b in of.bookings
-            ],
-            "payments": [
-                (p.payer, p.provider, p.amount, p.fee, p.state, of.bookings.index(p.booking) if p.booking else None)
-                for p in of.payments
-            ],
-            "credits": [(*c.name, c.expires_at, c.balance) for c in of.credits],
-            "sides": sorted((side, amount) for side, amount in of.sides.items() if amount),
-        }  # fmt: skip
-
-    # Who and what is meant
-
-    def _any(self, *states: str) -> bool:
-        return any(booking.state in states for booking in self.model.bookings)
-
-    def _host(self, host: str, session: nouns.Session) -> int:
-        other = next(coach for coach in COACHES if coach != session.coach)
-        return {"coach": session.coach, "admin": ADMIN, "other coach": other, "member": MEMBERS[0]}[host]
-
-    def _participant(self, member: int) -> Participant:
-        return self.people[member].participant
-
-    def _session(self, which: int) -> tuple[nouns.Session, Session]:
-        """Mostly one that can be booked, if there is any."""
-        upcoming = [s.status == "planned" and s.starts_at > self.clock.now for s in self.model.sessions]
-        index = newest(upcoming, which) if which < 6 else which % len(upcoming)
-        return self.model.sessions[index], self.session_rows[index]
-
-    def _booking(self, which: int, *states: str) -> tuple[nouns.Booking, Booking]:
-        """Mostly one of the bookings in these states, if there are any; else one of all."""
-        index = newest([booking.state in states or which == 7 for booking in self.model.bookings], which)
-        return self.model.bookings[index], self.booking_rows[index]
-
-    def _row(self, booking: nouns.Booking) -> Booking:
-        return self.booking_rows[self.model.bookings.index(booking)]
-
-    def _payment(self, which: int, wanted: Callable[[nouns.Payment], bool]) -> tuple[nouns.Payment, Payment]:
-        index = newest([wanted(payment) for payment in self.model.payments], which)
-        return self.model.payments[index], self.payment_rows[index]
-
-    def _agreed(self, agreed: str, session: nouns.Session, buyer: int) -> int | None:
-        """What the buyer saw: what the model says, another price, or nothing."""
-        _company, _spent, own = self.model.quote(session, buyer)
-        return {"right": own, "wrong": own + 1, "unsaid": None}[agreed]
-
-
-def newest(wanted: Sequence[bool], which: int) -> int:
-    """The index of one that is wanted, counted from the newest; of any one where none is."""
-    found = [index for index, is_wanted in enumerate(wanted) if is_wanted] or list(range(len(wanted)))
-    return found[-1 - which % len(found)]

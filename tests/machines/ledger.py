@@ -169,8 +169,8 @@ class LedgerMachine(Machine):
         return "", posted
 
     @classmethod
-    def codes(cls) -> set[str]:
-        return {*SAID.values(), "insufficient_funds"}
+    def outcomes(cls) -> set[str]:
+        return {"post", *SAID.values(), "insufficient_funds"}
 
     def must_hold(self, finding: Finding) -> bool:
         """Here nothing is sold, and any kind of transfer is posted between any accounts."""

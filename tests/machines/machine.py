@@ -3,7 +3,9 @@
 A machine does the same to Tenpo and to a plain model of the rules, and asks after each step whether both say the same.
 """
 
+import inspect
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -69,16 +71,14 @@ class Machine(RuleBasedStateMachine):
         raise NotImplementedError
 
     @classmethod
-    def codes(cls) -> set[str]:
-        """The refusals that the machine's rules set out for: each must have come in some run. Others come by chance."""
+    def outcomes(cls) -> set[str]:
+        """The model's rules, each of which must have been done in some run, and the refusals that must have come."""
         raise NotImplementedError
 
     @classmethod
     def never_reached(cls) -> set[str]:
-        """What no run tried: the model's rules that were never done, and its refusals that never came."""
-        done = {rule for rule, code in cls.reached if not code}
-        tried = {rule for rule, _code in cls.reached}
-        return (tried - done) | (cls.codes() - {code for _rule, code in cls.reached})
+        """What no run came to: rules that were never done, and refusals that never came."""
+        return cls.outcomes() - {code or rule for rule, code in cls.reached}
 
     def must_hold(self, finding: Finding) -> bool:
         """Whether an invariant that is broken at the end of a run is a fault; a machine may break some on purpose."""
@@ -114,6 +114,16 @@ class Machine(RuleBasedStateMachine):
             self._transaction.__exit__(None, None, None)
             self.clock.stop()
             forget_business()
+
+
+def outcomes_of(model: type) -> set[str]:
+    """What can come of a model's rules: the rules themselves (public, return nothing), and every code of a refusal."""
+    rules = {
+        name
+        for name, function in vars(model).items()
+        if not name.startswith("_") and getattr(function, "__annotations__", {}).get("return", model) is None
+    }
+    return rules | set(re.findall(r'Refused\("(\w+)"\)', inspect.getsource(model)))
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
