@@ -28,6 +28,7 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do it without asking, as
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(rich_help_panel=PANEL)(createadmin)
+    app.command(rich_help_panel=PANEL)(dropfactors)
     import_app = typer.Typer(no_args_is_help=True, help="Invite people or make sessions from a file, preview first.")
     import_app.command("people")(import_people)
     import_app.command("sessions")(import_sessions)
@@ -77,6 +78,29 @@ def createadmin(
 
         user = create_admin(email=email, name=name, password=password)
         Console(stderr=True).print(f"[green]{user.name} is an admin now, and signs in as {user.email}.[/]")
+
+
+def dropfactors(
+    email: Annotated[str, typer.Argument(help="Whose, as they sign in.", metavar="EMAIL")], yes: YesOption = False
+) -> None:
+    """Take somebody's authenticator app, passkeys and recovery codes away: they lost them and cannot sign in.
+
+    Make sure that it is them who asks. They are signed out everywhere. Their password lets them in again, and where a
+    second factor is asked for, they set up a new one first. The audit log says that it was done on the server.
+
+    Example:
+
+        tenpo dropfactors ada@example.com
+    """
+    with installation.django(), _refusals():
+        from tenpo.access.actions.second_factors import drop_second_factors
+
+        user = _person(email)
+        if not yes and not typer.confirm(f"Take all second factors from {user.name} ({user.email})?", err=True):
+            Console(stderr=True).print("Nothing was done.")
+            sys.exit(1)
+        drop_second_factors(user)
+        Console(stderr=True).print(f"[green]{user.name} signs in with the password alone now.[/]")
 
 
 def import_people(file: FileArgument, by: ByOption = "", yes: YesOption = False) -> None:

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "tenpo.people.middleware.PersonMiddleware",
+    "tenpo.people.middleware.SecondFactorMiddleware",
     "tenpo.people.middleware.AccountTriesMiddleware",
     "tenpo.people.middleware.ReadableSignInMiddleware",
 ]

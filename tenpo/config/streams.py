@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 
 from tenpo.notify.models import Notification
 from tenpo.notify.queries import Headline, headlines
+from tenpo.people.required_factors import is_kept_out
 from tenpo.people.visits import SessionStore
 from tenpo.runtime import metrics
 from tenpo.runtime.front import HttpProtocol, Threads, Transport
@@ -158,13 +159,13 @@ def _newest(user: str) -> str:
 
 
 def _signed_in_user(token: str) -> str | None:
-    """Whose visit this is, as Django itself decides it for a page."""
+    """Whose visit this is, as Django itself decides it for a page; nobody's who must show a second factor first."""
     if not token:
         return None
     request = HttpRequest()
     request.session = SessionStore.of_browser(token)
-    user = get_user(request)
-    return str(user.pk) if user.is_authenticated else None
+    request.user = user = get_user(request)
+    return str(user.pk) if user.is_authenticated and not is_kept_out(request) else None
 
 
 def _visit_token(cookies: str) -> str:

@@ -1,10 +1,11 @@
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import UUID7, Now
+from django.db.models import Q, Value
+from django.db.models.functions import UUID7, Cast, Now
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ class BusinessQuerySet(models.QuerySet["Business"]):
 class Business(BaseModel):
     """The business that this installation serves, and what its owner chose; one row."""
 
+    class SecondFactorFor(models.TextChoices):
+        """Who gets in only with a second factor."""
+
+        NOBODY = "nobody", _("Nobody")
+        ADMINS = "admins", _("Admins")
+        TEAM = "team", _("Admins and coaches")
+        EVERYBODY = "everybody", _("Everybody")
+
     only = models.BooleanField(default=True, unique=True, editable=False)
     name = models.CharField(max_length=80, default="Tenpo")
     currency = models.CharField(max_length=CURRENCY_LENGTH, default="EUR")
@@ -69,6 +78,11 @@ class Business(BaseModel):
         default=24, validators=[MinValueValidator(1), MaxValueValidator(120)]
     )
     invite_days = models.PositiveSmallIntegerField(default=14, validators=[MinValueValidator(1), MaxValueValidator(90)])
+    second_factor_for = models.CharField(
+        max_length=10, choices=SecondFactorFor, default=SecondFactorFor.ADMINS, db_default=SecondFactorFor.ADMINS
+    )
+    # A week after the first start, or after the release that brought the rule: time to set one up.
+    second_factor_starts_on = models.DateField(db_default=Cast(Now() + Value(timedelta(days=7)), models.DateField()))
 
     objects = BusinessQuerySet.as_manager()
 
@@ -76,6 +90,10 @@ class Business(BaseModel):
         constraints = [
             models.CheckConstraint(name="business_is_one", condition=Q(only=True)),
             models.CheckConstraint(name="business_hue_is_on_the_wheel", condition=Q(accent_hue__lt=360)),
+            models.CheckConstraint(
+                name="business_second_factor_for_is_known",
+                condition=Q(second_factor_for__in=["nobody", "admins", "team", "everybody"]),
+            ),
         ]
 
     def __str__(self) -> str:

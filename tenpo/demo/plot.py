@@ -10,6 +10,7 @@ from tenpo.access.actions.api_clients import create_api_client, revoke_api_clien
 from tenpo.access.models import Scope
 from tenpo.checkout.actions.buying import book_session
 from tenpo.core.errors import RuleError
+from tenpo.core.models import Business
 from tenpo.demo import cast
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.story import Story
@@ -92,6 +93,8 @@ def _set_up(story: Story) -> None:
     update_business(
         by=story.admin, name=cast.COMPANY, currency="EUR", time_zone=cast.ZONE, hold_minutes=120, offer_hours=36,
         credit_months=3,
+        # Whoever tries the demo signs in with the passwords that it prints.
+        second_factor_for=Business.SecondFactorFor.NOBODY,
     )  # fmt: skip
     story.begin()
     create_share_policy(name="The company pays 60%", terms=ShareTerms(percent=60), by=story.admin)

@@ -144,6 +144,8 @@ PASSWORD_NOTICES = {
     "account/email/password_reset",
     "account/email/password_set",
 }
+# Of a second factor that was just set up, and shown by it.
+NEW_FACTOR_NOTICES = {"mfa/email/totp_activated", "mfa/email/webauthn_added"}
 # allauth's name of a notice → our name of what happened, and its words.
 NOTICES: dict[str, tuple[str, Words]] = {
     "account/email/password_changed": (

@@ -6,19 +6,35 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 from allauth.account.internal.flows.email_verification_by_code import EMAIL_VERIFICATION_CODE_SESSION_KEY
 from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
+from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, RawPostDataException
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import ResolverMatch, reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
-from tenpo.core.api import read_json
+from tenpo.core.api import problem, read_json
 from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import Try, give_back, hit
 from tenpo.core.middleware import too_many
 from tenpo.core.networks import hit_from
+from tenpo.people.models import User
 from tenpo.people.passkeys import is_answer
+from tenpo.people.required_factors import (
+    SET_UP_VIEWS,
+    SHOW_VIEWS,
+    WANTED,
+    factors_of,
+    has_factor,
+    is_bound,
+    is_kept_out,
+)
 from tenpo.people.second_factors import find_whose
 from tenpo.people.tries import count_password
 from tenpo.people.visits import SessionStore, renew_on_other_roles
@@ -46,6 +62,13 @@ CODE_VIEWS = {
 OLD_PASSWORD_VIEWS = {
     "account_change_password": "oldpassword",
     "headless:browser:account:change_password": "current_password",
+}
+# Where a second factor is taken away.
+REMOVING_VIEWS = {
+    "mfa_deactivate_totp",
+    "mfa_remove_webauthn",
+    "headless:browser:mfa:manage_totp",
+    "headless:browser:mfa:manage_webauthn",
 }
 # Where nothing is tried and nothing sent.
 CALM_VIEWS = {"account_logout", "headless:browser:account:current_session"}
@@ -89,6 +112,64 @@ class PersonMiddleware:
             return self.get_response(request)
         with timezone.override(zone), translation.override(request.user.locale):
             return self.get_response(request)
+
+
+class SecondFactorMiddleware:
+    """Opens nothing but setting up a second factor, or showing it, to who gets in only with one.
+
+    Whatever has an address is closed unless `people.required_factors` names it. A key says itself who it acts for
+    (`access.api_auth`), and streams are no requests of Django's (`config.streams`).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        match, user = request.resolver_match, request.user
+        if match is None or not user.is_authenticated:
+            return None
+        if is_kept_out(request):
+            is_open = match.view_name in (SHOW_VIEWS if has_factor(user) else SET_UP_VIEWS)
+            return None if is_open else _keep_out(request, match)
+        if match.view_name in REMOVING_VIEWS and is_bound(user) and not _leaves_a_factor(request, match, user):
+            return _refuse_removal(request, is_program=match.route.startswith(PROGRAM_ROUTES))
+        return None
+
+
+def _keep_out(request: HttpRequest, match: ResolverMatch) -> HttpResponse:
+    if match.route.startswith(PROGRAM_ROUTES) or match.app_name == "ninja":
+        return problem(403, "second_factor_required", _("Sign in on a page and set up a second step first."))
+    is_fragment = bool(request.htmx)  # type: ignore[attr-defined]
+    if request.method == "GET" and not is_fragment:
+        request.session[WANTED] = request.get_full_path()
+    to = reverse("people:second-factor")
+    return HttpResponseClientRedirect(to) if is_fragment else redirect(to)
+
+
+def _leaves_a_factor(request: HttpRequest, match: ResolverMatch, user: User) -> bool:
+    """Whether a second factor is left after what is asked for. Two at once may leave none, and open nothing by it."""
+    factors = factors_of(user)
+    is_program = match.route.startswith(PROGRAM_ROUTES)
+    if is_program and request.method != "DELETE":
+        return True
+    if match.view_name in PASSKEY_VIEWS:
+        named = _json_of(request).get("authenticators")
+        going = {str(one) for one in named} if isinstance(named, list) else set()
+        return any(str(pk) not in going for pk in factors.values_list("pk", flat=True))
+    if match.view_name == "mfa_remove_webauthn":
+        return factors.exclude(pk=match.kwargs["pk"]).exists()
+    return factors.exclude(type=Authenticator.Type.TOTP).exists()
+
+
+def _refuse_removal(request: HttpRequest, *, is_program: bool) -> HttpResponse:
+    words = _("You need a second step here. Set up another one before you take this one away.")
+    if is_program:
+        return problem(409, "last_second_factor", words)
+    messages.error(request, words)
+    return redirect("mfa_index")
 
 
 class AccountTriesMiddleware:

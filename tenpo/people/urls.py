@@ -1,10 +1,11 @@
 from django.urls import path
 
-from tenpo.people.views import imports, invites, people
+from tenpo.people.views import imports, invites, people, second_factor
 
 app_name = "people"
 urlpatterns = [
     path("me/", people.profile, name="profile"),
+    path("me/second-factor/", second_factor.second_factor, name="second-factor"),
     path("people/", people.user_list, name="user-list"),
     path("people/<uuid:user_id>/roles/", people.role_change, name="role-change"),
     path("invites/", invites.invite_list, name="invite-list"),

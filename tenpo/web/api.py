@@ -5,7 +5,7 @@ from uuid import UUID
 
 from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
+from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, problems
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
 from tenpo.orders.actions.business import update_business
@@ -308,6 +308,10 @@ class BusinessOut(OutSchema):
     manual_hold_days: int = Field(..., description="A seat waits for a bank transfer or the payroll.")
     credit_months: int = Field(..., description="Credit lasts.")
     invite_days: int = Field(..., description="An invite lasts.")
+    second_factor_for: Business.SecondFactorFor = Field(
+        ..., description="Who gets in only with a second factor.", examples=["admins"]
+    )
+    second_factor_starts_on: date = Field(..., description="From when on.", examples=["2030-01-01"])
 
 
 class BusinessIn(InSchema):
@@ -324,6 +328,8 @@ class BusinessIn(InSchema):
     manual_hold_days: Annotated[int, Field(ge=1, le=60)] | None = None
     credit_months: Annotated[int, Field(ge=1, le=120)] | None = None
     invite_days: Annotated[int, Field(ge=1, le=90)] | None = None
+    second_factor_for: Business.SecondFactorFor | None = None
+    second_factor_starts_on: Annotated[DayIn, Field(examples=["2030-01-01"])] | None = None
 
 
 @router.get("/business", response=BusinessOut, summary="Read the business")

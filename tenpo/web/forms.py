@@ -7,7 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
-from tenpo.core.forms import ZoneField
+from tenpo.core.forms import DayField, ZoneField
 from tenpo.core.models import Business
 from tenpo.core.words import locale
 from tenpo.orders.actions.business import CURRENCIES, FIELDS
@@ -44,6 +44,12 @@ class BusinessForm(forms.Form):
         label=_("Anybody may sign up"), required=False, help_text=_("Otherwise only by invite.")
     )
     invite_days = _number("invite_days", _("An invite lasts"), _("Until its link ends."))
+    second_factor_for = forms.ChoiceField(
+        label=_("Only with a second step"),
+        choices=Business.SecondFactorFor,
+        help_text=_("They set up an app or a passkey, or see nothing else."),
+    )
+    second_factor_starts_on = DayField(label=_("From"), help_text=_("Until then they are only reminded."))
     hold_minutes = _number("hold_minutes", _("A seat waits for its payment"), _("Then it is free again."))
     offer_hours = _number("offer_hours", _("An offered seat waits"), _("Then it goes to the next in line."))
     manual_hold_days = _number(

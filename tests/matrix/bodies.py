@@ -57,7 +57,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /teaching/import/{plan}/": TERMS,
     "POST /settings/": {
         "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
-        "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3,
+        "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3, "second_factor_for": "admins",
+        "second_factor_starts_on": "2031-01-01",
     },
     # Signing in
     "POST /account/login/": {"login": "nobody@example.com", "password": PASSWORD},

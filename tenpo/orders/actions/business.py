@@ -35,6 +35,8 @@ FIELDS = (
     "manual_hold_days",
     "credit_months",
     "invite_days",
+    "second_factor_for",
+    "second_factor_starts_on",
 )
 
 

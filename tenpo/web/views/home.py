@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from tenpo.core.charts import Chart, Series, bar_chart
 from tenpo.core.money import Money, minor_digits
 from tenpo.core.words import say_date, say_full_day, say_money, say_month, say_number, say_percent, say_short_date
+from tenpo.people.required_factors import bound_from, has_factor
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.dashboard import Dashboard, Figure, Spend, Week, dashboard
 from tenpo.web.queries.today import day_of, teaching_of
@@ -40,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "day_name": say_full_day(now),
         "day": day,
+        "second_factor_from": None if has_factor(user) else bound_from(user),
         "credit_words": _("until %(day)s") % {"day": say_date(day.credit_ends_at)} if day.credit_ends_at else "",
     }
     if user.is_coach:

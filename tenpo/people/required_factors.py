@@ -1,0 +1,108 @@
+"""Who gets in only with a second factor, and what is open to them until they showed it.
+
+The business decides for whom, and from which day (`Business.second_factor_for`). What counts is what this visit
+showed: a password alone stays a password alone, even when its owner set a factor up elsewhere meanwhile.
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.mfa.models import Authenticator
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+
+from tenpo.core import clock
+from tenpo.core.business import current_business
+from tenpo.core.models import Business
+from tenpo.people.models import User, UserQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+# What allauth calls any second factor in its record of a visit, a recovery code and a passkey alone among them: it
+# asks a passkey that signs in alone for the finger or the PIN, so that it is two factors by itself.
+SHOWN = "mfa"
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+# In a visit: the page that somebody wanted, and is shown after the factor.
+WANTED = "wanted_with_second_factor"
+
+# All that is open to who has no factor yet: setting one up, which asks for the password once more, and going away.
+SET_UP_VIEWS = {
+    "people:second-factor",
+    "account_logout",
+    "account_reauthenticate",
+    "mfa_activate_totp",
+    "mfa_add_webauthn",
+    "headless:browser:config",
+    "headless:browser:account:current_session",
+    "headless:browser:account:reauthenticate",
+    "headless:browser:mfa:authenticators",
+    "headless:browser:mfa:manage_totp",
+    "headless:browser:mfa:manage_webauthn",
+}
+# And to who has one, and has not shown it here. Not setting up another: a password would be enough for that.
+SHOW_VIEWS = {
+    "people:second-factor",
+    "account_logout",
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+    "headless:browser:config",
+    "headless:browser:account:current_session",
+    "headless:browser:mfa:reauthenticate",
+    "headless:browser:mfa:reauthenticate_webauthn",
+}
+
+
+def factors_of(user: User) -> QuerySet[Authenticator]:
+    """Somebody's second factors, without the recovery codes that stand in for them."""
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS)
+    return found
+
+
+def with_factors(users: UserQuerySet) -> UserQuerySet:
+    """Load in the same statement whether each has a second factor."""
+    factors = Authenticator.objects.filter(user_id=OuterRef("pk"), type__in=FACTORS)
+    return users.annotate(has_factor=Exists(factors))
+
+
+def has_factor(user: User) -> bool:
+    """Whether somebody has a second factor; loaded with the row by `with_factors`."""
+    loaded = user.__dict__.get("has_factor")
+    return bool(loaded) if loaded is not None else factors_of(user).exists()
+
+
+def bound_from(user: User) -> date | None:
+    """From which day on somebody gets in only with a second factor; None when the business does not ask for one."""
+    business = current_business()
+    choice = Business.SecondFactorFor
+    is_meant = {
+        choice.NOBODY: False,
+        choice.ADMINS: user.is_admin,
+        choice.TEAM: user.is_admin or user.is_coach,
+        choice.EVERYBODY: True,
+    }[choice(business.second_factor_for)]
+    return business.second_factor_starts_on if is_meant else None
+
+
+def is_bound(user: User) -> bool:
+    """Whether somebody gets in only with a second factor now, by the calendar of the business."""
+    starts_on = bound_from(user)
+    return starts_on is not None and clock.now().astimezone(ZoneInfo(current_business().time_zone)).date() >= starts_on
+
+
+def is_kept_out(request: HttpRequest) -> bool:
+    """Whether whoever is signed in showed less than they must: neither pages nor streams nor the API are theirs."""
+    user: User | AnonymousUser = request.user
+    if not user.is_authenticated or not is_bound(user):
+        return False
+    records: list[dict[str, Any]] = get_authentication_records(request, user)
+    has_shown = any(one.get("method") == SHOWN for one in records)
+    return not (has_shown and has_factor(user))
+
+
+def note_new_factor(request: HttpRequest, user: User) -> None:
+    """Remember that this visit showed a second factor: it was there when the factor was set up."""
+    record_authentication(request, user, SHOWN)

@@ -1,0 +1,263 @@
+"""A second factor that the business asks for: who is asked, what is open until then, and the way out."""
+
+from datetime import timedelta
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from django.utils import timezone
+
+from tenpo.access.actions.second_factors import drop_second_factors
+from tenpo.audit.models import AuditLog
+from tenpo.config import streams
+from tenpo.core.business import current_business, forget_business
+from tenpo.core.models import Business
+from tenpo.people.middleware import SecondFactorMiddleware
+from tenpo.people.models import User
+from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_coach, make_member
+from tenpo.people.tests.test_sign_in import app_code, set_up_app, sign_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_window")]
+# allauth remembers a new factor, and tells of it, once it is committed.
+committed = pytest.mark.django_db(transaction=True)
+HERE, SET_UP = "/me/second-factor/", "/account/2fa/totp/activate/"
+PROGRAM_TOTP = "/_allauth/browser/v1/account/authenticators/totp"
+
+
+def ask_of(choice: str, *, in_days: int = 0) -> None:
+    """Let the business ask for a second factor."""
+    current_business()
+    starts_on = (timezone.now() + timedelta(days=in_days)).date()
+    Business.objects.update(second_factor_for=choice, second_factor_starts_on=starts_on, time_zone="UTC")
+    forget_business()
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    assert sign_in(client, user).status_code == 302
+    return client
+
+
+def is_let_in(client: Client) -> bool:
+    return client.get("/me/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("choice", "admin", "coach", "member"),
+    [
+        ("nobody", True, True, True),
+        ("admins", False, True, True),
+        ("team", False, False, True),
+        ("everybody", False, False, False),
+    ],
+)
+def test_whom_the_business_asks(choice, admin, coach, member):
+    ask_of(choice)
+
+    people = (make_admin(), make_coach(), make_member())
+
+    assert [is_let_in(signed_in(person)) for person in people] == [admin, coach, member]
+
+
+def test_until_the_day_it_starts_an_admin_is_reminded_and_let_in():
+    ask_of("admins", in_days=1)
+    client = signed_in(make_admin())
+
+    assert "you need a second step" in client.get("/").content.decode()
+    ask_of("admins")
+    assert client.get("/")["Location"] == HERE
+
+
+def test_a_new_business_asks_its_admins_after_a_week():
+    business = current_business()
+
+    assert business.second_factor_for == "admins"
+    assert business.second_factor_starts_on == (timezone.now() + timedelta(days=7)).date()
+    assert is_let_in(signed_in(make_admin()))
+
+
+@committed
+def test_who_sets_an_app_up_goes_on_to_where_they_wanted_to():
+    ask_of("admins")
+    client = signed_in(make_admin())
+
+    assert client.get("/people/?q=lena")["Location"] == HERE
+    page = client.get(HERE).content.decode()
+    assert SET_UP in page
+    assert 'data-stream="/stream"' not in page
+    assert 'href="/people/"' not in client.get(SET_UP, follow=True).content.decode()
+    set_up_app(client)
+    codes = client.get("/account/2fa/recovery-codes/").content.decode()
+    assert f'href="{HERE}"' in codes
+    assert client.get(HERE)["Location"] == "/people/?q=lena"
+    assert client.get("/people/?q=lena").status_code == 200
+    assert client.get(HERE)["Location"] == "/"
+
+
+@committed
+def test_a_visit_that_showed_a_password_alone_shows_the_factor_that_was_set_up_elsewhere():
+    """Somebody who knows the password may have signed in before its owner had a second factor."""
+    admin = make_admin()
+    before, owner = signed_in(admin), signed_in(admin)
+    secret = set_up_app(owner)
+    ask_of("admins")
+    Authenticator.objects.filter(type="totp").update(last_used_at=None)
+
+    assert is_let_in(owner)
+    assert before.get("/people/")["Location"] == HERE
+    assert before.get(HERE)["Location"] == "/account/2fa/reauthenticate/?next=%2Fme%2Fsecond-factor%2F"
+    # Their password is not enough to set up another one.
+    before.post("/account/reauthenticate/", {"password": PASSWORD})
+    for path in (SET_UP, "/account/2fa/webauthn/add/"):
+        assert before.get(path)["Location"] == HERE
+    assert before.get("/_allauth/browser/v1/account/authenticators/webauthn").status_code == 403
+
+    before.post("/account/2fa/reauthenticate/", {"code": app_code(secret), "next": HERE})
+    assert is_let_in(before)
+    assert before.get(HERE)["Location"] in ("/people/", "/account/2fa/webauthn/add/")
+
+
+@committed
+def test_who_signs_in_with_an_app_is_let_in_at_once():
+    ask_of("admins")
+    admin = make_admin()
+    secret = set_up_app(signed_in(admin))
+    Authenticator.objects.filter(type="totp").update(last_used_at=None)
+
+    client = signed_in(admin)
+    client.post("/account/2fa/authenticate/", {"code": app_code(secret)})
+
+    assert is_let_in(client)
+
+
+def test_a_passkey_alone_is_two_factors():
+    """The device asks for the finger or the PIN before it answers: allauth asks it to when it signs in alone."""
+    ask_of("admins")
+    admin = make_admin()
+    Authenticator.objects.create(user=admin, type="webauthn", data={})
+    client = signed_in(make_admin())
+    options = Client().get("/account/2fa/webauthn/login/", headers={"accept": "application/json"}).json()
+    assert options["request_options"]["publicKey"]["userVerification"] == "required"
+
+    client.force_login(admin)
+    assert not is_let_in(client)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "type": "webauthn", "passwordless": True, "at": 0}]
+    session["account_authentication_methods_user"] = str(admin.pk)
+    session.save()
+
+    assert is_let_in(client)
+
+
+def test_the_api_says_why(client):
+    ask_of("admins")
+    client = signed_in(make_admin())
+
+    answer = client.get("/api/v1/people")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_fragment_sends_the_whole_page_away():
+    ask_of("admins")
+    client = signed_in(make_admin())
+
+    answer = client.get("/people/?q=lena", headers={"hx-request": "true"})
+
+    assert (answer.status_code, answer["HX-Redirect"]) == (200, HERE)
+
+
+@committed
+def test_a_program_sets_one_up_too():
+    ask_of("admins")
+    client = freshly_signed_in(make_admin())
+    secret = client.get(PROGRAM_TOTP).json()["meta"]["secret"]
+
+    answer = client.post(PROGRAM_TOTP, {"code": app_code(secret)}, content_type="application/json")
+
+    assert answer.status_code == 200
+    assert client.get("/api/v1/people").status_code == 200
+
+
+@committed
+@pytest.mark.parametrize("by", ["page", "program"])
+def test_the_last_factor_stays_while_it_is_asked_for(by):
+    ask_of("admins")
+    client = signed_in(make_admin())
+    set_up_app(client)
+
+    if by == "page":
+        assert client.get("/account/2fa/totp/deactivate/")["Location"] == "/account/2fa/"
+        answer = client.post("/account/2fa/totp/deactivate/", follow=True)
+        assert "Set up another one before" in answer.content.decode()
+    else:
+        answer = client.delete(PROGRAM_TOTP)
+        assert (answer.status_code, answer.json()["code"]) == (409, "last_second_factor")
+    assert Authenticator.objects.filter(type="totp").count() == 1
+
+    ask_of("nobody")
+    client.post("/account/2fa/totp/deactivate/")
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.parametrize("by", ["page", "program"])
+def test_one_of_two_passkeys_may_go_and_not_the_other(by):
+    admin = make_admin()
+    keys = [Authenticator.objects.create(user=admin, type="webauthn", data={"name": str(n)}) for n in range(2)]
+    client = freshly_signed_in(admin)
+    session = client.session
+    session["account_authentication_methods"].append({"method": "mfa", "at": 0})
+    session.save()
+    ask_of("admins")
+
+    def remove(*gone: Authenticator) -> int:
+        if by == "page":
+            return max(client.post(f"/account/2fa/webauthn/keys/{key.pk}/remove/").status_code for key in gone)
+        path = "/_allauth/browser/v1/account/authenticators/webauthn"
+        body = {"authenticators": [key.pk for key in gone]}
+        return int(client.delete(path, body, content_type="application/json").status_code)
+
+    if by == "program":
+        assert remove(*keys) == 409
+    remove(keys[0])
+    remove(keys[1])
+
+    assert list(Authenticator.objects.filter(type="webauthn")) == [keys[1]]
+
+
+@committed
+def test_whoever_runs_the_server_lets_the_last_admin_in_again():
+    ask_of("admins")
+    admin = make_admin()
+    client = signed_in(admin)
+    set_up_app(client)
+    assert is_let_in(client)
+
+    drop_second_factors(admin)
+    drop_second_factors(admin)
+
+    assert not Authenticator.objects.exists()
+    assert client.get("/me/")["Location"].startswith("/account/login/")
+    assert signed_in(admin).get("/")["Location"] == HERE
+    [written] = AuditLog.objects.filter(action="user.second_factors_dropped")
+    assert (written.actor_id, written.object_id) == (None, admin.pk)
+    assert written.before == {"kinds": ["recovery_codes", "totp"]}
+
+
+def test_no_stream_of_news_either():
+    ask_of("nobody")
+    admin = make_admin()
+    token = signed_in(admin).cookies["tenpo_session"].value
+    assert streams._signed_in_user(token) == str(admin.pk)
+
+    ask_of("admins")
+    assert streams._signed_in_user(token) is None
+
+
+@pytest.mark.control
+def test_control_without_the_middleware_a_password_alone_is_enough(monkeypatch):
+    monkeypatch.setattr(SecondFactorMiddleware, "process_view", lambda *_: None)
+    ask_of("admins")
+
+    assert is_let_in(signed_in(make_admin()))
