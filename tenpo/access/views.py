@@ -79,7 +79,12 @@ def standing_access(request: PageRequest) -> HttpResponse:
         end_all_access(request.user, by=request.user, but=request.session.session_key)
         messages.success(request, _("All of it is ended, and every other device is signed out."))
         return redirect("access:standing-access")
-    return render(request, "access/standing_access.html", {"standing": find_standing_access(request.user)})
+    standing = find_standing_access(request.user)
+    context = {
+        "ended": [one for one in standing if not one.stays],
+        "passkeys": [one for one in standing if one.stays],
+    }
+    return render(request, "access/standing_access.html", context)
 
 
 @login_required

@@ -257,10 +257,14 @@ BACKUP_FIGURES = {"ledger": "tenpo.ledger.queries.figures"}
 # What is encrypted inside somebody else's model, beside every `EncryptedField`: each is a `core.sealed.Place`.
 SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 
-# What programs were given on somebody's behalf and have whatever the password is: how it is found, how it ends.
+# What gets in on somebody's behalf whatever their password is: how it is found, and how it ends when all of it does,
+# or its owner is shut out. None: only its owner ends it, each by itself.
 STANDING_ACCESS = {
     "tenpo.access.queries.standing_keys": "tenpo.access.actions.api_clients.revoke_api_clients",
     "tenpo.schedule.queries.standing_feed": "tenpo.schedule.actions.feeds.end_feed",
+    "tenpo.people.queries.standing_invites": "tenpo.people.actions.invites.revoke_links_of",
+    # Who lost all their passkeys unawares might not get in themselves, or by the password alone.
+    "tenpo.people.queries.standing_passkeys": None,
 }
 
 LOGGING_CONFIG = None

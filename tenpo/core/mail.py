@@ -1,5 +1,6 @@
 """A mail as Tenpo writes one: text and HTML from the same words, one act, safe headers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
@@ -16,6 +17,9 @@ from tenpo.core.business import current_business
 from tenpo.core.colour import accent_hex
 
 MAX_SUBJECT_LENGTH = 150
+_ADDRESS = re.compile(r"[^@:/]+@[^@:/]+\.[^@:/]+")
+# After a scheme, and after each dot in the name of a host (also as other scripts write it).
+_LINK = re.compile(r":(?=//)|(?<=\w)[.\u3002\uff0e\uff61](?=[^\W\d_])")
 
 
 class _Unfolded(UnstructuredHeader):
@@ -79,6 +83,15 @@ def compose(mail: Mail, *, to: str, name: str = "", headers: Mapping[str, str] |
     )
     message.attach_alternative(render_to_string("mail/message.html", context), "text/html")
     return message
+
+
+def typed(text: object) -> str:
+    """What somebody typed, to stand among our own words: one line, and nothing that a mail program makes a link of.
+
+    An e-mail address stays as it is.
+    """
+    words = one_line(str(text)).split()
+    return " ".join(word if _ADDRESS.fullmatch(word) else _LINK.sub(r"\g<0> ", word) for word in words)
 
 
 def one_line(text: str) -> str:

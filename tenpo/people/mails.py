@@ -11,9 +11,9 @@ from django.utils.translation import gettext_noop as later
 from django.utils.translation import pgettext
 
 from tenpo.core.business import current_business
-from tenpo.core.mail import Mail, absolute
+from tenpo.core.mail import Mail, absolute, typed
 from tenpo.core.words import say_date, say_device, say_when
-from tenpo.people.models import Invite, User
+from tenpo.people.models import Invite
 from tenpo.people.queries import Standing
 
 type Words = Callable[[Mapping[str, Any]], Mail]
@@ -54,7 +54,7 @@ def password_reset(context: Mapping[str, Any]) -> Mail:
     """The link to choose a new password."""
     return Mail(
         subject=_("Choose a new password"),
-        greeting=_("Hello %(name)s,") % {"name": context["user"]},
+        greeting=_("Hello %(name)s,") % {"name": typed(context["user"])},
         paragraphs=(
             _("somebody, probably you, asked for a new password for your account."),
             _("This link works once, within an hour."),
@@ -99,7 +99,8 @@ def _notice(subject: str, what: str) -> Words:
         facts = (
             (_("When"), say_when(context.get("timestamp") or timezone.now())),
             (pgettext("place", "From"), str(context.get("ip", ""))),
-            (_("With"), say_device(str(context.get("user_agent", "")))),
+            # What no browser is called is said in the words that came with the request.
+            (_("With"), typed(say_device(str(context.get("user_agent", ""))))),
         )
         mail = Mail(
             subject=_(subject),
@@ -116,13 +117,16 @@ def _notice(subject: str, what: str) -> Words:
 
 def _with_standing(mail: Mail, standing: Sequence[Standing]) -> Mail:
     """With what still gets in, which matters more than the devices: they were all signed out."""
+    ends = [_("End what you do not know, or all of it.")] if any(not one.stays for one in standing) else []
+    if any(one.stays for one in standing):
+        ends.append(_("Passkeys stay when you end all of it. Remove those that you do not know."))
     return replace(
         mail,
         paragraphs=(
             *mail.paragraphs,
             _("Every other device is signed out. These still get in, because they know nothing of your password:"),
-            *(one.words for one in standing),
-            _("End what you do not know, or all of it."),
+            *(typed(one.words) for one in standing),
+            *ends,
         ),
         act_label=_("Look at what still gets in"),
         act_url=absolute(reverse("access:standing-access")),
@@ -204,7 +208,7 @@ NOTICES: dict[str, tuple[str, Words]] = {
 def invite_mail(invite: Invite, url: str) -> Mail:
     """The invitation, from a person to a person."""
     business = current_business().name
-    inviter: User = invite.created_by
+    inviter = typed(invite.created_by)
     sentence = {
         Invite.Grant.MEMBER: _("%(inviter)s invites you to %(business)s. You can find and book sessions there."),
         Invite.Grant.COACH: _("%(inviter)s invites you to %(business)s as a coach. You can offer sessions there."),
@@ -212,7 +216,7 @@ def invite_mail(invite: Invite, url: str) -> Mail:
     }[Invite.Grant(invite.role)]
     return Mail(
         subject=_("%(inviter)s invites you to %(business)s") % {"inviter": inviter, "business": business},
-        greeting=_("Hello %(name)s,") % {"name": invite.name} if invite.name else _("Hello,"),
+        greeting=_("Hello %(name)s,") % {"name": typed(invite.name)} if invite.name else _("Hello,"),
         paragraphs=(
             sentence % {"inviter": inviter, "business": business},
             _("Choose a password and you are in. The link works once, until %(day)s.")

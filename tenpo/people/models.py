@@ -188,6 +188,10 @@ class InviteQuerySet(models.QuerySet["Invite"]):
     def open(self, now: datetime | None = None) -> Self:
         return self.filter(accepted_at=None, declined_at=None, revoked_at=None, expires_at__gt=now or clock.now())
 
+    def links_of(self, user: User) -> Self:
+        """Open ones by which `user` could come back, or let others in: sent to no mailbox, or making an admin."""
+        return self.open().filter(Q(email="") | Q(role=Invite.Grant.ADMIN), created_by=user)
+
 
 class Invite(BaseModel):
     """A single-use link that makes one account with one role, or is declined."""

@@ -1,10 +1,13 @@
 import re
 from dataclasses import dataclass
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.people.models import Invite, Role, RoleGrant, User, UserQuerySet
@@ -43,11 +46,37 @@ class Standing:
 
     words: str
     url: str
+    # It is not ended with all the others.
+    stays: bool = False
 
 
 def find_standing_access(user: User) -> list[Standing]:
-    """What programs were given by `user` and works now; the apps above say so (`STANDING_ACCESS`)."""
+    """What gets in for `user` without their password, and works now; each app names its own (`STANDING_ACCESS`)."""
     return [one for path in settings.STANDING_ACCESS for one in import_string(path)(user)]
+
+
+def standing_invites(user: User) -> list[Standing]:
+    """The open links that `user` made for nobody's mailbox, and those that make an admin, the newest first."""
+    url = reverse("people:invite-list")
+    return [Standing(_say_invite(invite), url) for invite in Invite.objects.links_of(user).order_by("-id")]
+
+
+def _say_invite(invite: Invite) -> str:
+    words = {"role": invite.get_role_display(), "who": invite.email or invite.name}
+    if invite.email:
+        return _("The invite as %(role)s of %(who)s") % words
+    if invite.name:
+        return _("The link to a new account as %(role)s, for %(who)s") % words
+    return _("A link to a new account as %(role)s") % words
+
+
+def standing_passkeys(user: User) -> list[Standing]:
+    """The passkeys of `user`, the newest first."""
+    keys = Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).order_by("-pk")
+    return [
+        Standing(_("The passkey “%(name)s”") % {"name": key}, reverse("mfa_remove_webauthn", args=[key.pk]), stays=True)
+        for key in keys
+    ]
 
 
 def find_invites(invites: QuerySet[Invite], *, q: str = "", state: str = "") -> QuerySet[Invite]:

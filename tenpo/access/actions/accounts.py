@@ -1,4 +1,4 @@
-"""Shutting an account, and opening it again: here, because its keys go with it."""
+"""Shutting an account, and opening it again: here, because what gets in for it goes with it."""
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -6,21 +6,20 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.module_loading import import_string
 
-from tenpo.access.models import ApiClient
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.outbox import publish
 from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins, lock_user
-from tenpo.people.actions.invites import revoke_links_of
 from tenpo.people.models import User, Visit
 from tenpo.people.permissions import is_active_admin
 
 
 @transaction.atomic
 def disable_user(user: User, *, by: User | None) -> User:
-    """Shut somebody out: no sign-in, every device signed out, every API key revoked. Twice changes nothing.
+    """Shut somebody out: no sign-in, every device signed out, whatever gets in for them ended. Twice changes nothing.
 
-    Their bookings and payments stay. The last active admin cannot be disabled.
+    API keys, the calendar's address and open links end for good (`STANDING_ACCESS`); passkeys stay, and open nothing
+    until they may sign in again. Their bookings and payments stay. The last active admin cannot be disabled.
     """
     lock_admins()
     user = lock_user(user)
@@ -29,20 +28,18 @@ def disable_user(user: User, *, by: User | None) -> User:
     if user.disabled_at is not None:
         return fresh_user(user)
     check_not_last_admin(user)
-    now = clock.now()
-    user.disabled_at = now
+    user.disabled_at = clock.now()
     user.save(update_fields=["disabled_at"])
     devices = sign_out_devices(user)
-    revoke_links_of(user, by=by)
-    keys = ApiClient.objects.filter(owner=user, revoked_at=None).update(revoked_at=now)
-    record("user.disabled", by=by, on=user, after={"signed_out": devices, "keys_revoked": keys})
+    _end_standing_access(user, by=by)
+    record("user.disabled", by=by, on=user, after={"signed_out": devices})
     publish("user.disabled", subject=user)
     return fresh_user(user)
 
 
 @transaction.atomic
 def enable_user(user: User, *, by: User | None) -> User:
-    """Let somebody in again; their old devices and keys stay out. Twice changes nothing."""
+    """Let somebody in again; old devices, keys and addresses stay out, passkeys work again. Twice changes nothing."""
     user = lock_user(user)
     if not is_active_admin(by):
         raise PermissionDenied
@@ -64,14 +61,13 @@ def sign_out_device(device: UserSession, *, by: User) -> None:
 
 @transaction.atomic
 def end_all_access(user: User, *, by: User, but: str | None) -> None:
-    """End whatever gets in for `user` but one session: every other device, and all that programs were given."""
+    """End whatever gets in for `user` but one session: every other device, keys, addresses, links; no passkeys."""
     if by.pk != user.pk:
         raise PermissionDenied
     # A key that is being made meanwhile is made, and found.
     lock_user(user)
     devices = sign_out_devices(user, but=but)
-    for end in settings.STANDING_ACCESS.values():
-        import_string(end)(user, by=by)
+    _end_standing_access(user, by=by)
     record("user.access_ended", by=by, on=user, after={"signed_out": devices})
 
 
@@ -81,6 +77,11 @@ def sign_out_devices(user: User, *, but: str | None = None) -> int:
     devices = list(UserSession.objects.filter(user=user).exclude(session_key=but))
     _end(devices)
     return len(devices)
+
+
+def _end_standing_access(user: User, *, by: User | None) -> None:
+    for end in filter(None, settings.STANDING_ACCESS.values()):
+        import_string(end)(user, by=by)
 
 
 def _end(devices: list[UserSession]) -> None:

@@ -1,22 +1,29 @@
 """What gets in without a password: made only by who has just shown theirs, told with a new one, ended at once."""
 
+import html
 import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.core import mail
 from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
 
-from tenpo.access.actions.accounts import end_all_access
+from tenpo.access.actions.accounts import disable_user, enable_user, end_all_access
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import ApiClient
 from tenpo.audit.models import AuditLog
-from tenpo.people.models import User
+from tenpo.people.actions.invites import create_invite_link, revoke_invite
+from tenpo.people.models import Invite, User
 from tenpo.people.queries import find_standing_access
-from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_member
+from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_invite, make_member
+from tenpo.people.tests.passkeys import Passkey
+from tenpo.people.tests.test_sign_in import is_signed_in
 from tenpo.schedule.actions.feeds import new_feed_address
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -25,6 +32,8 @@ KEYS, KEYS_BY_API, STANDING = "/me/keys/", "/api/v1/api-keys", "/me/access/"
 LOGIN, CHANGE, RESET = "/account/login/", "/account/password/change/", "/account/password/reset/"
 SHOW_AGAIN, NEW = "/account/reauthenticate/", "another horse battery"
 FRESH_MINUTES = 15
+
+type Opens = Callable[[], bool]
 
 
 def signed_in(member: User) -> Client:
@@ -151,6 +160,126 @@ def test_only_what_works_stands():
     words = [one.words for one in find_standing_access(member)]
 
     assert words == ["The API key “Good”", "The private address of your calendar"]
+
+
+def by_key(owner: User) -> Opens:
+    _key, secret = make_key(owner)
+    return lambda: opens(secret)
+
+
+def by_calendar(owner: User) -> Opens:
+    address = f"/calendar/feed/{new_feed_address(owner, by=owner)}.ics"
+    return lambda: Client().get(address).status_code == 200
+
+
+def by_invite(owner: User) -> Opens:
+    _invite, link = create_invite_link(role="admin", by=owner)
+    return lambda: Client().get(urlsplit(link).path).status_code == 200
+
+
+def by_passkey(owner: User) -> Opens:
+    passkey = Passkey(owner)
+
+    def opens_now() -> bool:
+        client = Client()
+        passkey.sign_in(client)
+        return is_signed_in(client)
+
+    return opens_now
+
+
+# How each is made, and what asks whether it lets in now. Whatever is named in the settings has its line here.
+WAYS: dict[str, Callable[[User], Opens]] = {
+    "tenpo.access.queries.standing_keys": by_key,
+    "tenpo.schedule.queries.standing_feed": by_calendar,
+    "tenpo.people.queries.standing_invites": by_invite,
+    "tenpo.people.queries.standing_passkeys": by_passkey,
+}
+
+
+@pytest.mark.parametrize("way", settings.STANDING_ACCESS)
+def test_nothing_opens_while_its_owner_is_shut_out(way):
+    owner, admin = make_admin(), make_admin()
+    lets_in = WAYS[way](owner)
+    assert lets_in()
+    assert len(find_standing_access(owner)) == 1
+
+    disable_user(owner, by=admin)
+
+    assert not lets_in()
+    enable_user(owner, by=admin)
+    # For good, but for what only its owner ends.
+    is_ended = settings.STANDING_ACCESS[way] is not None
+    assert lets_in() is not is_ended
+    assert [one.stays for one in find_standing_access(owner)] == ([] if is_ended else [True])
+
+
+@pytest.mark.parametrize("way", settings.STANDING_ACCESS)
+def test_each_is_told_listed_and_ended(way):
+    owner = make_admin()
+    client = signed_in(owner)
+    lets_in = WAYS[way](owner)
+    [one] = find_standing_access(owner)
+
+    assert change_password(client) == STANDING
+    assert one.words in str(mail.outbox[-1].body)
+    assert one.words in html.unescape(client.get(STANDING).content.decode())
+    assert lets_in()
+    client.post(STANDING)
+
+    assert lets_in() is one.stays
+
+
+def test_a_passkey_stays_and_the_words_say_so():
+    owner = make_admin()
+    client = signed_in(owner)
+    lets_in = by_passkey(owner)
+    make_key(owner)
+    page = client.get(STANDING).content.decode()
+    assert "Your passkeys stay." in page
+
+    change_password(client)
+    assert "Passkeys stay when you end all of it." in str(mail.outbox[-1].body)
+    client.post(STANDING)
+    page = client.get(STANDING).content.decode()
+
+    assert "so that you are not locked out" in page
+    assert lets_in()
+
+
+def test_a_passkey_is_removed_from_there_by_who_shows_their_password():
+    owner = make_member()
+    client = signed_in(owner)
+    lets_in = by_passkey(owner)
+    [way] = re.findall(r'href="(/account/2fa/webauthn/keys/[^"]*)"', client.get(STANDING).content.decode())
+    asked = client.post(way)["Location"]
+    assert lets_in()
+
+    client.post(SHOW_AGAIN, {"password": PASSWORD})
+    assert client.post(way)["Location"] == STANDING
+
+    assert asked.startswith("/account/")
+    assert not lets_in()
+    assert find_standing_access(owner) == []
+
+
+def test_links_are_named_and_others_are_not():
+    owner, other = make_admin(), make_admin()
+    make_invite("rex@example.com", role="admin", by=owner)
+    make_invite("lena@example.com", role="coach", by=owner)
+    make_invite("nora@example.com", role="admin", by=other)
+    create_invite_link(role="coach", name="Carl", by=owner)
+    ended, _link = create_invite_link(role="admin", by=owner)
+    revoke_invite(ended, by=owner)
+    create_invite_link(by=owner)
+
+    assert [one.words for one in find_standing_access(owner)] == [
+        "A link to a new account as Member",
+        "The link to a new account as Coach, for Carl",
+        "The invite as Admin of rex@example.com",
+    ]
+    signed_in(owner).post(STANDING)
+    assert set(Invite.objects.open().values_list("email", flat=True)) == {"lena@example.com", "nora@example.com"}
 
 
 def test_a_new_password_tells_what_it_does_not_end():

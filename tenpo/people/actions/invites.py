@@ -13,7 +13,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 from django.http import Http404
 from django.urls import reverse
@@ -126,13 +126,12 @@ def revoke_invite(invite: Invite, *, by: User) -> Invite:
 
 
 def revoke_links_of(user: User, *, by: User | None) -> int:
-    """Revoke the open invites by which somebody who is no admin any more could come back as one, or let others in.
+    """Revoke the open invites by which somebody could come back as an admin, or let others in.
 
     Those are links that went to nobody's mailbox, and whatever makes an admin; an employee's invite by mail stays.
     Returns how many.
     """
-    reachable = Invite.objects.open().filter(Q(email="") | Q(role=Invite.Grant.ADMIN), created_by=user)
-    links = list(reachable.select_for_update(no_key=True).order_by("pk"))
+    links = list(Invite.objects.links_of(user).select_for_update(no_key=True).order_by("pk"))
     Invite.objects.filter(pk__in=[link.pk for link in links]).update(revoked_at=clock.now())
     record_all([("invite.revoked", link, None, None) for link in links], by=by)
     return len(links)
