@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from tenpo.core.charts import Chart, Series, bar_chart
@@ -71,7 +72,10 @@ def shown_figures(numbers: Dashboard) -> list[Shown]:
         ),
         _figure(
             _("Seats filled, last 30 days"), say_percent(numbers.filled.value / 100), numbers.filled,
-            "schedule:session-list", _("%(n)s points more than before"), _("%(n)s points less than before"), good=True,
+            "schedule:session-list",
+            ngettext("%(n)s point more than before", "%(n)s points more than before", numbers.filled.change),
+            ngettext("%(n)s point less than before", "%(n)s points less than before", -numbers.filled.change),
+            good=True,
         ),
         _figure(
             _("Company spend, last 30 days"), _whole(numbers.spend.value, currency),
