@@ -6,6 +6,7 @@ from allauth.usersessions.models import UserSession
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
+from ninja.errors import HttpError
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
@@ -14,7 +15,7 @@ from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, 
 from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_device
 from tenpo.people.api.accounts import PersonOut, find_person, person_out
-from tenpo.people.http import check_fresh
+from tenpo.people.http import SHOW_AGAIN, check_fresh, is_fresh
 
 router = Router(tags=["Access"])
 
@@ -115,10 +116,15 @@ def list_devices(request: ApiRequest) -> list[dict[str, Any]]:
     ]
 
 
-@router.delete("/devices/{int:device_id}", response={204: None, **problems(404)}, summary="Sign a device out")
+@router.delete("/devices/{int:device_id}", response={204: None, **problems(403, 404)}, summary="Sign a device out")
 def delete_device(request: ApiRequest, device_id: int) -> tuple[int, None]:
-    """End one of your own sessions at once."""
+    """End one of your own sessions at once.
+
+    A session must have shown its password or second factor in the last quarter of an hour (403); a key shows itself.
+    """
     device = get_object_or_404(UserSession, pk=device_id, user=request.user)
+    if request.auth is request.user and not is_fresh(request):
+        raise HttpError(403, str(SHOW_AGAIN))
     sign_out_device(device, by=request.user)
     return 204, None
 

@@ -3,6 +3,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -92,6 +93,9 @@ def standing_access(request: PageRequest) -> HttpResponse:
 def device_sign_out(request: PageRequest, device_id: int) -> HttpResponse:
     """Sign one of my devices out."""
     device = get_object_or_404(UserSession, pk=device_id, user=request.user)
+    # Who only sits at an open browser does not shut its owner out elsewhere.
+    if not is_fresh(request):
+        return show_again(request, back=reverse("usersessions_list"))
     attempt(request, lambda: sign_out_device(device, by=request.user), done=_("Signed out there."))
     return redirect("usersessions_list")
 

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "tenpo.people.middleware.PersonMiddleware",
     "tenpo.people.middleware.SecondFactorMiddleware",
+    "tenpo.people.middleware.FreshMiddleware",
     "tenpo.people.middleware.AccountTriesMiddleware",
     "tenpo.people.middleware.ReadableSignInMiddleware",
 ]

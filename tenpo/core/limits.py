@@ -59,6 +59,9 @@ LIMITS = {
     "feed-address-site": Limit(600, 300),
 }
 
+# How many files that were read stay of each person, up to 1 MB each: the oldest go (`people.actions.imports`).
+IMPORTS_KEPT = 100
+
 # Counts one try for each row of `{source}`.
 _HIT = """
     INSERT INTO core_ratecount (key, window_starts_at, count)

@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from ninja.errors import HttpError
 
 from tenpo.core.api import ApiRequest, refuse_keys
@@ -36,6 +37,10 @@ else:
 
 # In a visit: what somebody had typed when they were asked who they are, and on which page.
 TYPED = "typed_before"
+
+
+# What a program is told that must show first who it acts for.
+SHOW_AGAIN = gettext_lazy("Show again who you are first: POST /_allauth/browser/v1/auth/reauthenticate.")
 
 
 def admins_only[**P, R: HttpResponseBase](
@@ -83,7 +88,7 @@ def check_fresh(request: ApiRequest, words: str) -> None:
     """Refuse, with 403, what lets one in for good to a key, in these words, and to a session that is not fresh."""
     refuse_keys(request, words)
     if not is_fresh(request):
-        raise HttpError(403, _("Show again who you are first: POST /_allauth/browser/v1/auth/reauthenticate."))
+        raise HttpError(403, str(SHOW_AGAIN))
 
 
 def url_to_show_again(request: PageRequest, back: str = "") -> str:

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
@@ -24,6 +24,7 @@ from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import Try, give_back, hit
 from tenpo.core.middleware import too_many
 from tenpo.core.networks import hit_from
+from tenpo.people.http import SHOW_AGAIN, PageRequest, is_fresh, show_again
 from tenpo.people.models import User
 from tenpo.people.passkeys import is_answer
 from tenpo.people.required_factors import (
@@ -70,6 +71,8 @@ REMOVING_VIEWS = {
     "headless:browser:mfa:manage_totp",
     "headless:browser:mfa:manage_webauthn",
 }
+# Where allauth signs devices out.
+FRESH_VIEWS = {"usersessions_list", "headless:browser:usersessions:sessions"}
 # Where nothing is tried and nothing sent.
 CALM_VIEWS = {"account_logout", "headless:browser:account:current_session"}
 # By this header a code can be tried with a GET, too.
@@ -170,6 +173,26 @@ def _refuse_removal(request: HttpRequest, *, is_program: bool) -> HttpResponse:
         return problem(409, "last_second_factor", words)
     messages.error(request, words)
     return redirect("mfa_index")
+
+
+class FreshMiddleware:
+    """Asks once more who somebody is before allauth signs a device of theirs out, as our own addresses do."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.view_name not in FRESH_VIEWS or request.method in SAFE_METHODS:
+            return None
+        if not request.user.is_authenticated or is_fresh(request):
+            return None
+        if match.route.startswith(PROGRAM_ROUTES):
+            return problem(403, "not_allowed", str(SHOW_AGAIN))
+        return show_again(cast("PageRequest", request))
 
 
 class AccountTriesMiddleware:

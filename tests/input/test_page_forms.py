@@ -309,6 +309,7 @@ def let_anybody_sign_up(visit: Visit) -> None:
 
 
 def sign_in_elsewhere(visit: Visit) -> None:
+    show_that_it_is_me(visit)
     Visit(visit.world, "anon", "").client.post(
         "/account/login/", {"login": visit.world.people[visit.actor].email, "password": PASSWORD}
     )

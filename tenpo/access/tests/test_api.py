@@ -139,6 +139,7 @@ def test_devices_are_listed_and_signed_out():
     ]
     other = found[0]["id"]
     assert code(Caller(stranger)("DELETE", f"/devices/{other}")) == (404, "not_found")
+    clients["here"].post("/account/reauthenticate/", {"password": PASSWORD})
     assert clients["here"].delete(f"/api/v1/devices/{other}").status_code == 204
     assert clients["there"].get("/api/v1/me").status_code == 401
     assert clients["here"].get("/api/v1/me").status_code == 200

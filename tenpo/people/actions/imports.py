@@ -24,6 +24,8 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer
+from tenpo.core.limits import IMPORTS_KEPT
+from tenpo.people.actions.accounts import lock_user
 from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import NAME_LENGTH, Import, Invite, User
 from tenpo.people.permissions import is_active_admin
@@ -41,12 +43,25 @@ type Progress = Callable[[int, int, str], None]
 def start_import(
     kind: str, *, file_name: str, rows: list[Row], options: dict[str, Any] | None = None, by: User
 ) -> Import:
-    """Keep the rows of a file, each with its problem, for somebody to look over. Nothing is done yet."""
+    """Keep the rows of a file, each with its problem, for somebody to look over. Nothing is done yet.
+
+    Of each person the newest hundred files are kept; the audit log keeps what became of those before.
+    """
+    # So that two at once count each other.
+    lock_user(by)
     import_ = Import.objects.create(
         kind=kind, file_name=file_name[-MAX_FILE_NAME:], rows=rows, options=options or {}, created_by=by
     )
+    _forget_oldest(by)
     record("import.previewed", by=by, on=import_, after={"rows": len(rows), "skipped": count_problems(rows)})
     return import_
+
+
+def _forget_oldest(whose: User) -> None:
+    # One that is confirmed meanwhile is under way, and stays.
+    resting = Import.objects.filter(created_by=whose).exclude(state=Import.State.RUNNING)
+    kept = Import.objects.filter(created_by=whose).order_by("-id").values("pk")[:IMPORTS_KEPT]
+    resting.exclude(pk__in=kept).delete()
 
 
 @transaction.atomic

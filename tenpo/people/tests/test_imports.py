@@ -222,3 +222,17 @@ def test_an_admin_who_was_shut_out_invites_nobody_more():
 
     assert not Invite.objects.exists()
     assert ["may not" in problem for problem in problems(done)] == [True, True]
+
+
+def test_of_each_person_only_the_newest_files_are_kept(monkeypatch):
+    """Nobody fills the disk by what they upload."""
+    monkeypatch.setattr(imports, "IMPORTS_KEPT", 3)
+    admin = make_admin()
+    others = make_import(1)
+    running = make_import(1, by=admin)
+    confirm_import(running, by=admin)
+
+    made = [make_import(1, by=admin) for _ in range(5)]
+
+    assert set(Import.objects.all()) == {others, running, *made[-3:]}
+    assert AuditLog.objects.filter(action="import.previewed", actor_id=admin.pk).count() == 6

@@ -419,6 +419,7 @@ def test_signing_out_another_device_ends_its_session():
 
     assert stranger.post(f"/me/devices/{device.pk}/sign-out/").status_code == 404
     assert is_signed_in(there)
+    show_that_it_is_me(here)
     here.post(f"/me/devices/{device.pk}/sign-out/")
 
     assert not is_signed_in(there)
@@ -431,9 +432,28 @@ def test_signing_out_everywhere_else():
     for client in clients:
         sign_in(client, member)
 
+    show_that_it_is_me(clients[0])
     clients[0].post("/account/sessions/")
 
     assert [is_signed_in(client) for client in clients] == [True, False, False]
+
+
+def test_a_device_is_signed_out_by_who_showed_just_now_that_it_is_theirs():
+    """Who sits at an open browser does not shut its owner out elsewhere."""
+    member = make_member()
+    here, there = Client(), Client()
+    for client in (here, there):
+        sign_in(client, member)
+    device = UserSession.objects.get(session_key=there.session.session_key)
+    sessions = "/_allauth/browser/v1/auth/sessions"
+
+    for path in (f"/me/devices/{device.pk}/sign-out/", "/account/sessions/"):
+        assert here.post(path)["Location"] == "/account/reauthenticate/?next=%2Faccount%2Fsessions%2F"
+    assert here.delete(sessions, {"sessions": [device.pk]}, content_type="application/json").status_code == 403
+    assert here.delete(f"/api/v1/devices/{device.pk}").status_code == 403
+
+    assert is_signed_in(there)
+    assert here.get("/account/sessions/").status_code == 200
 
 
 def test_a_new_address_counts_once_it_is_confirmed(client):
