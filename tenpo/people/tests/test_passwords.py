@@ -1,0 +1,72 @@
+"""Which passwords are refused, however long they are."""
+
+from time import perf_counter
+
+import pytest
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from tenpo.core.business import current_business, forget_business
+from tenpo.core.models import Business
+from tenpo.people.models import User
+
+pytestmark = pytest.mark.django_db
+LENA = User(name="Lena Okafor", email="lena.okafor@nordlicht.example")
+
+
+def codes(password: str) -> set[str]:
+    try:
+        validate_password(password, LENA)
+    except ValidationError as refused:
+        return {str(error.code) for error in refused.error_list}
+    return set()
+
+
+@pytest.fixture(autouse=True)
+def nordlicht() -> None:
+    current_business()
+    Business.objects.update(name="Nordlicht Coaching")
+    forget_business()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "passwordpassword",
+        "iloveyouforever",
+        "manchesterunited",
+        "P@ssw0rd1234",
+        "trustno1trustno1",
+        "1q2w3e4r5t6y",
+        "asdfghjkl123",
+        "abcdefghijklmn",
+        "aaaaaaaaaaaaaaaa",
+        "a1b2c3a1b2c3a1b2c3",
+        "annabelle2014",
+        "Willkommen2024!",
+        "Geheim123456",
+    ],
+)
+def test_a_long_one_that_is_soon_guessed(password):
+    assert "soon_guessed" in codes(password)
+
+
+@pytest.mark.parametrize("password", ["Lena Okafor 1987", "nordlicht-coaching-1", "Okafor-Lena-2031", "Tenpo Coach 12"])
+def test_one_made_of_what_everybody_here_knows(password):
+    assert "known_words" in codes(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse battery", "vier kleine blaue Kisten", "mIk7#pQz91!x", "sommer sonne meer", "Lena liebt drei Otter"],
+)
+def test_one_that_is_good(password):
+    assert codes(password) == set()
+
+
+def test_a_very_long_one_is_looked_at_in_no_time():
+    started = perf_counter()
+
+    assert codes("4aB$" * 1_000) == {"soon_guessed"}
+
+    assert perf_counter() - started < 5
