@@ -53,6 +53,9 @@ lock: | $(UV) ## Choose the newest allowed versions and write them, with hashes,
 	$(UV) lock --upgrade
 	$(UV) export --quiet --all-groups --all-extras --no-emit-project --no-header --no-annotate --format requirements-txt > requirements.lock
 
+audit: | $(UV) ## Ask PyPI for known holes in what requirements.lock names; fails where it cannot say
+	@$(UV) tool run pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements.lock
+
 $(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python 3.13 .venv
 	@echo "Installing what requirements.lock lists …"
@@ -63,4 +66,4 @@ $(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
 .tools/bin/uv:
 	@python3 -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv
 
-.PHONY: help run demo test soak bench lint types docs messages shots lock
+.PHONY: help run demo test soak bench lint types docs messages shots lock audit
