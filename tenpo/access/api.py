@@ -88,8 +88,9 @@ def create_api_key(request: ApiRequest, body: KeyIn) -> tuple[int, dict[str, Any
     check_fresh(request, _("A key cannot make keys. Sign in to make one."))
     scopes: list[str] = [Scope.READ, Scope.WRITE] if body.scope == "write" else [Scope.READ]
     client, key = create_api_client(
-        request.user, name=body.name, scopes=scopes, expires_at=body.expires_at, by=request.user
-    )
+        request.user, name=body.name, scopes=scopes, expires_at=body.expires_at, by=request.user,
+        visit=request.session.session_key,
+    )  # fmt: skip
     return 201, {**key_out(client), "key": key}
 
 

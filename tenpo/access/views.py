@@ -47,6 +47,7 @@ def key_list(request: PageRequest) -> HttpResponse:
                 scopes=form.scopes(),
                 expires_at=form.expires_at(),
                 by=request.user,
+                visit=request.session.session_key,
             ),
         )
     keys = page_of(request, request.user.api_clients.all(), order=("-id",))

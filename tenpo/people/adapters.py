@@ -70,6 +70,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise self.validation_error("too_many_login_attempts") from None
         return user
 
+    def set_password(self, user: User, password: str) -> None:
+        """Save nothing but the password: whoever was shut out since this request began stays so."""
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave a trace of a wrong password: from where, not for whom, because people type passwords as their name."""
         log.warning("sign_in_failed", address=client_address(request))

@@ -91,6 +91,11 @@ def check_fresh(request: ApiRequest, words: str) -> None:
         raise HttpError(403, str(SHOW_AGAIN))
 
 
+def visit_of(request: ApiRequest) -> str | None:
+    """The visit in which an endpoint is asked; None for a key, whatever cookie comes with it."""
+    return request.session.session_key if request.auth is request.user else None
+
+
 def url_to_show_again(request: PageRequest, back: str = "") -> str:
     """Where somebody shows again who they are, by password or second factor, to come back to this page, or `back`."""
     ways = get_adapter().get_reauthentication_methods(request.user)

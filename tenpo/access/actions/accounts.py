@@ -9,7 +9,8 @@ from django.utils.module_loading import import_string
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.outbox import publish
-from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins, lock_user
+from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins
+from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User, Visit
 from tenpo.people.permissions import is_active_admin
 

@@ -16,7 +16,7 @@ from tenpo.core import clock
 from tenpo.core.compiled import Compiled, Param
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import hash_token
-from tenpo.people.actions.accounts import lock_user
+from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User, granted_roles
 
 KEY_START = "tenpo"
@@ -28,14 +28,15 @@ LAST_USED_EVERY = timedelta(minutes=1)
 
 @transaction.atomic
 def create_api_client(
-    owner: User, *, name: str, scopes: list[str], expires_at: datetime | None, by: User
+    owner: User, *, name: str, scopes: list[str], expires_at: datetime | None, by: User, visit: str | None = None
 ) -> tuple[ApiClient, str]:
-    """Make a key for `owner`; returns it with the secret, which is never shown again.
+    """Make a key for `owner`, who asks for it in `visit`; returns it with the secret, which is never shown again.
 
     The form is `tenpo_<prefix>_<secret>_<checksum>`, so that scanners for lost secrets can recognise it.
     """
-    if by.pk != owner.pk or lock_user(owner).disabled_at is not None:
+    if by.pk != owner.pk:
         raise PermissionDenied
+    lock_signed_in(owner, visit=visit)
     if owner.api_clients.filter(revoked_at=None).count() >= MAX_KEYS_PER_USER:
         raise RuleError("too_many_keys", _("You have %(n)s keys. Revoke one first.") % {"n": MAX_KEYS_PER_USER})
     if expires_at is not None and expires_at <= clock.now():

@@ -5,7 +5,8 @@ from django.db import transaction
 
 from tenpo.access.actions.accounts import sign_out_devices
 from tenpo.audit.actions import record
-from tenpo.people.actions.accounts import fresh_user, lock_user
+from tenpo.people.actions.accounts import fresh_user
+from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
 
 

@@ -16,6 +16,7 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.models import check_fields
 from tenpo.people.actions.invites import account_exists, revoke_links_of
+from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import CoachProfile, Participant, Role, RoleGrant, User
 from tenpo.people.permissions import can_edit_profile, is_active_admin
 
@@ -118,12 +119,6 @@ def check_not_last_admin(user: User) -> None:
     admins = RoleGrant.objects.filter(role=Role.ADMIN, user__disabled_at=None)
     if admins.filter(user=user).exists() and not admins.exclude(user=user).exists():
         raise RuleError("last_admin", _("%(name)s is the last admin. Make somebody else one first.") % {"name": user})
-
-
-def lock_user(user: User) -> User:
-    """The user's row, locked until the transaction ends."""
-    locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    return locked
 
 
 def fresh_user(user: User) -> User:

@@ -28,6 +28,7 @@ from tenpo.core.mail import absolute, compose
 from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import hash_token, new_token
+from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.mails import invite_mail
 from tenpo.people.models import CoachProfile, Invite, Participant, RoleGrant, User
 from tenpo.people.permissions import check_admin
@@ -54,13 +55,19 @@ def invite_url(token: str) -> str:
 @refuse_on(UNIQUE, "invite_once_per_address", already_invited)
 @transaction.atomic
 def invite_person(
-    email: str, *, role: str = Invite.Grant.MEMBER, name: str = "", days: int | None = None, by: User
+    email: str,
+    *,
+    role: str = Invite.Grant.MEMBER,
+    name: str = "",
+    days: int | None = None,
+    by: User,
+    visit: str | None = None,
 ) -> Invite:
     """Invite an address; the mail is written by a job once this is committed.
 
     `days` (default: the business's) until the link ends. An invite that ran out is closed for the new one.
     """
-    check_admin(by)
+    _check_inviter(by, visit)
     if User.objects.filter(email__iexact=email).exists():
         raise RuleError("account_exists", _("There is an account with this address already."))
     for old in Invite.objects.select_for_update(no_key=True).filter(email__iexact=email, **_UNSETTLED):
@@ -77,18 +84,19 @@ def invite_person(
 
 @transaction.atomic
 def create_invite_link(
-    *, role: str = Invite.Grant.MEMBER, name: str = "", days: int | None = None, by: User
+    *, role: str = Invite.Grant.MEMBER, name: str = "", days: int | None = None, by: User, visit: str | None = None
 ) -> tuple[Invite, str]:
     """An invite without an address; returns it with its link, which is never shown again."""
-    check_admin(by)
+    _check_inviter(by, visit)
     token = new_token()
     return _create(token, email="", role=role, name=name, days=days, by=by), invite_url(token)
 
 
 @transaction.atomic
-def resend_invite(invite: Invite, *, by: User) -> Invite:
+def resend_invite(invite: Invite, *, by: User, visit: str | None = None) -> Invite:
     """Mail an invite again with a new link and a new time to accept; the old link is worthless from now on."""
-    invite = _lock_unsettled(invite, by=by)
+    _check_inviter(by, visit)
+    invite = _lock_unsettled(invite)
     if not invite.email:
         raise RuleError("no_address", _("This invite has no address. Make a new link instead."))
     _renew(invite, new_token())
@@ -98,12 +106,13 @@ def resend_invite(invite: Invite, *, by: User) -> Invite:
 
 
 @transaction.atomic
-def renew_invite_link(invite: Invite, *, by: User) -> tuple[Invite, str]:
+def renew_invite_link(invite: Invite, *, by: User, visit: str | None = None) -> tuple[Invite, str]:
     """A new link of an invite, to be handed over in person; the old one is worthless from now on.
 
     Whoever accepts by it has not shown that the mailbox is theirs, so their address is verified afterwards.
     """
-    invite = _lock_unsettled(invite, by=by)
+    _check_inviter(by, visit)
+    invite = _lock_unsettled(invite)
     token = new_token()
     _renew(invite, token)
     record("invite.link_renewed", by=by, on=invite, after={"expires_at": invite.expires_at})
@@ -230,8 +239,13 @@ def _create(token: str, *, email: str, role: str, name: str, days: int | None, b
     return invite
 
 
-def _lock_unsettled(invite: Invite, *, by: User) -> Invite:
+def _check_inviter(by: User, visit: str | None) -> None:
     check_admin(by)
+    # An invite lets somebody in for good: none is made by who was signed out meanwhile.
+    lock_signed_in(by, visit=visit)
+
+
+def _lock_unsettled(invite: Invite) -> Invite:
     invite = Invite.objects.select_for_update(no_key=True).get(pk=invite.pk)
     if invite.state() not in {Invite.State.OPEN, Invite.State.EXPIRED}:
         raise RuleError("invite_settled", _("This invite was answered or revoked already."))

@@ -26,7 +26,7 @@ from tenpo.people.actions.invites import (
     resend_invite,
     revoke_invite,
 )
-from tenpo.people.http import check_fresh
+from tenpo.people.http import check_fresh, visit_of
 from tenpo.people.models import Invite, User
 from tenpo.people.permissions import check_admin
 from tenpo.people.queries import find_invites
@@ -135,9 +135,12 @@ def create_invite(request: ApiRequest, body: InviteIn) -> tuple[int, dict[str, A
     check_may_invite(request, body.role)
     hit("invite-send", request.user.pk)
     if body.email:
-        invite = invite_person(body.email, role=body.role, name=body.name, days=body.days, by=request.user)
+        invite = invite_person(
+            body.email, role=body.role, name=body.name, days=body.days, by=request.user, visit=visit_of(request)
+        )
         return 201, with_link(invite, None)
-    return 201, with_link(*create_invite_link(role=body.role, name=body.name, days=body.days, by=request.user))
+    made = create_invite_link(role=body.role, name=body.name, days=body.days, by=request.user, visit=visit_of(request))
+    return 201, with_link(*made)
 
 
 @router.post(
@@ -153,7 +156,7 @@ def resend_invite_mail(request: ApiRequest, invite_id: UUID) -> tuple[int, dict[
     invite = find_invite(request.user, invite_id)
     check_may_invite(request, invite.role)
     hit("invite-send", request.user.pk)
-    return 202, invite_out(resend_invite(invite, by=request.user))
+    return 202, invite_out(resend_invite(invite, by=request.user, visit=visit_of(request)))
 
 
 @router.post(
@@ -168,7 +171,7 @@ def create_invite_link_again(request: ApiRequest, invite_id: UUID) -> tuple[int,
     """
     invite = find_invite(request.user, invite_id)
     check_may_invite(request, invite.role)
-    return 201, with_link(*renew_invite_link(invite, by=request.user))
+    return 201, with_link(*renew_invite_link(invite, by=request.user, visit=visit_of(request)))
 
 
 @router.post(

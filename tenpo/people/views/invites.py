@@ -76,8 +76,8 @@ def invite_create(request: PageRequest) -> HttpResponse:
 
 def _invite(request: PageRequest, *, email: str, **asked: Any) -> Invite | tuple[Invite, str]:
     if email:
-        return invite_person(email, by=request.user, **asked)
-    return create_invite_link(by=request.user, **asked)
+        return invite_person(email, by=request.user, visit=request.session.session_key, **asked)
+    return create_invite_link(by=request.user, visit=request.session.session_key, **asked)
 
 
 @admins_only
@@ -89,7 +89,7 @@ def invite_resend(request: PageRequest, invite_id: str) -> HttpResponse:
         return show_again(request, back=reverse("people:invite-list"))
     hit("invite-send", request.user.pk)
     done = _("We are writing to %(email)s again. The old link does not work any more.") % {"email": invite.email}
-    attempt(request, lambda: resend_invite(invite, by=request.user), done=done)
+    attempt(request, lambda: resend_invite(invite, by=request.user, visit=request.session.session_key), done=done)
     return back_to(request, "people:invite-list")
 
 
@@ -101,7 +101,7 @@ def invite_link(request: PageRequest, invite_id: str) -> HttpResponse:
     invite = _find(request, invite_id)
     if not may_give(request, invite.role):
         return show_again(request, back=reverse("people:invite-list"))
-    made = attempt(request, lambda: renew_invite_link(invite, by=request.user))
+    made = attempt(request, lambda: renew_invite_link(invite, by=request.user, visit=request.session.session_key))
     if made is None:
         return redirect("people:invite-list")
     invite, link = made

@@ -8,6 +8,7 @@ from django.db import transaction
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.tokens import hash_token, new_token
+from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
 from tenpo.schedule.models import CalendarFeed
 
@@ -16,10 +17,14 @@ READ_EVERY = timedelta(hours=1)
 
 
 @transaction.atomic
-def new_feed_address(user: User, *, by: User | None) -> str:
-    """Make a new private address for a user's calendar and return its secret part, this once; an older one ends."""
+def new_feed_address(user: User, *, by: User | None, visit: str | None = None) -> str:
+    """Make a private address for the calendar of a user, who asks in `visit`, and return its secret part, this once.
+
+    An older one ends.
+    """
     if by is not None and by.pk != user.pk:
         raise PermissionDenied
+    lock_signed_in(user, visit=visit)
     token = new_token()
     feed, is_new = CalendarFeed.objects.update_or_create(
         user=user, defaults={"token_hash": hash_token(token), "read_at": None}

@@ -46,7 +46,7 @@ def create_feed(request: ApiRequest) -> tuple[int, dict[str, Any]]:
     an hour (403): the address outlives both the session and a key.
     """
     check_fresh(request, _("A key cannot make a calendar address. Sign in to make one."))
-    token = new_feed_address(request.user, by=request.user)
+    token = new_feed_address(request.user, by=request.user, visit=request.session.session_key)
     feed = CalendarFeed.objects.get(user=request.user)
     address = f"{settings.PUBLIC_URL}{reverse('schedule:feed', args=[token])}"
     values = {"id": feed.pk, "created_at": feed.created_at, "read_at": feed.read_at, "address": address}

@@ -56,7 +56,7 @@ def feed_renew(request: PageRequest) -> HttpResponse:
     if not is_fresh(request):
         return show_again(request, back=reverse("schedule:calendar"))
     user = request.user
-    token = new_feed_address(user, by=user)
+    token = new_feed_address(user, by=user, visit=request.session.session_key)
     context = _context(request)
     context["address"] = feed_address(token)
     return render(request, "schedule/calendar.html", context)
