@@ -1,107 +1,170 @@
-"""Every list costs the same number of statements for two rows as for thirty: each of the API, and each page."""
+"""Whatever shows something costs the same number of statements for a few rows as for many.
 
+Every address that the table of the matrix knows (`tests/matrix`) is asked, so a new list cannot be forgotten; one of
+which `add_rows` makes no rows is found too.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
-from tenpo.checkout.tests.make import make_booking
-from tenpo.config.api import api
+from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core import outbox
-from tenpo.core.models import OutboxMessage
-from tenpo.orders.tests.make import make_share_policy
+from tenpo.core.models import CheckRun, OutboxMessage
+from tenpo.notify.tests.make import make_delivery
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
 from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import Import, User
-from tenpo.people.tests.make import make_admin, make_coach
+from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
+from tests.matrix.table import OUTSIDE, rows
+from tests.world import World, make_world, named
 
 pytestmark = pytest.mark.django_db
 
 FEW, MANY = 2, 30
-# Shows mails as files, not rows, and only where there is no mail server.
-NO_ROWS = {"notify:mail-list"}
-MOST = {"/api/v1/api-keys?limit=100": MAX_KEYS_PER_USER}
+# Whose eyes are looked through: the first of them who may see an address.
+READERS = ("admin", "member", "coach")
+# What has no more rows than this, or none that `add_rows` makes; everything else that lists must show `MANY`.
+LIMITED = {
+    "/api/v1/api-keys": MAX_KEYS_PER_USER,
+    "/api/v1/api-keys?owner_id={user}": MAX_KEYS_PER_USER,
+    "/api/v1/credits/{credit}/transfers": 1,  # each booking spends what expires first
+    "/api/v1/ledger/transfers?account_id={credit}": 1,
+    "/api/v1/feeds": 0,  # one for each person, and the admin has none
+    "/api/v1/ledger/accounts": 1,  # people's are added up
+    "/design/events": 1,
+    "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
+    "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
+    "/api/v1/people?q=minnow": 1,
+}
+# Which say that there is nothing: an example, what only a browser's hardware makes, and a week without sessions, whose
+# events are asked for apart.
+EMPTY = {"/design", "/account/2fa/webauthn/", "/calendar/"}
+# Of each device allauth asks apart whether it is still signed in; nobody has many.
+ASKED_APART = {"/account/sessions/", "/_allauth/browser/v1/auth/sessions"}
+# Where nothing is shown without asking for it.
+_DAYS = {name: timezone.now() + timedelta(days=days) for name, days in (("start", 69), ("end", 89))}
+QUESTIONS = dict.fromkeys(
+    ("/calendar/events.json", "/sessions/events.json"),
+    "&".join(f"{name}={day:%Y-%m-%d}T00:00:00Z" for name, day in _DAYS.items()),
+)
+_hours = count(70 * 24)
 
 
-def lists_of_the_api() -> list[str]:
-    """The address of every operation that answers with a page, and needs no id."""
-    schema = api.get_openapi_schema(path_prefix="/api/v1")
-    found = []
-    for path, operations in schema["paths"].items():
-        answer = operations.get("get", {}).get("responses", {}).get(200, {})
-        model = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "").split("/")[-1]
-        if model.startswith("PageOut_") and "{" not in path:
-            found.append(f"{path}?limit=100")
-    return found
+@dataclass(frozen=True)
+class Shown:
+    """What an address answered, and by which statements."""
+
+    text: str
+    items: list[Any] | None
+    statements: list[str]
 
 
-def pages_with_lists() -> list[str]:
-    """The address of every page that is called a list, or the log."""
-    return sorted(
-        f"/{prefix}{pattern.pattern}"
-        for prefix, name, pattern in _patterns(get_resolver().url_patterns)
-        if name.endswith(("-list", ":log")) and name not in NO_ROWS and "<" not in str(pattern.pattern)
-    )
+def addresses(world: World) -> Iterator[tuple[str, str, str]]:
+    """Every address that somebody may read: as the table names it, filled in, and who reads it."""
+    for row in rows():
+        reader = next((one for one in READERS if row.cell(one).startswith("200")), "")
+        if row.method != "GET" or row.path in OUTSIDE or not reader:
+            continue
+        filled = re.sub(r"\{=?(\w+)\}", lambda name: named(world.things[name[1]]), row.address.partition("#")[0])
+        yield row.address, f"{filled}{'&' if '?' in filled else '?'}{QUESTIONS.get(row.path, 'limit=100')}", reader
 
 
-def _patterns(patterns: list[Any], prefix: str = "", space: str = "") -> list[tuple[str, str, URLPattern]]:
-    found = []
-    for one in patterns:
-        if isinstance(one, URLResolver):
-            found += _patterns(one.url_patterns, f"{prefix}{one.pattern}", one.namespace or space)
-        elif one.name and (one.callback.__module__ or "").startswith("tenpo."):
-            found.append((prefix, f"{space}:{one.name}", one))
-    return found
-
-
-def add_rows(admin: User, number: int) -> None:
-    """One more of everything that a list shows, so many times."""
+def add_rows(world: World, number: int) -> None:
+    """One more of everything that an address shows, so many times."""
+    admin, member, coach = (world.people[name] for name in READERS)
+    things = world.things
+    Session.objects.filter(pk=things["booked"].pk).update(capacity=100)
     for _ in range(number):
-        coach = make_coach()
-        make_share_policy(percent=50, coach=coach)
-        make_booking(make_session(coach), admin)
-        given_up = make_booking(make_session(coach, starts_in=timedelta(days=9)), admin)
-        cancel_booking(given_up, by=admin)
-        if admin.api_clients.count() < MAX_KEYS_PER_USER:
-            create_api_client(admin, name="A program", scopes=["read"], expires_at=None, by=admin)
-        invite_person(f"{coach.pk}@example.com", role="member", by=admin)
+        host = make_coach()
+        for who in (admin, member):
+            _add_own(who, host)
+        make_booking(_session(coach), member)
+        make_booking(things["booked"], make_member())
+        full = _session(host, capacity=1)
+        make_booking(full, make_member())
+        for session, who in ((full, admin), (full, member), (things["full"], make_member())):
+            join_waitlist(session, participant=who.participant, by=who)
+        Session.objects.filter(pk=_session(coach).pk).update(series=things["series"])
+        make_manual(host)
+        make_share_policy(percent=50, coach=host)
+        make_cancellation_policy()
+        invite_person(f"{host.pk}@example.com", role="member", by=admin)
         Import.objects.create(kind=Import.Kind.PEOPLE, file_name="people.csv", created_by=admin)
+        for plan in (things["import"], things["plan"]):
+            Import.objects.filter(pk=plan.pk).update(rows=[*Import.objects.get(pk=plan.pk).rows, *plan.rows[:1]])
+        CheckRun.objects.create(seconds=1, asked=100)
         OutboxMessage.objects.create(
-            consumer="notifications", event_id=coach.pk, name="test.lost", subject_id=coach.pk, dead_at=timezone.now()
+            consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )
-    outbox.drain(1_000)
+    outbox.drain(10_000)
 
 
-def statements_of(client: Client, address: str) -> tuple[int, list[str]]:
-    client.get(address)
+def _session(coach: User, **wanted: Any) -> Session:
+    return make_session(coach, starts_in=timedelta(hours=next(_hours)), **wanted)
+
+
+def _add_own(who: User, host: User) -> None:
+    """What somebody finds on the pages about themselves."""
+    make_booking(_session(who), who)
+    cancel_booking(make_booking(_session(host), who), by=who)
+    make_credit(who, 100)
+    make_delivery(who, state="dead")
+    browser = Client()
+    browser.force_login(who)
+    UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
+    if who.api_clients.filter(revoked_at=None).count() < MAX_KEYS_PER_USER:
+        create_api_client(who, name="A program", scopes=["read"], expires_at=None, by=who)
+
+
+def show_all(world: World) -> dict[str, Shown]:
+    clients = {reader: Client() for reader in READERS}
+    for reader, client in clients.items():
+        client.cookies[settings.SESSION_COOKIE_NAME] = world.cookies[reader]
+        client.get("/me/")  # when somebody was here last is noted now and then
+    return {name: show(clients[reader], address) for name, address, reader in addresses(world)}
+
+
+def show(client: Client, address: str) -> Shown:
     with CaptureQueriesContext(connection) as captured:
-        answer = client.get(address)
+        answer: Any = client.get(address)
     assert answer.status_code == 200, address
-    rows = len(answer.json()["items"]) if address.startswith("/api/") else FEW
-    return rows, [query["sql"] for query in captured]
+    text = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode()
+    found = answer.json() if "json" in answer["Content-Type"] else None
+    items = found if isinstance(found, list) else found.get("items") if isinstance(found, dict) else None
+    return Shown(text, items, [query["sql"] for query in captured])
 
 
-def test_every_list_costs_the_same_for_few_rows_and_for_many():
-    admin, client = make_admin(), Client()
-    client.force_login(admin)
-    addresses = [*lists_of_the_api(), *pages_with_lists()]
+def test_whatever_shows_something_costs_the_same_for_few_rows_and_for_many():
+    world = make_world()
 
-    add_rows(admin, FEW)
-    few = {address: statements_of(client, address) for address in addresses}
-    add_rows(admin, MANY - FEW)
-    many = {address: statements_of(client, address) for address in addresses}
+    add_rows(world, FEW)
+    few = show_all(world)
+    add_rows(world, MANY - FEW)
+    many = show_all(world)
 
-    assert len(addresses) > 30
-    rows = {address: many[address][0] for address in lists_of_the_api()}
-    assert {address for address, shown in rows.items() if shown < MOST.get(address, MANY)} == set()
+    rows_of = {name: len(shown.items) for name, shown in many.items() if shown.items is not None}
+    assert {name: number for name, number in rows_of.items() if number < LIMITED.get(name, MANY)} == {}
+    assert {name for name, shown in many.items() if 'class="empty"' in shown.text} == EMPTY
     grown = {
-        address: "\n".join(many[address][1]) for address in addresses if len(many[address][1]) > len(few[address][1])
+        name: "\n".join(many[name].statements)
+        for name in many.keys() - ASKED_APART
+        if len(many[name].statements) > len(few[name].statements)
     }
     assert grown == {}

@@ -1,9 +1,11 @@
 """Old and new code serve side by side while a release goes out: a migration adds first, and removes in the next one."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 import pytest
+from django.apps import apps
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently, ValidateConstraint
 from django.core.management import call_command
 from django.db import NotSupportedError, ProgrammingError, connection, migrations, models
@@ -172,6 +174,42 @@ def test_an_excuse_is_believed():
     migration.safe_because = "nothing has asked for it since 2.1"  # type: ignore[attr-defined]
 
     assert faults(migration, MigrationLoader(None).project_state()) == []
+
+
+# Of two on the same rows, which begin with the same columns; what one column alone is sorted by can be read backwards.
+_REPEATED = """
+    SELECT c.relname FROM pg_index short
+    JOIN pg_index long ON long.indrelid = short.indrelid AND long.indexrelid <> short.indexrelid
+    JOIN pg_class c ON c.oid = short.indexrelid JOIN pg_class d ON d.oid = long.indexrelid AND d.relam = c.relam
+    WHERE short.indrelid::regclass::text = ANY (%s) AND NOT short.indisunique AND short.indexprs IS NULL
+      AND pg_get_expr(short.indpred, short.indrelid) IS NOT DISTINCT FROM pg_get_expr(long.indpred, long.indrelid)
+      AND (long.indkey::int2[])[0:short.indnkeyatts - 1] = (short.indkey::int2[])[0:short.indnkeyatts - 1]
+      AND (long.indclass::oid[])[0:short.indnkeyatts - 1] = (short.indclass::oid[])[0:short.indnkeyatts - 1]
+      AND (short.indnkeyatts = 1
+        OR (long.indoption::int2[])[0:short.indnkeyatts - 1] = (short.indoption::int2[])[0:short.indnkeyatts - 1])
+"""
+
+
+def indexes_that_repeat_another(admin: psycopg.Connection[Any]) -> set[str]:
+    tables = [model._meta.db_table for model in apps.get_models() if model.__module__.startswith("tenpo.")]
+    return {name for (name,) in admin.execute(_REPEATED, [tables])}
+
+
+@pytest.mark.django_db
+def test_no_index_is_the_beginning_of_another():
+    """Each costs every write, and the longer one serves who looks for the shorter; so does that of a constraint."""
+    with as_superuser() as admin:
+        assert indexes_that_repeat_another(admin) == set(), "db_index=False, or drop it"
+
+
+@pytest.mark.django_db
+def test_one_that_is_the_beginning_of_another_is_found():
+    with as_superuser() as admin, admin.transaction(force_rollback=True):
+        admin.execute("CREATE INDEX of_a_constraint ON people_rolegrant (user_id)")
+        admin.execute("CREATE INDEX of_the_key ON people_invite (id DESC)")
+        admin.execute("CREATE INDEX of_some_rows ON people_invite (id DESC) WHERE email = ''")
+
+        assert indexes_that_repeat_another(admin) == {"of_a_constraint", "of_the_key"}
 
 
 @pytest.fixture

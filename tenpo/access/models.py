@@ -32,7 +32,7 @@ class ApiClientQuerySet(models.QuerySet["ApiClient"]):
 class ApiClient(BaseModel):
     """A program that acts for one user with a key; the key is shown once and stored as a hash."""
 
-    owner = models.ForeignKey(User, models.PROTECT, related_name="api_clients")
+    owner = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="api_clients")
     name = models.CharField(_("Name"), max_length=80)
     prefix = models.CharField(max_length=12, unique=True)
     secret_hash = models.CharField(max_length=HASH_LENGTH)

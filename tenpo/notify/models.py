@@ -35,7 +35,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 class Notification(BaseModel):
     """Something that a user is told. Its words are made when it is shown, from the kind and the payload."""
 
-    user = models.ForeignKey(User, models.PROTECT, related_name="notifications")
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="notifications")
     kind = models.CharField(max_length=60)
     payload = models.JSONField(default=dict)
     # What caused it, told once: a repeated event finds its notification already there.
@@ -64,7 +64,7 @@ class NotificationPreferenceQuerySet(models.QuerySet["NotificationPreference"]):
 class NotificationPreference(BaseModel):
     """One user's choice to be told or not of one kind of thing by one channel; without a row, the kind's default."""
 
-    user = models.ForeignKey(User, models.PROTECT, related_name="notification_preferences")
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="notification_preferences")
     kind = models.CharField(max_length=60)
     channel = models.CharField(max_length=10, choices=Channel)
     is_on = models.BooleanField()
@@ -102,7 +102,7 @@ class Delivery(BaseModel):
 
     UNFINISHED = ("queued", "failed")
 
-    notification = models.ForeignKey(Notification, models.PROTECT, related_name="deliveries")
+    notification = models.ForeignKey(Notification, models.PROTECT, db_index=False, related_name="deliveries")
     channel = models.CharField(max_length=10, choices=Channel)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -36,7 +36,7 @@ class Payment(BaseModel):
 
     OPEN = ("created", "needs_action", "pending", "unknown")
 
-    payer = models.ForeignKey(User, models.PROTECT, related_name="payments")
+    payer = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="payments")
     # The order that it pays; a plain id, since orders stand above payments.
     order_id = models.UUIDField(null=True)
     provider = models.CharField(max_length=20)

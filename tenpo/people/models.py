@@ -126,7 +126,7 @@ class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
 class RoleGrant(BaseModel):
     """One role that one user has, and who gave it."""
 
-    user = models.ForeignKey(User, models.PROTECT, related_name="role_grants")
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="role_grants")
     role = models.CharField(max_length=12, choices=Role)
     granted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
@@ -245,7 +245,6 @@ class Invite(BaseModel):
             ),
             models.CheckConstraint(name="invite_role_is_known", condition=Q(role__in=["member", "coach", "admin"])),
         ]
-        indexes = [models.Index(name="invite_by_time", fields=["-id"])]
 
     def __str__(self) -> str:
         return self.email or self.name or str(_("Link"))
