@@ -25,8 +25,8 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer
 from tenpo.core.limits import IMPORTS_KEPT
-from tenpo.people.actions.accounts import lock_user
 from tenpo.people.actions.invites import invite_person
+from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import NAME_LENGTH, Import, Invite, User
 from tenpo.people.permissions import is_active_admin
 
