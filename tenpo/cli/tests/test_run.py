@@ -152,6 +152,26 @@ def test_an_admin_invites_people_from_a_file(running, folder):
     assert "Traceback" not in "".join(said.stderr for said in (nobody, weak, again, repeated))
 
 
+def test_who_lost_their_second_factors_is_helped_from_the_server(running):
+    installation, _process = running
+    planted = psycopg.connect(postgres.url(installation.data_dir, postgres.SUPERUSER), autocommit=True)
+    planted.execute(
+        "WITH lost AS (INSERT INTO people_user (email, name, password, time_zone, locale)"
+        " VALUES ('lost@example.com', 'Lou', '', 'UTC', 'en') RETURNING id)"
+        " INSERT INTO mfa_authenticator (user_id, type, data, created_at) SELECT id, 'totp', '{}', now() FROM lost"
+    )
+
+    dropped = installation.tenpo("dropfactors", "Lost@example.com", "--yes")
+    nobody = installation.tenpo("dropfactors", "nobody@example.com", "--yes")
+    left = planted.execute("SELECT count(*) FROM mfa_authenticator").fetchone()
+    planted.execute("DELETE FROM people_user WHERE email = 'lost@example.com'")
+    planted.close()
+
+    assert (dropped.returncode, nobody.returncode, left) == (0, 1, (0,))
+    assert "Lou signs in with the password alone now." in dropped.stderr
+    assert "Nobody here has the e-mail address" in nobody.stderr
+
+
 def test_a_check_is_silent_until_something_is_broken(running):
     installation, _process = running
     planted = psycopg.connect(postgres.url(installation.data_dir, postgres.SUPERUSER), autocommit=True)
