@@ -6,6 +6,7 @@ PostgreSQL runs with the settings of every installation, so each commit waits fo
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ HOST = "127.0.0.1"
 FOLDER = "/var/tmp"  # noqa: S108 (`mkdtemp` makes one inside that is ours alone)
 START_SECONDS = 60
 STOP_SECONDS = 20
+ENDS = (signal.SIGTERM, signal.SIGHUP)
 TPCB_DATABASE = "tpcb"
 SETTINGS = {
     "TENPO_HOST": HOST,
@@ -62,6 +64,8 @@ def scratch_installation(say: Callable[[str], None]) -> Iterator[Scratch]:
     for name in [*env.names_set(), *env.INTERNAL]:
         os.environ.pop(name, None)
     os.environ |= {"TENPO_DATA": str(here.data_dir), "TENPO_PORT": str(here.port), **SETTINGS}
+    # Whoever is told to end takes along what was started: PostgreSQL would go on for ever.
+    handlers = {number: signal.signal(number, _end) for number in ENDS}
     try:
         say("Making a scratch installation")
         with installation.django():
@@ -69,10 +73,18 @@ def scratch_installation(say: Callable[[str], None]) -> Iterator[Scratch]:
             upgrade.collect_static(here.data_dir)
             yield here
     finally:
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
         postgres.stop(here.data_dir)
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.clear()
         os.environ.update(before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,12 +11,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
+import typer
 
+from tenpo.bench import comparison, scratch
 from tenpo.bench.fill import Caller
 from tenpo.bench.load import sample_of
 from tenpo.bench.operations import NAMES, Bookings, request
+from tenpo.cli.measure import bench
 from tenpo.people.models import User
+from tenpo.runtime import postgres
+from tests.installation import lives, wait_until
 
 # What one request or call may ask of the database at most; BEGIN and COMMIT not counted.
 MOST_STATEMENTS = {
@@ -36,23 +44,62 @@ TINY = [
 ]
 
 
+def start(folder: Path) -> subprocess.Popen[str]:
+    """A tiny measurement, which leaves its result in the folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tenpo.cli.main", "bench", *TINY, "--json", str(folder / "bench.json")],
+        env={**kept, "TENPO_DATA": str(folder / "data"), "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own: PostgreSQL's user must be able to pass through, and a socket's path must be short."""
+    path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
 @pytest.fixture(scope="module")
 def measured() -> Iterator[dict[str, Any]]:
     """One tiny measurement, and nothing left of it on the disk."""
     folder = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
-    result = folder / "bench.json"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TENPO_", "DJANGO_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "tenpo.cli.main", "bench", *TINY, "--json", str(result)],
-        env={**kept, "TENPO_DATA": str(folder / "data"), "TMPDIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert list(folder.iterdir()) == [result]
-    yield json.loads(result.read_text())
+    done = start(folder)
+    said, _ = done.communicate()
+    assert done.returncode == 0, said
+    assert [path.name for path in folder.iterdir()] == ["bench.json"]
+    yield json.loads((folder / "bench.json").read_text())
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["term", "hangup"])
+def test_whoever_ends_it_leaves_nothing_running(folder, number):
+    process = start(folder)
+    wait_until(lambda: process.poll() is not None or any(map(postgres.is_running, folder.glob("*/data"))), 60)
+    [server] = [pid for pid in map(postgres.server_pid, folder.glob("*/data")) if pid]
+
+    process.send_signal(number)
+    process.communicate()
+
+    assert process.returncode == 128 + number
+    assert not psutil.pid_exists(server) or not lives(psutil.Process(server))
+    assert list(folder.iterdir()) == []
+
+
+def test_what_does_not_hold_in_the_end_is_said(monkeypatch, capsys):
+    broken = {"name": "balance-is-a-sum", "statement": "A balance is a sum.", "faults": [{"id": 7, "balance": 3}]}
+    monkeypatch.setattr(scratch, "scratch_installation", contextlib.nullcontext)
+    monkeypatch.setattr(comparison, "measure", lambda *_: {"tpcb": {}, "operations": [], "faults": [broken]})
+
+    with pytest.raises(typer.Exit) as ended:
+        bench(clients="1", rounds=1, seconds=1, rows=50, scale=1, only="", as_json=None)
+
+    assert ended.value.exit_code == 1
+    assert "balance-is-a-sum does not hold: A balance is a sum. id 7, balance 3" in capsys.readouterr().err
 
 
 def test_it_tells_what_scripts_read(measured):
