@@ -217,8 +217,8 @@ def test_what_is_odd_and_clear_is_answered(server):
     assert {name: one.statuses for name, one in said.items()} == {name: wanted for name, (_, wanted) in CLEAR.items()}
 
 
-@pytest.mark.parametrize("other", [LENGTH, b"Content-Length: 5\r\n"])
-@pytest.mark.parametrize("length_comes_first", [True, False])
+@pytest.mark.parametrize("other", [LENGTH, b"Content-Length: 5\r\n"], ids=["of-more", "of-all"])
+@pytest.mark.parametrize("length_comes_first", [True, False], ids=["length-first", "coding-first"])
 def test_nothing_is_smuggled_behind_two_ways_to_end(server, other, length_comes_first):
     coding = b"Transfer-Encoding: chunked\r\n"
     head = POST + (other + coding if length_comes_first else coding + other)
