@@ -78,6 +78,9 @@ def key_revoke(request: PageRequest, key_id: str) -> HttpResponse:
 def standing_access(request: PageRequest) -> HttpResponse:
     """What gets in without my password, and an end of all of it at once."""
     if request.method == "POST":
+        # It shuts out whoever is signed in elsewhere: its owner, when somebody else sits at their open browser.
+        if not is_fresh(request):
+            return show_again(request)
         end_all_access(request.user, by=request.user, but=request.session.session_key)
         messages.success(request, _("All of it is ended, and every other device is signed out."))
         return redirect("access:standing-access")

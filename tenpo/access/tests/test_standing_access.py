@@ -83,6 +83,11 @@ def change_password(client: Client) -> str:
     return str(answer["Location"])
 
 
+def end_all(client: Client, password: str = PASSWORD) -> None:
+    client.post(SHOW_AGAIN, {"password": password})
+    assert client.post(STANDING)["Location"] == STANDING
+
+
 @pytest.mark.parametrize(("make", "refused", "made"), MAKING)
 def test_making_it_asks_for_the_password_again(make, refused, made):
     member = make_member()
@@ -225,7 +230,7 @@ def test_each_is_told_listed_and_ended(way):
     assert one.words in str(mail.outbox[-1].body)
     assert one.words in html.unescape(client.get(STANDING).content.decode())
     assert lets_in()
-    client.post(STANDING)
+    end_all(client, NEW)
 
     assert lets_in() is one.stays
 
@@ -240,7 +245,7 @@ def test_a_passkey_stays_and_the_words_say_so():
 
     change_password(client)
     assert "Passkeys stay when you end all of it." in str(mail.outbox[-1].body)
-    client.post(STANDING)
+    end_all(client, NEW)
     page = client.get(STANDING).content.decode()
 
     assert "so that you are not locked out" in page
@@ -278,7 +283,7 @@ def test_links_are_named_and_others_are_not():
         "The link to a new account as Coach, for Carl",
         "The invite as Admin of rex@example.com",
     ]
-    signed_in(owner).post(STANDING)
+    end_all(signed_in(owner))
     assert set(Invite.objects.open().values_list("email", flat=True)) == {"lena@example.com", "nora@example.com"}
 
 
@@ -326,7 +331,7 @@ def test_all_of_it_ends_at_once_but_for_this_browser():
     assert "Payroll" in here.get(STANDING).content.decode()
 
     for _ in range(2):
-        assert here.post(STANDING)["Location"] == STANDING
+        end_all(here)
 
     assert (opens(secret), opens(others_secret)) == (False, True)
     assert Client().get(feed).status_code == 404
@@ -335,6 +340,17 @@ def test_all_of_it_ends_at_once_but_for_this_browser():
     assert AuditLog.objects.filter(action="user.access_ended", actor_id=member.pk).count() == 2
     assert find_standing_access(member) == []
     assert "Nothing does" in here.get(STANDING).content.decode()
+
+
+def test_who_sits_at_an_open_browser_ends_nothing_elsewhere():
+    member = make_member()
+    here, there = signed_in(member), signed_in(member)
+    _key, secret = make_key(member)
+
+    assert here.post(STANDING)["Location"].startswith(SHOW_AGAIN)
+
+    assert opens(secret)
+    assert there.get("/me/").status_code == 200
 
 
 def test_nobody_ends_what_is_anothers():
