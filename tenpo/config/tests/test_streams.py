@@ -143,7 +143,8 @@ def test_a_stream_goes_on_after_the_database_was_away(member):
         browser.wait_for("event: unread")
         wait_until(streams.hub.is_connected.is_set)
 
-        assert cut_live_connections() == 1
+        # One that an earlier stream had may still be going.
+        assert cut_live_connections() >= 1
         missed = make_notification(member)
         browser.wait_for(f"id: {missed.pk}\n")
         wait_until(streams.hub.is_connected.is_set)
