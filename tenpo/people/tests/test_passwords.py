@@ -51,6 +51,10 @@ def test_a_long_one_that_is_soon_guessed(password):
     assert "soon_guessed" in codes(password)
 
 
+def test_no_password_at_all_is_too_short():
+    assert "password_too_short" in codes("")
+
+
 @pytest.mark.parametrize("password", ["Lena Okafor 1987", "nordlicht-coaching-1", "Okafor-Lena-2031", "Tenpo Coach 12"])
 def test_one_made_of_what_everybody_here_knows(password):
     assert "known_words" in codes(password)
