@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "tenpo.people.middleware.PersonMiddleware",
     "tenpo.people.middleware.SecondFactorMiddleware",
     "tenpo.people.middleware.FreshMiddleware",
+    "tenpo.people.middleware.ChallengeMiddleware",
     "tenpo.people.middleware.AccountTriesMiddleware",
     "tenpo.people.middleware.ReadableSignInMiddleware",
 ]
@@ -165,6 +166,15 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 # Another address to sign in with, a key, a second factor: for who showed in the last quarter of an hour who they are.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+# What was typed there waits (`people.middleware`, FreshMiddleware).
+ACCOUNT_FORMS = {
+    "add_email": "tenpo.people.account_forms.AddressForm",
+    "confirm_email_verification_code": "tenpo.people.account_forms.AddressCodeForm",
+}
+MFA_FORMS = {
+    "add_webauthn": "tenpo.people.account_forms.PasskeyForm",
+    "edit_webauthn": "tenpo.people.account_forms.PasskeyNameForm",
+}
 PASSWORD_RESET_TIMEOUT = 3600
 # Counted by us (`people.middleware`, `people.tries`): allauth's counts are in the cache, which a flood empties.
 ACCOUNT_RATE_LIMITS = False

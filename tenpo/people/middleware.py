@@ -5,10 +5,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from allauth.account.internal.flows.email_verification_by_code import EMAIL_VERIFICATION_CODE_SESSION_KEY
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY as SUSPENDED
 from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.internal.auth import STATE_SESSION_KEY as CHALLENGE
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, RawPostDataException
@@ -24,7 +28,7 @@ from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import Try, give_back, hit
 from tenpo.core.middleware import too_many
 from tenpo.core.networks import hit_from
-from tenpo.people.http import SHOW_AGAIN, PageRequest, is_fresh, show_again
+from tenpo.people.http import SHOW_AGAIN, PageRequest, is_fresh, show_again, url_to_show_again
 from tenpo.people.models import User
 from tenpo.people.passkeys import is_answer
 from tenpo.people.required_factors import (
@@ -71,8 +75,23 @@ REMOVING_VIEWS = {
     "headless:browser:mfa:manage_totp",
     "headless:browser:mfa:manage_webauthn",
 }
-# Where allauth signs devices out.
-FRESH_VIEWS = {"usersessions_list", "headless:browser:usersessions:sessions"}
+# Where allauth signs devices out, and where a mailed code gives somebody who is signed in another address.
+FRESH_VIEWS = {
+    "usersessions_list",
+    "headless:browser:usersessions:sessions",
+    "account_email_verification_sent",
+    "headless:browser:account:verify_email",
+}
+# What somebody types where allauth asks again who they are; it waits for them (`people.account_forms`).
+TYPED_VIEWS = {
+    "account_email": "email",
+    "account_email_verification_sent": "code",
+    "mfa_add_webauthn": "name",
+    "mfa_edit_webauthn": "name",
+}
+TYPED_LENGTH = 254
+# In what a visit keeps of a passkey's challenge: the address that asked it.
+_ASKED_AT = "asked_at"
 # Where nothing is tried and nothing sent.
 CALM_VIEWS = {"account_logout", "headless:browser:account:current_session"}
 # By this header a code can be tried with a GET, too.
@@ -176,7 +195,11 @@ def _refuse_removal(request: HttpRequest, *, is_program: bool) -> HttpResponse:
 
 
 class FreshMiddleware:
-    """Asks once more who somebody is before allauth signs a device of theirs out, as our own addresses do."""
+    """Asks once more who somebody is before allauth does what lets one in for good, or signs a device of theirs out.
+
+    allauth would keep what was sent and do it as soon as they have shown it, past whatever is asked at its addresses:
+    with their password somebody would confirm what another left behind in their browser.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -186,13 +209,63 @@ class FreshMiddleware:
 
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
         match = request.resolver_match
-        if match is None or match.view_name not in FRESH_VIEWS or request.method in SAFE_METHODS:
+        if match is None or not match.route.startswith(ACCOUNT_ROUTES):
+            return None
+        # Whoever put it there: nothing is done on the way.
+        request.session.pop(SUSPENDED, None)
+        if match.view_name not in FRESH_VIEWS or request.method in SAFE_METHODS:
             return None
         if not request.user.is_authenticated or is_fresh(request):
             return None
         if match.route.startswith(PROGRAM_ROUTES):
             return problem(403, "not_allowed", str(SHOW_AGAIN))
-        return show_again(cast("PageRequest", request))
+        return _show_again(request, match)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer in allauth's place wherever one of its pages asks for it; programs are told so by allauth."""
+        match = request.resolver_match
+        if match is None or not isinstance(error, ReauthenticationRequired):
+            return None
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return _show_again(request, match)
+
+
+def _show_again(request: HttpRequest, match: ResolverMatch) -> HttpResponse:
+    page = cast("PageRequest", request)
+    if request.method in SAFE_METHODS:
+        return redirect(url_to_show_again(page, request.get_full_path()))
+    field = TYPED_VIEWS.get(match.view_name, "")
+    typed = request.POST.get(field, "")[:TYPED_LENGTH]
+    return show_again(page, typed={field: typed} if typed else None)
+
+
+class ChallengeMiddleware:
+    """Lets a passkey answer a challenge where it was asked, and nowhere else.
+
+    allauth keeps one challenge in a visit, whatever it is for: whoever may show a passkey would have one to add a
+    passkey.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        match = request.resolver_match
+        if match is not None and match.route.startswith(ACCOUNT_ROUTES):
+            asked = request.session.get(CHALLENGE)
+            if asked and _ASKED_AT not in asked:
+                request.session[CHALLENGE] = {**asked, _ASKED_AT: match.view_name}
+        return response
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        match = request.resolver_match
+        if match is None or not match.route.startswith(ACCOUNT_ROUTES) or request.method in SAFE_METHODS:
+            return
+        asked = request.session.get(CHALLENGE)
+        if asked and asked.get(_ASKED_AT) != match.view_name:
+            del request.session[CHALLENGE]
 
 
 class AccountTriesMiddleware:

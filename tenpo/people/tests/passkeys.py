@@ -6,7 +6,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal.auth import WebAuthn
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from django.test import Client
 from fido2.cose import ES256
@@ -27,15 +27,7 @@ class Passkey:
         self.owner = owner
         self.secret = generate_private_key(SECP256R1())
         self.id = name.encode()
-        key = ES256.from_cryptography_key(self.secret.public_key())  # type: ignore[no-untyped-call]
-        data = AttestedCredentialData.create(bytes(16), self.id, key)
-        seen = AuthenticatorData.create(_host_hash(), _FLAG.UP | _FLAG.UV | _FLAG.AT, 0, data)
-        made = {
-            "clientDataJSON": websafe_encode(_client_data("webauthn.create", b"")),
-            "attestationObject": websafe_encode(AttestationObject.create("none", seen, {})),
-        }
-        credential = {**self._named(), "response": made, "clientExtensionResults": {"credProps": {"rk": True}}}
-        self.row: Authenticator = WebAuthn.add(owner, name, credential).instance
+        self.row: Authenticator = WebAuthn.add(owner, name, made_for(b"", self.secret, self.id)).instance
 
     def sign_in(self, client: Client) -> Any:
         """Answer what the page of signing in asks."""
@@ -49,12 +41,25 @@ class Passkey:
             "signature": websafe_encode(self.secret.sign(seen + said.hash, ECDSA(SHA256()))),
             "userHandle": websafe_encode(str(self.owner.pk).encode()),
         }
-        credential = json.dumps({**self._named(), "response": answer, "clientExtensionResults": {}})
+        credential = json.dumps({**_named(self.id), "response": answer, "clientExtensionResults": {}})
         return client.post(LOGIN, {"credential": credential}, headers={"host": HOST})
 
-    def _named(self) -> dict[str, str]:
-        name = websafe_encode(self.id)
-        return {"id": name, "rawId": name, "type": "public-key"}
+
+def made_for(challenge: bytes | str, secret: EllipticCurvePrivateKey, id_: bytes) -> dict[str, Any]:
+    """What a device answers that made a new passkey."""
+    key = ES256.from_cryptography_key(secret.public_key())  # type: ignore[no-untyped-call]
+    data = AttestedCredentialData.create(bytes(16), id_, key)
+    seen = AuthenticatorData.create(_host_hash(), _FLAG.UP | _FLAG.UV | _FLAG.AT, 0, data)
+    made = {
+        "clientDataJSON": websafe_encode(_client_data("webauthn.create", challenge)),
+        "attestationObject": websafe_encode(AttestationObject.create("none", seen, {})),
+    }
+    return {**_named(id_), "response": made, "clientExtensionResults": {"credProps": {"rk": True}}}
+
+
+def _named(id_: bytes) -> dict[str, str]:
+    name = websafe_encode(id_)
+    return {"id": name, "rawId": name, "type": "public-key"}
 
 
 def _host_hash() -> bytes:
