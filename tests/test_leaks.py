@@ -24,8 +24,7 @@ from django.urls import get_resolver
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.core import outbox
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_invite
-from tenpo.people.tests.test_sign_in import mailed_code, set_up_app
+from tenpo.people.tests.make import mailed_code, make_admin, make_invite, set_up_app
 from tenpo.runtime import env, keys, logs
 from tenpo.schedule.actions.feeds import new_feed_address
 

@@ -1,22 +1,11 @@
 """An admin who must set up a second step: from the page that they wanted, through it, to that page."""
 
 import re
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import expect
 
-from tenpo.core.business import current_business, forget_business
-from tenpo.core.models import Business
-from tenpo.people.tests.make import PASSWORD, make_admin
-from tenpo.people.tests.test_sign_in import app_code
-
-
-def ask_admins(in_days: int) -> None:
-    current_business()
-    Business.objects.update(second_factor_starts_on=timezone.now() + timedelta(days=in_days))
-    forget_business()
+from tenpo.people.tests.make import PASSWORD, app_code, ask_for_factor, make_admin
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
@@ -24,7 +13,7 @@ def ask_admins(in_days: int) -> None:
 def test_set_up_at_the_door_and_go_on(open_page, assert_calm, settings, size, theme):
     # A slow machine may take longer than a code's half minute.
     settings.MFA_TOTP_TOLERANCE = 4
-    ask_admins(in_days=-1)
+    ask_for_factor()
 
     page = open_page("/people/", make_admin(), size=size, theme=theme)
     expect(page.locator("main h1")).to_have_text("A second step, once")
@@ -46,7 +35,7 @@ def test_set_up_at_the_door_and_go_on(open_page, assert_calm, settings, size, th
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_today_reminds_until_then(open_page, assert_calm, size):
-    ask_admins(in_days=3)
+    ask_for_factor(in_days=3)
 
     page = open_page("/", make_admin(), size=size)
 

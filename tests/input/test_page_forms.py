@@ -20,7 +20,7 @@ from django.test import Client
 
 from tenpo.core.business import forget_business
 from tenpo.core.models import Business
-from tenpo.people.tests import test_sign_in as sign_in
+from tenpo.people.tests import make
 from tenpo.people.tests.make import PASSWORD
 from tests.input.conftest import undone
 from tests.input.forms import CHOSEN, TYPED, Field, Form, Page
@@ -273,11 +273,11 @@ def test_bad_input_is_refused_and_kept(business, row):
 
 
 def show_that_it_is_me(visit: Visit) -> None:
-    sign_in.show_that_it_is_me(visit.client)
+    make.show_that_it_is_me(visit.client)
 
 
 def have_an_app(visit: Visit) -> None:
-    sign_in.set_up_app(visit.client)
+    make.set_up_app(visit.client)
 
 
 def sign_in_with_an_app(visit: Visit) -> None:

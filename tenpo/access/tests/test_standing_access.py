@@ -21,25 +21,26 @@ from tenpo.audit.models import AuditLog
 from tenpo.people.actions.invites import create_invite_link, revoke_invite
 from tenpo.people.models import Invite, User
 from tenpo.people.queries import find_standing_access
-from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_invite, make_member
+from tenpo.people.tests.make import (
+    PASSWORD,
+    freshly_signed_in,
+    is_signed_in,
+    make_admin,
+    make_invite,
+    make_member,
+    signed_in_by_password,
+)
 from tenpo.people.tests.passkeys import Passkey
-from tenpo.people.tests.test_sign_in import is_signed_in
 from tenpo.schedule.actions.feeds import new_feed_address
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 KEYS, KEYS_BY_API, STANDING = "/me/keys/", "/api/v1/api-keys", "/me/access/"
-LOGIN, CHANGE, RESET = "/account/login/", "/account/password/change/", "/account/password/reset/"
+CHANGE, RESET = "/account/password/change/", "/account/password/reset/"
 SHOW_AGAIN, NEW = "/account/reauthenticate/", "another horse battery"
 FRESH_MINUTES = 15
 
 type Opens = Callable[[], bool]
-
-
-def signed_in(member: User) -> Client:
-    client = Client()
-    assert client.post(LOGIN, {"login": member.email, "password": PASSWORD}).status_code == 302
-    return client
 
 
 def make_by_page(client: Client) -> int:
@@ -91,7 +92,7 @@ def end_all(client: Client, password: str = PASSWORD) -> None:
 @pytest.mark.parametrize(("make", "refused", "made"), MAKING)
 def test_making_it_asks_for_the_password_again(make, refused, made):
     member = make_member()
-    client = signed_in(member)
+    client = signed_in_by_password(member)
 
     assert make(client) == refused
     assert find_standing_access(member) == []
@@ -109,7 +110,7 @@ def test_a_new_one_does_not_take_an_old_ones_place(make, refused, made):
     _key, secret = make_key(member)
     feed = f"/calendar/feed/{new_feed_address(member, by=member)}.ics"
 
-    assert make(signed_in(member)) == refused
+    assert make(signed_in_by_password(member)) == refused
 
     assert opens(secret)
     assert Client().get(feed).status_code == 200
@@ -126,7 +127,7 @@ def test_a_quarter_of_an_hour_later_it_asks_again(make, refused, made):
 
 
 def test_the_page_leads_to_it_and_back():
-    client = signed_in(make_member())
+    client = signed_in_by_password(make_member())
     page = client.get(KEYS).content.decode()
     [way] = re.findall(r'href="(/account/reauthenticate/[^"]*)"', page)
     assert "Make the key" not in page
@@ -137,7 +138,7 @@ def test_the_page_leads_to_it_and_back():
 
 
 def test_what_was_typed_for_a_key_waits_there():
-    client = signed_in(make_member())
+    client = signed_in_by_password(make_member())
     asked = client.post(KEYS, {"name": "Payroll", "scope": "write", "days": "365"})["Location"]
 
     form = client.get(client.post(asked, {"password": PASSWORD})["Location"]).context["form"]
@@ -147,7 +148,7 @@ def test_what_was_typed_for_a_key_waits_there():
 
 
 def test_the_calendar_leads_to_it_and_back():
-    client = signed_in(make_member())
+    client = signed_in_by_password(make_member())
     asked = client.post("/calendar/feed/")["Location"]
 
     assert client.post(asked, {"password": PASSWORD})["Location"] == "/calendar/"
@@ -222,7 +223,7 @@ def test_nothing_opens_while_its_owner_is_shut_out(way):
 @pytest.mark.parametrize("way", settings.STANDING_ACCESS)
 def test_each_is_told_listed_and_ended(way):
     owner = make_admin()
-    client = signed_in(owner)
+    client = signed_in_by_password(owner)
     lets_in = WAYS[way](owner)
     [one] = find_standing_access(owner)
 
@@ -237,7 +238,7 @@ def test_each_is_told_listed_and_ended(way):
 
 def test_a_passkey_stays_and_the_words_say_so():
     owner = make_admin()
-    client = signed_in(owner)
+    client = signed_in_by_password(owner)
     lets_in = by_passkey(owner)
     make_key(owner)
     page = client.get(STANDING).content.decode()
@@ -254,7 +255,7 @@ def test_a_passkey_stays_and_the_words_say_so():
 
 def test_a_passkey_is_removed_from_there_by_who_shows_their_password():
     owner = make_member()
-    client = signed_in(owner)
+    client = signed_in_by_password(owner)
     lets_in = by_passkey(owner)
     [way] = re.findall(r'href="(/account/2fa/webauthn/keys/[^"]*)"', client.get(STANDING).content.decode())
     asked = client.post(way)["Location"]
@@ -283,7 +284,7 @@ def test_links_are_named_and_others_are_not():
         "The link to a new account as Coach, for Carl",
         "The invite as Admin of rex@example.com",
     ]
-    end_all(signed_in(owner))
+    end_all(signed_in_by_password(owner))
     assert set(Invite.objects.open().values_list("email", flat=True)) == {"lena@example.com", "nora@example.com"}
 
 
@@ -292,7 +293,7 @@ def test_a_new_password_tells_what_it_does_not_end():
     _key, secret = make_key(member)
     new_feed_address(member, by=member)
 
-    assert change_password(signed_in(member)) == STANDING
+    assert change_password(signed_in_by_password(member)) == STANDING
 
     assert opens(secret)
     [message] = [message for message in mail.outbox if message.subject == "Your password was changed"]
@@ -315,7 +316,7 @@ def test_a_password_by_mail_tells_it_too():
 
 
 def test_a_new_password_says_nothing_where_nothing_stands():
-    assert change_password(signed_in(make_member())) == "/me/"
+    assert change_password(signed_in_by_password(make_member())) == "/me/"
 
     assert "still get in" not in str(mail.outbox[-1].body)
     assert "/account/sessions/" in str(mail.outbox[-1].body)
@@ -323,7 +324,7 @@ def test_a_new_password_says_nothing_where_nothing_stands():
 
 def test_all_of_it_ends_at_once_but_for_this_browser():
     member, other = make_member(), make_member()
-    here, there = signed_in(member), signed_in(member)
+    here, there = signed_in_by_password(member), signed_in_by_password(member)
     _key, secret = make_key(member)
     _others_key, others_secret = make_key(other)
     feed = f"/calendar/feed/{new_feed_address(member, by=member)}.ics"
@@ -344,7 +345,7 @@ def test_all_of_it_ends_at_once_but_for_this_browser():
 
 def test_who_sits_at_an_open_browser_ends_nothing_elsewhere():
     member = make_member()
-    here, there = signed_in(member), signed_in(member)
+    here, there = signed_in_by_password(member), signed_in_by_password(member)
     _key, secret = make_key(member)
 
     assert here.post(STANDING)["Location"].startswith(SHOW_AGAIN)

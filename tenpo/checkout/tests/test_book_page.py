@@ -12,18 +12,11 @@ from tenpo.orders.tests.make import credit_left, make_credit, make_share_policy
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.base import Outcome
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, SUCCEEDS_LATE
-from tenpo.people.models import User
-from tenpo.people.tests.make import make_member
+from tenpo.people.tests.make import make_member, signed_in
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def book_url(session: Session) -> str:

@@ -7,11 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenpo.checkout.tests.make import make_booking, make_manual
-from tenpo.checkout.tests.test_book_page import signed_in
 from tenpo.ledger.queries import statement, trial_balance, whole_statement
 from tenpo.orders.tests.make import make_credit, make_share_policy
 from tenpo.payments.models import Payment
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session

@@ -6,10 +6,9 @@ from django.utils import timezone
 
 from tenpo.checkout.queries.policies import share_effect
 from tenpo.checkout.tests.make import make_booking
-from tenpo.checkout.tests.test_book_page import signed_in
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.tests.make import make_share_policy
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]

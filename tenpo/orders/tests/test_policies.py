@@ -4,7 +4,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import ProgrammingError, connection, transaction
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -25,8 +24,7 @@ from tenpo.orders.models import CancellationPolicy, Line, SharePolicy
 from tenpo.orders.policies import Window, check_windows, company_share, parts_back, percent_back
 from tenpo.orders.queries import policies_in_force
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
-from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 
 HALF = ShareTerms(percent=50)
 amounts = st.integers(min_value=0, max_value=10**12)
@@ -194,12 +192,6 @@ def test_cancellation_policies():
             action(strict, by=make_coach())
     with pytest.raises(ValidationError):
         create_cancellation_policy(name="Wrong", windows=[Window(1, 10), Window(2, 20)], by=admin)
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.django_db

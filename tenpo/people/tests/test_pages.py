@@ -16,22 +16,18 @@ from tenpo.people.models import Import, Invite, Role, User
 from tenpo.people.tests.make import (
     PASSWORD,
     freshly_signed_in,
+    is_signed_in,
     mailed_token,
     make_admin,
     make_coach,
     make_invite,
     make_member,
+    shown,
+    signed_in,
 )
-from tenpo.people.tests.test_sign_in import is_signed_in, shown
 
 pytestmark = pytest.mark.django_db
 ACCEPT = {"name": "Lena Okafor", "password": PASSWORD}
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def statements(client: Client, path: str) -> int:

@@ -1,10 +1,8 @@
 import re
-import time
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from allauth.usersessions.models import UserSession
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
@@ -17,46 +15,20 @@ from tenpo.core.business import current_business, forget_business
 from tenpo.core.limits import LIMITS
 from tenpo.core.models import Business
 from tenpo.people.models import Participant, User
-from tenpo.people.tests.make import PASSWORD, make_member
+from tenpo.people.tests.make import (
+    PASSWORD,
+    app_code,
+    is_signed_in,
+    mailed_code,
+    make_member,
+    set_up_app,
+    show_that_it_is_me,
+    shown,
+    sign_in,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_window")]
-TOTP_PERIOD = 30
 LOGIN, CODE, RESET = "/account/login/", "/account/login/code/", "/account/password/reset/"
-TOKEN = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken": "|nonce=")[^"]+')
-
-
-def sign_in(client: Client, user: User, password: str = PASSWORD):
-    return client.post(LOGIN, {"login": user.email, "password": password})
-
-
-def is_signed_in(client: Client) -> bool:
-    return client.get("/me/").status_code == 200
-
-
-def shown(response) -> str:
-    """The page, without what is new in each answer."""
-    return TOKEN.sub("", response.content.decode())
-
-
-def mailed_code() -> str:
-    return str(mail.outbox[-1].body).split("waiting for it")[1].split("\n\n")[1].strip()
-
-
-def app_code(secret: str) -> str:
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // TOTP_PERIOD)))
-
-
-def show_that_it_is_me(client: Client, password: str = PASSWORD) -> None:
-    assert client.post("/account/reauthenticate/", {"password": password}).status_code == 302
-
-
-def set_up_app(client: Client, password: str = PASSWORD) -> str:
-    """Turn on the authenticator app of whoever is signed in; returns its secret."""
-    show_that_it_is_me(client, password)
-    page = client.get("/account/2fa/totp/activate/")
-    secret = page.context["form"].secret
-    assert client.post("/account/2fa/totp/activate/", {"code": app_code(secret)}).status_code == 302
-    return str(secret)
 
 
 def test_the_page_names_the_business_and_all_ways_in(client):

@@ -10,7 +10,7 @@ from tenpo.core.limits import LIMITS, Limit
 from tenpo.core.models import Business, RateCount
 from tenpo.core.networks import client_network, client_site, hit_from
 from tenpo.people.actions.invites import create_invite_link
-from tenpo.people.tests.make import PASSWORD, make_admin, make_member
+from tenpo.people.tests.make import PASSWORD, make_admin, make_member, sign_in, signed_in_by_password
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("one_window")]
 
@@ -154,12 +154,6 @@ def test_one_network_has_few_mails_sent_to_strangers(path, is_known):
     assert ask(addresses[-1], at("192.0.2.7")) == 302
 
 
-def signed_in() -> tuple[Client, str]:
-    client, member = Client(), make_member()
-    assert client.post(LOGIN, {"login": member.email, "password": PASSWORD}).status_code == 302
-    return client, member.email
-
-
 def change(client: Client, old: str, new: str = NEW) -> int:
     return client.post(CHANGE, {"oldpassword": old, "password1": new, "password2": new}).status_code
 
@@ -171,7 +165,8 @@ def change_by_program(client: Client, old: str, new: str = NEW) -> int:
 
 @pytest.mark.parametrize("ask", [change, change_by_program])
 def test_the_old_password_is_guessed_no_more_often_than_any(ask):
-    client, email = signed_in()
+    member = make_member()
+    client = signed_in_by_password(member)
     limit = LIMITS["sign-in-account"].count
 
     answers = [ask(client, f"guess {number}") for number in range(limit + 1)]
@@ -179,14 +174,14 @@ def test_the_old_password_is_guessed_no_more_often_than_any(ask):
     assert answers == [200 if ask is change else 400] * limit + [429]
     assert ask(client, PASSWORD) == 429
     # They are tries of the password like any other: nobody signs in from here meanwhile, or shows again who they are.
-    assert "very often" in Client().post(LOGIN, {"login": email, "password": PASSWORD}).content.decode()
+    assert "very often" in sign_in(Client(), member).content.decode()
     assert "very often" in client.post("/account/reauthenticate/", {"password": PASSWORD}).content.decode()
-    assert at("192.0.2.7").post(LOGIN, {"login": email, "password": PASSWORD}).status_code == 302
+    assert sign_in(at("192.0.2.7"), member).status_code == 302
 
 
 @pytest.mark.parametrize("ask", [change, change_by_program])
 def test_who_looks_for_a_better_password_is_not_counted(ask):
-    client, _email = signed_in()
+    client = signed_in_by_password(make_member())
 
     for _ in range(LIMITS["sign-in-account"].count + 1):
         assert ask(client, PASSWORD, "short") in (200, 400)

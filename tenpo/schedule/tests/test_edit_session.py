@@ -10,7 +10,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.errors import RuleError
 from tenpo.core.models import OutboxMessage
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_past_sessions, complete_session, edit_session
@@ -242,12 +242,6 @@ def form_of(session: Session, client: Client, **changes: Any) -> dict[str, Any]:
     form = client.get(f"/teaching/{session.pk}/edit/").context["form"]
     values = {name: form[name].value() for name in form.fields}
     return {name: "" if value is None else value for name, value in {**values, **changes}.items()}
-
-
-def signed_in(user) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_the_form_saves_and_refuses_what_is_old():

@@ -10,7 +10,7 @@ from django.utils import timezone
 from tenpo.checkout.tests.make import make_booking
 from tenpo.orders.tests.make import make_share_policy
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import edit_session
@@ -18,12 +18,6 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def statements(client: Client, address: str) -> int:

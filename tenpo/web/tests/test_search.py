@@ -10,18 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from tenpo.checkout.tests.make import make_booking
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
+from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user, signed_in
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.web.queries.search import find
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_words_count_from_their_beginning():
