@@ -12,7 +12,7 @@ from tenpo.people.models import User
 # Beside the name of the business and one's own. They may be part of a password, but not what it is made of.
 WORDS = ("tenpo", "password", "passwort", "welcome", "willkommen", "admin", "coach", "member")
 LEFT_MIN = 8
-# A program that guesses as people choose needs more tries than this: for whoever has a dump, some years of hashing.
+# A program that guesses as people choose needs more tries than this.
 GUESSES_MIN = 10**10
 # What is looked at: what comes after it makes a password only better, and costs much to look at.
 LOOKED_AT = 72
