@@ -85,22 +85,29 @@ def dropfactors(
 ) -> None:
     """Take somebody's authenticator app, passkeys and recovery codes away: they lost them and cannot sign in.
 
-    Make sure that it is them who asks. They are signed out everywhere. Their password lets them in again, and where a
-    second factor is asked for, they set up a new one first. The audit log says that it was done on the server.
+    Make sure that it is them who asks. They are signed out everywhere, and told by mail. Their password lets them in
+    again, and where a second factor is asked for, they set up a new one first. The audit log says that it was done on
+    the server.
 
     Example:
 
         tenpo dropfactors ada@example.com
     """
     with installation.django(), _refusals():
+        from allauth.mfa.models import Authenticator
+
         from tenpo.access.actions.second_factors import drop_second_factors
+        from tenpo.people.required_factors import is_bound
 
         user = _person(email)
+        if not Authenticator.objects.filter(user_id=user.pk).exists():
+            raise OperatorError(f"{user.name} has no second factor.")
         if not yes and not typer.confirm(f"Take all second factors from {user.name} ({user.email})?", err=True):
             Console(stderr=True).print("Nothing was done.")
             sys.exit(1)
-        drop_second_factors(user)
-        Console(stderr=True).print(f"[green]{user.name} signs in with the password alone now.[/]")
+        drop_second_factors(user, by=None)
+        said = "sets up another at the next sign-in" if is_bound(user) else "signs in without one now"
+        Console(stderr=True).print(f"[green]{user.name} has no second factor any more, and {said}.[/]")
 
 
 def import_people(file: FileArgument, by: ByOption = "", yes: YesOption = False) -> None:

@@ -18,10 +18,9 @@ from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import give_back, hit
 from tenpo.core.mail import absolute, compose
 from tenpo.core.networks import client_address
-from tenpo.people.mails import ACCOUNT_MAILS, NEW_FACTOR_NOTICES, NOTICES, PASSWORD_NOTICES
+from tenpo.people.mails import ACCOUNT_MAILS, NOTICES, PASSWORD_NOTICES
 from tenpo.people.models import Participant, User
 from tenpo.people.queries import find_standing_access
-from tenpo.people.required_factors import note_new_factor
 from tenpo.people.second_factors import open_for, seal_for, whose
 from tenpo.people.tries import count_mail, count_password
 from tenpo.people.visits import note_sign_in
@@ -120,8 +119,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     ) -> None:
         """Tell somebody that their account changed, and write it down; with a new password also what did not."""
         record(NOTICES[template_prefix][0], by=user, on=user)
-        if template_prefix in NEW_FACTOR_NOTICES and (request := allauth_context.request):
-            note_new_factor(request, user)
         if template_prefix in PASSWORD_NOTICES:
             context = {**(context or {}), "standing": find_standing_access(user)}
         super().send_notification_mail(template_prefix, user, context=context, email=email)

@@ -23,10 +23,9 @@ from ninja.errors import HttpError
 from tenpo.core.api import ApiRequest, refuse_keys
 from tenpo.core.errors import RuleError
 from tenpo.core.paging import PAGE_SIZE, Page, keyset_page
-from tenpo.people.models import Role
+from tenpo.people.models import Role, User
 
 if TYPE_CHECKING:
-    from tenpo.people.models import User
 
     class PageRequest(HttpRequest):
         """A request of somebody who is signed in."""

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 from tenpo.core.business import current_business
 from tenpo.core.mail import Mail, absolute, typed
 from tenpo.core.words import say_date, say_device, say_when
-from tenpo.people.models import Invite
+from tenpo.people.models import Invite, User
 from tenpo.people.queries import Standing
 
 type Words = Callable[[Mapping[str, Any]], Mail]
@@ -99,7 +99,7 @@ def _notice(subject: str, what: str) -> Words:
         facts = (
             (_("When"), say_when(context.get("timestamp") or timezone.now())),
             (pgettext("place", "From"), str(context.get("ip", ""))),
-            # What no browser is called is said in the words that came with the request.
+            # An unknown browser is shown by its User-Agent, which anybody can write.
             (_("With"), typed(say_device(str(context.get("user_agent", ""))))),
         )
         mail = Mail(
@@ -148,8 +148,6 @@ PASSWORD_NOTICES = {
     "account/email/password_reset",
     "account/email/password_set",
 }
-# Of a second factor that was just set up, and shown by it.
-NEW_FACTOR_NOTICES = {"mfa/email/totp_activated", "mfa/email/webauthn_added"}
 # allauth's name of a notice → our name of what happened, and its words.
 NOTICES: dict[str, tuple[str, Words]] = {
     "account/email/password_changed": (
@@ -203,6 +201,24 @@ NOTICES: dict[str, tuple[str, Words]] = {
         ),
     ),
 }
+
+
+def dropped_factors_mail(user: User) -> Mail:
+    """Whoever runs the server took somebody's second factors away."""
+    business = current_business().name
+    return Mail(
+        subject=_("Your second step was taken away"),
+        greeting=_("Hello %(name)s,") % {"name": typed(user)},
+        paragraphs=(
+            _("whoever runs the server of %(business)s took your app, passkeys and recovery codes from your account.")
+            % {"business": business},
+            _("You are signed out everywhere. Sign in by password or by a code, and set up a second step again."),
+        ),
+        act_label=_("Sign in"),
+        act_url=absolute(reverse("account_login")),
+        closing=_("If you did not ask for this, choose a new password at once, and tell %(business)s.")
+        % {"business": business},
+    )
 
 
 def invite_mail(invite: Invite, url: str) -> Mail:

@@ -47,8 +47,10 @@ from tenpo.people.visits import SessionStore, renew_on_other_roles
 # Where somebody shows who they are, and whatever belongs to it.
 PROGRAM_ROUTES = "_allauth/"
 ACCOUNT_ROUTES = ("account/", PROGRAM_ROUTES)
+# Where a program adds a passkey, names it and takes it away.
+MANAGE_PASSKEYS = "headless:browser:mfa:manage_webauthn"
 # Where a device sends the passkey that it made.
-PASSKEY_VIEWS = {"mfa_add_webauthn", "headless:browser:mfa:manage_webauthn"}
+PASSKEY_VIEWS = {"mfa_add_webauthn", MANAGE_PASSKEYS}
 # Where an app's code or a recovery code is compared with what somebody sends.
 FACTOR_VIEWS = {
     "mfa_authenticate",
@@ -73,7 +75,7 @@ REMOVING_VIEWS = {
     "mfa_deactivate_totp",
     "mfa_remove_webauthn",
     "headless:browser:mfa:manage_totp",
-    "headless:browser:mfa:manage_webauthn",
+    MANAGE_PASSKEYS,
 }
 # Where allauth signs devices out, and where a mailed code gives somebody who is signed in another address.
 FRESH_VIEWS = {
@@ -155,17 +157,25 @@ class SecondFactorMiddleware:
             return None
         if is_kept_out(request):
             is_open = match.view_name in (SHOW_VIEWS if has_factor(user) else SET_UP_VIEWS)
-            return None if is_open else _keep_out(request, match)
+            return None if is_open else _keep_out(request, match, user)
         if match.view_name in REMOVING_VIEWS and is_bound(user) and not _leaves_a_factor(request, match, user):
-            return _refuse_removal(request, is_program=match.route.startswith(PROGRAM_ROUTES))
+            return _refuse_removal(request, match)
         return None
 
 
-def _keep_out(request: HttpRequest, match: ResolverMatch) -> HttpResponse:
-    if match.route.startswith(PROGRAM_ROUTES) or match.app_name == "ninja":
-        return problem(403, "second_factor_required", _("Sign in on a page and set up a second step first."))
+def _is_program(match: ResolverMatch) -> bool:
+    """Whether a program asks at allauth's addresses, in JSON."""
+    return match.route.startswith(PROGRAM_ROUTES)
+
+
+def _keep_out(request: HttpRequest, match: ResolverMatch, user: User) -> HttpResponse:
+    if _is_program(match) or match.app_name == "ninja":
+        words = _("Sign in on a page and set up a second step first.")
+        if has_factor(user):
+            words = _("Show your second step on a page first.")
+        return problem(403, "second_factor_required", words)
     is_fragment = bool(request.htmx)  # type: ignore[attr-defined]
-    if request.method == "GET" and not is_fragment:
+    if request.method == "GET" and not is_fragment and match.view_name not in SET_UP_VIEWS | SHOW_VIEWS:
         request.session[WANTED] = request.get_full_path()
     to = reverse("people:second-factor")
     return HttpResponseClientRedirect(to) if is_fragment else redirect(to)
@@ -174,10 +184,9 @@ def _keep_out(request: HttpRequest, match: ResolverMatch) -> HttpResponse:
 def _leaves_a_factor(request: HttpRequest, match: ResolverMatch, user: User) -> bool:
     """Whether a second factor is left after what is asked for. Two at once may leave none, and open nothing by it."""
     factors = factors_of(user)
-    is_program = match.route.startswith(PROGRAM_ROUTES)
-    if is_program and request.method != "DELETE":
+    if _is_program(match) and request.method != "DELETE":
         return True
-    if match.view_name in PASSKEY_VIEWS:
+    if match.view_name == MANAGE_PASSKEYS:
         named = _json_of(request).get("authenticators")
         going = {str(one) for one in named} if isinstance(named, list) else set()
         return any(str(pk) not in going for pk in factors.values_list("pk", flat=True))
@@ -186,9 +195,9 @@ def _leaves_a_factor(request: HttpRequest, match: ResolverMatch, user: User) -> 
     return factors.exclude(type=Authenticator.Type.TOTP).exists()
 
 
-def _refuse_removal(request: HttpRequest, *, is_program: bool) -> HttpResponse:
+def _refuse_removal(request: HttpRequest, match: ResolverMatch) -> HttpResponse:
     words = _("You need a second step here. Set up another one before you take this one away.")
-    if is_program:
+    if _is_program(match):
         return problem(409, "last_second_factor", words)
     messages.error(request, words)
     return redirect("mfa_index")
@@ -217,7 +226,7 @@ class FreshMiddleware:
             return None
         if not request.user.is_authenticated or is_fresh(request):
             return None
-        if match.route.startswith(PROGRAM_ROUTES):
+        if _is_program(match):
             return problem(403, "not_allowed", str(SHOW_AGAIN))
         return _show_again(request, match)
 
@@ -299,7 +308,7 @@ class AccountTriesMiddleware:
             if match.view_name in CODE_VIEWS:
                 _count_code(request)
             if match.view_name in OLD_PASSWORD_VIEWS:
-                _count_old_password(request, OLD_PASSWORD_VIEWS[match.view_name])
+                _count_old_password(request, match)
         except TooManyRequests as error:
             return too_many(request, error)
         return None
@@ -318,7 +327,7 @@ class ReadableSignInMiddleware:
         match = request.resolver_match
         if match is None or not match.route.startswith(ACCOUNT_ROUTES) or request.method == "GET":
             return
-        sent = _json_of(request) if match.route.startswith(PROGRAM_ROUTES) else request.POST
+        sent = _json_of(request) if _is_program(match) else request.POST
         credential = sent.get("credential")
         if credential not in (None, "") and not is_answer(credential, is_new=match.view_name in PASSKEY_VIEWS):
             raise BadRequest
@@ -344,10 +353,10 @@ def _count_sender(request: HttpRequest) -> None:
         setattr(request, _OF_NETWORK, hit_from(request, "account-network"))
 
 
-def _count_old_password(request: HttpRequest, field: str) -> None:
+def _count_old_password(request: HttpRequest, match: ResolverMatch) -> None:
     """Who sits at somebody's open browser guesses no more often than who signs in."""
-    sent = _json_of(request) if request.path.startswith(f"/{PROGRAM_ROUTES}") else request.POST
-    if request.user.is_authenticated and (password := sent.get(field)):
+    sent = _json_of(request) if _is_program(match) else request.POST
+    if request.user.is_authenticated and (password := sent.get(OLD_PASSWORD_VIEWS[match.view_name])):
         tries = count_password(request, request.user.email)
         if request.user.check_password(str(password)):
             give_back(*tries)

@@ -70,20 +70,19 @@ def with_factors(users: UserQuerySet) -> UserQuerySet:
 
 def has_factor(user: User) -> bool:
     """Whether somebody has a second factor; loaded with the row by `with_factors`."""
-    loaded = user.__dict__.get("has_factor")
-    return bool(loaded) if loaded is not None else factors_of(user).exists()
+    loaded: bool | None = getattr(user, "has_factor", None)
+    return factors_of(user).exists() if loaded is None else loaded
 
 
 def bound_from(user: User) -> date | None:
     """From which day on somebody gets in only with a second factor; None when the business does not ask for one."""
     business = current_business()
-    choice = Business.SecondFactorFor
     is_meant = {
-        choice.NOBODY: False,
-        choice.ADMINS: user.is_admin,
-        choice.TEAM: user.is_admin or user.is_coach,
-        choice.EVERYBODY: True,
-    }[choice(business.second_factor_for)]
+        Business.SecondFactorFor.NOBODY: False,
+        Business.SecondFactorFor.ADMINS: user.is_admin,
+        Business.SecondFactorFor.TEAM: user.is_admin or user.is_coach,
+        Business.SecondFactorFor.EVERYBODY: True,
+    }[Business.SecondFactorFor(business.second_factor_for)]
     return business.second_factor_starts_on if is_meant else None
 
 
@@ -103,6 +102,10 @@ def is_kept_out(request: HttpRequest) -> bool:
     return not (has_shown and has_factor(user))
 
 
-def note_new_factor(request: HttpRequest, user: User) -> None:
-    """Remember that this visit showed a second factor: it was there when the factor was set up."""
-    record_authentication(request, user, SHOWN)
+def note_new_factor(*, request: HttpRequest, user: User, authenticator: Authenticator, **_signal: Any) -> None:
+    """Remember that this visit showed a second factor: it was there when the factor was set up.
+
+    allauth's signal `authenticator_added` calls it (`people.apps`); it is sent for recovery codes, too.
+    """
+    if authenticator.type in FACTORS:
+        record_authentication(request, user, SHOWN)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
-from tenpo.people.required_factors import is_kept_out
+from tenpo.people.required_factors import WANTED, is_kept_out
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,21 @@ def places_of(user: User) -> list[Place]:
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """`nav` (the places of this person), `unread` (a number, counted when shown) and `person`, if they are let in."""
+    """`nav` (the places of this person), `unread` (a number, counted when shown) and `person`, if they are let in.
+
+    And `wanted`, the page that they were kept from until they showed a second factor.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or is_kept_out(request):
         return {"nav": [], "unread": 0, "person": None}
     unread = SimpleLazyObject(lambda: Notification.objects.visible_to(user).unread().count())
-    return {"nav": [_entry(place, request.path) for place in places_of(user)], "unread": unread, "person": user}
+    wanted = request.session.get(WANTED, "")
+    return {
+        "nav": [_entry(place, request.path) for place in places_of(user)],
+        "unread": unread,
+        "person": user,
+        "wanted": wanted,
+    }
 
 
 def _entry(place: Place, path: str) -> dict[str, Any]:

@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core import mail
+from django.core.exceptions import PermissionDenied
 from django.test import Client
-from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tenpo.access import jobs
 from tenpo.access.actions.second_factors import drop_second_factors
 from tenpo.audit.models import AuditLog
 from tenpo.config import streams
@@ -14,32 +17,25 @@ from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business
 from tenpo.people.middleware import SecondFactorMiddleware
 from tenpo.people.models import User
-from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_coach, make_member
-from tenpo.people.tests.test_sign_in import app_code, set_up_app, sign_in
+from tenpo.people.tests.make import (
+    app_code,
+    ask_for_factor,
+    freshly_signed_in,
+    make_admin,
+    make_coach,
+    make_member,
+    set_up_app,
+    show_that_it_is_me,
+    signed_in_by_password,
+)
+from tenpo.people.tests.make import is_signed_in as is_let_in
+from tenpo.people.tests.passkeys import Passkey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_window")]
 # allauth remembers a new factor, and tells of it, once it is committed.
 committed = pytest.mark.django_db(transaction=True)
 HERE, SET_UP = "/me/second-factor/", "/account/2fa/totp/activate/"
 PROGRAM_TOTP = "/_allauth/browser/v1/account/authenticators/totp"
-
-
-def ask_of(choice: str, *, in_days: int = 0) -> None:
-    """Let the business ask for a second factor."""
-    current_business()
-    starts_on = (timezone.now() + timedelta(days=in_days)).date()
-    Business.objects.update(second_factor_for=choice, second_factor_starts_on=starts_on, time_zone="UTC")
-    forget_business()
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    assert sign_in(client, user).status_code == 302
-    return client
-
-
-def is_let_in(client: Client) -> bool:
-    return client.get("/me/").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -52,19 +48,23 @@ def is_let_in(client: Client) -> bool:
     ],
 )
 def test_whom_the_business_asks(choice, admin, coach, member):
-    ask_of(choice)
+    ask_for_factor(choice)
 
     people = (make_admin(), make_coach(), make_member())
 
-    assert [is_let_in(signed_in(person)) for person in people] == [admin, coach, member]
+    assert [is_let_in(signed_in_by_password(person)) for person in people] == [admin, coach, member]
 
 
-def test_until_the_day_it_starts_an_admin_is_reminded_and_let_in():
-    ask_of("admins", in_days=1)
-    client = signed_in(make_admin())
+def test_until_the_day_it_starts_an_admin_is_reminded_and_let_in(time_machine):
+    """By the calendar of the business: in Berlin the day begins an hour before it does in London."""
+    time_machine.move_to("2031-03-03T22:59:30Z", tick=False)
+    ask_for_factor("admins", in_days=1)
+    Business.objects.update(time_zone="Europe/Berlin")
+    forget_business()
+    client = signed_in_by_password(make_admin())
 
     assert "you need a second step" in client.get("/").content.decode()
-    ask_of("admins")
+    time_machine.move_to("2031-03-03T23:00:00Z", tick=False)
     assert client.get("/")["Location"] == HERE
 
 
@@ -72,14 +72,14 @@ def test_a_new_business_asks_its_admins_after_a_week():
     business = current_business()
 
     assert business.second_factor_for == "admins"
-    assert business.second_factor_starts_on == (timezone.now() + timedelta(days=7)).date()
-    assert is_let_in(signed_in(make_admin()))
+    assert business.second_factor_starts_on == business.created_at.date() + timedelta(days=7)
+    assert is_let_in(signed_in_by_password(make_admin()))
 
 
 @committed
 def test_who_sets_an_app_up_goes_on_to_where_they_wanted_to():
-    ask_of("admins")
-    client = signed_in(make_admin())
+    ask_for_factor("admins")
+    client = signed_in_by_password(make_admin())
 
     assert client.get("/people/?q=lena")["Location"] == HERE
     page = client.get(HERE).content.decode()
@@ -98,33 +98,33 @@ def test_who_sets_an_app_up_goes_on_to_where_they_wanted_to():
 def test_a_visit_that_showed_a_password_alone_shows_the_factor_that_was_set_up_elsewhere():
     """Somebody who knows the password may have signed in before its owner had a second factor."""
     admin = make_admin()
-    before, owner = signed_in(admin), signed_in(admin)
+    before, owner = signed_in_by_password(admin), signed_in_by_password(admin)
     secret = set_up_app(owner)
-    ask_of("admins")
+    ask_for_factor("admins")
     Authenticator.objects.filter(type="totp").update(last_used_at=None)
 
     assert is_let_in(owner)
     assert before.get("/people/")["Location"] == HERE
     assert before.get(HERE)["Location"] == "/account/2fa/reauthenticate/?next=%2Fme%2Fsecond-factor%2F"
     # Their password is not enough to set up another one.
-    before.post("/account/reauthenticate/", {"password": PASSWORD})
+    show_that_it_is_me(before)
     for path in (SET_UP, "/account/2fa/webauthn/add/"):
         assert before.get(path)["Location"] == HERE
     assert before.get("/_allauth/browser/v1/account/authenticators/webauthn").status_code == 403
 
     before.post("/account/2fa/reauthenticate/", {"code": app_code(secret), "next": HERE})
     assert is_let_in(before)
-    assert before.get(HERE)["Location"] in ("/people/", "/account/2fa/webauthn/add/")
+    assert before.get(HERE)["Location"] == "/people/"
 
 
 @committed
 def test_who_signs_in_with_an_app_is_let_in_at_once():
-    ask_of("admins")
+    ask_for_factor("admins")
     admin = make_admin()
-    secret = set_up_app(signed_in(admin))
+    secret = set_up_app(signed_in_by_password(admin))
     Authenticator.objects.filter(type="totp").update(last_used_at=None)
 
-    client = signed_in(admin)
+    client = signed_in_by_password(admin)
     client.post("/account/2fa/authenticate/", {"code": app_code(secret)})
 
     assert is_let_in(client)
@@ -132,26 +132,19 @@ def test_who_signs_in_with_an_app_is_let_in_at_once():
 
 def test_a_passkey_alone_is_two_factors():
     """The device asks for the finger or the PIN before it answers: allauth asks it to when it signs in alone."""
-    ask_of("admins")
-    admin = make_admin()
-    Authenticator.objects.create(user=admin, type="webauthn", data={})
-    client = signed_in(make_admin())
-    options = Client().get("/account/2fa/webauthn/login/", headers={"accept": "application/json"}).json()
+    ask_for_factor("admins")
+    passkey, client = Passkey(make_admin()), Client()
+    options = client.get("/account/2fa/webauthn/login/", headers={"accept": "application/json"}).json()
     assert options["request_options"]["publicKey"]["userVerification"] == "required"
 
-    client.force_login(admin)
-    assert not is_let_in(client)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "mfa", "type": "webauthn", "passwordless": True, "at": 0}]
-    session["account_authentication_methods_user"] = str(admin.pk)
-    session.save()
+    passkey.sign_in(client)
 
     assert is_let_in(client)
 
 
-def test_the_api_says_why(client):
-    ask_of("admins")
-    client = signed_in(make_admin())
+def test_the_api_says_why():
+    ask_for_factor("admins")
+    client = signed_in_by_password(make_admin())
 
     answer = client.get("/api/v1/people")
 
@@ -160,8 +153,8 @@ def test_the_api_says_why(client):
 
 
 def test_a_fragment_sends_the_whole_page_away():
-    ask_of("admins")
-    client = signed_in(make_admin())
+    ask_for_factor("admins")
+    client = signed_in_by_password(make_admin())
 
     answer = client.get("/people/?q=lena", headers={"hx-request": "true"})
 
@@ -170,7 +163,7 @@ def test_a_fragment_sends_the_whole_page_away():
 
 @committed
 def test_a_program_sets_one_up_too():
-    ask_of("admins")
+    ask_for_factor("admins")
     client = freshly_signed_in(make_admin())
     secret = client.get(PROGRAM_TOTP).json()["meta"]["secret"]
 
@@ -183,8 +176,8 @@ def test_a_program_sets_one_up_too():
 @committed
 @pytest.mark.parametrize("by", ["page", "program"])
 def test_the_last_factor_stays_while_it_is_asked_for(by):
-    ask_of("admins")
-    client = signed_in(make_admin())
+    ask_for_factor("admins")
+    client = signed_in_by_password(make_admin())
     set_up_app(client)
 
     if by == "page":
@@ -196,7 +189,7 @@ def test_the_last_factor_stays_while_it_is_asked_for(by):
         assert (answer.status_code, answer.json()["code"]) == (409, "last_second_factor")
     assert Authenticator.objects.filter(type="totp").count() == 1
 
-    ask_of("nobody")
+    ask_for_factor("nobody")
     client.post("/account/2fa/totp/deactivate/")
     assert not Authenticator.objects.exists()
 
@@ -204,12 +197,11 @@ def test_the_last_factor_stays_while_it_is_asked_for(by):
 @pytest.mark.parametrize("by", ["page", "program"])
 def test_one_of_two_passkeys_may_go_and_not_the_other(by):
     admin = make_admin()
-    keys = [Authenticator.objects.create(user=admin, type="webauthn", data={"name": str(n)}) for n in range(2)]
-    client = freshly_signed_in(admin)
-    session = client.session
-    session["account_authentication_methods"].append({"method": "mfa", "at": 0})
-    session.save()
-    ask_of("admins")
+    passkeys, client = [Passkey(admin, name) for name in ("Phone", "Laptop")], Client()
+    keys = [passkey.row for passkey in passkeys]
+    passkeys[0].sign_in(client)
+    show_that_it_is_me(client)
+    ask_for_factor("admins")
 
     def remove(*gone: Authenticator) -> int:
         if by == "page":
@@ -228,36 +220,62 @@ def test_one_of_two_passkeys_may_go_and_not_the_other(by):
 
 @committed
 def test_whoever_runs_the_server_lets_the_last_admin_in_again():
-    ask_of("admins")
+    ask_for_factor("admins")
     admin = make_admin()
-    client = signed_in(admin)
+    client = signed_in_by_password(admin)
     set_up_app(client)
     assert is_let_in(client)
 
-    drop_second_factors(admin)
-    drop_second_factors(admin)
+    drop_second_factors(admin, by=None)
+    drop_second_factors(admin, by=None)
 
     assert not Authenticator.objects.exists()
     assert client.get("/me/")["Location"].startswith("/account/login/")
-    assert signed_in(admin).get("/")["Location"] == HERE
+    assert signed_in_by_password(admin).get("/")["Location"] == HERE
     [written] = AuditLog.objects.filter(action="user.second_factors_dropped")
     assert (written.actor_id, written.object_id) == (None, admin.pk)
     assert written.before == {"kinds": ["recovery_codes", "totp"]}
 
 
+def test_they_are_told_by_mail_in_their_language():
+    """Once, whoever lets them in: it may be somebody who talked the operator into it."""
+    admin = make_admin("Ada")
+    User.objects.filter(pk=admin.pk).update(locale="de")
+    Passkey(admin)
+
+    for _ in range(2):
+        drop_second_factors(admin, by=None)
+    [job] = ProcrastinateJob.objects.filter(task_name="access.tell_of_dropped_factors")
+    jobs.tell_of_dropped_factors(**job.args)
+
+    [message] = mail.outbox
+    assert message.to == [f"Ada <{admin.email}>"]
+    assert message.subject == "Dein zweiter Schritt wurde entfernt"
+
+
+def test_no_admin_takes_them_from_another():
+    admin, other = make_admin(), make_admin()
+    Passkey(other)
+
+    with pytest.raises(PermissionDenied):
+        drop_second_factors(other, by=admin)
+
+    assert Authenticator.objects.filter(user=other).exists()
+
+
 def test_no_stream_of_news_either():
-    ask_of("nobody")
+    ask_for_factor("nobody")
     admin = make_admin()
-    token = signed_in(admin).cookies["tenpo_session"].value
+    token = signed_in_by_password(admin).cookies["tenpo_session"].value
     assert streams._signed_in_user(token) == str(admin.pk)
 
-    ask_of("admins")
+    ask_for_factor("admins")
     assert streams._signed_in_user(token) is None
 
 
 @pytest.mark.control
 def test_control_without_the_middleware_a_password_alone_is_enough(monkeypatch):
     monkeypatch.setattr(SecondFactorMiddleware, "process_view", lambda *_: None)
-    ask_of("admins")
+    ask_for_factor("admins")
 
-    assert is_let_in(signed_in(make_admin()))
+    assert is_let_in(signed_in_by_password(make_admin()))
