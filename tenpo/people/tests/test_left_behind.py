@@ -17,9 +17,15 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from tenpo.people.middleware import ChallengeMiddleware, FreshMiddleware
 from tenpo.people.models import User
 from tenpo.people.second_factors import seal_for
-from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_member
+from tenpo.people.tests.make import (
+    PASSWORD,
+    freshly_signed_in,
+    mailed_code,
+    make_admin,
+    make_member,
+    show_that_it_is_me,
+)
 from tenpo.people.tests.passkeys import HOST, Passkey, made_for
-from tenpo.people.tests.test_sign_in import mailed_code, show_that_it_is_me
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_window")]
 ADD, EMAIL, CONFIRM = "/account/2fa/webauthn/add/", "/account/email/", "/account/confirm-email/"
