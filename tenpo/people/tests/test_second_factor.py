@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from django.core import mail
 from django.core.exceptions import PermissionDenied
 from django.test import Client
@@ -29,13 +30,14 @@ from tenpo.people.tests.make import (
     signed_in_by_password,
 )
 from tenpo.people.tests.make import is_signed_in as is_let_in
-from tenpo.people.tests.passkeys import Passkey
+from tenpo.people.tests.passkeys import HOST, Passkey, made_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_window")]
 # allauth remembers a new factor, and tells of it, once it is committed.
 committed = pytest.mark.django_db(transaction=True)
 HERE, SET_UP = "/me/second-factor/", "/account/2fa/totp/activate/"
 PROGRAM_TOTP = "/_allauth/browser/v1/account/authenticators/totp"
+PROGRAM_PASSKEYS = "/_allauth/browser/v1/account/authenticators/webauthn"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_a_visit_that_showed_a_password_alone_shows_the_factor_that_was_set_up_e
     show_that_it_is_me(before)
     for path in (SET_UP, "/account/2fa/webauthn/add/"):
         assert before.get(path)["Location"] == HERE
-    assert before.get("/_allauth/browser/v1/account/authenticators/webauthn").status_code == 403
+    assert before.get(PROGRAM_PASSKEYS).status_code == 403
 
     before.post("/account/2fa/reauthenticate/", {"code": app_code(secret), "next": HERE})
     assert is_let_in(before)
@@ -173,6 +175,18 @@ def test_a_program_sets_one_up_too():
     assert client.get("/api/v1/people").status_code == 200
 
 
+def test_who_sets_a_passkey_up_is_let_in():
+    ask_for_factor("admins")
+    client, headers = freshly_signed_in(make_admin()), {"host": HOST}
+    asked = client.get(PROGRAM_PASSKEYS, headers=headers).json()["data"]["creation_options"]["publicKey"]
+    body = {"name": "Phone", "credential": made_for(asked["challenge"], generate_private_key(SECP256R1()), b"phone")}
+    assert not is_let_in(client)
+
+    assert client.post(PROGRAM_PASSKEYS, body, content_type="application/json", headers=headers).status_code == 200
+
+    assert is_let_in(client)
+
+
 @committed
 @pytest.mark.parametrize("by", ["page", "program"])
 def test_the_last_factor_stays_while_it_is_asked_for(by):
@@ -206,9 +220,8 @@ def test_one_of_two_passkeys_may_go_and_not_the_other(by):
     def remove(*gone: Authenticator) -> int:
         if by == "page":
             return max(client.post(f"/account/2fa/webauthn/keys/{key.pk}/remove/").status_code for key in gone)
-        path = "/_allauth/browser/v1/account/authenticators/webauthn"
         body = {"authenticators": [key.pk for key in gone]}
-        return int(client.delete(path, body, content_type="application/json").status_code)
+        return int(client.delete(PROGRAM_PASSKEYS, body, content_type="application/json").status_code)
 
     if by == "program":
         assert remove(*keys) == 409
