@@ -6,16 +6,25 @@ from allauth.usersessions.models import UserSession
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
-from ninja.errors import HttpError
 
 from tenpo.access.actions.accounts import disable_user, enable_user, sign_out_device
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import ApiClient, Scope
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.api import (
+    ApiRequest,
+    InSchema,
+    OutSchema,
+    PageOut,
+    PageQuery,
+    TimeIn,
+    is_by_key,
+    problems,
+    refuse_keys,
+)
 from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_device
 from tenpo.people.api.accounts import PersonOut, find_person, person_out
-from tenpo.people.http import SHOW_AGAIN, check_fresh, is_fresh
+from tenpo.people.http import check_fresh, visit_of
 
 router = Router(tags=["Access"])
 
@@ -85,11 +94,12 @@ def create_api_key(request: ApiRequest, body: KeyIn) -> tuple[int, dict[str, Any
     an hour (403). A key makes no keys (403): whoever found it would make another one, which outlives it and goes on
     when it is revoked.
     """
-    check_fresh(request, _("A key cannot make keys. Sign in to make one."))
+    refuse_keys(request, _("A key cannot make keys. Sign in to make one."))
+    check_fresh(request)
     scopes: list[str] = [Scope.READ, Scope.WRITE] if body.scope == "write" else [Scope.READ]
     client, key = create_api_client(
         request.user, name=body.name, scopes=scopes, expires_at=body.expires_at, by=request.user,
-        visit=request.session.session_key,
+        visit=visit_of(request),
     )  # fmt: skip
     return 201, {**key_out(client), "key": key}
 
@@ -104,7 +114,7 @@ def revoke_api_key(request: ApiRequest, key_id: UUID) -> dict[str, Any]:
 @router.get("/devices", response=list[DeviceOut], summary="List signed-in devices")
 def list_devices(request: ApiRequest) -> list[dict[str, Any]]:
     """Where you are signed in, the newest first."""
-    here = request.session.session_key
+    here = visit_of(request)
     return [
         {
             "id": device.pk,
@@ -124,8 +134,8 @@ def delete_device(request: ApiRequest, device_id: int) -> tuple[int, None]:
     A session must have shown its password or second factor in the last quarter of an hour (403); a key shows itself.
     """
     device = get_object_or_404(UserSession, pk=device_id, user=request.user)
-    if request.auth is request.user and not is_fresh(request):
-        raise HttpError(403, str(SHOW_AGAIN))
+    if not is_by_key(request):
+        check_fresh(request)
     sign_out_device(device, by=request.user)
     return 204, None
 

@@ -22,6 +22,7 @@ from tenpo.people.http import (
     show_again,
     typed_before,
     url_to_show_again,
+    visit_of,
 )
 from tenpo.people.models import User
 from tenpo.people.queries import find_standing_access
@@ -34,7 +35,7 @@ def key_list(request: PageRequest) -> HttpResponse:
     """My API keys; a new one is shown once, in the answer to the form."""
     # A key outlives the sign-in: nobody makes one who only sits at an open browser.
     may_make = is_fresh(request)
-    form = KeyForm(request.POST or None, initial=typed_before(request) if may_make else None)
+    form = KeyForm(request.POST or None, initial=typed_before(request))
     if request.method == "POST" and not may_make:
         return show_again(request, typed=form.cleaned_data if form.is_valid() else None)
     made = None
@@ -47,7 +48,7 @@ def key_list(request: PageRequest) -> HttpResponse:
                 scopes=form.scopes(),
                 expires_at=form.expires_at(),
                 by=request.user,
-                visit=request.session.session_key,
+                visit=visit_of(request),
             ),
         )
     keys = page_of(request, request.user.api_clients.all(), order=("-id",))
@@ -81,7 +82,7 @@ def standing_access(request: PageRequest) -> HttpResponse:
         # It shuts out whoever is signed in elsewhere: its owner, when somebody else sits at their open browser.
         if not is_fresh(request):
             return show_again(request)
-        end_all_access(request.user, by=request.user, but=request.session.session_key)
+        end_all_access(request.user, by=request.user, but=visit_of(request))
         messages.success(request, _("All of it is ended, and every other device is signed out."))
         return redirect("access:standing-access")
     standing = find_standing_access(request.user)

@@ -115,9 +115,15 @@ class PageOut[T](OutSchema):
         return {"items": page.items, "next_cursor": page.next_cursor}
 
 
-def refuse_keys(request: ApiRequest, words: str) -> None:
+def is_by_key(request: HttpRequest) -> bool:
+    """Whether a key asks, whatever cookie comes with it; otherwise it is a browser's session."""
+    # Pages know no keys, and have no `auth`.
+    return getattr(request, "auth", request.user) is not request.user
+
+
+def refuse_keys(request: HttpRequest, words: str) -> None:
     """Refuse, with 403, a key that asks for what would outlive it: when a key is revoked, nothing of it may go on."""
-    if request.auth is not request.user:
+    if is_by_key(request):
         raise HttpError(403, words)
 
 

@@ -1,5 +1,6 @@
 """What the pages and endpoints of several apps share: who may do it, and how a refusal is shown."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
@@ -10,6 +11,7 @@ from allauth.account.internal.flows.reauthentication import is_reauthentication_
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from ninja.errors import HttpError
 
-from tenpo.core.api import ApiRequest, refuse_keys
+from tenpo.core.api import is_by_key
 from tenpo.core.errors import RuleError
 from tenpo.core.paging import PAGE_SIZE, Page, keyset_page
 from tenpo.people.models import Role, User
@@ -83,16 +85,15 @@ def may_give(request: HttpRequest, *roles: str) -> bool:
     return Role.ADMIN not in roles or is_fresh(request)
 
 
-def check_fresh(request: ApiRequest, words: str) -> None:
-    """Refuse, with 403, what lets one in for good to a key, in these words, and to a session that is not fresh."""
-    refuse_keys(request, words)
+def check_fresh(request: HttpRequest) -> None:
+    """Refuse, with 403, a session in which nobody has just shown who they are. Keys are `core.api.refuse_keys`'."""
     if not is_fresh(request):
         raise HttpError(403, str(SHOW_AGAIN))
 
 
-def visit_of(request: ApiRequest) -> str | None:
-    """The visit in which an endpoint is asked; None for a key, whatever cookie comes with it."""
-    return request.session.session_key if request.auth is request.user else None
+def visit_of(request: HttpRequest) -> str | None:
+    """The visit in which a page or an endpoint is asked; None for a key."""
+    return None if is_by_key(request) else request.session.session_key
 
 
 def url_to_show_again(request: PageRequest, back: str = "") -> str:
@@ -107,15 +108,17 @@ def show_again(request: PageRequest, *, back: str = "", typed: Mapping[str, Any]
     It is not done on the way: with their password somebody would confirm what another left behind in their browser.
     """
     if typed:
-        request.session[TYPED] = {"path": request.path, "typed": dict(typed)}
+        # A visit keeps what JSON has: a day as text, which its field shows as it stands.
+        kept = json.loads(json.dumps(dict(typed), cls=DjangoJSONEncoder))
+        request.session[TYPED] = {"path": request.path, "typed": kept}
     messages.info(request, _("Show that it is you. Then you are back where you were, and can do it."))
     return redirect(url_to_show_again(request, back))
 
 
 def typed_before(request: HttpRequest) -> dict[str, Any]:
-    """What somebody had typed on this page when they were asked who they are; this once."""
+    """What somebody had typed on this page when they were asked who they are, once they showed it; this once."""
     kept = request.session.get(TYPED)
-    if not kept or kept["path"] != request.path:
+    if not kept or kept["path"] != request.path or not is_fresh(request):
         return {}
     typed: dict[str, Any] = request.session.pop(TYPED)["typed"]
     return typed

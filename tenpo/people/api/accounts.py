@@ -149,9 +149,8 @@ def update_person(request: ApiRequest, user_id: UUID, body: PersonIn) -> dict[st
     second factor in it first, a quarter of an hour before at most (403).
     """
     person = find_person(request.user, user_id)
-    words = _("A key cannot give or take roles. Sign in to do so.")
-    refuse_keys(request, words)
+    refuse_keys(request, _("A key cannot give or take roles. Sign in to do so."))
     if Role.ADMIN in body.roles:
-        check_fresh(request, words)
+        check_fresh(request)
     user = set_roles(person, roles=set(body.roles), by=request.user)
     return person_out(user, request.user)

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from ninja import Field, Query, Router
 from pydantic import StringConstraints
 
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.limits import hit
 from tenpo.core.networks import counted
 from tenpo.core.paging import keyset_page
@@ -102,7 +102,8 @@ def find_invite(viewer: User, invite_id: UUID) -> Invite:
 def check_may_invite(request: ApiRequest, role: str) -> None:
     """Let another admin in only by who has just shown who they are: that one stays, whatever ends here."""
     if role == Invite.Grant.ADMIN:
-        check_fresh(request, _("A key cannot invite admins. Sign in to do so."))
+        refuse_keys(request, _("A key cannot invite admins. Sign in to do so."))
+        check_fresh(request)
 
 
 def invite_out(invite: Invite) -> dict[str, Any]:

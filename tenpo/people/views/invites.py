@@ -37,6 +37,7 @@ from tenpo.people.http import (
     page_of,
     show_again,
     typed_before,
+    visit_of,
 )
 from tenpo.people.models import Invite
 from tenpo.people.queries import find_invites
@@ -76,8 +77,8 @@ def invite_create(request: PageRequest) -> HttpResponse:
 
 def _invite(request: PageRequest, *, email: str, **asked: Any) -> Invite | tuple[Invite, str]:
     if email:
-        return invite_person(email, by=request.user, visit=request.session.session_key, **asked)
-    return create_invite_link(by=request.user, visit=request.session.session_key, **asked)
+        return invite_person(email, by=request.user, visit=visit_of(request), **asked)
+    return create_invite_link(by=request.user, visit=visit_of(request), **asked)
 
 
 @admins_only
@@ -89,7 +90,7 @@ def invite_resend(request: PageRequest, invite_id: str) -> HttpResponse:
         return show_again(request, back=reverse("people:invite-list"))
     hit("invite-send", request.user.pk)
     done = _("We are writing to %(email)s again. The old link does not work any more.") % {"email": invite.email}
-    attempt(request, lambda: resend_invite(invite, by=request.user, visit=request.session.session_key), done=done)
+    attempt(request, lambda: resend_invite(invite, by=request.user, visit=visit_of(request)), done=done)
     return back_to(request, "people:invite-list")
 
 
@@ -101,7 +102,7 @@ def invite_link(request: PageRequest, invite_id: str) -> HttpResponse:
     invite = _find(request, invite_id)
     if not may_give(request, invite.role):
         return show_again(request, back=reverse("people:invite-list"))
-    made = attempt(request, lambda: renew_invite_link(invite, by=request.user, visit=request.session.session_key))
+    made = attempt(request, lambda: renew_invite_link(invite, by=request.user, visit=visit_of(request)))
     if made is None:
         return redirect("people:invite-list")
     invite, link = made

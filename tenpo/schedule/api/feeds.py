@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Field, Router
 
-from tenpo.core.api import ApiRequest, OutSchema, problems
-from tenpo.people.http import check_fresh
+from tenpo.core.api import ApiRequest, OutSchema, problems, refuse_keys
+from tenpo.people.http import check_fresh, visit_of
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address
 from tenpo.schedule.models import CalendarFeed
 
@@ -45,8 +45,9 @@ def create_feed(request: ApiRequest) -> tuple[int, dict[str, Any]]:
     Needs the session of a browser, in which its owner showed their password or second factor in the last quarter of
     an hour (403): the address outlives both the session and a key.
     """
-    check_fresh(request, _("A key cannot make a calendar address. Sign in to make one."))
-    token = new_feed_address(request.user, by=request.user, visit=request.session.session_key)
+    refuse_keys(request, _("A key cannot make a calendar address. Sign in to make one."))
+    check_fresh(request)
+    token = new_feed_address(request.user, by=request.user, visit=visit_of(request))
     feed = CalendarFeed.objects.get(user=request.user)
     address = f"{settings.PUBLIC_URL}{reverse('schedule:feed', args=[token])}"
     values = {"id": feed.pk, "created_at": feed.created_at, "read_at": feed.read_at, "address": address}

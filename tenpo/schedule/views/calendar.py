@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from tenpo.core.networks import hit_from
-from tenpo.people.http import PageRequest, is_fresh, show_again
+from tenpo.people.http import PageRequest, is_fresh, show_again, visit_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address, open_feed
 from tenpo.schedule.ical import feed_file
@@ -56,7 +56,7 @@ def feed_renew(request: PageRequest) -> HttpResponse:
     if not is_fresh(request):
         return show_again(request, back=reverse("schedule:calendar"))
     user = request.user
-    token = new_feed_address(user, by=user, visit=request.session.session_key)
+    token = new_feed_address(user, by=user, visit=visit_of(request))
     context = _context(request)
     context["address"] = feed_address(token)
     return render(request, "schedule/calendar.html", context)
