@@ -274,6 +274,7 @@ SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 STANDING_ACCESS = {
     "tenpo.access.queries.standing_keys": "tenpo.access.actions.api_clients.revoke_api_clients",
     "tenpo.schedule.queries.standing_feed": "tenpo.schedule.actions.feeds.end_feed",
+    "tenpo.people.queries.standing_files": "tenpo.people.actions.imports.stop_files_of",
     "tenpo.people.queries.standing_invites": "tenpo.people.actions.invites.revoke_links_of",
     # Who lost all their passkeys unawares might not get in themselves, or by the password alone.
     "tenpo.people.queries.standing_passkeys": None,

@@ -1,6 +1,6 @@
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.expressions import ArraySubquery
@@ -266,6 +266,10 @@ class ImportQuerySet(models.QuerySet["Import"]):
             return self.none()
         return self if user.is_admin else self.filter(created_by=user)
 
+    def inviting_for(self, user: User) -> Self:
+        """Files of people that `user` uploaded and that are under way."""
+        return self.filter(created_by=user, kind=Import.Kind.PEOPLE, state=Import.State.RUNNING)
+
 
 class Import(BaseModel):
     """A file read row by row: shown with every row's problem first, done only when confirmed."""
@@ -294,6 +298,11 @@ class Import(BaseModel):
 
     def __str__(self) -> str:
         return self.file_name
+
+    def admins_to_come(self) -> list[dict[str, Any]]:
+        """The rows that have still to invite an admin."""
+        coming = self.rows[self.rows_done :]
+        return [row for row in coming if not row["problem"] and row["data"].get("role") == Invite.Grant.ADMIN]
 
 
 class VisitQuerySet(models.QuerySet["Visit"]):

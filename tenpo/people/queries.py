@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.people.models import Invite, Role, RoleGrant, User, UserQuerySet
+from tenpo.people.models import Import, Invite, Role, RoleGrant, User, UserQuerySet
 
 MAX_WORDS = 6
 
@@ -68,6 +68,18 @@ def _say_invite(invite: Invite) -> str:
     if invite.name:
         return _("The link to a new account as %(role)s, for %(who)s") % words
     return _("A link to a new account as %(role)s") % words
+
+
+def standing_files(user: User) -> list[Standing]:
+    """The files of `user` that have still to invite an admin, the newest first."""
+    return [
+        Standing(
+            _("The file “%(name)s”, which is inviting an admin") % {"name": import_},
+            reverse("people:import-detail", args=[import_.pk]),
+        )
+        for import_ in Import.objects.inviting_for(user).order_by("-id")
+        if import_.admins_to_come()
+    ]
 
 
 def standing_passkeys(user: User) -> list[Standing]:

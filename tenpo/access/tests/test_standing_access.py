@@ -11,6 +11,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from tenpo.access.actions.accounts import disable_user, enable_user, end_all_acc
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import ApiClient
 from tenpo.audit.models import AuditLog
+from tenpo.people.actions.imports import confirm_import, preview_people_import, run_import
 from tenpo.people.actions.invites import create_invite_link, revoke_invite
 from tenpo.people.models import Invite, User
 from tenpo.people.queries import find_standing_access
@@ -183,6 +185,19 @@ def by_invite(owner: User) -> Opens:
     return lambda: Client().get(urlsplit(link).path).status_code == 200
 
 
+def by_file(owner: User) -> Opens:
+    file = confirm_import(preview_people_import("staff", b"email,role\nrex@example.com,admin\n", by=owner), by=owner)
+
+    def invites_now() -> bool:
+        with transaction.atomic():
+            run_import(file.pk)
+            has_invited = Invite.objects.open().filter(email="rex@example.com").exists()
+            transaction.set_rollback(True)
+        return has_invited
+
+    return invites_now
+
+
 def by_passkey(owner: User) -> Opens:
     passkey = Passkey(owner)
 
@@ -199,6 +214,7 @@ WAYS: dict[str, Callable[[User], Opens]] = {
     "tenpo.access.queries.standing_keys": by_key,
     "tenpo.schedule.queries.standing_feed": by_calendar,
     "tenpo.people.queries.standing_invites": by_invite,
+    "tenpo.people.queries.standing_files": by_file,
     "tenpo.people.queries.standing_passkeys": by_passkey,
 }
 

@@ -15,8 +15,9 @@ from tenpo.audit.actions import record
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.models import check_fields
+from tenpo.people.actions.imports import stop_files_of
 from tenpo.people.actions.invites import account_exists, revoke_links_of
-from tenpo.people.actions.visits import lock_user
+from tenpo.people.actions.visits import lock_signed_in, lock_user, lock_users
 from tenpo.people.models import CoachProfile, Participant, Role, RoleGrant, User
 from tenpo.people.permissions import can_edit_profile, is_active_admin
 
@@ -25,10 +26,11 @@ COACH_FIELDS = ("headline", "bio")
 
 
 @transaction.atomic
-def grant_role(user: User, *, role: str, by: User | None) -> User:
-    """Give somebody a role. Giving it twice changes nothing."""
+def grant_role(user: User, *, role: str, by: User | None, visit: str | None = None) -> User:
+    """Give somebody a role, as asked in `visit`. Giving it twice changes nothing."""
     if role == Role.ADMIN:
         lock_admins()
+    _lock_giver(by, visit, to=user)
     user = lock_user(user)
     if not is_active_admin(by):
         raise PermissionDenied
@@ -54,15 +56,17 @@ def revoke_role(user: User, *, role: str, by: User | None) -> User:
     if deleted:
         record("user.role_revoked", by=by, on=user, before={"role": role})
         if role == Role.ADMIN:
+            stop_files_of(user, by=by)
             revoke_links_of(user, by=by)
     return fresh_user(user)
 
 
 @transaction.atomic
-def set_roles(user: User, *, roles: Collection[str], by: User | None) -> User:
-    """Give somebody exactly these roles. The last active admin keeps theirs."""
+def set_roles(user: User, *, roles: Collection[str], by: User | None, visit: str | None = None) -> User:
+    """Give somebody exactly these roles, as asked in `visit`. The last active admin keeps theirs."""
+    lock_admins()
+    _lock_giver(by, visit, to=user)
     for role in Role.values:
-        # Admin first: its lock stands before the user's row.
         user = grant_role(user, role=role, by=by) if role in roles else revoke_role(user, role=role, by=by)
     return user
 
@@ -119,6 +123,13 @@ def check_not_last_admin(user: User) -> None:
     admins = RoleGrant.objects.filter(role=Role.ADMIN, user__disabled_at=None)
     if admins.filter(user=user).exists() and not admins.exclude(user=user).exists():
         raise RuleError("last_admin", _("%(name)s is the last admin. Make somebody else one first.") % {"name": user})
+
+
+def _lock_giver(by: User | None, visit: str | None, *, to: User) -> None:
+    # A role stays, so none is given by who was signed out meanwhile; and two who give each other one do not deadlock.
+    lock_users(by, to)
+    if by is not None:
+        lock_signed_in(by, visit=visit)
 
 
 def fresh_user(user: User) -> User:

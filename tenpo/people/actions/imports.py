@@ -26,7 +26,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer
 from tenpo.core.limits import IMPORTS_KEPT
 from tenpo.people.actions.invites import invite_person
-from tenpo.people.actions.visits import lock_user
+from tenpo.people.actions.visits import lock_signed_in, lock_user
 from tenpo.people.models import NAME_LENGTH, Import, Invite, User
 from tenpo.people.permissions import is_active_admin
 
@@ -58,15 +58,19 @@ def start_import(
 
 
 def _forget_oldest(whose: User) -> None:
-    # One that is confirmed meanwhile is under way, and stays.
     resting = Import.objects.filter(created_by=whose).exclude(state=Import.State.RUNNING)
     kept = Import.objects.filter(created_by=whose).order_by("-id").values("pk")[:IMPORTS_KEPT]
-    resting.exclude(pk__in=kept).delete()
+    # One that is confirmed at this moment is passed over: it is under way then, and stays.
+    old = resting.exclude(pk__in=kept).select_for_update(skip_locked=True).values_list("pk", flat=True)
+    Import.objects.filter(pk__in=list(old)).delete()
 
 
 @transaction.atomic
-def confirm_import(import_: Import, *, by: User) -> Import:
-    """Have the rows without a problem done by a job. Confirming twice changes nothing."""
+def confirm_import(import_: Import, *, by: User, visit: str | None = None) -> Import:
+    """Have the rows without a problem done by a job, as asked in `visit`. Confirming twice changes nothing."""
+    if import_.kind == Import.Kind.PEOPLE:
+        # It lets people in for good: none is confirmed by who was signed out meanwhile.
+        lock_signed_in(by, visit=visit)
     import_ = Import.objects.select_for_update(no_key=True).get(pk=import_.pk)
     if by.disabled_at is not None or (import_.created_by_id != by.pk and not by.is_admin):
         raise PermissionDenied
@@ -98,7 +102,25 @@ def run_import(import_id: UUID | str, progress: Progress | None = None) -> Impor
 
 
 @transaction.atomic
+def stop_files_of(user: User, *, by: User | None) -> None:
+    """Make nobody an admin any more by a file that `user` uploaded and that is under way; its other rows go on.
+
+    Call it under the lock of the user's row: a batch of the file holds that, too.
+    """
+    for import_ in Import.objects.inviting_for(user).select_for_update(no_key=True).order_by("pk"):
+        if stopped := import_.admins_to_come():
+            for row in stopped:
+                row["problem"] = _("Stopped: all that still let somebody in for whoever uploaded this file was ended.")
+            import_.save(update_fields=["rows"])
+            record("import.stopped", by=by, on=import_, after={"skipped": len(stopped)})
+
+
+@transaction.atomic
 def _run_batch(import_id: UUID | str) -> Import:
+    import_ = Import.objects.select_related("created_by").get(pk=import_id)
+    if import_.kind == Import.Kind.PEOPLE:
+        # First, as whoever ends all that lets somebody in does: their row, then their files.
+        lock_user(import_.created_by)
     import_ = Import.objects.select_for_update(no_key=True, of=("self",)).select_related("created_by").get(pk=import_id)
     if import_.state != Import.State.RUNNING:
         return import_

@@ -18,6 +18,12 @@ def lock_user(user: User) -> User:
     return locked
 
 
+def lock_users(*users: User | None) -> None:
+    """Lock several users' rows in the order of their ids, before what takes one of them: none waits for the other."""
+    ids = {user.pk for user in users if user is not None}
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
+
+
 def lock_signed_in(user: User, *, visit: str | None) -> User:
     """The user's row, locked, of whoever asks for what lets in for good; PermissionDenied when their sign-in has ended.
 

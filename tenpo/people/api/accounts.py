@@ -11,7 +11,7 @@ from ninja import Field, Query, Router
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.accounts import set_roles, update_profile
-from tenpo.people.http import check_fresh
+from tenpo.people.http import check_fresh, visit_of
 from tenpo.people.models import CoachProfile, Role, User
 from tenpo.people.queries import find_people
 
@@ -152,5 +152,5 @@ def update_person(request: ApiRequest, user_id: UUID, body: PersonIn) -> dict[st
     refuse_keys(request, _("A key cannot give or take roles. Sign in to do so."))
     if Role.ADMIN in body.roles:
         check_fresh(request)
-    user = set_roles(person, roles=set(body.roles), by=request.user)
+    user = set_roles(person, roles=set(body.roles), by=request.user, visit=visit_of(request))
     return person_out(user, request.user)

@@ -11,6 +11,7 @@ from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.imports import MAX_BYTES, confirm_import, count_problems, preview_people_import, roles_given
 from tenpo.people.api.invites import check_may_invite
+from tenpo.people.http import visit_of
 from tenpo.people.models import Import, User
 
 router = Router(tags=["Imports"])
@@ -96,4 +97,4 @@ def create_import_confirmation(request: ApiRequest, import_id: UUID) -> tuple[in
     import_ = find_import(request.user, import_id)
     for role in roles_given(import_):
         check_may_invite(request, role)
-    return 202, confirm_import(import_, by=request.user)
+    return 202, confirm_import(import_, by=request.user, visit=visit_of(request))

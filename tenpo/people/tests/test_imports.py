@@ -1,8 +1,10 @@
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tenpo.audit.models import AuditLog
@@ -11,6 +13,7 @@ from tenpo.people.actions import imports
 from tenpo.people.actions.imports import BATCH, MAX_BYTES, MAX_ROWS, confirm_import, preview_people_import, run_import
 from tenpo.people.models import Import, Invite, User
 from tenpo.people.tests.make import make_admin, make_coach, make_invite, make_member
+from tenpo.people.tests.waiting import alone, wait_until_it_waits
 
 pytestmark = pytest.mark.django_db
 
@@ -222,6 +225,44 @@ def test_an_admin_who_was_shut_out_invites_nobody_more():
 
     assert not Invite.objects.exists()
     assert ["may not" in problem for problem in problems(done)] == [True, True]
+
+
+def upload_while_the_older_is_confirmed(monkeypatch, until: Callable[[Future[Import]], Any]) -> tuple[Import, Import]:
+    """Another admin confirms somebody's file; before that is committed, its owner uploads one more than is kept."""
+    monkeypatch.setattr(imports, "IMPORTS_KEPT", 1)
+    owner, other = make_admin(), make_admin()
+    older = make_import(1, by=owner)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            confirm_import(older, by=other)
+            uploaded = pool.submit(alone, lambda by: make_import(1, by=by), owner)
+            until(uploaded)
+        return older, uploaded.result()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_confirmed_meanwhile_stays(monkeypatch):
+    older, newer = upload_while_the_older_is_confirmed(monkeypatch, lambda uploaded: uploaded.result(timeout=60))
+
+    assert set(Import.objects.all()) == {older, newer}
+    assert run_import(older.pk).state == Import.State.DONE
+
+
+@pytest.mark.control
+@pytest.mark.django_db(transaction=True)
+def test_control_what_rested_when_it_was_looked_for_would_go(monkeypatch):
+    """Shows that the test above can fail."""
+
+    def forget_what_rested(whose: User) -> None:
+        resting = Import.objects.filter(created_by=whose, state=Import.State.PREVIEW).order_by("-id")
+        Import.objects.filter(pk__in=list(resting.values_list("pk", flat=True)[1:])).delete()
+
+    monkeypatch.setattr(imports, "_forget_oldest", forget_what_rested)
+
+    _older, newer = upload_while_the_older_is_confirmed(monkeypatch, wait_until_it_waits)
+
+    assert set(Import.objects.all()) == {newer}
 
 
 def test_of_each_person_only_the_newest_files_are_kept(monkeypatch):

@@ -6,7 +6,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.people.actions.imports import confirm_import, count_problems, preview_people_import, roles_given
 from tenpo.people.forms import ImportForm
-from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, may_give, page_of, show_again
+from tenpo.people.http import (
+    PageRequest,
+    admins_only,
+    attempt,
+    attempt_form,
+    may_give,
+    page_of,
+    show_again,
+    visit_of,
+)
 from tenpo.people.models import Import
 
 ROWS_SHOWN = 200
@@ -51,7 +60,8 @@ def import_confirm(request: PageRequest, import_id: str) -> HttpResponse:
     import_ = _find(request, import_id)
     if not may_give(request, *roles_given(import_)):
         return show_again(request, back=reverse("people:import-detail", args=[import_.pk]))
-    attempt(request, lambda: confirm_import(import_, by=request.user), done=_("We are inviting them."))
+    done = _("We are inviting them.")
+    attempt(request, lambda: confirm_import(import_, by=request.user, visit=visit_of(request)), done=done)
     return redirect("people:import-detail", import_.pk)
 
 

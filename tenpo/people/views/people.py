@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.people.actions.accounts import grant_role, revoke_role, update_profile
 from tenpo.people.forms import PeopleFilter, ProfileForm
-from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, may_give, page_of, show_again
+from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, may_give, page_of, show_again, visit_of
 from tenpo.people.models import Role, User
 from tenpo.people.queries import find_people
 
@@ -40,7 +40,7 @@ def role_change(request: PageRequest, user_id: str) -> HttpResponse:
         attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
     elif may_give(request, role):
         done = _("%(name)s is now %(role)s.") % words
-        attempt(request, lambda: grant_role(user, role=role, by=request.user), done=done)
+        attempt(request, lambda: grant_role(user, role=role, by=request.user, visit=visit_of(request)), done=done)
     else:
         return show_again(request, back=reverse("web:person", args=[user.pk]))
     return redirect("web:person", user.pk)
