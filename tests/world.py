@@ -20,7 +20,8 @@ from tenpo.access.models import ApiClient, IdempotencyKey
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking
-from tenpo.core.models import CheckRun, OutboxMessage, RateCount
+from tenpo.core.business import current_business, forget_business
+from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
 from tenpo.ledger.models import Transfer
 from tenpo.notify.actions.preferences import set_preferences
@@ -44,6 +45,7 @@ from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.tests.make import make_session
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
+SECOND_FACTOR_DAY = "2031-01-01"
 PEOPLE = ("member", "other", "coach", "coach2", "admin")
 ICS = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nSUMMARY:{title}\r\n"
@@ -79,6 +81,9 @@ def calendar_file(uid: str, title: str, days: int) -> bytes:
 
 def make_world() -> World:
     """Everything that a route can be asked for."""
+    current_business()
+    Business.objects.update(second_factor_starts_on=SECOND_FACTOR_DAY)
+    forget_business()
     people: dict[str, User] = {
         "member": make_member("Mina Minnowmark"),
         "other": make_member("Otto Ottermark"),

@@ -3,12 +3,14 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, problems
+from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, problems, refuse_keys
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
-from tenpo.orders.actions.business import update_business
+from tenpo.orders.actions.business import SECOND_FACTOR_FIELDS, find_changes, update_business
+from tenpo.people.http import check_fresh, visit_of
 from tenpo.people.permissions import check_admin
 from tenpo.schedule.models import Booking, Session
 from tenpo.web.queries.attention import Attention, attention_for
@@ -340,6 +342,15 @@ def get_business(request: ApiRequest) -> Business:
 
 @router.patch("/business", response={200: BusinessOut, **problems(403, 409)}, summary="Change the business")
 def update_business_settings(request: ApiRequest, body: BusinessIn) -> Business:
-    """For admins. 409 `currency_fixed` once something was sold."""
-    changes = {name: value for name, value in body.dict(exclude_unset=True).items() if value is not None}
-    return update_business(by=request.user, **changes)
+    """For admins. 409 `currency_fixed` once something was sold.
+
+    Who gets in only with a second factor, and from when on, is changed by the session of a browser, not by a key, and
+    by who showed their password or second factor in it in the last quarter of an hour (403).
+    """
+    check_admin(request.user)
+    wanted = {name: value for name, value in body.dict(exclude_unset=True).items() if value is not None}
+    changes = find_changes(wanted)
+    if SECOND_FACTOR_FIELDS & changes.keys():
+        refuse_keys(request, _("A key cannot change who needs a second factor. Sign in to do so."))
+        check_fresh(request)
+    return update_business(by=request.user, visit=visit_of(request), **changes)

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 from babel.numbers import get_currency_name
@@ -57,9 +58,11 @@ class BusinessForm(forms.Form):
     )
     credit_months = _number("credit_months", _("Credit lasts"), _("What was given before keeps its day."))
 
-    def __init__(self, *args: Any, business: Business, is_currency_fixed: bool, **kwargs: Any) -> None:
-        initial = {name: getattr(business, name) for name in FIELDS}
-        kwargs["initial"] = initial
+    def __init__(
+        self, *args: Any, business: Business, is_currency_fixed: bool, typed: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        """`typed` is what somebody meant to change before they were asked who they are."""
+        kwargs["initial"] = {name: getattr(business, name) for name in FIELDS} | dict(typed)
         super().__init__(*args, **kwargs)
         if is_currency_fixed:
             self.fields["currency"].disabled = True

@@ -318,6 +318,7 @@ def sign_in_elsewhere(visit: Visit) -> None:
 # Pages that are there once something else was done: by whom, and what.
 LATER: dict[str, tuple[str, Callable[[Visit], None]]] = {
     "/me/keys/": ("member", show_that_it_is_me),
+    "/settings/": ("admin", show_that_it_is_me),
     "/account/2fa/totp/activate/": ("member", show_that_it_is_me),
     "/account/2fa/webauthn/add/": ("member", show_that_it_is_me),
     "/account/2fa/totp/deactivate/": ("member", have_an_app),

@@ -12,7 +12,7 @@ from tenpo.config.api import api
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.tests.make import PASSWORD
 from tenpo.web.views.openapi import Reader
-from tests.world import RULE, calendar_file
+from tests.world import RULE, SECOND_FACTOR_DAY, calendar_file
 
 _SCHEMA: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")))
 _SHOWN = {f"{one.method} {one.path}": one for one in Reader(_SCHEMA, "https://tenpo.example").operations()}
@@ -24,6 +24,11 @@ BY_CARD = {"provider": "sandbox", "test_card": SUCCEEDS, "agreed": 0}
 OFFER = {"title": "New", "place": "There", "capacity": 4, "price": "10", "join_link": ""}
 WHEN = {"day": "2031-03-04", "at": "07:00", "minutes": 30, "time_zone": "Europe/Berlin"}
 TERMS = {"capacity": 4, "price": "10", "place": "There"}
+SETTINGS = {
+    "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
+    "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3, "second_factor_for": "admins",
+    "second_factor_starts_on": SECOND_FACTOR_DAY,
+}  # fmt: skip
 
 BODIES: dict[str, dict[str, Any]] = {
     # Pages
@@ -55,11 +60,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /teaching/{weekly}/following/cancel/": {"reason": "Ill"},
     "POST /teaching/import/#for-coach": {"coach": "{=coach}"},
     "POST /teaching/import/{plan}/": TERMS,
-    "POST /settings/": {
-        "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
-        "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3, "second_factor_for": "admins",
-        "second_factor_starts_on": "2031-01-01",
-    },
+    "POST /settings/": SETTINGS,
+    "POST /settings/#second-factor": {**SETTINGS, "second_factor_for": "nobody"},
     # Signing in
     "POST /account/login/": {"login": "nobody@example.com", "password": PASSWORD},
     # API
@@ -69,6 +71,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/bookings/{booking_id}/offer-acceptance": CARD,
     "PATCH /api/v1/me": {"name": "New name"},
     "PATCH /api/v1/business": {"name": "New"},
+    "PATCH /api/v1/business#second-factor": {"name": "New", "second_factor_for": "nobody"},
     "PATCH /api/v1/people/{user_id}": {"roles": ["coach"]},
     "PATCH /api/v1/people/{user_id}#admin": {"roles": ["admin"]},
     "POST /api/v1/invites": {"email": "new@example.com"},

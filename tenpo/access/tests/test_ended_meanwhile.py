@@ -10,6 +10,8 @@ from django.test import Client
 
 from tenpo.access.actions.accounts import disable_user, end_all_access
 from tenpo.access.models import ApiClient
+from tenpo.core.business import current_business
+from tenpo.core.models import Business
 from tenpo.people.actions import visits
 from tenpo.people.adapters import AccountAdapter
 from tenpo.people.models import User
@@ -18,8 +20,18 @@ from tenpo.people.tests.letting_in import MADE, OPERATIONS, PAGES, Ask, Way, wha
 from tenpo.people.tests.make import PASSWORD, make_admin
 from tenpo.people.tests.waiting import alone, wait_until_it_waits
 from tenpo.schedule.models import CalendarFeed
+from tenpo.web.forms import BusinessForm
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
+
+NOBODY = Business.SecondFactorFor.NOBODY
+
+
+def settings_form() -> dict[str, Any]:
+    """The form of the settings as it is shown, with no second factor asked of anybody."""
+    form = BusinessForm(business=current_business(), is_currency_fixed=False, typed={})
+    return {name: form[name].value() for name in form.fields if form[name].value()} | {"second_factor_for": NOBODY}
+
 
 # What its owner ends with all the rest.
 ENDED: dict[str, Way] = {
@@ -34,6 +46,8 @@ MAKING: dict[str, Way] = {
     **ENDED,
     **PAGES,
     **OPERATIONS,
+    "second factor by page": lambda *_: Ask("/settings/", settings_form()),
+    "second factor by API": lambda *_: Ask("/api/v1/business", {"second_factor_for": NOBODY}, "PATCH"),
 }
 
 
@@ -61,7 +75,7 @@ def what_lasts() -> list[Any]:
     """What stays when a session ends."""
     keys = ApiClient.objects.order_by("pk").values_list("pk", "revoked_at")
     feeds = CalendarFeed.objects.order_by("pk").values_list("pk", "token_hash")
-    return [*what_lets_in(), *keys, *feeds]
+    return [*what_lets_in(), *keys, *feeds, *Business.objects.values_list("second_factor_for")]
 
 
 def made_while(end: Callable[[User], None], way: Way) -> tuple[int, bool]:

@@ -1,5 +1,6 @@
 """What the owner decides about the business. Here and not in core, because the currency hangs on what was sold."""
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -13,6 +14,7 @@ from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business, check_fields
 from tenpo.orders.models import Order
+from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
 
@@ -39,6 +41,16 @@ FIELDS = (
     "second_factor_starts_on",
 )
 
+# Who lowers it lets a password alone in, whatever ended since: changed only by who has just shown who they are.
+SECOND_FACTOR_FIELDS = {"second_factor_for", "second_factor_starts_on"}
+
+
+def find_changes(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What of this differs from what the business has; the rest is not written back over somebody else's change."""
+    forget_business()
+    business = current_business()
+    return {name: value for name, value in wanted.items() if value != getattr(business, name)}
+
 
 def is_currency_fixed() -> bool:
     """Whether something was sold already, so that the currency stays."""
@@ -46,13 +58,15 @@ def is_currency_fixed() -> bool:
 
 
 @transaction.atomic
-def update_business(*, by: User | None, **changes: Any) -> Business:
-    """Change some of `FIELDS`. What was sold or promised before keeps its own terms.
+def update_business(*, by: User | None, visit: str | None = None, **changes: Any) -> Business:
+    """Change some of `FIELDS`, as asked in `visit`. What was sold or promised before keeps its own terms.
 
     Raises RuleError "currency_fixed" once something was sold, ValidationError by field.
     """
     if not is_active_admin(by):
         raise PermissionDenied
+    if by is not None and SECOND_FACTOR_FIELDS & changes.keys():
+        lock_signed_in(by, visit=visit)
     business = Business.objects.select_for_update(no_key=True).get(pk=current_business().pk)
     before = {name: getattr(business, name) for name in FIELDS if name in changes}
     before = {name: value for name, value in before.items() if value != changes[name]}
