@@ -17,7 +17,7 @@ from tenpo.people.adapters import AccountAdapter
 from tenpo.people.models import User
 from tenpo.people.queries import find_standing_access
 from tenpo.people.tests.letting_in import MADE, OPERATIONS, PAGES, Ask, Way, what_lets_in
-from tenpo.people.tests.make import PASSWORD, make_admin
+from tenpo.people.tests.make import make_admin, show_that_it_is_me, signed_in_by_password
 from tenpo.people.tests.waiting import alone, wait_until_it_waits
 from tenpo.schedule.models import CalendarFeed
 from tenpo.web.forms import BusinessForm
@@ -51,11 +51,11 @@ MAKING: dict[str, Way] = {
 }
 
 
-def signed_in(user: User) -> Client:
+def on_the_list(user: User) -> Client:
     """A browser on the list of devices, in which somebody has just shown their password."""
-    client = Client(raise_request_exception=False)
-    client.post("/account/login/", {"login": user.email, "password": PASSWORD})
-    client.post("/account/reauthenticate/", {"password": PASSWORD})
+    client = signed_in_by_password(user)
+    client.raise_request_exception = False
+    show_that_it_is_me(client)
     return client
 
 
@@ -81,7 +81,7 @@ def what_lasts() -> list[Any]:
 def made_while(end: Callable[[User], None], way: Way) -> tuple[int, bool]:
     """Ask just before everything is ended is committed: the answer, and whether anything was made."""
     user = make_admin()
-    client = signed_in(user)
+    client = on_the_list(user)
     # What is another's is not ended with what is one's own.
     ask = way("admin", make_admin())
 
@@ -120,7 +120,7 @@ def test_control_without_looking_again_it_outlives_the_end(monkeypatch, way, end
 @pytest.mark.parametrize("way", ENDED)
 def test_what_is_made_just_before_is_ended_with_the_rest(way):
     user = make_admin()
-    client = signed_in(user)
+    client = on_the_list(user)
     ask = ENDED[way]("admin", user)
 
     with ThreadPoolExecutor(1) as pool:

@@ -3,22 +3,15 @@
 import json
 
 import pytest
-from django.test import Client
 
 from tenpo.audit.models import AuditLog
 from tenpo.people.models import Invite, User
 from tenpo.people.tests.letting_in import BARE_LINK, MADE, NEW_ADMIN, OPERATIONS, PAGES, what_lets_in
-from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_member
+from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_member, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 SHOW_AGAIN = "/account/reauthenticate/"
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def records() -> int:

@@ -8,19 +8,12 @@ from django.test import Client
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.audit.models import AuditLog
 from tenpo.core.models import Business
-from tenpo.people.models import User
-from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin
+from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 PAGE, API, SHOW_AGAIN = "/settings/", "/api/v1/business", "/account/reauthenticate/"
 CHANGES = [{"second_factor_for": "nobody"}, {"second_factor_starts_on": "2999-01-01"}]
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def shown(client: Client) -> dict[str, Any]:
