@@ -1,6 +1,6 @@
-"""The web server, which waits a second where it otherwise waits a minute: `python -m tests.impatient`.
+"""The web server, which waits a second for a head or a body: `python -m tests.impatient`.
 
-What it does then is the same, and tests need not wait for it.
+Otherwise it waits for half a minute or a whole one. What it does then is the same, and tests need not wait for it.
 """
 
 from tests.unguarded import part

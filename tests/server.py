@@ -231,23 +231,18 @@ def _read(line: socket.socket, request: Request) -> Answer:
 
 
 @contextlib.contextmanager
-def running(*, without: str = "", mortal: bool = False, impatient: bool = False) -> Iterator[Server]:
+def running(*, program: str = "tenpo.cli.processes web") -> Iterator[Server]:
     """The web server on this test process's database.
 
-    `without` names a guard of `tests/unguarded.py`; a `mortal` one dies where it is told (`tests/faults/web.py`); an
-    `impatient` one waits a second for whoever is slow (`tests/impatient.py`).
+    Another `program` serves the same in its own way: "tests.unguarded GUARD" without one of its guards,
+    "tests.faults.web" dies where it is told, "tests.impatient" soon gives up whoever is slow.
     """
     folder = Path(tempfile.mkdtemp(prefix="tenpo-served-"))
     (folder / "static").symlink_to(static_files())
     server = Server(folder, free_port())
-    command = ["tests.unguarded", without] if without else ["tenpo.cli.processes", "web"]
-    if mortal:
-        command = ["tests.faults.web"]
-    if impatient:
-        command = ["tests.impatient"]
     with (folder / "log").open("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *command], env=_environment(server), cwd=env.ROOT, stdout=log, stderr=log
+            [sys.executable, "-m", *program.split()], env=_environment(server), cwd=env.ROOT, stdout=log, stderr=log
         )
         try:
             wait_until(lambda: process.poll() is not None or _is_up(server), START_SECONDS)

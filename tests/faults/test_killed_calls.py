@@ -32,7 +32,7 @@ BY_CARD = {"provider": "sandbox", "source": SUCCEEDS}
 
 @pytest.fixture(scope="module")
 def server(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
-    with django_db_blocker.unblock(), running(mortal=True) as one:
+    with django_db_blocker.unblock(), running(program="tests.faults.web") as one:
         deaths(one.folder).mkdir()
         yield one
 

@@ -3,10 +3,9 @@
 import re
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +19,7 @@ from tests.installation import wait_until
 from tests.server import ANSWER_SECONDS, STRANGER, Caller, Server, running, with_cookies
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# What somebody else may wait meanwhile; the machine may be busy with other tests.
-AT_ONCE_SECONDS = 8
-# Ten for each thread: did each keep one for its second, the others would wait longer than that.
+# Ten for each thread.
 MANY = 80
 PROCESSES = 2
 
@@ -34,6 +31,7 @@ JSON = b'{"amount": 10000}'
 LENGTH = b"Content-Length: 17\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 NEXT = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
+LAST = b"GET /api/v1/me HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 LARGE = 2_000_000
 
 # Never taken for a request: a status of these, or no word at all, and the line is closed.
@@ -114,6 +112,8 @@ CLEAR = {
     "websocket": (GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", [200]),
     "many before the first answer": (NEXT * 5 + GET + b"\r\n" + NEXT, [200] * 7),
 }
+# Of BROKEN, what is refused here and not by granian.
+TAKEN = ["chunk longer than it says"]
 
 
 @dataclass(frozen=True)
@@ -126,59 +126,82 @@ class Said:
 
 @pytest.fixture(scope="module")
 def server(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
-    with django_db_blocker.unblock(), running(impatient=True) as one:
+    """It waits as long as every server does, so whatever is answered soon was not waited for."""
+    with django_db_blocker.unblock(), running() as one:
         yield one
 
 
-def send_all(server: Server, raws: Sequence[bytes], *, hangs_up: bool = False) -> list[Said]:
-    """Send all of this, each on a line of its own, and hear what comes until the server closes it."""
-    with lines(server, len(raws)) as opened:
-        threads = [threading.Thread(target=_send, args=pair) for pair in zip(opened, raws, strict=True)]
-        for thread in threads:
-            thread.start()
-        assert_others_are_served(server)
-        for thread in threads:
-            thread.join(ANSWER_SECONDS)
-        if hangs_up:
-            for line in opened:
-                line.shutdown(socket.SHUT_WR)
-        return [_hear(line) for line in opened]
+@pytest.fixture(scope="module")
+def impatient(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
+    """It gives up soon whoever is slow."""
+    with django_db_blocker.unblock(), running(program="tests.impatient") as one:
+        yield one
 
 
 @contextmanager
-def lines(server: Server, number: int) -> Iterator[list[socket.socket]]:
+def lines(server: Server, raws: Sequence[bytes]) -> Iterator[list[socket.socket]]:
+    """All of this is sent, each on a line of its own, and others are served meanwhile."""
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), ANSWER_SECONDS))
-            for _ in range(number)
-        ]
+        opened = [stack.enter_context(_send(server, raw)) for raw in raws]
+        assert_others_are_served(server)
+        yield opened
 
 
-def _send(line: socket.socket, raw: bytes) -> None:
-    try:
+def _send(server: Server, raw: bytes) -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", server.port), ANSWER_SECONDS)
+    with suppress(ConnectionError):  # it was refused before all of it was sent
         line.sendall(raw)
-    except OSError:
-        return  # it was refused before all of it was sent
+    return line
 
 
-def _hear(line: socket.socket) -> Said:
+def hear(line: socket.socket, *, hang_up_after: int | None = None) -> Said:
+    """All that comes until the server closes the line, or we do after so many answers."""
     heard, is_closed = b"", True
-    try:
-        while piece := line.recv(65_536):
-            heard += piece
-    except ConnectionError:
-        pass
-    except TimeoutError:
-        is_closed = False
-    return Said([int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", heard)], is_closed)
+    with suppress(OSError):  # it broke off, or is closed already
+        try:
+            while len(_statuses(heard)) != hang_up_after and (piece := line.recv(65_536)):
+                heard += piece
+            line.shutdown(socket.SHUT_WR)
+            while piece := line.recv(65_536):
+                heard += piece
+        except TimeoutError:
+            is_closed = False
+    return Said(_statuses(heard), is_closed)
+
+
+def _statuses(heard: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3})", heard)]
+
+
+def hear_all(server: Server, raws: dict[str, bytes], *, hang_up_after: int | None = None) -> dict[str, Said]:
+    with lines(server, list(raws.values())) as opened:
+        return {name: hear(line, hang_up_after=hang_up_after) for name, line in zip(raws, opened, strict=True)}
+
+
+def taken(said: dict[str, Said]) -> dict[str, list[int]]:
+    """What was answered as if it were a request."""
+    return {
+        name: one.statuses for name, one in said.items() if len(one.statuses) > 1 or not set(one.statuses) <= REFUSALS
+    }
 
 
 def assert_others_are_served(server: Server) -> None:
     """On a few new lines, so that each process is asked."""
-    began = time.monotonic()
-    answers = server.at_once([STRANGER.call("GET", "/me") for _ in range(4 * PROCESSES)])
-    assert {answer.status for answer in answers} == {401}
-    assert time.monotonic() - began < AT_ONCE_SECONDS
+    with ExitStack() as stack:
+        asked = [stack.enter_context(_send(server, LAST)) for _ in range(4 * PROCESSES)]
+        assert [hear(line) for line in asked] == [Said([401], is_closed=True)] * len(asked)
+
+
+def is_waited_for(line: socket.socket) -> bool:
+    """Whether the server has neither answered nor closed it."""
+    line.setblocking(False)
+    try:
+        line.recv(1)
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
 
 
 def leave(line: socket.socket) -> None:
@@ -187,75 +210,83 @@ def leave(line: socket.socket) -> None:
     line.close()
 
 
-def test_what_is_no_request_is_refused(server):
-    said = dict(zip(BROKEN, send_all(server, list(BROKEN.values())), strict=True))
+def test_what_is_no_request_is_refused(impatient):
+    said = hear_all(impatient, BROKEN)
 
-    taken = {name: one for name, one in said.items() if len(one.statuses) > 1 or not set(one.statuses) <= REFUSALS}
-    assert taken == {}
+    assert taken(said) == {}
     assert [name for name, one in said.items() if not one.is_closed] == []
-    assert_others_are_served(server)
+    assert_others_are_served(impatient)
 
 
 def test_what_is_cut_off_is_not_taken_for_whole(server):
-    said = dict(zip(CUT, send_all(server, list(CUT.values()), hangs_up=True), strict=True))
+    said = hear_all(server, CUT, hang_up_after=0)
 
-    assert {name: one for name, one in said.items() if not set(one.statuses) <= REFUSALS} == {}
+    assert taken(said) == {}
     assert_others_are_served(server)
 
 
 @pytest.mark.control
-def test_control_what_is_cut_off_would_be_taken_for_whole():
-    with running(without="wholeness") as careless:
-        [said] = send_all(careless, [CHUNKED + b"3\r\n" + JSON + b"\r\n0\r\n\r\n"])
+def test_control_what_is_broken_or_cut_off_would_be_taken_for_whole():
+    with running(program="tests.unguarded wholeness") as careless:
+        broken = hear_all(careless, {name: BROKEN[name] for name in TAKEN}, hang_up_after=1)
+        cut = hear_all(careless, CUT, hang_up_after=0)
 
-    assert said.statuses == [401]
+    assert taken(broken) == {name: [401] for name in TAKEN}
+    assert taken(cut) == {name: [401] for name in CUT if name != "in the head"}
 
 
 def test_what_is_odd_and_clear_is_answered(server):
-    said = dict(zip(CLEAR, send_all(server, [raw for raw, _statuses in CLEAR.values()]), strict=True))
+    with lines(server, [raw for raw, _statuses in CLEAR.values()]) as opened:
+        said = {
+            name: hear(line, hang_up_after=len(wanted)).statuses
+            for (name, (_raw, wanted)), line in zip(CLEAR.items(), opened, strict=True)
+        }
 
-    assert {name: one.statuses for name, one in said.items()} == {name: wanted for name, (_, wanted) in CLEAR.items()}
+    assert said == {name: wanted for name, (_raw, wanted) in CLEAR.items()}
 
 
 @pytest.mark.parametrize("other", [LENGTH, b"Content-Length: 5\r\n"], ids=["of-more", "of-all"])
 @pytest.mark.parametrize("length_comes_first", [True, False], ids=["length-first", "coding-first"])
-def test_nothing_is_smuggled_behind_two_ways_to_end(server, other, length_comes_first):
+def test_nothing_is_smuggled_behind_two_ways_to_end(impatient, other, length_comes_first):
     coding = b"Transfer-Encoding: chunked\r\n"
     head = POST + (other + coding if length_comes_first else coding + other)
 
-    [said] = send_all(server, [head + b"\r\n0\r\n\r\n" + NEXT])
+    with lines(impatient, [head + b"\r\n0\r\n\r\n" + NEXT]) as [line]:
+        said = hear(line)
 
     assert len(said.statuses) <= 1, "what follows is not read as a request"
     assert all(400 <= status < 500 for status in said.statuses)
     assert said.is_closed
 
 
-@pytest.mark.parametrize("start", [GET + b"X: ", POST + b"Content-Length: 10000\r\n\r\n"], ids=["head", "body"])
-def test_whoever_sends_drop_by_drop_is_not_waited_for(server, start):
-    with lines(server, MANY) as slow:
-        for line in slow:
-            line.sendall(start)
-        left = list(slow)
+SLOW = pytest.mark.parametrize("start", [GET + b"X: ", POST + b"Content-Length: 10000\r\n\r\n"], ids=["head", "body"])
 
-        def drip() -> bool:
+
+@SLOW
+def test_whoever_sends_drop_by_drop_keeps_no_thread(server, start):
+    with lines(server, [start] * MANY) as slow:
+        # Others were served, and not because these had been given up.
+        assert all(map(is_waited_for, slow))
+
+
+@SLOW
+def test_whoever_sends_drop_by_drop_is_given_up(impatient, start):
+    with lines(impatient, [start] * MANY) as slow:
+        left, deadline = list(slow), time.monotonic() + ANSWER_SECONDS
+        while left:
+            assert time.monotonic() < deadline, f"{len(left)} are still heard"
             for line in tuple(left):
                 try:
                     line.sendall(b"a")
                 except ConnectionError:
                     left.remove(line)
             time.sleep(0.1)
-            return not left
-
-        assert_others_are_served(server)
-        wait_until(drip, 20)
-        assert_others_are_served(server)
+        assert_others_are_served(impatient)
 
 
 def test_whoever_goes_in_the_middle_of_an_answer_leaves_nothing_behind(server):
     long = STRANGER.call("GET", "/openapi.json").raw()
-    with lines(server, MANY) as readers:
-        for line in readers:
-            line.sendall(long)
+    with lines(server, [long] * MANY) as readers:
         for line in readers[: MANY // 2]:
             assert line.recv(1000).startswith(b"HTTP/1.1 200")
             leave(line)

@@ -80,7 +80,7 @@ def test_cancelling_control():
     session = make_session(capacity=2, price=0)
     leaving = [make_booking(session, make_member()) for _ in range(2)]
 
-    with running(without="count_of_seats") as server:
+    with running(program="tests.unguarded count_of_seats") as server:
         answers = server.at_once([cancellation(booking) for booking in leaving])
 
     assert [answer.outcome for answer in answers] == ["cancelled"] * 2
@@ -151,7 +151,7 @@ def test_an_offer_control():
     booking = offered_seat(make_coach(), [make_member() for _ in range(3)])
     wanted = acceptance(booking)
 
-    with running(without="offer") as server:
+    with running(program="tests.unguarded offer") as server:
         [answer] = server.at_once([wanted], beside=[partial(lapse, booking)])
 
     assert answer.outcome == "confirmed"
@@ -192,7 +192,10 @@ def test_a_late_payment_control():
     """Without the lock, money buys a seat that is let go at the same moment."""
     booking, event = late_payment(make_coach(), make_member())
 
-    with running(without="payment") as server, without_constraint("schedule_booking", "booking_cancelled_has_a_time"):
+    with (
+        running(program="tests.unguarded payment") as server,
+        without_constraint("schedule_booking", "booking_cancelled_has_a_time"),
+    ):
         [answer] = server.at_once([event], beside=[partial(lapse, booking)])
 
     assert answer.status == 200

@@ -32,7 +32,7 @@ WRONG_PASSWORD, WRONG_CODE, OFTEN = "do not belong together", "This is not the c
 @pytest.fixture(scope="module")
 def careless_server(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
     """For the controls: tries that come together do not see each other."""
-    with django_db_blocker.unblock(), running(without="tries") as one:
+    with django_db_blocker.unblock(), running(program="tests.unguarded tries") as one:
         yield one
 
 

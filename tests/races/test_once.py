@@ -89,7 +89,10 @@ def test_one_credit_control():
     """Without the lock and the constraint on the balance, one credit pays for more than there is."""
     member, wanted = bookings_by_credit(2)
 
-    with running(without="price") as server, without_constraint("ledger_account", "account_never_below_zero"):
+    with (
+        running(program="tests.unguarded price") as server,
+        without_constraint("ledger_account", "account_never_below_zero"),
+    ):
         found = outcomes(server.at_once(wanted))
 
     assert found == {"confirmed": 2}
@@ -143,7 +146,7 @@ def test_one_key_control():
     member, session = make_member(), make_session(price=0)
     request = with_key(member).call("POST", "/bookings", {"session_id": str(session.pk)}, key="one and the same")
 
-    with running(without="idempotency") as server:
+    with running(program="tests.unguarded idempotency") as server:
         answers = server.at_once([request] * 20)
 
     assert outcomes(answers) == {"confirmed": 1, "already_booked": 19}
@@ -188,7 +191,7 @@ def test_one_invite_control():
     Invite.objects.filter(pk=invite.pk).update(email="")
     people = User.objects.count()
 
-    with running(without="invite") as server:
+    with running(program="tests.unguarded invite") as server:
         answers = server.at_once(bare_link_acceptances(token, 2))
 
     assert outcomes(answers) == {"201": 2}

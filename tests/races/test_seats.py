@@ -52,7 +52,10 @@ def test_many_buyers_control():
     session = make_session(capacity=10)
     wanted = bookings(session, 30)
 
-    with running(without="seats") as server, without_constraint("schedule_session", "session_seats_within_capacity"):
+    with (
+        running(program="tests.unguarded seats") as server,
+        without_constraint("schedule_session", "session_seats_within_capacity"),
+    ):
         found = outcomes(server.at_once(wanted))
 
     assert found == {"confirmed": 30}
