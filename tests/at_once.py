@@ -23,7 +23,7 @@ def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
     def run(place: int, work: Callable[[], Any]) -> None:
         try:
             connection.ensure_connection()
-            barrier.wait()
+            barrier.wait(JOIN_SECONDS)
             results[place] = work()
         except Exception as error:  # noqa: BLE001 (the test looks at it)
             results[place] = error

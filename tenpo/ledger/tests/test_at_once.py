@@ -11,13 +11,43 @@ from django.db import transaction
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.people.tests.make import make_member
-from tests.at_once import at_once, outcomes
+from tenpo.runtime import postgres
+from tests.at_once import JOIN_SECONDS, at_once, outcomes
 from tests.database import as_superuser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MANY = 12
 SALES, PROVIDER = Pot(Account.Kind.SALES, "EUR"), Pot(Account.Kind.PROVIDER, "EUR", name="sandbox")
+# Whoever came holds a lock that stands in nobody's way until the transaction ends, for the other one to see.
+MEETING = f"""
+CREATE VIEW who_came AS
+    SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
+    WHERE locktype = 'advisory' AND objid = 1848 AND datname = current_database();
+CREATE FUNCTION meet() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM who_came WHERE pid = pg_backend_pid()) THEN
+        RETURN;  -- they met before
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(1848);
+    FOR tries IN 1..{JOIN_SECONDS // 2 * 100} LOOP
+        EXIT WHEN (SELECT count(*) FROM who_came) = 2;
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END
+$$;
+CREATE FUNCTION meet_after_the_first() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- What the other one opens is not to be seen yet.
+    IF EXISTS (SELECT FROM ledger_account WHERE owner_id = NEW.owner_id) THEN
+        PERFORM meet();
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER meet_after_the_first BEFORE INSERT ON ledger_account
+    FOR EACH ROW EXECUTE FUNCTION meet_after_the_first();
+"""
 
 
 def post(*postings: Posting) -> int:
@@ -48,29 +78,78 @@ def test_a_key_that_many_say_at_once_control():
     assert found == {"1": 1, "IntegrityError": MANY - 1}
 
 
-def test_two_who_post_both_ways_do_not_wait_for_each_other():
-    """Each opens the same accounts and locks them, and says them in another order."""
+def issue(*pots: Pot) -> int:
+    return post(*(Posting(Transfer.Kind.CREDIT_ISSUE, SALES, pot, 10, uuid4().hex, uuid4()) for pot in pots))
+
+
+def two_pots(*, are_open: bool) -> tuple[Pot, Pot]:
+    """Of one owner; what they are filled from is open in any case."""
     owner = make_member()
     one, other = (Pot(Account.Kind.CREDIT, "EUR", owner.pk, uuid4()) for _ in range(2))
+    issue(*((one, other) if are_open else [Pot(Account.Kind.CREDIT, "EUR", make_member().pk, uuid4())]))
+    return one, other
 
-    def issue(*pots: Pot) -> list[Posting]:
-        return [Posting(Transfer.Kind.CREDIT_ISSUE, SALES, pot, 10, uuid4().hex, uuid4()) for pot in pots]
 
-    there, back = partial(issue, one, other), partial(issue, other, one)
-    found = outcomes(at_once([partial(post, *say()) for say in [there, back] * MANY]))
+@pytest.mark.invariants(but={"credit-comes-from-a-payment-of-its-owner"})
+@pytest.mark.parametrize("are_open", [False, True], ids=["new", "open"])
+def test_who_post_to_the_same_accounts_in_another_order_all_get_through(are_open):
+    one, other = two_pots(are_open=are_open)
+
+    found = outcomes(at_once([partial(issue, one, other), partial(issue, other, one)] * MANY))
 
     assert found == {"2": 2 * MANY}
-    assert set(Account.objects.filter(owner=owner).values_list("balance", flat=True)) == {10 * 2 * MANY}
+    balances = Account.objects.filter(source_id__in=[one.source_id, other.source_id]).values_list("balance", flat=True)
+    assert list(balances) == [10 * (2 * MANY + are_open)] * 2
+
+
+@pytest.mark.control
+def test_accounts_opened_in_the_order_in_which_they_are_said_control():
+    one, other = two_pots(are_open=False)
+
+    said = "ORDER BY strpos(postings::text, pot::text)"
+    with meeting_between_two(), without("ORDER BY ledger_code(pot)", instead=said):
+        found = outcomes(at_once([partial(issue, one, other), partial(issue, other, one)]))
+
+    assert found == {"2": 1, "OperationalError": 1}
+
+
+@pytest.mark.control
+def test_accounts_locked_in_the_order_in_which_they_are_said_control():
+    one, other = two_pots(are_open=True)
+
+    ordered = "PERFORM FROM ledger_account WHERE id = ANY (guarded) ORDER BY id FOR NO KEY UPDATE;"
+    said = """
+        FOREACH account IN ARRAY guarded LOOP
+            PERFORM FROM ledger_account WHERE id = account FOR NO KEY UPDATE;
+            PERFORM meet();
+        END LOOP;
+    """
+    with meeting_between_two(), without(ordered, instead=said):
+        found = outcomes(at_once([partial(issue, one, other), partial(issue, other, one)]))
+
+    assert found == {"2": 1, "OperationalError": 1}
 
 
 @contextmanager
-def without(text: str) -> Iterator[None]:
-    """The database's function without one of its lines."""
+def meeting_between_two() -> Iterator[None]:
+    """A function that waits until two transactions have called it; who opens a second account of an owner does so."""
+    with as_superuser() as admin:
+        admin.execute(MEETING)
+        admin.execute(f"GRANT SELECT ON who_came TO {postgres.OWNER}")
+        try:
+            yield
+        finally:
+            admin.execute("DROP FUNCTION meet(), meet_after_the_first() CASCADE; DROP VIEW who_came")
+
+
+@contextmanager
+def without(text: str, *, instead: str = "") -> Iterator[None]:
+    """The database's function without one of its lines, or with another in its place."""
     with as_superuser() as admin:
         row = admin.execute("SELECT pg_get_functiondef('ledger_post(jsonb)'::regprocedure)").fetchone()
         assert row
         assert row[0].count(text) == 1
-        admin.execute(row[0].replace(text, ""))
+        admin.execute(row[0].replace(text, instead))
         try:
             yield
         finally:
