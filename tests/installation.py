@@ -99,7 +99,9 @@ def is_complete(pid: int) -> bool:
 
 def lives(process: psutil.Process) -> bool:
     # A machine without an init process never buries its dead.
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended between two looks
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 FOLDER = "/var/tmp"  # noqa: S108 (`mkdtemp` makes one inside that is ours alone)
 START_SECONDS = 60
 STOP_SECONDS = 20
-ENDS = (signal.SIGTERM, signal.SIGHUP)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TPCB_DATABASE = "tpcb"
 SETTINGS = {
     "TENPO_HOST": HOST,
@@ -60,31 +60,38 @@ def scratch_installation(say: Callable[[str], None]) -> Iterator[Scratch]:
     """Make an empty installation, set Django up on it, and remove it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="tenpo-bench-", dir=os.environ.get("TMPDIR", FOLDER)))
     here = Scratch(folder / "data", system.free_port(HOST))
-    before = dict(os.environ)
-    for name in [*env.names_set(), *env.INTERNAL]:
-        os.environ.pop(name, None)
-    os.environ |= {"TENPO_DATA": str(here.data_dir), "TENPO_PORT": str(here.port), **SETTINGS}
     # Whoever is told to end takes along what was started: PostgreSQL would go on for ever.
-    handlers = {number: signal.signal(number, _end) for number in ENDS}
-    try:
+    with contextlib.ExitStack() as left:
+        for number in ENDS:
+            left.callback(signal.signal, number, signal.signal(number, _end))
+        left.callback(_put_back, dict(os.environ))
+        left.callback(shutil.rmtree, folder, ignore_errors=True)
+        left.callback(postgres.stop, here.data_dir)
+        left.callback(_end_no_more)
+        for name in [*env.names_set(), *env.INTERNAL]:
+            os.environ.pop(name, None)
+        os.environ |= {"TENPO_DATA": str(here.data_dir), "TENPO_PORT": str(here.port), **SETTINGS}
         say("Making a scratch installation")
         with installation.django():
             upgrade.migrate(lambda _text: None)
             upgrade.collect_static(here.data_dir)
             yield here
-    finally:
-        for number in ENDS:
-            signal.signal(number, signal.SIG_IGN)
-        postgres.stop(here.data_dir)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.environ.clear()
-        os.environ.update(before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 def _end(number: int, _frame: object) -> None:
+    _end_no_more()
     raise SystemExit(128 + number)
+
+
+def _end_no_more() -> None:
+    """Who is told to end twice still clears away all of it."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _put_back(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,13 +21,15 @@ from tenpo.bench.load import sample_of
 from tenpo.bench.operations import NAMES, Bookings, request
 from tenpo.cli.measure import bench
 from tenpo.people.models import User
-from tenpo.runtime import postgres
-from tests.installation import lives, wait_until
+from tenpo.runtime import installation, postgres, upgrade
+from tenpo.runtime.errors import OperatorError
+from tests.installation import lives, processes_below, wait_until
 
 # What one request or call may ask of the database at most; BEGIN and COMMIT not counted.
 MOST_STATEMENTS = {
     "booking": 6, "card": 18, "bookings": 2, "sessions": 4, "page": 4, "transfer": 1, "deliver": 12,
 }  # fmt: skip
+END_SECONDS = 180
 TINY = [
     "--clients",
     "2",
@@ -56,6 +58,15 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def what_it_said(process: subprocess.Popen[str]) -> str:
+    """All of it, when it has ended; it must, in the end."""
+    try:
+        return process.communicate(timeout=END_SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Not pytest's own: PostgreSQL's user must be able to pass through, and a socket's path must be short."""
@@ -69,24 +80,66 @@ def measured() -> Iterator[dict[str, Any]]:
     """One tiny measurement, and nothing left of it on the disk."""
     folder = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
     done = start(folder)
-    said, _ = done.communicate()
+    said = what_it_said(done)
     assert done.returncode == 0, said
     assert [path.name for path in folder.iterdir()] == ["bench.json"]
     yield json.loads((folder / "bench.json").read_text())
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["term", "hangup"])
-def test_whoever_ends_it_leaves_nothing_running(folder, number):
+def is_started(folder: Path, process: subprocess.Popen[str]) -> bool:
+    return any(map(postgres.is_running, folder.glob("*/data")))
+
+
+def is_at(program: str) -> Callable[[Path, subprocess.Popen[str]], bool]:
+    """Whether requests are sent, or PostgreSQL's own yardstick runs, while the web server serves."""
+    return lambda _folder, process: bool(
+        processes_below(process.pid, program) and processes_below(process.pid, "tenpo.cli.processes web")
+    )
+
+
+@pytest.mark.parametrize(
+    ("is_there", "numbers"),
+    [
+        pytest.param(is_started, [signal.SIGHUP], id="started-hangup"),
+        pytest.param(is_at("tenpo.bench.load"), [signal.SIGTERM], id="load-term"),
+        pytest.param(is_at("pgbench"), [signal.SIGINT, signal.SIGINT], id="pgbench-interrupt-twice"),
+    ],
+)
+def test_whoever_ends_it_leaves_nothing_running(folder, is_there, numbers):
     process = start(folder)
-    wait_until(lambda: process.poll() is not None or any(map(postgres.is_running, folder.glob("*/data"))), 60)
-    [server] = [pid for pid in map(postgres.server_pid, folder.glob("*/data")) if pid]
+    wait_until(lambda: process.poll() is not None or is_there(folder, process), END_SECONDS)
+    assert process.poll() is None, what_it_said(process)
+    servers = [pid for pid in map(postgres.server_pid, folder.glob("*/data")) if pid]
+    started = [*map(psutil.Process, servers), *psutil.Process(process.pid).children(recursive=True)]
 
-    process.send_signal(number)
-    process.communicate()
+    for number in numbers:
+        process.send_signal(number)
+        wait_until(lambda: not all(map(lives, started)))  # it has begun to clear away
+    said = what_it_said(process)
 
-    assert process.returncode == 128 + number
-    assert not psutil.pid_exists(server) or not lives(psutil.Process(server))
+    assert process.returncode == 128 + numbers[0], said
+    assert servers
+    wait_until(lambda: not any(map(lives, started)))
+    assert list(folder.iterdir()) == []
+
+
+def test_what_cannot_be_stopped_keeps_neither_environment_nor_handlers(monkeypatch, folder):
+    def refuse(_data_dir: Path) -> None:
+        raise OperatorError("It does not stop.")
+
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(installation, "django", contextlib.nullcontext)
+    monkeypatch.setattr(upgrade, "migrate", lambda _say: None)
+    monkeypatch.setattr(upgrade, "collect_static", lambda _data_dir: None)
+    monkeypatch.setattr(postgres, "stop", refuse)
+    environment, handlers = dict(os.environ), [signal.getsignal(number) for number in scratch.ENDS]
+
+    with pytest.raises(OperatorError), scratch.scratch_installation(lambda _text: None):
+        assert dict(os.environ) != environment
+
+    assert dict(os.environ) == environment
+    assert [signal.getsignal(number) for number in scratch.ENDS] == handlers
     assert list(folder.iterdir()) == []
 
 
