@@ -285,21 +285,32 @@ def test_an_index_that_was_given_up_is_built_anew():
             admin.execute("DROP TABLE shelf")
 
 
+class AccountsByCurrency(migrations.Migration):
+    """One more of the ledger's, which builds an index beside those who write."""
+
+    atomic = False
+    operations = [AddIndexConcurrently("account", models.Index(fields=["currency"], name="account_by_currency"))]
+
+
 @pytest.fixture
-def index_nobody_wrote_down() -> Iterator[None]:
-    """As if whoever migrated had been killed while the database built the index of the ledger's sixth migration."""
-    with as_superuser() as admin:
-        admin.execute("CREATE TABLE written_down AS SELECT * FROM django_migrations")
-        admin.execute("DELETE FROM django_migrations WHERE app = 'ledger' AND name >= '0006'")
+def index_nobody_wrote_down(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if whoever migrated had been killed while the database built the index of the ledger's newest migration."""
+    load_ours = MigrationLoader.load_disk
 
-    yield
+    def load_one_more(loader: MigrationLoader) -> None:
+        load_ours(loader)
+        newest = max(name for app, name in loader.disk_migrations if app == "ledger")
+        AccountsByCurrency.dependencies = [("ledger", newest)]
+        one_more = AccountsByCurrency("9999_accounts_by_currency", "ledger")
+        loader.disk_migrations["ledger", one_more.name] = one_more
 
+    monkeypatch.setattr(MigrationLoader, "load_disk", load_one_more)
     with as_superuser() as admin:
-        admin.execute(
-            "INSERT INTO django_migrations (app, name, applied) SELECT app, name, applied FROM written_down w "
-            "WHERE NOT EXISTS (SELECT FROM django_migrations m WHERE (m.app, m.name) = (w.app, w.name))"
-        )
-        admin.execute("DROP TABLE written_down")
+        admin.execute(f"SET ROLE {postgres.OWNER}")
+        admin.execute("CREATE INDEX account_by_currency ON ledger_account (currency)")
+        yield
+        admin.execute("DROP INDEX account_by_currency")
+        admin.execute("DELETE FROM django_migrations WHERE name = '9999_accounts_by_currency'")
 
 
 def migrate_the_ledger() -> None:
@@ -314,7 +325,7 @@ def test_an_index_that_was_finished_after_its_builder_was_killed_is_built_anew(i
     migrate_the_ledger()
 
     with as_superuser() as admin:
-        query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'account_by_owner'::regclass"
+        query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'account_by_currency'::regclass"
         assert admin.execute(query).fetchone() == (True,)
     assert upgrade._indexes_to_be_built() == []
 
