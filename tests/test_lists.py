@@ -32,6 +32,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.views.calendar import LIST_DAYS
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
 
@@ -53,18 +54,20 @@ LIMITED = {
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }
-# Which say that there is nothing: an example, what only a browser's hardware makes, and a week without sessions, whose
-# events are asked for apart.
-EMPTY = {"/design", "/account/2fa/webauthn/", "/calendar/"}
+# Which say that there is nothing: an example, and what only a browser's hardware makes.
+EMPTY = {"/design", "/account/2fa/webauthn/"}
 # Of each device allauth asks apart whether it is still signed in; nobody has many.
 ASKED_APART = {"/account/sessions/", "/_allauth/browser/v1/auth/sessions"}
+# When the first of the rows begins, in days from now; the others follow each hour. So the calendar's page lists them
+# too, and nobody is elsewhere then: all other sessions are within two weeks, or from thirty days on.
+FIRST_DAY = LIST_DAYS // 3
 # Where nothing is shown without asking for it.
-_DAYS = {name: timezone.now() + timedelta(days=days) for name, days in (("start", 69), ("end", 89))}
+_DAYS = {"start": timezone.now() + timedelta(days=FIRST_DAY - 1), "end": timezone.now() + timedelta(days=LIST_DAYS)}
 QUESTIONS = dict.fromkeys(
     ("/calendar/events.json", "/sessions/events.json"),
     "&".join(f"{name}={day:%Y-%m-%d}T00:00:00Z" for name, day in _DAYS.items()),
 )
-_hours = count(70 * 24)
+_hours = count(FIRST_DAY * 24)
 
 
 @dataclass(frozen=True)
