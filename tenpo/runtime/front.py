@@ -28,7 +28,8 @@ WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 BODY_BYTES_MAX = 25_000_000
 BODY_BYTES_IN_MEMORY = 1_000_000
 BODY_SECONDS = 60
-# An answer up to this size is sent in one piece; a longer one is streamed, at the speed of the reader.
+# An answer up to this size is sent in one piece; a longer one as its pieces are made. granian takes them at once and
+# keeps what the reader has not taken yet: a slow reader costs memory, and no thread.
 PIECE_BYTES = 128 * 1024
 PIECE_SECONDS = 60
 # Requests that may wait for a thread: some hundreds who come for the same session at once, even should one process get
@@ -92,8 +93,12 @@ class TooLarge(Exception):
     """The request's body is larger than BODY_BYTES_MAX."""
 
 
+class Unclear(Exception):
+    """The request does not say in one way where its body ends."""
+
+
 class BrokenOff(Exception):
-    """The request's body ended before it was whole, or does not say in one way where it ends."""
+    """The request's body ended before it was whole."""
 
 
 class Threads:
@@ -195,6 +200,9 @@ class Front:
         except TooLarge:
             self._refuse(protocol, 413, f"The upload is larger than {BODY_BYTES_MAX // 1_000_000} MB.")
             return
+        except Unclear:
+            self._refuse(protocol, 400, "The request does not say clearly how long it is.")
+            return
         except BrokenOff:
             self._refuse(protocol, 400, "The request broke off.")
             return
@@ -246,14 +254,9 @@ class Front:
     @staticmethod
     async def _read_body(scope: Any, protocol: HttpProtocol) -> IO[bytes]:
         """The whole body: a part of it might pass for another request, say for one of a smaller amount."""
-        said, coding = scope.headers.get("content-length"), scope.headers.get("transfer-encoding")
-        if said is None and coding is None:
+        length = _length_said(scope)
+        if length == 0:
             return io.BytesIO()
-        if said is not None and (coding is not None or not said.isdecimal()):
-            raise BrokenOff
-        length = None if said is None else int(said)
-        if length is not None and length > BODY_BYTES_MAX:
-            raise TooLarge
         async with asyncio.timeout(BODY_SECONDS):
             if length is not None and length <= BODY_BYTES_IN_MEMORY:
                 try:
@@ -266,7 +269,9 @@ class Front:
             body = tempfile.SpooledTemporaryFile(BODY_BYTES_IN_MEMORY)  # noqa: SIM115 (closed when collected)
             size = ends = 0
             async for piece in protocol:
-                size, ends = size + len(piece), ends + (not piece)
+                size += len(piece)
+                if not piece:
+                    ends += 1
                 if size > BODY_BYTES_MAX:
                     raise TooLarge
                 body.write(piece)
@@ -280,6 +285,18 @@ class Front:
     def _refuse(self, protocol: HttpProtocol, status: int, message: str, *headers: tuple[str, str]) -> None:
         plain = ("content-type", "text/plain; charset=utf-8")
         Headed(protocol, self.headers).response_bytes(status, [plain, *headers], message.encode())
+
+
+def _length_said(scope: Any) -> int | None:
+    """How long the body is; None where it comes in chunks, which say themselves when they end."""
+    said, coding = scope.headers.get("content-length"), scope.headers.get("transfer-encoding")
+    if said is None:
+        return 0 if coding is None else None
+    if coding is not None or not said.isdecimal():
+        raise Unclear
+    if int(said) > BODY_BYTES_MAX:
+        raise TooLarge
+    return int(said)
 
 
 async def _start_stream(protocol: HttpProtocol, status: int, headers: Headers) -> Transport:
