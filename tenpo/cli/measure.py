@@ -10,7 +10,7 @@ from rich.table import Table
 
 PANEL = "Look"
 # Of each invariant that does not hold.
-ROWS = 3
+FAULTS_SHOWN = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +64,7 @@ def bench(
         _show(found)
     for broken in found["faults"]:
         shown = "; ".join(
-            ", ".join(f"{name} {value}" for name, value in row.items()) for row in broken["faults"][:ROWS]
+            ", ".join(f"{name} {value}" for name, value in row.items()) for row in broken["faults"][:FAULTS_SHOWN]
         )
         console.print(f"{broken['name']} does not hold: {broken['statement']} {shown}", style="red", markup=False)
     if found["faults"]:

@@ -24,6 +24,10 @@ from tenpo.core.errors import RuleError, TooManyRequests
 class Api(NinjaAPI):
     """Ninja's API, whose schema says what is true here: ids that last, and problem JSON for every refusal."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._schemas: dict[str, OpenAPISchema] = {}
+
     def get_openapi_operation_id(self, operation: Operation) -> str:
         """The endpoint's own name; client generators make method names of it, so it stays when a module moves."""
         return operation.view_func.__name__
@@ -52,10 +56,6 @@ class Api(NinjaAPI):
         if prefix not in self._schemas:
             self._schemas[prefix] = self._write_schema(prefix)
         return self._schemas[prefix]
-
-    @functools.cached_property
-    def _schemas(self) -> dict[str, OpenAPISchema]:
-        return {}
 
     def _write_schema(self, prefix: str) -> OpenAPISchema:
         schema = super().get_openapi_schema(path_prefix=prefix)

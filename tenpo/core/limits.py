@@ -1,4 +1,4 @@
-"""How often something may be tried. Every limit of Tenpo is a number here."""
+"""How often something may be tried, and how much of it is kept. Every limit of Tenpo is a number here."""
 
 import hashlib
 from dataclasses import dataclass
@@ -59,7 +59,8 @@ LIMITS = {
     "feed-address-site": Limit(600, 300),
 }
 
-# How many files that were read stay of each person, up to 1 MB each: the oldest go (`people.actions.imports`).
+# No rates: how much stays before the oldest goes.
+# Files that were read, of each person, up to 1 MB each (`people.actions.imports`).
 IMPORTS_KEPT = 100
 
 # Counts one try for each row of `{source}`.
