@@ -1,9 +1,11 @@
 """Every address of Tenpo: pages of each app, the API, and the sign-in pages."""
 
+from allauth import urls as pages
 from allauth.headless import urls as headless
 from django.urls import URLPattern, URLResolver, include, path
 
 from tenpo.config.api import api
+from tenpo.people.account_views import hold_visits
 
 
 def drop_phones(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
@@ -31,7 +33,7 @@ urlpatterns = [
     path("", include("tenpo.orders.urls")),
     path("", include("tenpo.schedule.urls")),
     path("", include("tenpo.checkout.urls")),
-    path("account/", include("allauth.urls")),
-    path("_allauth/", include((drop_phones(headless.urlpatterns), headless.app_name))),
+    path("account/", include(hold_visits(pages.urlpatterns))),
+    path("_allauth/", include((hold_visits(drop_phones(headless.urlpatterns)), headless.app_name))),
     path("api/v1/", api.urls),
 ]

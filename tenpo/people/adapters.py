@@ -4,11 +4,15 @@ from typing import Any
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +22,7 @@ from tenpo.core.errors import TooManyRequests
 from tenpo.core.limits import give_back, hit
 from tenpo.core.mail import absolute, compose
 from tenpo.core.networks import client_address
+from tenpo.people.actions.visits import find_last_end, lock_user
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES, PASSWORD_NOTICES
 from tenpo.people.models import Participant, User
 from tenpo.people.queries import find_standing_access
@@ -25,6 +30,8 @@ from tenpo.people.second_factors import open_for, seal_for, whose
 from tenpo.people.tries import count_mail, count_password
 from tenpo.people.visits import note_sign_in
 
+# In a visit: what held when somebody showed the first thing that signs them in.
+SIGNING_IN = "signing_in"
 log = structlog.get_logger()
 
 
@@ -88,6 +95,27 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             record("user.signed_up", by=saved, on=saved)
         return saved
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        if response is None:
+            # Before a code or a second factor is asked, which may take a while.
+            request.session[SIGNING_IN] = _proof_of(user)
+        return response
+
+    @transaction.atomic
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign somebody in, unless what they showed was ended while they showed the rest."""
+        now = lock_user(user)
+        shown = request.session.pop(SIGNING_IN, None) or _proof_of(user)
+        if not now.is_active:
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        if shown != _proof_of(now):
+            clear_login(request)
+            messages.error(request, _("Your account changed while you were signing in. Sign in again."))
+            raise ImmediateHttpResponse(redirect("account_login"))
+        # Whoever ends all devices waits for this row, and finds this one.
+        super().login(request, user)
+
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         ways = [way.get("type") or way["method"] for way in get_authentication_records(request, user)]
         record("user.signed_in", by=user, on=user, after={"ways": ways})
@@ -131,6 +159,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user = request.user
         assert isinstance(user, User)
         return reverse("access:standing-access" if find_standing_access(user) else "people:profile")
+
+
+def _proof_of(user: User) -> list[str]:
+    """What changes when somebody chooses a password, or when all that is signed in as them is ended."""
+    return [user.get_session_auth_hash(), find_last_end(user)]
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]

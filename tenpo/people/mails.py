@@ -183,7 +183,10 @@ NOTICES: dict[str, tuple[str, Words]] = {
     ),
     "mfa/email/totp_deactivated": (
         "user.totp_deactivated",
-        _notice(later("Your app is no longer asked"), later("The authenticator app was taken from your account.")),
+        _notice(
+            later("Your app is no longer asked"),
+            later("The authenticator app was taken from your account. Every other device is signed out."),
+        ),
     ),
     "mfa/email/webauthn_added": (
         "user.passkey_added",
@@ -191,7 +194,10 @@ NOTICES: dict[str, tuple[str, Words]] = {
     ),
     "mfa/email/webauthn_removed": (
         "user.passkey_removed",
-        _notice(later("A passkey was removed"), later("A passkey was taken from your account.")),
+        _notice(
+            later("A passkey was removed"),
+            later("A passkey was taken from your account. Every other device is signed out."),
+        ),
     ),
     "mfa/email/recovery_codes_generated": (
         "user.recovery_codes_made",

@@ -152,15 +152,20 @@ class SecondFactorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
-        match, user = request.resolver_match, request.user
-        if match is None or not user.is_authenticated:
-            return None
-        if is_kept_out(request):
-            is_open = match.view_name in (SHOW_VIEWS if has_factor(user) else SET_UP_VIEWS)
-            return None if is_open else _keep_out(request, match, user)
-        if match.view_name in REMOVING_VIEWS and is_bound(user) and not _leaves_a_factor(request, match, user):
-            return _refuse_removal(request, match)
+        return refusal_without_factor(request)
+
+
+def refusal_without_factor(request: HttpRequest) -> HttpResponse | None:
+    """What somebody is answered who must set up or show a second factor first, or may not take their last one away."""
+    match, user = request.resolver_match, request.user
+    if match is None or not user.is_authenticated:
         return None
+    if is_kept_out(request):
+        is_open = match.view_name in (SHOW_VIEWS if has_factor(user) else SET_UP_VIEWS)
+        return None if is_open else _keep_out(request, match, user)
+    if match.view_name in REMOVING_VIEWS and is_bound(user) and not _leaves_a_factor(request, match, user):
+        return _refuse_removal(request, match)
+    return None
 
 
 def _is_program(match: ResolverMatch) -> bool:
@@ -182,7 +187,7 @@ def _keep_out(request: HttpRequest, match: ResolverMatch, user: User) -> HttpRes
 
 
 def _leaves_a_factor(request: HttpRequest, match: ResolverMatch, user: User) -> bool:
-    """Whether a second factor is left after what is asked for. Two at once may leave none, and open nothing by it."""
+    """Whether a second factor is left after what is asked for."""
     factors = factors_of(user)
     if _is_program(match) and request.method != "DELETE":
         return True

@@ -1,7 +1,7 @@
 """Who gets in only with a second factor, and what is open to them until they showed it.
 
-The business decides for whom, and from which day (`Business.second_factor_for`). What counts is what this visit
-showed: a password alone stays a password alone, even when its owner set a factor up elsewhere meanwhile.
+Whoever has one, and whoever the business asks for one from a day on (`Business.second_factor_for`). What counts is
+what this visit showed: a password alone stays one, even when its owner set a factor up elsewhere meanwhile.
 """
 
 from datetime import date
@@ -95,17 +95,17 @@ def is_bound(user: User) -> bool:
 def is_kept_out(request: HttpRequest) -> bool:
     """Whether whoever is signed in showed less than they must: neither pages nor streams nor the API are theirs."""
     user: User | AnonymousUser = request.user
-    if not user.is_authenticated or not is_bound(user):
+    if not user.is_authenticated:
         return False
+    # Whoever has one shows it, asked for or not: a visit from before it was set up knows no more than a password.
+    return not _has_shown(request, user) if has_factor(user) else is_bound(user)
+
+
+def _has_shown(request: HttpRequest, user: User) -> bool:
     records: list[dict[str, Any]] = get_authentication_records(request, user)
-    has_shown = any(one.get("method") == SHOWN for one in records)
-    return not (has_shown and has_factor(user))
+    return any(one.get("method") == SHOWN for one in records)
 
 
-def note_new_factor(*, request: HttpRequest, user: User, authenticator: Authenticator, **_signal: Any) -> None:
-    """Remember that this visit showed a second factor: it was there when the factor was set up.
-
-    allauth's signal `authenticator_added` calls it (`people.apps`); it is sent for recovery codes, too.
-    """
-    if authenticator.type in FACTORS:
-        record_authentication(request, user, SHOWN)
+def note_new_factor(request: HttpRequest, user: User) -> None:
+    """Remember that this visit showed a second factor: it was there when the factor was set up."""
+    record_authentication(request, user, SHOWN)

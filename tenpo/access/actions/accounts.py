@@ -10,8 +10,8 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.outbox import publish
 from tenpo.people.actions.accounts import check_not_last_admin, fresh_user, lock_admins
-from tenpo.people.actions.visits import lock_user
-from tenpo.people.models import User, Visit
+from tenpo.people.actions.visits import end_devices, lock_user, sign_out_devices
+from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
 
 
@@ -56,7 +56,7 @@ def sign_out_device(device: UserSession, *, by: User) -> None:
     """End one signed-in device of one's own."""
     if device.user_id != by.pk:
         raise PermissionDenied
-    _end([device])
+    end_devices([device])
     record("user.device_signed_out", by=by, on=by, before={"agent": device.user_agent, "address": device.ip})
 
 
@@ -72,19 +72,6 @@ def end_all_access(user: User, *, by: User, but: str | None) -> None:
     record("user.access_ended", by=by, on=user, after={"signed_out": devices})
 
 
-@transaction.atomic
-def sign_out_devices(user: User, *, but: str | None = None) -> int:
-    """End every signed-in device of `user` except the session `but`; returns how many."""
-    devices = list(UserSession.objects.filter(user=user).exclude(session_key=but))
-    _end(devices)
-    return len(devices)
-
-
 def _end_standing_access(user: User, *, by: User | None) -> None:
     for end in filter(None, settings.STANDING_ACCESS.values()):
         import_string(end)(user, by=by)
-
-
-def _end(devices: list[UserSession]) -> None:
-    Visit.objects.filter(pk__in=[device.session_key for device in devices]).delete()
-    UserSession.objects.filter(pk__in=[device.pk for device in devices]).delete()

@@ -7,12 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import translation
 
-from tenpo.access.actions.accounts import sign_out_devices
 from tenpo.audit.actions import record
 from tenpo.core.jobs import defer
 from tenpo.core.mail import compose
 from tenpo.people.actions.accounts import fresh_user
-from tenpo.people.actions.visits import lock_user
+from tenpo.people.actions.visits import lock_user, sign_out_devices
 from tenpo.people.mails import dropped_factors_mail
 from tenpo.people.models import User
 

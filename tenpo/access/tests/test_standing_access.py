@@ -30,6 +30,7 @@ from tenpo.people.tests.make import (
     make_admin,
     make_invite,
     make_member,
+    note_shown_factor,
     signed_in_by_password,
 )
 from tenpo.people.tests.passkeys import Passkey
@@ -241,6 +242,7 @@ def test_each_is_told_listed_and_ended(way):
     owner = make_admin()
     client = signed_in_by_password(owner)
     lets_in = WAYS[way](owner)
+    note_shown_factor(client)
     [one] = find_standing_access(owner)
 
     assert change_password(client) == STANDING
@@ -256,6 +258,7 @@ def test_a_passkey_stays_and_the_words_say_so():
     owner = make_admin()
     client = signed_in_by_password(owner)
     lets_in = by_passkey(owner)
+    note_shown_factor(client)
     make_key(owner)
     page = client.get(STANDING).content.decode()
     assert "Your passkeys stay." in page
@@ -273,6 +276,7 @@ def test_a_passkey_is_removed_from_there_by_who_shows_their_password():
     owner = make_member()
     client = signed_in_by_password(owner)
     lets_in = by_passkey(owner)
+    note_shown_factor(client)
     [way] = re.findall(r'href="(/account/2fa/webauthn/keys/[^"]*)"', client.get(STANDING).content.decode())
     asked = client.post(way)["Location"]
     assert lets_in()

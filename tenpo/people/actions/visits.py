@@ -4,10 +4,14 @@ from datetime import timedelta
 
 from allauth.usersessions.models import UserSession
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 
+from tenpo.audit.models import AuditLog
 from tenpo.core import clock
 from tenpo.people.models import User, Visit
 
+# What ends who is signed in, and who has shown a password and is asked for a second factor.
+ENDS = ("user.access_ended", "user.disabled", "user.second_factors_dropped", "user.devices_signed_out")
 # A device is listed when somebody signs in, a moment before their visit is stored.
 LISTED_BEFORE = timedelta(days=1)
 
@@ -38,6 +42,26 @@ def lock_signed_in(user: User, *, visit: str | None) -> User:
 
 def _still_holds(now: User, when_asked: User, visit: str) -> bool:
     return now.password == when_asked.password and Visit.objects.filter(pk=visit).exists()
+
+
+def find_last_end(user: User) -> str:
+    """The record of when all that was signed in as `user`, or signing in, was ended last; empty when it never was."""
+    ended = AuditLog.objects.filter(object_id=user.pk, action__in=ENDS).order_by("-id").values_list("pk", flat=True)
+    return str(ended.first() or "")
+
+
+@transaction.atomic
+def sign_out_devices(user: User, *, but: str | None = None) -> int:
+    """End every signed-in device of `user` except the visit `but`; returns how many."""
+    devices = list(UserSession.objects.filter(user=user).exclude(session_key=but))
+    end_devices(devices)
+    return len(devices)
+
+
+def end_devices(devices: list[UserSession]) -> None:
+    """End these, whosever they are."""
+    Visit.objects.filter(pk__in=[device.session_key for device in devices]).delete()
+    UserSession.objects.filter(pk__in=[device.pk for device in devices]).delete()
 
 
 def forget_ended_visits() -> int:

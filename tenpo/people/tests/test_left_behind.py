@@ -23,6 +23,7 @@ from tenpo.people.tests.make import (
     mailed_code,
     make_admin,
     make_member,
+    note_shown_factor,
     show_that_it_is_me,
 )
 from tenpo.people.tests.passkeys import HOST, Passkey, made_for
@@ -72,9 +73,7 @@ def age(client: Client) -> None:
 def stale(user: User) -> Client:
     """A browser that somebody left signed in, an hour after they showed a second factor in it."""
     client = freshly_signed_in(user)
-    session = client.session
-    session["account_authentication_methods"].append({"method": "mfa", "at": 0})
-    session.save()
+    note_shown_factor(client)
     age(client)
     return client
 
