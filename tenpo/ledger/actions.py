@@ -1,4 +1,4 @@
-"""The only way into the ledger. The database's own function does the posting; see the ledger's first migrations."""
+"""The only way into the ledger: the database's own function, whose text stands in the newest migration with `ledger_post`."""
 
 import json
 from collections.abc import Sequence
