@@ -25,6 +25,7 @@ from tenpo.core.paging import keyset_page
 from tenpo.core.words import say_device
 from tenpo.people.api.accounts import PersonOut, find_person, person_out
 from tenpo.people.http import check_fresh, visit_of
+from tenpo.people.models import User
 
 router = Router(tags=["Access"])
 
@@ -146,8 +147,13 @@ def delete_device(request: ApiRequest, device_id: int) -> tuple[int, None]:
     summary="Disable an account",
 )
 def create_disablement(request: ApiRequest, user_id: UUID) -> dict[str, Any]:
-    """Nobody signs in with it, its devices are signed out, its API keys revoked. For admins. 409 `last_admin`."""
-    return person_out(disable_user(find_person(request.user, user_id), by=request.user), request.user)
+    """Nobody signs in with it, its devices are signed out, its API keys revoked. For admins. 409 `last_admin`.
+
+    To shut an admin out needs what it needs to make one: the session of a browser, and who it is shown there (403).
+    """
+    person = find_person(request.user, user_id)
+    _check_may_shut(request, person)
+    return person_out(disable_user(person, by=request.user), request.user)
 
 
 @router.delete(
@@ -156,5 +162,14 @@ def create_disablement(request: ApiRequest, user_id: UUID) -> dict[str, Any]:
     summary="Enable an account",
 )
 def delete_disablement(request: ApiRequest, user_id: UUID) -> dict[str, Any]:
-    """Its owner may sign in again; old devices and keys stay out. For admins."""
-    return person_out(enable_user(find_person(request.user, user_id), by=request.user), request.user)
+    """Its owner may sign in again; old devices and keys stay out. For admins; an admin's account as to disable it."""
+    person = find_person(request.user, user_id)
+    _check_may_shut(request, person)
+    return person_out(enable_user(person, by=request.user), request.user)
+
+
+def _check_may_shut(request: ApiRequest, person: User) -> None:
+    """An admin is shut out, and let in again, only by who has just shown who they are."""
+    if request.user.is_admin and person.is_admin:
+        refuse_keys(request, _("A key shuts no admin out, and lets none in. Sign in to do so."))
+        check_fresh(request)

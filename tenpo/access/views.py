@@ -18,6 +18,7 @@ from tenpo.people.http import (
     attempt,
     attempt_form,
     is_fresh,
+    may_give,
     page_of,
     show_again,
     typed_before,
@@ -110,6 +111,8 @@ def device_sign_out(request: PageRequest, device_id: int) -> HttpResponse:
 def user_disable(request: PageRequest, user_id: str) -> HttpResponse:
     """Shut somebody out."""
     user = get_object_or_404(User.objects.visible_to(request.user), pk=user_id)
+    if not may_give(request, *user.roles):
+        return show_again(request, back=reverse("web:person", args=[user.pk]))
     done = _("%(name)s is signed out everywhere and cannot sign in.") % {"name": user}
     attempt(request, lambda: disable_user(user, by=request.user), done=done)
     return redirect("web:person", user.pk)
@@ -120,5 +123,7 @@ def user_disable(request: PageRequest, user_id: str) -> HttpResponse:
 def user_enable(request: PageRequest, user_id: str) -> HttpResponse:
     """Let somebody in again."""
     user = get_object_or_404(User.objects.visible_to(request.user), pk=user_id)
+    if not may_give(request, *user.roles):
+        return show_again(request, back=reverse("web:person", args=[user.pk]))
     attempt(request, lambda: enable_user(user, by=request.user), done=_("%(name)s can sign in again.") % {"name": user})
     return redirect("web:person", user.pk)

@@ -1,4 +1,4 @@
-"""The only way into the ledger: the database's own function, whose text stands in the newest migration with `ledger_post`."""
+"""The only way into the ledger: the database's own function, in the newest migration that has `ledger_post`."""
 
 import json
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ SAID = {
     "with another amount": "said otherwise",
     "a key stands twice": "key twice",
     "ledger_transfer_reverses_id_key": "undone twice",
-    "ledger_transfer_reverses_id": "nothing to undo",
+    "nothing to reverse": "nothing to undo",
     "a reversal is final": "undoes what undoes",
     "transfer_amount_is_positive": "amount",
     "transfer_has_two_ends": "one end",

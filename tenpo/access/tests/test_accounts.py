@@ -17,7 +17,7 @@ from tenpo.core.errors import RuleError
 from tenpo.people.actions.accounts import check_not_last_admin, revoke_role
 from tenpo.people.actions.invites import create_invite_link
 from tenpo.people.models import Invite, Role, User, Visit
-from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.people.tests.make import PASSWORD, freshly_signed_in, make_admin, make_coach, make_invite, make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -159,3 +159,44 @@ def test_who_is_no_admin_any_more_has_no_link_to_come_back_by(leave):
     open_now = set(Invite.objects.open().values_list("pk", flat=True))
     assert open_now == {to_member.pk, of_boss.pk}
     assert AuditLog.objects.filter(action="invite.revoked", object_id__in=[link.pk, to_admin.pk]).count() == 2
+
+
+SHUTTING = [pytest.param("disable", "POST", id="out"), pytest.param("enable", "DELETE", id="in-again")]
+
+
+def shut_or_not(act: str, user: User, by: User) -> User:
+    """Somebody as they are before the act."""
+    return disable_user(user, by=by) if act == "enable" else user
+
+
+@pytest.mark.parametrize(("act", "method"), SHUTTING)
+def test_an_admin_is_shut_out_and_let_in_only_by_who_has_just_shown_who_they_are(act, method):
+    admin, other = make_admin(), make_admin()
+    shut_or_not(act, other, admin)
+    page, operation = f"/people/{other.pk}/{act}/", f"/api/v1/people/{other.pk}/disablement"
+    _client, key = create_api_client(admin, name="Staff list", scopes=["read", "write"], expires_at=None, by=admin)
+    by_key, stale = {"authorization": f"Bearer {key}"}, Client()
+    stale.force_login(admin)
+    before = (User.objects.get(pk=other.pk).disabled_at, AuditLog.objects.count())
+
+    assert stale.post(page)["Location"].startswith("/account/reauthenticate/")
+    assert stale.generic(method, operation).status_code == 403
+    assert Client().generic(method, operation, headers=by_key).status_code == 403
+    assert (User.objects.get(pk=other.pk).disabled_at, AuditLog.objects.count()) == before
+
+    assert freshly_signed_in(admin).post(page)["Location"] == f"/people/{other.pk}/"
+    assert (User.objects.get(pk=other.pk).disabled_at is None) == (act == "enable")
+
+
+@pytest.mark.parametrize(("act", "method"), SHUTTING)
+def test_somebody_else_is_shut_out_and_let_in_by_any_admin_and_their_key(act, method):
+    admin, members = make_admin(), [shut_or_not(act, make_member(), make_admin()) for _ in range(2)]
+    _client, key = create_api_client(admin, name="Staff list", scopes=["read", "write"], expires_at=None, by=admin)
+    client = Client()
+    client.force_login(admin)
+
+    client.post(f"/people/{members[0].pk}/{act}/")
+    path = f"/api/v1/people/{members[1].pk}/disablement"
+    assert Client().generic(method, path, headers={"authorization": f"Bearer {key}"}).status_code == 200
+
+    assert User.objects.filter(pk__in=[one.pk for one in members], disabled_at=None).count() == 2 * (act == "enable")

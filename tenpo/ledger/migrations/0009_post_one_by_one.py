@@ -68,6 +68,9 @@ BEGIN
         IF posting ->> 'reverses' IS NOT NULL THEN
             SELECT t.debit_id, t.credit_id, t.amount, t.reverses_id INTO original
             FROM ledger_transfer t WHERE t.id = (posting ->> 'reverses')::uuid;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'ledger: there is nothing to reverse';
+            END IF;
             -- A reversal swaps the ends of what it undoes, in full.
             IF (original.debit_id, original.credit_id, original.amount) <> (credits[place], debits[place], cents) THEN
                 RAISE EXCEPTION 'ledger: a reversal is not the mirror of its transfer';
