@@ -81,7 +81,7 @@ def is_fresh(request: HttpRequest) -> bool:
 
 
 def may_give(request: HttpRequest, *roles: str) -> bool:
-    """Whether whoever has these roles may be let in or shut out now: an admin, only by who has just shown who they are."""
+    """Whether whoever has these roles may be let in, or shut out: an admin only by who has just shown who they are."""
     return Role.ADMIN not in roles or is_fresh(request)
 
 
