@@ -8,15 +8,19 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import RuleBasedStateMachine, invariant, run_state_machine_as_test
 
 from tenpo.core.business import forget_business
@@ -175,6 +179,17 @@ def finds_a_difference(machine: type[Machine]) -> bool:
     return False
 
 
+@contextmanager
+def alike_everywhere() -> Iterator[None]:
+    """Let a seed mean the same runs wherever it is used.
+
+    Hypothesis also draws the constants of whatever modules are loaded, which depends on the tests that ran here before.
+    """
+    with patch.object(providers, "_get_local_constants", Constants), patch.object(providers, "CONSTANTS_CACHE", {}):
+        yield
+
+
+@alike_everywhere()
 def _run(machine: type[Machine], **options: Any) -> None:
     run_state_machine_as_test(
         machine,

@@ -145,12 +145,12 @@ def get_person(request: ApiRequest, user_id: UUID) -> dict[str, Any]:
 def update_person(request: ApiRequest, user_id: UUID, body: PersonIn) -> dict[str, Any]:
     """Say which roles somebody has. For admins. 409 `last_admin`: somebody must be able to run the business.
 
-    Needs the session of a browser: a role would outlive a key (403). To make somebody an admin, show your password or
-    second factor in it first, a quarter of an hour before at most (403).
+    Needs the session of a browser: a role would outlive a key (403). To make somebody an admin, or to change an admin's
+    roles, show your password or second factor in it first, a quarter of an hour before at most (403).
     """
     person = find_person(request.user, user_id)
     refuse_keys(request, _("A key cannot give or take roles. Sign in to do so."))
-    if Role.ADMIN in body.roles:
+    if person.is_admin or Role.ADMIN in body.roles:
         check_fresh(request)
     user = set_roles(person, roles=set(body.roles), by=request.user, visit=visit_of(request))
     return person_out(user, request.user)

@@ -98,11 +98,17 @@ def test_other_roles_are_given_as_ever(way):
     assert what_lets_in() != before
 
 
-def test_taking_the_role_away_asks_for_nothing():
+def test_an_admin_is_made_none_only_by_who_has_just_shown_who_they_are():
     admin, other = make_admin(), make_admin()
+    form, before = {"role": "admin", "act": "revoke"}, (what_lets_in(), records())
 
-    signed_in(admin).post(f"/people/{other.pk}/roles/", {"role": "admin", "act": "revoke"})
+    answer = signed_in(admin).post(f"/people/{other.pk}/roles/", form)
+    by_program = signed_in(admin).patch(f"/api/v1/people/{other.pk}", {"roles": []}, content_type="application/json")
 
+    assert answer["Location"].startswith(SHOW_AGAIN)
+    assert by_program.status_code == 403
+    assert (what_lets_in(), records()) == before
+    freshly_signed_in(admin).post(f"/people/{other.pk}/roles/", form)
     assert not User.objects.with_roles().get(pk=other.pk).is_admin
 
 

@@ -100,7 +100,7 @@ def test_a_members_page_is_for_admins_a_coachs_page_for_everybody():
 
 def test_roles_are_given_and_taken_on_the_page():
     admin, member = make_admin(), make_member()
-    client = signed_in(admin)
+    client = freshly_signed_in(admin)
 
     client.post(f"/people/{member.pk}/roles/", {"role": "coach", "act": "grant"})
     assert User.objects.with_roles().get(pk=member.pk).is_coach

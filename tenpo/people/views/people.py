@@ -34,15 +34,15 @@ def role_change(request: PageRequest, user_id: str) -> HttpResponse:
     if role not in Role.values or act not in ("grant", "revoke"):
         messages.error(request, _("We do not know this role, or what to do with it. Nothing was changed."))
         return redirect("web:person", user.pk)
+    if not may_give(request, role):
+        return show_again(request, back=reverse("web:person", args=[user.pk]))
     words = {"name": user, "role": Role(role).label.lower()}
     if act == "revoke":
         done = _("%(name)s is no longer %(role)s.") % words
         attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
-    elif may_give(request, role):
+    else:
         done = _("%(name)s is now %(role)s.") % words
         attempt(request, lambda: grant_role(user, role=role, by=request.user, visit=visit_of(request)), done=done)
-    else:
-        return show_again(request, back=reverse("web:person", args=[user.pk]))
     return redirect("web:person", user.pk)
 
 
