@@ -32,6 +32,7 @@ PYTHON: Keywords = {
     "gettext": None,
     "gettext_lazy": None,
     "gettext_noop": None,
+    "later": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.utils import translation
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.core.mail import compose, typed
@@ -89,3 +90,15 @@ def test_an_invite_leads_to_us_alone():
     message = compose(invite_mail(Invite.objects.get(), f"{settings.PUBLIC_URL}/invite/x/"), to="lena@example.com")
 
     assert found_links(f"{message.subject}\n{message.body}") == set()
+
+
+@pytest.mark.parametrize("template", NOTICES)
+def test_a_notice_speaks_its_readers_language(template):
+    context = baited(make_admin())
+    english = NOTICES[template][1](context)
+
+    with translation.override("de"):
+        german = NOTICES[template][1](context)
+
+    assert german.subject != english.subject
+    assert german.paragraphs[0] != english.paragraphs[0]
