@@ -1,8 +1,9 @@
 """The booking machine: three members, an admin and two coaches do to Tenpo and to the model whatever comes to mind.
 
-A new rule is one method here (what is done to both) and one in the model (what must come of it).
+A new rule is one method here (what is done to both) and one in the model (what must come of it), which lists it.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,17 +14,24 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.access.actions.idempotency import Answer, Call, run_once
 from tenpo.checkout.actions import buying, settling
+from tenpo.core.business import current_business, forget_business
+from tenpo.core.models import Business as BusinessRow
 from tenpo.orders.actions import policies
-from tenpo.orders.tests.make import make_credit
-from tenpo.payments.models import SandboxCharge
+from tenpo.orders.models import SharePolicy
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit
+from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers import sandbox
+from tenpo.people.models import Participant, User
+from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import attendance, cancellations, seats, sessions
 from tenpo.schedule.models import Booking, Session
 from tests.machines import booking_nouns as nouns
-from tests.machines.booking_ground import WINDOWS, BookingGround
+from tests.machines.booking_model import CODES, RULES, Business
 from tests.machines.booking_nouns import ADMIN, COACHES, MEMBERS
-from tests.machines.machine import START, code_of
+from tests.machines.booking_rows import Rows, expected_of, found_in, newest, read_rows
+from tests.machines.machine import START, Machine, code_of
 
+WINDOWS: list[nouns.Windows] = [((48, 100), (24, 50), (0, 0)), ((1, 33), (0, 10)), ((0, 100),)]
 CARDS = {
     "succeeds": sandbox.SUCCEEDS,
     "declined": sandbox.DECLINED,
@@ -52,7 +60,35 @@ terms = st.one_of(
 )
 
 
-class BookingMachine(BookingGround):
+class BookingMachine(Machine):
+    rows: Rows  # read anew after each step
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Business(START)
+        current_business()
+        BusinessRow.objects.update(
+            hold_minutes=nouns.HOLD // timedelta(minutes=1),
+            manual_hold_days=nouns.HOLD_BY_HAND.days,
+            offer_hours=nouns.OFFER // timedelta(hours=1),
+            credit_months=nouns.CREDIT_MONTHS,
+        )
+        forget_business()
+        self.people: list[User] = [*(make_member() for _ in MEMBERS), make_admin(), *(make_coach() for _ in COACHES)]
+        self.windows = {windows: make_cancellation_policy(*windows) for windows in WINDOWS}
+        self.shares: list[SharePolicy] = []
+
+    @classmethod
+    def outcomes(cls) -> set[str]:
+        return {*RULES, *CODES}
+
+    def found(self) -> dict[str, Any]:
+        self.rows = read_rows()
+        return found_in(self.rows, self.people)
+
+    def expected(self) -> dict[str, Any]:
+        return expected_of(self.model)
+
     # What is there at first
 
     @initialize(
@@ -190,7 +226,7 @@ class BookingMachine(BookingGround):
     def meet(self, came: bool, is_late: bool) -> None:
         """A session takes place, and its coach notes who came, in time or too late; then plans the next one."""
         session = next(booking.session for booking in reversed(self.model.bookings) if booking.state == "confirmed")
-        row = self.session_rows[self.model.sessions.index(session)]
+        row = self.rows.sessions[self.model.sessions.index(session)]
         over_at = session.ends_at + (nouns.ATTENDANCE_OPEN + timedelta(seconds=1)) * is_late
         self._move_to(max(self.clock.now, over_at))
         self._mark_all(session, row, session.coach)
@@ -468,3 +504,38 @@ class BookingMachine(BookingGround):
             "complete": (partial(self.model.complete_past_sessions), sessions.complete_past_sessions),
         }[job]
         self.both(predicted, done)
+
+    # Who and what is meant
+
+    def _any(self, *states: str) -> bool:
+        return any(booking.state in states for booking in self.model.bookings)
+
+    def _host(self, host: str, session: nouns.Session) -> int:
+        other = next(coach for coach in COACHES if coach != session.coach)
+        return {"coach": session.coach, "admin": ADMIN, "other coach": other, "member": MEMBERS[0]}[host]
+
+    def _participant(self, member: int) -> Participant:
+        return self.people[member].participant
+
+    def _session(self, which: int) -> tuple[nouns.Session, Session]:
+        """Mostly one that can be booked, if there is any."""
+        upcoming = [s.status == "planned" and s.starts_at > self.clock.now for s in self.model.sessions]
+        index = newest(upcoming, which) if which < 6 else which % len(upcoming)
+        return self.model.sessions[index], self.rows.sessions[index]
+
+    def _booking(self, which: int, *states: str) -> tuple[nouns.Booking, Booking]:
+        """Mostly one of the bookings in these states, if there are any; else one of all."""
+        index = newest([booking.state in states or which == 7 for booking in self.model.bookings], which)
+        return self.model.bookings[index], self.rows.bookings[index]
+
+    def _row(self, booking: nouns.Booking) -> Booking:
+        return self.rows.bookings[self.model.bookings.index(booking)]
+
+    def _payment(self, which: int, wanted: Callable[[nouns.Payment], bool]) -> tuple[nouns.Payment, Payment]:
+        index = newest([wanted(payment) for payment in self.model.payments], which)
+        return self.model.payments[index], self.rows.payments[index]
+
+    def _agreed(self, agreed: str, session: nouns.Session, buyer: int) -> int | None:
+        """What the buyer saw: what the model says, another price, or nothing."""
+        _company, _spent, own = self.model.quote(session, buyer)
+        return {"right": own, "wrong": own + 1, "unsaid": None}[agreed]

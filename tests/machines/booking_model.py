@@ -37,6 +37,19 @@ from tests.machines.booking_nouns import (
 )
 from tests.machines.machine import Refused
 
+# What must come of it in some run of the machine: each of these rules done, and a refusal with each of these codes.
+RULES = (
+    "plan_session", "edit_session", "cancel_session", "complete_session", "complete_past_sessions", "join_waitlist",
+    "release_lapsed", "book", "take_offer", "pay_again", "decide", "mark_paid", "reconcile", "earlier_payment",
+    "cancel", "mark", "mark_all", "decide_share", "end_share",
+)  # fmt: skip
+CODES = (
+    "already_booked", "capacity_below_taken", "completed", "ends_too_early", "forbidden", "full", "invalid",
+    "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over", "over", "overlap",
+    "overlaps", "payment_needed", "payment_under_way", "price_changed", "started", "starts_in_past", "too_early",
+    "too_late",
+)  # fmt: skip
+
 
 class Business:
     """Everything that can be compared with Tenpo, and the rules that change it."""
