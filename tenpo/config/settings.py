@@ -3,7 +3,6 @@
 from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
-from django.utils.translation import gettext_lazy as _
 
 from tenpo.runtime import database, env, secrets
 
@@ -227,7 +226,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [env.ROOT / "tenpo" / "locale"]
 
 STATIC_URL = "/static/"

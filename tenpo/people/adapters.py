@@ -171,7 +171,7 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": _("This is not the code. It changes every 30 seconds."),
+        "incorrect_code": _("This is not the code, or it was used already. It changes every 30 seconds."),
         "unverified_email": _("Confirm your address first."),
     }
 

@@ -121,6 +121,7 @@ def typed_before(request: HttpRequest) -> dict[str, Any]:
     if not kept or kept["path"] != request.path or not is_fresh(request):
         return {}
     typed: dict[str, Any] = request.session.pop(TYPED)["typed"]
+    messages.info(request, _("What you typed is here again. It is not saved yet."))
     return typed
 
 

@@ -203,7 +203,7 @@ NOTICES: dict[str, tuple[str, Words]] = {
         "user.recovery_codes_made",
         _notice(
             later("You have new recovery codes"),
-            later("The old recovery codes do not work any more."),
+            later("Older ones, if you had any, do not work any more."),
         ),
     ),
 }

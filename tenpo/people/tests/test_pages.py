@@ -274,3 +274,23 @@ def test_a_key_on_its_page_is_shown_once():
     assert signed_in(make_member()).post(f"/me/keys/{key.pk}/revoke/").status_code == 404
     client.post(f"/me/keys/{key.pk}/revoke/")
     assert Client().get("/api/v1/me", headers=bearer).status_code == 401
+
+
+def test_who_takes_their_own_admin_role_away_is_back_at_home():
+    make_admin()
+    admin = make_admin()
+    client = freshly_signed_in(admin)
+
+    assert "You cannot give it back to yourself" in client.get(f"/people/{admin.pk}/").content.decode()
+    answer = client.post(f"/people/{admin.pk}/roles/", {"role": "admin", "act": "revoke"})
+
+    assert answer["Location"] == "/"
+    assert not User.objects.with_roles().get(pk=admin.pk).is_admin
+
+
+def test_a_new_language_is_spoken_at_once():
+    client = signed_in(make_member("Mina"))
+
+    page = client.post("/me/", {"name": "Mina", "time_zone": "Europe/Berlin", "locale": "de"}, follow=True)
+
+    assert "Gespeichert." in page.content.decode()

@@ -3,6 +3,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -39,7 +40,9 @@ def role_change(request: PageRequest, user_id: str) -> HttpResponse:
     words = {"name": user, "role": Role(role).label.lower()}
     if act == "revoke":
         done = _("%(name)s is no longer %(role)s.") % words
-        attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
+        if attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done) and user == request.user:
+            # Who takes their own role away sees this page no more.
+            return redirect("web:home")
     else:
         done = _("%(name)s is now %(role)s.") % words
         attempt(request, lambda: grant_role(user, role=role, by=request.user, visit=visit_of(request)), done=done)
@@ -54,6 +57,8 @@ def profile(request: PageRequest) -> HttpResponse:
     if form.is_valid() and attempt_form(
         form, lambda: update_profile(request.user, by=request.user, **form.cleaned_data)
     ):
-        messages.success(request, _("Saved."))
+        # In the language that was just chosen.
+        with translation.override(form.cleaned_data["locale"]):
+            messages.success(request, _("Saved."))
         return redirect("people:profile")
     return render(request, "people/profile.html", {"form": form}, status=422 if form.errors else 200)
