@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django import forms
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import models
 from ninja import Schema
 
 import tenpo
+from tenpo.people.account_forms import AddressCodeForm, PasskeyForm
 from tests.input.calls import DETAILS, SCHEMA
 
 # What bounds a text as well as a length does.
@@ -81,6 +83,17 @@ def test_a_form_takes_no_endless_text():
 
     assert len(own_forms()) > 10
     assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [(AddressCodeForm, "code"), (PasskeyForm, "name"), (PasskeyForm, "credential")]
+)
+def test_a_form_of_allauths_refuses_what_is_too_long(form, name):
+    field = form.base_fields[name]
+
+    assert field.clean("[1]".ljust(field.max_length))
+    with pytest.raises(ValidationError):
+        field.clean("[1]".ljust(field.max_length) + "x")
 
 
 def test_a_table_holds_no_endless_text():
