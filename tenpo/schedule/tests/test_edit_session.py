@@ -272,7 +272,7 @@ def test_saving_the_form_as_it_is_changes_nothing():
 
 def test_the_form_to_offer_keeps_what_was_typed_when_the_coach_is_taken():
     coach = make_coach()
-    session = make_session(coach, starts_at=timezone.now().replace(minute=0) + timedelta(days=3))
+    session = make_session(coach, starts_at=timezone.now().replace(hour=10, minute=0) + timedelta(days=3))
     client = signed_in(coach)
     typed = form_of(session, client, title="Twice", version="")
 
