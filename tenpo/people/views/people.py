@@ -40,8 +40,9 @@ def role_change(request: PageRequest, user_id: str) -> HttpResponse:
     words = {"name": user, "role": Role(role).label.lower()}
     if act == "revoke":
         done = _("%(name)s is no longer %(role)s.") % words
-        if attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done) and user == request.user:
-            # Who takes their own role away sees this page no more.
+        was_done = attempt(request, lambda: revoke_role(user, role=role, by=request.user), done=done)
+        if was_done and user == request.user and role == Role.ADMIN:
+            # Who is no admin any more does not see this page.
             return redirect("web:home")
     else:
         done = _("%(name)s is now %(role)s.") % words
