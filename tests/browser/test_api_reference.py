@@ -21,6 +21,11 @@ def test_an_operation_is_found_and_opened(open_page, assert_calm, size):
         operation.locator("summary").press("Enter")
     expect(operation.get_by_text("Idempotency-Key: $(uuidgen)")).to_be_visible()
     expect(operation).to_contain_text("already_booked")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("searchbox", name="What are you looking for?").press("Enter")
+    page.get_by_role("link", name="openapi.json").focus()
+    assert asked == [], "what stands there is not asked for again: the answer would close what was opened"
     assert_calm(page)
 
 

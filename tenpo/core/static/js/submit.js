@@ -15,6 +15,22 @@ document.addEventListener("input", (event) => {
   waiting = setTimeout(() => form.requestSubmit(), 300);
 });
 
+// Enter asks at once, and only for what the page does not show already: a second answer to the same words would close
+// what a reader has opened in the first.
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-auto-submit][hx-get]")) return;
+    clearTimeout(waiting);
+    const asked = new URLSearchParams(new FormData(form)).toString();
+    if (asked !== new URLSearchParams(location.search).toString()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  true,
+);
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method === "dialog" || form.matches("[hx-get], [hx-post]")) return;
