@@ -180,11 +180,22 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE ledger_transfer SET kind = 'payment' WHERE id = (
             SELECT id FROM ledger_transfer WHERE kind = 'company_share' ORDER BY id LIMIT 1)""",
     "account-is-opened-once": again("ledger_account", "kind = 'sales'"),
-    "credit-has-an-owner-and-a-source": """
+    "account-of-a-person-has-an-owner": """
         UPDATE ledger_account SET balance = (
             SELECT sum(CASE WHEN t.credit_id = a.id THEN t.amount ELSE -t.amount END) FROM ledger_transfer t,
                 ledger_account a WHERE a.kind = 'sales' AND a.id IN (t.debit_id, t.credit_id))
         WHERE kind = 'sales'""",
+    "nobody-gives-back-more-than-they-earned": [
+        """
+        INSERT INTO ledger_account (kind, currency, owner_id, name, balance)
+        SELECT kind, 'EUR', (SELECT owner_id FROM ledger_account WHERE kind = 'credit' LIMIT 1), '', balance
+        FROM (VALUES ('earnings', 0), ('owed', NULL)) opened (kind, balance)""",
+        """
+        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
+        SELECT d.id, c.id, 5, 'EUR', said.kind, 'owed:' || said.kind, uuidv7()
+        FROM (VALUES ('earning', 'sales', 'earnings'), ('clawback_settle', 'earnings', 'owed')) said (kind, of, to_)
+        JOIN ledger_account d ON d.kind = said.of JOIN ledger_account c ON c.kind = said.to_""",
+    ],
     "credit-is-spent-before-it-expires": """
         UPDATE ledger_account SET expires_at = now() - interval '1 day' WHERE id = (
             SELECT debit_id FROM ledger_transfer WHERE kind = 'credit_reserve' ORDER BY id LIMIT 1)""",

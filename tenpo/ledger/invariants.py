@@ -72,7 +72,23 @@ INVARIANTS = (
             ('payment', 'provider', 'sales'), ('fee', 'fees', 'provider'),
             ('credit_reserve', 'credit', 'reserved'), ('credit_unreserve', 'reserved', 'credit'),
             ('credit_spend', 'credit', 'sales'), ('credit_spend', 'reserved', 'sales'),
-            ('credit_issue', 'sales', 'credit'), ('credit_restore', 'sales', 'credit'))""",
+            ('credit_issue', 'sales', 'credit'), ('credit_restore', 'sales', 'credit'),
+            ('top_up', 'provider', 'wallet'), ('grant', 'grants', 'granted'), ('grant_back', 'granted', 'grants'),
+            ('wallet_reserve', 'wallet', 'reserved'), ('wallet_reserve', 'granted', 'reserved'),
+            ('wallet_unreserve', 'reserved', 'wallet'), ('wallet_unreserve', 'reserved', 'granted'),
+            ('wallet_spend', 'wallet', 'sales'), ('wallet_spend', 'granted', 'sales'),
+            ('wallet_spend', 'reserved', 'sales'),
+            ('wallet_restore', 'sales', 'wallet'), ('wallet_restore', 'sales', 'granted'),
+            ('wallet_refund', 'sales', 'wallet'),
+            ('refund_hold', 'sales', 'refunds'), ('refund_release', 'refunds', 'sales'),
+            ('refund', 'refunds', 'provider'),
+            ('earning', 'sales', 'earnings'), ('earning_back', 'earnings', 'sales'),
+            ('clawback', 'owed', 'sales'), ('clawback_settle', 'earnings', 'owed'),
+            ('payout_hold', 'earnings', 'payouts'), ('payout_hold', 'wallet', 'payouts'),
+            ('payout_release', 'payouts', 'earnings'), ('payout_release', 'payouts', 'wallet'),
+            ('payout', 'payouts', 'provider'), ('payout_fee', 'payouts', 'fees'),
+            ('sponsor_share', 'sponsor', 'sales'), ('sponsor_release', 'sales', 'sponsor'),
+            ('sponsor_paid', 'provider', 'sponsor'))""",
     ),
     Invariant(
         "account-is-opened-once",
@@ -80,12 +96,22 @@ INVARIANTS = (
         "SELECT code, count(*) AS times FROM ledger_account GROUP BY code HAVING count(*) > 1",
     ),
     Invariant(
-        "credit-has-an-owner-and-a-source",
-        _("Credit belongs to somebody and knows where it comes from; the business's own accounts belong to nobody."),
+        "account-of-a-person-has-an-owner",
+        _("What somebody owns or owes is theirs, credit knows its source, and the business's own is nobody's."),
         """
         SELECT id, kind, owner_id, source_id, balance FROM ledger_account
-        WHERE (kind = 'credit' AND num_nulls(owner_id, source_id, balance) > 0)
-           OR (kind <> 'credit' AND num_nonnulls(owner_id, balance) > 0)""",
+        WHERE (kind IN ('credit', 'granted', 'wallet', 'earnings', 'owed', 'sponsor')) <> (owner_id IS NOT NULL)
+           OR (kind IN ('credit', 'granted', 'wallet', 'earnings')) <> (balance IS NOT NULL)
+           OR (kind = 'credit' AND source_id IS NULL)""",
+    ),
+    Invariant(
+        "nobody-gives-back-more-than-they-earned",
+        _("Whoever must give back earnings has not given back more than that."),
+        """
+        SELECT a.id, a.owner_id, sum(CASE WHEN t.credit_id = a.id THEN t.amount ELSE -t.amount END) AS balance
+        FROM ledger_account a JOIN ledger_transfer t ON a.id IN (t.debit_id, t.credit_id)
+        WHERE a.kind = 'owed' GROUP BY a.id
+        HAVING sum(CASE WHEN t.credit_id = a.id THEN t.amount ELSE -t.amount END) > 0""",
     ),
     Invariant(
         "credit-is-spent-before-it-expires",

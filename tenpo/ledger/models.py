@@ -34,13 +34,23 @@ class Account(BaseModel):
 
     class Kind(models.TextChoices):
         CREDIT = "credit", _("Credit")
-        RESERVED = "reserved", _("Credit set aside for open orders")
+        GRANTED = "granted", _("Money given")
+        WALLET = "wallet", _("Wallet")
+        EARNINGS = "earnings", _("Earnings")
+        OWED = "owed", _("Earnings to give back")
+        SPONSOR = "sponsor", _("Owed by a sponsor")
+        RESERVED = "reserved", _("Set aside for open orders")
         COMPANY = "company", _("Company share")
         PROVIDER = "provider", _("Money at a payment provider")
         SALES = "sales", _("Sales")
         FEES = "fees", _("Provider fees")
+        GRANTS = "grants", _("Money given away")
+        PAYOUTS = "payouts", _("Held for payouts")
+        REFUNDS = "refunds", _("Held for refunds")
 
-    GUARDED = ("credit",)
+    # What a person owns, and what somebody owes: the one has a balance under a lock, the other is a sum.
+    GUARDED = ("credit", "granted", "wallet", "earnings")
+    OWING = ("owed", "sponsor")
 
     kind = models.CharField(max_length=12, choices=Kind)
     owner = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="accounts")
@@ -69,8 +79,14 @@ class Account(BaseModel):
             models.CheckConstraint(name="account_never_below_zero", condition=Q(balance=None) | Q(balance__gte=0)),
             models.CheckConstraint(
                 name="account_of_a_person_is_guarded",
-                condition=Q(kind__in=["credit"], balance__isnull=False, owner__isnull=False)
-                | (~Q(kind__in=["credit"]) & Q(balance=None, owner=None)),
+                condition=Q(
+                    kind__in=["credit", "granted", "wallet", "earnings"], balance__isnull=False, owner__isnull=False
+                )
+                | Q(kind__in=["owed", "sponsor"], balance=None, owner__isnull=False)
+                | (
+                    ~Q(kind__in=["credit", "granted", "wallet", "earnings", "owed", "sponsor"])
+                    & Q(balance=None, owner=None)
+                ),
             ),
             models.CheckConstraint(
                 name="account_credit_knows_its_source", condition=~Q(kind="credit") | Q(source_id__isnull=False)
@@ -111,6 +127,28 @@ class Transfer(BaseModel):
         CREDIT_SPEND = "credit_spend", _("Credit spent")
         CREDIT_ISSUE = "credit_issue", _("Credit given")
         CREDIT_RESTORE = "credit_restore", _("Credit given back")
+        TOP_UP = "top_up", _("Top-up")
+        GRANT = "grant", _("Money given")
+        GRANT_BACK = "grant_back", _("Money given, taken back")
+        WALLET_RESERVE = "wallet_reserve", _("Wallet set aside")
+        WALLET_UNRESERVE = "wallet_unreserve", _("Wallet returned unspent")
+        WALLET_SPEND = "wallet_spend", _("Wallet spent")
+        WALLET_RESTORE = "wallet_restore", _("Wallet given back")
+        WALLET_REFUND = "wallet_refund", _("Refund to the wallet")
+        REFUND_HOLD = "refund_hold", _("Refund set aside")
+        REFUND_RELEASE = "refund_release", _("Refund not sent")
+        REFUND = "refund", _("Refund")
+        EARNING = "earning", _("Earning")
+        EARNING_BACK = "earning_back", _("Earning taken back")
+        CLAWBACK = "clawback", _("Earning to give back")
+        CLAWBACK_SETTLE = "clawback_settle", _("Earning given back")
+        PAYOUT_HOLD = "payout_hold", _("Payout set aside")
+        PAYOUT_RELEASE = "payout_release", _("Payout not sent")
+        PAYOUT = "payout", _("Payout")
+        PAYOUT_FEE = "payout_fee", _("Payout fee")
+        SPONSOR_SHARE = "sponsor_share", _("Sponsor share")
+        SPONSOR_RELEASE = "sponsor_release", _("Sponsor share released")
+        SPONSOR_PAID = "sponsor_paid", _("Paid by a sponsor")
 
     debit = models.ForeignKey(Account, models.PROTECT, db_index=False, related_name="debits")
     credit = models.ForeignKey(Account, models.PROTECT, db_index=False, related_name="credits")

@@ -173,3 +173,36 @@ def test_the_application_cannot_write_the_books_by_itself(statement):
 def test_money_moves_only_inside_a_transaction():
     with pytest.raises(AssertionError, match="in the transaction"):
         post_transfers([issue(make_member(), 100)])
+
+
+@pytest.mark.invariants
+@pytest.mark.parametrize(
+    ("own", "comes", "goes", "other"),
+    [
+        (Account.Kind.WALLET, Transfer.Kind.TOP_UP, Transfer.Kind.WALLET_SPEND, PROVIDER),
+        (Account.Kind.GRANTED, Transfer.Kind.GRANT, Transfer.Kind.GRANT_BACK, Pot(Account.Kind.GRANTS, "EUR")),
+        (Account.Kind.EARNINGS, Transfer.Kind.EARNING, Transfer.Kind.EARNING_BACK, SALES),
+    ],
+)
+def test_whatever_a_person_owns_is_opened_at_nothing_and_never_goes_below(own, comes, goes, other):
+    pot = Pot(own, "EUR", make_member().pk)
+    out = SALES if goes == Transfer.Kind.WALLET_SPEND else other
+    with transaction.atomic():
+        post_transfers([Posting(comes, other, pot, 700, uuid4().hex, uuid4())])
+        post_transfers([Posting(goes, pot, out, 700, uuid4().hex, uuid4())])
+
+    with pytest.raises(RuleError, match="not enough") as refused, transaction.atomic():
+        post_transfers([Posting(goes, pot, out, 1, uuid4().hex, uuid4())])
+
+    assert refused.value.code == "insufficient_funds"
+    assert Account.objects.get(kind=own).balance == 0
+
+
+def test_what_somebody_owes_is_theirs_and_is_a_sum():
+    owed = Pot(Account.Kind.OWED, "EUR", make_member().pk)
+    with transaction.atomic():
+        post_transfers([Posting(Transfer.Kind.CLAWBACK, owed, SALES, 300, uuid4().hex, uuid4())])
+
+    account = Account.objects.get(kind=Account.Kind.OWED)
+    assert (account.owner_id, account.balance) == (owed.owner_id, None)
+    assert find_faults() == []
