@@ -24,6 +24,7 @@ from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy
 from tenpo.orders.policies import Window
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
+from tenpo.payments.tests.payout_plants import PAYOUT_PLANTS, make_payouts
 from tenpo.people.actions.accounts import grant_role, update_profile
 from tenpo.people.actions.imports import confirm_import, preview_people_import, run_import
 from tenpo.people.actions.invites import accept_invite
@@ -183,19 +184,9 @@ PLANTS: dict[str, str | list[str]] = {
     "account-of-a-person-has-an-owner": """
         UPDATE ledger_account SET balance = (
             SELECT sum(CASE WHEN t.credit_id = a.id THEN t.amount ELSE -t.amount END) FROM ledger_transfer t,
-                ledger_account a WHERE a.kind = 'sales' AND a.id IN (t.debit_id, t.credit_id))
-        WHERE kind = 'sales'""",
-    "nobody-gives-back-more-than-they-earned": [
-        """
-        INSERT INTO ledger_account (kind, currency, owner_id, name, balance)
-        SELECT kind, 'EUR', (SELECT owner_id FROM ledger_account WHERE kind = 'credit' LIMIT 1), '', balance
-        FROM (VALUES ('earnings', 0), ('owed', NULL)) opened (kind, balance)""",
-        """
-        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
-        SELECT d.id, c.id, 5, 'EUR', said.kind, 'owed:' || said.kind, uuidv7()
-        FROM (VALUES ('earning', 'sales', 'earnings'), ('clawback_settle', 'earnings', 'owed')) said (kind, of, to_)
-        JOIN ledger_account d ON d.kind = said.of JOIN ledger_account c ON c.kind = said.to_""",
-    ],
+                ledger_account a WHERE a.kind = 'reserved' AND a.id IN (t.debit_id, t.credit_id))
+        WHERE kind = 'reserved'""",
+    "nobody-gives-back-more-than-they-earned": "DELETE FROM ledger_transfer WHERE kind = 'clawback'",
     "credit-is-spent-before-it-expires": """
         UPDATE ledger_account SET expires_at = now() - interval '1 day' WHERE id = (
             SELECT debit_id FROM ledger_transfer WHERE kind = 'credit_reserve' ORDER BY id LIMIT 1)""",
@@ -244,6 +235,7 @@ PLANTS: dict[str, str | list[str]] = {
     "money-taken-is-money-booked": """
         UPDATE payments_sandboxcharge SET state = 'succeeded', created_at = now() - interval '2 days'
         WHERE state = 'needs_action'""",
+    **PAYOUT_PLANTS,
     # orders
     "paid-line-earns-its-price": f"""
         UPDATE ledger_transfer SET subject_id = uuidv7() WHERE kind = 'company_share' AND subject_id = (
@@ -473,6 +465,7 @@ def make_business() -> None:
         join_waitlist(full, participant=waiting.participant, by=waiting)
     cancel_booking(leaves, by=second)
     make_manual(other)
+    make_payouts(coach, other)
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)

@@ -29,8 +29,11 @@ from tenpo.notify.models import Channel
 from tenpo.notify.queries import unsubscribe_path
 from tenpo.notify.tests.make import make_delivery, make_notification
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
+from tenpo.payments.actions.payouts import approve_payout
 from tenpo.payments.models import Payment, ProviderEvent, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION
+from tenpo.payments.tests.make import make_payout, make_payout_account, make_terms
 from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
@@ -94,7 +97,7 @@ def make_world() -> World:
     for part in ("coach", "coach2"):
         update_profile(people[part], headline=f"{part} teaches", by=people[part])
     cookies = {part: _signed_in(person) for part, person in people.items()}
-    things = _sessions(people) | _money(people) | _papers(people)
+    things = _sessions(people) | _money(people) | _payouts(people) | _papers(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
         "write": _key(people["member"], "Minnow tool", "read", "write"),
@@ -176,6 +179,33 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     make_credit(people["other"], 700)
     ProviderEvent.objects.create(provider="sandbox", event_id="evt_1", reference="adder-reference")
     return {"credit": make_credit(people["member"], 900), "share": policy, "cancelling": make_cancellation_policy()}
+
+
+def _payouts(people: dict[str, User]) -> dict[str, Any]:
+    """Mina's ways to be paid, and payouts to her in every state; one of Otto's."""
+    member, other, admin = people["member"], people["other"], people["admin"]
+    make_terms()
+    account = make_payout_account(member, details={"note": "Minnow by hand"})
+    asked, to_cancel, to_reject = (make_payout(member, source="wallet") for _ in range(3))
+    approved, sent, to_fail = (approve_payout(make_payout(member, source="wallet"), by=admin) for _ in range(3))
+    for payout in (sent, to_fail):
+        mark_payout_sent(payout, by=admin)
+    bank = make_payout_account(member, "sepa", holder="Mina Minnowmark")
+    batches = []
+    for _ in range(3):
+        approve_payout(make_payout(member, source="wallet", method="sepa"), by=admin)
+        batches.append(make_payout_batch("sepa", by=admin))
+    send_payout_batch(batches[2], by=admin)
+    approve_payout(make_payout(member, source="wallet", method="sepa"), by=admin)
+    make_payout_account(other, details={"note": "Otter by hand"})
+    make_payout(other, source="wallet")
+    return {
+        "payout_account": account, "bank_account": bank,
+        "spare_account": make_payout_account(member, details={"note": "Minnow spare way"}),
+        "payout": asked, "payout_to_cancel": to_cancel, "payout_to_reject": to_reject, "payout_approved": approved,
+        "payout_sent": sent, "payout_to_fail": to_fail, "batch": batches[0], "batch_to_drop": batches[1],
+        "batch_sent": batches[2],
+    }  # fmt: skip
 
 
 def _papers(people: dict[str, User]) -> dict[str, Any]:
@@ -261,6 +291,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Minnow-session": member, "Minnow-once": member,
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
         "203.0.113.77": member | other,
+        "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
         "ada-people.csv": admin, "ada-admins.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
         things["order"].number: member,
@@ -277,7 +308,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
-        "record": admin, "user": member | coach,
+        "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
     }  # fmt: skip
     transfer = Transfer.objects.filter(credit=things["credit"].pk)[0]
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]

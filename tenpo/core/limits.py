@@ -55,11 +55,18 @@ LIMITS = {
     "invite-send": Limit(600, 3600),
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
+    "payout-user": Limit(30, 300),
+    "payout-account-user": Limit(10, 3600),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
 
 # No rates: how much stays before the oldest goes.
+# New ways to be paid wait, unless they are the first: their owner was told, and can say that it was not them.
+PAYOUT_ACCOUNT_WAITS_HOURS = 48
+# Ways to be paid, and payouts under way, of each person (`payments.actions`).
+PAYOUT_ACCOUNTS_KEPT = 10
+PAYOUTS_UNDER_WAY = 20
 # Files that were read, of each person, up to 1 MB each (`people.actions.imports`).
 IMPORTS_KEPT = 100
 

@@ -122,4 +122,106 @@ INVARIANTS = (
           AND p.state IS DISTINCT FROM 'succeeded'""",
         is_about_time=True,
     ),
+    Invariant(
+        "payout-is-held-in-full",
+        _("A payout's whole amount was set aside, from its payee's own balance."),
+        """
+        SELECT p.id, p.state, p.amount, p.source, t.amount AS held, d.kind AS held_from, d.owner_id
+        FROM payments_payout p LEFT JOIN ledger_transfer t ON t.key = 'payout:' || p.id || ':hold'
+        LEFT JOIN ledger_account d ON d.id = t.debit_id
+        WHERE t.amount IS DISTINCT FROM p.amount OR d.kind IS DISTINCT FROM p.source
+           OR d.owner_id IS DISTINCT FROM p.payee_id""",
+    ),
+    Invariant(
+        "payout-that-does-not-arrive-is-given-back",
+        _("What a payout held is given back when it does not arrive, and only then."),
+        """
+        SELECT p.id, p.state, t.id AS given_back
+        FROM payments_payout p LEFT JOIN ledger_transfer t ON t.key = 'payout:' || p.id || ':release'
+        WHERE (p.state IN ('failed', 'rejected', 'cancelled')) <> (t.id IS NOT NULL)""",
+    ),
+    Invariant(
+        "payout-moves-once-it-arrived",
+        _("A payout leaves the books when it arrived, with its fee and what its method took, and only then."),
+        """
+        SELECT p.id, p.state, p.amount, p.fee, p.cost, t.amount AS sent, f.amount AS kept, c.amount AS taken
+        FROM payments_payout p LEFT JOIN ledger_transfer t ON t.key = 'payout:' || p.id
+        LEFT JOIN ledger_transfer f ON f.key = 'payout:' || p.id || ':fee'
+        LEFT JOIN ledger_transfer c ON c.key = 'payout:' || p.id || ':cost'
+        WHERE (coalesce(t.amount, 0), coalesce(f.amount, 0), coalesce(c.amount, 0)) <>
+            CASE WHEN p.state = 'done' THEN (p.amount - p.fee, p.fee, p.cost) ELSE (0::bigint, 0::bigint, 0::bigint)
+            END""",
+    ),
+    Invariant(
+        "payout-gives-back-what-was-owed",
+        _("What a payout says was given back of earlier earnings was."),
+        """
+        SELECT p.id, p.settled, t.amount AS given_back
+        FROM payments_payout p LEFT JOIN ledger_transfer t ON t.key = 'payout:' || p.id || ':settle'
+        WHERE p.settled <> coalesce(t.amount, 0)""",
+    ),
+    Invariant(
+        "held-for-payouts-is-what-is-under-way",
+        _("What is set aside for payouts is what is under way."),
+        """
+        WITH held AS (
+            SELECT t.currency, sum(CASE WHEN c.kind = 'payouts' THEN t.amount ELSE -t.amount END) AS amount
+            FROM ledger_transfer t
+            JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
+            WHERE (c.kind = 'payouts') <> (d.kind = 'payouts') GROUP BY t.currency
+        ), under_way AS (
+            SELECT currency, sum(amount) AS amount FROM payments_payout
+            WHERE state IN ('asked', 'approved', 'sent') GROUP BY currency)
+        SELECT currency, held.amount AS held, under_way.amount AS under_way
+        FROM held FULL JOIN under_way USING (currency)
+        WHERE coalesce(held.amount, 0) <> coalesce(under_way.amount, 0)""",
+    ),
+    Invariant(
+        "payout-is-approved-by-somebody-else",
+        _("A payout leaves only when somebody else approved it, and a large one only when two did."),
+        """
+        SELECT id, state, payee_id, approved_by_id, seconded_by_id FROM payments_payout
+        WHERE payee_id IN (approved_by_id, seconded_by_id) OR approved_by_id = seconded_by_id
+           OR (state IN ('approved', 'sent', 'done', 'failed')
+               AND (approved_by_id IS NULL OR (needs_second AND seconded_by_id IS NULL)))""",
+    ),
+    Invariant(
+        "payout-goes-to-its-payees-account",
+        _("A payout goes to an account of its payee, which was there long enough when it was asked for."),
+        """
+        SELECT p.id, p.payee_id, a.owner_id, p.method, a.method AS of_account, a.usable_from, p.created_at
+        FROM payments_payout p JOIN payments_payoutaccount a ON a.id = p.account_id
+        WHERE p.payee_id <> a.owner_id OR p.method <> a.method OR p.created_at < a.usable_from - interval '1 minute'
+           OR (p.state IN ('asked', 'approved', 'sent') AND a.disabled_at IS NOT NULL)""",
+    ),
+    Invariant(
+        "payout-batch-holds-its-payouts",
+        _("A file of payouts holds what it says, each payout in one file, and those of a sent file have left."),
+        """
+        SELECT b.id, b.state, b.count, b.total, count(p.id) AS payouts, sum(p.amount - p.fee) AS amount
+        FROM payments_payoutbatch b LEFT JOIN payments_payout p ON p.batch_id = b.id
+        GROUP BY b.id
+        HAVING (b.state = 'dropped' AND count(p.id) > 0)
+            OR (b.state <> 'dropped' AND (b.count, b.total) <> (count(p.id), coalesce(sum(p.amount - p.fee), 0)))
+            OR (b.state = 'made' AND bool_or(p.state <> 'approved'))
+            OR (b.state = 'sent' AND bool_or(p.state NOT IN ('sent', 'done', 'failed')))
+            OR bool_or(p.method <> b.method OR p.currency <> b.currency)""",
+    ),
+    Invariant(
+        "payout-account-is-the-only-default",
+        _("Of the ways in which somebody is paid one is the usual one, and it was not removed."),
+        """
+        SELECT owner_id, count(*) AS defaults FROM payments_payoutaccount WHERE is_default
+        GROUP BY owner_id HAVING count(*) > 1 OR bool_or(disabled_at IS NOT NULL)""",
+    ),
+    Invariant(
+        "payout-is-as-last-recorded",
+        _("The state of a payout is what the audit last says."),
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, after ->> 'state' AS state FROM audit_auditlog
+            WHERE object_type = 'payments.Payout' AND after ? 'state' ORDER BY object_id, id DESC)
+        SELECT p.id, p.state, said.state AS recorded
+        FROM payments_payout p LEFT JOIN said ON said.object_id = p.id WHERE p.state IS DISTINCT FROM said.state""",
+    ),
 )

@@ -1,9 +1,14 @@
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, F, Q, QuerySet, Sum, When
+from django.db.models.functions import Coalesce
 
-from tenpo.payments.models import Payment
+from tenpo.ledger.models import Account, Transfer
+from tenpo.payments.models import Payment, Payout, PayoutTerms
 from tenpo.payments.providers import PROVIDERS
+from tenpo.people.models import User
 
 
 def manual_providers() -> list[str]:
@@ -19,3 +24,49 @@ def unmarked(payments: QuerySet[Payment]) -> QuerySet[Payment]:
 def live_payment(order_id: UUID) -> Payment | None:
     """The one payment of an order that is under way or succeeded."""
     return Payment.objects.filter(order_id=order_id, state__in=[*Payment.OPEN, Payment.State.SUCCEEDED]).first()
+
+
+def payout_terms() -> PayoutTerms:
+    """What the business decided about payouts; the defaults while nobody has."""
+    return PayoutTerms.objects.first() or PayoutTerms()
+
+
+@dataclass(frozen=True)
+class Payable:
+    """What somebody can have paid out of one source now (minor units): the balance, less what they owe of it."""
+
+    source: Payout.Source
+    currency: str
+    balance: int
+    owed: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.balance - self.owed)
+
+
+def payable(user: User, source: str, currency: str) -> Payable:
+    """What somebody can have paid out of their earnings or their wallet. Two statements at most."""
+    accounts = Account.objects.filter(kind=source, owner=user, currency=currency)
+    balance: int = accounts.aggregate(sum=Coalesce(Sum("balance"), 0))["sum"]
+    owed = owed_by(user, currency) if source == Payout.Source.EARNINGS else 0
+    return Payable(Payout.Source(source), currency, balance, owed)
+
+
+def owed_by(user: User, currency: str) -> int:
+    """What somebody still has to give back of earnings that were paid out before their sale was refunded."""
+    change = Case(When(debit__kind=Account.Kind.OWED, then=F("amount")), default=-F("amount"))
+    is_theirs = Q(debit__kind=Account.Kind.OWED, debit__owner=user) | Q(
+        credit__kind=Account.Kind.OWED, credit__owner=user
+    )
+    owed: int = Transfer.objects.filter(is_theirs, currency=currency).aggregate(sum=Coalesce(Sum(change), 0))["sum"]
+    return owed
+
+
+def earned_since(user: User, currency: str, since: datetime) -> int:
+    """What somebody earned at or after a moment, however much of it went back since."""
+    earned = Transfer.objects.filter(
+        kind=Transfer.Kind.EARNING, credit__owner=user, currency=currency, created_at__gte=since
+    )
+    total: int = earned.aggregate(sum=Coalesce(Sum("amount"), 0))["sum"]
+    return total

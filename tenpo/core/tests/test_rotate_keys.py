@@ -12,6 +12,10 @@ from django.utils import timezone
 from tenpo.core import crypto, sealed
 from tenpo.core.crypto import NO_KEY
 from tenpo.core.fields import EncryptedField
+from tenpo.core.tokens import new_id
+from tenpo.payments.models import PayoutAccount, PayoutBatch
+from tenpo.payments.payout_methods.base import details_of
+from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people import second_factors
 from tenpo.people.models import Visit
 from tenpo.people.second_factors import open_for, seal_for
@@ -57,11 +61,29 @@ def make_second_factors(count: int = 5) -> Callable[[], bool]:
     )
 
 
+def make_accounts(count: int = 5) -> Callable[[], bool]:
+    make_terms()
+    for number in range(count):
+        make_payout_account(make_member(), details={"note": f"way {number}"})
+    return lambda: all(details_of(row)["note"] == row.masked for row in PayoutAccount.objects.all())
+
+
+def make_batches(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        PayoutBatch.objects.create(
+            id=new_id(), method="sepa", currency="EUR", count=number + 1, total=100, made_by=make_member(),
+            document=f"file {number + 1}",
+        )  # fmt: skip
+    return lambda: all(row.document == f"file {row.count}" for row in PayoutBatch.objects.all())
+
+
 # How five values are made in each place where something is sealed, and what tells that all can still be read. A new
 # `EncryptedField` is rotated by existing; its line here is what proves it.
 MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
     "people.Visit.session_data": make_visits,
     "mfa.Authenticator.data": make_second_factors,
+    "payments.PayoutAccount.details": make_accounts,
+    "payments.PayoutBatch.document": make_batches,
 }
 
 
@@ -113,6 +135,15 @@ def test_a_rotation_that_died_goes_on_where_it_was(name, tmp_path):
     assert is_readable()
 
 
+def damage(table: str, column: str) -> dict[str, str]:
+    """The same two, of a table whose rows have ids that sort by time."""
+    first = f"WHERE id = (SELECT id FROM {table} ORDER BY id LIMIT 1) RETURNING id"
+    return {
+        "moved": f"UPDATE {table} SET {column} = (SELECT {column} FROM {table} ORDER BY id DESC LIMIT 1) {first}",
+        "written": f"UPDATE {table} SET {column} = 'PLANTED' {first}",
+    }
+
+
 # Puts something into the first row that does not open there: what was sealed for the last row, or what nobody sealed.
 DAMAGE: dict[str, dict[str, str]] = {
     "people.Visit.session_data": {
@@ -127,6 +158,8 @@ DAMAGE: dict[str, dict[str, str]] = {
         "written": """UPDATE mfa_authenticator SET data = '{"secret": "PLANTED"}'"""
         " WHERE id = (SELECT min(id) FROM mfa_authenticator) RETURNING id",
     },
+    "payments.PayoutAccount.details": damage("payments_payoutaccount", "details"),
+    "payments.PayoutBatch.document": damage("payments_payoutbatch", "document"),
 }
 
 

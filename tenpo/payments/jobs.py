@@ -1,0 +1,17 @@
+from procrastinate.contrib.django import app
+
+from tenpo.payments.actions import payout_schedule, payout_sending
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="payments.send_payouts", queue="periodic")
+def send_payouts(timestamp: int) -> None:
+    """Send approved payouts that leave by themselves, and ask what became of those on their way."""
+    payout_sending.send_waiting_payouts()
+
+
+@app.periodic(cron="47 * * * *")
+@app.task(name="payments.ask_for_due_payouts", queue="periodic")
+def ask_for_due_payouts(timestamp: int) -> None:
+    """Ask for the earnings of the week or month that has ended."""
+    payout_schedule.ask_for_due_payouts()

@@ -1,0 +1,121 @@
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from tenpo.access.actions.accounts import disable_user
+from tenpo.ledger.models import Transfer
+from tenpo.payments.actions import payout_schedule
+from tenpo.payments.actions.payout_schedule import ask_for_due_payouts, period_begins_at
+from tenpo.payments.models import Payout, PayoutTerms
+from tenpo.payments.tests.make import (
+    earnings_left,
+    make_earnings,
+    make_owed,
+    make_payout_account,
+    make_terms,
+)
+from tenpo.people.tests.make import make_admin, make_coach
+
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.fixture
+def next_period(monkeypatch):
+    """As if the week had begun a moment ago: all that was earned until now was earned before it."""
+
+    def begin() -> None:
+        now = timezone.now()
+        monkeypatch.setattr(payout_schedule, "period_begins_at", lambda *_: now)
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("schedule", "now", "began"),
+    [
+        ("weekly", datetime(2030, 5, 15, 12, tzinfo=UTC), datetime(2030, 5, 13, tzinfo=BERLIN)),
+        ("weekly", datetime(2030, 5, 12, 22, tzinfo=UTC), datetime(2030, 5, 13, tzinfo=BERLIN)),
+        ("weekly", datetime(2030, 5, 12, 21, 59, tzinfo=UTC), datetime(2030, 5, 6, tzinfo=BERLIN)),
+        # The clocks go forward on the last Sunday of March.
+        ("weekly", datetime(2030, 4, 2, tzinfo=UTC), datetime(2030, 4, 1, tzinfo=BERLIN)),
+        ("monthly", datetime(2030, 3, 31, 22, tzinfo=UTC), datetime(2030, 4, 1, tzinfo=BERLIN)),
+        ("monthly", datetime(2030, 4, 30, 21, 59, tzinfo=UTC), datetime(2030, 4, 1, tzinfo=BERLIN)),
+    ],
+)
+def test_a_week_begins_on_monday_and_a_month_on_its_first_where_the_business_is(schedule, now, began):
+    assert period_begins_at(PayoutTerms(schedule=schedule), now, BERLIN) == began
+
+
+def test_without_a_schedule_nobody_is_asked_for(next_period):
+    make_terms()
+    mia = make_coach()
+    make_payout_account(mia)
+    make_earnings(mia, 5_000)
+
+    assert ask_for_due_payouts() == 0
+    assert not Payout.objects.exists()
+
+
+def test_what_was_earned_before_is_asked_for_once(next_period):
+    make_terms(schedule="weekly", minimum=1_000)
+    mia, otto, small = make_coach(), make_coach(), make_coach()
+    for coach, amount in ((mia, 5_000), (otto, 1_000), (small, 999)):
+        make_payout_account(coach)
+        make_earnings(coach, amount)
+    next_period()
+    make_earnings(mia, 700)
+
+    asked, again = ask_for_due_payouts(), ask_for_due_payouts()
+
+    assert (asked, again) == (2, 0)
+    assert {(one.payee, one.amount, one.is_automatic) for one in Payout.objects.all()} == {
+        (mia, 5_000, True),
+        (otto, 1_000, True),
+    }
+    assert (earnings_left(mia), earnings_left(small)) == (700, 999)
+
+
+def test_what_is_owed_is_settled_on_the_way(next_period):
+    make_terms(schedule="monthly")
+    mia = make_coach()
+    make_payout_account(mia)
+    make_earnings(mia, 5_000)
+    make_owed(mia, 1_500)
+    next_period()
+
+    assert ask_for_due_payouts() == 1
+    payout = Payout.objects.get()
+    assert (payout.amount, payout.settled) == (3_500, 1_500)
+    assert Transfer.objects.get(kind="clawback_settle").amount == 1_500
+
+
+def test_nobody_is_asked_for_without_a_usual_account_that_works(next_period):
+    make_terms(schedule="weekly")
+    nowhere, new, gone = make_coach(), make_coach(), make_coach()
+    make_payout_account(new)
+    make_payout_account(new, "sepa", is_usable=False, is_default=True)
+    make_payout_account(gone)
+    for coach in (nowhere, new, gone):
+        make_earnings(coach, 5_000)
+    disable_user(gone, by=make_admin())
+    next_period()
+
+    assert ask_for_due_payouts() == 0
+
+
+def test_one_that_is_refused_does_not_keep_the_others_waiting(next_period, monkeypatch):
+    make_terms(schedule="weekly", pays_crypto=True)
+    mia, otto = make_coach(), make_coach()
+    make_payout_account(mia, "crypto")
+    make_payout_account(otto)
+    for coach in (mia, otto):
+        make_earnings(coach, 5_000)
+    make_terms(schedule="weekly", pays_crypto=False)
+    next_period()
+
+    assert ask_for_due_payouts() == 1
+    assert Payout.objects.get().payee == otto
