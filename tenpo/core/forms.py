@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.business import current_business
-from tenpo.core.money import minor_digits, parse_money
+from tenpo.core.money import parse_money, plain_amount
 
 
 class FormRenderer(TemplatesSetting):
@@ -80,10 +80,3 @@ class AmountField(forms.CharField):
 
     def prepare_value(self, value: Any) -> Any:
         return plain_amount(value, current_business().currency) if isinstance(value, int) else value
-
-
-def plain_amount(amount: int, currency: str) -> str:
-    """Minor units as one would type them: "12.50", "12" when there are no cents."""
-    digits = minor_digits(currency)
-    whole, rest = divmod(amount, 10**digits)
-    return f"{whole}.{rest:0{digits}}" if rest else str(whole)

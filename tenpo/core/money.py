@@ -47,6 +47,13 @@ def parse_money(text: str, currency: str) -> int:
     return int(value)
 
 
+def plain_amount(amount: int, currency: str) -> str:
+    """Minor units as one would type them: "12.50", "12" when there are no cents."""
+    digits = minor_digits(currency)
+    whole, rest = divmod(amount, 10**digits)
+    return f"{whole}.{rest:0{digits}}" if rest else str(whole)
+
+
 def percent_of(amount: int, percent: Decimal | int) -> int:
     """`percent` of a whole amount, half a minor unit rounded up."""
     return int((Decimal(amount) * Decimal(percent) / 100 + Decimal("0.5")) // 1)

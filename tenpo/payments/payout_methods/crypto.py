@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.csv import csv_lines
-from tenpo.core.forms import plain_amount
+from tenpo.core.money import plain_amount
 from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods.base import PayoutFile, SentByHand, details_of
