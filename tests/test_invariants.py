@@ -22,8 +22,9 @@ from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.policies import Window
+from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
-from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.payments.tests.payout_plants import PAYOUT_PLANTS, make_payouts
 from tenpo.people.actions.accounts import grant_role, update_profile
 from tenpo.people.actions.imports import confirm_import, preview_people_import, run_import
@@ -223,6 +224,14 @@ PLANTS: dict[str, str | list[str]] = {
         SELECT d.id, c.id, 99999, 'EUR', 'credit_issue', 'extra', uuidv7() FROM ledger_account d, ledger_account c
         WHERE d.kind = 'sales' AND c.name = 'extra'""",
     ],
+    "payment-is-charged-to-a-method-of-its-payer": """
+        UPDATE payments_payment SET saved_method_id = (SELECT id FROM payments_paymentmethod WHERE state = 'ready')
+        WHERE state = 'needs_action'""",
+    "one-payment-method-is-offered-first": "UPDATE payments_paymentmethod SET is_default = false",
+    "payment-method-is-as-last-recorded": """
+        UPDATE payments_paymentmethod SET state = 'failed' WHERE state = 'adding'""",
+    "payment-method-is-settled": """
+        UPDATE payments_paymentmethod SET created_at = now() - interval '3 days' WHERE state = 'adding'""",
     "provider-event-counts-once": """
         INSERT INTO payments_providerevent (provider, event_id, reference, payload, applied_at)
         SELECT 'sandbox', 'once', 'any', '{}', now() FROM generate_series(1, 2)""",
@@ -232,6 +241,10 @@ PLANTS: dict[str, str | list[str]] = {
         WHERE state = 'needs_action'""",
     "sandbox-took-what-a-payment-says": """
         UPDATE payments_sandboxcharge SET amount = amount + 1 WHERE state <> 'succeeded'""",
+    "sandbox-gives-back-what-it-took": """
+        INSERT INTO payments_sandboxrefund (key, charge_id, amount, state, failure_code)
+        SELECT 'twice ' || twice, id, amount, 'pending', '' FROM payments_sandboxcharge, generate_series(1, 2) twice
+        WHERE state = 'succeeded'""",
     "money-taken-is-money-booked": """
         UPDATE payments_sandboxcharge SET state = 'succeeded', created_at = now() - interval '2 days'
         WHERE state = 'needs_action'""",
@@ -466,6 +479,11 @@ def make_business() -> None:
     cancel_booking(leaves, by=second)
     make_manual(other)
     make_payouts(coach, other)
+    # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
+    kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
+    make_booking(session("Kept", 18), members[7], card=str(kept.pk))
+    make_booking(session("Declined", 19), members[7], card=DECLINED)
+    add_payment_method(members[7], provider="sandbox", source=NEVER_ANSWERS, by=members[7])
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)

@@ -22,9 +22,12 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core import outbox
+from tenpo.core.limits import METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.notify.tests.make import make_delivery
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.payments.actions.methods import add_payment_method
+from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import Import, User
 from tenpo.people.tests.make import make_coach, make_member
@@ -50,6 +53,7 @@ LIMITED = {
     "/api/v1/feeds": 0,  # one for each person, and the admin has none
     "/api/v1/ledger/accounts": 1,  # people's are added up
     "/design/events": 1,
+    "/api/v1/payment-methods": METHODS_KEPT,
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
@@ -132,6 +136,8 @@ def _add_own(who: User, host: User) -> None:
     browser = Client()
     browser.force_login(who)
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
+    if who.payment_methods.kept().count() < METHODS_KEPT:
+        add_payment_method(who, provider="sandbox", source=SUCCEEDS, by=who)
     if who.api_clients.filter(revoked_at=None).count() < MAX_KEYS_PER_USER:
         create_api_client(who, name="A program", scopes=["read"], expires_at=None, by=who)
 

@@ -29,10 +29,12 @@ from tenpo.notify.models import Channel
 from tenpo.notify.queries import unsubscribe_path
 from tenpo.notify.tests.make import make_delivery, make_notification
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
 from tenpo.payments.actions.payouts import approve_payout
 from tenpo.payments.models import Payment, ProviderEvent, SandboxCharge
-from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION
+from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_payout_account, make_terms
 from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
@@ -178,7 +180,17 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     policy = make_share_policy(percent=60, coach=people["coach2"])
     make_credit(people["other"], 700)
     ProviderEvent.objects.create(provider="sandbox", event_id="evt_1", reference="adder-reference")
-    return {"credit": make_credit(people["member"], 900), "share": policy, "cancelling": make_cancellation_policy()}
+    ProviderCustomer.objects.create(user=people["member"], provider="sandbox", reference="adder-customer")
+    for part in ("member", "member", "other"):
+        add_payment_method(people[part], provider="sandbox", source=SUCCEEDS, by=people[part])
+    charge = SandboxCharge.objects.filter(state="succeeded")[0]
+    SandboxRefund.objects.create(key="adder-refund", charge=charge, amount=1, state="succeeded")
+    return {
+        "credit": make_credit(people["member"], 900),
+        "share": policy,
+        "cancelling": make_cancellation_policy(),
+        "method": PaymentMethod.objects.get(user=people["member"], is_default=False),
+    }
 
 
 def _payouts(people: dict[str, User]) -> dict[str, Any]:
@@ -309,6 +321,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
+        "method": member,
     }  # fmt: skip
     transfer = Transfer.objects.filter(credit=things["credit"].pk)[0]
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]

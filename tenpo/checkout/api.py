@@ -48,7 +48,7 @@ Source = Annotated[
     str,
     Field(
         max_length=40,
-        description="What is charged: for `sandbox` the number of a test card.",
+        description="What is charged: the id of a saved payment method; for `sandbox` also the number of a test card.",
         examples=["4242424242424242"],
     ),
 ]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.checkout.views import booking, money, my_money, policies, sandbox
+from tenpo.checkout.views import booking, money, my_money, payments, policies, sandbox
 
 app_name = "checkout"
 urlpatterns = [
@@ -9,6 +9,8 @@ urlpatterns = [
     path("bookings/<uuid:booking_id>/pay/", booking.pay, name="pay"),
     path("bookings/<uuid:booking_id>/result/", booking.booking_result, name="booking-result"),
     path("bookings/<uuid:booking_id>/cancel/", booking.booking_cancel, name="booking-cancel"),
+    path("payments/<uuid:payment_id>/leave/", payments.leave, name="payment-leave"),
+    path("payments/<uuid:payment_id>/back/", payments.back, name="payment-back"),
     path("sandbox/<uuid:charge_id>/", sandbox.bank, name="sandbox-bank"),
     path("me/money/", my_money.overview, name="my-money"),
     path("me/money/payments.csv", my_money.payments_csv, name="my-payments-csv"),

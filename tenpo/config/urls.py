@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("tenpo.access.urls")),
     path("", include("tenpo.audit.urls")),
     path("", include("tenpo.notify.urls")),
+    path("", include("tenpo.payments.urls")),
     path("", include("tenpo.orders.urls")),
     path("", include("tenpo.schedule.urls")),
     path("", include("tenpo.checkout.urls")),

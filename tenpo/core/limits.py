@@ -70,6 +70,9 @@ PAYOUTS_UNDER_WAY = 20
 # Files that were read, of each person, up to 1 MB each (`people.actions.imports`).
 IMPORTS_KEPT = 100
 
+# Ways to pay, of each person, ready or being added (`payments.actions.methods`); no further one is taken.
+METHODS_KEPT = 20
+
 # Counts one try for each row of `{source}`.
 _HIT = """
     INSERT INTO core_ratecount (key, window_starts_at, count)

@@ -18,6 +18,7 @@ from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_credits
+from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, invite_person, revoke_invite
@@ -77,6 +78,9 @@ def finish(story: Story) -> None:
     _book_next(story, lena, "Sleep better")
     _offer_seat(story, lena, others)
     _stand_in_line(story, [tomas, ifeoma], others)
+    for member in (tomas, ifeoma):
+        card = add_payment_method(member, provider="sandbox", source=SUCCEEDS, by=member)
+        _book_next(story, member, "Deep work, week by week", card=str(card.pk))
     # Seats held: to be paid, to be confirmed, and one of which nobody knows yet.
     _book_next(story, tomas, "Hard conversations", card=DECLINED)
     _book_next(story, ifeoma, "Hard conversations", card=NEEDS_CONFIRMATION)

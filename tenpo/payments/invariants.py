@@ -87,6 +87,42 @@ INVARIANTS = (
         GROUP BY p.id HAVING sum(a.balance) > p.amount""",
     ),
     Invariant(
+        "payment-is-charged-to-a-method-of-its-payer",
+        _("What is charged to a saved way to pay is charged to the payer's own, at its provider, while it is kept."),
+        """
+        SELECT p.id, p.payer_id, m.user_id, p.provider, m.removed_at
+        FROM payments_payment p JOIN payments_paymentmethod m ON m.id = p.saved_method_id
+        WHERE p.payer_id <> m.user_id OR p.provider <> m.provider OR m.removed_at < p.created_at""",
+    ),
+    Invariant(
+        "one-payment-method-is-offered-first",
+        _("Whoever keeps ways to pay has one that is offered first."),
+        """
+        SELECT user_id, count(*) FILTER (WHERE is_default) AS first FROM payments_paymentmethod
+        WHERE state = 'ready' GROUP BY user_id HAVING count(*) FILTER (WHERE is_default) <> 1""",
+    ),
+    Invariant(
+        "payment-method-is-as-last-recorded",
+        _("Whether a way to pay is kept is what the audit last says."),
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, after ->> 'state' AS state FROM audit_auditlog
+            WHERE action IN ('payment_method.added', 'payment_method.failed', 'payment_method.removed')
+            ORDER BY object_id, id DESC)
+        SELECT m.id, m.state, said.state AS recorded
+        FROM payments_paymentmethod m LEFT JOIN said ON said.object_id = m.id
+        WHERE m.state <> coalesce(said.state, 'adding')""",
+    ),
+    Invariant(
+        "payment-method-is-settled",
+        _("A way to pay is added, or let go at its provider, within two days."),
+        """
+        SELECT id, state, created_at, removed_at FROM payments_paymentmethod
+        WHERE (state = 'adding' AND created_at < now() - interval '2 days')
+           OR (state = 'removed' AND forgotten_at IS NULL AND removed_at < now() - interval '2 days')""",
+        is_about_time=True,
+    ),
+    Invariant(
         "provider-event-counts-once",
         _("What a provider tells counts once."),
         """
@@ -111,6 +147,14 @@ INVARIANTS = (
         FROM payments_payment p JOIN payments_sandboxcharge c ON c.key = p.id::text
         WHERE c.amount <> p.amount OR c.currency <> p.currency
            OR (p.state = 'succeeded' AND c.state <> 'succeeded')""",
+    ),
+    Invariant(
+        "sandbox-gives-back-what-it-took",
+        _("The sandbox gives back no more of a charge than it took, and nothing of one that did not succeed."),
+        """
+        SELECT c.id, c.state, c.amount, sum(r.amount) AS refunded
+        FROM payments_sandboxrefund r JOIN payments_sandboxcharge c ON c.id = r.charge_id WHERE r.state <> 'failed'
+        GROUP BY c.id HAVING sum(r.amount) > c.amount OR c.state <> 'succeeded'""",
     ),
     Invariant(
         "money-taken-is-money-booked",

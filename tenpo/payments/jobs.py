@@ -1,6 +1,6 @@
 from procrastinate.contrib.django import app
 
-from tenpo.payments.actions import payout_schedule, payout_sending
+from tenpo.payments.actions import methods, payout_schedule, payout_sending
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -15,3 +15,10 @@ def send_payouts(timestamp: int) -> None:
 def ask_for_due_payouts(timestamp: int) -> None:
     """Ask for the earnings of the week or month that has ended."""
     payout_schedule.ask_for_due_payouts()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="payments.settle_methods", queue="periodic")
+def settle_methods(timestamp: int) -> None:
+    """Ask the providers what became of cards that are being added or removed."""
+    methods.settle_methods()

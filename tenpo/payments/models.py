@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core.fields import EncryptedField
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
 from tenpo.core.money import format_money
+from tenpo.payments.provider_models import PaymentMethod
 from tenpo.people.models import User
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Payment(BaseModel):
     order_id = models.UUIDField(null=True)
     provider = models.CharField(max_length=20)
     method = models.CharField(max_length=60, blank=True)
+    # What its payer had saved and chose for it.
+    saved_method = models.ForeignKey(PaymentMethod, models.PROTECT, null=True, db_index=False, related_name="payments")
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     fee = models.BigIntegerField(default=0)
@@ -50,7 +53,7 @@ class Payment(BaseModel):
     state = models.CharField(max_length=12, choices=State, default=State.CREATED)
     reference = models.CharField(max_length=120, null=True)
     failure_code = models.CharField(max_length=60, blank=True)
-    action_url = models.CharField(max_length=300, blank=True)
+    action_url = models.CharField(max_length=2000, blank=True)
     paid_at = models.DateTimeField(null=True)
     marked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
@@ -128,6 +131,7 @@ class SandboxCharge(BaseModel):
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     state = models.CharField(max_length=12)
     failure_code = models.CharField(max_length=60, blank=True)
+    succeeded_at = models.DateTimeField(null=True)
 
     objects = SandboxChargeQuerySet.as_manager()
 

@@ -7,7 +7,8 @@ from django.db.models.functions import Coalesce
 
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.models import Payment, Payout, PayoutTerms
-from tenpo.payments.providers import PROVIDERS
+from tenpo.payments.provider_models import PaymentMethod
+from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.people.models import User
 
 
@@ -19,6 +20,13 @@ def manual_providers() -> list[str]:
 def unmarked(payments: QuerySet[Payment]) -> QuerySet[Payment]:
     """Those of `payments` that wait for an admin to see the money."""
     return payments.filter(state=Payment.State.PENDING, provider__in=manual_providers())
+
+
+def ready_methods(user: User) -> list[PaymentMethod]:
+    """What somebody keeps and can pay with here, what they chose first."""
+    offered = [name for name, provider in offered_providers().items() if provider.keeps_methods]
+    methods = PaymentMethod.objects.ready().filter(user=user, provider__in=offered)
+    return list(methods.order_by("-is_default", "-id"))
 
 
 def live_payment(order_id: UUID) -> Payment | None:

@@ -138,11 +138,11 @@ class Moody:
             monkeypatch.setattr(self.sandbox, name, self._over_a_bad_line(getattr(self.sandbox, name)))
 
     def _over_a_bad_line(self, call: Callable[..., object]) -> Callable[..., object]:
-        def moody(*arguments: object) -> object:
+        def moody(*arguments: object, **options: object) -> object:
             fate = self.dice.random()
             if self.is_down or fate < 0.15:
                 raise ProviderTimeout
-            answer = call(*arguments)
+            answer = call(*arguments, **options)
             if fate < 0.3:
                 raise ProviderTimeout
             return answer

@@ -18,6 +18,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.config.api import api
 from tenpo.notify.tests.make import make_notification
 from tenpo.orders.tests.make import make_credit
+from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
 from tenpo.people.models import User
@@ -169,6 +170,7 @@ def make_calls(world: World) -> Calls:
         "session_id": "session", "user_id": "user", "booking_id": "confirmed", "charge_id": "charge",
         "payment_id": "transfer", "series_id": "series", "delivery_id": "delivery", "message_id": "message",
         "invite_id": "invite", "import_id": "import", "key_id": "key", "record_id": "record", "policy_id": "cancelling",
+        "method_id": "own_method",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,
@@ -191,6 +193,7 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
     asked = make_booking(make_session(), admin, card=NEEDS_CONFIRMATION)
     asking = Payment.objects.get(order_id=asked.line.order_id)
     return {
+        "own_method": add_payment_method(admin, provider="sandbox", source=SUCCEEDS, by=admin),
         "offer": offer,
         "held": make_booking(make_session(), admin, card=DECLINED),
         "confirmed": make_booking(make_session(coach, starts_in=timedelta(days=80)), admin),

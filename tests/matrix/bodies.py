@@ -34,6 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
     # Pages
     "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
+    "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},
     "POST /people/{user}/roles/": {"role": "coach", "act": "grant"},
     "POST /people/{user}/roles/#admin": {"role": "admin", "act": "grant"},

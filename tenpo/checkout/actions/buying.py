@@ -7,7 +7,6 @@ of locks everywhere: session, booking, order, payment, ledger accounts.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model
@@ -26,9 +25,9 @@ from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.actions.cancelling import cancel_payments
+from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
-from tenpo.payments.providers.base import Outcome, ProviderTimeout
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_booked, check_open, lock_session, release_lapsed_of, take_seat
@@ -37,8 +36,6 @@ from tenpo.schedule.permissions import can_book_for
 
 # How often one booking is priced anew because others spent the same credit meanwhile.
 CREDIT_RACES = 3
-
-log = structlog.get_logger()
 
 
 def book_session(
@@ -52,6 +49,8 @@ def book_session(
     call: Call | None = None,
 ) -> Booking:
     """Book a seat: the company pays its share, credits go first, the rest is paid through `provider` from `source`.
+
+    A `source` is what `start_payment` takes: a card that is entered now, or the id of a saved method.
 
     Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
     says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
@@ -278,12 +277,7 @@ def _charge(booking: Booking, payment: Payment | None, source: str) -> Booking:
     """Ask the provider, outside of any transaction of ours, and apply what it says."""
     if payment is None:
         return booking
-    try:
-        outcome = provider_of(payment.provider).start(payment, source)
-    except ProviderTimeout:
-        log.warning("provider_timeout", payment_id=str(payment.pk), provider=payment.provider)
-        outcome = Outcome(Payment.State.UNKNOWN)
-    apply_outcome(payment, outcome)
+    apply_outcome(payment, start_payment(payment, source))
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
@@ -32,6 +33,10 @@ FAILURES = {
     "card_declined": lambda: _("The card was declined. Nothing was paid."),
     "unknown_card": lambda: _("We do not know this card. Nothing was paid."),
     "not_confirmed": lambda: _("The payment was not confirmed at the bank. Nothing was paid."),
+    "authentication_required": lambda: _("The bank wants you to confirm this payment yourself. Nothing was paid."),
+    "expired_card": lambda: _("This card has expired. Nothing was paid."),
+    "insufficient_funds": lambda: _("There is not enough money on this card. Nothing was paid."),
+    "unknown_method": lambda: _("This way to pay is not there any more. Nothing was paid."),
     "never_started": lambda: _("The payment did not get through. Nothing was paid."),
 }
 
@@ -51,6 +56,12 @@ def last_payment(booking: Booking) -> Payment | None:
     if booking.line is None or not booking.line.own_share:
         return None
     return Payment.objects.filter(order_id=booking.line.order_id).order_by("-created_at", "-id").first()
+
+
+def action_address(payment: Payment) -> str:
+    """Where the payer confirms a payment: the page by which they leave for it, when it is not here."""
+    url = payment.action_url
+    return url if url.startswith("/") else reverse("checkout:payment-leave", args=[payment.pk])
 
 
 def checkout_step(booking: Booking, payment: Payment | None) -> Step:

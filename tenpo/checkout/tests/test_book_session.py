@@ -74,9 +74,9 @@ def test_a_card_booking_takes_three_statements_to_hold_and_eight_to_settle(monke
     marks = []
     start = provider_of("sandbox").start
 
-    def counted(payment, source):
+    def counted(payment, source, **options):
         marks.append(len(captured.captured_queries))
-        outcome = start(payment, source)
+        outcome = start(payment, source, **options)
         marks.append(len(captured.captured_queries))
         return outcome
 

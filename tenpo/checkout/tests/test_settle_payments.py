@@ -96,8 +96,8 @@ def test_money_whose_answer_was_never_kept_becomes_credit_when_its_booking_is_ca
     buyer = make_member()
     charge = provider_of("sandbox").start
 
-    def die_after_the_charge(payment: Payment, source: str) -> Outcome:
-        charge(payment, source)
+    def die_after_the_charge(payment: Payment, source: str, **options: bool) -> Outcome:
+        charge(payment, source, **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(provider_of("sandbox"), "start", die_after_the_charge)

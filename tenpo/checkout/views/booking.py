@@ -15,6 +15,7 @@ from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
 from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.queries.bookings import (
     Step,
+    action_address,
     cancellation_effect,
     checkout_step,
     last_payment,
@@ -29,6 +30,7 @@ from tenpo.orders.policies import Window, parts_back, read_windows
 from tenpo.orders.queries import Quote, quote
 from tenpo.orders.words import describe_windows
 from tenpo.payments.models import Payment
+from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
@@ -51,7 +53,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if mine := live_booking(session, user):
         return redirect("checkout:booking-result", mine.pk)
     price = _price(session, user)
-    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0)
+    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("book-user", user.pk)
@@ -60,7 +62,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 session,
                 participant=user.participant,
                 by=user,
-                provider=form.cleaned_data["provider"],
+                provider=form.provider_name,
                 source=form.source,
                 agreed=form.cleaned_data["agreed"],
             )
@@ -94,11 +96,11 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
         return redirect("checkout:booking-result", booking.pk)
     price = _price(booking.session, user) if step == Step.OFFERED else _ordered_price(booking)
-    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0)
+    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
-        provider, source, agreed = form.cleaned_data["provider"], form.source, form.cleaned_data["agreed"]
+        provider, source, agreed = form.provider_name, form.source, form.cleaned_data["agreed"]
         try:
             if step == Step.OFFERED:
                 booking = take_offer(booking, by=user, provider=provider, source=source, agreed=agreed)
@@ -145,6 +147,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "session": booking.session,
         "line": booking.line,
         "payment": payment,
+        "action_address": action_address(payment) if payment and step == Step.AT_BANK else "",
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
         "policy": _say_policy(read_windows(booking.policy), booking.session),
@@ -242,7 +245,7 @@ def _ordered_price(booking: Booking) -> Quote:
 def _next_address(booking: Booking) -> str:
     payment = last_payment(booking)
     if payment and payment.state == Payment.State.NEEDS_ACTION and booking.state == Booking.State.HELD:
-        return payment.action_url
+        return action_address(payment)
     return reverse("checkout:booking-result", args=[booking.pk])
 
 

@@ -1,10 +1,13 @@
 """What a payment provider must offer. Stripe's way of working is the model: start, maybe act, maybe wait, be told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from tenpo.payments.models import Payment
+from tenpo.payments.provider_models import PaymentMethod
 
 
 class ProviderTimeout(Exception):
@@ -28,6 +31,63 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class MethodOutcome:
+    """What a provider says of one saved method now: ready, failed, or still being added."""
+
+    state: PaymentMethod.State
+    reference: str | None = None
+    brand: str = ""
+    last4: str = ""
+    expires_month: int | None = None
+    expires_year: int | None = None
+    failure_code: str = ""
+    action_url: str = ""
+
+
+class RefundState(StrEnum):
+    """Where money is that goes back to whoever paid it."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class RefundOutcome:
+    """What a provider says of one refund now."""
+
+    state: RefundState
+    reference: str | None = None
+    failure_code: str = ""
+
+
+class MovementKind(StrEnum):
+    """Why money came or went at a provider."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    TRANSFER = "transfer"
+    PAYOUT = "payout"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One line of a provider's own list, to be held against the books.
+
+    `amount` is what our balance there changed by before the fee, below zero when it went out; `fee` is what they kept.
+    Both are in minor units. `reference` is the payment's or the refund's.
+    """
+
+    reference: str
+    kind: MovementKind
+    amount: int
+    fee: int
+    currency: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class IncomingEvent:
     """A provider's event whose signature is right: its own id, and the payment that it speaks of."""
 
@@ -39,7 +99,7 @@ class IncomingEvent:
 class Provider(Protocol):
     """One way to pay. None of these may be called inside a transaction: they may wait for a network.
 
-    `start` and `retrieve` are safe to repeat: the payment's id is the provider's idempotency key.
+    All are safe to repeat: the id of the payment or method, or the refund's `key`, is the provider's idempotency key.
     """
 
     name: str
@@ -48,9 +108,14 @@ class Provider(Protocol):
     note: Any
     # Whether somebody of ours says that the money came, rather than the provider.
     is_marked_by_hand: bool
+    # Whether people may keep a card there.
+    keeps_methods: bool
 
-    def start(self, payment: Payment, source: str) -> Outcome:
-        """Ask for the money from `source` (a card's token, or nothing). Raises ProviderTimeout."""
+    def start(self, payment: Payment, source: str, *, is_automatic: bool = False) -> Outcome:
+        """Ask for the money from `source` (a card's token, or nothing), or from the payment's saved method.
+
+        `is_automatic` says that its payer is not there to confirm it. Raises ProviderTimeout.
+        """
 
     def retrieve(self, payment: Payment) -> Outcome | None:
         """What became of it; None when the provider never heard of it. Raises ProviderTimeout."""
@@ -60,6 +125,30 @@ class Provider(Protocol):
 
         None when the provider never heard of it. Raises ProviderTimeout.
         """
+
+    def refund(self, payment: Payment, *, amount: int, key: str) -> RefundOutcome:
+        """Give `amount` of a payment back by the way that it came; `key` names this refund. Raises ProviderTimeout.
+
+        Never more than what is left of the payment, whatever was refunded at the same moment: that fails.
+        """
+
+    def retrieve_refund(self, payment: Payment, *, key: str) -> RefundOutcome | None:
+        """What became of a refund; None when the provider never heard of it. Raises ProviderTimeout."""
+
+    def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
+        """Keep `source` for later payments, or say where its owner enters it. Raises ProviderTimeout."""
+
+    def retrieve_method(self, method: PaymentMethod) -> MethodOutcome | None:
+        """What became of a method that is being added; None when the provider never heard of it.
+
+        Raises ProviderTimeout.
+        """
+
+    def forget_method(self, method: PaymentMethod) -> None:
+        """Let go of a method that its owner removed. Raises ProviderTimeout."""
+
+    def movements(self, since: datetime, until: datetime) -> Iterable[Movement]:
+        """What moved at the provider from `since` up to, but without, `until`. Raises ProviderTimeout."""
 
     def read_event(self, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
         """Verify and read a webhook. Raises BadSignature."""

@@ -1,28 +1,52 @@
-"""A payment provider for demos and tests: real states, no money. Its own memory is `SandboxCharge`."""
+"""A payment provider for demos and tests: real states, no money.
+
+Its own memory is `SandboxCharge`, `SandboxCard` and `SandboxRefund`, which nobody else writes.
+"""
 
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
 from tenpo.core.jobs import defer
 from tenpo.payments.models import Payment, SandboxCharge
-from tenpo.payments.providers.base import BadSignature, IncomingEvent, Outcome, ProviderTimeout
+from tenpo.payments.provider_models import PaymentMethod, SandboxCard, SandboxRefund
+from tenpo.payments.providers.base import (
+    BadSignature,
+    IncomingEvent,
+    MethodOutcome,
+    Movement,
+    MovementKind,
+    Outcome,
+    ProviderTimeout,
+    RefundOutcome,
+    RefundState,
+)
 
 SUCCEEDS = "4242424242424242"
 DECLINED = "4000000000000002"
 NEEDS_CONFIRMATION = "4000002500003155"
 SUCCEEDS_LATE = "4000000000000077"
 NEVER_ANSWERS = "4000000000000119"
-TEST_CARDS = (SUCCEEDS, DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS)
+# These pay at once; what differs is how the money goes back. What never answers does not answer then either.
+REFUNDS_LATE = "4000000000007726"
+REFUND_FAILS = "4000000000005126"
+TEST_CARDS = (
+    SUCCEEDS, DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS, REFUNDS_LATE, REFUND_FAILS,
+)  # fmt: skip
 
 LATE_SECONDS = 10
+SANDBOX_EXPIRES_YEAR = 2045
 FEE_PERCENT_TENTHS = 15  # 1.5 %
 FEE_FIXED = 25
 SIGNATURE_WINDOW_SECONDS = 300
@@ -40,6 +64,8 @@ _FIRST_STATE = {
     NEEDS_CONFIRMATION: "needs_action",
     SUCCEEDS_LATE: "processing",
     NEVER_ANSWERS: "succeeded",
+    REFUNDS_LATE: "succeeded",
+    REFUND_FAILS: "succeeded",
 }
 
 
@@ -50,19 +76,27 @@ class Sandbox:
     label = _("Card")
     note = _("Test mode: no money moves. Pick a test card.")
     is_marked_by_hand = False
+    keeps_methods = True
 
-    def start(self, payment: Payment, source: str) -> Outcome:
+    def start(self, payment: Payment, source: str, *, is_automatic: bool = False) -> Outcome:
         card = "".join(c for c in source if c.isdigit())
-        state = _FIRST_STATE.get(card, "declined")
+        if payment.saved_method is not None:
+            saved = SandboxCard.objects.filter(key=str(payment.saved_method_id), state="saved").first()
+            card = saved.card if saved else ""
+        state, failure = _FIRST_STATE.get(card, "declined"), ""
+        if state == "declined":
+            failure = "card_declined" if card == DECLINED else "unknown_card"
+        elif state == "needs_action" and is_automatic:
+            state, failure = "declined", "authentication_required"
         charge, is_new = SandboxCharge.objects.get_or_create(
             key=str(payment.pk),
             defaults={
-                # Should somebody type a real card's number, it is not for us to keep.
-                "card": card if card in TEST_CARDS else card[-4:],
+                "card": _kept_number(card),
                 "amount": payment.amount,
                 "currency": payment.currency,
                 "state": state,
-                "failure_code": {DECLINED: "card_declined"}.get(card, "unknown_card") if state == "declined" else "",
+                "succeeded_at": clock.now() if state == "succeeded" else None,
+                "failure_code": failure,
             },
         )
         if is_new and state == "processing":
@@ -79,6 +113,51 @@ class Sandbox:
         waiting = SandboxCharge.objects.filter(key=str(payment.pk), state="needs_action")
         waiting.update(state="cancelled")
         return self.retrieve(payment)
+
+    def refund(self, payment: Payment, *, amount: int, key: str) -> RefundOutcome:
+        refund, is_new = _refund(payment, amount=amount, key=key)
+        if refund is None:
+            return RefundOutcome(RefundState.FAILED, failure_code="nothing_left")
+        if is_new and refund.charge.card == NEVER_ANSWERS:
+            raise ProviderTimeout
+        return _refund_outcome(refund)
+
+    def retrieve_refund(self, payment: Payment, *, key: str) -> RefundOutcome | None:
+        # What goes back late is decided once somebody asks after its time.
+        late = SandboxRefund.objects.filter(key=key, state="pending")
+        late = late.filter(created_at__lte=clock.now() - timedelta(seconds=LATE_SECONDS))
+        late.filter(charge__card=REFUND_FAILS).update(state="failed", failure_code="lost_or_stolen_card")
+        late.update(state="succeeded")
+        refund = SandboxRefund.objects.filter(key=key).first()
+        return _refund_outcome(refund) if refund else None
+
+    def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
+        card = "".join(c for c in source if c.isdigit())
+        is_good = card in TEST_CARDS and card != DECLINED
+        saved, is_new = SandboxCard.objects.get_or_create(
+            key=str(method.pk),
+            defaults={"card": _kept_number(card), "state": "saved" if is_good else "declined"},
+        )
+        if is_new and card == NEVER_ANSWERS:
+            raise ProviderTimeout
+        return _method_outcome(saved)
+
+    def retrieve_method(self, method: PaymentMethod) -> MethodOutcome | None:
+        saved = SandboxCard.objects.filter(key=str(method.pk)).first()
+        return _method_outcome(saved) if saved else None
+
+    def forget_method(self, method: PaymentMethod) -> None:
+        SandboxCard.objects.filter(key=str(method.pk), state="saved").update(state="forgotten")
+
+    def movements(self, since: datetime, until: datetime) -> Iterable[Movement]:
+        charges = SandboxCharge.objects.filter(state="succeeded").annotate(at=Coalesce("succeeded_at", "created_at"))
+        found = charges.filter(at__gte=since, at__lt=until).order_by("at", "id")
+        for charge_id, amount, currency, at in found.values_list("id", "amount", "currency", "at"):
+            yield Movement(str(charge_id), MovementKind.PAYMENT, amount, fee_of(amount), currency, at)
+        refunds = SandboxRefund.objects.filter(state="succeeded", created_at__gte=since, created_at__lt=until)
+        for refund in refunds.select_related("charge").order_by("created_at", "id"):
+            currency, at = refund.charge.currency, refund.created_at
+            yield Movement(str(refund.pk), MovementKind.REFUND, -refund.amount, 0, currency, at)
 
     def read_event(self, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
         event_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
@@ -99,15 +178,60 @@ class Sandbox:
 def outcome_of(charge: SandboxCharge) -> Outcome:
     """What the sandbox says of a charge."""
     state = STATES[charge.state]
-    fee = charge.amount * FEE_PERCENT_TENTHS // 1000 + FEE_FIXED if state == Payment.State.SUCCEEDED else 0
     return Outcome(
         state=state,
         reference=str(charge.pk),
         method=f"Card •••• {charge.card[-4:]}",
-        fee=min(fee, charge.amount),
+        fee=fee_of(charge.amount) if state == Payment.State.SUCCEEDED else 0,
         failure_code=charge.failure_code,
         action_url=f"/sandbox/{charge.pk}/" if state == Payment.State.NEEDS_ACTION else "",
     )
+
+
+def fee_of(amount: int) -> int:
+    """What the sandbox keeps of a charge, in minor units; it does not give it back with a refund."""
+    return min(amount * FEE_PERCENT_TENTHS // 1000 + FEE_FIXED, amount)
+
+
+@transaction.atomic
+def _refund(payment: Payment, *, amount: int, key: str) -> tuple[SandboxRefund | None, bool]:
+    """The refund of that key, and whether it is new; None when the charge has not so much left."""
+    assert amount > 0
+    charge = SandboxCharge.objects.select_for_update(no_key=True).filter(key=str(payment.pk)).first()
+    if charge is None:
+        return None, False
+    if again := SandboxRefund.objects.select_related("charge").filter(key=key).first():
+        return again, False
+    refunded = charge.refunds.exclude(state="failed").aggregate(total=Sum("amount"))["total"] or 0
+    if charge.state != "succeeded" or amount > charge.amount - refunded:
+        return None, False
+    waits = charge.card in (REFUNDS_LATE, REFUND_FAILS)
+    refund = SandboxRefund(key=key, charge=charge, amount=amount, state="pending" if waits else "succeeded")
+    refund.save(force_insert=True)
+    return refund, True
+
+
+def _kept_number(card: str) -> str:
+    """Should somebody type a real card's number, it is not for us to keep."""
+    return card if card in TEST_CARDS else card[-4:]
+
+
+def _method_outcome(saved: SandboxCard) -> MethodOutcome:
+    if saved.state != "saved":
+        code = "card_declined" if saved.card == DECLINED else "unknown_card"
+        return MethodOutcome(PaymentMethod.State.FAILED, reference=str(saved.pk), failure_code=code)
+    return MethodOutcome(
+        state=PaymentMethod.State.READY,
+        reference=str(saved.pk),
+        brand="visa",
+        last4=saved.card[-4:],
+        expires_month=12,
+        expires_year=SANDBOX_EXPIRES_YEAR,
+    )
+
+
+def _refund_outcome(refund: SandboxRefund) -> RefundOutcome:
+    return RefundOutcome(RefundState(refund.state), reference=str(refund.pk), failure_code=refund.failure_code)
 
 
 def decide_charge(charge_id: UUID, *, succeeds: bool) -> SandboxCharge | None:
@@ -115,7 +239,7 @@ def decide_charge(charge_id: UUID, *, succeeds: bool) -> SandboxCharge | None:
     state = "succeeded" if succeeds else "declined"
     failure = "" if succeeds else "not_confirmed"
     waiting = SandboxCharge.objects.filter(pk=charge_id, state__in=["needs_action", "processing"])
-    waiting.update(state=state, failure_code=failure)
+    waiting.update(state=state, failure_code=failure, succeeded_at=clock.now() if succeeds else None)
     return SandboxCharge.objects.filter(pk=charge_id, state=state).first()
 
 
