@@ -30,8 +30,8 @@ _NOW_AND_THEN = re.compile(r'^SELECT .* FROM "core_business"', re.DOTALL)
 class Closeup:
     """What one operation costs the database.
 
-    `statements` leaves out BEGIN, COMMIT, savepoints, the question whether the connection lives, and the business's row;
-    `round_trips` has them. `buffers` are the 8 kB pages read or found, of tables and of indexes.
+    `statements` leaves out BEGIN, COMMIT, savepoints, the question whether the connection lives, and the business's
+    row; `round_trips` has them. `buffers` are the 8 kB pages read or found, of tables and of indexes.
     """
 
     statements: float
