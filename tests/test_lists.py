@@ -20,6 +20,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
+from tenpo.books.models import DayClose
+from tenpo.books.tests.make import make_close
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core import outbox
 from tenpo.core.limits import METHODS_KEPT
@@ -51,7 +53,10 @@ LIMITED = {
     "/api/v1/credits/{credit}/transfers": 1,  # each booking spends what expires first
     "/api/v1/ledger/transfers?account_id={credit}": 1,
     "/api/v1/feeds": 0,  # one for each person, and the admin has none
-    "/api/v1/ledger/accounts": 1,  # people's are added up
+    "/api/v1/ledger/accounts?kind=sales": 1,
+    "/api/v1/ledger/accounts/{credit}/transfers": 1,
+    "/api/v1/ledger/trial-balance": 1,  # people's are added up
+    "/api/v1/ledger/account-numbers": 1,  # by the kinds of account that there are
     "/design/events": 1,
     "/api/v1/payment-methods": METHODS_KEPT,
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
@@ -117,6 +122,7 @@ def add_rows(world: World, number: int) -> None:
         for plan in (things["import"], things["plan"]):
             Import.objects.filter(pk=plan.pk).update(rows=[*Import.objects.get(pk=plan.pk).rows, *plan.rows[:1]])
         CheckRun.objects.create(seconds=1, asked=100)
+        make_close(DayClose.objects.earliest("day").day - timedelta(days=1))
         OutboxMessage.objects.create(
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )

@@ -18,6 +18,8 @@ from tenpo.access.actions.accounts import disable_user
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import ApiClient, IdempotencyKey
 from tenpo.audit.models import AuditLog
+from tenpo.books.actions.numbers import set_account_numbers
+from tenpo.books.tests.make import make_close
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.business import current_business, forget_business
@@ -185,8 +187,14 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
         add_payment_method(people[part], provider="sandbox", source=SUCCEEDS, by=people[part])
     charge = SandboxCharge.objects.filter(state="succeeded")[0]
     SandboxRefund.objects.create(key="adder-refund", charge=charge, amount=1, state="succeeded")
+    set_account_numbers({"sales": "ADDER-1"}, by=people["admin"])
+    close = make_close((timezone.now() - timedelta(days=3)).date())
+    credit = make_credit(people["member"], 900)
     return {
-        "credit": make_credit(people["member"], 900),
+        "credit": credit,
+        "moved": Transfer.objects.filter(credit=credit.pk)[0],
+        "close": close,
+        "open_day": str(close.day + timedelta(days=1)),
         "share": policy,
         "cancelling": make_cancellation_policy(),
         "method": PaymentMethod.objects.get(user=people["member"], is_default=False),
@@ -304,6 +312,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
         "203.0.113.77": member | other,
         "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
+        "ADDER-1": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
         "ada-people.csv": admin, "ada-admins.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
         things["order"].number: member,
@@ -323,9 +332,12 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
         "method": member,
     }  # fmt: skip
-    transfer = Transfer.objects.filter(credit=things["credit"].pk)[0]
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
-    return [*ids, Secret(str(transfer.pk), member, "ledger transfer")]
+    return [
+        *ids,
+        Secret(str(things["moved"].pk), member, "ledger transfer"),
+        Secret(str(things["close"].pk), frozenset({"admin"}), "a closed day"),
+    ]
 
 
 def missing(thing: Any) -> str:

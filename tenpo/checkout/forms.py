@@ -5,7 +5,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import DayField
-from tenpo.ledger.models import Transfer
 from tenpo.payments.forms import CardForm
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
@@ -44,12 +43,6 @@ class PaymentForm(CardForm):
     def source(self) -> str:
         chosen = self.cleaned_data.get("provider")
         return str(self.saved[chosen].pk) if chosen in self.saved else super().source
-
-
-class TransferFilter(forms.Form):
-    """Which transfers of the ledger an admin wants to see."""
-
-    kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("All")), *Transfer.Kind.choices])
 
 
 class PaymentFilter(forms.Form):

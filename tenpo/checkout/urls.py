@@ -24,7 +24,4 @@ urlpatterns = [
     path("money/waiting/", money.payment_waiting, name="payment-waiting"),
     path("money/waiting/mark/", money.payment_mark, name="payment-mark"),
     path("money/spend/", money.spend, name="spend"),
-    path("money/ledger/", money.ledger, name="ledger"),
-    path("money/ledger/transfers/", money.transfer_list, name="transfer-list"),
-    path("money/ledger/transfers.csv", money.transfers_csv, name="transfers-csv"),
 ]

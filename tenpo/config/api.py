@@ -183,6 +183,7 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
 
 api.add_router("", "tenpo.access.api.router")
 api.add_router("", "tenpo.audit.api.router")
+api.add_router("", "tenpo.books.api.router")
 api.add_router("", "tenpo.checkout.api.router")
 api.add_router("", "tenpo.ledger.api.router")
 api.add_router("", "tenpo.notify.api.router")

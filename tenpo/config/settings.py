@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "tenpo.orders",
     "tenpo.schedule",
     "tenpo.checkout",
+    "tenpo.books",
     "tenpo.reporting",
     "tenpo.web",
     # After ours, so that our templates stand before theirs.

@@ -34,6 +34,7 @@ urlpatterns = [
     path("", include("tenpo.orders.urls")),
     path("", include("tenpo.schedule.urls")),
     path("", include("tenpo.checkout.urls")),
+    path("", include("tenpo.books.urls")),
     path("account/", include(hold_visits(pages.urlpatterns))),
     path("_allauth/", include((hold_visits(drop_phones(headless.urlpatterns)), headless.app_name))),
     path("api/v1/", api.urls),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.access.models import Scope
+from tenpo.books.actions.closing import close_days
 from tenpo.core.business import forget_business
 from tenpo.core.words import say_full_day
 from tenpo.demo import cast
@@ -61,6 +62,8 @@ def _tell(story: Story, days: list[datetime], tell: Progress) -> Story:
     story.clock.go_to(timezone.now())
     finish(story)
     story.clock.settle()
+    # Only now does everything that moved bear the time at which it did.
+    close_days(by=story.admin)
     return story
 
 

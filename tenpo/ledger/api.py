@@ -8,7 +8,6 @@ from ninja import Field, Query, Router
 from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, problems
 from tenpo.core.paging import keyset_page
 from tenpo.ledger.models import Account, Transfer
-from tenpo.ledger.queries import trial_balance
 from tenpo.people.permissions import check_admin
 
 router = Router(tags=["Credit and ledger"])
@@ -37,17 +36,6 @@ class TransferOut(OutSchema):
     credit_account_id: UUID = Field(..., alias="credit_id")
     subject_id: UUID = Field(..., description="The order line or payment that caused it.")
     reverses_id: UUID | None
-
-
-class AccountSumOut(OutSchema):
-    """One line of the trial balance: all that was ever debited and credited, in minor units."""
-
-    kind: str = Field(..., examples=["sales"])
-    name: str = Field(..., examples=[""])
-    currency: str = Field(..., examples=["EUR"])
-    accounts: int = Field(..., examples=[1])
-    debits: int = Field(..., examples=[0])
-    credits: int = Field(..., examples=[12000])
 
 
 class CreditQuery(PageQuery):
@@ -84,13 +72,6 @@ def list_credit_transfers(request: ApiRequest, credit_id: UUID, query: Query[Pag
     credit = get_object_or_404(credits, pk=credit_id)
     rows = Transfer.objects.touching(credit.pk)
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
-
-
-@router.get("/ledger/accounts", response={200: list[AccountSumOut], **problems(403)}, summary="The trial balance")
-def list_ledger_accounts(request: ApiRequest) -> Any:
-    """Every account with its sums, those of people together; for admins. Debits and credits are equal."""
-    check_admin(request.user)
-    return trial_balance()
 
 
 @router.get(

@@ -17,6 +17,8 @@ from tenpo.runtime.postgres import APP, READER
 # Where the application has less than SELECT, INSERT, UPDATE and DELETE. An app with such a table adds it here.
 NARROW_TABLES = {
     "audit_auditlog": "SELECT, INSERT",
+    "books_dayclose": "SELECT, INSERT",
+    "books_daycloseline": "SELECT, INSERT",
     "django_migrations": "SELECT",
     "ledger_account": "SELECT",
     "ledger_transfer": "SELECT",

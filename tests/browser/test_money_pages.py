@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from tenpo.books.tests.make import make_close
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking, make_manual
+from tenpo.ledger.models import Transfer
 from tenpo.orders.actions.policies import ShareTerms, create_share_policy
 from tenpo.orders.tests.make import make_credit, make_share_policy
 from tenpo.payments.models import Payment
@@ -70,13 +73,22 @@ def story() -> tuple[User, User, dict[str, str]]:
         "statement": page("checkout:my-statement"),
         "receipt": page("checkout:receipt", booked.line.order_id),
     }
+    transfer = Transfer.objects.earliest("id")
+    close = make_close((timezone.now() - timedelta(days=3)).date())
     admins = {
         "payments": page("checkout:payment-list"),
         "waiting": page("checkout:payment-waiting"),
         "payment": page("checkout:payment-detail", paid.pk),
         "spend": page("checkout:spend"),
-        "ledger": page("checkout:ledger"),
-        "transfers": page("checkout:transfer-list"),
+        "trial-balance": page("books:trial-balance"),
+        "accounts": page("books:account-list"),
+        "account": page("books:account-detail", transfer.debit_id),
+        "transfers": page("books:transfer-list"),
+        "transfer": page("books:transfer-detail", transfer.pk),
+        "days": page("books:day-list"),
+        "day": page("books:day-detail", close.pk),
+        "journal": f"{page('books:journal')}?since=2020-01-01&until=2031-03-04",
+        "numbers": page("books:numbers"),
         "shares": page("orders:share-policy-list"),
         "share-new": page("checkout:share-policy-create"),
         "cancellation": page("orders:cancellation-policy-list"),

@@ -151,6 +151,8 @@ CALLS = {
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "create_invite_acceptance": Call(body=lambda calls: {"email": None}),
+    "close_one_day": Call(body=lambda calls: {"day": str(calls.things["close"].day)}),
+    "export_journal": Call(query="?since=2026-01-01&until=2026-12-31"),
     "search_everything": Call(query="?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -171,6 +173,7 @@ def make_calls(world: World) -> Calls:
         "payment_id": "transfer", "series_id": "series", "delivery_id": "delivery", "message_id": "message",
         "invite_id": "invite", "import_id": "import", "key_id": "key", "record_id": "record", "policy_id": "cancelling",
         "method_id": "own_method",
+        "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

@@ -58,7 +58,7 @@ def test_no_cell_is_run(business, row):
 
 
 def test_amounts_stay_numbers(business):
-    found = cells(business, next(row for row in EXPORTS if row.path.endswith("transfers.csv")))
+    found = cells(business, next(row for row in EXPORTS if row.path.endswith("journal.csv")))
 
     assert any(cell.replace(".", "").isdigit() and "." in cell for cell in found)
 

@@ -44,6 +44,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /invite/{token}/": {
         "name": "Fay", "password": "four words put together", "email": "fay.addermark@example.com",
     },
+    "POST /money/ledger/numbers/": {"sales": "8400"},
     "POST /money/waiting/mark/": {"payment": "{=transfer}"},
     "POST /policies/shares/new/": {"name": "New", "kind": "percent", "percent": 70},
     "POST /policies/cancellation/new/": {"name": "New", "hours_1": 24, "percent_1": 100, "hours_2": 0, "percent_2": 0},
@@ -79,6 +80,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/invites#admin": {"email": "new@example.com", "role": "admin"},
     "PATCH /api/v1/sessions/{session_id}": {"place": "There"},
     "PATCH /api/v1/sessions/{session_id}/following": {"place": "There"},
+    "POST /api/v1/ledger/days": {"day": "{=open_day}"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},
     "POST /api/v1/share-policies/preview": {"percent": 70},
     "POST /api/v1/sessions": {

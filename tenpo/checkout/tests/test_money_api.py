@@ -50,14 +50,14 @@ def test_the_books_are_for_admins():
     make_booking(make_session(price=10_000), make_member())
     admin = Api(make_admin())
 
-    accounts = admin.get("/ledger/accounts").json()
+    accounts = admin.get("/ledger/trial-balance").json()
     transfers = admin.get("/ledger/transfers?kind=payment").json()["items"]
 
     assert sum(row["debits"] for row in accounts) == sum(row["credits"] for row in accounts)
     assert [row["amount"] for row in transfers] == [10_000]
     found = admin.get(f"/ledger/transfers?account_id={transfers[0]['debit_account_id']}").json()["items"]
     assert {row["kind"] for row in found} == {"payment", "fee"}
-    for path in ("/ledger/accounts", "/ledger/transfers"):
+    for path in ("/ledger/trial-balance", "/ledger/transfers"):
         assert Api(make_member()).get(path).status_code == 403
 
 

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenpo.checkout.tests.make import make_booking, make_manual
-from tenpo.ledger.queries import statement, trial_balance, whole_statement
+from tenpo.ledger.queries import statement, whole_statement
 from tenpo.orders.tests.make import make_credit, make_share_policy
 from tenpo.payments.models import Payment
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
@@ -80,12 +80,10 @@ def test_csv_files_hold_nothing_that_runs():
 
     mine = b"".join(signed_in(member).get(reverse("checkout:my-payments-csv"))).decode()
     all_ = b"".join(admin.get(reverse("checkout:payments-csv") + "?state=succeeded")).decode()
-    books = b"".join(admin.get(reverse("checkout:transfers-csv"))).decode()
 
     assert "'=1+1" in mine
     assert "'=1+1" in all_
     assert member.email in all_
-    assert books.count("\r\n") == 3
 
 
 @pytest.mark.parametrize("name", ["my-money", "my-statement"])
@@ -104,7 +102,7 @@ def test_my_pages_take_the_same_statements_for_one_row_and_for_many(name):
     assert statements(client, address) == one
 
 
-@pytest.mark.parametrize("name", ["payment-list", "payment-waiting", "ledger", "transfer-list", "spend"])
+@pytest.mark.parametrize("name", ["payment-list", "payment-waiting", "spend"])
 def test_admins_pages_take_the_same_statements_for_one_row_and_for_many(name):
     client = signed_in(make_admin())
     address = reverse(f"checkout:{name}")
@@ -123,7 +121,7 @@ def test_admins_pages_take_the_same_statements_for_one_row_and_for_many(name):
 def test_only_admins_know_of_the_admins_pages():
     booking = make_manual(make_coach(), 0)
     payment = Payment.objects.get(order_id=booking.line.order_id)
-    names = "payment-list payment-waiting ledger transfer-list spend payments-csv transfers-csv"
+    names = "payment-list payment-waiting spend payments-csv"
     pages = [reverse(f"checkout:{name}") for name in names.split()]
     pages.append(reverse("checkout:payment-detail", args=[payment.pk]))
 
@@ -180,18 +178,6 @@ def test_one_payments_page_shows_its_transfers_and_marks_it():
     assert "Payment for" in after
     assert "marked by" in after
     assert client.post(address).status_code == 302
-
-
-def test_the_trial_balance_balances():
-    member = make_member()
-    make_share_policy(percent=60)
-    cancel_booking(make_booking(make_session(), member), by=member)
-
-    sums = trial_balance()
-    page = signed_in(make_admin()).get(reverse("checkout:ledger")).content.decode()
-
-    assert sum(row.debits for row in sums) == sum(row.credits for row in sums) > 0
-    assert "The books balance" in page
 
 
 def test_calling_off_a_session_takes_the_same_statements_for_two_and_for_many():

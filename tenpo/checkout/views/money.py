@@ -1,6 +1,5 @@
-"""The admin's money: payments, what waits for a mark, who spends what, the books."""
+"""The admin's money: payments, what waits for a mark, who spends what."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
-from tenpo.checkout.forms import PaymentFilter, TransferFilter
+from tenpo.checkout.forms import PaymentFilter
 from tenpo.checkout.queries.bookings import booking_of_payment
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
 from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
@@ -27,17 +26,15 @@ from tenpo.core import charts
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.errors import RuleError
-from tenpo.core.money import Money, minor_digits
+from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_month
-from tenpo.ledger.models import Transfer
-from tenpo.ledger.queries import spend_by_month, trial_balance
+from tenpo.ledger.queries import spend_by_month
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers, unmarked
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 
 MONTHS_SHOWN = 12
 MAX_BULK = 200
-TRANSFERS_SHOWN = 50
 
 
 @admins_only
@@ -171,76 +168,6 @@ def spend(request: PageRequest) -> HttpResponse:
         "tab": "spend",
     }
     return render(request, "checkout/spend.html", context)
-
-
-@admins_only
-@never_cache
-@require_safe
-def ledger(request: PageRequest) -> HttpResponse:
-    """The trial balance: every account with its sums, and that both sides are equal."""
-    sums = trial_balance()
-    totals = [
-        {
-            "currency": currency,
-            "debits": sum(row.debits for row in sums if row.currency == currency),
-            "credits": sum(row.credits for row in sums if row.currency == currency),
-        }
-        for currency in dict.fromkeys(row.currency for row in sums)
-    ]
-    context = {
-        "sums": sums,
-        "totals": totals,
-        "is_balanced": all(total["debits"] == total["credits"] for total in totals),
-        "waiting": _waiting(request).count(),
-        "tab": "ledger",
-    }
-    return render(request, "checkout/ledger.html", context)
-
-
-@admins_only
-@never_cache
-@require_safe
-def transfer_list(request: PageRequest) -> HttpResponse:
-    """Every transfer, newest first, with what caused it."""
-    rows = Transfer.objects.select_related("debit__owner", "credit__owner")
-    form = TransferFilter(request.GET)
-    kind = form.cleaned_data["kind"] if form.is_valid() else ""
-    if kind:
-        rows = rows.filter(kind=kind)
-    page = page_of(request, rows, order=("-id",), limit=TRANSFERS_SHOWN)
-    causes = causes_of(page.items)
-    context = {
-        "transfers": [(transfer, causes[transfer.pk]) for transfer in page.items],
-        "next_cursor": page.next_cursor,
-        "form": form,
-        "waiting": _waiting(request).count(),
-        "tab": "ledger",
-    }
-    return render(request, "checkout/transfer_list.html", context)
-
-
-@admins_only
-@never_cache
-@require_safe
-def transfers_csv(request: PageRequest) -> StreamingHttpResponse:
-    """The whole ledger, oldest first."""
-    header = [_("Date"), _("Kind"), _("Debit"), _("Credit"), _("Amount"), _("Currency"), _("Key")]
-    rows = Transfer.objects.select_related("debit__owner", "credit__owner").order_by("id")
-    return csv_answer(csv_name("ledger"), header, _transfer_rows(rows))
-
-
-def _transfer_rows(rows: QuerySet[Transfer]) -> Iterator[list[Any]]:
-    for row in rows.iterator(chunk_size=1_000):
-        digits = minor_digits(row.currency)
-        yield [
-            timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M:%S"),
-            row.get_kind_display(),
-            str(row.debit) + (f" ({row.debit.owner})" if row.debit.owner else ""),
-            str(row.credit) + (f" ({row.credit.owner})" if row.credit.owner else ""),
-            round(row.amount / 10**digits, digits) if digits else row.amount,
-            row.currency,
-            row.key,
-        ]
 
 
 def _say_record(entry: AuditLog) -> dict[str, Any]:

@@ -1,0 +1,10 @@
+from procrastinate.contrib.django import app
+
+from tenpo.books.actions import closing
+
+
+@app.periodic(cron="11 * * * *")
+@app.task(name="books.close_days", queue="periodic")
+def close_days(timestamp: int) -> None:
+    """Close the days that are over where the business is; each hour, since midnight is not the same everywhere."""
+    closing.close_days_tonight()

@@ -1,0 +1,63 @@
+"""What causes transfers: the models whose ids stand in them as their subject, and the page of each that has one.
+
+A new kind of cause is a line in `SUBJECTS`; nothing else here or in the pages changes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.ledger.models import Transfer
+from tenpo.orders.models import Line
+from tenpo.payments.models import Payment, Payout
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What caused a transfer: what kind of thing, its id, how accountants find it again, and its page, if any."""
+
+    kind: str
+    label: str
+    id: UUID
+    reference: str
+    url: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One kind of cause: its rows, a name for the API, words, and what is said of a row."""
+
+    rows: Callable[[], Any]
+    kind: str
+    label: Any
+    reference: Callable[[Any], str]
+    url: Callable[[Any], str]
+
+
+SUBJECTS = (
+    _Source(
+        lambda: Line.objects.select_related("order"), "order_line", _("Order"), lambda line: line.order.number,
+        lambda line: reverse("checkout:receipt", args=[line.order_id]),
+    ),
+    _Source(
+        lambda: Payment.objects.all(), "payment", _("Payment"), lambda payment: payment.reference or "",
+        lambda payment: reverse("checkout:payment-detail", args=[payment.pk]),
+    ),
+    _Source(
+        lambda: Payout.objects.all(), "payout", _("Payout"), lambda payout: payout.reference or "", lambda payout: "",
+    ),
+)  # fmt: skip
+
+
+def subjects_of(transfers: Iterable[Transfer]) -> dict[UUID, Subject]:
+    """What caused each transfer, by the subject's id; one statement for each kind of cause, however many transfers."""
+    wanted = {transfer.subject_id for transfer in transfers}
+    found: dict[UUID, Subject] = {}
+    for source in SUBJECTS:
+        for row in source.rows().filter(pk__in=wanted - found.keys()):
+            found[row.pk] = Subject(source.kind, str(source.label), row.pk, source.reference(row), source.url(row))
+    return found
