@@ -251,6 +251,10 @@ MAILERS = {"default": secrets.mailer(env.text("TENPO_EMAIL_URL"), MAIL_DIR)}
 # admin can sign in as anybody, so this is for developing and for the demo alone.
 # Test cards pay for nothing: a business that takes real money must not have them by accident.
 SANDBOX_PAYMENTS = env.flag("TENPO_SANDBOX") if env.text("TENPO_SANDBOX") else DEBUG or env.flag("TENPO_DEMO")
+# Without a key nothing of Stripe is offered, or loaded.
+STRIPE_KEY = env.text("TENPO_STRIPE_KEY")
+STRIPE_WEBHOOK_SECRETS = [one.strip() for one in env.text("TENPO_STRIPE_WEBHOOK_SECRETS").split(",") if one.strip()]
+STRIPE_API = env.text("TENPO_STRIPE_API")
 SHOWS_WRITTEN_MAILS = (DEBUG or env.flag("TENPO_DEMO")) and not env.text("TENPO_EMAIL_URL")
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"

@@ -12,6 +12,9 @@ for name in (
     "TENPO_EMAIL_URL",
     "TENPO_KEYS",
     "TENPO_DEBUG",
+    "TENPO_STRIPE_KEY",
+    "TENPO_STRIPE_WEBHOOK_SECRETS",
+    "TENPO_STRIPE_API",
     "TENPO_ALLOWED_HOSTS",
 ):
     os.environ.pop(name, None)

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -17,9 +18,11 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
 from tenpo.orders.actions.orders import credit_payment, settle_line
+from tenpo.payments.actions.methods import settle_method
 from tenpo.payments.models import Payment, ProviderEvent
+from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import provider_of
-from tenpo.payments.providers.base import Outcome, ProviderTimeout
+from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
 from tenpo.payments.providers.sandbox import decide_charge, signed_event
 from tenpo.payments.queries import live_payment, manual_providers
 from tenpo.people.models import User
@@ -121,10 +124,27 @@ def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> boo
     )
     if row.applied_at is not None:
         return False
-    payment = Payment.objects.filter(provider=provider, reference=event.reference).first()
-    if payment is not None and settle_from_provider(payment):
+    if _settle_what_it_speaks_of(provider, event):
         ProviderEvent.objects.filter(pk=row.pk).update(applied_at=Now())
     return is_new
+
+
+def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
+    """Ask about the payment or the saved method of an event; False when it is none of ours, or nobody answers."""
+    known = Q(reference=event.reference) | Q(pk=_id_of(event.payment_id))
+    if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
+        return settle_from_provider(payment)
+    known = Q(reference=event.reference) | Q(pk=_id_of(event.method_id))
+    if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
+        return settle_method(method).state != PaymentMethod.State.ADDING
+    return False
+
+
+def _id_of(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:

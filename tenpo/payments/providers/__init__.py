@@ -5,13 +5,17 @@ from django.conf import settings
 from tenpo.payments.providers.base import Provider
 from tenpo.payments.providers.manual import BankTransfer, Payroll
 from tenpo.payments.providers.sandbox import Sandbox
+from tenpo.payments.providers.stripe import Stripe
 
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Sandbox(), Payroll(), BankTransfer())}
+PROVIDERS: dict[str, Provider] = {
+    provider.name: provider for provider in (Sandbox(), Stripe(), Payroll(), BankTransfer())
+}
 
 
 def offered_providers() -> dict[str, Provider]:
-    """What can be chosen at a checkout here; the sandbox only where the operator wants test cards."""
-    return {name: one for name, one in PROVIDERS.items() if name != Sandbox.name or settings.SANDBOX_PAYMENTS}
+    """What can be chosen here: the sandbox where the operator wants test cards, Stripe where its keys are set."""
+    is_on = {Sandbox.name: settings.SANDBOX_PAYMENTS, Stripe.name: bool(settings.STRIPE_KEY)}
+    return {name: one for name, one in PROVIDERS.items() if is_on.get(name, True)}
 
 
 def provider_of(name: str) -> Provider:

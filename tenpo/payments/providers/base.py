@@ -89,11 +89,16 @@ class Movement:
 
 @dataclass(frozen=True)
 class IncomingEvent:
-    """A provider's event whose signature is right: its own id, and the payment that it speaks of."""
+    """A provider's event whose signature is right: its own id, and what it speaks of.
+
+    That is named by the provider, and by us where the provider gives back what we had written on it.
+    """
 
     event_id: str
     reference: str
     payload: dict[str, Any]
+    payment_id: str = ""
+    method_id: str = ""
 
 
 class Provider(Protocol):

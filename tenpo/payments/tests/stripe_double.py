@@ -1,0 +1,377 @@
+"""A stateful double of Stripe behind a local address: what it is asked and what it answers is held to the contract.
+
+What people do on Stripe's pages is done by `enter_card` and `settle`; what goes wrong on the line by `faults`.
+"""
+
+import hmac
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tenpo.payments.tests.stripe_contract import answer_faults, read_form, read_query, sample
+
+SECRET = "whsec_of_the_double"
+LOOKED_AT = 50
+FEE_PERCENT_TENTHS, FEE_FIXED = 14, 25
+PAYS, DECLINED, POOR, ASKS, LATE = "4242", "0002", "9995", "3155", "0077"
+DECLINES = {DECLINED: ("card_declined", "generic_decline"), POOR: ("card_declined", "insufficient_funds")}
+
+
+class Refusal(Exception):
+    """An answer that is an error, as Stripe says it."""
+
+    def __init__(self, status: int, kind: str, code: str, **more: Any) -> None:
+        self.status, self.error = status, {"type": kind, "code": code, "message": code, **more}
+
+
+class StripeDouble:
+    """Stripe's memory, and what it does when it is asked."""
+
+    def __init__(self) -> None:
+        self.things: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self.broken_contract: list[str] = []
+        self.asked: list[str] = []
+        # What each page was opened for.
+        self.wanted: dict[str, dict[str, Any]] = {}
+        # What happens to the next requests: "lost" (done, but not answered), "dead" (neither), or a status.
+        self.faults: list[str] = []
+        self._kept: dict[str, tuple[str, int, dict[str, Any]]] = {}
+        self._ids = count(1)
+        self._looked_at: Counter[str] = Counter()
+        self._lock = threading.RLock()
+        self.address = ""
+
+    # What is asked
+
+    def answer(self, method: str, path: str, pairs: list[tuple[str, str]], key: str) -> tuple[int, dict[str, Any]]:
+        """One request; the same key again gives the same answer."""
+        with self._lock:
+            self.asked.append(f"{method} {path}")
+            said = json.dumps([path, pairs])
+            if key and key in self._kept:
+                before, status, kept = self._kept[key]
+                if before != said:
+                    return 400, {"error": {"type": "idempotency_error", "message": "another request under this key"}}
+                return status, kept
+            try:
+                status, found = 200, self._route(method, path, pairs)
+            except Refusal as refusal:
+                status, found = refusal.status, {"error": refusal.error}
+            if key:
+                self._kept[key] = (said, status, found)
+            return status, found
+
+    def _route(self, method: str, path: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
+        fits = ((re.fullmatch(re.sub(r"\{\w+\}", "([^/]+)", one[0]), path), one) for one in ROUTES if one[1] == method)
+        match, (pattern, _verb, name) = next((found for found in fits if found[0]), (None, ("", "", "")))
+        if match is None:
+            self.broken_contract.append(f"{method} {path}: no such address")
+            raise Refusal(404, "invalid_request_error", "no_such_address")
+        expand = [value for key, value in pairs if key.startswith("expand[")]
+        if method == "POST":
+            asked, wrong = read_form(pattern, pairs)
+        else:
+            asked, wrong = dict(pairs), read_query(pattern, {key.split("[")[0] for key, _value in pairs})
+        self.broken_contract += [f"{method} {pattern} {one}" for one in wrong]
+        found = getattr(self, name)(*match.groups(), asked=asked)
+        answered: dict[str, Any] = json.loads(json.dumps(found))
+        for one in answered["data"] if answered.get("object") == "list" else [answered]:
+            kind = one["object"] if one["object"] != "list" else ""
+            # It takes a while, and the hundredth of a kind tells nothing new.
+            self._looked_at[kind] += 1
+            if self._looked_at[kind] <= LOOKED_AT:
+                self.broken_contract += [f"{kind} {fault}" for fault in answer_faults(kind, one)]
+        for place in expand:
+            self._expand(answered, place.split("."))
+        return answered
+
+    def _expand(self, thing: Any, places: list[str]) -> None:
+        if isinstance(thing, list):
+            for one in thing:
+                self._expand(one, places)
+            return
+        if not isinstance(thing, dict) or not places or places[0] not in thing:
+            return
+        value = thing[places[0]]
+        if isinstance(value, str) and value in self.things:
+            thing[places[0]] = value = json.loads(json.dumps(self.things[value]))
+        self._expand(value, places[1:])
+
+    def _make(self, kind: str, prefix: str, **values: Any) -> dict[str, Any]:
+        made = sample(kind) | {"id": f"{prefix}_{next(self._ids):06}", "created": int(time.time())} | values
+        self.things[made["id"]] = made
+        return made
+
+    def _get(self, thing_id: str) -> dict[str, Any]:
+        if thing_id not in self.things:
+            raise Refusal(404, "invalid_request_error", "resource_missing")
+        return self.things[thing_id]
+
+    def show(self, thing_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._get(thing_id)
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        return [thing for thing in self.things.values() if thing["object"] == kind]
+
+    def _list(self, kind: str, asked: dict[str, Any], *names: str) -> dict[str, Any]:
+        rows = [one for one in self.of_kind(kind) if all(one.get(n) == asked[n] for n in names if n in asked)]
+        since, until = int(asked.get("created[gte]", 0)), int(asked.get("created[lt]", 1 << 40))
+        rows = [one for one in reversed(rows) if since <= one["created"] < until]
+        if "starting_after" in asked:
+            ids = [one["id"] for one in rows]
+            rows = rows[ids.index(asked["starting_after"]) + 1 :]
+        limit = int(asked.get("limit", 10))
+        return {"object": "list", "data": rows[:limit], "has_more": len(rows) > limit, "url": f"/v1/{kind}s"}
+
+    def make_customer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._make("customer", "cus", email=asked.get("email"), metadata=asked.get("metadata", {}))
+
+    def open_page(self, asked: dict[str, Any]) -> dict[str, Any]:
+        found = self._make(
+            "checkout.session", "cs_test", mode=asked["mode"], status="open", payment_status="unpaid",
+            customer=asked["customer"], metadata=asked["metadata"], success_url=asked["success_url"],
+            cancel_url=asked["cancel_url"], client_reference_id=asked.get("client_reference_id"), payment_intent=None,
+            setup_intent=None, shipping_options=[], payment_method_types=["card"],
+        )  # fmt: skip
+        self.wanted[found["id"]] = asked
+        return self._update(found, url=f"{self.address}/pay/{found['id']}")
+
+    def expire_page(self, page_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        page = self._get(page_id)
+        if page["status"] != "open":
+            raise Refusal(400, "invalid_request_error", "not_open")
+        self._update(page, status="expired", url=None)
+        self._tell("checkout.session.expired", page)
+        return page
+
+    def make_intent(self, asked: dict[str, Any]) -> dict[str, Any]:
+        method = self._get(asked["payment_method"])
+        if method.get("customer") != asked["customer"]:
+            raise Refusal(400, "invalid_request_error", "payment_method_unexpected_state")
+        intent = self._intent(asked["amount"], asked["currency"], asked)
+        self._charge(intent, method, is_there=not asked["off_session"], return_url=asked["return_url"])
+        if intent["status"] == "requires_payment_method":
+            error = intent["last_payment_error"]
+            raise Refusal(402, "card_error", error["code"], decline_code=error["decline_code"], payment_intent=intent)
+        return intent
+
+    def cancel_intent(self, intent_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        intent = self._get(intent_id)
+        if intent["status"] in ("succeeded", "processing", "canceled"):
+            raise Refusal(400, "invalid_request_error", "payment_intent_unexpected_state")
+        self._update(intent, status="canceled", next_action=None)
+        self._tell("payment_intent.canceled", intent)
+        return intent
+
+    def list_intents(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._list("payment_intent", asked, "customer")
+
+    def make_refund(self, asked: dict[str, Any]) -> dict[str, Any]:
+        intent = self._get(asked["payment_intent"])
+        charge = self.things[intent["latest_charge"]]
+        left = charge["amount"] - charge["amount_refunded"]
+        if asked["amount"] > left:
+            code = "charge_already_refunded" if not left else "amount_too_large"
+            raise Refusal(400, "invalid_request_error", code)
+        self._update(charge, amount_refunded=charge["amount_refunded"] + asked["amount"])
+        found = self._make(
+            "refund", "re", amount=asked["amount"], currency=intent["currency"], charge=charge["id"],
+            payment_intent=intent["id"], metadata=asked["metadata"], status="succeeded",
+        )  # fmt: skip
+        line = self._line("refund", -asked["amount"], 0, intent["currency"], found["id"])
+        self._update(found, balance_transaction=line["id"])
+        self._tell("charge.refunded", charge)
+        self._tell("refund.created", found)
+        return found
+
+    def list_refunds(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._list("refund", asked, "payment_intent")
+
+    def detach(self, method_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        method = self._get(method_id)
+        if method["customer"] is None:
+            raise Refusal(400, "invalid_request_error", "not_attached")
+        self._update(method, customer=None)
+        return method
+
+    def list_lines(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._list("balance_transaction", asked)
+
+    # What people do on its pages, and banks behind it
+
+    def enter_card(self, page_id: Any, card: str = PAYS) -> None:
+        """Somebody enters a card on a page; one that is declined leaves it open."""
+        with self._lock:
+            page, asked = self.things[page_id], self.wanted[page_id]
+            assert page["status"] == "open", page["status"]
+            method = self._card(card, page["customer"])
+            if page["mode"] == "setup":
+                setup = self._make(
+                    "setup_intent", "seti", payment_method=method["id"], status="succeeded", next_action=None,
+                    customer=page["customer"], metadata=asked["setup_intent_data"]["metadata"],
+                )  # fmt: skip
+                self._update(page, status="complete", setup_intent=setup["id"], url=None)
+            else:
+                price = asked["line_items"][0]["price_data"]
+                data = asked["payment_intent_data"] | {"customer": page["customer"]}
+                intent = self._intent(price["unit_amount"], price["currency"], data)
+                self._charge(intent, method, is_there=True, return_url=page["success_url"])
+                if intent["status"] == "requires_payment_method":
+                    return
+                paid = "paid" if intent["status"] == "succeeded" else "unpaid"
+                self._update(page, status="complete", payment_status=paid, payment_intent=intent["id"], url=None)
+            self._tell("checkout.session.completed", page)
+
+    def settle(self, intent_id: Any, *, succeeds: bool = True) -> None:
+        """The bank decides about a payment that waits for it."""
+        with self._lock:
+            intent = self.things[intent_id]
+            assert intent["status"] in ("processing", "requires_action")
+            if succeeds:
+                self._succeed(intent)
+            else:
+                self._fail(intent, ("card_declined", "generic_decline"))
+
+    def _card(self, card: str, customer: str) -> dict[str, Any]:
+        method = self._make("payment_method", "pm", customer=customer)
+        method["card"] |= {"last4": card, "brand": "visa", "exp_month": 12, "exp_year": 2045}
+        return method
+
+    def _intent(self, amount: int, currency: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._make(
+            "payment_intent", "pi", amount=amount, currency=currency, customer=asked["customer"], next_action=None,
+            metadata=asked["metadata"], last_payment_error=None, transfer_group=asked.get("transfer_group"),
+        )  # fmt: skip
+
+    def _charge(self, intent: dict[str, Any], method: dict[str, Any], *, is_there: bool, return_url: str) -> None:
+        card = method["card"]["last4"]
+        self._update(intent, payment_method=method["id"])
+        if card in DECLINES:
+            self._fail(intent, DECLINES[card])
+        elif card == ASKS and not is_there:
+            self._fail(intent, ("authentication_required", "authentication_required"))
+        elif card == ASKS:
+            url = {"url": f"{self.address}/bank/{intent['id']}", "return_url": return_url}
+            action = {"type": "redirect_to_url", "redirect_to_url": url}
+            self._update(intent, status="requires_action", next_action=action)
+            self._tell("payment_intent.requires_action", intent)
+        elif card == LATE:
+            self._update(intent, status="processing")
+            self._tell("payment_intent.processing", intent)
+        else:
+            self._succeed(intent)
+
+    def _succeed(self, intent: dict[str, Any]) -> None:
+        amount = intent["amount"]
+        fee = amount * FEE_PERCENT_TENTHS // 1000 + FEE_FIXED
+        charge = self._make(
+            "charge", "ch", amount=amount, amount_refunded=0, currency=intent["currency"], payment_intent=intent["id"],
+            status="succeeded", paid=True, customer=intent["customer"], metadata=intent["metadata"],
+        )  # fmt: skip
+        charge["payment_method_details"]["card"] |= {"last4": self.things[intent["payment_method"]]["card"]["last4"]}
+        line = self._line("charge", amount, fee, intent["currency"], charge["id"])
+        self._update(charge, balance_transaction=line["id"])
+        self._update(intent, status="succeeded", latest_charge=charge["id"], next_action=None, amount_received=amount)
+        self._tell("payment_intent.succeeded", intent)
+        self._tell("charge.succeeded", charge)
+
+    def _fail(self, intent: dict[str, Any], why: tuple[str, str]) -> None:
+        error = {"type": "card_error", "code": why[0], "decline_code": why[1], "message": why[0]}
+        self._update(intent, status="requires_payment_method", last_payment_error=error, next_action=None)
+        self._tell("payment_intent.payment_failed", intent)
+
+    def _line(self, kind: str, amount: int, fee: int, currency: str, source: str) -> dict[str, Any]:
+        return self._make(
+            "balance_transaction", "txn", type=kind, amount=amount, fee=fee, net=amount - fee, currency=currency,
+            source=source,
+        )  # fmt: skip
+
+    def _update(self, thing: dict[str, Any], **values: Any) -> dict[str, Any]:
+        thing.update(values)
+        return thing
+
+    def _tell(self, kind: str, thing: dict[str, Any]) -> None:
+        event = sample("event") | {"id": f"evt_{next(self._ids):06}", "type": kind, "created": int(time.time())}
+        self.events.append(event | {"data": {"object": json.loads(json.dumps(thing))}})
+
+
+def signed(event: dict[str, Any], *, secret: str = SECRET, at: float | None = None) -> tuple[dict[str, str], bytes]:
+    """An event as Stripe sends it: headers and body."""
+    body, moment = json.dumps(event).encode(), int(time.time() if at is None else at)
+    signature = hmac.new(secret.encode(), f"{moment}.".encode() + body, sha256).hexdigest()
+    return {"stripe-signature": f"t={moment},v1={signature},v0=ignored"}, body
+
+
+ROUTES = [
+    ("/v1/customers", "POST", "make_customer"),
+    ("/v1/checkout/sessions", "POST", "open_page"),
+    ("/v1/checkout/sessions/{session}", "GET", "show"),
+    ("/v1/checkout/sessions/{session}/expire", "POST", "expire_page"),
+    ("/v1/payment_intents", "POST", "make_intent"),
+    ("/v1/payment_intents", "GET", "list_intents"),
+    ("/v1/payment_intents/{intent}", "GET", "show"),
+    ("/v1/payment_intents/{intent}/cancel", "POST", "cancel_intent"),
+    ("/v1/payment_methods/{payment_method}/detach", "POST", "detach"),
+    ("/v1/refunds", "POST", "make_refund"),
+    ("/v1/refunds", "GET", "list_refunds"),
+    ("/v1/balance_transactions", "GET", "list_lines"),
+]
+
+
+@contextmanager
+def stripe_double() -> Iterator[StripeDouble]:
+    """A double that answers at an address of this machine."""
+    double = StripeDouble()
+
+    class Caller(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
+        def respond(self) -> None:
+            fault = double.faults.pop(0) if double.faults else ""
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            address = urlsplit(self.path)
+            if fault == "dead":
+                self.connection.close()
+                return
+            pairs = parse_qsl(body if self.command == "POST" else address.query, keep_blank_values=True)
+            key = self.headers.get("Idempotency-Key") or "" if self.command == "POST" else ""
+            if fault.isdigit():
+                status, found = int(fault), {"error": {"type": "api_error", "message": "not now"}}
+            else:
+                status, found = double.answer(self.command, address.path, pairs, key)
+            if fault == "lost":
+                self.connection.close()
+                return
+            said = json.dumps(found).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        do_GET = do_POST = respond  # noqa: N815 (as the library calls them)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Nothing: what was asked is in `asked`."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Caller)
+    server.daemon_threads = True
+    double.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield double
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
