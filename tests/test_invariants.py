@@ -235,6 +235,9 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE payments_paymentmethod SET state = 'failed' WHERE state = 'adding'""",
     "payment-method-is-settled": """
         UPDATE payments_paymentmethod SET created_at = now() - interval '3 days' WHERE state = 'adding'""",
+    "stripe-account-pays-out-once-its-owner-is-known": """
+        INSERT INTO payments_stripeaccount (user_id, reference, status, payouts_enabled, requirements)
+        SELECT id, 'acct_1', 'active', true, '[]' FROM people_user LIMIT 1""",
     "provider-event-counts-once": """
         INSERT INTO payments_providerevent (provider, event_id, reference, payload, applied_at)
         SELECT 'sandbox', 'once', 'any', '{}', now() FROM generate_series(1, 2)""",

@@ -35,7 +35,7 @@ from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
 from tenpo.payments.actions.payouts import approve_payout
 from tenpo.payments.models import Payment, ProviderEvent, SandboxCharge
-from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund
+from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund, StripeAccount
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_payout_account, make_terms
 from tenpo.people.actions.accounts import update_profile
@@ -185,6 +185,8 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     ProviderCustomer.objects.create(user=people["member"], provider="sandbox", reference="adder-customer")
     for part in ("member", "member", "other"):
         add_payment_method(people[part], provider="sandbox", source=SUCCEEDS, by=people[part])
+    for part in ("member", "other"):
+        StripeAccount.objects.create(user=people[part], reference=f"acct_{part}")
     charge = SandboxCharge.objects.filter(state="succeeded")[0]
     SandboxRefund.objects.create(key="adder-refund", charge=charge, amount=1, state="succeeded")
     set_account_numbers({"sales": "ADDER-1"}, by=people["admin"])

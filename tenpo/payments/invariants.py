@@ -123,6 +123,13 @@ INVARIANTS = (
         is_about_time=True,
     ),
     Invariant(
+        "stripe-account-pays-out-once-its-owner-is-known",
+        _("Money can be sent to somebody's account at Stripe once they are known there."),
+        """
+        SELECT id, user_id, status, reference FROM payments_stripeaccount
+        WHERE payouts_enabled AND (status <> 'active' OR reference IS NULL OR onboarded_at IS NULL)""",
+    ),
+    Invariant(
         "provider-event-counts-once",
         _("What a provider tells counts once."),
         """

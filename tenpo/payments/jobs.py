@@ -1,6 +1,6 @@
 from procrastinate.contrib.django import app
 
-from tenpo.payments.actions import methods, payout_schedule, payout_sending
+from tenpo.payments.actions import connect, methods, payout_schedule, payout_sending
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -22,3 +22,10 @@ def ask_for_due_payouts(timestamp: int) -> None:
 def settle_methods(timestamp: int) -> None:
     """Ask the providers what became of cards that are being added or removed."""
     methods.settle_methods()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="payments.settle_stripe_accounts", queue="periodic")
+def settle_stripe_accounts(timestamp: int) -> None:
+    """Ask Stripe about people's accounts that are not complete yet."""
+    connect.settle_stripe_accounts()

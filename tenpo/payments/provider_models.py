@@ -1,4 +1,4 @@
-"""What providers keep for people and know of them: saved ways to pay, customers, and the sandbox's own memory."""
+"""What providers keep for people and know of them: saved ways to pay, customers, accounts, the sandbox's memory."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -157,3 +157,43 @@ class SandboxRefund(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.amount} of {self.charge}: {self.state}"
+
+
+class StripeAccountQuerySet(models.QuerySet["StripeAccount"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Each person sees their own; admins see whom they can pay."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(user=user)
+
+
+class StripeAccount(BaseModel):
+    """Somebody's own account at Stripe, to which their earnings can be sent; one for each person."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("To be completed")
+        ACTIVE = "active", _("Ready")
+        RESTRICTED = "restricted", _("Restricted")
+
+    user = models.OneToOneField(User, models.PROTECT, related_name="stripe_account")
+    reference = models.CharField(max_length=120, null=True, unique=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    payouts_enabled = models.BooleanField(default=False)
+    # What Stripe still wants to know, in its own words.
+    requirements = models.JSONField(default=list)
+    onboarded_at = models.DateTimeField(null=True)
+
+    objects = StripeAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="stripe_account_status_is_known", condition=Q(status__in=["pending", "active", "restricted"])
+            ),
+            models.CheckConstraint(
+                name="stripe_account_pays_out_when_active", condition=Q(payouts_enabled=False) | Q(status="active")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference or "Stripe"

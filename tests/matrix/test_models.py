@@ -44,6 +44,7 @@ SEEN = {
     "payments.SandboxCard":           ("none", "all"),
     "payments.SandboxCharge":         ("none", "all"),
     "payments.SandboxRefund":         ("none", "all"),
+    "payments.StripeAccount":         ("own", "all"),
     "people.CoachProfile":            ("all", "all"),
     "people.Import":                  ("own", "all"),
     "people.Invite":                  ("none", "all"),

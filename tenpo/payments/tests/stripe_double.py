@@ -207,6 +207,38 @@ class StripeDouble:
     def list_lines(self, asked: dict[str, Any]) -> dict[str, Any]:
         return self._list("balance_transaction", asked)
 
+    def open_account(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._make(
+            "account", "acct", metadata=asked["metadata"], email=asked["email"], details_submitted=False,
+            payouts_enabled=False,
+        )  # fmt: skip
+
+    def link_account(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._get(asked["account"])
+        return sample("account_link") | {"url": f"{self.address}/setup/{asked['account']}"}
+
+    def make_transfer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        account = self._get(asked["destination"])
+        if not account["payouts_enabled"]:
+            raise Refusal(400, "invalid_request_error", "insufficient_capabilities_for_transfer")
+        return self._make(
+            "transfer", "tr", amount=asked["amount"], currency=asked["currency"], destination=account["id"],
+            metadata=asked["metadata"], transfer_group=asked.get("transfer_group"), amount_reversed=0,
+        )  # fmt: skip
+
+    def list_transfers(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._list("transfer", asked, "destination")
+
+    def reverse_transfer(self, transfer_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+        sent = self._get(transfer_id)
+        if asked["amount"] > sent["amount"] - sent["amount_reversed"]:
+            raise Refusal(400, "invalid_request_error", "amount_too_large")
+        self._update(sent, amount_reversed=sent["amount_reversed"] + asked["amount"])
+        return self._make("transfer_reversal", "trr", amount=asked["amount"], transfer=sent["id"], metadata={})
+
+    def list_payouts(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._list("payout", asked)
+
     # What people do on its pages, and banks behind it
 
     def enter_card(self, page_id: Any, card: str = PAYS) -> None:
@@ -231,6 +263,16 @@ class StripeDouble:
                 paid = "paid" if intent["status"] == "succeeded" else "unpaid"
                 self._update(page, status="complete", payment_status=paid, payment_intent=intent["id"], url=None)
             self._tell("checkout.session.completed", page)
+
+    def complete_account(self, account_id: Any, *, is_approved: bool = True) -> None:
+        """Somebody tells who they are; Stripe takes it, or wants to know more."""
+        account = self.things[account_id]
+        wanted = account["requirements"] | {
+            "currently_due": [] if is_approved else ["individual.verification.document"],
+            "disabled_reason": None if is_approved else "requirements.past_due",
+        }
+        self._update(account, details_submitted=True, payouts_enabled=is_approved, requirements=wanted)
+        self._tell("account.updated", account)
 
     def settle(self, intent_id: Any, *, succeeds: bool = True) -> None:
         """The bank decides about a payment that waits for it."""
@@ -325,6 +367,13 @@ ROUTES = [
     ("/v1/refunds", "POST", "make_refund"),
     ("/v1/refunds", "GET", "list_refunds"),
     ("/v1/balance_transactions", "GET", "list_lines"),
+    ("/v1/accounts", "POST", "open_account"),
+    ("/v1/accounts/{account}", "GET", "show"),
+    ("/v1/account_links", "POST", "link_account"),
+    ("/v1/transfers", "POST", "make_transfer"),
+    ("/v1/transfers", "GET", "list_transfers"),
+    ("/v1/transfers/{id}/reversals", "POST", "reverse_transfer"),
+    ("/v1/payouts", "GET", "list_payouts"),
 ]
 
 

@@ -1,0 +1,161 @@
+"""Stripe Connect: people's own accounts, and money that goes from ours to theirs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from tenpo.core.mail import absolute
+from tenpo.payments.provider_models import StripeAccount
+from tenpo.payments.providers.stripe_client import (
+    asking_stripe,
+    from_stripe,
+    looking_at_stripe,
+    stripe_api,
+    to_stripe,
+    under,
+)
+
+LIST_LIMIT = 100
+TRANSFER, ACCOUNT = "tenpo_transfer", "tenpo_account"
+PAGE = "/me/money/stripe/"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class AccountOutcome:
+    """What Stripe says of somebody's account now."""
+
+    reference: str
+    status: StripeAccount.Status
+    payouts_enabled: bool
+    has_onboarded: bool
+    requirements: list[str]
+
+
+@dataclass(frozen=True)
+class TransferOutcome:
+    """What became of a transfer, or of its reversal: its name at Stripe, or why it was refused."""
+
+    reference: str | None
+    failure_code: str = ""
+
+
+@dataclass(frozen=True)
+class BankPayout:
+    """Money on its way from somebody's account at Stripe to their bank, in minor units."""
+
+    reference: str
+    state: str
+    amount: int
+    currency: str
+    failure_code: str
+
+
+def open_account(account: StripeAccount) -> AccountOutcome:
+    """Make somebody's account; the same one, however often it is asked for. Raises ProviderTimeout."""
+    params: Any = {
+        "type": "express",
+        "email": account.user.email,
+        "capabilities": {"transfers": {"requested": True}},
+        "metadata": {ACCOUNT: str(account.pk)},
+    }
+    with looking_at_stripe():
+        return _account_outcome(stripe_api().v1.accounts.create(params, under(f"account:{account.pk}")).to_dict())
+
+
+def retrieve_account(account: StripeAccount) -> AccountOutcome:
+    """What Stripe knows, and still wants to know, of its owner. Raises ProviderTimeout."""
+    assert account.reference
+    with looking_at_stripe():
+        return _account_outcome(stripe_api().v1.accounts.retrieve(account.reference).to_dict())
+
+
+def onboarding_link(account: StripeAccount) -> str:
+    """Where its owner tells Stripe who they are; it works once, for some minutes. Raises ProviderTimeout."""
+    params: Any = {
+        "account": account.reference,
+        "type": "account_onboarding",
+        "return_url": absolute(f"{PAGE}back/"),
+        "refresh_url": absolute(PAGE),
+    }
+    with looking_at_stripe():
+        return stripe_api().v1.account_links.create(params).url
+
+
+def transfer(
+    account: StripeAccount, *, amount: int, currency: str, key: str, transfer_group: str = ""
+) -> TransferOutcome:
+    """Send `amount` to somebody's account; once for a `key`. Raises ProviderTimeout."""
+    params: Any = {
+        "destination": account.reference,
+        "amount": to_stripe(amount, currency),
+        "currency": currency.lower(),
+        "metadata": {TRANSFER: key},
+    }
+    if transfer_group:
+        params["transfer_group"] = transfer_group
+    return _sent(lambda: stripe_api().v1.transfers.create(params, under(f"transfer:{key}")))
+
+
+def retrieve_transfer(account: StripeAccount, *, key: str) -> TransferOutcome | None:
+    """What became of a transfer; None when Stripe never heard of it. Raises ProviderTimeout."""
+    params: Any = {"destination": account.reference, "limit": LIST_LIMIT}
+    with looking_at_stripe():
+        for sent in stripe_api().v1.transfers.list(params).auto_paging_iter():
+            found = sent.to_dict()
+            if (found.get("metadata") or {}).get(TRANSFER) == key:
+                return TransferOutcome(found["id"])
+    return None
+
+
+def reverse(reference: str, *, amount: int, currency: str, key: str) -> TransferOutcome:
+    """Take back `amount` of a transfer, never more than is left of it; once for a `key`. Raises ProviderTimeout."""
+    params: Any = {"amount": to_stripe(amount, currency), "metadata": {TRANSFER: key}}
+    return _sent(lambda: stripe_api().v1.transfers.reversals.create(reference, params, under(f"reversal:{key}")))
+
+
+def bank_payouts(account: StripeAccount) -> list[BankPayout]:
+    """The newest of what went from somebody's account to their bank. Raises ProviderTimeout."""
+    options: Any = {"stripe_account": account.reference}
+    with looking_at_stripe():
+        listed = stripe_api().v1.payouts.list({"limit": LIST_LIMIT}, options).to_dict()["data"]
+    return [
+        BankPayout(
+            reference=one["id"],
+            state=one["status"],
+            amount=from_stripe(one["amount"], one["currency"]),
+            currency=one["currency"].upper(),
+            failure_code=one.get("failure_code") or "",
+        )
+        for one in listed
+    ]
+
+
+def _sent(send: Any) -> TransferOutcome:
+    import stripe  # noqa: PLC0415 (only where it is switched on)
+
+    try:
+        with asking_stripe():
+            return TransferOutcome(send().id)
+    except stripe.StripeError as refusal:
+        log.warning("stripe_refuses_a_transfer", code=refusal.code)
+        return TransferOutcome(None, failure_code=(refusal.code or "refused")[:60])
+
+
+def _account_outcome(account: dict[str, Any]) -> AccountOutcome:
+    wanted = account.get("requirements") or {}
+    pays_out = bool(account.get("payouts_enabled"))
+    status = StripeAccount.Status.PENDING
+    if pays_out and not wanted.get("disabled_reason"):
+        status = StripeAccount.Status.ACTIVE
+    elif account.get("details_submitted"):
+        status = StripeAccount.Status.RESTRICTED
+    return AccountOutcome(
+        reference=account["id"],
+        status=status,
+        payouts_enabled=status == StripeAccount.Status.ACTIVE,
+        has_onboarded=bool(account.get("details_submitted")),
+        requirements=[str(one)[:200] for one in wanted.get("currently_due") or []],
+    )
