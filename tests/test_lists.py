@@ -26,10 +26,15 @@ from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core import outbox
 from tenpo.core.limits import METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
+from tenpo.core.tokens import new_id
 from tenpo.notify.tests.make import make_delivery
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
 from tenpo.payments.actions.methods import add_payment_method
+from tenpo.payments.actions.payout_accounts import remove_payout_account
+from tenpo.payments.actions.payouts import cancel_payout
+from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.providers.sandbox import SUCCEEDS
+from tenpo.payments.tests.make import make_payout, make_payout_account
 from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import Import, User
 from tenpo.people.tests.make import make_coach, make_member
@@ -60,6 +65,7 @@ LIMITED = {
     "/design/events": 1,
     "/api/v1/payment-methods": METHODS_KEPT,
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
+    "/api/v1/payout-balances": 2,  # earnings and wallet
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }
@@ -115,6 +121,10 @@ def add_rows(world: World, number: int) -> None:
             join_waitlist(session, participant=who.participant, by=who)
         Session.objects.filter(pk=_session(coach).pk).update(series=things["series"])
         make_manual(host)
+        Payout.objects.filter(pk=make_payout(host).pk).update(batch=things["batch"])
+        PayoutBatch.objects.create(
+            id=new_id(), method="sepa", currency="EUR", count=1, total=1, document="file", made_by=admin
+        )
         make_share_policy(percent=50, coach=host)
         make_cancellation_policy()
         invite_person(f"{host.pk}@example.com", role="member", by=admin)
@@ -139,6 +149,8 @@ def _add_own(who: User, host: User) -> None:
     cancel_booking(make_booking(_session(host), who), by=who)
     make_credit(who, 100)
     make_delivery(who, state="dead")
+    cancel_payout(make_payout(who), by=who)
+    remove_payout_account(make_payout_account(who), by=who)
     browser = Client()
     browser.force_login(who)
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")

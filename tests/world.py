@@ -37,7 +37,7 @@ from tenpo.payments.actions.payouts import approve_payout
 from tenpo.payments.models import Payment, ProviderEvent, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund, StripeAccount
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
-from tenpo.payments.tests.make import make_payout, make_payout_account, make_terms
+from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account, make_terms
 from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
@@ -207,6 +207,7 @@ def _payouts(people: dict[str, User]) -> dict[str, Any]:
     """Mina's ways to be paid, and payouts to her in every state; one of Otto's."""
     member, other, admin = people["member"], people["other"], people["admin"]
     make_terms()
+    make_earnings(member, 5_000)
     account = make_payout_account(member, details={"note": "Minnow by hand"})
     asked, to_cancel, to_reject = (make_payout(member, source="wallet") for _ in range(3))
     approved, sent, to_fail = (approve_payout(make_payout(member, source="wallet"), by=admin) for _ in range(3))

@@ -7,15 +7,17 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify import notifications as notify
 from tenpo.notify.actions.telling import notify_users
 from tenpo.notify.kinds import Kind, Notice
+from tenpo.payments import notifications as payments
 from tenpo.schedule import notifications as schedule
 
 # In the order of the preferences page.
-KINDS: tuple[Kind, ...] = (*schedule.KINDS, *checkout.KINDS, *notify.KINDS)
+KINDS: tuple[Kind, ...] = (*schedule.KINDS, *checkout.KINDS, *payments.KINDS, *notify.KINDS)
 
 # Event → whom to tell what. An event without an entry is nobody's news.
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **schedule.TELLS,
     **checkout.TELLS,
+    **payments.TELLS,
     **notify.TELLS,
 }
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core import clock
 from tenpo.core.fields import EncryptedField
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
 from tenpo.core.money import format_money
@@ -245,6 +246,11 @@ class PayoutAccount(BaseModel):
     def __str__(self) -> str:
         return f"{self.get_method_display()} {self.masked}"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it still waits before it can be paid to."""
+        return self.usable_from > clock.now()
+
 
 class PayoutBatchQuerySet(models.QuerySet["PayoutBatch"]):
     def visible_to(self, user: "Viewer") -> Self:
@@ -400,6 +406,19 @@ class Payout(BaseModel):
     def sent_amount(self) -> int:
         """What arrives: the amount less the fee."""
         return self.amount - self.fee
+
+    @property
+    def taken(self) -> int:
+        """What left the balance in all: the amount, and what was given back first."""
+        return self.amount + self.settled
+
+    @property
+    def settled_change(self) -> int:
+        return -self.settled
+
+    @property
+    def fee_change(self) -> int:
+        return -self.fee
 
     @property
     def is_under_way(self) -> bool:

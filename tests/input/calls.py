@@ -21,6 +21,7 @@ from tenpo.orders.tests.make import make_credit
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
+from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -153,6 +154,15 @@ CALLS = {
     "create_invite_acceptance": Call(body=lambda calls: {"email": None}),
     "close_one_day": Call(body=lambda calls: {"day": str(calls.things["close"].day)}),
     "export_journal": Call(query="?since=2026-01-01&until=2026-12-31"),
+    "create_payout": Call(body=lambda calls: {"account_id": str(calls.ids["payout_account_id"]), "source": "earnings"}),
+    "create_payout_cancellation": Call(ids=_thing("own_payout", "payout_id")),
+    "create_payout_arrival": Call(ids=_thing("payout_sent", "payout_id")),
+    "create_payout_failure": Call(ids=_thing("payout_to_fail", "payout_id")),
+    "create_payout_rejection": Call(ids=_thing("payout_to_reject", "payout_id")),
+    "create_payout_sending": Call(ids=_thing("payout_approved", "payout_id")),
+    "create_payout_batch_arrival": Call(ids=_thing("batch_sent", "batch_id")),
+    "delete_payout_account": Call(ids=_thing("spare_account", "payout_account_id")),
+    "delete_payout_batch": Call(ids=_thing("batch_to_drop", "batch_id")),
     "search_everything": Call(query="?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -174,6 +184,7 @@ def make_calls(world: World) -> Calls:
         "invite_id": "invite", "import_id": "import", "key_id": "key", "record_id": "record", "policy_id": "cancelling",
         "method_id": "own_method",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
+        "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,
@@ -195,8 +206,11 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
     cancel_booking(taken, by=member)
     asked = make_booking(make_session(), admin, card=NEEDS_CONFIRMATION)
     asking = Payment.objects.get(order_id=asked.line.order_id)
+    make_earnings(admin, 5_000)
     return {
         "own_method": add_payment_method(admin, provider="sandbox", source=SUCCEEDS, by=admin),
+        "own_account": make_payout_account(admin),
+        "own_payout": make_payout(admin),
         "offer": offer,
         "held": make_booking(make_session(), admin, card=DECLINED),
         "confirmed": make_booking(make_session(coach, starts_in=timedelta(days=80)), admin),

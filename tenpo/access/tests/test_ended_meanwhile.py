@@ -12,12 +12,14 @@ from tenpo.access.actions.accounts import disable_user, end_all_access
 from tenpo.access.models import ApiClient
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
+from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.payments.tests.make import make_payout
 from tenpo.people.actions import visits
 from tenpo.people.adapters import AccountAdapter
 from tenpo.people.models import User
 from tenpo.people.queries import find_standing_access
 from tenpo.people.tests.letting_in import MADE, OPERATIONS, PAGES, Ask, Way, what_lets_in
-from tenpo.people.tests.make import make_admin, show_that_it_is_me, signed_in_by_password
+from tenpo.people.tests.make import make_admin, make_coach, show_that_it_is_me, signed_in_by_password
 from tenpo.people.tests.waiting import alone, wait_until_it_waits
 from tenpo.schedule.models import CalendarFeed
 from tenpo.web.forms import BusinessForm
@@ -46,6 +48,14 @@ MAKING: dict[str, Way] = {
     **ENDED,
     **PAGES,
     **OPERATIONS,
+    "payout account by page": lambda *_: Ask("/me/money/payouts/accounts/", {"holder": "Rex", "note": "In cash"}),
+    "payout account by API": lambda *_: Ask(
+        "/api/v1/payout-accounts", {"method": "manual", "holder": "Rex", "note": "In cash"}
+    ),
+    "approval by page": lambda *_: Ask(f"/money/payouts/{make_payout(make_coach()).pk}/", {"act": "approve"}),
+    "approval by API": lambda *_: Ask(f"/api/v1/payouts/{make_payout(make_coach()).pk}/approval"),
+    "terms by page": lambda *_: Ask("/money/payouts/terms/", {"minimum": "20", "fee": "1", "schedule": "monthly"}),
+    "terms by API": lambda *_: Ask("/api/v1/payout-terms", {"minimum": 2_000}, "PATCH"),
     "second factor by page": lambda *_: Ask("/settings/", settings_form()),
     "second factor by API": lambda *_: Ask("/api/v1/business", {"second_factor_for": NOBODY}, "PATCH"),
 }
@@ -75,7 +85,12 @@ def what_lasts() -> list[Any]:
     """What stays when a session ends."""
     keys = ApiClient.objects.order_by("pk").values_list("pk", "revoked_at")
     feeds = CalendarFeed.objects.order_by("pk").values_list("pk", "token_hash")
-    return [*what_lets_in(), *keys, *feeds, *Business.objects.values_list("second_factor_for")]
+    paid = [
+        *PayoutAccount.objects.values_list("pk"),
+        *Payout.objects.values_list("pk", "state"),
+        *PayoutTerms.objects.values_list("minimum"),
+    ]
+    return [*what_lets_in(), *keys, *feeds, *paid, *Business.objects.values_list("second_factor_for")]
 
 
 def made_while(end: Callable[[User], None], way: Way) -> tuple[int, bool]:

@@ -70,9 +70,9 @@ def add_payout_account(
 
 
 @transaction.atomic
-def choose_payout_account(account: PayoutAccount, *, by: User, visit: str | None = None) -> PayoutAccount:
-    """Have earnings that are paid out by themselves go to this account, as asked in `visit`."""
-    lock_signed_in(by, visit=visit)
+def choose_payout_account(account: PayoutAccount, *, by: User) -> PayoutAccount:
+    """Have earnings that are paid out by themselves go to this one of one's accounts. Its owner is told."""
+    lock_user(account.owner)
     account = _locked(account)
     if by.pk != account.owner_id:
         raise PermissionDenied

@@ -176,7 +176,7 @@ def arrival_of(payout: Payout) -> list[Posting]:
 def _check_asked(account: PayoutAccount, terms: PayoutTerms, currency: str, source: str, amount: int) -> None:
     if account.disabled_at is not None:
         raise account_disabled()
-    if account.usable_from > clock.now():
+    if account.is_new:
         raise RuleError("account_too_new", _("This account is new. Nothing is paid to it before it was there a while."))
     if not METHODS[account.method].is_offered(terms, currency):
         raise RuleError("method_not_offered", _("Nobody is paid this way here."))

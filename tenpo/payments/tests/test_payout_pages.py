@@ -1,0 +1,222 @@
+import pytest
+
+from tenpo.core.outbox import drain
+from tenpo.notify.models import Delivery, Notification
+from tenpo.payments.actions.payout_sending import mark_payout_sent
+from tenpo.payments.actions.payouts import approve_payout, ask_for_payout, reject_payout
+from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
+from tenpo.payments.queries import payout_terms
+from tenpo.payments.tests.make import (
+    IBANS,
+    earnings_left,
+    make_approved,
+    make_earnings,
+    make_owed,
+    make_payout,
+    make_payout_account,
+    make_terms,
+)
+from tenpo.people.models import Role
+from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member, make_user, signed_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+
+
+def told(user) -> list[str]:
+    """What somebody was told, the newest first."""
+    while drain():
+        pass
+    return list(Notification.objects.filter(user=user).order_by("-id").values_list("kind", flat=True))
+
+
+def test_somebody_says_where_they_are_paid_and_asks_for_it():
+    make_terms()
+    mia = make_coach("Mia")
+    make_earnings(mia, 5_000)
+    browser = freshly_signed_in(mia)
+
+    typed = {"holder": "Mia Berg", "iban": "de89 3704 0044 0532 0130 00", "is_default": "on"}
+    added = browser.post("/me/money/payouts/accounts/?method=sepa", typed)
+    account = PayoutAccount.objects.get()
+    asked = browser.post("/me/money/payouts/", {"source": "earnings", "amount": "20", "account": account.pk})
+    page = browser.get(asked["Location"]).content.decode()
+
+    assert (added.status_code, asked.status_code) == (302, 302)
+    assert "€20.00" in page
+    assert "DE89 •••• 3000" in page
+    assert IBANS[0] not in page
+    assert earnings_left(mia) == 3_000
+    assert "payout_account.added" in told(mia)
+
+
+def test_its_owner_is_written_to_in_any_case():
+    make_terms()
+    mia = make_coach()
+
+    make_payout_account(mia)
+
+    assert told(mia) == ["payout_account.added"]
+    assert Delivery.objects.filter(notification__user=mia, channel="email").count() == 1
+
+
+def test_a_number_waits_nowhere_while_somebody_shows_who_they_are():
+    make_terms()
+    mia = make_coach()
+    browser = signed_in(mia)
+
+    answer = browser.post("/me/money/payouts/accounts/?method=sepa", {"holder": "Mia", "iban": IBANS[0]})
+
+    assert "reauthenticate" in answer["Location"]
+    assert "typed_before" not in browser.session
+    assert not PayoutAccount.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["paypal", "post", "crypto"])
+def test_a_method_that_is_not_offered_is_not_there(method):
+    make_terms(pays_crypto=False)
+
+    assert freshly_signed_in(make_member()).get(f"/me/money/payouts/accounts/?method={method}").status_code == 404
+
+
+def test_what_is_owed_is_a_line_of_the_payout():
+    make_terms(fee=50)
+    mia = make_coach()
+    make_earnings(mia, 5_000)
+    make_owed(mia, 1_200)
+    payout = ask_for_payout(make_payout_account(mia), source="earnings", amount=3_800, by=mia)
+
+    page = signed_in(mia).get(f"/me/money/payouts/{payout.pk}/").content.decode()
+
+    for amount in ("€50.00", "−€12.00", "€38.00", "−€0.50", "€37.50"):
+        assert amount in page
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"), [("60", "not that much"), ("0.50", "smallest payout"), ("-1", "below zero"), ("x", "amount")]
+)
+def test_a_refusal_stands_beside_what_was_typed(amount, words):
+    make_terms()
+    mia = make_coach()
+    make_earnings(mia, 5_000)
+    account = make_payout_account(mia)
+
+    answer = signed_in(mia).post("/me/money/payouts/", {"source": "earnings", "amount": amount, "account": account.pk})
+
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert not Payout.objects.exists()
+
+
+def test_an_account_of_somebody_else_is_no_choice():
+    mia = make_coach()
+    make_payout(mia)
+    account = make_payout_account(make_coach())
+
+    answer = signed_in(mia).post("/me/money/payouts/", {"source": "earnings", "amount": "5", "account": account.pk})
+
+    assert answer.status_code == 422
+
+
+def test_an_admin_approves_sends_and_finishes():
+    payout, admin = make_payout(make_coach()), make_admin()
+    browser = freshly_signed_in(admin)
+
+    for act in ("approve", "sent", "done"):
+        assert browser.post(f"/money/payouts/{payout.pk}/", {"act": act}).status_code == 302
+        assert browser.get(f"/money/payouts/{payout.pk}/").status_code == 200
+
+    payout.refresh_from_db()
+    assert payout.state == Payout.State.DONE
+    assert told(payout.payee)[:2] == ["payout.done", "payout.sent"]
+
+
+def test_an_admin_who_has_not_just_shown_who_they_are_approves_nothing():
+    payout = make_payout(make_coach())
+
+    answer = signed_in(make_admin()).post(f"/money/payouts/{payout.pk}/", {"act": "approve"})
+
+    payout.refresh_from_db()
+    assert "reauthenticate" in answer["Location"]
+    assert payout.state == Payout.State.ASKED
+
+
+def test_an_admin_does_not_see_how_to_approve_their_own():
+    boss = make_user(roles=(Role.ADMIN, Role.COACH))
+    payout = make_payout(boss)
+
+    page = freshly_signed_in(boss).get(f"/money/payouts/{payout.pk}/").content.decode()
+
+    assert 'value="approve"' not in page
+    assert "another admin decides" in page
+
+
+def test_who_may_approve_is_told_and_whoever_it_goes_to_is_not():
+    boss, ada = make_user(roles=(Role.ADMIN, Role.COACH)), make_admin()
+    make_terms(second_amount=1_000)
+    payout = make_payout(boss)
+
+    assert "admin.payout_to_approve" in told(ada)
+    assert "admin.payout_to_approve" not in told(boss)
+    bea = make_admin()
+    approve_payout(payout, by=ada)
+    assert told(ada).count("admin.payout_to_approve") == 1
+    assert told(bea) == ["admin.payout_to_approve"]
+
+
+def test_a_rejected_one_is_told_with_its_word():
+    payout = make_payout(make_coach())
+    reject_payout(payout, word="Please add your BIC.", by=make_admin())
+
+    assert told(payout.payee)[0] == "payout.not_paid"
+    page = signed_in(payout.payee).get("/notifications/").content.decode()
+    assert "Please add your BIC." in page
+
+
+def test_files_are_made_handed_on_and_finished():
+    payout = make_approved(make_coach(), method="sepa")
+    browser = freshly_signed_in(make_admin())
+
+    made = browser.post("/money/payouts/files/", {"method": "sepa"})
+    batch = PayoutBatch.objects.get()
+    file = browser.post(f"{made['Location']}file/")
+    for act in ("sent", "finish"):
+        browser.post(made["Location"], {"act": act})
+
+    assert made["Location"] == f"/money/payouts/files/{batch.pk}/"
+    assert file["Content-Type"] == "application/xml"
+    assert IBANS[0] in file.content.decode()
+    assert Payout.objects.get(pk=payout.pk).state == Payout.State.DONE
+
+
+def test_terms_are_changed_by_who_has_just_shown_who_they_are():
+    typed = {"minimum": "25", "fee": "0.50", "second_amount": "1000", "schedule": "weekly", "pays_wallets": "on"}
+
+    freshly_signed_in(make_admin()).post("/money/payouts/terms/", typed)
+
+    terms = payout_terms()
+    assert (terms.minimum, terms.fee, terms.second_amount, terms.schedule) == (2_500, 50, 100_000, "weekly")
+    assert terms.pays_wallets
+    assert not terms.pays_crypto
+
+
+def test_a_wrong_number_of_the_business_stands_beside_its_field():
+    typed = {"minimum": "25", "fee": "0", "schedule": "never", "bank_iban": "DE00", "bank_bic": "BYLADEM1001"}
+
+    answer = freshly_signed_in(make_admin()).post("/money/payouts/terms/", typed)
+
+    assert answer.status_code == 422
+    assert "not an IBAN" in answer.content.decode()
+
+
+def test_the_queue_shows_what_is_under_way_and_by_state_the_rest():
+    mia, otto = make_coach("Mia Minnow"), make_coach("Otto Otter")
+    admin = make_admin()
+    reject_payout(make_payout(mia), word="", by=admin)
+    mark_payout_sent(make_approved(otto), by=admin)
+    browser = signed_in(admin)
+
+    under_way, rejected = (browser.get(f"/money/payouts/{query}").content.decode() for query in ("", "?state=rejected"))
+
+    assert "Otto Otter" in under_way
+    assert "Mia Minnow" not in under_way
+    assert "Mia Minnow" in rejected
