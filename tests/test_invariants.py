@@ -16,7 +16,7 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.access.actions.idempotency import Answer, run_once
 from tenpo.books.actions.closing import close_days
-from tenpo.books.tests.make import post
+from tenpo.books.tests.make import make_difference, post
 from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core.invariants import all_invariants, find_faults
@@ -384,6 +384,13 @@ PLANTS: dict[str, str | list[str]] = {
         INSERT INTO books_daycloseline (day_close_id, kind, name, opening, debits, credits, closing, debits_to_date,
             credits_to_date)
         SELECT id, 'grants', '', 0, 7, 0, -7, 7, 0 FROM books_dayclose WHERE id = ({LAST_CLOSE})""",
+    "difference-differs": "UPDATE books_difference SET what = 'different'",
+    "difference-is-open-once": [
+        "UPDATE books_reconciliation SET only_theirs = 2",
+        again("books_difference", "true"),
+    ],
+    "difference-is-cleared-with-a-word": "UPDATE books_difference SET note = 'Booked'",
+    "reconciliation-keeps-what-it-found": "UPDATE books_reconciliation SET only_theirs = 0",
 }
 
 # What cannot be broken alone: invariant → what its plant breaks as well.
@@ -515,6 +522,7 @@ def make_business() -> None:
     post(1_000, key="long ago")
     run("UPDATE ledger_transfer SET created_at = created_at - interval '3 days' WHERE key = 'long ago'")
     close_days(by=admin)
+    make_difference("unknown", by=admin)
     while drain():
         pass
 

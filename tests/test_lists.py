@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
 from tenpo.books.models import DayClose
-from tenpo.books.tests.make import make_close
+from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core import outbox
 from tenpo.core.limits import METHODS_KEPT
@@ -69,8 +69,8 @@ LIMITED = {
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }
-# Which say that there is nothing: an example, and what only a browser's hardware makes.
-EMPTY = {"/design", "/account/2fa/webauthn/"}
+# Which say that there is nothing: an example, what only a browser's hardware makes, and the month before.
+EMPTY = {"/design", "/account/2fa/webauthn/", "/money/ledger/journal/"}
 # Of each device allauth asks apart whether it is still signed in; nobody has many.
 ASKED_APART = {"/account/sessions/", "/_allauth/browser/v1/auth/sessions"}
 # When the first of the rows begins, in days from now; the others follow each hour. So the calendar's page lists them
@@ -132,6 +132,8 @@ def add_rows(world: World, number: int) -> None:
         for plan in (things["import"], things["plan"]):
             Import.objects.filter(pk=plan.pk).update(rows=[*Import.objects.get(pk=plan.pk).rows, *plan.rows[:1]])
         CheckRun.objects.create(seconds=1, asked=100)
+        make_difference(f"line-{host.pk}", of=things["compared"])
+        make_difference(f"line-{host.pk}-alone")
         make_close(DayClose.objects.earliest("day").day - timedelta(days=1))
         OutboxMessage.objects.create(
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()

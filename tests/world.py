@@ -19,7 +19,7 @@ from tenpo.access.actions.api_clients import create_api_client, revoke_api_clien
 from tenpo.access.models import ApiClient, IdempotencyKey
 from tenpo.audit.models import AuditLog
 from tenpo.books.actions.numbers import set_account_numbers
-from tenpo.books.tests.make import make_close
+from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.business import current_business, forget_business
@@ -191,12 +191,15 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     SandboxRefund.objects.create(key="adder-refund", charge=charge, amount=1, state="succeeded")
     set_account_numbers({"sales": "ADDER-1"}, by=people["admin"])
     close = make_close((timezone.now() - timedelta(days=3)).date())
+    difference = make_difference("adder-line", by=people["admin"])
     credit = make_credit(people["member"], 900)
     return {
         "credit": credit,
         "moved": Transfer.objects.filter(credit=credit.pk)[0],
         "close": close,
         "open_day": str(close.day + timedelta(days=1)),
+        "compared": difference.reconciliation,
+        "difference": difference,
         "share": policy,
         "cancelling": make_cancellation_policy(),
         "method": PaymentMethod.objects.get(user=people["member"], is_default=False),
@@ -315,7 +318,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
         "203.0.113.77": member | other,
         "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
-        "ADDER-1": admin,
+        "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
         "ada-people.csv": admin, "ada-admins.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
         things["order"].number: member,
@@ -339,7 +342,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     return [
         *ids,
         Secret(str(things["moved"].pk), member, "ledger transfer"),
-        Secret(str(things["close"].pk), frozenset({"admin"}), "a closed day"),
+        *(Secret(str(things[name].pk), admin, name) for name in ("close", "compared", "difference")),
     ]
 
 

@@ -6,11 +6,13 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenpo.books.models import NUMBER_LENGTH
+from tenpo.books.models import NOTE_LENGTH, NUMBER_LENGTH
 from tenpo.books.queries.days import business_zone
 from tenpo.books.queries.numbers import USUAL
+from tenpo.books.queries.reconciling import listing_providers
 from tenpo.core.forms import DayField
 from tenpo.ledger.models import Account, Transfer
+from tenpo.payments.providers import PROVIDERS
 
 
 class DayForm(forms.Form):
@@ -85,3 +87,24 @@ def _last_month() -> dict[str, date]:
     first_of_this = timezone.localtime(timezone.now(), business_zone()).date().replace(day=1)
     last = first_of_this - timedelta(days=1)
     return {"since": last.replace(day=1), "until": last}
+
+
+class ClearanceForm(forms.Form):
+    """How a difference was cleared."""
+
+    note = forms.CharField(label=_("How was it cleared?"), max_length=NOTE_LENGTH)
+
+
+class ReconciliationForm(forms.Form):
+    """Which provider's list to compare, over which days."""
+
+    provider = forms.ChoiceField(label=_("Provider"))
+    since = DayField(label=_("From"))
+    until = DayField(label=_("Until"))
+
+    def __init__(self, data: Any = None) -> None:
+        yesterday = timezone.localtime(timezone.now(), business_zone()).date() - timedelta(days=1)
+        super().__init__(data, initial={"since": yesterday, "until": yesterday})
+        field = self.fields["provider"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(name, PROVIDERS[name].label) for name in listing_providers()]

@@ -76,4 +76,35 @@ INVARIANTS = (
             OR bool_or(l.closing <> l.opening + l.credits - l.debits
                        OR l.closing <> l.credits_to_date - l.debits_to_date)""",
     ),
+    Invariant(
+        "difference-differs",
+        _("What is kept as a difference is known to one side alone, or differs in its amount or fee."),
+        """
+        SELECT id, reference, what, their_amount, our_amount FROM books_difference
+        WHERE what IS DISTINCT FROM CASE
+            WHEN our_amount IS NULL THEN 'only_theirs' WHEN their_amount IS NULL THEN 'only_ours'
+            WHEN (their_amount, their_fee) IS DISTINCT FROM (our_amount, our_fee) THEN 'different' END""",
+    ),
+    Invariant(
+        "difference-is-open-once",
+        _("What differs is open once for each reference of a provider."),
+        """
+        SELECT provider, reference, count(*) AS times FROM books_difference WHERE cleared_at IS NULL
+        GROUP BY provider, reference HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "difference-is-cleared-with-a-word",
+        _("Whoever clears a difference says how."),
+        """
+        SELECT id, reference, note, cleared_at FROM books_difference
+        WHERE (cleared_at IS NULL) <> (note = '') OR (cleared_at IS NULL AND cleared_by_id IS NOT NULL)""",
+    ),
+    Invariant(
+        "reconciliation-keeps-what-it-found",
+        _("A comparison has no more differences than it counted, and its days are in order."),
+        """
+        SELECT r.id, r.provider, r.since, r.until, count(d.id) AS kept FROM books_reconciliation r
+        LEFT JOIN books_difference d ON d.reconciliation_id = r.id AND d.provider = r.provider
+        GROUP BY r.id HAVING count(d.id) > r.only_theirs + r.only_ours + r.different OR r.until < r.since""",
+    ),
 )

@@ -2,9 +2,10 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
-from tenpo.ledger.models import Account
+from tenpo.ledger.models import Account, Transfer
 from tenpo.people.models import User
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 
 NUMBER_LENGTH = 12
+NOTE_LENGTH = 300
 
 
 class DayCloseQuerySet(models.QuerySet["DayClose"]):
@@ -111,3 +113,100 @@ class AccountNumber(BaseModel):
 
     def __str__(self) -> str:
         return self.number
+
+
+class ReconciliationQuerySet(models.QuerySet["Reconciliation"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """The books are the admins'."""
+        return self if getattr(user, "is_admin", False) else self.none()
+
+
+class Reconciliation(BaseModel):
+    """One comparison of a provider's own list with the books, over some business days."""
+
+    provider = models.CharField(max_length=20)
+    since = models.DateField()
+    until = models.DateField()
+    # None: the nightly job.
+    made_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    equal = models.PositiveIntegerField()
+    only_theirs = models.PositiveIntegerField()
+    only_ours = models.PositiveIntegerField()
+    different = models.PositiveIntegerField()
+
+    objects = ReconciliationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="reconciliation_ends_after_it_starts", condition=Q(until__gte=F("since")))
+        ]
+        indexes = [models.Index(name="reconciliation_newest", fields=["provider", "-until"])]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.since:%Y-%m-%d} – {self.until:%Y-%m-%d}"
+
+    @property
+    def differing(self) -> int:
+        """How many references do not say the same on both sides."""
+        return self.only_theirs + self.only_ours + self.different
+
+
+class DifferenceQuerySet(models.QuerySet["Difference"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """The books are the admins'."""
+        return self if getattr(user, "is_admin", False) else self.none()
+
+    def open(self) -> Self:
+        return self.filter(cleared_at=None)
+
+
+class Difference(BaseModel):
+    """What a provider and the books say differently of one reference, until somebody says how that was cleared.
+
+    Amounts are what our money there changed by, in minor units, before the fee that was kept; none where one side
+    knows nothing of it.
+    """
+
+    class What(models.TextChoices):
+        ONLY_THEIRS = "only_theirs", _("Only at the provider")
+        ONLY_OURS = "only_ours", _("Only in the books")
+        DIFFERENT = "different", _("Different amounts")
+
+    reconciliation = models.ForeignKey(Reconciliation, models.PROTECT, related_name="differences")
+    provider = models.CharField(max_length=20)
+    reference = models.CharField(max_length=160)
+    what = models.CharField(max_length=12, choices=What)
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    their_amount = models.BigIntegerField(null=True)
+    their_fee = models.BigIntegerField(null=True)
+    our_amount = models.BigIntegerField(null=True)
+    our_fee = models.BigIntegerField(null=True)
+    at = models.DateTimeField()
+    # The first of our transfers for it.
+    transfer = models.ForeignKey(Transfer, models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=NOTE_LENGTH, blank=True)
+    # None of a cleared one: a later comparison found both sides equal.
+    cleared_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    cleared_at = models.DateTimeField(null=True)
+
+    objects = DifferenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="difference_is_open_once", fields=["provider", "reference"], condition=Q(cleared_at=None)
+            ),
+            models.CheckConstraint(
+                name="difference_is_cleared_with_a_word",
+                condition=Q(cleared_at=None, note="") | (Q(cleared_at__isnull=False) & ~Q(note="")),
+            ),
+            models.CheckConstraint(
+                name="difference_is_of_one_side_or_of_both",
+                condition=Q(what="only_theirs", their_amount__isnull=False, our_amount=None)
+                | Q(what="only_ours", their_amount=None, our_amount__isnull=False)
+                | Q(what="different", their_amount__isnull=False, our_amount__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

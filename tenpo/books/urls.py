@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.books.views import days, explorer, journal
+from tenpo.books.views import days, explorer, journal, reconciliation
 
 app_name = "books"
 urlpatterns = [
@@ -14,4 +14,15 @@ urlpatterns = [
     path("money/ledger/journal/", journal.journal, name="journal"),
     path("money/ledger/journal.csv", journal.journal_csv, name="journal-csv"),
     path("money/ledger/numbers/", journal.numbers, name="numbers"),
+    path("money/reconciliation/", reconciliation.reconciliation_list, name="reconciliation-list"),
+    path(
+        "money/reconciliation/<uuid:reconciliation_id>/",
+        reconciliation.reconciliation_detail,
+        name="reconciliation-detail",
+    ),
+    path(
+        "money/reconciliation/differences/<uuid:difference_id>/",
+        reconciliation.difference_detail,
+        name="difference-detail",
+    ),
 ]

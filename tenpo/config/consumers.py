@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tenpo.books import notifications as books
 from tenpo.checkout import notifications as checkout
 from tenpo.core.models import OutboxMessage
 from tenpo.notify import notifications as notify
@@ -11,13 +12,14 @@ from tenpo.payments import notifications as payments
 from tenpo.schedule import notifications as schedule
 
 # In the order of the preferences page.
-KINDS: tuple[Kind, ...] = (*schedule.KINDS, *checkout.KINDS, *payments.KINDS, *notify.KINDS)
+KINDS: tuple[Kind, ...] = (*schedule.KINDS, *checkout.KINDS, *payments.KINDS, *books.KINDS, *notify.KINDS)
 
 # Event → whom to tell what. An event without an entry is nobody's news.
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **schedule.TELLS,
     **checkout.TELLS,
     **payments.TELLS,
+    **books.TELLS,
     **notify.TELLS,
 }
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from tenpo.books.tests.make import make_close
+from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.ledger.models import Transfer
@@ -75,6 +75,7 @@ def story() -> tuple[User, User, dict[str, str]]:
     }
     transfer = Transfer.objects.earliest("id")
     close = make_close((timezone.now() - timedelta(days=3)).date())
+    difference = make_difference("unknown", by=admin)
     admins = {
         "payments": page("checkout:payment-list"),
         "waiting": page("checkout:payment-waiting"),
@@ -89,6 +90,9 @@ def story() -> tuple[User, User, dict[str, str]]:
         "day": page("books:day-detail", close.pk),
         "journal": f"{page('books:journal')}?since=2020-01-01&until=2031-03-04",
         "numbers": page("books:numbers"),
+        "compared": page("books:reconciliation-list"),
+        "comparison": page("books:reconciliation-detail", difference.reconciliation_id),
+        "difference": page("books:difference-detail", difference.pk),
         "shares": page("orders:share-policy-list"),
         "share-new": page("checkout:share-policy-create"),
         "cancellation": page("orders:cancellation-policy-list"),

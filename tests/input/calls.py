@@ -163,6 +163,9 @@ CALLS = {
     "create_payout_batch_arrival": Call(ids=_thing("batch_sent", "batch_id")),
     "delete_payout_account": Call(ids=_thing("spare_account", "payout_account_id")),
     "delete_payout_batch": Call(ids=_thing("batch_to_drop", "batch_id")),
+    "make_reconciliation": Call(
+        body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
+    ),
     "search_everything": Call(query="?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -185,6 +188,7 @@ def make_calls(world: World) -> Calls:
         "method_id": "own_method",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch",
+        "reconciliation_id": "compared", "difference_id": "difference",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

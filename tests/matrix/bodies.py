@@ -45,6 +45,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "name": "Fay", "password": "four words put together", "email": "fay.addermark@example.com",
     },
     "POST /money/ledger/numbers/": {"sales": "8400"},
+    "POST /money/reconciliation/": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
+    "POST /money/reconciliation/differences/{difference}/": {"note": "Booked by hand"},
     "POST /money/waiting/mark/": {"payment": "{=transfer}"},
     "POST /me/money/payouts/": {"source": "earnings", "amount": "10", "account": "{=payout_account}"},
     "POST /me/money/payouts/accounts/": {"holder": "New", "iban": "DE89370400440532013000"},
@@ -94,6 +96,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/sessions/{session_id}": {"place": "There"},
     "PATCH /api/v1/sessions/{session_id}/following": {"place": "There"},
     "POST /api/v1/ledger/days": {"day": "{=open_day}"},
+    "POST /api/v1/reconciliations": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},
     "POST /api/v1/share-policies/preview": {"percent": 70},
     "POST /api/v1/sessions": {

@@ -20,6 +20,8 @@ SEEN = {
     "books.AccountNumber":            ("none", "all"),
     "books.DayClose":                 ("none", "all"),
     "books.DayCloseLine":             ("none", "all"),
+    "books.Difference":               ("none", "all"),
+    "books.Reconciliation":           ("none", "all"),
     "core.Business":                  ("all", "all"),
     "core.CheckRun":                  ("none", "all"),
     "core.OutboxMessage":             ("none", "all"),

@@ -8,10 +8,11 @@ from uuid import uuid4
 from django.db import transaction
 from django.utils import timezone
 
-from tenpo.books.models import DayClose, DayCloseLine
+from tenpo.books.models import DayClose, DayCloseLine, Difference, Reconciliation
 from tenpo.books.queries.days import business_zone, end_of, start_of
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.people.models import User
 from tests.database import as_superuser
 from tests.machines.clock import Clock
 
@@ -79,3 +80,15 @@ def make_close(day: date, *, currency: str = "EUR") -> DayClose:
         credits_to_date=0,
     )  # fmt: skip
     return close
+
+
+def make_difference(reference: str, *, by: User | None = None, of: Reconciliation | None = None) -> Difference:
+    """Something that only the sandbox knows of; of a comparison of its own unless one is named."""
+    day = today() - timedelta(days=1)
+    run = of or Reconciliation.objects.create(
+        provider="sandbox", since=day, until=day, made_by=by, equal=0, only_theirs=1, only_ours=0, different=0
+    )
+    return Difference.objects.create(
+        reconciliation=run, provider="sandbox", reference=reference, what=Difference.What.ONLY_THEIRS, currency="EUR",
+        their_amount=500, their_fee=25, at=start_of(day),
+    )  # fmt: skip
