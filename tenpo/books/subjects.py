@@ -48,7 +48,7 @@ SUBJECTS = (
         lambda payment: reverse("checkout:payment-detail", args=[payment.pk]),
     ),
     _Source(
-        lambda: Payout.objects.all(), "payout", _("Payout"), lambda payout: payout.reference or "", 
+        lambda: Payout.objects.all(), "payout", _("Payout"), lambda payout: payout.reference or "",
         lambda payout: reverse("payments:payout-review", args=[payout.pk]),
     ),
 )  # fmt: skip
