@@ -148,6 +148,8 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "line": booking.line,
         "payment": payment,
         "action_address": action_address(payment) if payment and step == Step.AT_BANK else "",
+        # A page of Stripe's on which nobody has entered a card yet.
+        "is_card_to_enter": payment is not None and (payment.reference or "").startswith("cs_"),
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
         "policy": _say_policy(read_windows(booking.policy), booking.session),

@@ -125,6 +125,22 @@ def test_a_card_is_entered_on_stripes_page_and_buys_the_seat(double):
     assert ledger_sum(Account.Kind.FEES) == -53
 
 
+def test_the_page_of_a_booking_leads_to_where_the_card_is_entered(double, client):
+    member = make_member()
+    client.force_login(member)
+    session = make_session(price=1_000)
+
+    left = client.post(f"/sessions/{session.pk}/book/", {"provider": "stripe", "agreed": 1_000})
+    payment = Payment.objects.get()
+    result = client.get(f"/bookings/{Booking.objects.get().pk}/result/").content.decode()
+    double.enter_card(payment.reference)
+    back = client.get(f"/payments/{payment.pk}/back/", follow=True).content.decode()
+
+    assert left["Location"] == f"/payments/{payment.pk}/leave/"
+    assert "Your payment waits for you" in result
+    assert "You are booked" in back
+
+
 def test_one_that_is_declined_may_enter_another_card(double):
     booking = book(make_member())
     payment = payment_of(booking)
