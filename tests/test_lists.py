@@ -82,6 +82,8 @@ QUESTIONS = dict.fromkeys(
     ("/calendar/events.json", "/sessions/events.json"),
     "&".join(f"{name}={day:%Y-%m-%d}T00:00:00Z" for name, day in _DAYS.items()),
 )
+# It shows the last whole month by itself, in which nothing moved yet.
+QUESTIONS["/money/ledger/journal/"] = "since=2020-01-01&until=2999-12-31"
 _hours = count(FIRST_DAY * 24)
 
 

@@ -252,6 +252,9 @@ MAILERS = {"default": secrets.mailer(env.text("TENPO_EMAIL_URL"), MAIL_DIR)}
 # Test cards pay for nothing: a business that takes real money must not have them by accident.
 SANDBOX_PAYMENTS = env.flag("TENPO_SANDBOX") if env.text("TENPO_SANDBOX") else DEBUG or env.flag("TENPO_DEMO")
 # Without a key nothing of Stripe is offered, or loaded.
+PAYPAL_CLIENT_ID = env.text("TENPO_PAYPAL_CLIENT_ID")
+PAYPAL_SECRET = env.text("TENPO_PAYPAL_SECRET")
+PAYPAL_API = env.text("TENPO_PAYPAL_API")
 STRIPE_KEY = env.text("TENPO_STRIPE_KEY")
 STRIPE_WEBHOOK_SECRETS = [one.strip() for one in env.text("TENPO_STRIPE_WEBHOOK_SECRETS").split(",") if one.strip()]
 STRIPE_API = env.text("TENPO_STRIPE_API")

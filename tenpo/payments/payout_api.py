@@ -66,6 +66,7 @@ class PayoutAccountIn(InSchema):
     )
     iban: str = Field("", max_length=100, description="For `sepa`.")
     bic: str = Field("", max_length=100, description="For `sepa`, if it is known.")
+    email: str = Field("", max_length=254, description="For `paypal`.")
     network: str = Field("", max_length=20, description="For `crypto`: `bitcoin` or `ethereum`.")
     address: str = Field("", max_length=100, description="For `crypto`.")
     note: str = Field("", max_length=200, description="For `manual`: how it is paid.", examples=["With my salary"])
@@ -213,7 +214,7 @@ def create_payout_account(request: ApiRequest, body: PayoutAccountIn) -> tuple[i
     refuse_keys(request, _("A key cannot say where you are paid. Sign in to do so."))
     check_fresh(request)
     hit("payout-account-user", request.user.pk)
-    details = body.dict(include={"iban", "bic", "network", "address", "note"})
+    details = body.dict(include={"iban", "bic", "email", "network", "address", "note"})
     account = add_payout_account(
         request.user, method=body.method, holder=body.holder, details=details, is_default=body.is_default,
         by=request.user, visit=visit_of(request),

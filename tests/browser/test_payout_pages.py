@@ -34,7 +34,7 @@ def pages() -> list[tuple[str, User]]:
         make_approved(make_coach(name), method="sepa", amount=4_200)
     batch = send_payout_batch(make_payout_batch("sepa", by=admin), by=admin)
     make_approved(make_coach("Lena Falk"), method="sepa", amount=8_800)
-    make_payout(make_coach("Paul Hart"), amount=150_000)
+    make_payout(make_coach("Paul Stein"), amount=150_000)
     mine = ("", "accounts/", f"{payout.pk}/")
     theirs = ("", f"{payout.pk}/", "terms/", "files/", f"files/{batch.pk}/")
     return [

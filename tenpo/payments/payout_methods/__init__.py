@@ -4,9 +4,10 @@ from tenpo.payments.models import PayoutTerms
 from tenpo.payments.payout_methods.base import PayoutMethod
 from tenpo.payments.payout_methods.crypto import Crypto
 from tenpo.payments.payout_methods.manual import Manual
+from tenpo.payments.payout_methods.paypal import PayPal
 from tenpo.payments.payout_methods.sepa import Sepa
 
-_ALL: tuple[PayoutMethod, ...] = (Sepa(), Crypto(), Manual())
+_ALL: tuple[PayoutMethod, ...] = (Sepa(), PayPal(), Crypto(), Manual())
 METHODS: dict[str, PayoutMethod] = {method.name: method for method in _ALL}
 
 
