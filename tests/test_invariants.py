@@ -18,13 +18,14 @@ from tenpo.access.actions.idempotency import Answer, run_once
 from tenpo.books.actions.closing import close_days
 from tenpo.books.tests.make import make_difference, post
 from tenpo.checkout.actions.settling import decide_sandbox_charge
-from tenpo.checkout.tests.make import make_booking, make_manual
+from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.core.invariants import all_invariants, find_faults
 from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.policies import Window
 from tenpo.payments.actions.methods import add_payment_method
+from tenpo.payments.actions.wallets import give_money, take_back_grant
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.payments.tests.payout_plants import PAYOUT_PLANTS, make_payouts
@@ -49,6 +50,7 @@ WAITING = "SELECT id FROM schedule_booking WHERE state = 'waitlisted' ORDER BY w
 GIVEN_UP = "SELECT id FROM schedule_booking WHERE ending = 'member' AND line_id IS NOT NULL ORDER BY id LIMIT 1"
 CALLED_OFF = "SELECT id FROM schedule_booking WHERE ending = 'host' AND line_id IS NOT NULL ORDER BY id LIMIT 1"
 PAID = "SELECT id FROM payments_payment WHERE state = 'succeeded' ORDER BY id LIMIT 1"
+PAYER = "SELECT payer_id FROM payments_payment WHERE purpose = 'order' ORDER BY id LIMIT 1"
 CREDIT = "SELECT id FROM ledger_account WHERE kind = 'credit' AND balance > 0 ORDER BY id LIMIT 1"
 LAST_CLOSE = "SELECT id FROM books_dayclose ORDER BY day DESC LIMIT 1"
 # What the audit says of sessions would show as well that somebody changed one.
@@ -200,6 +202,10 @@ PLANTS: dict[str, str | list[str]] = {
             SELECT p.id FROM payments_payment p WHERE p.state = 'succeeded' ORDER BY p.id LIMIT 1)""",
     "payment-that-bought-nothing-is-credit": f"""
         UPDATE payments_payment SET order_id = NULL WHERE id = ({PAID})""",
+    "top-up-is-in-its-payers-wallet": f"""
+        UPDATE payments_payment SET payer_id = ({PAYER}) WHERE purpose = 'top_up'""",
+    "grant-is-in-the-books": "UPDATE payments_grant SET amount = amount + 1",
+    "wallet-holds-what-was-paid-into-it": "UPDATE ledger_transfer SET key = 'lost:' || key WHERE kind = 'grant'",
     "fee-is-posted": f"UPDATE payments_payment SET fee = fee + 1 WHERE id = ({PAID})",
     "payment-is-in-its-currency-and-at-its-provider": f"""
         UPDATE payments_payment SET provider = 'transfer' WHERE id = ({PAID})""",
@@ -244,7 +250,7 @@ PLANTS: dict[str, str | list[str]] = {
     "provider-event-is-heard": """
         INSERT INTO payments_providerevent (created_at, provider, event_id, reference, payload)
         SELECT now() - interval '2 hours', provider, 'unheard', reference, '{}' FROM payments_payment
-        WHERE state = 'needs_action'""",
+        WHERE state = 'needs_action' ORDER BY id LIMIT 1""",
     "sandbox-took-what-a-payment-says": """
         UPDATE payments_sandboxcharge SET amount = amount + 1 WHERE state <> 'succeeded'""",
     "sandbox-gives-back-what-it-took": """
@@ -287,7 +293,7 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE payments_payment SET currency = 'USD' WHERE state = 'pending'""",
     "unpaid-order-keeps-no-money": """
         UPDATE payments_payment SET order_id = (SELECT id FROM orders_order WHERE state = 'void' LIMIT 1)
-        WHERE order_id IS NULL""",
+        WHERE order_id IS NULL AND purpose = 'order'""",
     "credit-is-spent-by-its-owner": f"""
         UPDATE ledger_transfer SET subject_id = (SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))
         WHERE subject_id = (SELECT subject_id FROM ledger_transfer WHERE kind = 'credit_unreserve')""",
@@ -403,6 +409,7 @@ ALSO = {
     "nobody-gets-back-more-than-they-gave": {"given-back-is-the-percentage-that-it-says"},
     "own-share-is-paid-by-payments": {"order-is-paid-by-its-buyer-in-its-currency"},
     "payment-that-bought-nothing-is-credit": {"own-share-is-paid-by-payments"},
+    "wallet-holds-what-was-paid-into-it": {"grant-is-in-the-books"},
     "transfer-is-reversed-once": {"credit-never-exceeds-its-payment"},
 }
 
@@ -508,6 +515,13 @@ def make_business() -> None:
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))
     make_booking(session("Declined", 19), members[7], card=DECLINED)
     add_payment_method(members[7], provider="sandbox", source=NEVER_ANSWERS, by=members[7])
+    # A wallet that pays alone, with a card, and for what is not paid yet.
+    rich = members[7]
+    make_top_up(rich, 9_000)
+    give_money(rich, amount=500, reason="Welcome", by=admin)
+    take_back_grant(give_money(rich, amount=700, reason="A mistake", by=admin), by=admin)
+    cancel_booking(make_booking(soon, rich), by=rich)
+    make_booking(session("Dear", 14, price=30_000), rich, card=NEEDS_CONFIRMATION)
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)

@@ -22,7 +22,7 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
 from tenpo.books.models import DayClose
 from tenpo.books.tests.make import make_close, make_difference
-from tenpo.checkout.tests.make import make_booking, make_manual
+from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.core import outbox
 from tenpo.core.limits import METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
@@ -32,6 +32,7 @@ from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_accounts import remove_payout_account
 from tenpo.payments.actions.payouts import cancel_payout
+from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_payout_account
@@ -115,6 +116,7 @@ def add_rows(world: World, number: int) -> None:
         host = make_coach()
         for who in (admin, member):
             _add_own(who, host)
+            give_money(who, amount=100, reason="Welcome", by=admin)
         make_booking(_session(coach), member)
         make_booking(things["booked"], make_member())
         full = _session(host, capacity=1)
@@ -152,6 +154,7 @@ def _add_own(who: User, host: User) -> None:
     make_booking(_session(who), who)
     cancel_booking(make_booking(_session(host), who), by=who)
     make_credit(who, 100)
+    make_top_up(who, 500)
     make_delivery(who, state="dead")
     cancel_payout(make_payout(who), by=who)
     remove_payout_account(make_payout_account(who), by=who)
@@ -176,7 +179,7 @@ def show(client: Client, address: str) -> Shown:
     with CaptureQueriesContext(connection) as captured:
         answer: Any = client.get(address)
     assert answer.status_code == 200, address
-    text = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode()
+    text = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode(errors="replace")
     found = answer.json() if "json" in answer["Content-Type"] else None
     items = found if isinstance(found, list) else found.get("items") if isinstance(found, dict) else None
     return Shown(text, items, [query["sql"] for query in captured])

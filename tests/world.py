@@ -21,7 +21,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
-from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
@@ -34,7 +34,8 @@ from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
 from tenpo.payments.actions.payouts import approve_payout
-from tenpo.payments.models import Payment, ProviderEvent, SandboxCharge
+from tenpo.payments.actions.wallets import give_money
+from tenpo.payments.models import Grant, Payment, ProviderEvent, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund, StripeAccount
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account, make_terms
@@ -193,6 +194,8 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     close = make_close((timezone.now() - timedelta(days=3)).date())
     difference = make_difference("adder-line", by=people["admin"])
     credit = make_credit(people["member"], 900)
+    for person in (people["member"], people["other"]):
+        give_money(person, amount=300, reason=f"{person.name} gift", by=people["admin"])
     return {
         "credit": credit,
         "moved": Transfer.objects.filter(credit=credit.pk)[0],
@@ -200,6 +203,8 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
         "open_day": str(close.day + timedelta(days=1)),
         "compared": difference.reconciliation,
         "difference": difference,
+        "top_up": make_top_up(people["member"], 1_500),
+        "grant": Grant.objects.get(owner=people["member"]),
         "share": policy,
         "cancelling": make_cancellation_policy(),
         "method": PaymentMethod.objects.get(user=people["member"], is_default=False),
@@ -312,6 +317,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Tom Thirdmark": coach,
         people["coach"].email: coach, people["coach2"].email: coach2,
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
+        "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
         "Cora-door": seen, "Carl-door": otto,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
@@ -333,6 +339,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     of = {
         "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
+        "top_up": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,

@@ -20,7 +20,10 @@ VIA = {
 }
 MAX_VALUE_LENGTH = 300
 # What actions call their amounts, in minor units.
-AMOUNTS = {"amount", "cap", "company", "company_share", "credit", "credit_spent", "fee", "own", "own_share", "price"}
+AMOUNTS = {
+    "amount", "cap", "company", "company_share", "credit", "credit_spent", "fee", "own", "own_share", "price", "wallet",
+    "wallet_spent",
+}  # fmt: skip
 
 
 def say_action(code: str) -> str:

@@ -2,13 +2,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from tenpo.core.forms import DayField
+from tenpo.core.forms import AmountField, DayField
+from tenpo.ledger.models import Transfer
+from tenpo.ledger.queries import WALLET
+from tenpo.orders.forms import midnight
 from tenpo.payments.forms import CardForm
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
+from tenpo.people.models import User
 
 # Before the id of a saved method, where a provider's name would stand.
 SAVED = "saved:"
@@ -21,6 +26,7 @@ class PaymentForm(CardForm):
     """
 
     agreed = forms.IntegerField(min_value=0)
+    keep_wallet = forms.BooleanField(required=False)
 
     def __init__(
         self, data: Any = None, *, needs_payment: bool, has_agreed: bool = True, saved: Sequence[PaymentMethod] = ()
@@ -68,3 +74,77 @@ class PaymentFilter(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = [("", _("All")), *choices]
+
+
+class TopUpForm(PaymentForm):
+    """How much goes into the wallet, and how it is paid."""
+
+    amount = AmountField(label=_("Amount"))
+    field_order = ["amount"]
+
+    def __init__(self, data: Any = None, *, saved: Sequence[PaymentMethod] = ()) -> None:
+        super().__init__(data, needs_payment=True, has_agreed=False, saved=saved)
+
+
+# What a reader of a statement looks for.
+MOVEMENTS = {
+    "in": (_("Came in"), Q(credit__kind__in=WALLET)),
+    "out": (_("Went out"), Q(debit__kind__in=WALLET)),
+    "top_up": (_("Top-ups"), Q(kind=Transfer.Kind.TOP_UP)),
+    "spent": (_("Spent"), Q(kind__in=[Transfer.Kind.WALLET_SPEND, Transfer.Kind.WALLET_RESERVE])),
+    "back": (
+        _("Came back"),
+        Q(kind__in=[Transfer.Kind.WALLET_RESTORE, Transfer.Kind.WALLET_UNRESERVE, Transfer.Kind.WALLET_REFUND]),
+    ),
+    "given": (_("Given"), Q(kind__in=[Transfer.Kind.GRANT, Transfer.Kind.GRANT_BACK])),
+}
+
+
+class StatementFilter(forms.Form):
+    """Which rows of a wallet's statement somebody wants to see."""
+
+    what = forms.ChoiceField(
+        label=_("What"), required=False, choices=[("", _("All")), *((k, words) for k, (words, _q) in MOVEMENTS.items())]
+    )
+    since = DayField(label=_("From"), required=False)
+    until = DayField(label=_("Until"), required=False)
+
+    def only(self) -> Q:
+        """What the rows must be like; a field that makes no sense narrows nothing."""
+        if not self.is_bound:
+            return Q()
+        self.is_valid()
+        wanted = self.cleaned_data
+        only = MOVEMENTS[wanted["what"]][1] if wanted.get("what") else Q()
+        if since := wanted.get("since"):
+            only &= Q(created_at__gte=midnight(since))
+        if until := wanted.get("until"):
+            only &= Q(created_at__lt=midnight(until, days_later=1))
+        return only
+
+
+class WalletFilter(forms.Form):
+    """Whose wallets an admin wants to see."""
+
+    q = forms.CharField(
+        label=_("Who"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Name or e-mail")}),
+    )
+
+    def narrow(self, people: QuerySet[User]) -> QuerySet[User]:
+        """Those whom the words name."""
+        words = self.cleaned_data.get("q", "") if self.is_valid() else ""
+        for word in words.split()[:5]:
+            people = people.filter(Q(name__icontains=word) | Q(email__icontains=word))
+        return people
+
+
+class GrantForm(forms.Form):
+    """Money to be given to somebody, and why."""
+
+    amount = AmountField(label=_("Amount"))
+    reason = forms.CharField(
+        label=_("What for"), max_length=120, help_text=_("They read it, such as “Welcome” or “For the rain on Sunday”.")
+    )

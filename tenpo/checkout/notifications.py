@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Grant, Payment
 from tenpo.people.models import Role, User
 from tenpo.schedule.models import Booking
 from tenpo.schedule.notifications import booking_facts
@@ -29,6 +29,13 @@ def _say_waiting(facts: Facts) -> Words:
 
 
 def _say_failed(facts: Facts) -> Words:
+    if "is_top_up" in facts:
+        return Words(
+            title=_("Your top-up of %(amount)s did not work") % {"amount": facts.money("amount")},
+            text=_("Nothing was charged, and your wallet is as it was."),
+            act=_("Try again"),
+            path=path_to("checkout:top-up"),
+        )
     if "held_until" in facts:
         return Words(
             title=_("Your payment did not work: %(session)s") % {"session": facts["session"]},
@@ -58,7 +65,33 @@ def _say_came_late(facts: Facts) -> Words:
     )
 
 
+def _say_topped_up(facts: Facts) -> Words:
+    return Words(
+        title=_("%(amount)s is in your wallet") % {"amount": facts.money("amount")},
+        text=_("Your top-up by %(method)s has come.") % {"method": facts["method"]},
+        act=_("See your wallet"),
+        path=path_to("checkout:my-wallet"),
+    )
+
+
+def _say_granted(facts: Facts) -> Words:
+    return Words(
+        title=_("%(amount)s for you") % {"amount": facts.money("amount")},
+        text=_("%(reason)s. It is in your wallet, and is spent before your own money.") % {"reason": facts["reason"]},
+        act=_("See your wallet"),
+        path=path_to("checkout:my-wallet"),
+    )
+
+
 def _say_to_mark(facts: Facts) -> Words:
+    if "is_top_up" in facts:
+        return Words(
+            title=_("%(person)s owes %(amount)s") % {"person": facts["payer"], "amount": facts.money("amount")},
+            text=_("For a wallet, by %(method)s. Mark it as paid once the money is there.")
+            % {"method": facts["method"].lower()},
+            act=_("See payments"),
+            path=path_to("checkout:payment-waiting"),
+        )
     return Words(
         title=_("%(person)s owes %(amount)s") % {"person": facts["payer"], "amount": facts.money("amount")},
         text=_(
@@ -87,7 +120,14 @@ PAYMENT_TO_MARK = Kind(
     by_email=False, icon="banknote",
 )  # fmt: skip
 
-KINDS = (PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, PAYMENT_TO_MARK)
+WALLET_TOPPED_UP = Kind(
+    "wallet.topped_up", gettext_lazy("A top-up is in your wallet"), Audience.MEMBER, _say_topped_up, icon="wallet",
+)  # fmt: skip
+WALLET_GRANTED = Kind(
+    "wallet.granted", gettext_lazy("You are given money to spend here"), Audience.MEMBER, _say_granted, icon="wallet",
+)  # fmt: skip
+
+KINDS = (PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_GRANTED, PAYMENT_TO_MARK)
 
 
 def _payment_and_booking(message: OutboxMessage) -> tuple[Payment, Booking | None]:
@@ -111,18 +151,22 @@ def _facts(payment: Payment, booking: Booking | None) -> dict[str, Any]:
         "currency": payment.currency,
         "method": payment.method,
         "payer": str(payment.payer),
+        **({"is_top_up": True} if payment.purpose == Payment.Purpose.TOP_UP else {}),
     }
 
 
 def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
     """The payer, and the admins, one of whom will see the money. Nobody when it has been decided since."""
     payment, booking = _payment_and_booking(message)
-    if payment.state != Payment.State.PENDING or booking is None or booking.state != Booking.State.HELD:
+    is_top_up = payment.purpose == Payment.Purpose.TOP_UP
+    is_held = booking is not None and booking.state == Booking.State.HELD
+    if payment.state != Payment.State.PENDING or not (is_top_up or is_held):
         return []
     facts = _facts(payment, booking)
     admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    waits = [] if is_top_up else [Notice(PAYMENT_AWAITED, payment.payer_id, facts)]
     return [
-        Notice(PAYMENT_AWAITED, payment.payer_id, facts),
+        *waits,
         *(Notice(PAYMENT_TO_MARK, admin, facts) for admin in admins),
     ]
 
@@ -140,8 +184,26 @@ def on_payment_came_late(message: OutboxMessage) -> list[Notice]:
     return [Notice(PAYMENT_CREDITED, payment.payer_id, _facts(payment, booking))]
 
 
+def on_wallet_topped_up(message: OutboxMessage) -> list[Notice]:
+    """The owner, quietly when it came before their eyes."""
+    payment, _booking = _payment_and_booking(message)
+    was_seen = message.published_at - payment.created_at < SEEN_WITHIN
+    return [Notice(WALLET_TOPPED_UP, payment.payer_id, _facts(payment, None), is_quiet=was_seen)]
+
+
+def on_wallet_granted(message: OutboxMessage) -> list[Notice]:
+    """The owner, with the reason."""
+    grant = Grant.objects.get(pk=message.subject_id)
+    if grant.taken_back_by_id is not None:
+        return []
+    facts = {"amount": grant.amount, "currency": grant.currency, "reason": grant.reason}
+    return [Notice(WALLET_GRANTED, grant.owner_id, facts)]
+
+
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "payment.awaited": on_payment_awaited,
     "payment.failed": on_payment_failed,
     "payment.came_late": on_payment_came_late,
+    "wallet.topped_up": on_wallet_topped_up,
+    "wallet.granted": on_wallet_granted,
 }

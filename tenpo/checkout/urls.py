@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.checkout.views import booking, money, my_money, payments, policies, sandbox
+from tenpo.checkout.views import booking, money, my_money, payments, policies, sandbox, wallet, wallets
 
 app_name = "checkout"
 urlpatterns = [
@@ -16,6 +16,14 @@ urlpatterns = [
     path("me/money/payments.csv", my_money.payments_csv, name="my-payments-csv"),
     path("me/money/credit/", my_money.credit_statement, name="my-statement"),
     path("me/money/credit.csv", my_money.statement_csv, name="my-statement-csv"),
+    path("me/money/wallet/", wallet.wallet, name="my-wallet"),
+    path("me/money/wallet.csv", wallet.wallet_csv, name="my-wallet-csv"),
+    path("me/money/wallet.pdf", wallet.wallet_pdf, name="my-wallet-pdf"),
+    path("me/money/top-up/", wallet.top_up_form, name="top-up"),
+    path("me/money/top-ups/<uuid:payment_id>/", wallet.top_up_result, name="top-up-result"),
+    path("money/wallets/", wallets.wallet_list, name="wallet-list"),
+    path("money/wallets/<uuid:user_id>/", wallets.wallet_detail, name="wallet-detail"),
+    path("money/grants/<uuid:grant_id>/take-back/", wallets.grant_take_back, name="grant-take-back"),
     path("orders/<uuid:order_id>/", my_money.receipt, name="receipt"),
     path("policies/shares/new/", policies.share_policy_create, name="share-policy-create"),
     path("money/", money.payment_list, name="payment-list"),

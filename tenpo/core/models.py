@@ -77,6 +77,10 @@ class Business(BaseModel):
     credit_months = models.PositiveSmallIntegerField(
         default=24, validators=[MinValueValidator(1), MaxValueValidator(120)]
     )
+    # In minor units of the currency.
+    top_up_least = models.PositiveIntegerField(default=500, db_default=500, validators=[MinValueValidator(1)])
+    top_up_most = models.PositiveIntegerField(default=50_000, db_default=50_000, validators=[MinValueValidator(1)])
+    wallet_most = models.PositiveIntegerField(default=200_000, db_default=200_000, validators=[MinValueValidator(1)])
     invite_days = models.PositiveSmallIntegerField(default=14, validators=[MinValueValidator(1), MaxValueValidator(90)])
     second_factor_for = models.CharField(
         max_length=10, choices=SecondFactorFor, default=SecondFactorFor.ADMINS, db_default=SecondFactorFor.ADMINS

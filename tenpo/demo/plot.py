@@ -9,6 +9,7 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import create_api_client, revoke_api_client
 from tenpo.access.models import Scope
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.topping_up import top_up
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
@@ -17,8 +18,9 @@ from tenpo.demo.story import Story
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.policies import Window
-from tenpo.orders.queries import spendable_credits
+from tenpo.orders.queries import spendable_pots
 from tenpo.payments.actions.methods import add_payment_method
+from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, invite_person, revoke_invite
@@ -37,6 +39,8 @@ HOURS = ((8, 50), (13, 10), (11, 35), (9, 20), (16, 5))
 # One of the coaches has not got round to it this week.
 UNMARKED = ("Breathing at work", "Calm under pressure")
 LEAVES = "Ahmed Saleh"
+# Who keeps money in a wallet.
+SAVERS = cast.MEMBERS[3:7]
 NEW_STARTERS = ("Joost Bakker", "Amina Yusuf", "Ellen Strand")
 
 
@@ -58,6 +62,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
         story.plan(story.clock.now() + AHEAD)
     story.arrive(10 if number < 3 else 3)
     _special(story, number)
+    _wallets(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
     _special_lately(story, left)
@@ -76,6 +81,9 @@ def finish(story: Story) -> None:
     if given_up is not None:
         cancel_booking(given_up, by=lena)
     _book_next(story, lena, "Sleep better")
+    _fill_wallet(lena, 5_000)
+    give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)
+    _book_next(story, lena, "Deep work, week by week")
     _offer_seat(story, lena, others)
     _stand_in_line(story, [tomas, ifeoma], others)
     for member in (tomas, ifeoma):
@@ -84,7 +92,7 @@ def finish(story: Story) -> None:
     # Seats held: to be paid, to be confirmed, and one of which nobody knows yet.
     _book_next(story, tomas, "Hard conversations", card=DECLINED)
     _book_next(story, ifeoma, "Hard conversations", card=NEEDS_CONFIRMATION)
-    poor = next(one for one in others if not spendable_credits(one, "EUR", timezone.now()))
+    poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
@@ -132,6 +140,20 @@ def _special(story: Story, number: int) -> None:
         story.leave(LEAVES)
     elif number == 43:
         story.call_off("Speak so that people listen", "Elena has lost her voice, of all things.")
+
+
+def _wallets(story: Story, number: int) -> None:
+    """Some keep money here, and some were given a little."""
+    if number in (12, 26, 38):
+        for name in SAVERS:
+            _fill_wallet(story.member(name), 5_000 if number == 12 else 2_500)
+    elif number == 18:
+        for name in SAVERS[:2]:
+            give_money(story.member(name), amount=2_000, reason="Thank you for trying us first", by=story.admin)
+
+
+def _fill_wallet(member: User, amount: int) -> None:
+    top_up(member, amount=amount, provider="sandbox", source=SUCCEEDS, by=member)
 
 
 def _special_lately(story: Story, left: int) -> None:

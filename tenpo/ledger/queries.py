@@ -1,5 +1,6 @@
 """What the books say: balances, a person's statement, what each month cost whom."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -11,6 +12,10 @@ from django.db.models.functions import Coalesce, TruncMonth
 from tenpo.core.paging import PAGE_SIZE, keyset_page
 from tenpo.ledger.models import Account, Transfer
 from tenpo.people.models import User
+
+# Of which accounts a person reads a statement.
+CREDIT = (Account.Kind.CREDIT,)
+WALLET = (Account.Kind.GRANTED, Account.Kind.WALLET)
 
 
 @dataclass(frozen=True)
@@ -79,37 +84,53 @@ class StatementRow:
 
 
 def statement(
-    owner: User, currency: str, *, cursor: str | None = None, limit: int = PAGE_SIZE
+    owner: User,
+    currency: str,
+    *,
+    of: Sequence[Account.Kind] = CREDIT,
+    only: Q | None = None,
+    cursor: str | None = None,
+    limit: int = PAGE_SIZE,
 ) -> tuple[list[StatementRow], str | None]:
-    """What moved on a person's credit, newest first, from `cursor` on, and the next cursor.
+    """What moved on a person's accounts of these kinds, newest first, from `cursor` on, and the next cursor.
 
-    Two statements, whatever the length. Raises ValidationError for a cursor that we did not make.
+    `only` leaves rows out, but the balances are of all of them. Two statements, whatever the length. Raises
+    ValidationError for a cursor that we did not make.
     """
-    moved = _with_change(owner, currency)
-    page = keyset_page(moved, order=("-id",), cursor=cursor, limit=limit)
+    moved = _with_change(owner, currency, of)
+    page = keyset_page(moved.filter(only or Q()), order=("-id",), cursor=cursor, limit=limit)
     if not page.items:
         return [], None
-    balance: int = moved.filter(pk__lte=page.items[0].pk).aggregate(sum=Sum("change"))["sum"]
-    rows = []
-    for transfer in page.items:
-        rows.append(StatementRow(transfer, transfer.change, balance))  # type: ignore[attr-defined]
-        balance -= rows[-1].change
+    sums = {f"at_{n}": Sum("change", filter=Q(pk__lte=transfer.pk)) for n, transfer in enumerate(page.items)}
+    balances = moved.filter(pk__lte=page.items[0].pk).aggregate(**sums)
+    rows = [
+        StatementRow(transfer, transfer.change, balances[f"at_{n}"])  # type: ignore[attr-defined]
+        for n, transfer in enumerate(page.items)
+    ]
     return rows, page.next_cursor
 
 
-def whole_statement(owner: User, currency: str) -> list[StatementRow]:
-    """All that ever moved on a person's credit, oldest first. One statement."""
+def whole_statement(owner: User, currency: str, *, of: Sequence[Account.Kind] = CREDIT) -> list[StatementRow]:
+    """All that ever moved on a person's accounts of these kinds, oldest first. One statement."""
     rows: list[StatementRow] = []
-    for transfer in _with_change(owner, currency).order_by("id"):
+    for transfer in _with_change(owner, currency, of).order_by("id"):
         before = rows[-1].balance if rows else 0
         rows.append(StatementRow(transfer, transfer.change, before + transfer.change))  # type: ignore[attr-defined]
     return rows
 
 
-def _with_change(owner: User, currency: str) -> QuerySet[Transfer]:
-    is_theirs = Q(credit__owner=owner)
+def _with_change(owner: User, currency: str, kinds: Sequence[Account.Kind]) -> QuerySet[Transfer]:
+    is_theirs = Q(credit__owner=owner, credit__kind__in=kinds)
     change = Case(When(is_theirs, then=F("amount")), default=-F("amount"), output_field=models.BigIntegerField())
-    return Transfer.objects.filter(is_theirs | Q(debit__owner=owner), currency=currency).annotate(change=change)
+    from_theirs = Q(debit__owner=owner, debit__kind__in=kinds)
+    return Transfer.objects.filter(is_theirs | from_theirs, currency=currency).annotate(change=change)
+
+
+def balance_of(owner: User, currency: str, kinds: Sequence[Account.Kind]) -> dict[str, int]:
+    """What a person has on guarded accounts of these kinds, by kind (minor units). One statement."""
+    pots = Account.objects.filter(owner=owner, currency=currency, kind__in=kinds)
+    sums = dict(pots.values_list("kind").annotate(sum=Coalesce(Sum("balance"), 0)))
+    return {kind.value: sums.get(kind.value, 0) for kind in kinds}
 
 
 @dataclass(frozen=True)

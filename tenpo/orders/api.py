@@ -33,6 +33,7 @@ class LineOut(OutSchema):
     price: int = Field(..., examples=[8000])
     company_share: int = Field(..., examples=[6000])
     credit_spent: int = Field(..., examples=[800])
+    wallet_spent: int = Field(..., examples=[0])
     own_share: int = Field(..., examples=[1200])
     share_policy_id: UUID | None
     refunded_percent: int | None

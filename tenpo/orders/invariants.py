@@ -6,11 +6,12 @@ from tenpo.core.invariants import Invariant
 
 # What moved for each line, by what it was for.
 _MOVED = """
-    SELECT l.id, l.price, l.company_share, l.credit_spent, l.own_share, l.refunded_percent, o.state,
+    SELECT l.id, l.price, l.company_share, l.credit_spent, l.wallet_spent, l.own_share, l.refunded_percent, o.state,
            coalesce(sum(t.amount) FILTER (WHERE c.kind = 'sales'), 0) AS earned,
            coalesce(sum(t.amount) FILTER (WHERE d.kind = 'sales'), 0) AS returned,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'company_release'), 0) AS released,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'credit_restore'), 0) AS restored,
+           coalesce(sum(t.amount) FILTER (WHERE t.kind = 'wallet_restore'), 0) AS refilled,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'credit_issue'), 0) AS issued,
            coalesce(sum(t.amount) FILTER (WHERE c.kind = 'reserved'), 0)
              - coalesce(sum(t.amount) FILTER (WHERE d.kind = 'reserved'), 0) AS reserved
@@ -30,18 +31,18 @@ INVARIANTS = (
     ),
     Invariant(
         "open-line-has-its-credit-set-aside",
-        _("An open line has its credit set aside, and no other has."),
+        _("An open line has its credit and wallet set aside, and no other has."),
         f"""
-        SELECT id, state, credit_spent, reserved FROM ({_MOVED}) m
-        WHERE reserved <> CASE WHEN state = 'open' THEN credit_spent ELSE 0 END""",
+        SELECT id, state, credit_spent, wallet_spent, reserved FROM ({_MOVED}) m
+        WHERE reserved <> CASE WHEN state = 'open' THEN credit_spent + wallet_spent ELSE 0 END""",
     ),
     Invariant(
         "nobody-gets-back-more-than-they-gave",
         _("Nobody gets back more than they gave, and only what was given back."),
         f"""
-        SELECT id, released, restored, issued, returned, refunded_percent FROM ({_MOVED}) m
-        WHERE released > company_share OR restored > credit_spent OR issued > own_share
-           OR returned <> released + restored + issued
+        SELECT id, released, restored, refilled, issued, returned, refunded_percent FROM ({_MOVED}) m
+        WHERE released > company_share OR restored > credit_spent OR refilled > wallet_spent OR issued > own_share
+           OR returned <> released + restored + refilled + issued
            OR (refunded_percent IS NULL AND returned > 0) OR (refunded_percent = 100 AND returned <> price)""",
     ),
     Invariant(
@@ -60,10 +61,11 @@ INVARIANTS = (
     ),
     Invariant(
         "line-shares-sum-to-the-price",
-        _("What company, credit and buyer pay of a line sums to its price, and none of it is below zero."),
+        _("What company, credit, wallet and buyer pay of a line sums to its price, and none of it is below zero."),
         """
-        SELECT id, price, company_share, credit_spent, own_share FROM orders_line
-        WHERE price <> company_share + credit_spent + own_share OR least(company_share, credit_spent, own_share) < 0""",
+        SELECT id, price, company_share, credit_spent, wallet_spent, own_share FROM orders_line
+        WHERE price <> company_share + credit_spent + wallet_spent + own_share
+           OR least(company_share, credit_spent, wallet_spent, own_share) < 0""",
     ),
     Invariant(
         "company-pays-what-its-policy-says",
@@ -134,21 +136,22 @@ INVARIANTS = (
     ),
     Invariant(
         "credit-is-spent-by-its-owner",
-        _("Only its owner's credit pays for an order, and only its buyer gets credit for it."),
+        _("Only its owner's credit and wallet pay for an order, and only its buyer gets them for it."),
         """
         SELECT t.id, t.kind, a.owner_id, o.buyer_id FROM ledger_transfer t
         JOIN orders_line l ON l.id = t.subject_id JOIN orders_order o ON o.id = l.order_id
-        JOIN ledger_account a ON a.id IN (t.debit_id, t.credit_id) AND a.kind = 'credit'
+        JOIN ledger_account a ON a.id IN (t.debit_id, t.credit_id) AND a.kind IN ('credit', 'granted', 'wallet')
         WHERE a.owner_id <> o.buyer_id""",
     ),
     Invariant(
         "given-back-is-the-percentage-that-it-says",
         _("What was given back of a line is the percentage that it says, to each who paid it."),
         f"""
-        SELECT id, refunded_percent, released, restored, issued FROM ({_MOVED}) m
+        SELECT id, refunded_percent, released, restored, refilled, issued FROM ({_MOVED}) m
         WHERE state = 'paid' AND refunded_percent IS NOT NULL
           AND (released <> (company_share * refunded_percent + 50) / 100
-            OR restored + issued <> ((credit_spent + own_share) * refunded_percent + 50) / 100)""",
+            OR restored + refilled + issued
+               <> ((credit_spent + wallet_spent + own_share) * refunded_percent + 50) / 100)""",
     ),
     Invariant(
         "only-what-was-paid-is-given-back",

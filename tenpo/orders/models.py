@@ -170,6 +170,7 @@ class Line(BaseModel):
     price = models.BigIntegerField()
     company_share = models.BigIntegerField(default=0)
     credit_spent = models.BigIntegerField(default=0)
+    wallet_spent = models.BigIntegerField(db_default=0, default=0)
     own_share = models.BigIntegerField()
     share_policy = models.ForeignKey(SharePolicy, models.PROTECT, null=True, related_name="lines")
     refunded_percent = models.PositiveSmallIntegerField(null=True)
@@ -181,11 +182,11 @@ class Line(BaseModel):
         constraints = [
             models.CheckConstraint(
                 name="line_shares_sum_to_the_price",
-                condition=Q(price=F("company_share") + F("credit_spent") + F("own_share")),
+                condition=Q(price=F("company_share") + F("credit_spent") + F("wallet_spent") + F("own_share")),
             ),
             models.CheckConstraint(
                 name="line_shares_are_not_negative",
-                condition=Q(company_share__gte=0, credit_spent__gte=0, own_share__gte=0),
+                condition=Q(company_share__gte=0, credit_spent__gte=0, wallet_spent__gte=0, own_share__gte=0),
             ),
             models.CheckConstraint(
                 name="line_company_share_has_a_policy", condition=Q(company_share=0) | Q(share_policy__isnull=False)

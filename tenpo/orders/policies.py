@@ -74,15 +74,21 @@ def company_share(policy: SharePolicy | None, price: int) -> int:
 
 @dataclass(frozen=True)
 class PartsBack:
-    """What comes back of a line, in minor units: to the company, to the credits spent on it, as new credit."""
+    """What comes back of a line, in minor units: to the company, the credits, the wallet, and as new credit."""
 
     company: int
     restored: int
+    wallet: int
     issued: int
+
+    @property
+    def credit(self) -> int:
+        """What comes back as credit, old and new."""
+        return self.restored + self.issued
 
 
 def parts_back(line: Line, percent: int) -> PartsBack:
     """Divide `percent` of a paid line between those who paid it. No part is more than what its payer gave."""
-    buyers = percent_of(line.credit_spent + line.own_share, percent)
-    restored, issued = apportion(buyers, [line.credit_spent, line.own_share])
-    return PartsBack(company=percent_of(line.company_share, percent), restored=restored, issued=issued)
+    gave = [line.credit_spent, line.wallet_spent, line.own_share]
+    restored, wallet, issued = apportion(percent_of(sum(gave), percent), gave)
+    return PartsBack(percent_of(line.company_share, percent), restored, wallet, issued)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, Q, QuerySet, Subquery
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import JSONObject
 
 from tenpo.core import clock
@@ -20,57 +20,70 @@ from tenpo.people.models import User
 
 # What decides the company's share.
 TERMS = ("id", "percent", "amount", "cap", "currency")
-CREDIT = ("id", "kind", "owner_id", "currency", "source_id", "name", "expires_at", "balance")
+POT = ("id", "kind", "owner_id", "currency", "source_id", "name", "expires_at", "balance")
+# What pays before a card does, in this order.
+SPENT_FIRST = (Account.Kind.CREDIT, Account.Kind.GRANTED, Account.Kind.WALLET)
 # Order and line, what is bought, and its payment.
 IDS = 4
 
 
 @dataclass(frozen=True)
 class Quote:
-    """Who pays which part of a price (minor units); `spends` says how much of which credit."""
+    """Who pays which part of a price (minor units); `spends` says how much of which credit, money given and wallet.
+
+    `wallet_left` is what the wallet has, whether or not it is asked to pay.
+    """
 
     price: int
     currency: str
     company_share: int
     credit_spent: int
     own_share: int
+    wallet_spent: int = 0
+    wallet_left: int = 0
     policy: SharePolicy | None = None
     spends: list[tuple[Account, int]] = field(default_factory=list)
     ids: list[UUID] = field(default_factory=list)
 
 
-def quote(*, price: int, currency: str, coach_id: UUID, buyer: User, at: datetime | None = None) -> Quote:
-    """What `buyer` would pay for `price`: the company's share by the policy in force, then credits, then themselves.
+def quote(
+    *, price: int, currency: str, coach_id: UUID, buyer: User, use_wallet: bool = True, at: datetime | None = None
+) -> Quote:
+    """What `buyer` would pay for `price`: the company's share by the policy in force, then what they own, the rest.
 
-    A coach's own policy goes before the one for everybody. One statement, which also brings the ids that an order of it
-    will have.
+    What they own is spent in this order: credits, the one that expires first before the others; money given; and the
+    wallet. A coach's own policy goes before the one for everybody. One statement, which also brings the ids that an
+    order of it will have.
     """
     values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
-    [(terms, left, ids)] = _TERMS_AND_CREDITS(**values)
+    [(terms, left, ids)] = _TERMS_AND_POTS(**values)
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
-    found = split_price(price=price, currency=currency, policy=policy, credits=[_account(credit) for credit in left])
-    return replace(found, ids=ids)
+    pots = [_account(pot) for pot in left]
+    wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
+    if not use_wallet:
+        pots = [pot for pot in pots if pot.kind == Account.Kind.CREDIT]
+    return replace(split_price(price=price, currency=currency, policy=policy, pots=pots), ids=ids, wallet_left=wallet)
 
 
-def _terms_and_credits() -> Any:
+def _terms_and_pots() -> Any:
     currency, now = cast("str", Param("currency")), cast("datetime", Param("now"))
     policies = policies_in_force(currency=currency, coach_id=cast("UUID", Param("coach")), at=now)
-    credits = spendable_credits(cast("User", Param("buyer")), currency, now)
+    pots = spendable_pots(cast("User", Param("buyer")), currency, now)
     return User.objects.filter(pk=Param("buyer")).values_list(
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
-        ArraySubquery(credits.values(credit=JSONObject(**{name: name for name in CREDIT}))),
+        ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
         fresh_ids(IDS),
     )
 
 
-_TERMS_AND_CREDITS = Compiled(_terms_and_credits)
+_TERMS_AND_POTS = Compiled(_terms_and_pots)
 
 
-def _account(credit: dict[str, Any]) -> Account:
+def _account(pot: dict[str, Any]) -> Account:
     """An account as JSON has it."""
-    ids = {name: UUID(credit[name]) for name in ("id", "owner_id", "source_id")}
-    expires_at = datetime.fromisoformat(credit["expires_at"]) if credit["expires_at"] else None
-    return Account(**{**credit, **ids, "expires_at": expires_at})
+    ids = {name: pot[name] and UUID(pot[name]) for name in ("id", "owner_id", "source_id")}
+    expires_at = datetime.fromisoformat(pot["expires_at"]) if pot["expires_at"] else None
+    return Account(**{**pot, **ids, "expires_at": expires_at})
 
 
 def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySet[SharePolicy]:
@@ -79,27 +92,31 @@ def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySe
     return candidates.order_by(F("coach").asc(nulls_last=True))
 
 
-def spendable_credits(owner: User, currency: str, at: datetime) -> QuerySet[Account]:
-    """The owner's credits that still hold something, in the order in which they are spent."""
-    left = Account.objects.credits_of(owner).filter(currency=currency, balance__gt=0)
-    return left.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+def spendable_pots(owner: User, currency: str, at: datetime) -> QuerySet[Account]:
+    """What its owner can pay with now, in the order in which it is spent."""
+    kinds = Case(*(When(kind=kind, then=Value(n)) for n, kind in enumerate(SPENT_FIRST)), output_field=IntegerField())
+    left = Account.objects.filter(owner=owner, kind__in=SPENT_FIRST, currency=currency, balance__gt=0)
+    open_ = left.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+    return open_.order_by(kinds, F("expires_at").asc(nulls_last=True), "id")
 
 
-def split_price(*, price: int, currency: str, policy: SharePolicy | None, credits: Sequence[Account]) -> Quote:
-    """Divide a price between company, credits and buyer. Pure."""
+def split_price(*, price: int, currency: str, policy: SharePolicy | None, pots: Sequence[Account]) -> Quote:
+    """Divide a price between company, what the buyer owns, and what they still have to pay. Pure."""
     company = company_share(policy, price)
     rest = price - company
     spends = []
-    for account in credits:
+    for account in pots:
         spent = min(rest, account.balance or 0)
         if spent:
             spends.append((account, spent))
             rest -= spent
+    credit = sum(spent for account, spent in spends if account.kind == Account.Kind.CREDIT)
     return Quote(
         price=price,
         currency=currency,
         company_share=company,
-        credit_spent=price - company - rest,
+        credit_spent=credit,
+        wallet_spent=price - company - credit - rest,
         own_share=rest,
         policy=policy if company else None,
         spends=spends,

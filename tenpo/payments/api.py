@@ -19,6 +19,7 @@ class PaymentOut(OutSchema):
     """One attempt to pay, in minor units of its currency."""
 
     id: UUID
+    purpose: str = Field(..., description="What it is for: an `order`, or a `top_up` of a wallet.", examples=["order"])
     order_id: UUID | None
     payer_id: UUID
     provider: str = Field(..., examples=["sandbox"])

@@ -19,8 +19,37 @@ INVARIANTS = (
         """
         SELECT p.id, p.amount, coalesce(sum(t.amount), 0) AS issued
         FROM payments_payment p LEFT JOIN ledger_transfer t ON t.subject_id = p.id AND t.kind = 'credit_issue'
-        WHERE p.state = 'succeeded' AND p.order_id IS NULL
+        WHERE p.state = 'succeeded' AND p.order_id IS NULL AND p.purpose = 'order'
         GROUP BY p.id HAVING p.amount <> coalesce(sum(t.amount), 0)""",
+    ),
+    Invariant(
+        "top-up-is-in-its-payers-wallet",
+        _("A top-up that was paid is in its payer's wallet, and nothing else fills a wallet from outside."),
+        """
+        SELECT p.id, p.payer_id, a.owner_id, t.kind FROM payments_payment p
+        JOIN ledger_transfer t ON t.key = 'payment:' || p.id JOIN ledger_account a ON a.id = t.credit_id
+        WHERE (p.purpose = 'top_up') <> (t.kind = 'top_up')
+           OR (p.purpose = 'top_up' AND a.owner_id IS DISTINCT FROM p.payer_id)""",
+    ),
+    Invariant(
+        "grant-is-in-the-books",
+        _("Money that was given is in the books, and back there where it was taken back."),
+        """
+        SELECT g.id, g.amount, t.amount AS given, b.amount AS taken_back FROM payments_grant g
+        LEFT JOIN ledger_transfer t ON t.key = 'grant:' || g.id
+        LEFT JOIN ledger_account a ON a.id = t.credit_id
+        LEFT JOIN ledger_transfer b ON b.key = 'grant:' || g.id || ':back'
+        WHERE t.amount IS DISTINCT FROM g.amount OR a.owner_id <> g.owner_id OR a.currency <> g.currency
+           OR (g.taken_back_by_id IS NULL) <> (b.id IS NULL)""",
+    ),
+    Invariant(
+        "wallet-holds-what-was-paid-into-it",
+        _("What is in a wallet was paid in, given, or came back."),
+        """
+        SELECT t.id, t.kind FROM ledger_transfer t
+        WHERE (t.kind = 'top_up' AND NOT EXISTS (SELECT FROM payments_payment p
+                WHERE t.key = 'payment:' || p.id AND p.state = 'succeeded' AND p.purpose = 'top_up'))
+           OR (t.kind = 'grant' AND NOT EXISTS (SELECT FROM payments_grant g WHERE t.key = 'grant:' || g.id))""",
     ),
     Invariant(
         "fee-is-posted",

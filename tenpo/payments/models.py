@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core import clock
 from tenpo.core.fields import EncryptedField
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
-from tenpo.core.money import format_money
+from tenpo.core.money import MAX_AMOUNT, format_money
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.people.models import User
 
@@ -27,7 +27,11 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
 
 class Payment(BaseModel):
-    """Money that somebody pays from outside, through one provider; one attempt."""
+    """Money that somebody pays from outside, through one provider; one attempt. It pays an order or fills a wallet."""
+
+    class Purpose(models.TextChoices):
+        ORDER = "order", _("Order")
+        TOP_UP = "top_up", _("Top-up")
 
     class State(models.TextChoices):
         CREATED = "created", _("Started")
@@ -41,6 +45,7 @@ class Payment(BaseModel):
     OPEN = ("created", "needs_action", "pending", "unknown")
 
     payer = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="payments")
+    purpose = models.CharField(max_length=6, choices=Purpose, default=Purpose.ORDER, db_default="order")
     # The order that it pays; a plain id, since orders stand above payments.
     order_id = models.UUIDField(null=True)
     provider = models.CharField(max_length=20)
@@ -74,6 +79,10 @@ class Payment(BaseModel):
                     state__in=["created", "needs_action", "pending", "unknown", "succeeded", "failed", "cancelled"]
                 ),
             ),
+            models.CheckConstraint(
+                name="payment_of_a_top_up_has_no_order",
+                condition=Q(purpose="order") | Q(purpose="top_up", order_id=None),
+            ),
             models.UniqueConstraint(name="payment_reference_once", fields=["provider", "reference"]),
             models.UniqueConstraint(
                 name="payment_one_live_per_order",
@@ -93,6 +102,44 @@ class Payment(BaseModel):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def transfer_reference(self) -> str:
+        """What a payer writes on a bank transfer that pays no order, so that an admin knows the money."""
+        return f"W{self.pk.hex[-9:].upper()}"
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """What was given is its owner's and the admins' to see."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(owner=user)
+
+
+class Grant(BaseModel):
+    """Money that the business gave somebody to spend here, and why; taken back in full, or not at all."""
+
+    owner = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="grants")
+    amount = models.BigIntegerField(_("Amount"))
+    currency = models.CharField(max_length=CURRENCY_LENGTH)
+    reason = models.CharField(_("What for"), max_length=120)
+    given_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    taken_back_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="grant_amount_is_within", condition=Q(amount__gt=0, amount__lte=MAX_AMOUNT),
+                violation_error_message=_("Give an amount above zero."),
+            )
+        ]  # fmt: skip
+        indexes = [models.Index(name="grant_by_owner", fields=["owner", "-id"])]
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class ProviderEventQuerySet(models.QuerySet["ProviderEvent"]):

@@ -34,12 +34,15 @@ def _where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value)
 
 
-def _credit_sentence(facts: Facts) -> str:
-    if not facts.number("credit"):
-        return ""
-    return _("%(amount)s went back to you as credit; your next booking uses it first.") % {
-        "amount": facts.money("credit")
-    }
+def _back_sentence(facts: Facts) -> str:
+    credit, wallet = "", ""
+    if facts.number("credit"):
+        credit = _("%(amount)s went back to you as credit; your next booking uses it first.") % {
+            "amount": facts.money("credit")
+        }
+    if facts.number("wallet"):
+        wallet = _("%(amount)s went back to your wallet.") % {"amount": facts.money("wallet")}
+    return _sentences(credit, wallet)
 
 
 def _sentences(*parts: str) -> str:
@@ -60,7 +63,7 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
     return Words(
         title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
         text=_sentences(
-            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()}, _credit_sentence(facts)
+            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()}, _back_sentence(facts)
         ),
         act=_("See your booking"),
         path=_booking_path(facts),
@@ -79,7 +82,7 @@ def _say_session_cancelled(facts: Facts) -> Words:
                     _sentences(
                         _("The session with %(coach)s on %(when)s does not take place.")
                         % {"coach": facts["coach"], "when": facts.when()},
-                        _credit_sentence(facts),
+                        _back_sentence(facts),
                     ),
                     reason,
                 ],
@@ -305,16 +308,18 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
     """The participant when the host cancelled, the coach when the participant did and had a place."""
     booking = _booking_of(message)
     if message.payload.get("by_host"):
-        return to_its_people(CANCELLED_BY_HOST, booking, credit=message.payload.get("credit", 0))
+        return to_its_people(CANCELLED_BY_HOST, booking, **_back(message))
     return _to_its_coach(BOOKING_CANCELLED, booking) if booking.confirmed_at else []
 
 
 def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
-    """Each whose place is gone, with the credit that came back and the reason."""
-    payload = message.payload
-    return to_its_people(
-        SESSION_CANCELLED, _booking_of(message), credit=payload.get("credit", 0), reason=payload.get("reason", "")
-    )
+    """Each whose place is gone, with what came back and the reason."""
+    reason = message.payload.get("reason", "")
+    return to_its_people(SESSION_CANCELLED, _booking_of(message), reason=reason, **_back(message))
+
+
+def _back(message: OutboxMessage) -> dict[str, int]:
+    return {name: message.payload.get(name, 0) for name in ("credit", "wallet")}
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:

@@ -108,6 +108,7 @@ class CancellationEffect:
     sessions: int
     people: int
     credit: int
+    wallet: int
     company: int
     currency: str
 
@@ -119,6 +120,7 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     sums = live.aggregate(
         people=Count("booked_by", distinct=True),
         credit=Sum(F("line__credit_spent") + F("line__own_share"), filter=booked, default=0),
+        wallet=Sum("line__wallet_spent", filter=booked, default=0),
         company=Sum("line__company_share", filter=booked, default=0),
     )
     currency = sessions[0].currency if sessions else ""

@@ -296,6 +296,10 @@ def _attention(attention: Attention) -> dict[str, int]:
     }
 
 
+# What a column of whole numbers holds.
+MOST = 2_147_483_647
+
+
 class BusinessOut(OutSchema):
     """The business that this installation serves."""
 
@@ -309,6 +313,9 @@ class BusinessOut(OutSchema):
     offer_hours: int = Field(..., description="An offered seat waits.")
     manual_hold_days: int = Field(..., description="A seat waits for a bank transfer or the payroll.")
     credit_months: int = Field(..., description="Credit lasts.")
+    top_up_least: int = Field(..., description="A top-up is at least so much, in minor units.", examples=[500])
+    top_up_most: int = Field(..., description="And at most so much.", examples=[50000])
+    wallet_most: int = Field(..., description="Nobody tops up beyond this.", examples=[200000])
     invite_days: int = Field(..., description="An invite lasts.")
     second_factor_for: Business.SecondFactorFor = Field(
         ..., description="Who gets in only with a second factor.", examples=["admins"]
@@ -329,6 +336,9 @@ class BusinessIn(InSchema):
     offer_hours: Annotated[int, Field(ge=1, le=168)] | None = None
     manual_hold_days: Annotated[int, Field(ge=1, le=60)] | None = None
     credit_months: Annotated[int, Field(ge=1, le=120)] | None = None
+    top_up_least: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    top_up_most: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    wallet_most: Annotated[int, Field(ge=1, le=MOST)] | None = None
     invite_days: Annotated[int, Field(ge=1, le=90)] | None = None
     second_factor_for: Business.SecondFactorFor | None = None
     second_factor_starts_on: Annotated[DayIn, Field(examples=["2030-01-01"])] | None = None

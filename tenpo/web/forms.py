@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Field
 from django.utils.translation import gettext_lazy as _
 
-from tenpo.core.forms import DayField, ZoneField
+from tenpo.core.forms import AmountField, DayField, ZoneField
 from tenpo.core.models import Business
 from tenpo.core.words import locale
 from tenpo.orders.actions.business import CURRENCIES, FIELDS
@@ -57,6 +57,10 @@ class BusinessForm(forms.Form):
         "manual_hold_days", _("A seat waits for a bank transfer"), _("Or for the payroll to be confirmed.")
     )
     credit_months = _number("credit_months", _("Credit lasts"), _("What was given before keeps its day."))
+
+    top_up_least = AmountField(label=_("A top-up is at least"))
+    top_up_most = AmountField(label=_("And at most"))
+    wallet_most = AmountField(label=_("A wallet holds at most"), help_text=_("What comes back may go beyond."))
 
     def __init__(
         self, *args: Any, business: Business, is_currency_fixed: bool, typed: Mapping[str, Any], **kwargs: Any

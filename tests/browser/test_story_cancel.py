@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from tenpo.checkout.tests.make import make_booking
-from tenpo.orders.queries import spendable_credits
+from tenpo.orders.queries import spendable_pots
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
@@ -19,7 +19,7 @@ from tests.work import work
 
 
 def credit_of(user: User) -> int:
-    return sum(account.balance or 0 for account in spendable_credits(user, "EUR", timezone.now()))
+    return sum(account.balance or 0 for account in spendable_pots(user, "EUR", timezone.now()))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tenpo.audit.actions import record
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Grant, Payment
 from tenpo.people.models import Participant, User
 from tenpo.runtime.env import ROOT
 from tenpo.schedule.models import Session
@@ -28,6 +28,7 @@ def plant(start: str) -> None:
     Participant.objects.update(name=text)
     Session.objects.update(title=text)
     Payment.objects.update(description=text, method=text)
+    Grant.objects.update(reason=text)
     record("user.changed", by=User.objects.all()[0], on=User.objects.all()[0])
 
 
@@ -64,10 +65,10 @@ def test_amounts_stay_numbers(business):
 
 
 def test_every_export_is_tried():
-    """An export is a call of `csv_answer`, and nothing else writes such a file, but the demo for its own import."""
+    """An export is a call of `csv_answer`; only the demo, for its import, and a batch of coins write such files too."""
     made, others = 0, []
     for path in (ROOT / "tenpo").rglob("*.py"):
-        if {"tests", "demo"} & set(path.parts) or path.match("core/csv.py"):
+        if {"tests", "demo"} & set(path.parts) or path.match("core/csv.py") or path.match("payout_methods/crypto.py"):
             continue
         text = path.read_text()
         called = [ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]

@@ -18,7 +18,7 @@ from tenpo.core.invariants import Finding
 from tenpo.ledger import actions
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import statement, trial_balance, whole_statement
-from tenpo.orders.queries import spendable_credits
+from tenpo.orders.queries import spendable_pots
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 from tests.machines.ledger_model import EXPIRES_IN, Ledger, Posting, Pot
@@ -208,7 +208,7 @@ class LedgerMachine(Machine):
                 return [(row.change, row.balance) for row in statement(reader, currency, limit=2)[0]]
         return [
             (SOURCES.index(row.source_id or SUBJECT), row.balance)
-            for row in spendable_credits(reader, currency, START + timedelta(days=day))
+            for row in spendable_pots(reader, currency, START + timedelta(days=day))
         ]
 
     def expected(self) -> dict[str, Any]:

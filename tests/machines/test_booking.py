@@ -47,9 +47,9 @@ def test_a_share_policy_pays_from_the_moment_on_in_which_it_is_decided():
 
 @pytest.mark.control
 def test_credits_spent_newest_first_control(monkeypatch):
-    oldest_first = queries.spendable_credits
-    monkeypatch.setattr(queries, "spendable_credits", lambda *wanted: oldest_first(*wanted).reverse())
-    monkeypatch.setattr(queries, "_TERMS_AND_CREDITS", Compiled(queries._terms_and_credits))
+    oldest_first = queries.spendable_pots
+    monkeypatch.setattr(queries, "spendable_pots", lambda *wanted: oldest_first(*wanted).reverse())
+    monkeypatch.setattr(queries, "_TERMS_AND_POTS", Compiled(queries._terms_and_pots))
 
     assert finds_a_difference(BookingMachine)
 

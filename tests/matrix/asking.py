@@ -59,7 +59,9 @@ def ask(world: World, row: Row, actor: str, *, is_missing: bool = False) -> Answ
     current_business()
     with transaction.atomic():
         response, statements, has_written = _watched(send)
-        text = b"".join(response.streaming_content if response.streaming else [response.content]).decode()
+        text = b"".join(response.streaming_content if response.streaming else [response.content]).decode(
+            errors="replace"
+        )
         transaction.set_rollback(True)
     hide = partial(_plain, used=[*used, *map(missing, world.things.values())])
     headers = {name: hide(value) for name, value in response.items() if name != "X-Request-Id"}

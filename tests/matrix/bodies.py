@@ -27,7 +27,7 @@ TERMS = {"capacity": 4, "price": "10", "place": "There"}
 SETTINGS = {
     "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
     "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3, "second_factor_for": "admins",
-    "second_factor_starts_on": SECOND_FACTOR_DAY,
+    "second_factor_starts_on": SECOND_FACTOR_DAY, "top_up_least": "5", "top_up_most": "50", "wallet_most": "500",
 }  # fmt: skip
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -47,6 +47,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /money/ledger/numbers/": {"sales": "8400"},
     "POST /money/reconciliation/": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /money/reconciliation/differences/{difference}/": {"note": "Booked by hand"},
+    "POST /me/money/top-up/": {"amount": "20", "provider": "sandbox", "test_card": SUCCEEDS},
+    "POST /money/wallets/{user}/": {"amount": "20", "reason": "Sorry"},
     "POST /money/waiting/mark/": {"payment": "{=transfer}"},
     "POST /me/money/payouts/": {"source": "earnings", "amount": "10", "account": "{=payout_account}"},
     "POST /me/money/payouts/accounts/": {"holder": "New", "iban": "DE89370400440532013000"},
@@ -85,6 +87,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
     "POST /api/v1/bookings/{booking_id}/payment": CARD,
     "POST /api/v1/bookings/{booking_id}/offer-acceptance": CARD,
+    "POST /api/v1/wallet/top-ups": {"amount": 2000, **CARD},
+    "POST /api/v1/wallet/grants": {"owner_id": "{user}", "amount": 500, "reason": "Sorry"},
     "PATCH /api/v1/me": {"name": "New name"},
     "PATCH /api/v1/business": {"name": "New"},
     "PATCH /api/v1/business#second-factor": {"name": "New", "second_factor_for": "nobody"},

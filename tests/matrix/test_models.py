@@ -35,6 +35,7 @@ SEEN = {
     "orders.Line":                    ("own", "all"),
     "orders.Order":                   ("own", "all"),
     "orders.SharePolicy":             ("all", "all"),
+    "payments.Grant":                 ("own", "all"),
     "payments.Payment":               ("own", "all"),
     "payments.Payout":                ("own", "all"),
     "payments.PayoutAccount":         ("own", "all"),

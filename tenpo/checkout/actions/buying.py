@@ -5,6 +5,7 @@ of locks everywhere: session, booking, order, payment, ledger accounts.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import record, records_of
-from tenpo.checkout.actions.settling import apply_outcome, give_up_attempt
+from tenpo.checkout.actions.settling import charge, give_up_attempt
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
@@ -25,7 +26,6 @@ from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.actions.cancelling import cancel_payments
-from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.queries import manual_providers
@@ -38,6 +38,17 @@ from tenpo.schedule.permissions import can_book_for
 CREDIT_RACES = 3
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """How whoever books wants to pay, and what they saw; see `book_session`."""
+
+    by: User
+    provider: str
+    agreed: int | None
+    use_wallet: bool
+    call: Call | None
+
+
 def book_session(
     session: Session,
     *,
@@ -46,9 +57,10 @@ def book_session(
     provider: str = "",
     source: str = "",
     agreed: int | None = None,
+    use_wallet: bool = True,
     call: Call | None = None,
 ) -> Booking:
-    """Book a seat: the company pays its share, credits go first, the rest is paid through `provider` from `source`.
+    """Book a seat: the company pays its share, then credits and wallet, the rest through `provider` from `source`.
 
     A `source` is what `start_payment` takes: a card that is entered now, or the id of a saved method.
 
@@ -61,7 +73,7 @@ def book_session(
         raise PermissionDenied
 
     def attempt() -> tuple[Booking, Payment | None]:
-        return _reserve(session, participant=participant, by=by, provider=provider, agreed=agreed, call=call)
+        return _reserve(session, participant, _Wish(by, provider, agreed, use_wallet, call))
 
     if begun := _begun_by(call):
         return _charge(*begun, source)
@@ -83,12 +95,13 @@ def take_offer(
     provider: str = "",
     source: str = "",
     agreed: int | None = None,
+    use_wallet: bool = True,
     call: Call | None = None,
 ) -> Booking:
     """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
 
     def attempt() -> tuple[Booking, Payment | None]:
-        return _reserve_offered(booking, by=by, provider=provider, agreed=agreed, call=call)
+        return _reserve_offered(booking, _Wish(by, provider, agreed, use_wallet, call))
 
     taken, payment = _begun_by(call) or _with_credit_at_hand(attempt)
     return _charge(taken, payment, source)
@@ -114,51 +127,51 @@ def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "", 
 
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
-def _reserve(
-    session: Session, *, participant: Participant, by: User, provider: str, agreed: int | None, call: Call | None
-) -> tuple[Booking, Payment | None]:
-    session, windows = take_seat(session.pk, by=by)
-    booking = Booking(session=session, participant=participant, booked_by=by)
-    return _order(booking, windows, provider=provider, agreed=agreed, call=call)
+def _reserve(session: Session, participant: Participant, wish: _Wish) -> tuple[Booking, Payment | None]:
+    session, windows = take_seat(session.pk, by=wish.by)
+    booking = Booking(session=session, participant=participant, booked_by=wish.by)
+    return _order(booking, windows, wish)
 
 
 @transaction.atomic
-def _reserve_offered(
-    booking: Booking, *, by: User, provider: str, agreed: int | None, call: Call | None
-) -> tuple[Booking, Payment | None]:
+def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | None]:
     session = lock_session(booking.session_id)
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
     booking.session = session
-    if booking.booked_by_id != by.pk:
+    if booking.booked_by_id != wish.by.pk:
         raise PermissionDenied
     check_open(session)
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
-    booking.booked_by = by
+    booking.booked_by = wish.by
     windows = read_windows(session.cancellation_policy.windows)
-    return _order(booking, windows, provider=provider, agreed=agreed, call=call)
+    return _order(booking, windows, wish)
 
 
-def _order(
-    booking: Booking, windows: list[Window], *, provider: str, agreed: int | None, call: Call | None
-) -> tuple[Booking, Payment | None]:
+def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Booking, Payment | None]:
     """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
     session = booking.session
-    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=booking.booked_by)
-    if agreed is not None and agreed != price.own_share:
+    price = quote(
+        price=session.price,
+        currency=session.currency,
+        coach_id=session.coach_id,
+        buyer=booking.booked_by,
+        use_wallet=wish.use_wallet,
+    )
+    if wish.agreed is not None and wish.agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
-    if price.own_share and provider not in offered_providers():
+    if price.own_share and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
     booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
     if price.own_share:
         booking.state = Booking.State.HELD
-        booking.held_until = hold_end(session, provider, now)
+        booking.held_until = hold_end(session, wish.provider, now)
     else:
         booking.state = Booking.State.CONFIRMED
         booking.held_until = None
         booking.confirmed_at = now
-    return booking, _write(booking, price, provider, call)
+    return booking, _write(booking, price, wish.provider, wish.call)
 
 
 def _write(booking: Booking, price: Quote, provider: str, call: Call | None) -> Payment | None:
@@ -274,10 +287,9 @@ def _payment_of(booking: Booking, amount: int, provider: str) -> Payment:
 
 
 def _charge(booking: Booking, payment: Payment | None, source: str) -> Booking:
-    """Ask the provider, outside of any transaction of ours, and apply what it says."""
     if payment is None:
         return booking
-    apply_outcome(payment, start_payment(payment, source))
+    charge(payment, source)
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 
@@ -286,6 +298,7 @@ def _shares(price: Quote) -> dict[str, object]:
         "price": price.price,
         "company": price.company_share,
         "credit": price.credit_spent,
+        "wallet": price.wallet_spent,
         "own": price.own_share,
         "currency": price.currency,
     }

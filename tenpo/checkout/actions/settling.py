@@ -20,6 +20,8 @@ from tenpo.core.outbox import publish
 from tenpo.orders.actions.orders import credit_payment, settle_line
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.methods import settle_method
+from tenpo.payments.actions.starting import start_payment
+from tenpo.payments.actions.wallets import fill_wallet
 from tenpo.payments.models import Payment, ProviderEvent
 from tenpo.payments.provider_models import PaymentMethod, StripeAccount
 from tenpo.payments.providers import provider_of
@@ -41,7 +43,8 @@ log = structlog.get_logger()
 def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None) -> Payment:
     """Bring a payment to what its provider says, with all that follows. Saying it twice changes nothing.
 
-    Money for a held booking confirms it. Money that comes when the seat is gone becomes credit, in full.
+    Money for a held booking confirms it. Money that comes when the seat is gone becomes credit, in full. A top-up fills
+    its payer's wallet, whenever it comes.
     """
     booking = _lock_booking_of(payment)
     # What the caller read of the payment may be old; then the change finds nothing, and the row is read again.
@@ -109,7 +112,7 @@ def mark_all_paid(payment_ids: Sequence[UUID], *, by: User) -> tuple[int, int]:
         raise PermissionDenied
     waiting = Payment.objects.filter(pk__in=payment_ids, provider__in=manual_providers())
     marked = [mark_paid(payment, by=by) for payment in waiting.order_by("id")]
-    return len(marked), sum(payment.order_id is None for payment in marked)
+    return len(marked), sum(payment.order_id is None and payment.purpose == Payment.Purpose.ORDER for payment in marked)
 
 
 def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -159,6 +162,11 @@ def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:
         return False
     headers, body = signed_event(charge)
     return receive_event("sandbox", headers, body)
+
+
+def charge(payment: Payment, source: str, *, is_automatic: bool = False) -> Payment:
+    """Ask the provider for the money, outside of any transaction of ours, and apply what it says."""
+    return apply_outcome(payment, start_payment(payment, source, is_automatic=is_automatic))
 
 
 def settle_from_provider(payment: Payment) -> bool:
@@ -227,13 +235,18 @@ def _says_nothing_new(payment: Payment, outcome: Outcome) -> bool:
 def _follow(payment: Payment, booking: Booking | None) -> None:
     """What a payment's new state means for the booking that it buys; None: it buys nothing any more."""
     if payment.state == Payment.State.SUCCEEDED:
-        if booking is not None:
+        if payment.purpose == Payment.Purpose.TOP_UP:
+            fill_wallet(payment)
+        elif booking is not None:
             _confirm(booking, payment)
         else:
             credit_payment(payment)
             publish("payment.came_late", subject=payment, amount=payment.amount)
     elif payment.state == Payment.State.FAILED:
         publish("payment.failed", subject=payment, failure_code=payment.failure_code)
+    elif payment.purpose == Payment.Purpose.TOP_UP:
+        if payment.state == Payment.State.PENDING and provider_of(payment.provider).is_marked_by_hand:
+            publish("payment.awaited", subject=payment)
     elif booking is not None and payment.state in (Payment.State.PENDING, Payment.State.UNKNOWN):
         _wait_longer(booking, payment)
         if provider_of(payment.provider).is_marked_by_hand:

@@ -89,6 +89,7 @@ class CancellationEffect:
 
     percent: int
     credit: int
+    wallet: int
     company: int
     paid: int
     gives_up_seat: bool
@@ -98,16 +99,17 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
     """What `cancel_booking` would do at `now`, in numbers."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
-        return CancellationEffect(percent=0, credit=0, company=0, paid=0, gives_up_seat=takes_seat)
+        return CancellationEffect(percent=0, credit=0, wallet=0, company=0, paid=0, gives_up_seat=takes_seat)
     percent = percent_back(
         read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host
     )
     back = parts_back(booking.line, percent)
     return CancellationEffect(
         percent=percent,
-        credit=back.restored + back.issued,
+        credit=back.credit,
+        wallet=back.wallet,
         company=back.company,
-        paid=booking.line.credit_spent + booking.line.own_share,
+        paid=booking.line.credit_spent + booking.line.wallet_spent + booking.line.own_share,
         gives_up_seat=takes_seat,
     )
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Grant, Payment
 from tenpo.people.models import User
 
 CAUSES = {
@@ -25,8 +25,8 @@ CAUSES = {
     Transfer.Kind.CREDIT_ISSUE: lambda what: _("Cancelled: %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_RESTORE: lambda what: _("Cancelled: %(what)s") % {"what": what},
     Transfer.Kind.TOP_UP: lambda what: _("Top-up"),
-    Transfer.Kind.GRANT: lambda what: _("Given to you"),
-    Transfer.Kind.GRANT_BACK: lambda what: _("Taken back"),
+    Transfer.Kind.GRANT: lambda what: _("Given: %(what)s") % {"what": what},
+    Transfer.Kind.GRANT_BACK: lambda what: _("Taken back: %(what)s") % {"what": what},
     Transfer.Kind.WALLET_RESERVE: lambda what: _("Set aside for %(what)s") % {"what": what},
     Transfer.Kind.WALLET_UNRESERVE: lambda what: _("Not needed for %(what)s") % {"what": what},
     Transfer.Kind.WALLET_SPEND: lambda what: _("Spent on %(what)s") % {"what": what},
@@ -69,18 +69,23 @@ class CreditLeft:
 
 
 def causes_of(transfers: Iterable[Transfer]) -> dict[UUID, Cause]:
-    """What caused each transfer, by its id. Two statements, however many."""
+    """What caused each transfer, by its id. Three statements, however many."""
     transfers = list(transfers)
     subjects = {transfer.subject_id for transfer in transfers}
     lines = {line.pk: line for line in Line.objects.filter(pk__in=subjects)}
     payments = Payment.objects.in_bulk(subjects - set(lines))
-    return {transfer.pk: _cause(transfer, lines, payments) for transfer in transfers}
+    grants = Grant.objects.in_bulk(subjects - set(lines) - set(payments))
+    return {transfer.pk: _cause(transfer, lines, payments, grants) for transfer in transfers}
 
 
-def _cause(transfer: Transfer, lines: dict[UUID, Line], payments: dict[UUID, Payment]) -> Cause:
+def _cause(
+    transfer: Transfer, lines: dict[UUID, Line], payments: dict[UUID, Payment], grants: dict[UUID, Grant]
+) -> Cause:
     kind = Transfer.Kind(transfer.kind)
     if line := lines.get(transfer.subject_id):
         return Cause(CAUSES[kind](line.description), line.order_id)
+    if grant := grants.get(transfer.subject_id):
+        return Cause(CAUSES[kind](grant.reason), None)
     payment = payments.get(transfer.subject_id)
     what = payment.description if payment else _("an earlier payment")
     if kind == Transfer.Kind.CREDIT_ISSUE:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tenpo.checkout.api import booked_out
+from tenpo.checkout.api.booking import booked_out
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.business import current_business
 from tenpo.orders.tests.make import credit_left, make_credit, make_share_policy
@@ -150,7 +150,7 @@ def test_cancelling_says_what_it_would_do_and_does_it():
     effect = api.get(f"/bookings/{booking.pk}/cancellation").json()
     done = api.post(f"/bookings/{booking.pk}/cancellation").json()
 
-    assert effect == {"percent": 50, "credit": 5_000, "company": 0}
+    assert effect == {"percent": 50, "credit": 5_000, "wallet": 0, "company": 0}
     assert (done["state"], done["cost"]["refunded_percent"]) == ("cancelled", 50)
     assert credit_left(member) == 5_000
     assert api.post(f"/bookings/{booking.pk}/cancellation").status_code == 200

@@ -52,7 +52,8 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = get_object_or_404(sessions, pk=session_id)
     if mine := live_booking(session, user):
         return redirect("checkout:booking-result", mine.pk)
-    price = _price(session, user)
+    use_wallet = _uses_wallet(request)
+    price = _price(session, user, use_wallet=use_wallet)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
@@ -65,11 +66,12 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 provider=form.provider_name,
                 source=form.source,
                 agreed=form.cleaned_data["agreed"],
+                use_wallet=use_wallet,
             )
         except RuleError as error:
             if error.code == "already_booked" and (mine := live_booking(session, user)):
                 return redirect("checkout:booking-result", mine.pk)
-            refusal, price = error, _price(session, user)
+            refusal, price = error, _price(session, user, use_wallet=use_wallet)
         else:
             return redirect(_next_address(booking))
     session.refresh_from_db(fields=["seats_taken", "status"])
@@ -77,6 +79,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "session": session,
         "quote": price,
         "form": form,
+        "use_wallet": use_wallet,
         "refusal": refusal,
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
         "policy": _say_policy(read_windows(session.cancellation_policy.windows), session),
@@ -95,7 +98,8 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     step = checkout_step(booking, payment)
     if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
         return redirect("checkout:booking-result", booking.pk)
-    price = _price(booking.session, user) if step == Step.OFFERED else _ordered_price(booking)
+    use_wallet = _uses_wallet(request)
+    price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else _ordered_price(booking)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
@@ -103,7 +107,9 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         provider, source, agreed = form.provider_name, form.source, form.cleaned_data["agreed"]
         try:
             if step == Step.OFFERED:
-                booking = take_offer(booking, by=user, provider=provider, source=source, agreed=agreed)
+                booking = take_offer(
+                    booking, by=user, provider=provider, source=source, agreed=agreed, use_wallet=use_wallet
+                )
             else:
                 booking = pay_booking(booking, by=user, provider=provider, source=source)
         except RuleError as error:
@@ -111,7 +117,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
                 messages.info(request, str(error))
                 return redirect("checkout:booking-result", booking.pk)
             refusal = error
-            price = _price(booking.session, user) if step == Step.OFFERED else price
+            price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else price
         else:
             return redirect(_next_address(booking))
     failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
@@ -123,6 +129,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "refusal": refusal,
         "failure": "" if form.is_bound else failure,
         "is_offer": step == Step.OFFERED,
+        "use_wallet": use_wallet,
         "policy": _say_policy(
             read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session
         ),
@@ -141,7 +148,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if step in (Step.DECLINED, Step.OFFERED):
         address = reverse("checkout:pay", args=[booking.pk])
         return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]
-    late = Payment.objects.filter(payer=booking.booked_by, order_id=None)
+    late = Payment.objects.filter(payer=booking.booked_by, order_id=None, purpose=Payment.Purpose.ORDER)
     context = {
         "booking": booking,
         "session": booking.session,
@@ -227,8 +234,19 @@ def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     return get_object_or_404(mine, pk=booking_id)
 
 
-def _price(session: Session, buyer: User) -> Quote:
-    return quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer)
+def _uses_wallet(request: HttpRequest) -> bool:
+    """Whether the wallet is asked to pay: yes, unless the page was opened, or its form sent, without it."""
+    return not (request.POST.get("keep_wallet") or request.GET.get("wallet") == "no")
+
+
+def _price(session: Session, buyer: User, *, use_wallet: bool) -> Quote:
+    return quote(
+        price=session.price,
+        currency=session.currency,
+        coach_id=session.coach_id,
+        buyer=buyer,
+        use_wallet=use_wallet,
+    )
 
 
 def _ordered_price(booking: Booking) -> Quote:
@@ -240,6 +258,7 @@ def _ordered_price(booking: Booking) -> Quote:
         currency=line.order.currency,
         company_share=line.company_share,
         credit_spent=line.credit_spent,
+        wallet_spent=line.wallet_spent,
         own_share=line.own_share,
     )
 
@@ -266,11 +285,14 @@ def _say_cancelled(booking: Booking) -> str:
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
     back = parts_back(line, line.refunded_percent)
-    credit = back.restored + back.issued
-    if not credit:
-        return _("Cancelled.")
-    amount = say_money(Money(credit, line.order.currency), exact=False)
-    return _("Cancelled. %(amount)s came back as credit.") % {"amount": amount}
+    words = [_("Cancelled.")]
+    if back.credit:
+        amount = say_money(Money(back.credit, line.order.currency), exact=False)
+        words.append(_("%(amount)s came back as credit.") % {"amount": amount})
+    if back.wallet:
+        amount = say_money(Money(back.wallet, line.order.currency), exact=False)
+        words.append(_("%(amount)s came back to your wallet.") % {"amount": amount})
+    return " ".join(words)
 
 
 def _status(refusal: RuleError | None, form: Any) -> int:

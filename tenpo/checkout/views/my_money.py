@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from tenpo.checkout.queries.money import causes_of, credits_of, spendable
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.money import minor_digits
-from tenpo.ledger.queries import statement, whole_statement
+from tenpo.ledger.queries import WALLET, StatementRow, balance_of, statement, whole_statement
 from tenpo.orders.models import Order
 from tenpo.orders.policies import parts_back
 from tenpo.payments.models import Payment
@@ -36,6 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "credits": credits,
         "credit_left": spendable(credits),
+        "wallet_left": sum(balance_of(user, currency, WALLET).values()),
         "currency": currency,
         "payments": page.items,
         "next_cursor": page.next_cursor,
@@ -80,6 +82,7 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "total": sum(line.price for line in lines),
         "company": sum(line.company_share for line in lines),
         "credit": sum(line.credit_spent for line in lines),
+        "wallet": sum(line.wallet_spent for line in lines),
         "own": sum(line.own_share for line in lines),
     }
     return render(request, "checkout/receipt.html", context)
@@ -101,7 +104,11 @@ def payments_csv(request: HttpRequest) -> StreamingHttpResponse:
 def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
     """A member's credit, every row."""
     user = cast(User, request.user)
-    rows = whole_statement(user, current_business().currency)
+    return csv_answer(csv_name("credit"), *statement_table(whole_statement(user, current_business().currency)))
+
+
+def statement_table(rows: list[StatementRow]) -> tuple[list[str], Iterator[list[Any]]]:
+    """A statement as an export has it: its columns, and its rows."""
     causes = causes_of(row.transfer for row in rows)
     header = [_("Date"), _("What"), _("Amount"), _("Balance"), _("Currency")]
     lines = (
@@ -114,7 +121,7 @@ def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
         ]
         for row in rows
     )
-    return csv_answer(csv_name("credit"), header, lines)
+    return header, lines
 
 
 def payment_columns() -> list[str]:

@@ -24,6 +24,8 @@ def bank(request: HttpRequest, charge_id: UUID) -> HttpResponse:
     booking_id = booking_of_payment(payment)
     if request.method == "POST":
         decide_sandbox_charge(charge.pk, succeeds=request.POST.get("answer") == "approve")
+        if payment.purpose == Payment.Purpose.TOP_UP:
+            return redirect("checkout:top-up-result", payment.pk)
         if booking_id is None:
             return redirect("checkout:my-money")
         return redirect("checkout:booking-result", booking_id)

@@ -175,7 +175,6 @@ def test_money_moves_only_inside_a_transaction():
         post_transfers([issue(make_member(), 100)])
 
 
-@pytest.mark.invariants
 @pytest.mark.parametrize(
     ("own", "comes", "goes", "other"),
     [

@@ -36,6 +36,9 @@ FIELDS = (
     "offer_hours",
     "manual_hold_days",
     "credit_months",
+    "top_up_least",
+    "top_up_most",
+    "wallet_most",
     "invite_days",
     "second_factor_for",
     "second_factor_starts_on",
@@ -89,6 +92,8 @@ def _check(business: Business, names: set[str]) -> None:
         problems["currency"] = _("We do not know this currency.")
     if "time_zone" in names and business.time_zone not in available_timezones():
         problems["time_zone"] = _("This is not a time zone that we know.")
+    if business.top_up_least > business.top_up_most:
+        problems["top_up_most"] = _("This is less than the least.")
     if "locale" in names and business.locale not in dict(settings.LANGUAGES):
         problems["locale"] = _("We do not speak this language yet.")
     if problems:

@@ -18,13 +18,19 @@ from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line, Order
 from tenpo.orders.policies import parts_back
-from tenpo.orders.queries import Quote
+from tenpo.orders.queries import SPENT_FIRST, Quote
+from tenpo.payments.actions.wallets import fee_postings
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
 
 # Crockford's base 32: no letter that is read as a digit.
 NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NUMBER_LENGTH = 10
+# What is set aside for an open order, and how it goes back.
+BACK_UNSPENT = {
+    Transfer.Kind.CREDIT_RESERVE: Transfer.Kind.CREDIT_UNRESERVE,
+    Transfer.Kind.WALLET_RESERVE: Transfer.Kind.WALLET_UNRESERVE,
+}
 
 
 def new_order(
@@ -34,8 +40,8 @@ def new_order(
 
     `ids` are those of the order and its line, from the quote.
 
-    With nothing left for the buyer to pay, the order is paid at once. Otherwise it is open, and its credits are set
-    aside until `settle_line` or `void_lines`.
+    With nothing left for the buyer to pay, the order is paid at once. Otherwise it is open, and what they own of it is
+    set aside until `settle_line` or `void_lines`.
     """
     is_paid = quote.own_share == 0
     order = Order(
@@ -48,27 +54,29 @@ def new_order(
     )
     line = Line(
         id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
-        company_share=quote.company_share, credit_spent=quote.credit_spent, own_share=quote.own_share,
-        share_policy=quote.policy,
+        company_share=quote.company_share, credit_spent=quote.credit_spent, wallet_spent=quote.wallet_spent,
+        own_share=quote.own_share, share_policy=quote.policy,
     )  # fmt: skip
-    postings = _credit_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
+    postings = _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
     if is_paid:
         postings += _company_postings(line)
     return line, postings
 
 
 def settle_line(line: Line, payment: Payment) -> None:
-    """The payment came: post company share, credits set aside, the payment and its fee; the order is paid."""
+    """The payment came: post company share, what was set aside, the payment and its fee; the order is paid."""
     order = line.order
     currency = order.currency
     sales = Pot(Account.Kind.SALES, currency)
     provider = Pot(Account.Kind.PROVIDER, currency, name=payment.provider)
     postings = _company_postings(line)
-    if line.credit_spent:
-        reserved = Pot(Account.Kind.RESERVED, currency)
-        postings.append(
-            Posting(Transfer.Kind.CREDIT_SPEND, reserved, sales, line.credit_spent, f"line:{line.pk}:credit", line.pk)
-        )
+    reserved = Pot(Account.Kind.RESERVED, currency)
+    for kind, amount, key in (
+        (Transfer.Kind.CREDIT_SPEND, line.credit_spent, "credit"),
+        (Transfer.Kind.WALLET_SPEND, line.wallet_spent, "wallet"),
+    ):
+        if amount:
+            postings.append(Posting(kind, reserved, sales, amount, f"line:{line.pk}:{key}", line.pk))
     postings += [
         Posting(Transfer.Kind.PAYMENT, provider, sales, payment.amount, f"payment:{payment.pk}", line.pk),
         *fee_postings(payment, subject_id=line.pk),
@@ -80,17 +88,8 @@ def settle_line(line: Line, payment: Payment) -> None:
     post_transfers(postings)
 
 
-def fee_postings(payment: Payment, *, subject_id: UUID) -> list[Posting]:
-    """What the provider keeps for its work."""
-    if not payment.fee:
-        return []
-    fees = Pot(Account.Kind.FEES, payment.currency)
-    provider = Pot(Account.Kind.PROVIDER, payment.currency, name=payment.provider)
-    return [Posting(Transfer.Kind.FEE, fees, provider, payment.fee, f"payment:{payment.pk}:fee", subject_id)]
-
-
 def void_lines(lines: Sequence[Line]) -> None:
-    """Orders are not completed: credits that were set aside go back where they came from.
+    """Orders are not completed: what was set aside goes back where it came from.
 
     All with three statements at most, and one posting, so that two who void many cannot wait for each other's accounts.
     """
@@ -101,15 +100,16 @@ def void_lines(lines: Sequence[Line]) -> None:
         order.state = Order.State.VOID
         order.settled_at = now
     Order.objects.filter(pk__in=orders).update(state=Order.State.VOID, settled_at=now)
-    with_credit = [line.pk for line in lines if line.credit_spent]
-    if not with_credit:
+    with_pots = [line.pk for line in lines if line.credit_spent or line.wallet_spent]
+    if not with_pots:
         return
-    taken = Transfer.objects.filter(subject_id__in=with_credit, kind=Transfer.Kind.CREDIT_RESERVE)
+    taken = Transfer.objects.filter(subject_id__in=with_pots, kind__in=list(BACK_UNSPENT))
     post_transfers(
         [
             Posting(
-                Transfer.Kind.CREDIT_UNRESERVE, Pot(Account.Kind.RESERVED, transfer.currency), Pot.of(transfer.debit),
-                transfer.amount, f"{transfer.key}:back", transfer.subject_id, reverses_id=transfer.pk,
+                BACK_UNSPENT[Transfer.Kind(transfer.kind)], Pot(Account.Kind.RESERVED, transfer.currency),
+                Pot.of(transfer.debit), transfer.amount, f"{transfer.key}:back", transfer.subject_id,
+                reverses_id=transfer.pk,
             )
             for transfer in taken.select_related("debit").order_by("id")
         ]
@@ -122,14 +122,16 @@ class GivenBack:
 
     company: int
     credit: int
+    wallet: int
 
 
 def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None) -> list[GivenBack]:
-    """Give back a percentage of each paid line: the company's share to the company, the rest to the buyer as credit.
+    """Give back a percentage of each paid line: the company's share to the company, the rest to the buyer.
 
-    Credits that were spent on it come back to themselves (a lapsed one as a new one with the same source); what was
-    paid becomes a credit whose source is that payment. Once for each line: the line remembers, and so do the keys.
-    However many lines, it is one posting, so that two who give back many cannot wait for each other's accounts.
+    Credits and wallet that were spent on it come back to themselves (a lapsed credit as a new one with the same
+    source); what was paid becomes a credit whose source is that payment. Once for each line: the line remembers, and
+    so do the keys. However many lines, it is one posting, so that two who give back many cannot wait for each other's
+    accounts.
     """
     assert all(line.refunded_percent is None for line, _percent in given), "a line is given back once"
     now = now or clock.now()
@@ -140,17 +142,19 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
 
     parts = [parts_back(line, percent) for line, percent in given]
     payments = _payments_of([line for (line, _percent), part in zip(given, parts, strict=True) if part.issued])
-    spent = _spent_on([line for (line, _percent), part in zip(given, parts, strict=True) if part.restored])
+    spent = _spent_on([line for (line, _), part in zip(given, parts, strict=True) if part.restored or part.wallet])
     postings = []
     for (line, _percent), part in zip(given, parts, strict=True):
         if part.company:
             postings.append(_release_posting(line, part.company))
-        if part.restored:
-            postings += _restore_postings(line, spent[line.pk], part.restored, now)
+        credits = [transfer for transfer in spent.get(line.pk, []) if _is_credit(transfer)]
+        wallet = [transfer for transfer in spent.get(line.pk, []) if not _is_credit(transfer)]
+        postings += _restore_postings(line, credits, part.restored, now)
+        postings += _restore_postings(line, wallet, part.wallet, now)
         if part.issued:
             postings.append(_issue_posting(payments[line.order_id], part.issued, subject_id=line.pk, now=now))
     post_transfers(postings)
-    return [GivenBack(company=part.company, credit=part.restored + part.issued) for part in parts]
+    return [GivenBack(company=part.company, credit=part.credit, wallet=part.wallet) for part in parts]
 
 
 def credit_payment(payment: Payment, *, now: datetime | None = None) -> None:
@@ -177,11 +181,18 @@ def _company_postings(line: Line) -> list[Posting]:
     ]
 
 
-def _credit_postings(line: Line, quote: Quote, *, into: Account.Kind) -> list[Posting]:
-    kind = Transfer.Kind.CREDIT_SPEND if into == Account.Kind.SALES else Transfer.Kind.CREDIT_RESERVE
+def _spend_postings(line: Line, quote: Quote, *, into: Account.Kind) -> list[Posting]:
+    kinds = Transfer.Kind
+    credit, wallet = (
+        (kinds.CREDIT_SPEND, kinds.WALLET_SPEND)
+        if into == Account.Kind.SALES
+        else (kinds.CREDIT_RESERVE, kinds.WALLET_RESERVE)
+    )
     target = Pot(into, quote.currency)
     return [
-        Posting(kind, Pot.of(account), target, amount, f"line:{line.pk}:credit:{account.pk}", line.pk)
+        Posting(credit, Pot.of(account), target, amount, f"line:{line.pk}:credit:{account.pk}", line.pk)
+        if account.kind == Account.Kind.CREDIT
+        else Posting(wallet, Pot.of(account), target, amount, f"line:{line.pk}:wallet:{account.pk}", line.pk)
         for account, amount in quote.spends
     ]
 
@@ -200,32 +211,33 @@ def _payments_of(lines: Sequence[Line]) -> dict[UUID, Payment]:
 
 
 def _spent_on(lines: Sequence[Line]) -> dict[UUID, list[Transfer]]:
-    """The transfers that took credit for each line."""
+    """The transfers that took credit and wallet for each line."""
     spent: dict[UUID, list[Transfer]] = {line.pk: [] for line in lines}
     if not lines:
         return spent
-    taken = Transfer.objects.filter(
-        subject_id__in=list(spent),
-        kind__in=[Transfer.Kind.CREDIT_SPEND, Transfer.Kind.CREDIT_RESERVE],
-        debit__kind=Account.Kind.CREDIT,
-    )
+    kinds = [Transfer.Kind.CREDIT_SPEND, Transfer.Kind.WALLET_SPEND, *BACK_UNSPENT]
+    taken = Transfer.objects.filter(subject_id__in=list(spent), kind__in=kinds, debit__kind__in=SPENT_FIRST)
     for transfer in taken.select_related("debit").order_by("id"):
         spent[transfer.subject_id].append(transfer)
     return spent
 
 
 def _restore_postings(line: Line, spent: Sequence[Transfer], amount: int, now: datetime) -> list[Posting]:
-    """Back to the credits that were spent, in proportion."""
+    """Back to what was spent, in proportion: credits, or money given and wallet."""
     sales = Pot(Account.Kind.SALES, line.order.currency)
     parts = apportion(amount, [transfer.amount for transfer in spent])
     return [
         Posting(
-            Transfer.Kind.CREDIT_RESTORE, sales, _still_open(transfer.debit, line, now), part,
-            f"{transfer.key}:restored", line.pk,
+            Transfer.Kind.CREDIT_RESTORE if _is_credit(transfer) else Transfer.Kind.WALLET_RESTORE, sales,
+            _still_open(transfer.debit, line, now), part, f"{transfer.key}:restored", line.pk,
         )
         for transfer, part in zip(spent, parts, strict=True)
         if part
     ]  # fmt: skip
+
+
+def _is_credit(transfer: Transfer) -> bool:
+    return transfer.debit.kind == Account.Kind.CREDIT
 
 
 def _still_open(account: Account, line: Line, now: datetime) -> Pot:

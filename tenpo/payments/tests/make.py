@@ -12,7 +12,8 @@ from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
-from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.payments.actions.wallets import fill_wallet
+from tenpo.payments.models import Payment, Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.queries import payable
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin
@@ -35,8 +36,12 @@ def make_earnings(user: User, amount: int) -> None:
 
 def make_wallet_money(user: User, amount: int) -> None:
     """Money in a wallet, as a top-up puts it there."""
-    provider = Pot(Account.Kind.PROVIDER, "EUR", name="sandbox")
-    _post(Transfer.Kind.TOP_UP, provider, Pot(Account.Kind.WALLET, "EUR", user.pk), amount)
+    paid = Payment.objects.create(
+        payer=user, purpose=Payment.Purpose.TOP_UP, provider="sandbox", amount=amount, currency="EUR",
+        description="Top-up", state=Payment.State.SUCCEEDED, paid_at=timezone.now(),
+    )  # fmt: skip
+    with transaction.atomic():
+        fill_wallet(paid)
 
 
 def make_owed(user: User, amount: int) -> None:

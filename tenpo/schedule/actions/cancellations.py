@@ -17,7 +17,7 @@ from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session,
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
 
-NOTHING = GivenBack(company=0, credit=0)
+NOTHING = GivenBack(company=0, credit=0, wallet=0)
 
 
 @transaction.atomic
@@ -43,9 +43,10 @@ def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
         "booking.cancelled",
         by=by,
         on=booking,
-        after={"ending": booking.ending, "credit": given.credit, "company": given.company},
+        after=_given(booking, given),
     )
-    publish("booking.cancelled", subject=booking, session_id=session.pk, credit=given.credit, by_host=by_host)
+    back = {"credit": given.credit, "wallet": given.wallet}
+    publish("booking.cancelled", subject=booking, session_id=session.pk, by_host=by_host, **back)
     if takes_seat:
         free_seats(session)
     return booking
@@ -72,28 +73,38 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     for booking in bookings:
         booking.session = session
     released = list(zip(bookings, _end(bookings, by_host=True), strict=True))
-    credit = sum(given.credit for _booking, given in released)
+    back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet")}
     record(
         "session.cancelled",
         by=by,
         on=session,
-        after={"reason": reason, "bookings": len(released), "credit": credit},
+        after={"reason": reason, "bookings": len(released), **back},
     )
     record_all(
-        [
-            ("booking.cancelled", b, None, {"ending": b.ending, "credit": g.credit, "company": g.company})
-            for b, g in released
-        ],
+        [("booking.cancelled", booking, None, _given(booking, given)) for booking, given in released],
         by=by,
     )
     publish("session.cancelled", subject=session, reason=reason)
     publish_all(
         [
-            ("booking.session_cancelled", booking, {"session_id": session.pk, "credit": given.credit, "reason": reason})
+            (
+                "booking.session_cancelled",
+                booking,
+                {"session_id": session.pk, "credit": given.credit, "wallet": given.wallet, "reason": reason},
+            )
             for booking, given in released
         ]
     )
     return session
+
+
+def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
+    return {
+        "ending": booking.ending,
+        "credit": given.credit,
+        "wallet": given.wallet,
+        "company": given.company,
+    }
 
 
 def _locked(booking: Booking) -> Booking:

@@ -45,6 +45,7 @@ class BookingOut(OutSchema):
     price: int | None
     company_share: int | None
     credit_spent: int | None
+    wallet_spent: int | None
     own_share: int | None
     currency: str | None
     held_until: datetime | None
@@ -83,7 +84,10 @@ def booking_out(booking: Booking) -> dict[str, Any]:
             "join_link": session.join_link if may_join else None,
         },
         "order_id": line.order_id if line else None,
-        **{n: getattr(line, n) if line else None for n in ("price", "company_share", "credit_spent", "own_share")},
+        **{
+            n: getattr(line, n) if line else None
+            for n in ("price", "company_share", "credit_spent", "wallet_spent", "own_share")
+        },
         "currency": line.order.currency if line else None,
         "cancellation_terms": describe_windows(windows, session.starts_at) if windows else "",
         "percent_back_now": percent_back(windows, starts_at=session.starts_at, now=clock.now()),

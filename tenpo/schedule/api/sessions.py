@@ -155,6 +155,7 @@ class EffectOut(OutSchema):
     sessions: int
     people: int
     credit: int
+    wallet: int
     company: int
     currency: str
 

@@ -7,8 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tenpo.core.money import percent_of
-from tenpo.orders.policies import percent_back, read_windows
+from tenpo.orders.policies import parts_back, percent_back, read_windows
 from tenpo.orders.words import describe_windows
 from tenpo.people.http import page_of
 from tenpo.people.models import User
@@ -54,7 +53,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
         "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
         "policy": describe_windows(windows, session.starts_at) if windows else "",
-        "back": percent_of(line.own_share + line.credit_spent, percent) if line else 0,
+        "back": parts_back(line, percent) if line else None,
     }
     return render(request, "schedule/booking_detail.html", context)
 

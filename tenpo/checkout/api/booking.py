@@ -1,3 +1,5 @@
+"""Booking and paying by API; providers' webhooks land here."""
+
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -60,6 +62,7 @@ Agreed = Annotated[
         examples=[1200],
     ),
 ]
+UseWallet = Annotated[bool, Field(description="Whether your wallet pays before the own share is asked for.")]
 
 
 class QuoteOut(OutSchema):
@@ -69,6 +72,8 @@ class QuoteOut(OutSchema):
     currency: str = Field(..., examples=["EUR"])
     company_share: int = Field(..., examples=[6000])
     credit_spent: int = Field(..., examples=[800])
+    wallet_spent: int = Field(..., examples=[0])
+    wallet_left: int = Field(..., description="What the wallet has, whether or not it pays.", examples=[0])
     own_share: int = Field(..., examples=[1200])
     share_policy_id: UUID | None
     cancellation: str = Field(..., description="The cancellation policy in a sentence.")
@@ -83,6 +88,7 @@ class CostOut(OutSchema):
     currency: str
     company_share: int
     credit_spent: int
+    wallet_spent: int
     own_share: int
     refunded_percent: int | None
 
@@ -108,6 +114,7 @@ class BookingIn(InSchema):
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
     provider: Provider = ""
     source: Source = ""
+    use_wallet: UseWallet = True
     agreed_amount: Agreed = None
 
 
@@ -116,6 +123,7 @@ class OfferIn(InSchema):
 
     provider: Provider = ""
     source: Source = ""
+    use_wallet: UseWallet = True
     agreed_amount: Agreed = None
 
 
@@ -131,6 +139,7 @@ class CancellationOut(OutSchema):
 
     percent: int = Field(..., examples=[50])
     credit: int = Field(..., examples=[600])
+    wallet: int = Field(..., examples=[0])
     company: int = Field(..., examples=[3000])
 
 
@@ -155,6 +164,7 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
             currency=line.order.currency,
             company_share=line.company_share,
             credit_spent=line.credit_spent,
+            wallet_spent=line.wallet_spent,
             own_share=line.own_share,
             refunded_percent=line.refunded_percent,
         )
@@ -167,20 +177,28 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
 @router.get(
     "/sessions/{uuid:session_id}/quote", response={200: QuoteOut, **problems(404)}, summary="What a session costs you"
 )
-def get_quote(request: ApiRequest, session_id: UUID) -> QuoteOut:
-    """The price of a seat now and who pays it: the company by its policy, your credit, and you.
+def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = True) -> QuoteOut:
+    """The price of a seat now and who pays it: the company by its policy, your credit, your wallet, and you.
 
     Send `own_share` back as `agreed_amount` when you book, so that nobody pays a price that changed meanwhile.
     """
     sessions = Session.objects.visible_to(request.user).select_related("cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=request.user)
+    price = quote(
+        price=session.price,
+        currency=session.currency,
+        coach_id=session.coach_id,
+        buyer=request.user,
+        use_wallet=use_wallet,
+    )
     windows = read_windows(session.cancellation_policy.windows)
     return QuoteOut(
         price=price.price,
         currency=price.currency,
         company_share=price.company_share,
         credit_spent=price.credit_spent,
+        wallet_spent=price.wallet_spent,
+        wallet_left=price.wallet_left,
         own_share=price.own_share,
         share_policy_id=price.policy.pk if price.policy else None,
         cancellation=describe_windows(windows, session.starts_at),
@@ -205,6 +223,7 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
         provider=payload.provider,
         source=payload.source,
         agreed=payload.agreed_amount,
+        use_wallet=payload.use_wallet,
         call=request.call,
     )
     return booked_out(booking)
@@ -240,6 +259,7 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
         provider=payload.provider,
         source=payload.source,
         agreed=payload.agreed_amount,
+        use_wallet=payload.use_wallet,
         call=request.call,
     )
     return booked_out(booking)

@@ -1,0 +1,9 @@
+"""The checkout's endpoints: booking and paying, wallets."""
+
+from ninja import Router
+
+from tenpo.checkout.api import booking, wallet
+
+router = Router()
+router.add_router("", booking.router)
+router.add_router("", wallet.router)

@@ -1,0 +1,153 @@
+"""A member's wallet: what is in it, what moved, and how it is filled."""
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.forms import StatementFilter, TopUpForm
+from tenpo.checkout.queries.bookings import say_failure
+from tenpo.checkout.queries.money import causes_of
+from tenpo.checkout.views.my_money import csv_name, statement_table
+from tenpo.core.business import current_business
+from tenpo.core.csv import csv_answer
+from tenpo.core.errors import RuleError
+from tenpo.core.limits import hit
+from tenpo.core.money import Money
+from tenpo.core.pdf import Document, pdf_answer
+from tenpo.core.words import say_date, say_money
+from tenpo.ledger.models import Account
+from tenpo.ledger.queries import WALLET, balance_of, statement, whole_statement
+from tenpo.payments.models import Payment
+from tenpo.payments.providers import provider_of
+from tenpo.payments.queries import ready_methods
+from tenpo.people.http import known_cursor
+from tenpo.people.models import User
+
+REFUSED, INVALID = 409, 422
+
+
+@login_required
+@never_cache
+@require_safe
+def wallet(request: HttpRequest) -> HttpResponse:
+    """What is in a member's wallet, and row by row what moved, with the balance after each."""
+    user = cast(User, request.user)
+    currency = current_business().currency
+    form = StatementFilter(request.GET or None)
+    with known_cursor():
+        rows, next_cursor = statement(user, currency, of=WALLET, only=form.only(), cursor=request.GET.get("cursor"))
+    causes = causes_of(row.transfer for row in rows)
+    balances = balance_of(user, currency, WALLET)
+    context = {
+        "form": form,
+        "rows": [(row, causes[row.transfer.pk]) for row in rows],
+        "next_cursor": next_cursor,
+        "currency": currency,
+        "bought": balances[Account.Kind.WALLET],
+        "granted": balances[Account.Kind.GRANTED],
+        "is_filtered": bool(request.GET),
+    }
+    return render(request, "checkout/wallet.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def wallet_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """A member's wallet as a file for a spreadsheet."""
+    rows = whole_statement(cast(User, request.user), current_business().currency, of=WALLET)
+    return csv_answer(csv_name("wallet"), *statement_table(rows))
+
+
+@login_required
+@never_cache
+@require_safe
+def wallet_pdf(request: HttpRequest) -> HttpResponse:
+    """A member's wallet on paper."""
+    user = cast(User, request.user)
+    business = current_business()
+    rows = whole_statement(user, business.currency, of=WALLET)
+    causes = causes_of(row.transfer for row in rows)
+    document = Document(
+        title=_("Statement of your wallet"),
+        sender=business.name,
+        reader=f"{user.name} · {user.email}",
+        facts=[
+            (_("Date"), say_date(timezone.now())),
+            (_("Balance"), say_money(Money(rows[-1].balance if rows else 0, business.currency))),
+        ],
+        columns=[_("Date"), _("What"), _("Amount"), _("Balance")],
+        rows=[
+            [
+                say_date(row.transfer.created_at),
+                causes[row.transfer.pk].words,
+                say_money(Money(row.change, business.currency), sign=True),
+                say_money(Money(row.balance, business.currency)),
+            ]
+            for row in rows
+        ],
+    )
+    return pdf_answer(f"wallet-{timezone.localdate().isoformat()}.pdf", document)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def top_up_form(request: HttpRequest) -> HttpResponse:
+    """How much, and how it is paid."""
+    user = cast(User, request.user)
+    form = TopUpForm(request.POST or None, saved=ready_methods(user))
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        hit("pay-user", user.pk)
+        wanted = form.cleaned_data
+        try:
+            payment = top_up(user, amount=wanted["amount"], provider=form.provider_name, source=form.source, by=user)
+        except RuleError as error:
+            refusal = error
+        else:
+            if payment.state == Payment.State.NEEDS_ACTION:
+                return redirect(payment.action_url)
+            return redirect("checkout:top-up-result", payment.pk)
+    business = current_business()
+    context = {
+        "form": form,
+        "refusal": refusal,
+        "currency": business.currency,
+        "least": business.top_up_least,
+        "most": business.top_up_most,
+        "left": sum(balance_of(user, business.currency, WALLET).values()),
+    }
+    status = REFUSED if refusal else INVALID if form.is_bound and form.errors else 200
+    return render(request, "checkout/top_up_form.html", context, status=status)
+
+
+@login_required
+@never_cache
+@require_safe
+def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """What became of a top-up; while it is being confirmed, the page asks again by itself."""
+    user = cast(User, request.user)
+    payment = get_object_or_404(Payment, pk=payment_id, payer=user, purpose=Payment.Purpose.TOP_UP)
+    by_hand = provider_of(payment.provider).is_marked_by_hand
+    is_confirming = payment.state in (Payment.State.CREATED, Payment.State.UNKNOWN, Payment.State.PENDING)
+    context = {
+        "payment": payment,
+        "is_waiting_for_money": is_confirming and by_hand,
+        "is_confirming": is_confirming and not by_hand,
+        "failure": say_failure(payment.failure_code) if payment.state == Payment.State.FAILED else "",
+        "left": sum(balance_of(user, payment.currency, WALLET).values()),
+    }
+    if request.htmx and not context["is_confirming"]:  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(request.path)
+    part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
+    return render(request, f"checkout/top_up_result.html{part}", context)
