@@ -71,7 +71,7 @@ LIMITED = {
     "/api/v1/people?q=minnow": 1,
 }
 # Which say that there is nothing: an example, what only a browser's hardware makes, and the month before.
-EMPTY = {"/design", "/account/2fa/webauthn/", "/money/ledger/journal/"}
+EMPTY = {"/design", "/account/2fa/webauthn/"}
 # Of each device allauth asks apart whether it is still signed in; nobody has many.
 ASKED_APART = {"/account/sessions/", "/_allauth/browser/v1/auth/sessions"}
 # When the first of the rows begins, in days from now; the others follow each hour. So the calendar's page lists them

@@ -82,11 +82,11 @@ def clear_difference(difference: Difference, *, note: str, by: User | None) -> D
 def _keep(provider: str, since: date, until: date, pairs: Sequence[Pair], *, by: User | None) -> Reconciliation:
     # Two comparisons at once would write the same difference twice.
     Business.objects.select_for_update(no_key=True).get(pk=current_business().pk)
-    whats = [pair.what for pair in pairs]
+    verdicts = [pair.what for pair in pairs]
     run = Reconciliation.objects.create(
-        id=new_id(), provider=provider, since=since, until=until, made_by=by, equal=whats.count(None),
-        only_theirs=whats.count(Difference.What.ONLY_THEIRS), only_ours=whats.count(Difference.What.ONLY_OURS),
-        different=whats.count(Difference.What.DIFFERENT),
+        id=new_id(), provider=provider, since=since, until=until, made_by=by, equal=verdicts.count(None),
+        only_theirs=verdicts.count(Difference.What.ONLY_THEIRS), only_ours=verdicts.count(Difference.What.ONLY_OURS),
+        different=verdicts.count(Difference.What.DIFFERENT),
     )  # fmt: skip
     found = [_difference(run, pair) for pair in pairs if pair.what]
     known = Difference.objects.filter(provider=provider, reference__in=[pair.reference for pair in pairs])
