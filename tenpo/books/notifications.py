@@ -12,7 +12,7 @@ from tenpo.people.models import Role, User
 
 
 def _say_differs(facts: Facts) -> Words:
-    new = int(facts["new"])
+    new = facts.number("new")
     title = ngettext(
         "%(provider)s and the books differ in %(n)s place", "%(provider)s and the books differ in %(n)s places", new
     )

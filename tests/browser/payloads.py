@@ -97,7 +97,8 @@ CODES = {
 }  # fmt: skip
 # Nobody may write these again: what stands there came by the actions below.
 APPEND_ONLY = {
-    "audit.AuditLog", "ledger.Account", "ledger.Transfer", "orders.CancellationPolicy", "orders.SharePolicy",
+    "audit.AuditLog", "books.DayClose", "books.DayCloseLine", "ledger.Account", "ledger.Transfer",
+    "orders.CancellationPolicy", "orders.SharePolicy",
 }  # fmt: skip
 # What holds no text of people, but a session's or an event's own code.
 OURS = {"core.OutboxMessage.name", "people.Visit.session_key", "people.Visit.session_data"}

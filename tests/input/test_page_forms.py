@@ -319,6 +319,7 @@ def sign_in_elsewhere(visit: Visit) -> None:
 LATER: dict[str, tuple[str, Callable[[Visit], None]]] = {
     "/me/keys/": ("member", show_that_it_is_me),
     "/settings/": ("admin", show_that_it_is_me),
+    "/me/money/payouts/accounts/": ("member", show_that_it_is_me),
     "/account/2fa/totp/activate/": ("member", show_that_it_is_me),
     "/account/2fa/webauthn/add/": ("member", show_that_it_is_me),
     "/account/2fa/totp/deactivate/": ("member", have_an_app),
@@ -349,6 +350,7 @@ FORMLESS = {
     "account/2fa/webauthn/keys/<int:pk>/edit/": "needs a device with a passkey",
     "account/2fa/webauthn/keys/<int:pk>/remove/": "needs a device with a passkey",
     "account/2fa/webauthn/reauthenticate/": "needs a device with a passkey",
+    "me/money/stripe/": "there with Stripe's key alone",
 }
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from django.utils import timezone
 from tenpo.audit.actions import record
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.business import current_business
 from tenpo.core.request_context import NOWHERE, set_origin
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
@@ -117,8 +119,9 @@ def test_filters_narrow_it_down():
 
 def test_days_are_the_readers_and_include_the_last():
     note("user.a")
-    client = client_of(make_admin())
-    today = timezone.localdate()
+    admin = make_admin()
+    client = client_of(admin)
+    today = timezone.localdate(timezone=ZoneInfo(admin.time_zone or current_business().time_zone))
 
     assert shown(client, since=today.isoformat(), until=today.isoformat()) == ["user.a"]
     assert shown(client, since=(today + timedelta(days=1)).isoformat()) == []

@@ -16,9 +16,9 @@ from tenpo.books.tests.make import FIRST, at, noon, post, post_fee
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
-from tenpo.ledger.actions import Posting, Pot, post_transfers
-from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.models import Account
 from tenpo.ledger.queries import trial_balance
+from tenpo.payments.tests.make import make_wallet_money
 from tenpo.people.tests.make import make_admin, make_member
 from tests.machines.clock import Clock
 
@@ -187,7 +187,7 @@ def test_the_trial_balance_of_any_day_reads_the_closed_ones_and_what_came_after(
     owner = make_member()
     for amount in (1_000, 200, 30):
         post(amount)
-        post_to_wallet(owner.pk, amount)
+        make_wallet_money(owner, amount)
         clock.move(timedelta(days=1))
     after_each = [trial_balance_at(FIRST + timedelta(days=days)) for days in range(3)]
 
@@ -207,7 +207,7 @@ def test_the_trial_balance_of_any_day_reads_the_closed_ones_and_what_came_after(
 
 def test_balances_read_the_closed_days_and_what_came_after(clock):
     owner = make_member()
-    post_to_wallet(owner.pk, 700)
+    make_wallet_money(owner, 700)
     post(1_000)
     post(99, provider="transfer")
     clock.move(timedelta(days=1))
@@ -238,12 +238,3 @@ def test_the_application_cannot_change_what_is_closed(clock):
     ):
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             change()
-
-
-def post_to_wallet(owner_id: object, amount: int) -> None:
-    wallet = Pot(Account.Kind.WALLET, "EUR", owner_id)  # type: ignore[arg-type]
-    provider = Pot(Account.Kind.PROVIDER, "EUR", name="sandbox")
-    with transaction.atomic():
-        post_transfers(
-            [Posting(Transfer.Kind.TOP_UP, provider, wallet, amount, f"top-up:{amount}", current_business().pk)]
-        )

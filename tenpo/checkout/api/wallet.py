@@ -38,7 +38,7 @@ class WalletOut(OutSchema):
     granted: int = Field(..., examples=[1000])
 
 
-class MovementOut(OutSchema):
+class WalletMovementOut(OutSchema):
     """One row of a wallet's statement: what it added or took (minor units), and the balance after it."""
 
     id: UUID
@@ -111,7 +111,9 @@ def get_wallet(request: ApiRequest, query: Query[OwnerQuery]) -> Any:
     )
 
 
-@router.get("/wallet/movements", response={200: PageOut[MovementOut], **problems(404)}, summary="A wallet's statement")
+@router.get(
+    "/wallet/movements", response={200: PageOut[WalletMovementOut], **problems(404)}, summary="A wallet's statement"
+)
 def list_wallet_movements(request: ApiRequest, query: Query[WalletQuery]) -> Any:
     """What moved in your wallet, newest first, with the balance after each; an admin sees anybody's."""
     owner, currency = _owner(request, query.owner_id), current_business().currency
@@ -120,7 +122,7 @@ def list_wallet_movements(request: ApiRequest, query: Query[WalletQuery]) -> Any
     rows, next_cursor = statement(owner, currency, of=WALLET, only=only, cursor=query.cursor, limit=query.limit)
     causes = causes_of(row.transfer for row in rows)
     items = [
-        MovementOut(
+        WalletMovementOut(
             id=row.transfer.pk,
             created_at=row.transfer.created_at,
             kind=row.transfer.kind,
@@ -132,7 +134,7 @@ def list_wallet_movements(request: ApiRequest, query: Query[WalletQuery]) -> Any
         )
         for row in rows
     ]
-    return PageOut[MovementOut](items=items, next_cursor=next_cursor)
+    return PageOut[WalletMovementOut](items=items, next_cursor=next_cursor)
 
 
 @router.post("/wallet/top-ups", response={201: PaymentOut, **problems(409, 429)}, summary="Top up a wallet")
