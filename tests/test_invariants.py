@@ -23,6 +23,7 @@ from tenpo.core.invariants import all_invariants, find_faults
 from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
+from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.policies import Window
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.wallets import give_money, take_back_grant
@@ -50,6 +51,9 @@ WAITING = "SELECT id FROM schedule_booking WHERE state = 'waitlisted' ORDER BY w
 GIVEN_UP = "SELECT id FROM schedule_booking WHERE ending = 'member' AND line_id IS NOT NULL ORDER BY id LIMIT 1"
 CALLED_OFF = "SELECT id FROM schedule_booking WHERE ending = 'host' AND line_id IS NOT NULL ORDER BY id LIMIT 1"
 PAID = "SELECT id FROM payments_payment WHERE state = 'succeeded' ORDER BY id LIMIT 1"
+BUSINESS_SPLIT = "SELECT id FROM orders_split WHERE part = 'business' ORDER BY id LIMIT 1"
+EARNED = "SELECT id FROM orders_split WHERE earned_at IS NOT NULL ORDER BY id LIMIT 1"
+TO_COME = "SELECT id FROM orders_split WHERE part <> 'business' AND earned_at IS NULL ORDER BY id LIMIT 1"
 PAYER = "SELECT payer_id FROM payments_payment WHERE purpose = 'order' ORDER BY id LIMIT 1"
 CREDIT = "SELECT id FROM ledger_account WHERE kind = 'credit' AND balance > 0 ORDER BY id LIMIT 1"
 LAST_CLOSE = "SELECT id FROM books_dayclose ORDER BY day DESC LIMIT 1"
@@ -274,6 +278,12 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE orders_line SET refunded_percent = 100 WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
     ],
+    "splits-sum-to-the-price": f"""
+        UPDATE orders_split SET amount = amount - 1 WHERE id = ({BUSINESS_SPLIT})""",
+    "split-is-earned-once": f"UPDATE orders_split SET amount = amount + 1 WHERE id = ({EARNED})",
+    "earnings-are-their-recipients": f"""
+        UPDATE orders_split SET recipient_id = ({PAYER}) WHERE id = ({EARNED})""",
+    "session-that-took-place-is-earned": f"UPDATE orders_split SET earned_at = now() WHERE id = ({TO_COME})",
     "own-share-is-paid-by-payments": f"UPDATE payments_payment SET order_id = uuidv7() WHERE id = ({PAID})",
     "line-shares-sum-to-the-price": """
         UPDATE orders_line SET own_share = own_share + 1 WHERE order_id = (
@@ -409,6 +419,8 @@ ALSO = {
     "nobody-gets-back-more-than-they-gave": {"given-back-is-the-percentage-that-it-says"},
     "own-share-is-paid-by-payments": {"order-is-paid-by-its-buyer-in-its-currency"},
     "payment-that-bought-nothing-is-credit": {"own-share-is-paid-by-payments"},
+    "split-is-earned-once": {"splits-sum-to-the-price"},
+    "session-that-took-place-is-earned": {"split-is-earned-once"},
     "wallet-holds-what-was-paid-into-it": {"grant-is-in-the-books"},
     "transfer-is-reversed-once": {"credit-never-exceeds-its-payment"},
 }
@@ -515,6 +527,11 @@ def make_business() -> None:
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))
     make_booking(session("Declined", 19), members[7], card=DECLINED)
     add_payment_method(members[7], provider="sandbox", source=NEVER_ANSWERS, by=members[7])
+    # What is divided: one sale that has taken place, one that is to come, one that was given up.
+    create_split_rule(name="Otto's", business_percent=20, creator_percent=80, teacher_percent=0, coach=other, by=admin)
+    for day in (20, 21):
+        make_booking(session(f"Shared {day}", day, of=other), first)
+    cancel_booking(make_booking(session("Given up", 22, of=other), first), by=first)
     # A wallet that pays alone, with a card, and for what is not paid yet.
     rich = members[7]
     make_top_up(rich, 9_000)

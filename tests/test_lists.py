@@ -28,6 +28,7 @@ from tenpo.core.limits import METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.core.tokens import new_id
 from tenpo.notify.tests.make import make_delivery
+from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_accounts import remove_payout_account
@@ -117,6 +118,9 @@ def add_rows(world: World, number: int) -> None:
         for who in (admin, member):
             _add_own(who, host)
             give_money(who, amount=100, reason="Welcome", by=admin)
+            create_split_rule(
+                name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
+            )
         make_booking(_session(coach), member)
         make_booking(things["booked"], make_member())
         full = _session(host, capacity=1)

@@ -30,6 +30,8 @@ from tenpo.notify.actions.preferences import set_preferences
 from tenpo.notify.models import Channel
 from tenpo.notify.queries import unsubscribe_path
 from tenpo.notify.tests.make import make_delivery, make_notification
+from tenpo.orders.actions.splits import create_split_rule
+from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
@@ -102,6 +104,10 @@ def make_world() -> World:
     for part in ("coach", "coach2"):
         update_profile(people[part], headline=f"{part} teaches", by=people[part])
     cookies = {part: _signed_in(person) for part, person in people.items()}
+    create_split_rule(
+        name="Cora earns", business_percent=20, creator_percent=80, teacher_percent=0, coach=people["coach"],
+        by=people["admin"],
+    )  # fmt: skip
     things = _sessions(people) | _money(people) | _payouts(people) | _papers(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
@@ -197,6 +203,7 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     for person in (people["member"], people["other"]):
         give_money(person, amount=300, reason=f"{person.name} gift", by=people["admin"])
     return {
+        "split_rule": SplitRule.objects.get(coach=people["coach"]),
         "credit": credit,
         "moved": Transfer.objects.filter(credit=credit.pk)[0],
         "close": close,

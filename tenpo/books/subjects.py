@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.ledger.models import Transfer
-from tenpo.orders.models import Line
-from tenpo.payments.models import Payment, Payout
+from tenpo.orders.models import Line, Split
+from tenpo.payments.models import Grant, Payment, Payout
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ SUBJECTS = (
     _Source(
         lambda: Payment.objects.all(), "payment", _("Payment"), lambda payment: payment.reference or "",
         lambda payment: reverse("checkout:payment-detail", args=[payment.pk]),
+    ),
+    _Source(
+        lambda: Split.objects.select_related("line__order"), "split", _("Share"),
+        lambda split: split.line.order.number, lambda split: reverse("checkout:receipt", args=[split.line.order_id]),
+    ),
+    _Source(
+        lambda: Grant.objects.all(), "grant", _("Money given"), lambda grant: grant.reason,
+        lambda grant: reverse("checkout:wallet-detail", args=[grant.owner_id]),
     ),
     _Source(
         lambda: Payout.objects.all(), "payout", _("Payout"), lambda payout: payout.reference or "",

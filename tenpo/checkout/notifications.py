@@ -74,6 +74,15 @@ def _say_topped_up(facts: Facts) -> Words:
     )
 
 
+def _say_earned(facts: Facts) -> Words:
+    return Words(
+        title=_("You earned %(amount)s") % {"amount": facts.money("amount")},
+        text=_("%(what)s has taken place, and your share of it is yours.") % {"what": facts["what"]},
+        act=_("See your earnings"),
+        path=path_to("checkout:my-earnings"),
+    )
+
+
 def _say_granted(facts: Facts) -> Words:
     return Words(
         title=_("%(amount)s for you") % {"amount": facts.money("amount")},
@@ -127,7 +136,12 @@ WALLET_GRANTED = Kind(
     "wallet.granted", gettext_lazy("You are given money to spend here"), Audience.MEMBER, _say_granted, icon="wallet",
 )  # fmt: skip
 
-KINDS = (PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_GRANTED, PAYMENT_TO_MARK)
+EARNED = Kind(
+    "earnings.earned", gettext_lazy("You have earned a share"), Audience.COACH, _say_earned, by_email=False,
+    icon="hand-coins",
+)  # fmt: skip
+
+KINDS = (PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_GRANTED, EARNED, PAYMENT_TO_MARK)
 
 
 def _payment_and_booking(message: OutboxMessage) -> tuple[Payment, Booking | None]:
@@ -200,10 +214,17 @@ def on_wallet_granted(message: OutboxMessage) -> list[Notice]:
     return [Notice(WALLET_GRANTED, grant.owner_id, facts)]
 
 
+def on_earned(message: OutboxMessage) -> list[Notice]:
+    """Whoever earned."""
+    facts = {name: message.payload[name] for name in ("amount", "currency", "what")}
+    return [Notice(EARNED, message.subject_id, facts)]
+
+
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "payment.awaited": on_payment_awaited,
     "payment.failed": on_payment_failed,
     "payment.came_late": on_payment_came_late,
     "wallet.topped_up": on_wallet_topped_up,
     "wallet.granted": on_wallet_granted,
+    "earnings.earned": on_earned,
 }

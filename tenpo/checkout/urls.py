@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.checkout.views import booking, money, my_money, payments, policies, sandbox, wallet, wallets
+from tenpo.checkout.views import booking, earnings, money, my_money, payments, policies, sandbox, wallet, wallets
 
 app_name = "checkout"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("me/money/payments.csv", my_money.payments_csv, name="my-payments-csv"),
     path("me/money/credit/", my_money.credit_statement, name="my-statement"),
     path("me/money/credit.csv", my_money.statement_csv, name="my-statement-csv"),
+    path("me/money/earnings/", earnings.earnings, name="my-earnings"),
     path("me/money/wallet/", wallet.wallet, name="my-wallet"),
     path("me/money/wallet.csv", wallet.wallet_csv, name="my-wallet-csv"),
     path("me/money/wallet.pdf", wallet.wallet_pdf, name="my-wallet-pdf"),

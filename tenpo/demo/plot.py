@@ -17,11 +17,17 @@ from tenpo.demo.post import invite_token, tick
 from tenpo.demo.story import Story
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
+from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_pots
 from tenpo.payments.actions.methods import add_payment_method
+from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
+from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_sent
+from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
 from tenpo.payments.actions.wallets import give_money
+from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
+from tenpo.payments.queries import payable
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, invite_person, revoke_invite
 from tenpo.people.models import Invite, User
@@ -41,6 +47,9 @@ UNMARKED = ("Breathing at work", "Calm under pressure")
 LEAVES = "Ahmed Saleh"
 # Who keeps money in a wallet.
 SAVERS = cast.MEMBERS[3:7]
+# How those from outside are paid.
+WAYS = (("manual", "sepa"), ({"note": "With the invoice of the month"}, {"iban": "DE02120300000000202051"}))
+MIN_PAYOUT = 2_000
 NEW_STARTERS = ("Joost Bakker", "Amina Yusuf", "Ellen Strand")
 
 
@@ -63,6 +72,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
     story.arrive(10 if number < 3 else 3)
     _special(story, number)
     _wallets(story, number)
+    _payouts(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
     _special_lately(story, left)
@@ -83,7 +93,6 @@ def finish(story: Story) -> None:
     _book_next(story, lena, "Sleep better")
     _fill_wallet(lena, 5_000)
     give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)
-    _book_next(story, lena, "Deep work, week by week")
     _offer_seat(story, lena, others)
     _stand_in_line(story, [tomas, ifeoma], others)
     for member in (tomas, ifeoma):
@@ -114,6 +123,12 @@ def _set_up(story: Story) -> None:
         name="Free until two days before", windows=[Window(48, 100), Window(24, 50), Window(0, 0)], is_default=True,
         by=story.admin,
     )  # fmt: skip
+    update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
+    for coach, business in zip(_from_outside(story), (20, 30), strict=True):
+        create_split_rule(
+            name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,
+            teacher_percent=0, coach=coach, by=story.admin,
+        )  # fmt: skip
     story.policies["Career hour"] = create_cancellation_policy(
         name="One to one: three days' notice", windows=[Window(72, 100), Window(24, 25), Window(0, 0)], by=story.admin
     )
@@ -150,6 +165,30 @@ def _wallets(story: Story, number: int) -> None:
     elif number == 18:
         for name in SAVERS[:2]:
             give_money(story.member(name), amount=2_000, reason="Thank you for trying us first", by=story.admin)
+
+
+def _payouts(story: Story, number: int) -> None:
+    """Those from outside are paid out now and then; the last one still waits for somebody to look at it."""
+    if number == 20:
+        for coach, method, details in zip(_from_outside(story), *WAYS, strict=True):
+            add_payout_account(coach, method=method, holder=coach.name, details=details, by=coach)
+    elif number in (21, 36, 45):
+        for coach in _from_outside(story):
+            account = PayoutAccount.objects.get(owner=coach)
+            there = payable(coach, Payout.Source.EARNINGS, "EUR").left
+            if there < MIN_PAYOUT:
+                continue
+            payout = ask_for_payout(account, source=Payout.Source.EARNINGS, amount=there, by=coach)
+            if number == 45:
+                continue
+            approve_payout(payout, by=story.admin)
+            if account.method == PayoutAccount.Method.MANUAL:
+                mark_payout_done(mark_payout_sent(payout, by=story.admin), by=story.admin)
+
+
+def _from_outside(story: Story) -> list[User]:
+    """Coaches who earn a share; the others have a salary."""
+    return [story.coaches[place] for place in (1, 3)]
 
 
 def _fill_wallet(member: User, amount: int) -> None:

@@ -151,7 +151,7 @@ def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[Mo
     """Who paid what in each month since, shares released and credit given back taken off; months without any left out.
 
     A payment counts in full when it was made, also when it became credit later: spending that credit counts for
-    itself, giving it counts nothing. One statement.
+    itself, giving it counts nothing. A wallet counts when it is spent. One statement.
     """
 
     def total(plus: list[Transfer.Kind], minus: list[Transfer.Kind]) -> Coalesce:
@@ -164,7 +164,7 @@ def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[Mo
     months = spends.annotate(month=TruncMonth("created_at", tzinfo=zone)).values("month").order_by("month")
     rows = months.annotate(
         company=total([kind.COMPANY_SHARE], [kind.COMPANY_RELEASE]),
-        users=total([kind.PAYMENT], []),
+        users=total([kind.PAYMENT, kind.WALLET_SPEND], [kind.WALLET_RESTORE]),
         credits=total([kind.CREDIT_SPEND], [kind.CREDIT_RESTORE]),
     )
     return [MonthSpend(row["month"].date(), row["company"], row["users"], row["credits"]) for row in rows]

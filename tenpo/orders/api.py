@@ -5,6 +5,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
+from tenpo.access.api_auth import once
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.paging import keyset_page
 from tenpo.orders.actions.policies import (
@@ -15,10 +16,12 @@ from tenpo.orders.actions.policies import (
     retire_cancellation_policy,
     set_default_cancellation_policy,
 )
-from tenpo.orders.models import CancellationPolicy, Order, SharePolicy
+from tenpo.orders.actions.splits import MAX_PLACE, create_split_rule, end_split_rule
+from tenpo.orders.models import CancellationPolicy, Order, SharePolicy, Split, SplitRule
 from tenpo.orders.policies import Window, read_windows
 from tenpo.orders.words import describe_policy
 from tenpo.people.models import User
+from tenpo.people.permissions import check_admin
 
 router = Router(tags=["Orders and policies"])
 
@@ -89,6 +92,49 @@ class EndIn(InSchema):
     """When a policy ends."""
 
     at: TimeIn | None = Field(None, description="Now when left out.")
+
+
+class SplitRuleOut(OutSchema):
+    """Who earns which part of what is sold, in percent, from and until when."""
+
+    id: UUID
+    name: str
+    coach_id: UUID | None = Field(..., description="Null: everybody's sessions.")
+    taught_by: str = Field(..., description="`creator`, `other`, or empty for whoever teaches it.", examples=[""])
+    place: int = Field(..., description="The lowest one that fits decides.", examples=[100])
+    business_percent: int = Field(..., examples=[15])
+    creator_percent: int = Field(..., examples=[85])
+    teacher_percent: int = Field(..., examples=[0])
+    active_from: datetime
+    active_until: datetime | None
+
+
+class SplitRuleIn(InSchema):
+    """A new rule of who earns what; the three percentages sum to 100."""
+
+    name: str = Field(..., max_length=80, examples=["External coaches"])
+    business_percent: int = Field(..., ge=0, le=100, examples=[15])
+    creator_percent: int = Field(..., ge=0, le=100, examples=[85])
+    teacher_percent: int = Field(0, ge=0, le=100, examples=[0])
+    coach_id: UUID | None = Field(None, description="Only this coach's sessions; everybody's when left out.")
+    taught_by: SplitRule.TaughtBy = Field(SplitRule.TaughtBy.ANYBODY, examples=[""])
+    place: int = Field(100, ge=0, le=MAX_PLACE)
+    active_from: TimeIn | None = Field(None, description="Now when left out.")
+    active_until: TimeIn | None = None
+
+
+class SplitOut(OutSchema):
+    """What somebody earns of a line (minor units); theirs once what was sold has taken place."""
+
+    id: UUID
+    line_id: UUID
+    recipient_id: UUID | None = Field(..., description="Null: the business.")
+    part: str = Field(..., examples=["creator"])
+    percent: int = Field(..., examples=[85])
+    amount: int = Field(..., examples=[6800])
+    reversed: int = Field(..., description="How much of it went back with refunds.", examples=[0])
+    created_at: datetime
+    earned_at: datetime | None
 
 
 class WindowIn(InSchema):
@@ -245,9 +291,41 @@ def terms_of(payload: TermsIn) -> ShareTerms:
     return ShareTerms(percent=payload.percent, amount=payload.amount, cap=payload.cap)
 
 
-def coach_of(request: ApiRequest, payload: TermsIn) -> User | None:
+def coach_of(request: ApiRequest, payload: TermsIn | SplitRuleIn) -> User | None:
     """The coach that a call speaks of; 404 for somebody whom the caller does not see."""
     if payload.coach_id is None:
         return None
     coach: User = get_object_or_404(User.objects.visible_to(request.user), pk=payload.coach_id)
     return coach
+
+
+@router.get("/split-rules", response={200: PageOut[SplitRuleOut], **problems()}, summary="List rules of who earns what")
+def list_split_rules(request: ApiRequest, query: Query[PageQuery]) -> Any:
+    """Every rule, the newest first, for admins; a coach sees their own."""
+    rows = SplitRule.objects.visible_to(request.user)
+    return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
+
+
+@router.post("/split-rules", response={201: SplitRuleOut, **problems(403, 404, 409)}, summary="Decide who earns what")
+@once(SplitRuleOut, 201, is_whole=True)
+def post_split_rule(request: ApiRequest, payload: SplitRuleIn) -> SplitRule:
+    """A new rule; what was sold keeps its shares. For admins. Refusals: `starts_in_past`, `ends_too_early`."""
+    check_admin(request.user)
+    wanted = payload.model_dump(exclude={"coach_id"})
+    return create_split_rule(by=request.user, coach=coach_of(request, payload), **wanted)
+
+
+@router.post(
+    "/split-rules/{uuid:rule_id}/end", response={200: SplitRuleOut, **problems(403, 404, 409)}, summary="End a rule"
+)
+def post_split_rule_end(request: ApiRequest, rule_id: UUID) -> SplitRule:
+    """End a rule now, or withdraw one that has not begun. For admins. Refusal: `over`."""
+    rule = get_object_or_404(SplitRule.objects.visible_to(request.user), pk=rule_id)
+    return end_split_rule(rule, by=request.user)
+
+
+@router.get("/splits", response={200: PageOut[SplitOut], **problems()}, summary="List what is earned")
+def list_splits(request: ApiRequest, query: Query[PageQuery]) -> Any:
+    """What you earn of each line, the newest first; an admin sees every share, the business's too."""
+    rows = Split.objects.visible_to(request.user).filter(line__order__state=Order.State.PAID)
+    return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))

@@ -46,6 +46,39 @@ INVARIANTS = (
            OR (refunded_percent IS NULL AND returned > 0) OR (refunded_percent = 100 AND returned <> price)""",
     ),
     Invariant(
+        "splits-sum-to-the-price",
+        _("What each earns of a line sums to its price, and goes back as much as the line does."),
+        f"""
+        SELECT m.id, m.price, m.returned, s.amount, s.reversed FROM ({_MOVED}) m
+        JOIN orders_line l ON l.id = m.id
+        LEFT JOIN (
+            SELECT line_id, sum(amount) AS amount, sum(reversed) AS reversed FROM orders_split GROUP BY line_id) s
+            ON s.line_id = m.id
+        WHERE l.is_split <> (s.line_id IS NOT NULL) OR s.amount <> m.price OR s.reversed <> m.returned""",
+    ),
+    Invariant(
+        "split-is-earned-once",
+        _("What somebody has earned of a line is in their earnings, less what went back; before, nothing is."),
+        """
+        SELECT s.id, s.amount, s.reversed, s.earned_at, coalesce(sum(t.amount) FILTER (WHERE t.kind = 'earning'), 0)
+               - coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('earning_back', 'clawback')), 0) AS earned
+        FROM orders_split s LEFT JOIN ledger_transfer t ON t.subject_id = s.id
+        GROUP BY s.id
+        HAVING coalesce(sum(t.amount) FILTER (WHERE t.kind = 'earning'), 0)
+               - coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('earning_back', 'clawback')), 0)
+               <> CASE WHEN s.earned_at IS NULL THEN 0 ELSE s.amount - s.reversed END""",
+    ),
+    Invariant(
+        "earnings-are-their-recipients",
+        _("Whoever earns by a split is whom it names, and nobody earns without one."),
+        """
+        SELECT t.id, t.kind, a.owner_id, s.recipient_id FROM ledger_transfer t
+        JOIN ledger_account a ON a.id IN (t.debit_id, t.credit_id) AND a.kind IN ('earnings', 'owed')
+        LEFT JOIN orders_split s ON s.id = t.subject_id
+        WHERE (t.kind IN ('earning', 'earning_back') AND a.owner_id IS DISTINCT FROM s.recipient_id)
+           OR (t.kind = 'clawback' AND a.owner_id <> s.recipient_id)""",
+    ),
+    Invariant(
         "own-share-is-paid-by-payments",
         _("What a buyer owed of a paid order came by a payment of that amount."),
         """

@@ -112,6 +112,60 @@ class SharePolicy(BaseModel):
         return self.name
 
 
+class SplitRuleQuerySet(models.QuerySet["SplitRule"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Who earns what is between the business and whoever earns: admins see every rule, coaches their own."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(coach=user)
+
+    def in_force(self, at: datetime) -> Self:
+        return self.filter(Q(active_until=None) | Q(active_until__gt=at), active_from__lte=at)
+
+
+class SplitRule(BaseModel):
+    """Who earns which part of what is sold, from and until when; the first one that fits decides.
+
+    A coach's own rule goes before those for everybody, then the lower place, then the newer one. Without any, all of it
+    is the business's. The percentages of a rule never change.
+    """
+
+    class TaughtBy(models.TextChoices):
+        ANYBODY = "", _("Anybody")
+        CREATOR = "creator", _("Whoever made it")
+        OTHER = "other", _("Somebody else")
+
+    name = models.CharField(_("Name"), max_length=80)
+    place = models.PositiveSmallIntegerField(_("Place"), default=100)
+    coach = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="split_rules")
+    taught_by = models.CharField(max_length=8, choices=TaughtBy, blank=True, default=TaughtBy.ANYBODY)
+    # Of the price; together all of it. Who made it and teaches it earns both shares.
+    business_percent = models.PositiveSmallIntegerField(_("The business"))
+    creator_percent = models.PositiveSmallIntegerField(_("Whoever made it"))
+    teacher_percent = models.PositiveSmallIntegerField(_("Whoever teaches it"))
+    active_from = models.DateTimeField(_("From"))
+    active_until = models.DateTimeField(_("Until"), null=True, blank=True)
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = SplitRuleQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="split_rule_divides_all",
+                condition=Q(business_percent=100 - F("creator_percent") - F("teacher_percent")),
+            ),
+            models.CheckConstraint(
+                name="split_rule_ends_after_it_starts",
+                condition=Q(active_until=None) | Q(active_until__gte=F("active_from")),
+            ),
+        ]
+        indexes = [models.Index(name="split_rule_by_start", fields=["-active_from"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, user: "Viewer") -> Self:
         """An order is its buyer's and the admins' to see."""
@@ -173,6 +227,8 @@ class Line(BaseModel):
     wallet_spent = models.BigIntegerField(db_default=0, default=0)
     own_share = models.BigIntegerField()
     share_policy = models.ForeignKey(SharePolicy, models.PROTECT, null=True, related_name="lines")
+    # Whether somebody else earns of it: then it has splits.
+    is_split = models.BooleanField(default=False, db_default=False)
     refunded_percent = models.PositiveSmallIntegerField(null=True)
     refunded_at = models.DateTimeField(null=True)
 
@@ -201,3 +257,54 @@ class Line(BaseModel):
 
     def __str__(self) -> str:
         return self.description
+
+
+class SplitQuerySet(models.QuerySet["Split"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """Each sees what they earn; admins see everything."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_admin else self.filter(recipient=user)
+
+
+class Split(BaseModel):
+    """Who earns which part of a line, frozen when it was ordered; theirs once what was sold has taken place."""
+
+    class Part(models.TextChoices):
+        BUSINESS = "business", _("The business")
+        CREATOR = "creator", _("Made and taught")
+        ROYALTY = "royalty", _("Royalty")
+        TEACHER = "teacher", _("Taught")
+
+    line = models.ForeignKey(Line, models.PROTECT, db_index=False, related_name="splits")
+    part = models.CharField(max_length=8, choices=Part)
+    recipient = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="splits")
+    percent = models.PositiveSmallIntegerField()
+    amount = models.BigIntegerField()
+    # How much of it went back with refunds.
+    reversed = models.BigIntegerField(default=0, db_default=0)
+    earned_at = models.DateTimeField(null=True)
+
+    objects = SplitQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="split_one_of_each_part", fields=["line", "part"]),
+            models.CheckConstraint(
+                name="split_is_reversed_within", condition=Q(amount__gte=0, reversed__gte=0, reversed__lte=F("amount"))
+            ),
+            models.CheckConstraint(
+                name="split_of_a_person_has_a_recipient",
+                condition=Q(part="business", recipient=None, earned_at=None)
+                | Q(part__in=["creator", "royalty", "teacher"], recipient__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(name="split_by_recipient", fields=["recipient", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_part_display()} {self.amount}"
+
+    @property
+    def left(self) -> int:
+        """What of it was not given back, in minor units."""
+        return self.amount - self.reversed

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from tenpo.core.money import apportion, percent_of
-from tenpo.orders.models import Line, SharePolicy
+from tenpo.orders.models import Line, SharePolicy, Split, SplitRule
 
 MAX_WINDOWS = 6
 MAX_HOURS_BEFORE = 24 * 90
@@ -82,6 +83,11 @@ class PartsBack:
     issued: int
 
     @property
+    def whole(self) -> int:
+        """All that comes back, whoever gets it."""
+        return self.company + self.restored + self.wallet + self.issued
+
+    @property
     def credit(self) -> int:
         """What comes back as credit, old and new."""
         return self.restored + self.issued
@@ -92,3 +98,24 @@ def parts_back(line: Line, percent: int) -> PartsBack:
     gave = [line.credit_spent, line.wallet_spent, line.own_share]
     restored, wallet, issued = apportion(percent_of(sum(gave), percent), gave)
     return PartsBack(percent_of(line.company_share, percent), restored, wallet, issued)
+
+
+def split_line(price: int, rule: SplitRule | None, *, creator_id: UUID, teacher_id: UUID) -> list[Split]:
+    """Who earns which part of `price` by a rule, not saved yet; the parts sum to it (largest remainder).
+
+    Nothing is divided without a rule, nor where all of it is the business's.
+    """
+    if rule is None or price == 0 or rule.business_percent == 100:
+        return []
+    part = Split.Part
+    shares: list[tuple[Split.Part, UUID | None, int]] = [(part.BUSINESS, None, rule.business_percent)]
+    if creator_id == teacher_id:
+        shares.append((part.CREATOR, creator_id, rule.creator_percent + rule.teacher_percent))
+    else:
+        shares += [(part.ROYALTY, creator_id, rule.creator_percent), (part.TEACHER, teacher_id, rule.teacher_percent)]
+    shares = [share for share in shares if share[2]]
+    amounts = apportion(price, [percent for _part, _who, percent in shares])
+    return [
+        Split(part=part, recipient_id=who, percent=percent, amount=amount)
+        for (part, who, percent), amount in zip(shares, amounts, strict=True)
+    ]

@@ -14,12 +14,14 @@ from tenpo.core import clock
 from tenpo.core.compiled import Compiled, Param
 from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
-from tenpo.orders.models import SharePolicy
+from tenpo.orders.models import SharePolicy, SplitRule
 from tenpo.orders.policies import company_share
 from tenpo.people.models import User
 
 # What decides the company's share.
 TERMS = ("id", "percent", "amount", "cap", "currency")
+# What decides who earns.
+RULE = ("id", "business_percent", "creator_percent", "teacher_percent")
 POT = ("id", "kind", "owner_id", "currency", "source_id", "name", "expires_at", "balance")
 # What pays before a card does, in this order.
 SPENT_FIRST = (Account.Kind.CREDIT, Account.Kind.GRANTED, Account.Kind.WALLET)
@@ -42,6 +44,7 @@ class Quote:
     wallet_spent: int = 0
     wallet_left: int = 0
     policy: SharePolicy | None = None
+    split_rule: SplitRule | None = None
     spends: list[tuple[Account, int]] = field(default_factory=list)
     ids: list[UUID] = field(default_factory=list)
 
@@ -56,21 +59,26 @@ def quote(
     order of it will have.
     """
     values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
-    [(terms, left, ids)] = _TERMS_AND_POTS(**values)
+    [(terms, rule, left, ids)] = _TERMS_AND_POTS(**values)
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
     if not use_wallet:
         pots = [pot for pot in pots if pot.kind == Account.Kind.CREDIT]
-    return replace(split_price(price=price, currency=currency, policy=policy, pots=pots), ids=ids, wallet_left=wallet)
+    found = split_price(price=price, currency=currency, policy=policy, pots=pots)
+    split_rule = SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
+    return replace(found, ids=ids, wallet_left=wallet, split_rule=split_rule)
 
 
 def _terms_and_pots() -> Any:
     currency, now = cast("str", Param("currency")), cast("datetime", Param("now"))
     policies = policies_in_force(currency=currency, coach_id=cast("UUID", Param("coach")), at=now)
+    # Who offers a session made it.
+    rules = split_rules_in_force(SplitRule.TaughtBy.CREATOR, coach_id=cast("UUID", Param("coach")), at=now)
     pots = spendable_pots(cast("User", Param("buyer")), currency, now)
     return User.objects.filter(pk=Param("buyer")).values_list(
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
+        Subquery(rules.values(rule=JSONObject(**{name: name for name in RULE}))[:1]),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
         fresh_ids(IDS),
     )
@@ -90,6 +98,12 @@ def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySe
     """The share policies that hold for this coach's sessions at a time; the first one decides."""
     candidates = SharePolicy.objects.in_force(at).filter(Q(coach=coach_id) | Q(coach=None), currency=currency)
     return candidates.order_by(F("coach").asc(nulls_last=True))
+
+
+def split_rules_in_force(taught_by: SplitRule.TaughtBy, *, coach_id: UUID, at: datetime) -> QuerySet[SplitRule]:
+    """The rules of who earns what this coach teaches at a time; the first one decides."""
+    fitting = SplitRule.objects.in_force(at).filter(Q(coach=coach_id) | Q(coach=None), taught_by__in=["", taught_by])
+    return fitting.order_by(F("coach").asc(nulls_last=True), "place", "-active_from", "-id")
 
 
 def spendable_pots(owner: User, currency: str, at: datetime) -> QuerySet[Account]:

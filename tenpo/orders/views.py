@@ -3,6 +3,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -16,11 +17,12 @@ from tenpo.orders.actions.policies import (
     retire_cancellation_policy,
     set_default_cancellation_policy,
 )
-from tenpo.orders.forms import CancellationPolicyForm
-from tenpo.orders.models import CancellationPolicy, SharePolicy
+from tenpo.orders.actions.splits import create_split_rule, end_split_rule
+from tenpo.orders.forms import CancellationPolicyForm, SplitRuleForm
+from tenpo.orders.models import CancellationPolicy, SharePolicy, SplitRule
 from tenpo.orders.permissions import can_manage_policies
 from tenpo.orders.policies import read_windows
-from tenpo.orders.words import describe_policy, describe_share
+from tenpo.orders.words import describe_policy, describe_share, describe_split
 from tenpo.people.models import User
 
 
@@ -56,6 +58,61 @@ def share_policy_end(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     else:
         messages.success(request, _("The policy is withdrawn.") if was_coming else _("The policy has ended."))
     return redirect("orders:share-policy-list")
+
+
+@login_required
+@require_safe
+def split_rule_list(request: HttpRequest) -> HttpResponse:
+    """Who earns what: every rule for admins, a coach's own for themselves."""
+    user = cast(User, request.user)
+    if not (user.is_admin or user.is_coach):
+        raise Http404
+    now = timezone.now()
+    rules = SplitRule.objects.visible_to(user).select_related("coach").order_by("place", "-active_from", "-id")
+    rows = [{"rule": rule, "words": describe_split(rule), "state": _state(rule, now)} for rule in rules]
+    order = ("now", "coming", "past")
+    context = {
+        "rows": sorted(rows, key=lambda row: order.index(str(row["state"]))),
+        "may_manage": can_manage_policies(user),
+        "tab": "splits",
+    }
+    return render(request, "orders/split_rule_list.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def split_rule_create(request: HttpRequest) -> HttpResponse:
+    """Decide who earns what from a day on."""
+    user = _admin(request)
+    form = SplitRuleForm(request.POST or None)
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            create_split_rule(by=user, **form.wanted())
+        except RuleError as error:
+            refusal = error
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            messages.success(request, _("The rule is decided."))
+            return redirect("orders:split-rule-list")
+    status = 409 if refusal else 422 if form.errors else 200
+    return render(request, "orders/split_rule_form.html", {"form": form, "refusal": refusal}, status=status)
+
+
+@login_required
+@require_POST
+def split_rule_end(request: HttpRequest, rule_id: UUID) -> HttpResponse:
+    """End a rule now, or withdraw one that has not begun."""
+    user = _admin(request)
+    rule = get_object_or_404(SplitRule, pk=rule_id)
+    try:
+        end_split_rule(rule, by=user)
+    except RuleError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The rule has ended."))
+    return redirect("orders:split-rule-list")
 
 
 @login_required
@@ -134,8 +191,13 @@ def _admin(request: HttpRequest) -> User:
     return user
 
 
+def _state(rule: SharePolicy | SplitRule, now: Any) -> str:
+    if rule.active_until is not None and rule.active_until <= max(now, rule.active_from):
+        return "past"
+    return "coming" if rule.active_from > now else "now"
+
+
 def _share_row(policy: SharePolicy, now: Any) -> dict[str, Any]:
-    is_over = policy.active_until is not None and policy.active_until <= now
     is_withdrawn = policy.active_until is not None and policy.active_until == policy.active_from
-    state = "past" if is_over or is_withdrawn else "coming" if policy.active_from > now else "now"
+    state = _state(policy, now)
     return {"policy": policy, "state": state, "words": describe_share(policy), "is_withdrawn": is_withdrawn}

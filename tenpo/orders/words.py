@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_percent, say_when
-from tenpo.orders.models import SharePolicy
+from tenpo.orders.models import SharePolicy, SplitRule
 from tenpo.orders.policies import Window
 
 HOURS_A_DAY = 24
@@ -94,3 +94,13 @@ def describe_share(policy: SharePolicy) -> str:
         return share
     cap = say_money(Money(policy.cap, policy.currency), exact=False)
     return _("%(share)s, at most %(cap)s") % {"share": share, "cap": cap}
+
+
+def describe_split(rule: SplitRule) -> str:
+    """A rule of who earns what in a sentence."""
+    parts = [
+        (rule.business_percent, _("%(percent)s %% the business")),
+        (rule.creator_percent, _("%(percent)s %% whoever made it")),
+        (rule.teacher_percent, _("%(percent)s %% whoever teaches it")),
+    ]
+    return " · ".join(words % {"percent": percent} for percent, words in parts if percent)

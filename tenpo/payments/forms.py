@@ -22,8 +22,8 @@ TEST_CARD_WORDS = [
     (NEEDS_CONFIRMATION, _("4000 0025 0000 3155: asks you to confirm at the bank")),
     (SUCCEEDS_LATE, _("4000 0000 0000 0077: pays after ten seconds")),
     (NEVER_ANSWERS, _("4000 0000 0000 0119: pays, but the answer gets lost")),
-    (REFUNDS_LATE, _("4000 0000 0000 7726: pays at once, and refunds after ten seconds")),
-    (REFUND_FAILS, _("4000 0000 0000 5126: pays at once, but cannot be refunded")),
+    (REFUNDS_LATE, _("4000 0000 0000 7726: pays, and refunds after ten seconds")),
+    (REFUND_FAILS, _("4000 0000 0000 5126: pays, but cannot be refunded")),
 ]
 
 

@@ -166,14 +166,14 @@ class TermsOut(OutSchema):
 class PayoutTermsIn(InSchema):
     """What changes; fields that are left out stay."""
 
-    minimum: Amount | None = None
-    fee: Amount | None = None
-    second_amount: Amount | None = Field(None, description="Null: one admin is always enough.")
+    minimum: Amount | None = Field(None, examples=[2000])
+    fee: Amount | None = Field(None, examples=[100])
+    second_amount: Amount | None = Field(None, description="Null: one admin is always enough.", examples=[100_000])
     schedule: PayoutTerms.Schedule | None = None
     pays_wallets: bool | None = Field(None, examples=[True])
     pays_crypto: bool | None = None
-    bank_iban: Annotated[str, Field(max_length=100)] | None = None
-    bank_bic: Annotated[str, Field(max_length=100)] | None = None
+    bank_iban: Annotated[str, Field(max_length=100, examples=["DE02120300000000202051"])] | None = None
+    bank_bic: Annotated[str, Field(max_length=100, examples=["BYLADEM1001"])] | None = None
 
 
 class PayoutQuery(PageQuery):

@@ -74,6 +74,16 @@ INVARIANTS = (
            OR status NOT IN ('planned', 'cancelled', 'completed')""",
     ),
     Invariant(
+        "session-that-took-place-is-earned",
+        _("Who earns by a session has earned when it has taken place, and not before."),
+        """
+        SELECT sp.id, s.id AS session, s.status, sp.earned_at FROM orders_split sp
+        JOIN orders_line l ON l.id = sp.line_id AND l.kind = 'session' JOIN orders_order o ON o.id = l.order_id
+        JOIN schedule_session s ON s.id = l.subject_id
+        WHERE sp.part <> 'business'
+          AND (s.status = 'completed' AND o.state = 'paid') <> (sp.earned_at IS NOT NULL)""",
+    ),
+    Invariant(
         "past-session-is-completed",
         _("A session is completed within some hours of the day after it."),
         """

@@ -137,6 +137,7 @@ CALLS = {
     "post_share_policy": Call(
         body=lambda calls: _coach(calls) | {"amount": None, "active_from": None, "active_until": None}
     ),
+    "post_split_rule": Call(body=lambda calls: _coach(calls) | {"active_from": None, "active_until": None}),
     "create_top_up": Call(body=lambda calls: PAID),
     "create_grant": Call(body=lambda calls: {"owner_id": str(calls.people["member"].pk)}),
     "get_share_policy": Call(ids=_thing("share", "policy_id")),
@@ -187,7 +188,7 @@ def make_calls(world: World) -> Calls:
         "session_id": "session", "user_id": "user", "booking_id": "confirmed", "charge_id": "charge",
         "payment_id": "transfer", "series_id": "series", "delivery_id": "delivery", "message_id": "message",
         "invite_id": "invite", "import_id": "import", "key_id": "key", "record_id": "record", "policy_id": "cancelling",
-        "method_id": "own_method", "grant_id": "grant",
+        "method_id": "own_method", "grant_id": "grant", "rule_id": "split_rule",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch",
         "reconciliation_id": "compared", "difference_id": "difference",

@@ -63,6 +63,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /money/payouts/{payout_sent}/#done": {"act": "done"},
     "POST /money/payouts/{payout_to_fail}/#failed": {"act": "failed", "word": "Closed"},
     "POST /policies/shares/new/": {"name": "New", "kind": "percent", "percent": 70},
+    "POST /policies/splits/new/": {
+        "name": "New", "business_percent": 15, "creator_percent": 85, "teacher_percent": 0, "place": 100,
+    },
     "POST /policies/cancellation/new/": {"name": "New", "hours_1": 24, "percent_1": 100, "hours_2": 0, "percent_2": 0},
     "POST /sandbox/{charge}/": {"answer": "approve"},
     "POST /sessions/{session}/book/": BY_CARD,

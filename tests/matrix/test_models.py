@@ -35,6 +35,8 @@ SEEN = {
     "orders.Line":                    ("own", "all"),
     "orders.Order":                   ("own", "all"),
     "orders.SharePolicy":             ("all", "all"),
+    "orders.Split":                   ("own", "all"),
+    "orders.SplitRule":               ("own", "all"),
     "payments.Grant":                 ("own", "all"),
     "payments.Payment":               ("own", "all"),
     "payments.Payout":                ("own", "all"),

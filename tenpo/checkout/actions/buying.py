@@ -23,7 +23,7 @@ from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import new_order
 from tenpo.orders.models import Line
-from tenpo.orders.policies import Window, read_windows
+from tenpo.orders.policies import Window, read_windows, split_line
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
@@ -180,12 +180,16 @@ def _write(booking: Booking, price: Quote, provider: str, call: Call | None) -> 
     order_id, line_id, booking_id, payment_id = price.ids
     if call:
         order_id = payment_id = call.id
+    splits = split_line(price.price, price.split_rule, creator_id=session.coach_id, teacher_id=session.coach_id)
     line, postings = new_order(
         (order_id, line_id), buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk,
-        description=session.title,
+        description=session.title, is_split=bool(splits),
     )  # fmt: skip
     booking.line = line
     rows: list[Model] = [line.order, line]
+    for split in splits:
+        split.line = line
+        rows.append(split)
     if booking._state.adding:
         booking.pk = booking_id
         rows.append(booking)

@@ -145,7 +145,7 @@ def spend(request: PageRequest) -> HttpResponse:
     """What each month cost the company and its people."""
     business = current_business()
     zone = ZoneInfo(business.time_zone)
-    months = spend_by_month(since=_first_month(zone), currency=business.currency, zone=zone)
+    months = spend_by_month(since=first_month(zone), currency=business.currency, zone=zone)
     series = [
         charts.Series(business.name, [month.company for month in months]),
         charts.Series(_("People"), [month.users for month in months]),
@@ -204,6 +204,7 @@ def _midnight(day: Any) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001 (made aware in the reader's zone)
 
 
-def _first_month(zone: ZoneInfo) -> datetime:
+def first_month(zone: ZoneInfo) -> datetime:
+    """When the months begin that are drawn."""
     this_month = timezone.localtime(timezone.now(), zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return this_month - relativedelta(months=MONTHS_SHOWN - 1)

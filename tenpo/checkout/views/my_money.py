@@ -15,9 +15,10 @@ from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.money import minor_digits
 from tenpo.ledger.queries import WALLET, StatementRow, balance_of, statement, whole_statement
-from tenpo.orders.models import Order
+from tenpo.orders.models import Order, Split
 from tenpo.orders.policies import parts_back
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Payment, Payout
+from tenpo.payments.queries import payable
 from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
 
@@ -38,6 +39,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "credits": credits,
         "credit_left": spendable(credits),
         "wallet_left": sum(balance_of(user, currency, WALLET).values()),
+        "earns": Split.objects.filter(recipient=user).exists(),
+        "earned": payable(user, Payout.Source.EARNINGS, currency),
         "currency": currency,
         "payments": page.items,
         "next_cursor": page.next_cursor,

@@ -16,6 +16,7 @@ from tenpo.core.business import current_business
 from tenpo.core.money import apportion
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.orders.actions.splits import reverse_splits
 from tenpo.orders.models import Line, Order
 from tenpo.orders.policies import parts_back
 from tenpo.orders.queries import SPENT_FIRST, Quote
@@ -34,7 +35,14 @@ BACK_UNSPENT = {
 
 
 def new_order(
-    ids: tuple[UUID, UUID], *, buyer: User, quote: Quote, kind: Line.Kind, subject_id: UUID, description: str
+    ids: tuple[UUID, UUID],
+    *,
+    buyer: User,
+    quote: Quote,
+    kind: Line.Kind,
+    subject_id: UUID,
+    description: str,
+    is_split: bool = False,
 ) -> tuple[Line, list[Posting]]:
     """An order of one line, not written yet, and what is posted with it; `post_transfers` writes all of it at once.
 
@@ -55,7 +63,7 @@ def new_order(
     line = Line(
         id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
         company_share=quote.company_share, credit_spent=quote.credit_spent, wallet_spent=quote.wallet_spent,
-        own_share=quote.own_share, share_policy=quote.policy,
+        own_share=quote.own_share, share_policy=quote.policy, is_split=is_split,
     )  # fmt: skip
     postings = _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
     if is_paid:
@@ -141,6 +149,7 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
     Line.objects.bulk_update([line for line, _percent in given], ["refunded_percent", "refunded_at"])
 
     parts = [parts_back(line, percent) for line, percent in given]
+    reverse_splits([(line, part.whole) for (line, _percent), part in zip(given, parts, strict=True)])
     payments = _payments_of([line for (line, _percent), part in zip(given, parts, strict=True) if part.issued])
     spent = _spent_on([line for (line, _), part in zip(given, parts, strict=True) if part.restored or part.wallet])
     postings = []

@@ -7,16 +7,20 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from tenpo.checkout.tests.make import make_booking
 from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.orders.models import SplitRule
 from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
-from tenpo.payments.actions.wallets import fill_wallet
 from tenpo.payments.models import Payment, Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.queries import payable
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin
+from tenpo.people.tests.make import make_admin, make_member
+from tenpo.schedule.actions.sessions import complete_session
+from tenpo.schedule.models import Session
+from tenpo.schedule.tests.make import make_session
 
 IBANS = ("DE89370400440532013000", "AT611904300234573201", "NL91ABNA0417164300", "FR1420041010050500013M02606")
 BANK = {"bank_iban": "DE02120300000000202051", "bank_bic": "BYLADEM1001"}
@@ -30,8 +34,17 @@ _numbers = count(1)
 
 
 def make_earnings(user: User, amount: int) -> None:
-    """Earnings as a split gives them."""
-    _post(Transfer.Kind.EARNING, Pot(Account.Kind.SALES, "EUR"), Pot(Account.Kind.EARNINGS, "EUR", user.pk), amount)
+    """Earnings as a split gives them: of a session that somebody booked, and that has taken place."""
+    SplitRule.objects.get_or_create(
+        coach=user, name="All", place=0, business_percent=0, creator_percent=100, teacher_percent=0,
+        defaults={"active_from": timezone.now() - timedelta(days=1)},
+    )  # fmt: skip
+    number = next(_numbers)
+    session = make_session(user, price=amount, starts_in=timedelta(days=400, hours=2 * number))
+    make_booking(session, make_member())
+    begins = timezone.now() - timedelta(days=30, hours=2 * number)
+    Session.objects.filter(pk=session.pk).update(starts_at=begins, ends_at=begins + timedelta(hours=1))
+    complete_session(session, by=make_admin())
 
 
 def make_wallet_money(user: User, amount: int) -> None:
@@ -40,8 +53,9 @@ def make_wallet_money(user: User, amount: int) -> None:
         payer=user, purpose=Payment.Purpose.TOP_UP, provider="sandbox", amount=amount, currency="EUR",
         description="Top-up", state=Payment.State.SUCCEEDED, paid_at=timezone.now(),
     )  # fmt: skip
+    ends = Pot(Account.Kind.PROVIDER, "EUR", name="sandbox"), Pot(Account.Kind.WALLET, "EUR", user.pk)
     with transaction.atomic():
-        fill_wallet(paid)
+        post_transfers([Posting(Transfer.Kind.TOP_UP, *ends, amount, f"payment:{paid.pk}", paid.pk)])
 
 
 def make_owed(user: User, amount: int) -> None:

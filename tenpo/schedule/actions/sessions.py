@@ -15,7 +15,8 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
 from tenpo.orders.actions.default_policy import default_cancellation_policy
-from tenpo.orders.models import CancellationPolicy
+from tenpo.orders.actions.splits import earn_splits
+from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import lock_session, offer_free_seats
@@ -129,6 +130,7 @@ def complete_session(session: Session, *, by: User | None) -> Session:
         raise RuleError("not_over", _("This session is not over yet."))
     session.status = Session.Status.COMPLETED
     session.save(update_fields=["status"])
+    earn_splits(Line.Kind.SESSION, session.pk)
     record("session.completed", by=by, on=session, before={"status": "planned"}, after={"status": "completed"})
     publish("session.completed", subject=session)
     return session

@@ -1,0 +1,193 @@
+"""Who earns what: the rules, and what becomes of the splits that they made.
+
+Whoever reverses splits locks what is sold first, then the splits, then the earnings, and only then what a refund gives
+back to: no transaction locks earnings after somebody's credit or wallet.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record
+from tenpo.core import clock
+from tenpo.core.errors import RuleError
+from tenpo.core.money import apportion
+from tenpo.core.outbox import publish
+from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.models import Account, Transfer
+from tenpo.orders.actions.policies import MAX_NAME
+from tenpo.orders.models import Line, Order, Split, SplitRule
+from tenpo.orders.permissions import can_manage_policies
+from tenpo.people.models import User
+
+MAX_PLACE = 1000
+# How often what is in somebody's earnings is looked at anew because a payout took it meanwhile.
+EARNINGS_RACES = 3
+
+
+@transaction.atomic
+def create_split_rule(
+    *,
+    name: str,
+    business_percent: int,
+    creator_percent: int,
+    teacher_percent: int,
+    by: User | None,
+    coach: User | None = None,
+    taught_by: str = "",
+    place: int = 100,
+    active_from: datetime | None = None,
+    active_until: datetime | None = None,
+) -> SplitRule:
+    """Decide who earns what is sold from `active_from` (now) on; what was sold before keeps its splits.
+
+    Raises RuleError starts_in_past, ends_too_early; ValidationError by field.
+    """
+    if not can_manage_policies(by):
+        raise PermissionDenied
+    problems = {}
+    if not 0 < len(name.strip()) <= MAX_NAME:
+        problems["name"] = _("Give it a name of at most 80 characters.")
+    if coach is not None and not coach.is_coach:
+        problems["coach"] = _("This person is not a coach.")
+    if taught_by not in SplitRule.TaughtBy.values:
+        problems["taught_by"] = _("Choose one of these.")
+    if not 0 <= place <= MAX_PLACE:
+        problems["place"] = _("A place is a number from 0 to 1000.")
+    percents = (business_percent, creator_percent, teacher_percent)
+    if min(percents) < 0 or sum(percents) != 100:
+        problems["business_percent"] = _("The three percentages sum to 100.")
+    if problems:
+        raise ValidationError(problems)
+    now = clock.now()
+    starts = active_from or now
+    if starts < now:
+        raise RuleError("starts_in_past", _("A rule starts now or later; what was sold stays as it was divided."))
+    if active_until is not None and active_until <= starts:
+        raise RuleError("ends_too_early", _("The end must come after the start."))
+    rule = SplitRule.objects.create(
+        name=name.strip(), place=place, coach=coach, taught_by=taught_by, business_percent=business_percent,
+        creator_percent=creator_percent, teacher_percent=teacher_percent, active_from=starts,
+        active_until=active_until, created_by=by,
+    )  # fmt: skip
+    said = {"business": business_percent, "creator": creator_percent, "teacher": teacher_percent, "coach": coach}
+    record("split_rule.created", by=by, on=rule, after=said)
+    return rule
+
+
+@transaction.atomic
+def end_split_rule(rule: SplitRule, *, by: User | None) -> SplitRule:
+    """End a rule now, or withdraw one that has not begun. Raises RuleError over."""
+    rule = SplitRule.objects.select_for_update(no_key=True).get(pk=rule.pk)
+    if not can_manage_policies(by):
+        raise PermissionDenied
+    now = clock.now()
+    if rule.active_until is not None and rule.active_until <= max(now, rule.active_from):
+        raise RuleError("over", _("This rule is over already."))
+    before = rule.active_until
+    rule.active_until = max(now, rule.active_from)
+    rule.save(update_fields=["active_until"])
+    record("split_rule.ended", by=by, on=rule, before={"active_until": before}, after={"active_until": now})
+    return rule
+
+
+def earn_splits(kind: Line.Kind, subject_id: UUID) -> int:
+    """What was sold has taken place: the splits of it are their recipients' earnings; returns how many.
+
+    The caller holds the lock on what was sold. Again changes nothing.
+    """
+    due = Split.objects.select_for_update(of=("self",), no_key=True).select_related("line__order")
+    of_it = due.filter(line__kind=kind, line__subject_id=subject_id, line__order__state=Order.State.PAID)
+    splits = list(of_it.filter(earned_at=None).exclude(part=Split.Part.BUSINESS).order_by("id"))
+    if not splits:
+        return 0
+    Split.objects.filter(pk__in=[split.pk for split in splits]).update(earned_at=clock.now())
+    post_transfers(
+        [
+            Posting(
+                Transfer.Kind.EARNING, Pot(Account.Kind.SALES, split.line.order.currency), _earnings(split),
+                split.left, f"split:{split.pk}", split.pk,
+            )
+            for split in splits
+            if split.left
+        ]
+    )  # fmt: skip
+    for recipient_id in sorted({split.recipient_id for split in splits if split.recipient_id and split.left}):
+        theirs = [split for split in splits if split.recipient_id == recipient_id]
+        line = theirs[0].line
+        earned = {"amount": sum(split.left for split in theirs), "currency": line.order.currency}
+        publish("earnings.earned", subject=User(pk=recipient_id), what=line.description, **earned)
+    return len(splits)
+
+
+def reverse_splits(given: Sequence[tuple[Line, int]]) -> None:
+    """So much of each line's price (minor units) goes back: each of its splits bears its part of it.
+
+    What was not earned yet is simply less. What was earned is taken from the earnings, and what of it was paid out
+    already is owed: a later payout gives it back first.
+    """
+    amounts = {line.pk: amount for line, amount in given if line.is_split and amount}
+    if not amounts:
+        return
+    rows = Split.objects.select_for_update(of=("self",), no_key=True).select_related("line__order")
+    by_line: dict[UUID, list[Split]] = {}
+    for split in rows.filter(line__in=amounts).order_by("id"):
+        by_line.setdefault(split.line_id, []).append(split)
+    taken: list[tuple[Split, int]] = []
+    for line_id, splits in by_line.items():
+        parts = apportion(amounts[line_id], [split.left for split in splits])
+        for split, part in zip(splits, parts, strict=True):
+            split.reversed += part
+            if part and split.earned_at is not None:
+                taken.append((split, part))
+    Split.objects.bulk_update([split for splits in by_line.values() for split in splits], ["reversed"])
+    if taken:
+        _take_back(taken)
+
+
+def _take_back(taken: Sequence[tuple[Split, int]]) -> None:
+    """Take parts out of earnings; what is not there any more is owed."""
+    owners = {split.recipient_id for split, _part in taken}
+    for _again in range(EARNINGS_RACES):
+        accounts = Account.objects.filter(owner__in=owners, kind=Account.Kind.EARNINGS)
+        there = {(account.owner_id, account.currency): account.balance or 0 for account in accounts}
+        try:
+            with transaction.atomic():
+                post_transfers(_back_postings(taken, there))
+        except RuleError as refusal:
+            # A payout took it at the same moment: what is there is another sum.
+            if refusal.code != "insufficient_funds":
+                raise
+        else:
+            return
+    post_transfers(_back_postings(taken, {}))
+
+
+def _back_postings(taken: Sequence[tuple[Split, int]], there: dict[tuple[UUID | None, str], int]) -> list[Posting]:
+    """From earnings as far as they are `there`, and the rest as a debt."""
+    left = dict(there)
+    postings = []
+    for split, part in taken:
+        currency = split.line.order.currency
+        pot = (split.recipient_id, currency)
+        from_earnings = min(part, left.get(pot, 0))
+        left[pot] = left.get(pot, 0) - from_earnings
+        sales = Pot(Account.Kind.SALES, currency)
+        # How much of a split went back so far tells one refund of it from the next.
+        key = f"split:{split.pk}:back:{split.reversed}"
+        if from_earnings:
+            kind = Transfer.Kind.EARNING_BACK
+            postings.append(Posting(kind, _earnings(split), sales, from_earnings, key, split.pk))
+        if part > from_earnings:
+            owed = Pot(Account.Kind.OWED, currency, split.recipient_id)
+            kind = Transfer.Kind.CLAWBACK
+            postings.append(Posting(kind, owed, sales, part - from_earnings, f"{key}:owed", split.pk))
+    return postings
+
+
+def _earnings(split: Split) -> Pot:
+    return Pot(Account.Kind.EARNINGS, split.line.order.currency, split.recipient_id)
