@@ -64,6 +64,11 @@ def action_address(payment: Payment) -> str:
     return url if url.startswith("/") else reverse("checkout:payment-leave", args=[payment.pk])
 
 
+def is_card_to_enter(payment: Payment) -> bool:
+    """Whether the payer still has to enter a card, on Stripe's own page, rather than to confirm at a bank."""
+    return (payment.reference or "").startswith("cs_")
+
+
 def checkout_step(booking: Booking, payment: Payment | None) -> Step:
     """What comes next for a booking whose newest payment is `payment`. Pure."""
     if booking.state == Booking.State.CANCELLED:

@@ -18,6 +18,7 @@ from tenpo.checkout.queries.bookings import (
     action_address,
     cancellation_effect,
     checkout_step,
+    is_card_to_enter,
     last_payment,
     live_booking,
     say_failure,
@@ -156,7 +157,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "payment": payment,
         "action_address": action_address(payment) if payment and step == Step.AT_BANK else "",
         # A page of Stripe's on which nobody has entered a card yet.
-        "is_card_to_enter": payment is not None and (payment.reference or "").startswith("cs_"),
+        "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
         "policy": _say_policy(read_windows(booking.policy), booking.session),

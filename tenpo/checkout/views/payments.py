@@ -20,8 +20,8 @@ def leave(request: PageRequest, payment_id: UUID) -> HttpResponse:
     """On to the provider's own page. A form of ours may not lead to another site; a page may."""
     payment = get_object_or_404(Payment.objects.filter(payer=request.user), pk=payment_id)
     if payment.state != Payment.State.NEEDS_ACTION or not payment.action_url:
-        return redirect(_address_after(payment))
-    return render(request, "payments/leave.html", {"to": payment.action_url, "back": _address_after(payment)})
+        return redirect(address_after(payment))
+    return render(request, "payments/leave.html", {"to": payment.action_url, "back": address_after(payment)})
 
 
 @login_required
@@ -32,9 +32,12 @@ def back(request: PageRequest, payment_id: UUID) -> HttpResponse:
     payment = get_object_or_404(Payment.objects.filter(payer=request.user), pk=payment_id)
     if payment.state == Payment.State.NEEDS_ACTION:
         settle_from_provider(payment)
-    return redirect(_address_after(payment))
+    return redirect(address_after(payment))
 
 
-def _address_after(payment: Payment) -> str:
+def address_after(payment: Payment) -> str:
+    """The page that says what became of a payment."""
+    if payment.purpose == Payment.Purpose.TOP_UP:
+        return reverse("checkout:top-up-result", args=[payment.pk])
     booking_id = booking_of_payment(payment)
     return reverse("checkout:booking-result", args=[booking_id]) if booking_id else reverse("checkout:my-money")

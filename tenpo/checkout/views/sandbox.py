@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from tenpo.checkout.actions.settling import decide_sandbox_charge
-from tenpo.checkout.queries.bookings import booking_of_payment
+from tenpo.checkout.views.payments import address_after
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.people.models import User
 
@@ -21,18 +21,13 @@ def bank(request: HttpRequest, charge_id: UUID) -> HttpResponse:
     payments = Payment.objects.filter(payer=cast(User, request.user), provider="sandbox")
     payment = get_object_or_404(payments, reference=str(charge_id))
     charge = get_object_or_404(SandboxCharge, pk=charge_id)
-    booking_id = booking_of_payment(payment)
     if request.method == "POST":
         decide_sandbox_charge(charge.pk, succeeds=request.POST.get("answer") == "approve")
-        if payment.purpose == Payment.Purpose.TOP_UP:
-            return redirect("checkout:top-up-result", payment.pk)
-        if booking_id is None:
-            return redirect("checkout:my-money")
-        return redirect("checkout:booking-result", booking_id)
+        return redirect(address_after(payment))
     context = {
         "charge": charge,
         "payment": payment,
-        "booking_id": booking_id,
+        "address_after": address_after(payment),
         "is_waiting": charge.state == "needs_action",
     }
     return render(request, "checkout/sandbox_bank.html", context)

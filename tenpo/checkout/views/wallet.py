@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
-from tenpo.checkout.queries.bookings import say_failure
+from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, say_failure
 from tenpo.checkout.queries.money import causes_of
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
@@ -116,7 +116,7 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
             refusal = error
         else:
             if payment.state == Payment.State.NEEDS_ACTION:
-                return redirect(payment.action_url)
+                return redirect(action_address(payment))
             return redirect("checkout:top-up-result", payment.pk)
     business = current_business()
     context = {
@@ -142,6 +142,8 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     is_confirming = payment.state in (Payment.State.CREATED, Payment.State.UNKNOWN, Payment.State.PENDING)
     context = {
         "payment": payment,
+        "action_address": action_address(payment),
+        "is_card_to_enter": is_card_to_enter(payment),
         "is_waiting_for_money": is_confirming and by_hand,
         "is_confirming": is_confirming and not by_hand,
         "failure": say_failure(payment.failure_code) if payment.state == Payment.State.FAILED else "",

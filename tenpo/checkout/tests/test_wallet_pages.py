@@ -1,0 +1,136 @@
+"""The pages and the API of a wallet: topping up, what moved, what an admin gives."""
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from tenpo.checkout.tests.make import make_top_up
+from tenpo.ledger.queries import WALLET, balance_of
+from tenpo.orders.models import Line
+from tenpo.payments.actions.wallets import give_money
+from tenpo.payments.models import Grant, Payment
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.tests.make import make_session
+
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+PAGE = "/me/money/top-up/"
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def left(user: User) -> int:
+    return sum(balance_of(user, "EUR", WALLET).values())
+
+
+def test_a_card_tops_up_and_the_statement_says_so():
+    member = make_member()
+    client = client_of(member)
+
+    answer = client.post(PAGE, {"amount": "25,50", "provider": "sandbox", "test_card": SUCCEEDS}, follow=True)
+
+    assert "€25.50 is in your wallet" in answer.content.decode()
+    page = client.get("/me/money/wallet/").content.decode()
+    assert "Top-up" in page
+    assert "€25.50" in page
+    assert "€25.50" in client.get("/me/money/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "words"),
+    [
+        ({"amount": "1"}, 409, "Top up by at least €5.00."),
+        ({"amount": "5000"}, 409, "Top up by at most €500.00 at once."),
+        ({"amount": "a lot"}, 422, "This is not an amount"),
+        ({}, 422, "Please fill this in."),
+    ],
+)
+def test_what_is_no_amount_says_why_and_keeps_what_was_typed(sent, status, words):
+    answer = client_of(make_member()).post(PAGE, {"provider": "sandbox", "test_card": SUCCEEDS, **sent})
+
+    assert answer.status_code == status
+    page = answer.content.decode()
+    assert words in page
+    assert f'value="{sent["amount"]}"' in page if sent else True
+    assert not Payment.objects.exists()
+
+
+def test_a_declined_card_says_so_and_a_bank_that_asks_is_gone_to():
+    client = client_of(make_member())
+    card = {"amount": "20", "provider": "sandbox"}
+
+    declined = client.post(PAGE, {**card, "test_card": DECLINED}, follow=True).content.decode()
+    asked = client.post(PAGE, {**card, "test_card": NEEDS_CONFIRMATION})
+
+    assert "Your top-up did not work" in declined
+    assert asked.headers["Location"].startswith("/sandbox/")
+    approved = client.post(asked.headers["Location"], {"answer": "approve"}, follow=True).content.decode()
+    assert "€20 is in your wallet" in approved
+
+
+def test_a_statement_on_paper_and_for_a_spreadsheet():
+    member = make_member()
+    make_top_up(member, 5_000)
+    client = client_of(member)
+
+    paper = client.get("/me/money/wallet.pdf")
+    table = b"".join(client.get("/me/money/wallet.csv").streaming_content).decode()  # type: ignore[attr-defined]
+
+    assert (paper.headers["Content-Type"], paper.content[:5]) == ("application/pdf", b"%PDF-")
+    assert "Top-up,50.0,50.0,EUR" in table
+
+
+def test_the_checkout_offers_the_wallet_and_lets_it_be_kept():
+    member = make_member()
+    make_top_up(member, 1_000)
+    address = f"/sessions/{make_session(make_coach(), price=3_000).pk}/book/"
+    client = client_of(member)
+
+    with_it, without = (client.get(address + query).content.decode() for query in ("", "?wallet=no"))
+    assert ("€10 from your wallet" in with_it, "Book and pay €20" in with_it) == (True, True)
+    assert ("€10 is in your wallet" in without, "Book and pay €30" in without) == (True, True)
+
+    card = {"provider": "sandbox", "test_card": SUCCEEDS, "agreed": "3000", "keep_wallet": "on"}
+    client.post(f"{address}?wallet=no", card)
+    assert (Line.objects.get().wallet_spent, left(member)) == (0, 1_000)
+
+
+def test_an_admin_gives_and_takes_back_and_nobody_else_does():
+    member, admin = make_member(), make_admin()
+    address = f"/money/wallets/{member.pk}/"
+
+    page = client_of(admin).post(address, {"amount": "20", "reason": "Welcome"}, follow=True).content.decode()
+    assert "It is in the wallet" in page
+    assert left(member) == 2_000
+    assert client_of(member).post(address, {"amount": "20", "reason": "Mine"}).status_code == 404
+    grant = Grant.objects.get()
+    assert client_of(member).post(f"/money/grants/{grant.pk}/take-back/").status_code == 404
+    client_of(admin).post(f"/money/grants/{grant.pk}/take-back/")
+    assert left(member) == 0
+
+
+def test_by_api():
+    member, admin = make_member(), make_admin()
+    client, boss = client_of(member), client_of(admin)
+    once = {"Idempotency-Key": str(uuid4())}
+    wanted = {"amount": 2_000, "provider": "sandbox", "source": SUCCEEDS}
+    for _again in range(3):
+        made = client.post("/api/v1/wallet/top-ups", wanted, content_type="application/json", headers=once)
+        assert (made.status_code, made.json()["state"], made.json()["purpose"]) == (201, "succeeded", "top_up")
+    give_money(member, amount=300, reason="Welcome", by=admin)
+
+    assert client.get("/api/v1/wallet").json() | {"owner_id": ""} == {
+        "owner_id": "", "currency": "EUR", "bought": 2_000, "granted": 300,
+    }  # fmt: skip
+    rows = client.get("/api/v1/wallet/movements").json()["items"]
+    assert [(row["kind"], row["change"], row["balance"]) for row in rows] == [
+        ("grant", 300, 2_300), ("top_up", 2_000, 2_000),
+    ]  # fmt: skip
+    assert boss.get(f"/api/v1/wallet?owner_id={member.pk}").json()["bought"] == 2_000
+    assert client_of(make_member()).get(f"/api/v1/wallet?owner_id={member.pk}").status_code == 404
