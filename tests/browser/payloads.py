@@ -12,6 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models, transaction
 
+from tenpo.books.actions.reconciling import clear_difference
 from tenpo.core.business import forget_business
 from tenpo.notify.tests.make import make_notification
 from tenpo.orders.models import CancellationPolicy
@@ -100,8 +101,10 @@ APPEND_ONLY = {
     "audit.AuditLog", "books.DayClose", "books.DayCloseLine", "ledger.Account", "ledger.Transfer",
     "orders.CancellationPolicy", "orders.SharePolicy",
 }  # fmt: skip
+# Written together with who wrote it and when: it comes by its action, below.
+BY_ACTION = {"books.Difference.note"}
 # What holds no text of people, but a session's or an event's own code.
-OURS = {"core.OutboxMessage.name", "people.Visit.session_key", "people.Visit.session_data"}
+OURS = {"core.OutboxMessage.name", *BY_ACTION, "people.Visit.session_key", "people.Visit.session_data"}
 
 
 def chunk(start: int, longest: int | None) -> str:
@@ -167,6 +170,7 @@ def make_poisoned_world() -> World:
     for number in range(20):
         CancellationPolicy.objects.create(name=chunk(number * 3, 80), windows=[{"hours_before": 0, "percent": 0}])
     poison(0)
+    clear_difference(world.things["difference"], note=chunk(5, 200), by=admin)
     cancel_session(Session.objects.get(pk=world.things["booked"].pk), reason=chunk(3, 300), by=coach)
     for number in range(0, len(PAYLOADS), 12):
         make_notification(member, session=" ".join(PAYLOADS[number : number + 12]))

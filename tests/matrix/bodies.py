@@ -90,6 +90,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
     "POST /api/v1/bookings/{booking_id}/payment": CARD,
     "POST /api/v1/bookings/{booking_id}/offer-acceptance": CARD,
+    "POST /api/v1/split-rules": {"name": "New", "business_percent": 15, "creator_percent": 85},
     "POST /api/v1/wallet/top-ups": {"amount": 2000, **CARD},
     "POST /api/v1/wallet/grants": {"owner_id": "{user}", "amount": 500, "reason": "Sorry"},
     "PATCH /api/v1/me": {"name": "New name"},

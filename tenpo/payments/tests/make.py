@@ -11,13 +11,13 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
-from tenpo.orders.models import SplitRule
+from tenpo.orders.models import Split, SplitRule
 from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
 from tenpo.payments.models import Payment, Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.queries import payable
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
@@ -35,14 +35,16 @@ _numbers = count(1)
 
 def make_earnings(user: User, amount: int) -> None:
     """Earnings as a split gives them: of a session that somebody booked, and that has taken place."""
-    SplitRule.objects.get_or_create(
-        coach=user, name="All", place=0, business_percent=0, creator_percent=100, teacher_percent=0,
-        defaults={"active_from": timezone.now() - timedelta(days=1)},
+    coach = make_coach()
+    SplitRule.objects.create(
+        coach=coach, name="All", business_percent=0, creator_percent=100, teacher_percent=0,
+        active_from=timezone.now() - timedelta(days=1),
     )  # fmt: skip
-    number = next(_numbers)
-    session = make_session(user, price=amount, starts_in=timedelta(days=400, hours=2 * number))
+    session = make_session(coach, price=amount)
     make_booking(session, make_member())
-    begins = timezone.now() - timedelta(days=30, hours=2 * number)
+    # Whoever earns need not be a coach whom everybody sees.
+    Split.objects.filter(line__subject_id=session.pk).update(recipient=user)
+    begins = timezone.now() - timedelta(days=30)
     Session.objects.filter(pk=session.pk).update(starts_at=begins, ends_at=begins + timedelta(hours=1))
     complete_session(session, by=make_admin())
 

@@ -15,8 +15,9 @@ document.addEventListener("input", (event) => {
   waiting = setTimeout(() => form.requestSubmit(), 300);
 });
 
-// Enter asks at once, and only for what the page does not show already: a second answer to the same words would close
-// what a reader has opened in the first.
+// Enter asks at once, and only for what the page neither shows nor waits for: a second answer to the same words would
+// close what a reader has opened in the first.
+const asking = new WeakMap();
 document.addEventListener(
   "submit",
   (event) => {
@@ -24,12 +25,17 @@ document.addEventListener(
     if (!form.matches("form[data-auto-submit][hx-get]")) return;
     clearTimeout(waiting);
     const asked = new URLSearchParams(new FormData(form)).toString();
-    if (asked !== new URLSearchParams(location.search).toString()) return;
+    const shown = asking.get(form) ?? new URLSearchParams(location.search).toString();
+    if (asked !== shown) {
+      asking.set(form, asked);
+      return;
+    }
     event.preventDefault();
     event.stopImmediatePropagation();
   },
   true,
 );
+document.addEventListener("htmx:afterRequest", (event) => asking.delete(event.detail.elt));
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
