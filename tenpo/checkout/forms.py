@@ -14,6 +14,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.people.models import User
+from tenpo.people.queries import called
 
 # Before the id of a saved method, where a provider's name would stand.
 SAVED = "saved:"
@@ -135,10 +136,7 @@ class WalletFilter(forms.Form):
 
     def narrow(self, people: QuerySet[User]) -> QuerySet[User]:
         """Those whom the words name."""
-        words = self.cleaned_data.get("q", "") if self.is_valid() else ""
-        for word in words.split()[:5]:
-            people = people.filter(Q(name__icontains=word) | Q(email__icontains=word))
-        return people
+        return people.filter(called(self.cleaned_data.get("q", ""))) if self.is_valid() else people
 
 
 class GrantForm(forms.Form):

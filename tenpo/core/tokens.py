@@ -18,6 +18,14 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def id_of(text: str) -> UUID | None:
+    """The id that a text names; None when it names none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def new_id() -> UUID:
     """A fresh UUIDv7, for a row whose id must be known before the database would give it one."""
     bits = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)

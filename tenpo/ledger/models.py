@@ -26,6 +26,11 @@ class AccountQuerySet(models.QuerySet["Account"]):
         return self.filter(kind=Account.Kind.CREDIT, owner=owner).order_by(F("expires_at").asc(nulls_last=True), "id")
 
 
+# What a person owns, and what somebody owes: the one has a balance under a lock, the other is a sum.
+GUARDED = ["credit", "granted", "wallet", "earnings"]
+OWING = ["owed", "sponsor"]
+
+
 class Account(BaseModel):
     """One pot in the ledger: what somebody owns, or one side of the business.
 
@@ -48,10 +53,6 @@ class Account(BaseModel):
         GRANTS = "grants", _("Money given away")
         PAYOUTS = "payouts", _("Held for payouts")
         REFUNDS = "refunds", _("Held for refunds")
-
-    # What a person owns, and what somebody owes: the one has a balance under a lock, the other is a sum.
-    GUARDED = ("credit", "granted", "wallet", "earnings")
-    OWING = ("owed", "sponsor")
 
     kind = models.CharField(max_length=12, choices=Kind)
     owner = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="accounts")
@@ -80,14 +81,9 @@ class Account(BaseModel):
             models.CheckConstraint(name="account_never_below_zero", condition=Q(balance=None) | Q(balance__gte=0)),
             models.CheckConstraint(
                 name="account_of_a_person_is_guarded",
-                condition=Q(
-                    kind__in=["credit", "granted", "wallet", "earnings"], balance__isnull=False, owner__isnull=False
-                )
-                | Q(kind__in=["owed", "sponsor"], balance=None, owner__isnull=False)
-                | (
-                    ~Q(kind__in=["credit", "granted", "wallet", "earnings", "owed", "sponsor"])
-                    & Q(balance=None, owner=None)
-                ),
+                condition=Q(kind__in=GUARDED, balance__isnull=False, owner__isnull=False)
+                | Q(kind__in=OWING, balance=None, owner__isnull=False)
+                | (~Q(kind__in=[*GUARDED, *OWING]) & Q(balance=None, owner=None)),
             ),
             models.CheckConstraint(
                 name="account_credit_knows_its_source", condition=~Q(kind="credit") | Q(source_id__isnull=False)

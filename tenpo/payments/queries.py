@@ -6,6 +6,7 @@ from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.queries import balance_of
 from tenpo.payments.models import Payment, Payout, PayoutTerms
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
@@ -55,8 +56,7 @@ class Payable:
 
 def payable(user: User, source: str, currency: str) -> Payable:
     """What somebody can have paid out of their earnings or their wallet. Two statements at most."""
-    accounts = Account.objects.filter(kind=source, owner=user, currency=currency)
-    balance: int = accounts.aggregate(sum=Coalesce(Sum("balance"), 0))["sum"]
+    (balance,) = balance_of(user, currency, [Account.Kind(source)]).values()
     owed = owed_by(user, currency) if source == Payout.Source.EARNINGS else 0
     return Payable(Payout.Source(source), currency, balance, owed)
 

@@ -13,6 +13,7 @@ from tenpo.core import clock
 from tenpo.people.models import Import, Invite, Role, RoleGrant, User, UserQuerySet
 
 MAX_WORDS = 6
+WORDS_OF_A_NAME = 5
 
 
 def prefix_query(text: str) -> SearchQuery | None:
@@ -21,6 +22,14 @@ def prefix_query(text: str) -> SearchQuery | None:
     if not words:
         return None
     return SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple")
+
+
+def called(text: str, *, of: str = "") -> Q:
+    """Whoever has all of these words in name or address; `of` leads from a row to the person ("payer__")."""
+    wanted = Q()
+    for word in text.split()[:WORDS_OF_A_NAME]:
+        wanted &= Q(**{f"{of}name__icontains": word}) | Q(**{f"{of}email__icontains": word})
+    return wanted
 
 
 def find_people(people: UserQuerySet, *, q: str = "", role: str = "", state: str = "") -> UserQuerySet:

@@ -11,6 +11,7 @@ from tenpo.books.queries.balances import balances_of
 from tenpo.books.queries.days import end_of, start_of
 from tenpo.core.paging import PAGE_SIZE, keyset_page
 from tenpo.ledger.models import Account, Transfer
+from tenpo.people.queries import called
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ def find_accounts(
         rows = rows.filter(currency=currency)
     if owner_id:
         rows = rows.filter(owner=owner_id)
-    for word in owner.split()[:5]:
-        rows = rows.filter(Q(owner__name__icontains=word) | Q(owner__email__icontains=word))
-    return rows
+    return rows.filter(called(owner, of="owner__"))
 
 
 def find_transfers(*, kind: str = "", day: date | None = None, account_id: UUID | None = None) -> QuerySet[Transfer]:

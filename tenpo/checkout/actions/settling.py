@@ -17,6 +17,7 @@ from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
+from tenpo.core.tokens import id_of
 from tenpo.orders.actions.orders import credit_payment, settle_line
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.methods import settle_method
@@ -135,21 +136,14 @@ def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> boo
 
 def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
     """Ask about the payment, saved method or account of an event; False when it is none of ours, or nobody answers."""
-    known = Q(reference=event.reference) | Q(pk=_id_of(event.payment_id))
+    known = Q(reference=event.reference) | Q(pk=id_of(event.payment_id))
     if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
         return settle_from_provider(payment)
-    known = Q(reference=event.reference) | Q(pk=_id_of(event.method_id))
+    known = Q(reference=event.reference) | Q(pk=id_of(event.method_id))
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING
     account = StripeAccount.objects.filter(reference=event.reference).first() if provider == "stripe" else None
     return account is not None and settle_stripe_account(account)
-
-
-def _id_of(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -32,6 +32,7 @@ from tenpo.ledger.queries import spend_by_month
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers, unmarked
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
+from tenpo.people.queries import called
 
 MONTHS_SHOWN = 12
 MAX_BULK = 200
@@ -187,8 +188,7 @@ def _filtered(request: PageRequest, form: PaymentFilter) -> QuerySet[Payment]:
     if not form.is_valid():
         return rows
     wanted = form.cleaned_data
-    for word in wanted["q"].split()[:5]:
-        rows = rows.filter(Q(payer__name__icontains=word) | Q(payer__email__icontains=word))
+    rows = rows.filter(called(wanted["q"], of="payer__"))
     if wanted["state"]:
         rows = rows.filter(state=wanted["state"])
     if wanted["provider"]:

@@ -35,12 +35,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     credits = credits_of(user)
     payments = Payment.objects.filter(payer=user)
     page = page_of(request, payments, order=("-id",), limit=PAYMENTS_SHOWN)
+    earns = Split.objects.filter(recipient=user).exists()
     context = {
         "credits": credits,
         "credit_left": spendable(credits),
         "wallet_left": sum(balance_of(user, currency, WALLET).values()),
-        "earns": Split.objects.filter(recipient=user).exists(),
-        "earned": payable(user, Payout.Source.EARNINGS, currency),
+        "earned": payable(user, Payout.Source.EARNINGS, currency) if earns else None,
         "currency": currency,
         "payments": page.items,
         "next_cursor": page.next_cursor,

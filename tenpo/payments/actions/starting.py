@@ -1,9 +1,8 @@
 """Asking for money, whoever it is for."""
 
-from uuid import UUID
-
 import structlog
 
+from tenpo.core.tokens import id_of
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import provider_of
@@ -18,7 +17,7 @@ def start_payment(payment: Payment, source: str, *, is_automatic: bool = False) 
     `source` is what is charged: the id of a method that the payer saved there, or what the provider takes for a card
     that is entered now. `is_automatic` says that the payer is not there to confirm anything.
     """
-    if method_id := _id_of(source):
+    if method_id := id_of(source):
         method = PaymentMethod.objects.ready().filter(pk=method_id, user=payment.payer_id, provider=payment.provider)
         payment.saved_method = method.first()
         if payment.saved_method is None:
@@ -29,10 +28,3 @@ def start_payment(payment: Payment, source: str, *, is_automatic: bool = False) 
     except ProviderTimeout:
         log.warning("provider_timeout", payment_id=str(payment.pk), provider=payment.provider)
         return Outcome(Payment.State.UNKNOWN)
-
-
-def _id_of(source: str) -> UUID | None:
-    try:
-        return UUID(source)
-    except ValueError:
-        return None
