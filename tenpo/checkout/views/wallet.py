@@ -105,13 +105,16 @@ def wallet_pdf(request: HttpRequest) -> HttpResponse:
 def top_up_form(request: HttpRequest) -> HttpResponse:
     """How much, and how it is paid."""
     user = cast(User, request.user)
-    form = TopUpForm(request.POST or None, saved=ready_methods(user))
+    form = TopUpForm(request.POST or None, shown_to=user, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
         wanted = form.cleaned_data
         try:
-            payment = top_up(user, amount=wanted["amount"], provider=form.provider_name, source=form.source, by=user)
+            payment = top_up(
+                user, amount=wanted["amount"], provider=form.provider_name, source=form.source, by=user,
+                once=wanted["once"],
+            )  # fmt: skip
         except RuleError as error:
             refusal = error
         else:
