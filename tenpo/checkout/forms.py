@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import AmountField, DayField
+from tenpo.core.once import OnceForm
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import WALLET
 from tenpo.orders.forms import midnight
@@ -77,14 +78,14 @@ class PaymentFilter(forms.Form):
             field.choices = [("", _("All")), *choices]
 
 
-class TopUpForm(PaymentForm):
+class TopUpForm(OnceForm, PaymentForm):
     """How much goes into the wallet, and how it is paid."""
 
     amount = AmountField(label=_("Amount"))
     field_order = ["amount"]
 
-    def __init__(self, data: Any = None, *, saved: Sequence[PaymentMethod] = ()) -> None:
-        super().__init__(data, needs_payment=True, has_agreed=False, saved=saved)
+    def __init__(self, data: Any = None, *, shown_to: User, saved: Sequence[PaymentMethod] = ()) -> None:
+        super().__init__(data, needs_payment=True, has_agreed=False, saved=saved, shown_to=shown_to)
 
 
 # What a reader of a statement looks for.
@@ -139,7 +140,7 @@ class WalletFilter(forms.Form):
         return people.filter(called(self.cleaned_data.get("q", ""))) if self.is_valid() else people
 
 
-class GrantForm(forms.Form):
+class GrantForm(OnceForm):
     """Money to be given to somebody, and why."""
 
     amount = AmountField(label=_("Amount"))

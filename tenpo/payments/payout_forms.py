@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import AmountField
+from tenpo.core.once import OnceForm
 from tenpo.payments.formats import LONGEST
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import METHODS
@@ -42,7 +43,7 @@ class PayoutAccountForm(forms.Form):
         return forms.CharField(label=label, max_length=longest, required=name not in NOT_REQUIRED, widget=widget)
 
 
-class PayoutForm(forms.Form):
+class PayoutForm(OnceForm):
     """How much of what goes where."""
 
     source = forms.ChoiceField(label=_("From"), choices=Payout.Source, widget=forms.RadioSelect)

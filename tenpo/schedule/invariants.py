@@ -84,6 +84,15 @@ INVARIANTS = (
           AND (s.status = 'completed' AND o.state = 'paid') <> (sp.earned_at IS NOT NULL)""",
     ),
     Invariant(
+        "nobody-earns-of-what-they-bought",
+        _("Nobody earns of what they bought, nor of their own place."),
+        """
+        SELECT sp.id, sp.part, sp.recipient_id FROM orders_split sp
+        JOIN orders_line l ON l.id = sp.line_id JOIN orders_order o ON o.id = l.order_id
+        LEFT JOIN schedule_booking b ON b.line_id = l.id LEFT JOIN people_participant p ON p.id = b.participant_id
+        WHERE sp.recipient_id IN (o.buyer_id, p.user_id)""",
+    ),
+    Invariant(
         "past-session-is-completed",
         _("A session is completed within some hours of the day after it."),
         """

@@ -1,5 +1,7 @@
 """Filling a wallet from outside: a payment that pays no order."""
 
+from uuid import UUID
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -9,6 +11,7 @@ from tenpo.checkout.actions.settling import charge
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.money import Money
+from tenpo.core.once import made_before
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Account
 from tenpo.ledger.queries import balance_of
@@ -18,20 +21,37 @@ from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 
 
-def top_up(owner: User, *, amount: int, provider: str, source: str = "", by: User, call: Call | None = None) -> Payment:
+def top_up(
+    owner: User,
+    *,
+    amount: int,
+    provider: str,
+    source: str = "",
+    by: User,
+    call: Call | None = None,
+    once: UUID | None = None,
+) -> Payment:
     """Pay `amount` (minor units of the business's currency) into one's own wallet, through `provider` from `source`.
 
     Returns the payment: the wallet is filled when it succeeded, which may be later. A repeat of a `call` that died goes
-    on with what that one had made. Raises RuleError payment_needed, top_up_too_small, top_up_too_large, wallet_full.
+    on with what that one had made; a form that is sent again (`once`) finds what it made. Raises RuleError
+    payment_needed, top_up_too_small, top_up_too_large, wallet_full, sent_before.
     """
     assert owner.pk == by.pk, "a wallet is filled by its owner"
     if call is not None and call.is_again and (begun := Payment.objects.filter(pk=call.id).first()):
         return charge(begun, source) if begun.state == Payment.State.CREATED else begun
-    return charge(_start(owner, amount=amount, provider=provider, call=call), source)
+    payment, is_new = _start(owner, amount=amount, provider=provider, id_=call.id if call else once)
+    return charge(payment, source) if is_new else payment
 
 
 @transaction.atomic
-def _start(owner: User, *, amount: int, provider: str, call: Call | None) -> Payment:
+def _start(owner: User, *, amount: int, provider: str, id_: UUID | None) -> tuple[Payment, bool]:
+    """The payment with this id, and whether it is new: one that was there already is charged by whoever made it."""
+    # So that two top-ups at once cannot each see room for themselves alone.
+    lock_users(owner)
+    top_ups = Payment.objects.filter(purpose=Payment.Purpose.TOP_UP)
+    if begun := made_before(top_ups, id_, payer_id=owner.pk, amount=amount):
+        return begun, False
     business = current_business()
     if provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
@@ -41,8 +61,6 @@ def _start(owner: User, *, amount: int, provider: str, call: Call | None) -> Pay
     if amount > business.top_up_most:
         most = say_money(Money(business.top_up_most, business.currency))
         raise RuleError("top_up_too_large", _("Top up by at most %(amount)s at once.") % {"amount": most})
-    # So that two top-ups at once cannot each see room for themselves alone.
-    lock_users(owner)
     if _held(owner, business.currency) + amount > business.wallet_most:
         most = say_money(Money(business.wallet_most, business.currency))
         raise RuleError("wallet_full", _("A wallet holds at most %(amount)s.") % {"amount": most})
@@ -50,11 +68,11 @@ def _start(owner: User, *, amount: int, provider: str, call: Call | None) -> Pay
         payer=owner, purpose=Payment.Purpose.TOP_UP, provider=provider, amount=amount, currency=business.currency,
         description=_("Top-up of a wallet"),
     )  # fmt: skip
-    if call:
-        payment.pk = call.id
+    if id_:
+        payment.pk = id_
     payment.save(force_insert=True)
     record("wallet.top_up_started", by=owner, on=payment, after={"amount": amount, "provider": provider})
-    return payment
+    return payment, True
 
 
 def _held(owner: User, currency: str) -> int:

@@ -6,15 +6,16 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.queries.earnings import coming
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.models import OutboxMessage
 from tenpo.ledger.models import Transfer
 from tenpo.orders.actions.splits import create_split_rule, reverse_splits
 from tenpo.orders.models import Line, Split
-from tenpo.orders.tests.make import make_cancellation_policy
+from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions.payouts import ask_for_payout
-from tenpo.payments.providers.sandbox import DECLINED
+from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
 from tenpo.payments.queries import owed_by, payable
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
@@ -74,6 +75,28 @@ def test_what_another_coach_teaches_is_not_divided(coach):
 
     assert not Split.objects.exists()
     assert not Line.objects.get().is_split
+
+
+def test_nobody_earns_of_what_they_booked_themselves(coach):
+    make_share_policy(percent=80)
+    admin = make_admin()
+    session = make_session(coach, price=10_000)
+    make_booking(session, coach)
+    book_session(session, participant=make_member().participant, by=admin, provider="sandbox", source=SUCCEEDS)
+
+    took_place(session)
+
+    assert (earned(coach), coming(coach, "EUR")) == (8_500, 0)
+    assert not Line.objects.get(order__buyer=coach).is_split
+
+
+def test_nobody_earns_of_their_own_place_whoever_booked_it(coach):
+    session = make_session(coach, price=10_000)
+    book_session(session, participant=coach.participant, by=make_admin(), provider="sandbox", source=SUCCEEDS)
+
+    took_place(session)
+
+    assert (earned(coach), Split.objects.count()) == (0, 0)
 
 
 def test_what_was_never_paid_is_never_earned(coach):

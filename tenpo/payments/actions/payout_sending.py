@@ -223,7 +223,7 @@ def _hear(payout: Payout, *, is_new: bool) -> Payout:
             if _is_given_up(payout):
                 log.error("payout_not_known", payout_id=str(payout.pk), method=payout.method)
                 return payout
-            outcome = method.send(payout)
+            outcome = method.send(payout, is_new=is_new)
     except PayoutTimeout:
         # Nobody knows whether it left: it stays on its way, and is asked about again.
         log.warning("payout_unknown", payout_id=str(payout.pk), method=payout.method)

@@ -149,6 +149,38 @@ def test_an_answer_that_got_lost_is_asked_for_again_and_the_money_leaves_once(do
     assert len(double.sent) == 1
 
 
+@pytest.mark.parametrize("status", [302, 400, 404, 408, 409, 413, 422, 500])
+@pytest.mark.parametrize("error", ["VALIDATION_ERROR", "DUPLICATE_REQUEST_ID", "USER_BUSINESS_ERROR"])
+def test_what_a_repeat_is_answered_never_gives_back_what_may_have_left(double, approved, status, error):
+    payout = approved()
+    double.loses_answers = True
+    send_waiting_payouts()
+    double.refuses, double.error = status, error
+
+    later()
+
+    payout.refresh_from_db()
+    assert (payout.state, earnings_left(payout.payee)) == (State.SENT, 0)
+    double.refuses, double.error, double.status = 0, "", "SUCCESS"
+    later()
+    later()
+    payout.refresh_from_db()
+    assert (payout.state, len(double.sent)) == (State.DONE, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(302, ""), (404, ""), (408, ""), (409, ""), (413, ""), (400, "DUPLICATE_REQUEST_ID")]
+)
+def test_only_a_plain_refusal_of_what_is_new_means_that_nothing_left(double, approved, status, error):
+    payout = approved()
+    double.refuses, double.error = status, error
+
+    send_waiting_payouts()
+
+    payout.refresh_from_db()
+    assert (payout.state, earnings_left(payout.payee)) == (State.SENT, 0)
+
+
 @pytest.mark.parametrize(("status", "error"), [(500, ""), (503, ""), (429, ""), (401, ""), (422, "INSUFFICIENT_FUNDS")])
 def test_what_is_not_about_the_payout_is_tried_again(double, approved, status, error):
     payout = approved()

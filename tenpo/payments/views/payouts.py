@@ -41,6 +41,7 @@ def payout_list(request: PageRequest) -> HttpResponse:
     accounts = PayoutAccount.objects.live().filter(owner=request.user).order_by("-is_default", "-id")
     form = PayoutForm(
         request.POST or None,
+        shown_to=request.user,
         accounts=accounts,
         sources=[(one.source, one.source.label) for one in sources],
         initial={"source": max(sources, key=lambda one: one.left).source},
@@ -52,7 +53,11 @@ def payout_list(request: PageRequest) -> HttpResponse:
             asked = attempt_form(
                 form,
                 lambda: ask_for_payout(
-                    wanted["account"], source=wanted["source"], amount=wanted["amount"], by=request.user
+                    wanted["account"],
+                    source=wanted["source"],
+                    amount=wanted["amount"],
+                    by=request.user,
+                    once=wanted["once"],
                 ),
             )
             if asked:
