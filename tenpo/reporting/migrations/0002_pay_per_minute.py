@@ -10,10 +10,9 @@ WALLET_ID = """(
 )"""
 # When somebody's account last changed, as far as that was written down: by an admin, or by themselves.
 CHANGED_AT = """greatest(u.created_at, (
-    SELECT c.created_at FROM audit_auditlog c
+    SELECT max(c.created_at) FROM audit_auditlog c
     WHERE c.object_id = u.id AND c.action LIKE 'user.%'
         AND c.action NOT IN ('user.signed_in', 'user.device_signed_out', 'user.devices_signed_out')
-    ORDER BY c.id DESC LIMIT 1
 ))"""
 # By hand is by the bank, as far as this source has a word for it.
 PAYOUT_METHOD = """CASE p.method
@@ -107,6 +106,7 @@ VIEWS = {
             u.created_at, {CHANGED_AT} AS updated_at
         FROM people_user u
     """,
+    # Of all its transfers the newest: asked for one by id, PostgreSQL would go through the whole ledger for each account.
     "wallets": """
         SELECT (array_agg(a.id ORDER BY a.id))[1] AS id, a.owner_id AS user_id,
             reporting_major_units(sum(a.balance)::bigint, a.currency) AS balance, a.currency::text AS currency,
@@ -114,12 +114,12 @@ VIEWS = {
             NULL::numeric AS average_minute_cost,
             max(greatest(a.created_at, debited.at, credited.at)) AS last_updated, min(a.created_at) AS created_at
         FROM ledger_account a
-        LEFT JOIN LATERAL (
-            SELECT t.created_at AS at FROM ledger_transfer t WHERE t.debit_id = a.id ORDER BY t.id DESC LIMIT 1
-        ) debited ON true
-        LEFT JOIN LATERAL (
-            SELECT t.created_at AS at FROM ledger_transfer t WHERE t.credit_id = a.id ORDER BY t.id DESC LIMIT 1
-        ) credited ON true
+        CROSS JOIN LATERAL (
+            SELECT max(t.created_at) AS at FROM ledger_transfer t WHERE t.debit_id = a.id
+        ) debited
+        CROSS JOIN LATERAL (
+            SELECT max(t.created_at) AS at FROM ledger_transfer t WHERE t.credit_id = a.id
+        ) credited
         WHERE a.kind IN ('wallet', 'granted')
         GROUP BY a.owner_id, a.currency
     """,

@@ -4,10 +4,9 @@ from tenpo.core.db import CreateViews
 
 # When somebody's account last changed, as far as that was written down: by an admin, or by themselves.
 CHANGED_AT = """greatest(u.created_at, (
-    SELECT c.created_at FROM audit_auditlog c
+    SELECT max(c.created_at) FROM audit_auditlog c
     WHERE c.object_id = u.id AND c.action LIKE 'user.%'
         AND c.action NOT IN ('user.signed_in', 'user.device_signed_out', 'user.devices_signed_out')
-    ORDER BY c.id DESC LIMIT 1
 ))"""
 IS_ADMIN = "EXISTS (SELECT FROM people_rolegrant g WHERE g.user_id = u.id AND g.role = 'admin')"
 IS_COACH = "EXISTS (SELECT FROM people_rolegrant g WHERE g.user_id = u.id AND g.role = 'coach')"
