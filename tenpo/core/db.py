@@ -1,9 +1,12 @@
 """Database types and expressions that migrations may import for ever."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
 from django.db.models import Func, Value
 
 
@@ -25,3 +28,52 @@ class TsTzRange(Func):
 
     function = "TSTZRANGE"
     output_field = DateTimeRangeField()
+
+
+class CreateViews(Operation):
+    """Views of one source design, in the schema that bears its name; old code asks for none of them.
+
+    `views` are their queries by name. Those that were there before are made anew with the same columns: `before` says
+    what they were. They run with their owner's rights, so a reader needs no right on the tables; the barrier keeps a
+    reader's own functions from seeing rows that a view leaves out.
+    """
+
+    def __init__(self, source: str, views: Mapping[str, str], *, before: Mapping[str, str] | None = None) -> None:
+        self.source, self.views, self.before = source, views, before or {}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """No model stands for a view."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        schema = self._schema(schema_editor)
+        schema_editor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        self._create(schema_editor, schema, self.views)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        schema, quote = self._schema(schema_editor), schema_editor.connection.ops.quote_name
+        for name in self.views:
+            if name not in self.before:
+                schema_editor.execute(f"DROP VIEW {schema}.{quote(name)}")
+        self._create(schema_editor, schema, self.before)
+
+    def describe(self) -> str:
+        return f"Create the views {', '.join(self.views)} of {self.source}"
+
+    def _schema(self, schema_editor: BaseDatabaseSchemaEditor) -> str:
+        """The source's name; a business in a schema of its own has its name in front."""
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT current_schema()")
+            (business,) = cursor.fetchone() or ("public",)
+        return schema_editor.connection.ops.quote_name(
+            self.source if business == "public" else f"{business}_{self.source}"
+        )
+
+    def _create(self, schema_editor: BaseDatabaseSchemaEditor, schema: str, views: Mapping[str, str]) -> None:
+        for name, query in views.items():
+            view = f"{schema}.{schema_editor.connection.ops.quote_name(name)}"
+            # Without parameters a percent sign is a percent sign.
+            schema_editor.execute(f"CREATE OR REPLACE VIEW {view} WITH (security_barrier) AS {query}", params=None)
