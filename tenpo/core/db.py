@@ -1,6 +1,6 @@
 """Database types and expressions that migrations may import for ever."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.postgres.fields import DateTimeRangeField
@@ -33,13 +33,13 @@ class TsTzRange(Func):
 class CreateViews(Operation):
     """Views of one source design, in the schema that bears its name; old code asks for none of them.
 
-    `views` are their queries by name. Those that were there before are made anew with the same columns: `before` says
-    what they were. They run with their owner's rights, so a reader needs no right on the tables; the barrier keeps a
-    reader's own functions from seeing rows that a view leaves out.
+    `views` are their queries by name; those that `replaces` names were there before, and are made anew with the same
+    columns. They run with their owner's rights, so a reader needs no right on the tables; the barrier keeps a reader's
+    own functions from seeing rows that a view leaves out.
     """
 
-    def __init__(self, source: str, views: Mapping[str, str], *, before: Mapping[str, str] | None = None) -> None:
-        self.source, self.views, self.before = source, views, before or {}
+    def __init__(self, source: str, views: Mapping[str, str], *, replaces: Collection[str] = ()) -> None:
+        self.source, self.views, self.replaces = source, views, replaces
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         """No model stands for a view."""
@@ -47,18 +47,20 @@ class CreateViews(Operation):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
     ) -> None:
-        schema = self._schema(schema_editor)
+        schema, quote = self._schema(schema_editor), schema_editor.connection.ops.quote_name
         schema_editor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        self._create(schema_editor, schema, self.views)
+        for name, query in self.views.items():
+            create = "CREATE OR REPLACE VIEW" if name in self.replaces else "CREATE VIEW"
+            # Without parameters a percent sign is a percent sign.
+            schema_editor.execute(f"{create} {schema}.{quote(name)} WITH (security_barrier) AS {query}", params=None)
 
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
     ) -> None:
+        assert not self.replaces, "what they were stands in an earlier migration"
         schema, quote = self._schema(schema_editor), schema_editor.connection.ops.quote_name
         for name in self.views:
-            if name not in self.before:
-                schema_editor.execute(f"DROP VIEW {schema}.{quote(name)}")
-        self._create(schema_editor, schema, self.before)
+            schema_editor.execute(f"DROP VIEW {schema}.{quote(name)}")
 
     def describe(self) -> str:
         return f"Create the views {', '.join(self.views)} of {self.source}"
@@ -71,9 +73,3 @@ class CreateViews(Operation):
         return schema_editor.connection.ops.quote_name(
             self.source if business == "public" else f"{business}_{self.source}"
         )
-
-    def _create(self, schema_editor: BaseDatabaseSchemaEditor, schema: str, views: Mapping[str, str]) -> None:
-        for name, query in views.items():
-            view = f"{schema}.{schema_editor.connection.ops.quote_name(name)}"
-            # Without parameters a percent sign is a percent sign.
-            schema_editor.execute(f"CREATE OR REPLACE VIEW {view} WITH (security_barrier) AS {query}", params=None)
