@@ -10,6 +10,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
+from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.orders import GivenBack, give_back
 from tenpo.orders.policies import percent_back, read_windows
 from tenpo.people.models import User
@@ -126,6 +127,7 @@ def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
         percent = percent_back(windows, starts_at=booking.session.starts_at, now=now, by_host=by_host)
         paid.append((booking.line, percent))
     end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
-    given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
-    void_orders(unpaid)
+    with posted_together():
+        given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
+        void_orders(unpaid)
     return [given.get(booking.line_id, NOTHING) if booking.line_id else NOTHING for booking in bookings]
