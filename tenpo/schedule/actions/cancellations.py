@@ -25,8 +25,8 @@ NOTHING = GivenBack(company=0, credit=0, wallet=0)
 def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
     """Give up one place, waitlisted, offered, held or booked.
 
-    What comes back follows the windows frozen in the booking; everything does when the host cancels. The freed seat
-    goes to the first in line. Cancelling again changes nothing.
+    What comes back follows the windows frozen in the booking; everything does when the host cancels, or moved the start
+    since it was booked. The freed seat goes to the first in line. Cancelling again changes nothing.
     """
     session = lock_session(booking.session_id)
     booking = _locked(booking)
@@ -124,7 +124,9 @@ def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
             unpaid.append(booking)
             continue
         windows = read_windows(booking.policy)
-        percent = percent_back(windows, starts_at=booking.session.starts_at, now=now, by_host=by_host)
+        percent = percent_back(
+            windows, starts_at=booking.session.starts_at, now=now, by_host=by_host, was_moved=booking.was_moved
+        )
         paid.append((booking.line, percent))
     end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
     with posted_together():
