@@ -62,6 +62,8 @@ class Payment(BaseModel):
     action_url = models.CharField(max_length=2000, blank=True)
     paid_at = models.DateTimeField(null=True)
     marked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    # When the job asked what became of it last.
+    asked_at = models.DateTimeField(null=True)
 
     objects = PaymentQuerySet.as_manager()
 
@@ -395,6 +397,8 @@ class Payout(BaseModel):
     # What whoever rejected it said, and what the method said of its failure.
     word = models.CharField(max_length=300, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
+    # When the job sent it or asked what became of it last.
+    asked_at = models.DateTimeField(null=True)
 
     objects = PayoutQuerySet.as_manager()
 

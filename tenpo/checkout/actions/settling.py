@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
@@ -19,6 +18,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import id_of
 from tenpo.orders.actions.orders import credit_payment, settle_line
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.methods import settle_method
 from tenpo.payments.actions.starting import start_payment
@@ -36,8 +36,6 @@ from tenpo.schedule.models import Booking, Session
 # A seat whose money is under way at the provider waits this much longer.
 PENDING_HOLD = timedelta(minutes=60)
 RECONCILE_AFTER = timedelta(minutes=1)
-
-log = structlog.get_logger()
 
 
 @transaction.atomic
@@ -191,20 +189,23 @@ def give_up_attempt(payment: Payment) -> Payment:
 def reconcile_payments(limit: int = 200) -> int:
     """Settle payments that no webhook settled; returns how many the providers answered for.
 
-    One that waits for its payer beyond the hold of its seat was left alone, and is given up.
+    One that waits for its payer beyond the hold of its seat was left alone, and is given up. One that is paid by hand
+    and was only begun (its process died before it said so) goes on to wait for its money.
     """
     now = clock.now()
     hold = timedelta(minutes=current_business().hold_minutes)
-    waiting = Payment.objects.open().exclude(provider__in=manual_providers())
-    answered = 0
-    for payment in waiting.filter(created_at__lt=now - RECONCILE_AFTER).order_by("id")[:limit]:
-        try:
-            if payment.state == Payment.State.NEEDS_ACTION and payment.created_at < now - hold:
-                give_up_attempt(payment)
-            answered += settle_from_provider(payment)
-        except Exception:  # one payment that cannot be settled must not keep the others waiting
-            log.exception("payment_not_reconciled", payment_id=str(payment.pk))
-    return answered
+
+    def settle(payment: Payment) -> bool:
+        if provider_of(payment.provider).is_marked_by_hand:
+            charge(payment, "")
+            return True
+        if payment.state == Payment.State.NEEDS_ACTION and payment.created_at < now - hold:
+            give_up_attempt(payment)
+        return settle_from_provider(payment)
+
+    by_hand = Q(provider__in=manual_providers())
+    waiting = Payment.objects.open().filter(~by_hand | Q(state=Payment.State.CREATED))
+    return ask_in_turn(waiting.filter(created_at__lt=now - RECONCILE_AFTER), settle, limit=limit)
 
 
 def _lock_booking_of(payment: Payment) -> Booking | None:

@@ -19,6 +19,7 @@ from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import post_transfers
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.payouts import arrival_of, end_payout, lock_payout
 from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.payout_methods import METHODS
@@ -34,6 +35,8 @@ ASK_AGAIN = timedelta(minutes=1)
 ASKED_AT_ONCE = 100
 # A method knows our key for thirty days. What it has not answered by then is not sent again: an admin looks.
 SENT_AGAIN_WITHIN = timedelta(days=25)
+# Nor is one on its way for longer than this: PayPal gives back after thirty days what nobody claimed.
+ENDED_BY_HAND_AFTER = timedelta(days=31)
 
 log = structlog.get_logger()
 
@@ -172,15 +175,10 @@ def mark_payout_failed(payout: Payout, *, word: str, by: User) -> Payout:
 def send_waiting_payouts() -> int:
     """Send what was approved and leaves by itself, and ask what became of what is on its way; how many were asked."""
     ours = [name for name, way in METHODS.items() if way.sends_itself]
-    waiting = Payout.objects.filter(method__in=ours).order_by("id")
-    late = clock.now() - ASK_AGAIN
-    fresh = list(waiting.filter(state=Payout.State.APPROVED)[:ASKED_AT_ONCE])
-    sent = list(waiting.filter(state=Payout.State.SENT, sent_at__lt=late)[:ASKED_AT_ONCE])
-    for payout in fresh:
-        send_payout(payout)
-    for payout in sent:
-        ask_about_payout(payout)
-    return len(fresh) + len(sent)
+    waiting = Payout.objects.filter(method__in=ours)
+    sent = waiting.filter(state=Payout.State.SENT, sent_at__lt=clock.now() - ASK_AGAIN)
+    begun = ask_in_turn(waiting.filter(state=Payout.State.APPROVED), send_payout, limit=ASKED_AT_ONCE)
+    return begun + ask_in_turn(sent, ask_about_payout, limit=ASKED_AT_ONCE)
 
 
 def send_payout(payout: Payout) -> Payout:
@@ -266,9 +264,20 @@ def _lock_to_mark(payout: Payout, by: User, *, but: Payout.State = Payout.State.
         return payout
     if payout.state != Payout.State.SENT:
         raise RuleError("not_sent", _("Only what is on its way arrives or comes back."))
-    if METHODS[payout.method].sends_itself and not (payout.reference is None and _is_given_up(payout)):
+    if not may_be_marked(payout):
         raise _not_by_hand()
     return payout
+
+
+def may_be_marked(payout: Payout) -> bool:
+    """Whether an admin may say what became of a payout on its way.
+
+    Of one that leaves by itself: once its method never heard of it, or has not brought it to an end in so many days.
+    """
+    if payout.state != Payout.State.SENT or not METHODS[payout.method].sends_itself:
+        return payout.state == Payout.State.SENT
+    is_overdue = payout.sent_at is not None and payout.sent_at < clock.now() - ENDED_BY_HAND_AFTER
+    return is_overdue or (payout.reference is None and _is_given_up(payout))
 
 
 def _lock_batch(batch: PayoutBatch) -> PayoutBatch:

@@ -22,6 +22,7 @@ from tenpo.payments.actions.payout_sending import (
     mark_payout_done,
     mark_payout_failed,
     mark_payout_sent,
+    may_be_marked,
     read_payout_batch,
     send_payout_batch,
 )
@@ -83,7 +84,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
         "may_decide": can_decide_payout(request.user, payout),
         "has_approved": request.user.pk in (payout.approved_by_id, payout.seconded_by_id),
         "is_by_hand": not method.sends_itself and not method.writes_files,
-        "sends_itself": method.sends_itself,
+        "may_mark": may_be_marked(payout),
     }
     return render(request, "payments/payout_review.html", context, status=422 if form.errors else 200)
 
