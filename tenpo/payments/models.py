@@ -85,6 +85,10 @@ class Payment(BaseModel):
                 name="payment_of_a_top_up_has_no_order",
                 condition=Q(purpose="order") | Q(purpose="top_up", order_id=None),
             ),
+            models.CheckConstraint(
+                name="payment_is_marked_by_somebody_else",
+                condition=Q(marked_by=None) | ~Q(marked_by=F("payer")),
+            ),
             models.UniqueConstraint(name="payment_reference_once", fields=["provider", "reference"]),
             models.UniqueConstraint(
                 name="payment_one_live_per_order",

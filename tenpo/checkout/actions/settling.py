@@ -96,20 +96,26 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
 def mark_paid(payment: Payment, *, by: User) -> Payment:
     """An admin saw the money of a manual payment. Marking twice changes nothing.
 
-    Money that comes after its seat was let go becomes credit, in full.
+    Money that comes after its seat was let go becomes credit, in full. Raises RuleError "not_manual", "own_payment".
     """
     if not is_active_admin(by):
         raise PermissionDenied
+    if payment.payer_id == by.pk:
+        raise RuleError("own_payment", _("This is your own payment. Another admin marks it."))
     if not provider_of(payment.provider).is_marked_by_hand:
         raise RuleError("not_manual", _("The payment provider says when this is paid."))
     return apply_outcome(payment, Outcome(Payment.State.SUCCEEDED), by=by)
 
 
 def mark_all_paid(payment_ids: Sequence[UUID], *, by: User) -> tuple[int, int]:
-    """Mark many at once, each in a transaction of its own: how many are paid, and how many of those became credit."""
+    """Mark many at once, each in a transaction of its own: how many are paid, and how many of those became credit.
+
+    One's own are left out.
+    """
     if not is_active_admin(by):
         raise PermissionDenied
     waiting = Payment.objects.filter(pk__in=payment_ids, provider__in=manual_providers())
+    waiting = waiting.exclude(payer=by)
     marked = [mark_paid(payment, by=by) for payment in waiting.order_by("id")]
     return len(marked), sum(payment.order_id is None and payment.purpose == Payment.Purpose.ORDER for payment in marked)
 
