@@ -327,6 +327,9 @@ class PayoutBatch(BaseModel):
     state = models.CharField(max_length=10, choices=State, default=State.MADE)
     made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     sent_at = models.DateTimeField(null=True)
+    # Who took the file last: from then on the bank may have it.
+    read_at = models.DateTimeField(null=True)
+    read_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
     objects = PayoutBatchQuerySet.as_manager()
 
@@ -339,6 +342,10 @@ class PayoutBatch(BaseModel):
             models.CheckConstraint(
                 name="payout_batch_sent_has_a_time",
                 condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at=None)),
+            ),
+            models.CheckConstraint(
+                name="payout_batch_is_read_by_somebody",
+                condition=Q(read_at=None, read_by=None) | Q(read_at__isnull=False, read_by__isnull=False),
             ),
         ]
 

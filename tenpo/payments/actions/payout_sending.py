@@ -1,7 +1,7 @@
 """Approved payouts leave: by themselves, by a file for many, or by an admin's hand; and what became of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -18,6 +18,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
+from tenpo.core.words import say_when
 from tenpo.ledger.actions import post_transfers
 from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.payouts import arrival_of, end_payout, lock_payout
@@ -80,6 +81,9 @@ def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
 def read_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutFile:
     """The file of a batch, as it was made; who took it is written down, because it names accounts in the clear."""
     check_admin(by)
+    batch = _lock_batch(batch)
+    batch.read_at, batch.read_by = clock.now(), by
+    batch.save(update_fields=["read_at", "read_by"])
     record("payout_batch.read", by=by, on=batch)
     is_bank = batch.method == PayoutAccount.Method.SEPA
     name = f"payouts-{batch.created_at:%Y-%m-%d}-{batch.pk.hex[:8]}"
@@ -107,13 +111,19 @@ def send_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutBatch:
 
 
 @transaction.atomic
-def drop_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutBatch:
-    """Give up a file that nobody handed on: its payouts wait for another one. Raises RuleError "already_sent"."""
+def drop_payout_batch(batch: PayoutBatch, *, by: User, taken_at: datetime | None = None) -> PayoutBatch:
+    """Give up a file that nobody handed on: its payouts wait for another one.
+
+    Of a file that somebody took, `taken_at` says that whoever drops it knows of that: the bank would pay twice. Raises
+    RuleError "already_sent", "taken".
+    """
     check_admin(by)
     batch = _lock_batch(batch)
     if batch.state == PayoutBatch.State.SENT:
         raise RuleError("already_sent", _("The bank has this file. What does not arrive is marked one by one."))
     if batch.state == PayoutBatch.State.MADE:
+        if batch.read_at is not None and batch.read_at != taken_at:
+            raise _taken(batch)
         _lock_all(batch.payouts.all())
         batch.payouts.update(batch=None)
         batch.state = PayoutBatch.State.DROPPED
@@ -281,7 +291,13 @@ def may_be_marked(payout: Payout) -> bool:
 
 
 def _lock_batch(batch: PayoutBatch) -> PayoutBatch:
-    return PayoutBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+    return PayoutBatch.objects.select_for_update(no_key=True, of=("self",)).select_related("read_by").get(pk=batch.pk)
+
+
+def _taken(batch: PayoutBatch) -> RuleError:
+    assert batch.read_at is not None
+    words = _("%(name)s took this file %(when)s. Ask whether the bank has it, before you drop it.")
+    return RuleError("taken", words % {"name": batch.read_by, "when": say_when(batch.read_at)})
 
 
 def _lock_all(payouts: QuerySet[Payout]) -> list[Payout]:

@@ -1,12 +1,19 @@
-import pytest
+import re
 
+import pytest
+from django.test import Client
+
+from tenpo.access.actions.api_clients import create_api_client
+from tenpo.core.business import forget_business
 from tenpo.core.outbox import drain
 from tenpo.notify.models import Delivery, Notification
-from tenpo.payments.actions.payout_sending import mark_payout_sent
+from tenpo.orders.actions.business import update_business
+from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, read_payout_batch
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout, reject_payout
 from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.queries import payout_terms
 from tenpo.payments.tests.make import (
+    BANK,
     IBANS,
     earnings_left,
     make_approved,
@@ -186,6 +193,61 @@ def test_files_are_made_handed_on_and_finished():
     assert file["Content-Type"] == "application/xml"
     assert IBANS[0] in file.content.decode()
     assert Payout.objects.get(pk=payout.pk).state == Payout.State.DONE
+
+
+def test_a_file_is_taken_by_who_has_just_shown_who_they_are():
+    make_approved(make_coach(), method="sepa")
+    admin = make_admin()
+    batch = make_payout_batch("sepa", by=admin)
+
+    answer = signed_in(admin).post(f"/money/payouts/files/{batch.pk}/file/")
+
+    assert "reauthenticate" in answer["Location"]
+    assert (
+        f"next=%2Fmoney%2Fpayouts%2Ffiles%2F{batch.pk}%2F" in answer["Location"] or str(batch.pk) in answer["Location"]
+    )
+    assert PayoutBatch.objects.get().read_at is None
+
+
+def test_a_file_that_was_taken_is_dropped_by_who_confirms_it_and_has_just_shown_who_they_are():
+    make_approved(make_coach(), method="sepa")
+    ada, other = make_admin("Ada Ford"), make_admin()
+    batch = make_payout_batch("sepa", by=ada)
+    page = f"/money/payouts/files/{batch.pk}/"
+    freshly_signed_in(ada).post(f"{page}file/")
+    browser = freshly_signed_in(other)
+
+    shown = browser.get(page).content.decode()
+    taken_at = re.search(r'name="taken_at" value="([^"]+)"', shown)
+    stale = signed_in(other).post(page, {"act": "drop", "taken_at": taken_at and taken_at[1]})
+    unsaid = browser.post(page, {"act": "drop"}, follow=True).content.decode()
+    odd = browser.post(page, {"act": "drop", "taken_at": "2026-13-99T99:99"}, follow=True).content.decode()
+
+    assert "Ada Ford took it" in shown
+    assert taken_at
+    assert "reauthenticate" in stale["Location"]
+    assert "Ada Ford took this file" in unsaid
+    assert "Ada Ford took this file" in odd
+    assert PayoutBatch.objects.get().state == "made"
+    browser.post(page, {"act": "drop", "taken_at": taken_at[1]})
+    assert PayoutBatch.objects.get().state == "dropped"
+
+
+@pytest.mark.parametrize("scopes", [["read"], ["read", "write", "admin"]])
+def test_no_key_takes_a_file_nor_drops_one_that_was_taken(scopes):
+    make_approved(make_coach(), method="sepa")
+    admin = make_admin()
+    batch = make_payout_batch("sepa", by=admin)
+    _client, key = create_api_client(admin, name="BI", scopes=scopes, expires_at=None, by=admin)
+    bearer = {"authorization": f"Bearer {key}"}
+
+    file = Client().get(f"/api/v1/payout-batches/{batch.pk}/file", headers=bearer)
+    read_payout_batch(batch, by=admin)
+    dropped = Client().delete(f"/api/v1/payout-batches/{batch.pk}", headers=bearer)
+
+    assert (file.status_code, dropped.status_code) == (403, 403)
+    assert IBANS[0] not in file.content.decode()
+    assert PayoutBatch.objects.get().state == "made"
 
 
 def test_terms_are_changed_by_who_has_just_shown_who_they_are():
