@@ -297,7 +297,8 @@ class PayoutAccount(BaseModel):
         indexes = [models.Index(name="payout_account_by_owner", fields=["owner", "-id"])]
 
     def __str__(self) -> str:
-        return f"{self.get_method_display()} {self.masked}"
+        method = str(self.get_method_display())
+        return method if self.method == self.Method.MANUAL else f"{method} {self.masked}"
 
     @property
     def is_new(self) -> bool:

@@ -250,6 +250,25 @@ def test_no_key_takes_a_file_nor_drops_one_that_was_taken(scopes):
     assert PayoutBatch.objects.get().state == "made"
 
 
+def test_a_note_is_read_on_the_payouts_own_pages_and_nowhere_else():
+    make_terms()
+    mia, admin = make_coach("Mia"), make_admin()
+    account = make_payout_account(mia, details={"note": f"To {IBANS[0]} please"})
+    make_earnings(mia, 5_000)
+    payout = ask_for_payout(account, source="earnings", amount=2_000, by=mia)
+    hers, theirs = signed_in(mia), signed_in(admin)
+
+    assert (account.masked, str(account)) == ("By hand", "By hand")
+    assert IBANS[0] in hers.get(f"/me/money/payouts/{payout.pk}/").content.decode()
+    assert IBANS[0] in theirs.get(f"/money/payouts/{payout.pk}/").content.decode()
+    told(mia)
+    for browser, path in [
+        (hers, "/me/money/payouts/"), (hers, "/me/money/payouts/accounts/"), (hers, "/notifications/"),
+        (theirs, "/money/payouts/"), (theirs, "/audit/"),
+    ]:  # fmt: skip
+        assert IBANS[0] not in browser.get(path, follow=True).content.decode()
+
+
 def test_terms_are_changed_by_who_has_just_shown_who_they_are():
     typed = {"minimum": "25", "fee": "0.50", "second_amount": "1000", "schedule": "weekly", "pays_wallets": "on"}
 

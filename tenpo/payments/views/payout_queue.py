@@ -33,6 +33,7 @@ from tenpo.payments.actions.payouts import approve_payout, reject_payout
 from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
+from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
 from tenpo.payments.queries import payout_terms
 from tenpo.people.http import (
@@ -83,6 +84,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
     method = METHODS[payout.method]
     context = {
         "payout": payout,
+        "note": note_of(payout),
         "form": form,
         "may_decide": can_decide_payout(request.user, payout),
         "has_approved": request.user.pk in (payout.approved_by_id, payout.seconded_by_id),
