@@ -381,6 +381,18 @@ def test_a_file_that_somebody_took_is_dropped_only_by_who_knows_of_it():
     assert (dropped.state, dropped.read_by) == ("dropped", admin)
 
 
+def test_nothing_is_approved_for_whoever_is_disabled():
+    payout, admin = make_payout(make_coach()), make_admin()
+    disable_user(payout.payee, by=admin)
+
+    refused("payee_disabled", lambda: approve_payout(payout, by=admin))
+    page = signed_in(admin).get(f"/money/payouts/{payout.pk}/").content.decode()
+
+    assert "This account is disabled" in page
+    assert 'value="approve"' not in page
+    assert reject_payout(payout, word="", by=admin).state == State.REJECTED
+
+
 def test_coins_leave_by_a_list_of_checked_addresses():
     payout = make_approved(make_coach("Mia"), method="crypto", amount=1_250)
     admin = make_admin()
