@@ -64,7 +64,8 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
         return True
     if _says_nothing_new(payment, outcome):
         return True
-    buys = booking is not None and booking.state == Booking.State.HELD
+    # Nobody earns any more of what has taken place already, or was called off: money for it becomes credit.
+    buys = booking is not None and booking.state == Booking.State.HELD and booking.session.is_planned
     if was_given_up and booking is not None and booking.line is not None:
         # Another attempt may be under way for the same seat; only one of them buys it.
         buys = buys and live_payment(booking.line.order_id) is None
@@ -94,7 +95,7 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
 
 
 def mark_paid(payment: Payment, *, by: User) -> Payment:
-    """An admin saw the money of a manual payment. Marking twice changes nothing.
+    """An admin saw the money of a manual payment, never of their own. Marking twice changes nothing.
 
     Money that comes after its seat was let go becomes credit, in full. Raises RuleError "not_manual", "own_payment".
     """
