@@ -46,7 +46,7 @@ log = structlog.get_logger()
 def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
     """Write the approved payouts of a method into one file, the oldest first. Each stands in one live file.
 
-    Raises RuleError "nothing_to_send", "method_not_offered".
+    Raises RuleError "nothing_to_send", "method_not_offered", "no_name_for_banks".
     """
     check_admin(by)
     terms, business = payout_terms(), current_business()
@@ -79,7 +79,10 @@ def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
 
 @transaction.atomic
 def read_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutFile:
-    """The file of a batch, as it was made; who took it is written down, because it names accounts in the clear."""
+    """The file of a batch, as it was made; who took it is written down, because it names accounts in the clear.
+
+    From then on the bank may have it, and dropping it needs a word more.
+    """
     check_admin(by)
     batch = _lock_batch(batch)
     batch.read_at, batch.read_by = clock.now(), by

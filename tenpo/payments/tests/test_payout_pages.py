@@ -269,6 +269,29 @@ def test_a_note_is_read_on_the_payouts_own_pages_and_nowhere_else():
         assert IBANS[0] not in browser.get(path, follow=True).content.decode()
 
 
+def test_a_business_that_no_bank_can_name_has_no_file_for_it():
+    update_business(by=None, name="★")
+    forget_business()
+    typed = {"minimum": "25", "fee": "0", "schedule": "never", **BANK}
+
+    answer = freshly_signed_in(make_admin()).post("/money/payouts/terms/", typed)
+
+    assert answer.status_code == 422
+    assert "no letter that a bank takes" in answer.content.decode()
+    assert payout_terms().bank_iban == ""
+
+
+def test_a_business_that_changed_its_name_to_such_a_one_makes_no_file():
+    make_approved(make_coach(), method="sepa")
+    update_business(by=None, name="★")
+    forget_business()
+
+    answer = freshly_signed_in(make_admin()).post("/money/payouts/files/", {"method": "sepa"}, follow=True)
+
+    assert "no letter that a bank takes" in answer.content.decode()
+    assert not PayoutBatch.objects.exists()
+
+
 def test_terms_are_changed_by_who_has_just_shown_who_they_are():
     typed = {"minimum": "25", "fee": "0.50", "second_amount": "1000", "schedule": "weekly", "pays_wallets": "on"}
 
