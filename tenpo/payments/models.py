@@ -218,7 +218,8 @@ class PayoutTerms(BaseModel):
     # From this amount on two admins approve; null: one is enough.
     second_amount = models.BigIntegerField(null=True, blank=True)
     schedule = models.CharField(max_length=10, choices=Schedule, default=Schedule.NEVER)
-    pays_wallets = models.BooleanField(default=True)
+    # What came by card and goes to a bank costs the business the fees of both.
+    pays_wallets = models.BooleanField(default=False)
     pays_crypto = models.BooleanField(default=False)
     # The business's own account, which a file for the bank names.
     bank_iban = models.CharField(max_length=34, blank=True)

@@ -292,6 +292,10 @@ def test_a_business_that_changed_its_name_to_such_a_one_makes_no_file():
     assert not PayoutBatch.objects.exists()
 
 
+def test_a_new_business_keeps_wallets_here():
+    assert not payout_terms().pays_wallets
+
+
 def test_terms_are_changed_by_who_has_just_shown_who_they_are():
     typed = {"minimum": "25", "fee": "0.50", "second_amount": "1000", "schedule": "weekly", "pays_wallets": "on"}
 
