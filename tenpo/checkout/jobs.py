@@ -3,7 +3,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from tenpo.access.actions.idempotency import forget_old_keys
-from tenpo.checkout.actions import settling
+from tenpo.checkout.actions import settling, topping_up
 
 
 @app.task(name="checkout.succeed_late")
@@ -17,6 +17,13 @@ def succeed_late(charge_id: str) -> None:
 def reconcile_payments(timestamp: int) -> None:
     """Ask the providers what became of payments that no webhook settled."""
     settling.reconcile_payments()
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(name="checkout.cancel_left_top_ups", queue="periodic")
+def cancel_left_top_ups(timestamp: int) -> None:
+    """Give up top-ups whose money nobody saw in time."""
+    topping_up.cancel_left_top_ups()
 
 
 @app.periodic(cron="17 3 * * *")

@@ -144,7 +144,7 @@ def _with_balances(accounts: Sequence[UUID], newest_first: Sequence[Any], *, has
     after = _moved(accounts).filter(pk__gt=newest).order_by().values("currency").annotate(sum=Sum("change"))
     since = Coalesce(Subquery(after.values("sum")), 0, output_field=_AMOUNT)
     balance = Account.objects.filter(pk__in=accounts).aggregate(left=Sum("balance") - since)["left"]
-    between = _moved(accounts).filter(pk__lte=newest, pk__gte=oldest).order_by("-id")
+    between: Any = _moved(accounts).filter(pk__lte=newest, pk__gte=oldest).order_by("-id")
     changes = between.values_list("pk", "change") if has_gaps else [(row.pk, row.change) for row in newest_first]
     found = {}
     for pk, change in changes:

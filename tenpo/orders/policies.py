@@ -44,12 +44,15 @@ def check_windows(windows: Sequence[Window]) -> None:
         raise ValueError("out of order")
 
 
-def percent_back(windows: Sequence[Window], *, starts_at: datetime, now: datetime, by_host: bool = False) -> int:
+def percent_back(
+    windows: Sequence[Window], *, starts_at: datetime, now: datetime, by_host: bool = False, was_moved: bool = False
+) -> int:
     """How many percent of what was paid come back to whoever cancels at `now`.
 
-    A window holds up to and including its last moment. The host's cancellation always gives everything back.
+    A window holds up to and including its last moment. The host's cancellation always gives everything back, and so
+    does one's own before a start that was moved after one booked.
     """
-    if by_host:
+    if by_host or (was_moved and now <= starts_at):
         return 100
     for window in windows:
         if now <= window.ends_at(starts_at):

@@ -81,7 +81,11 @@ class PayoutTermsForm(forms.Form):
         label=_("Two approve from"), required=False, help_text=_("Empty: one admin is always enough.")
     )
     schedule = forms.ChoiceField(label=_("Earnings are paid out"), choices=PayoutTerms.Schedule)
-    pays_wallets = forms.BooleanField(label=_("Money in wallets can be paid out"), required=False)
+    pays_wallets = forms.BooleanField(
+        label=_("Money in wallets can be paid out"),
+        required=False,
+        help_text=_("What came in by card and goes out to a bank costs you the fees of both."),
+    )
     pays_crypto = forms.BooleanField(label=_("People can be paid in coins"), required=False)
     bank_iban = forms.CharField(
         label=_("IBAN of your account"),

@@ -1,13 +1,17 @@
 """Filling a wallet from outside: a payment that pays no order."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import record
 from tenpo.checkout.actions.settling import charge
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.money import Money
@@ -15,8 +19,10 @@ from tenpo.core.once import made_before
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Account
 from tenpo.ledger.queries import balance_of
+from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers
+from tenpo.payments.queries import manual_providers
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 
@@ -73,6 +79,37 @@ def _start(owner: User, *, amount: int, provider: str, id_: UUID | None) -> tupl
     payment.save(force_insert=True)
     record("wallet.top_up_started", by=owner, on=payment, after={"amount": amount, "provider": provider})
     return payment, True
+
+
+@transaction.atomic
+def cancel_top_up(payment: Payment, *, by: User | None) -> Payment:
+    """Say that a top-up will not be paid which waits for an admin to see its money. Again changes nothing.
+
+    Should the money come after all, an admin marks it, and it fills the wallet. Raises RuleError "not_waiting" where a
+    provider carries it out, or it is over.
+    """
+    if by is not None and by.pk != payment.payer_id:
+        raise PermissionDenied
+    cancel_payments(_by_hand().filter(pk=payment.pk), by=by)
+    payment = Payment.objects.get(pk=payment.pk)
+    if payment.state != Payment.State.CANCELLED or payment.purpose != Payment.Purpose.TOP_UP:
+        raise RuleError("not_waiting", _("This top-up does not wait for your money."))
+    return payment
+
+
+def cancel_left_top_ups(limit: int = 500) -> int:
+    """Give up top-ups whose money nobody saw for as long as a seat would wait for it; how many."""
+    left = clock.now() - timedelta(days=current_business().manual_hold_days)
+    ids = list(_by_hand().filter(created_at__lt=left).order_by("id").values_list("pk", flat=True)[:limit])
+    with transaction.atomic():
+        cancel_payments(_by_hand().filter(pk__in=ids))
+    return len(ids)
+
+
+def _by_hand() -> QuerySet[Payment]:
+    """Top-ups that are only ours to give up: their money comes by another way, and nobody has seen it yet."""
+    waiting = Payment.objects.filter(state__in=[Payment.State.CREATED, Payment.State.PENDING])
+    return waiting.filter(purpose=Payment.Purpose.TOP_UP, provider__in=manual_providers())
 
 
 def _held(owner: User, currency: str) -> int:

@@ -1,6 +1,7 @@
 """Forms that move money, sent again: from a page that is loaded again, from two tabs, at the same moment."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_forms_that_are_sent_at_once_move_money_once():
     make_top_up(member, 9_000)
     account = make_payout_account(member)
     ids = [new_id() for _ in range(3)]
-    works = [
+    works: list[Callable[[], Any]] = [
         partial(top_up, member, amount=1_000, provider="sandbox", source=SUCCEEDS, by=member, once=ids[0]),
         partial(give_money, member, amount=700, reason="Welcome", by=admin, once=ids[1]),
         partial(ask_for_payout, account, source="wallet", amount=2_000, by=member, once=ids[2]),

@@ -96,7 +96,12 @@ def test_a_paper_holds_what_the_filters_leave_and_no_more_rows_than_it_can(monke
         make_top_up(member, amount)
     give_money(member, amount=700, reason="Welcome", by=make_admin())
     papers: list[Document] = []
-    monkeypatch.setattr(pdf, "pdf_of", lambda document: papers.append(document) or b"%PDF-")
+
+    def set_(document: Document) -> bytes:
+        papers.append(document)
+        return b"%PDF-"
+
+    monkeypatch.setattr(pdf, "pdf_of", set_)
     monkeypatch.setattr(wallet, "ROWS_ON_PAPER", 3)
     client = client_of(member)
 

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, say_failure
 from tenpo.checkout.queries.money import causes_of
@@ -31,7 +31,7 @@ from tenpo.ledger.queries import WALLET, balance_of, part_of_statement, statemen
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.queries import ready_methods
-from tenpo.people.http import known_cursor
+from tenpo.people.http import attempt, known_cursor
 from tenpo.people.models import User
 
 REFUSED, INVALID = 409, 422
@@ -164,3 +164,13 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         return HttpResponseClientRedirect(request.path)
     part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
     return render(request, f"checkout/top_up_result.html{part}", context)
+
+
+@login_required
+@require_POST
+def top_up_cancel(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """I will not pay this after all."""
+    user = cast(User, request.user)
+    payment = get_object_or_404(Payment, pk=payment_id, payer=user, purpose=Payment.Purpose.TOP_UP)
+    attempt(request, lambda: cancel_top_up(payment, by=user), done=_("Given up. You need not pay it."))
+    return redirect("checkout:top-up-result", payment.pk)

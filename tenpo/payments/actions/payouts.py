@@ -78,7 +78,7 @@ def ask_for_payout(
 def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Payout:
     """Let a payout go out, as asked in `visit`; a large one only after a second admin. Again by the same: no change.
 
-    Never by whoever it goes to. Raises RuleError "not_asked", "account_disabled".
+    Never by whoever it goes to. Raises RuleError "not_asked", "account_disabled", "payee_disabled".
     """
     lock_signed_in(by, visit=visit)
     payout = lock_payout(payout)
@@ -90,6 +90,8 @@ def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Pay
         raise _not_any_more(payout)
     if payout.account.disabled_at is not None:
         raise account_disabled()
+    if payout.payee.disabled_at is not None:
+        raise RuleError("payee_disabled", _("Whoever this goes to is disabled here. Nothing is approved for them."))
     before = {"state": payout.state}
     if payout.approved_by_id is None:
         payout.approved_by = by

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import httpx2
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
-from tenpo.core.money import parse_money, plain_amount
+from tenpo.core.money import MAX_AMOUNT, minor_digits, plain_amount
 from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods.base import PayoutFile, PayoutOutcome, PayoutTimeout, details_of
@@ -132,9 +133,20 @@ def _outcome(payout: Payout, answer: dict[str, Any]) -> PayoutOutcome:
     item: dict[str, Any] = next(iter(answer.get("items", [])), {})
     said = item.get("transaction_status") or answer["batch_header"]["batch_status"]
     if said in ARRIVED and item:
-        cost = item.get("payout_item_fee", {}).get("value", "0")
-        return PayoutOutcome(Payout.State.DONE, payout.reference, cost=parse_money(cost, payout.currency))
+        return PayoutOutcome(Payout.State.DONE, payout.reference, cost=_fee(item, payout.currency))
     if said in CAME_BACK:
         code = item.get("errors", {}).get("name", said)
         return PayoutOutcome(Payout.State.FAILED, payout.reference, failure_code=str(code).lower())
     return PayoutOutcome(Payout.State.SENT, payout.reference)
+
+
+def _fee(item: dict[str, Any], currency: str) -> int:
+    """What PayPal took, in minor units, rounded; nothing that we cannot read keeps a payout from having arrived."""
+    said = item.get("payout_item_fee")
+    if not isinstance(said, dict) or said.get("currency", currency) != currency:
+        return 0
+    try:
+        fee = Decimal(str(said.get("value", "0"))).scaleb(minor_digits(currency))
+        return min(max(0, int(fee.to_integral_value(ROUND_HALF_UP))), MAX_AMOUNT)
+    except (ArithmeticError, ValueError):
+        return 0

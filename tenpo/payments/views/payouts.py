@@ -17,6 +17,7 @@ from tenpo.payments.actions.payouts import ask_for_payout, cancel_payout
 from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.payout_forms import PayoutAccountForm, PayoutForm
 from tenpo.payments.payout_methods import offered_methods
+from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.queries import Payable, payable, payout_terms
 from tenpo.people.http import (
     PageRequest,
@@ -81,7 +82,7 @@ def payout_list(request: PageRequest) -> HttpResponse:
 def payout_detail(request: PageRequest, payout_id: UUID) -> HttpResponse:
     """One payout of mine: what it is made of, and where it is."""
     payout = _own(request, payout_id)
-    return render(request, "payments/payout_detail.html", {"payout": payout})
+    return render(request, "payments/payout_detail.html", {"payout": payout, "note": note_of(payout)})
 
 
 @login_required
