@@ -222,7 +222,7 @@ def invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
 
     `invariants(but={"name"})` names what the test itself leaves broken, which then must be.
     """
-    from tenpo.core.invariants import find_faults
+    from tests.healthy import faults_now
 
     marker = request.node.get_closest_marker("invariants")
     database = request.node.get_closest_marker("django_db")
@@ -233,6 +233,6 @@ def invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
     request.getfixturevalue("transactional_db" if database.kwargs.get("transaction") else "db")
     yield
     if not request.node.get_closest_marker("control"):
-        faults = {finding.name: finding for finding in find_faults()}
+        faults = {finding.name: finding for finding in faults_now()}
         but = marker.kwargs.get("but", set())
         assert set(faults) == set(but), faults

@@ -42,6 +42,7 @@ from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
 from tests.database import acting_as
+from tests.healthy import faults_now
 
 # Of each kind of row one, whichever.
 CONFIRMED = "SELECT id FROM schedule_booking WHERE state = 'confirmed' ORDER BY id LIMIT 1"
@@ -572,7 +573,7 @@ def test_a_healthy_business_is_silent_and_every_planted_fault_is_caught(superuse
             run(*([planted] if isinstance(planted, str) else planted))
             # Whoever asks is the application.
             run(f"SET LOCAL ROLE {postgres.APP}")
-            caught[name] = {finding.name for finding in find_faults()}
+            caught[name] = {finding.name for finding in faults_now()}
             transaction.set_rollback(True)
 
     assert healthy == []

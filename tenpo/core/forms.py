@@ -1,7 +1,6 @@
 from datetime import date
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core.business import current_business
 from tenpo.core.money import parse_money, plain_amount
+from tenpo.core.zones import all_zones
 
 
 class FormRenderer(TemplatesSetting):
@@ -41,7 +41,7 @@ class DayField(forms.DateField):
 @cache
 def known_zones() -> tuple[str, ...]:
     """The names of time zones that a person may choose from: UTC, and those with a place in their name."""
-    places = (name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    places = (name for name in all_zones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
     return ("UTC", *sorted(places))
 
 

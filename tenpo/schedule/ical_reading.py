@@ -13,8 +13,8 @@ from django.core.validators import URLValidator
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event, vBroken, vRecur
 
+from tenpo.core.zones import is_zone
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
-from tenpo.schedule.occurrences import is_zone
 
 MAX_BYTES = 1_000_000
 MAX_EVENTS = 500

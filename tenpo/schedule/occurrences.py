@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dateutil.rrule import WEEKLY, rrule, weekdays
 
@@ -84,8 +84,3 @@ class Span:
 def first_overlap(span: Span, taken: Sequence[Span]) -> Span | None:
     """The first of `taken` that meets `span`."""
     return next((other for other in taken if span.overlaps(other)), None)
-
-
-def is_zone(name: str) -> bool:
-    """Whether `name` is a time zone that we know."""
-    return name in available_timezones()

@@ -21,15 +21,14 @@ from tenpo.orders.models import SharePolicy
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers import sandbox
-from tenpo.people.models import Participant, User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.models import Participant, Role
 from tenpo.schedule.actions import attendance, cancellations, seats, sessions
 from tenpo.schedule.models import Booking, Session
 from tests.machines import booking_nouns as nouns
 from tests.machines.booking_model import CODES, RULES, Business
 from tests.machines.booking_nouns import ADMIN, COACHES, MEMBERS
-from tests.machines.booking_rows import Rows, expected_of, found_in, newest, read_rows
-from tests.machines.machine import START, Machine, code_of
+from tests.machines.booking_rows import Rows, expected_of, newest
+from tests.machines.machine import START, Machine, code_of, make_people
 
 WINDOWS: list[nouns.Windows] = [((48, 100), (24, 50), (0, 0)), ((1, 33), (0, 10)), ((0, 100),)]
 CARDS = {
@@ -74,7 +73,7 @@ class BookingMachine(Machine):
             credit_months=nouns.CREDIT_MONTHS,
         )
         forget_business()
-        self.people: list[User] = [*(make_member() for _ in MEMBERS), make_admin(), *(make_coach() for _ in COACHES)]
+        self.people = make_people(*(None for _ in MEMBERS), Role.ADMIN, *(Role.COACH for _ in COACHES))
         self.windows = {windows: make_cancellation_policy(*windows) for windows in WINDOWS}
         self.shares: list[SharePolicy] = []
 
@@ -83,8 +82,8 @@ class BookingMachine(Machine):
         return {*RULES, *CODES}
 
     def found(self) -> dict[str, Any]:
-        self.rows = read_rows()
-        return found_in(self.rows, self.people)
+        self.rows = Rows()
+        return self.rows.found(self.people)
 
     def expected(self) -> dict[str, Any]:
         return expected_of(self.model)
@@ -226,7 +225,7 @@ class BookingMachine(Machine):
     def meet(self, came: bool, is_late: bool) -> None:
         """A session takes place, and its coach notes who came, in time or too late; then plans the next one."""
         session = next(booking.session for booking in reversed(self.model.bookings) if booking.state == "confirmed")
-        row = self.rows.sessions[self.model.sessions.index(session)]
+        row = self.rows.session(self.model.sessions.index(session))
         over_at = session.ends_at + (nouns.ATTENDANCE_OPEN + timedelta(seconds=1)) * is_late
         self._move_to(max(self.clock.now, over_at))
         self._mark_all(session, row, session.coach)
@@ -521,19 +520,19 @@ class BookingMachine(Machine):
         """Mostly one that can be booked, if there is any."""
         upcoming = [s.status == "planned" and s.starts_at > self.clock.now for s in self.model.sessions]
         index = newest(upcoming, which) if which < 6 else which % len(upcoming)
-        return self.model.sessions[index], self.rows.sessions[index]
+        return self.model.sessions[index], self.rows.session(index)
 
     def _booking(self, which: int, *states: str) -> tuple[nouns.Booking, Booking]:
         """Mostly one of the bookings in these states, if there are any; else one of all."""
         index = newest([booking.state in states or which == 7 for booking in self.model.bookings], which)
-        return self.model.bookings[index], self.rows.bookings[index]
+        return self.model.bookings[index], self.rows.booking(index)
 
     def _row(self, booking: nouns.Booking) -> Booking:
-        return self.rows.bookings[self.model.bookings.index(booking)]
+        return self.rows.booking(self.model.bookings.index(booking))
 
     def _payment(self, which: int, wanted: Callable[[nouns.Payment], bool]) -> tuple[nouns.Payment, Payment]:
         index = newest([wanted(payment) for payment in self.model.payments], which)
-        return self.model.payments[index], self.rows.payments[index]
+        return self.model.payments[index], self.rows.payment(index)
 
     def _agreed(self, agreed: str, session: nouns.Session, buyer: int) -> int | None:
         """What the buyer saw: what the model says, another price, or nothing."""

@@ -1,68 +1,84 @@
 """What the booking machine compares: Tenpo's rows and the model, both in the same words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from tenpo.core.compiled import Compiled
-from tenpo.ledger.models import Account
-from tenpo.ledger.queries import trial_balance
+from tenpo.core.compiled import Compiled, Param
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
 from tests.machines.booking_model import Business
+from tests.machines.rows import Reading, at
 
-SESSIONS = Compiled(lambda: Session.objects.order_by("id"))
-BOOKINGS = Compiled(lambda: Booking.objects.order_by("id").select_related("line", "participant"))
-PAYMENTS = Compiled(lambda: Payment.objects.order_by("id"))
-CREDITS = Compiled(lambda: Account.objects.filter(kind=Account.Kind.CREDIT).order_by("id"))
+SESSION = Compiled(lambda: Session.objects.filter(pk=Param("pk")))
+BOOKING = Compiled(lambda: Booking.objects.filter(pk=Param("pk")).select_related("line", "participant"))
+PAYMENT = Compiled(lambda: Payment.objects.filter(pk=Param("pk")))
+READING = Reading(
+    sessions=("status, starts_at, capacity, seats_taken, price", "schedule_session"),
+    bookings=(
+        "session_id, user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id, company_share,"
+        " credit_spent, own_share, refunded_percent",
+        "(SELECT b.id, session_id, user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id,"
+        "   company_share, credit_spent, own_share, refunded_percent"
+        "  FROM schedule_booking b JOIN people_participant p ON p.id = participant_id"
+        "  LEFT JOIN orders_line l ON l.id = line_id) b",
+    ),
+    payments=("payer_id, provider, amount, fee, state, order_id", "payments_payment"),
+    credits=("owner_id, source_id, name, expires_at, balance", "ledger_account WHERE kind = 'credit'"),
+    sides=(
+        "name, balance",
+        "(SELECT a.id, coalesce(nullif(name, ''), kind) AS name,"
+        "   (SELECT coalesce(sum(amount), 0) FROM ledger_transfer t WHERE t.credit_id = a.id)"
+        "   - (SELECT coalesce(sum(amount), 0) FROM ledger_transfer t WHERE t.debit_id = a.id) AS balance"
+        "  FROM ledger_account a WHERE owner_id IS NULL) a",
+    ),
+)
 
 
-@dataclass(frozen=True)
 class Rows:
-    """Each kind in the order in which they came to be, which is that of the model's numbers."""
+    """What was read after a step, each kind in the order of the model's numbers."""
 
-    sessions: list[Session]
-    bookings: list[Booking]
-    payments: list[Payment]
+    def __init__(self) -> None:
+        self.read = READING()
 
+    def session(self, number: int) -> Session:
+        (row,) = SESSION(pk=self.read["sessions"][number][0])
+        return row
 
-def read_rows() -> Rows:
-    return Rows(SESSIONS(), BOOKINGS(), PAYMENTS())
+    def booking(self, number: int) -> Booking:
+        (row,) = BOOKING(pk=self.read["bookings"][number][0])
+        return row
 
+    def payment(self, number: int) -> Payment:
+        (row,) = PAYMENT(pk=self.read["payments"][number][0])
+        return row
 
-def found_in(rows: Rows, users: Sequence[User]) -> dict[str, Any]:
-    """How Tenpo is."""
-    people: dict[Any, int] = {person.pk: number for number, person in enumerate(users)}
-    session_numbers = {row.pk: number for number, row in enumerate(rows.sessions)}
-    payment_numbers: dict[Any, int] = {row.pk: number for number, row in enumerate(rows.payments)}
-    orders: dict[Any, int] = {row.line.order_id: number for number, row in enumerate(rows.bookings) if row.line}
-    line_numbers = {f"again:{row.line_id}": number for number, row in enumerate(rows.bookings)}
-    credits = {
-        (people[row.owner_id], payment_numbers[row.source_id], line_numbers.get(row.name)): row for row in CREDITS()
-    }
-    return {
-        "sessions": [(s.status, s.starts_at, s.capacity, s.seats_taken, s.price) for s in rows.sessions],
-        "bookings": [
-            (
-                session_numbers[b.session_id], people[b.participant.user_id], people[b.booked_by_id], b.state,
-                b.ending, b.held_until, tuple((w["hours_before"], w["percent"]) for w in b.policy),
-                (b.line.company_share, b.line.credit_spent, b.line.own_share, b.line.refunded_percent)
-                if b.line else None,
-            )
-            for b in rows.bookings
-        ],
-        "payments": [
-            (people[p.payer_id], p.provider, p.amount, p.fee, p.state, orders[p.order_id] if p.order_id else None)
-            for p in rows.payments
-        ],
-        "credits": [(*name, row.expires_at, row.balance) for name, row in credits.items()],
-        "sides": sorted(
-            (side.name or side.kind, side.balance)
-            for side in trial_balance()
-            if side.kind != Account.Kind.CREDIT and side.balance
-        ),
-    }  # fmt: skip
+    def found(self, users: Sequence[User]) -> dict[str, Any]:
+        """How Tenpo is."""
+        people = {str(person.pk): number for number, person in enumerate(users)}
+        sessions, payments = ({row[0]: n for n, row in enumerate(self.read[kind])} for kind in ("sessions", "payments"))
+        orders = {row[9]: number for number, row in enumerate(self.read["bookings"]) if row[9]}
+        again = {f"again:{row[8]}": number for number, row in enumerate(self.read["bookings"]) if row[8]}
+        return {
+            "sessions": [(status, at(starts_at), *rest) for _id, status, starts_at, *rest in self.read["sessions"]],
+            "bookings": [
+                (
+                    sessions[session], people[participant], people[buyer], state, ending, at(held_until),
+                    tuple((w["hours_before"], w["percent"]) for w in policy), tuple(parts) if line else None,
+                )
+                for _id, session, participant, buyer, state, ending, held_until, policy, line, _order, *parts
+                in self.read["bookings"]
+            ],
+            "payments": [
+                (people[payer], provider, amount, fee, state, orders[order] if order else None)
+                for _id, payer, provider, amount, fee, state, order in self.read["payments"]
+            ],
+            "credits": [
+                (people[owner], payments[source], again.get(name), at(expires_at), balance)
+                for _id, owner, source, name, expires_at, balance in self.read["credits"]
+            ],
+            "sides": sorted((name, balance) for _id, name, balance in self.read["sides"] if balance),
+        }  # fmt: skip
 
 
 def expected_of(of: Business) -> dict[str, Any]:

@@ -23,7 +23,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, run_state_mach
 
 from tenpo.core.business import forget_business
 from tenpo.core.errors import RuleError
-from tenpo.core.invariants import Finding, find_faults
+from tenpo.core.invariants import Finding
+from tenpo.people.models import Role, RoleGrant, User
+from tenpo.people.tests.make import make_members
+from tests.healthy import faults_now
 from tests.machines.clock import Clock
 
 # The Friday before the clocks of Europe change.
@@ -118,13 +121,23 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if sys.exception() is None:
-                faults = [finding for finding in find_faults(about_time=False, app=self.app) if self.must_hold(finding)]
+                faults = [finding for finding in faults_now(about_time=False, app=self.app) if self.must_hold(finding)]
                 assert not faults, faults
         finally:
             transaction.set_rollback(True)
             self._transaction.__exit__(None, None, None)
             self.clock.stop()
             forget_business()
+
+
+def make_people(*roles: Role | None) -> list[User]:
+    """Somebody for each of `roles`, in their order; None: a member. Few statements, as every run begins with them."""
+    made = [user.pk for user in make_members(len(roles))]
+    RoleGrant.objects.bulk_create(
+        RoleGrant(user_id=pk, role=role) for pk, role in zip(made, roles, strict=True) if role is not None
+    )
+    people = User.objects.with_roles().select_related("participant").in_bulk(made)
+    return [people[pk] for pk in made]
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:

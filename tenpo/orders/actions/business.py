@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -13,6 +12,7 @@ from tenpo.audit.actions import record
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business, check_fields
+from tenpo.core.zones import is_zone
 from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Order
 from tenpo.payments.models import Payment, Payout
@@ -92,7 +92,7 @@ def _check(business: Business, names: set[str]) -> None:
     problems = {}
     if "currency" in names and business.currency not in CURRENCIES:
         problems["currency"] = _("We do not know this currency.")
-    if "time_zone" in names and business.time_zone not in available_timezones():
+    if "time_zone" in names and not is_zone(business.time_zone):
         problems["time_zone"] = _("This is not a time zone that we know.")
     if business.top_up_least > business.top_up_most:
         problems["top_up_most"] = _("This is less than the least.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from typing import Any
-from zoneinfo import available_timezones
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -15,6 +14,7 @@ from tenpo.audit.actions import record
 from tenpo.core.business import current_business
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.models import check_fields
+from tenpo.core.zones import is_zone
 from tenpo.people.actions.imports import stop_files_of
 from tenpo.people.actions.invites import account_exists, revoke_links_of
 from tenpo.people.actions.visits import lock_signed_in, lock_user, lock_users
@@ -156,7 +156,7 @@ def _update_coach_profile(user: User, changes: dict[str, Any]) -> dict[str, Any]
 
 def _check_choices(changes: dict[str, Any]) -> None:
     problems = {}
-    if "time_zone" in changes and changes["time_zone"] not in available_timezones():
+    if "time_zone" in changes and not is_zone(changes["time_zone"]):
         problems["time_zone"] = _("This is not a time zone that we know.")
     if "locale" in changes and changes["locale"] not in dict(settings.LANGUAGES):
         problems["locale"] = _("We do not speak this language yet.")

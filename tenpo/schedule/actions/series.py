@@ -14,6 +14,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import CHECK, EXCLUSION, RuleError, refuse_on
 from tenpo.core.outbox import publish
+from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.models import CancellationPolicy
@@ -29,7 +30,7 @@ from tenpo.schedule.actions.sessions import (
     overlapping,
 )
 from tenpo.schedule.models import Series, Session
-from tenpo.schedule.occurrences import MAX_OCCURRENCES, Moment, Span, WeeklyRule, first_overlap, is_zone, weekly_moments
+from tenpo.schedule.occurrences import MAX_OCCURRENCES, Moment, Span, WeeklyRule, first_overlap, weekly_moments
 from tenpo.schedule.permissions import can_create_session, can_manage_session
 from tenpo.schedule.queries import following
 

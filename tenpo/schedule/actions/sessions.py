@@ -14,6 +14,7 @@ from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
+from tenpo.core.zones import is_zone
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.models import CancellationPolicy, Line
@@ -21,7 +22,6 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import lock_session, offer_free_seats
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
-from tenpo.schedule.occurrences import is_zone
 from tenpo.schedule.permissions import can_create_session, can_manage_session
 
 MIN_SESSION_MINUTES = 5
