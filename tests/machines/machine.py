@@ -34,8 +34,6 @@ START = datetime(2027, 3, 26, 12, tzinfo=UTC)
 RUNS_IN_CI = 200
 SEED_IN_CI = 1
 STEPS = 30
-# As soon as something is found, say so.
-QUICKLY: dict[str, Any] = {"max_examples": RUNS_IN_CI, "phases": [Phase.generate]}
 
 
 class Refused(Exception):
@@ -53,6 +51,7 @@ class Machine(RuleBasedStateMachine):
     reached: ClassVar[Counter[tuple[str, str]]]
     # Whose invariants are asked at the end of a run; "": all.
     app = ""
+    runs = RUNS_IN_CI
     steps_of_a_run = STEPS
 
     def __init_subclass__(cls) -> None:
@@ -124,10 +123,14 @@ class Machine(RuleBasedStateMachine):
                 faults = [finding for finding in faults_now(about_time=False, app=self.app) if self.must_hold(finding)]
                 assert not faults, faults
         finally:
-            transaction.set_rollback(True)
-            self._transaction.__exit__(None, None, None)
-            self.clock.stop()
-            forget_business()
+            self.undo()
+
+    def undo(self) -> None:
+        """Leave nothing behind."""
+        transaction.set_rollback(True)
+        self._transaction.__exit__(None, None, None)
+        self.clock.stop()
+        forget_business()
 
 
 def make_people(*roles: Role | None) -> list[User]:
@@ -173,7 +176,7 @@ def run(machine: type[Machine]) -> None:
         return
     try:
         machine.reached.clear()
-        _run(seed(SEED_IN_CI)(machine), **QUICKLY)
+        _run(seed(SEED_IN_CI)(machine), **_quickly(machine))
     except Exception as found:
         found.add_note(f"As few steps as will do: make soak SOAK_SEED={SEED_IN_CI}")
         raise
@@ -184,10 +187,15 @@ def run(machine: type[Machine]) -> None:
 def finds_a_difference(machine: type[Machine]) -> bool:
     """Whether the machine notices within its runs that something is wrong. The first difference will do."""
     try:
-        _run(seed(SEED_IN_CI)(machine), **QUICKLY)
+        _run(seed(SEED_IN_CI)(machine), **_quickly(machine))
     except AssertionError:
         return True
     return False
+
+
+def _quickly(machine: type[Machine]) -> dict[str, Any]:
+    """As soon as something is found, say so."""
+    return {"max_examples": machine.runs, "phases": [Phase.generate]}
 
 
 @contextmanager

@@ -1,0 +1,156 @@
+"""What the money machine compares: Tenpo's rows and the model, both in the same words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tenpo.core.compiled import Compiled, Param
+from tenpo.payments.models import Grant, Payment, Payout, PayoutAccount, PayoutBatch
+from tenpo.people.models import User
+from tenpo.schedule.models import Booking, Session
+from tests.machines.payout_model import Business
+from tests.machines.rows import Reading, at
+
+_ROWS: dict[str, Compiled[Any]] = {
+    "sessions": Compiled(lambda: Session.objects.filter(pk=Param("pk"))),
+    "bookings": Compiled(lambda: Booking.objects.filter(pk=Param("pk")).select_related("line__order")),
+    "payments": Compiled(lambda: Payment.objects.filter(pk=Param("pk"))),
+    "grants": Compiled(lambda: Grant.objects.filter(pk=Param("pk"))),
+    "accounts": Compiled(lambda: PayoutAccount.objects.filter(pk=Param("pk")).select_related("owner")),
+    "payouts": Compiled(lambda: Payout.objects.filter(pk=Param("pk"))),
+    "batches": Compiled(lambda: PayoutBatch.objects.filter(pk=Param("pk"))),
+}
+READING = Reading(
+    sessions=("status", "schedule_session"),
+    bookings=(
+        "session_id, booked_by_id, state, held_until, line_id, order_id, company_share, credit_spent, wallet_spent,"
+        " own_share, refunded_percent",
+        "(SELECT b.id, session_id, booked_by_id, b.state, held_until, line_id, order_id, company_share, credit_spent,"
+        "   wallet_spent, own_share, refunded_percent FROM schedule_booking b JOIN orders_line l ON l.id = line_id) b",
+    ),
+    splits=("line_id, recipient_id, amount, reversed, earned_at IS NOT NULL", "orders_split"),
+    payments=("payer_id, purpose, provider, amount, fee, state, order_id", "payments_payment"),
+    grants=("owner_id, amount, taken_back_by_id IS NOT NULL", "payments_grant"),
+    split_rules=("active_from, active_until", "orders_splitrule"),
+    accounts=("owner_id, method, usable_from, disabled_at IS NOT NULL", "payments_payoutaccount"),
+    payouts=(
+        "payee_id, account_id, source, amount, fee, settled, state, approved_by_id, seconded_by_id, batch_id",
+        "payments_payout",
+    ),
+    batches=("count, total, state", "payments_payoutbatch"),
+    # What the ledger says of each account: its balance, where it keeps one, and the sum of its transfers.
+    pots=(
+        "kind, owner_id, source_id, name, balance, moved",
+        "(SELECT a.*,"
+        "   (SELECT coalesce(sum(amount), 0) FROM ledger_transfer t WHERE t.credit_id = a.id)"
+        "   - (SELECT coalesce(sum(amount), 0) FROM ledger_transfer t WHERE t.debit_id = a.id) AS moved"
+        "  FROM ledger_account a) a",
+    ),
+)
+
+
+class Rows:
+    """What was read after a step, each kind in the order of the model's numbers."""
+
+    def __init__(self, seen: dict[str, int]) -> None:
+        """Rows come in the order in which they were `seen` first: not all ids tell it while the clock stands still."""
+        self.read = READING()
+        for rows in self.read.values():
+            for row in rows:
+                seen.setdefault(row[0], len(seen))
+            rows.sort(key=lambda row: seen[row[0]])
+
+    def row(self, kind: str, number: int) -> Any:
+        """The row that the model knows by a number."""
+        (row,) = _ROWS[kind](pk=self.read[kind][number][0])
+        return row
+
+    def found(self, users: Sequence[User]) -> dict[str, Any]:
+        """How Tenpo is."""
+        people: dict[str | None, int | None] = {str(person.pk): number for number, person in enumerate(users)}
+        people[None] = None
+        numbers = {kind: {row[0]: number for number, row in enumerate(rows)} for kind, rows in self.read.items()}
+        lines = {row[5]: number for number, row in enumerate(self.read["bookings"])}
+        orders: dict[str | None, int | None] = {row[6]: number for number, row in enumerate(self.read["bookings"])}
+        orders[None] = None
+        return {
+            "sessions": [status for _id, status in self.read["sessions"]],
+            "bookings": [
+                (numbers["sessions"][session], people[buyer], state, at(held_until), *parts)
+                for _id, session, buyer, state, held_until, _line, _order, *parts in self.read["bookings"]
+            ],
+            "splits": [(lines[line], people[who], *rest) for _id, line, who, *rest in self.read["splits"]],
+            "payments": [
+                (people[payer], *said, orders[order]) for _id, payer, *said, order in self.read["payments"]
+            ],
+            "grants": [(people[owner], *rest) for _id, owner, *rest in self.read["grants"]],
+            "split rules": [(at(starts), at(ends)) for _id, starts, ends in self.read["split_rules"]],
+            "accounts": [
+                (people[owner], method, at(usable), gone) for _id, owner, method, usable, gone in self.read["accounts"]
+            ],
+            "payouts": [
+                (
+                    people[payee], numbers["accounts"][account], *said, [people[who] for who in (first, second) if who],
+                    None if batch is None else numbers["batches"][batch],
+                )
+                for _id, payee, account, *said, first, second, batch in self.read["payouts"]
+            ],
+            "batches": [tuple(said) for _id, *said in self.read["batches"]],
+            **self._pots(people, numbers["payments"]),
+        }  # fmt: skip
+
+    def _pots(self, people: dict[str | None, int | None], payments: dict[str, int]) -> dict[str, Any]:
+        """Whose money is where, by the sums of all transfers; what an account keeps as its balance is the same."""
+        pots = [row for row in self.read["pots"] if row[6]]
+        return {
+            "credits": sorted(
+                (people[owner], payments[source], m) for _id, k, owner, source, _n, _b, m in pots if k == "credit"
+            ),
+            "money": sorted((kind, people[o], m) for _id, kind, o, _s, _n, _b, m in pots if o and kind != "credit"),
+            "sides": sorted((name or kind, moved) for _id, kind, o, _s, name, _b, moved in pots if not o),
+            "kept": [row for row in self.read["pots"] if row[5] not in (None, row[6])],
+        }
+
+
+def expected_of(of: Business) -> dict[str, Any]:
+    """How it should be."""
+    numbers = {
+        id(thing): n for things in (of.sessions, of.bookings, of.accounts, of.batches) for n, thing in enumerate(things)
+    }
+    return {
+        "sessions": [session.status for session in of.sessions],
+        "bookings": [
+            (
+                numbers[id(b.session)], b.buyer, b.state, b.held_until, b.company,
+                sum(amount for _purse, amount in b.of_credits()), sum(amount for _purse, amount in b.of_money()), b.own,
+                b.percent_back,
+            )
+            for b in of.bookings
+        ],
+        "splits": [
+            (number, split.who, split.amount, split.back, split.is_earned)
+            for number, booking in enumerate(of.bookings)
+            for split in booking.splits
+        ],
+        "payments": [
+            (
+                p.payer, "top_up" if p.is_top_up else "order", p.provider, p.amount, p.fee, p.state,
+                None if p.booking is None else numbers[id(p.booking)],
+            )
+            for p in of.payments
+        ],
+        "grants": [(grant.owner, grant.amount, grant.is_back) for grant in of.grants],
+        "split rules": [(rule.starts, rule.ends) for rule in of.split_rules],
+        "accounts": [(a.owner, a.method, a.usable_from, a.is_removed) for a in of.accounts],
+        "payouts": [
+            (
+                p.payee, numbers[id(p.account)], p.source, p.amount, p.fee, p.settled, p.state, p.approved_by,
+                None if p.batch is None else numbers[id(p.batch)],
+            )
+            for p in of.payouts
+        ],
+        "batches": [(batch.count, batch.total, batch.state) for batch in of.batches],
+        "credits": sorted((credit.owner, credit.source, credit.balance) for credit in of.credits if credit.balance),
+        "money": sorted((kind, who, amount) for (kind, who), amount in of.of.items() if amount),
+        "sides": sorted((side, amount) for side, amount in of.sides.items() if amount),
+        "kept": [],
+    }  # fmt: skip

@@ -1,0 +1,133 @@
+"""Money does what the model says, whatever is done in whatever order.
+
+A run that failed prints its steps. They become a test here, as Python has them, and stay.
+"""
+
+import functools
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from tenpo.core.compiled import Compiled
+from tenpo.orders import policies, queries
+from tenpo.orders.actions import splits
+from tenpo.orders.models import SplitRule
+from tenpo.payments.actions import payout_accounts, payout_sending, payouts
+from tenpo.payments.actions.payouts import arrival_of
+from tests.machines import money_nouns as nouns
+from tests.machines.machine import finds_a_difference, run
+from tests.machines.money import MoneyMachine
+
+SCHEMA = functools.cache(import_module("xmlschema").XMLSchema)
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(1800),
+    pytest.mark.usefixtures("few_payouts_under_way"),
+]
+
+
+@pytest.fixture
+def few_payouts_under_way(monkeypatch):
+    """Numbers that a run reaches; and the bank's schema, which takes longest, is read once and not for every file."""
+    monkeypatch.setattr("xmlschema.XMLSchema", SCHEMA)
+    monkeypatch.setattr(payouts, "PAYOUTS_UNDER_WAY", nouns.PAYOUTS_UNDER_WAY)
+    monkeypatch.setattr(payout_accounts, "PAYOUT_ACCOUNTS_KEPT", nouns.ACCOUNTS_KEPT)
+
+
+def test_money_agrees_with_the_model():
+    run(MoneyMachine)
+
+
+def begun(percents: tuple[int, int, int] = (15, 85, 0)) -> MoneyMachine:
+    state = MoneyMachine()
+    state.begin(amount=500, coach=None, percents=percents)
+    state.they_agree()
+    return state
+
+
+@pytest.mark.parametrize("card", ["late", "asks"])
+def test_money_that_comes_after_a_session_took_place_is_earned(card):
+    state = begun()
+    state.teach(card=card, coach=4, is_late=True, percent=None, price=3_000)
+    state.they_agree()
+    state.bank_decides(succeeds=True, which=0)
+    state.they_agree()
+    state.teardown()
+
+
+@pytest.mark.control
+def test_a_wallet_spent_before_what_was_given_control(monkeypatch):
+    credit, *rest = queries.SPENT_FIRST
+    monkeypatch.setattr(queries, "SPENT_FIRST", (credit, *reversed(rest)))
+    monkeypatch.setattr(queries, "_TERMS_AND_POTS", Compiled(queries._terms_and_pots))
+
+    assert finds_a_difference(MoneyMachine)
+
+
+def refund_after_a_payout(state: MoneyMachine) -> None:
+    state.refund_what_was_paid_out(coach=4, ends="done", part="all")
+    state.they_agree()
+
+
+def pay_out_with_a_fee(state: MoneyMachine) -> None:
+    state.change_terms(by=2, terms=nouns.Terms(minimum=700, fee=99, second=None))
+    state.they_agree()
+    state.pay_out(who=0, method="manual", part="all", times=1, ends="done")
+    state.they_agree()
+
+
+def give_up_late(state: MoneyMachine) -> None:
+    state.buy_and_give_up(
+        coach=4, price=10_001, windows=((48, 100), (24, 50), (0, 0)), card="succeeds", again=False, hours=25, by="buyer"
+    )
+    state.they_agree()
+
+
+def sell_by_two_rules(state: MoneyMachine) -> None:
+    state.decide_split_rule(by=2, coach=None, taught_by="", place=1, percents=(33, 33, 34), starts=0, lasts=None)
+    state.they_agree()
+    state.teach(card="succeeds", coach=4, is_late=False, percent=None, price=3_000)
+    state.they_agree()
+
+
+STEPS: list[Callable[[MoneyMachine], None]] = [
+    refund_after_a_payout, pay_out_with_a_fee, give_up_late, sell_by_two_rules,
+]  # fmt: skip
+# What is broken → by which steps it is found.
+BROKEN: dict[str, tuple[Callable[[MoneyMachine], None], Any, str, Any]] = {
+    "a debt that no payout settles": (refund_after_a_payout, payouts, "owed_by", lambda *_: 0),
+    "a debt that earnings pay at once": (refund_after_a_payout, splits, "_take_back", lambda _taken: None),
+    "a fee that is not kept": (pay_out_with_a_fee, payout_sending, "arrival_of", lambda payout: arrival_of(payout)[:1]),
+    "all back to whoever paid first": (
+        give_up_late, policies, "apportion", lambda total, weights: [total, *(0 for _ in weights[1:])]
+    ),
+    "the rule that came first": (
+        sell_by_two_rules, queries, "split_rules_in_force",
+        lambda *_, **when: SplitRule.objects.in_force(when["at"]).order_by("id"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_they_agree_about(steps):
+    state = begun()
+    steps(state)
+    state.teardown()
+
+
+@pytest.mark.control
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_rule_is_found_control(monkeypatch, broken):
+    steps, module, name, instead = BROKEN[broken]
+    monkeypatch.setattr(module, name, instead)
+    monkeypatch.setattr(queries, "_TERMS_AND_POTS", Compiled(queries._terms_and_pots))
+    state = begun()
+
+    try:
+        with pytest.raises(AssertionError, match="Tenpo says"):
+            steps(state)
+    finally:
+        state.undo()
