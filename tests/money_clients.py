@@ -157,9 +157,13 @@ class Client:
         return self._post("/wallet/top-ups", {"amount": amount, "provider": "sandbox", "source": card})
 
     def _book(self) -> Request:
+        return self.book(
+            self.dice.choice(self.shop.sessions), card=self.dice.choice([SUCCEEDS, SUCCEEDS, DECLINED, ""])
+        )
+
+    def book(self, session: Session, *, card: str = "") -> Request:
         """From the wallet alone, or by card what it does not have."""
-        body = {"session_id": str(self.dice.choice(self.shop.sessions).pk)}
-        card = self.dice.choice([SUCCEEDS, SUCCEEDS, DECLINED, ""])
+        body = {"session_id": str(session.pk)}
         return self._post("/bookings", body | ({"provider": "sandbox", "source": card} if card else {}))
 
     def _cancel(self, booking: str) -> Request:

@@ -107,7 +107,11 @@ class MoneyMachine(Machine):
 
     # What is there at first
 
-    @initialize(percents=shares, coach=st.sampled_from([None, *COACHES]), amount=st.sampled_from([500, 3_000, 20_000]))
+    @initialize(
+        percents=shares,
+        coach=st.sampled_from([None, *COACHES]),
+        amount=st.sampled_from([500, 3_000, 20_000, 499, 20_001]),
+    )
     def begin(self, percents: tuple[int, int, int], coach: int | None, amount: int) -> None:
         self.they_agree()
         self.decide_split_rule(ADMINS[0], coach, "", 100, percents, 0, None)
@@ -472,6 +476,14 @@ class MoneyMachine(Machine):
             for act in acts.get(ends, [ends]):
                 if act not in ("asked", "approved"):
                     self._decide(payout, who if act == "cancel" else ADMINS[0], act)
+
+    @rule(who=anybody, by=somebody)
+    def think_better_of_it(self, who: int, by: int | None) -> None:
+        source, known = self._fill(who), len(self.model.payouts)
+        if account := self._account(who, "manual"):
+            self._ask(account, source, "half", who)
+        for payout in self.model.payouts[known:]:
+            self._decide(payout, who if by is None else by, "cancel")
 
     @rule(
         people=st.lists(anybody, min_size=1, max_size=2, unique=True),
