@@ -1,7 +1,9 @@
 """A hundred tries at the same moment against what may be tried a few times."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ pytestmark = [
 TRIES = 100
 LOGIN, CODE, CONFIRM = "/account/login/", "/account/login/code/", "/account/login/code/confirm/"
 RESET, FACTOR = "/account/password/reset/", "/account/2fa/authenticate/"
+AGAIN = "/account/reauthenticate/"
 NOTHING = "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
 CHANGE, WRONG_OLD_PASSWORD = "/account/password/change/", "not your present password"
 WRONG_PASSWORD, WRONG_CODE, OFTEN = "do not belong together", "This is not the code", "very often"
@@ -106,6 +109,33 @@ def test_few_bookings_and_payments_are_tried(server, path, limit):
         404: LIMITS[limit].count,
         429: TRIES - LIMITS[limit].count,
     }
+
+
+def test_few_payouts_are_asked_for(server):
+    body = {"account_id": NOTHING, "source": "wallet", "amount": 1_000}
+    caller, limit = with_key(make_member()), LIMITS["payout-user"].count
+
+    answers = server.at_once([caller.call("POST", "/payouts", body) for _ in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_ways_to_be_paid_are_added(server):
+    """By somebody whose visit has just shown their password, as it must for these."""
+    member, limit = make_known(), LIMITS["payout-account-user"].count
+    answer = server.ask(STRANGER.form(LOGIN, login=member.email, password=PASSWORD))
+    browser = with_cookies(answer.cookie(settings.SESSION_COOKIE_NAME))
+    assert server.ask(browser.form(AGAIN, password=PASSWORD)).status == 302
+    body = {"method": "crypto", "holder": "Lena", "network": "bitcoin", "address": "nowhere"}
+    form = browser.form("/api/v1/payout-accounts")
+    headers = form.headers | {"Content-Type": "application/json"}
+    wanted = replace(form, body=json.dumps(body).encode(), headers=headers)
+
+    answers = server.at_once([wanted] * TRIES)
+
+    # Coins are not paid here.
+    found = Counter(answer.outcome for answer in answers)
+    assert found == {"method_not_offered": limit, "too_many_requests": TRIES - limit}
 
 
 @pytest.mark.parametrize("path", [CODE, RESET], ids=["code", "reset"])

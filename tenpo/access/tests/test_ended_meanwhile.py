@@ -12,7 +12,10 @@ from tenpo.access.actions.accounts import disable_user, end_all_access
 from tenpo.access.models import ApiClient
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
+from tenpo.payments.actions import connect
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.payments.provider_models import StripeAccount
+from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.tests.make import make_payout
 from tenpo.people.actions import visits
 from tenpo.people.adapters import AccountAdapter
@@ -59,6 +62,8 @@ MAKING: dict[str, Way] = {
     "second factor by page": lambda *_: Ask("/settings/", settings_form()),
     "second factor by API": lambda *_: Ask("/api/v1/business", {"second_factor_for": NOBODY}, "PATCH"),
 }
+# There only where Stripe is switched on, which the matrix does not see.
+WITH_STRIPE: dict[str, Way] = {"account at Stripe by page": lambda *_: Ask("/me/money/stripe/")}
 
 
 def on_the_list(user: User) -> Client:
@@ -89,6 +94,7 @@ def what_lasts() -> list[Any]:
         *PayoutAccount.objects.values_list("pk"),
         *Payout.objects.values_list("pk", "state"),
         *PayoutTerms.objects.values_list("minimum"),
+        *StripeAccount.objects.values_list("pk"),
     ]
     return [*what_lets_in(), *keys, *feeds, *paid, *Business.objects.values_list("second_factor_for")]
 
@@ -130,6 +136,31 @@ def test_control_without_looking_again_it_outlives_the_end(monkeypatch, way, end
 
     assert status in MADE
     assert has_made
+
+
+@pytest.fixture
+def stripe(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stripe is switched on, and does not answer: what is ours of an account is made before it is asked."""
+
+    def no_answer(_account: StripeAccount) -> None:
+        raise ProviderTimeout
+
+    settings.STRIPE_KEY = "sk_test_nobody"
+    monkeypatch.setattr(connect, "open_account", no_answer)
+
+
+@pytest.mark.usefixtures("stripe")
+@pytest.mark.parametrize("end", [end_it, choose_a_password, shut_out])
+def test_no_account_at_stripe_is_opened_by_a_session_that_was_ended(end):
+    assert made_while(end, *WITH_STRIPE.values()) == (404, False)
+
+
+@pytest.mark.control
+@pytest.mark.usefixtures("stripe")
+def test_control_without_looking_again_an_account_at_stripe_is_opened(monkeypatch):
+    monkeypatch.setattr(visits, "_still_holds", lambda *_: True)
+
+    assert made_while(end_it, *WITH_STRIPE.values()) == (302, True)
 
 
 @pytest.mark.parametrize("way", ENDED)
