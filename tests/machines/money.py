@@ -33,6 +33,7 @@ from tests.machines.booking_rows import newest
 from tests.machines.machine import START, Machine, make_people
 from tests.machines.money_nouns import ADMINS, COACHES, EVERYBODY, MEMBERS
 from tests.machines.money_rows import Rows, expected_of
+from tests.machines.money_stories import STORIES
 from tests.machines.payout_model import CODES, RULES, Business
 
 # Sessions of one run: every step reads all of them.
@@ -59,50 +60,6 @@ terms = st.builds(
     pays_wallets=st.sampled_from([True, True, True, False]),
     has_bank=st.sampled_from([True, True, True, False]),
 )
-
-NO_WALLETS = nouns.Terms(minimum=100, fee=0, second=None, pays_wallets=False, has_bank=False)
-# What comes about too seldom by chance: each run begins with one of these, and goes on with whatever comes to mind.
-STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "none": [],
-    "a file that is sent": [("pay_out_by_file", {"people": [0], "acts": ["reject", "send", "drop", "finish"]})],
-    "a file that is dropped": [("pay_out_by_file", {"people": [2, 1], "acts": ["drop", "reject", "make"]})],
-    "more than there may be": [
-        ("pay_out", {"who": 1, "method": "manual", "part": "half", "times": 3, "ends": "done"}),
-        ("add_accounts", {"owner": 1, "times": 3, "by": None}),
-        ("pay_out", {"who": 1, "method": "sepa", "part": "half", "times": 1, "ends": "done"}),
-    ],
-    "more than there is": [("pay_out", {"who": 0, "method": "manual", "part": "more", "times": 1, "ends": "done"})],
-    "in haste": [
-        ("pay_out", {"who": 0, "method": "manual", "part": "all", "times": 1, "ends": "hasty"}),
-        ("remove_account", {"which": 0, "by": None}),
-    ],
-    "thought better of": [
-        ("think_better_of_it", {"who": 4, "times": 3, "by": None}), ("remove_account", {"which": 0, "by": None})
-    ],
-    "come back": [("pay_out", {"who": 5, "method": "manual", "part": "all", "times": 1, "ends": "failed"})],
-    "not paid out here": [
-        ("add_account", {"owner": 0, "method": "manual", "by": None}), ("change_terms", {"terms": NO_WALLETS, "by": 2}),
-        ("pay_out", {"who": 0, "method": "manual", "part": "all", "times": 1, "ends": "done"}),
-        ("add_account", {"owner": 1, "method": "sepa", "by": None}),
-    ],
-    "a full wallet": [("top_up", {"owner": 3, "amount": 20_000, "way": ("sandbox", "succeeds")})] * 2,
-    "a transfer": [("mark_paid", {"which": 0, "by": 2})],
-    "spent": [("take_back_what_may_be_spent", {"owner": 0, "amount": 700, "price": 3_000})],
-    "given up": [
-        ("buy_and_give_up", {
-            "coach": 5, "price": 10_001, "windows": WINDOWS[0], "card": "succeeds", "again": True, "hours": 25,
-            "by": "buyer",
-        })
-    ],
-    "called off": [
-        ("buy_and_give_up", {
-            "coach": 4, "price": 3_000, "windows": WINDOWS[1], "card": "late", "again": False, "hours": 1, "by": "all",
-        }),
-        ("close_session", {"which": 5, "by": None, "took_place": True}),
-    ],
-    "a rule that is over": [("end_split_rule", {"which": 0, "by": 2})] * 2,
-    "refunded": [("refund_what_was_paid_out", {"coach": 4, "part": "all", "ends": "done"})],
-}  # fmt: skip
 
 
 class MoneyMachine(Machine):

@@ -18,7 +18,8 @@ from tenpo.payments.actions import payout_accounts, payout_sending, payouts
 from tenpo.payments.actions.payouts import arrival_of
 from tests.machines import money_nouns as nouns
 from tests.machines.machine import finds_a_difference, run
-from tests.machines.money import STORIES, MoneyMachine
+from tests.machines.money import MoneyMachine
+from tests.machines.money_stories import STORIES
 
 SCHEMA = functools.cache(import_module("xmlschema").XMLSchema)
 
