@@ -46,7 +46,7 @@ RULES = (
 CODES = (
     "already_booked", "capacity_below_taken", "completed", "ends_too_early", "forbidden", "full", "invalid",
     "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over", "over", "overlap",
-    "overlaps", "payment_needed", "payment_under_way", "price_changed", "started", "starts_in_past", "too_early",
+    "overlaps", "own_payment", "payment_needed", "payment_under_way", "price_changed", "started", "starts_in_past", "too_early",
     "too_late",
 )  # fmt: skip
 
@@ -327,6 +327,8 @@ class Business:
     def mark_paid(self, payment: Payment, *, by: int) -> None:
         if by != ADMIN:
             raise Refused("forbidden")
+        if payment.payer == by:
+            raise Refused("own_payment")
         if payment.provider not in BY_HAND:
             raise Refused("not_manual")
         self._become(payment, "succeeded")
@@ -357,7 +359,8 @@ class Business:
         if payment.state in ("succeeded", state) or (given_up and state != "succeeded"):
             return
         booking = payment.booking
-        buys = booking is not None and booking.state == "held"
+        # Nobody earns of what has taken place already.
+        buys = booking is not None and booking.state == "held" and booking.session.status == "planned"
         if given_up:
             others = [other for other in self.payments if other.booking is booking and other is not payment]
             buys = buys and not any(other.state in (*OPEN, "succeeded") for other in others)

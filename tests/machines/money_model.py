@@ -183,9 +183,6 @@ class Money:
         booking.state, booking.held_until, booking.is_paid = "confirmed", None, True
         self._flow("company", "sales", booking.company)
         self._flow("reserved", "sales", sum(amount for _purse, amount in booking.spent))
-        # Money that was so late that it has taken place.
-        if booking.session.status == "completed":
-            self._earn([booking])
 
     # Payments
 
@@ -212,6 +209,8 @@ class Money:
     def mark_paid(self, payment: Payment, *, by: int) -> None:
         if by not in ADMINS:
             raise Refused("forbidden")
+        if payment.payer == by:
+            raise Refused("own_payment")
         if payment.provider not in BY_HAND:
             raise Refused("not_manual")
         self._become(payment, "succeeded")
@@ -244,15 +243,17 @@ class Money:
             self._to("wallet", payment.payer, payment.amount, side=payment.provider)
             return
         self._flow(payment.provider, "sales", payment.amount)
-        if payment.booking is not None and payment.booking.state == "held":
-            self._confirm(payment.booking)
+        booking = payment.booking
+        # Nobody earns of what has taken place already.
+        if booking is not None and booking.state == "held" and booking.session.status == "planned":
+            self._confirm(booking)
         else:
             payment.booking = None
             self._issue(payment, payment.amount)
 
     def _wait_longer(self, payment: Payment) -> None:
         booking = payment.booking
-        if booking is not None and booking.state == "held":
+        if booking is not None and booking.state == "held" and booking.session.status == "planned":
             assert booking.held_until
             longer = min(self.now + HOLD_WHILE_UNDER_WAY, booking.session.starts_at)
             booking.held_until = max(booking.held_until, longer)

@@ -34,6 +34,9 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "a full wallet": [("top_up", {"owner": 3, "amount": 20_000, "way": ("sandbox", "succeeds")})] * 2,
     "a transfer": [("mark_paid", {"which": 0, "by": 2})],
+    "a transfer of one's own": [
+        ("top_up", {"owner": 3, "amount": 500, "way": ("transfer", "")}), ("mark_paid", {"which": 0, "by": 3})
+    ],
     "spent": [("take_back_what_may_be_spent", {"owner": 0, "amount": 700, "price": 3_000})],
     "given up": [
         ("buy_and_give_up", {

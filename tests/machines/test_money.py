@@ -50,7 +50,8 @@ def begun(percents: tuple[int, int, int] = (15, 85, 0)) -> MoneyMachine:
 
 
 @pytest.mark.parametrize("card", ["late", "asks"])
-def test_money_that_comes_after_a_session_took_place_is_earned(card):
+def test_money_that_comes_after_a_session_took_place_is_credit(card):
+    """Its hold had run out, but nobody had let it go when the session was completed."""
     state = begun()
     state.teach(card=card, coach=4, is_late=True, percent=None, price=3_000)
     state.they_agree()
