@@ -46,8 +46,8 @@ RULES = (
 CODES = (
     "already_booked", "capacity_below_taken", "completed", "ends_too_early", "forbidden", "full", "invalid",
     "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over", "over", "overlap",
-    "overlaps", "own_payment", "payment_needed", "payment_under_way", "price_changed", "started", "starts_in_past", "too_early",
-    "too_late",
+    "overlaps", "own_payment", "payment_needed", "payment_under_way", "price_changed", "started", "starts_in_past",
+    "too_early", "too_late",
 )  # fmt: skip
 
 

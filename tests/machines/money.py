@@ -63,7 +63,7 @@ terms = st.builds(
 
 
 class MoneyMachine(Machine):
-    runs = 120
+    runs = 90
     steps_of_a_run = 12
     rows: Rows  # read anew after each step
 
@@ -168,7 +168,9 @@ class MoneyMachine(Machine):
         """Mostly a transfer."""
         if not any(payment.provider == "transfer" for payment in self.model.payments):
             self._top_up(MEMBERS[0], nouns.TOP_UP_LEAST, "transfer", "")
-        payment, row = self._pick("payments", which, lambda payment: payment.state == "pending" and not payment.at_bank)
+        payment, row = self._pick(
+            "payments", which % 5, lambda payment: (payment.provider == "sandbox") == (which == 5)
+        )
         self.both(partial(self.model.mark_paid, payment, by=by), lambda: settling.mark_paid(row, by=self.people[by]))
 
     @rule(owner=anybody, amount=st.sampled_from([1, 700, 5_000, 0, -1]), by=admins)

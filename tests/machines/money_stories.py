@@ -11,50 +11,79 @@ NO_WALLETS = nouns.Terms(minimum=100, fee=0, second=None, pays_wallets=False, ha
 # Each step as the machine's rule, and what it is given.
 STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "none": [],
-    "a file that is sent": [("pay_out_by_file", {"people": [0], "acts": ["reject", "send", "drop", "finish"]})],
-    "a file that is dropped": [("pay_out_by_file", {"people": [2, 1], "acts": ["drop", "reject", "make"]})],
-    "more than there may be": [
+    "a file that is sent": [
+        ("pay_out_by_file", {"people": [0], "acts": ["reject", "send", "drop", "finish"]}),
+    ],
+    "a file that is dropped, and a full wallet": [
+        ("pay_out_by_file", {"people": [2, 1], "acts": ["drop", "reject", "make"]}),
+        ("top_up", {"owner": 3, "amount": 20000, "way": ("sandbox", "succeeds")}),
+        ("top_up", {"owner": 3, "amount": 20000, "way": ("sandbox", "succeeds")}),
+    ],
+    "more than there may be, or than there is": [
         ("pay_out", {"who": 1, "method": "manual", "part": "half", "times": 3, "ends": "done"}),
         ("add_accounts", {"owner": 1, "times": 3, "by": None}),
         ("pay_out", {"who": 1, "method": "sepa", "part": "half", "times": 1, "ends": "done"}),
+        ("pay_out", {"who": 0, "method": "manual", "part": "more", "times": 1, "ends": "done"}),
     ],
-    "more than there is": [("pay_out", {"who": 0, "method": "manual", "part": "more", "times": 1, "ends": "done"})],
-    "in haste": [
+    "in haste, thought better of, come back": [
         ("pay_out", {"who": 0, "method": "manual", "part": "all", "times": 1, "ends": "hasty"}),
         ("remove_account", {"which": 0, "by": None}),
+        ("think_better_of_it", {"who": 4, "times": 3, "by": None}),
+        ("remove_account", {"which": 0, "by": None}),
+        ("pay_out", {"who": 5, "method": "manual", "part": "all", "times": 1, "ends": "failed"}),
     ],
-    "thought better of": [
-        ("think_better_of_it", {"who": 4, "times": 3, "by": None}), ("remove_account", {"which": 0, "by": None})
-    ],
-    "come back": [("pay_out", {"who": 5, "method": "manual", "part": "all", "times": 1, "ends": "failed"})],
-    "not paid out here": [
-        ("add_account", {"owner": 0, "method": "manual", "by": None}), ("change_terms", {"terms": NO_WALLETS, "by": 2}),
+    "spent, and not paid out here": [
+        ("take_back_what_may_be_spent", {"owner": 0, "amount": 700, "price": 3000}),
+        ("give_money", {"owner": 1, "amount": 1, "by": 2}),
+        ("take_back_grant", {"which": 0, "by": 3}),
+        ("add_account", {"owner": 0, "method": "manual", "by": None}),
+        ("change_terms", {"terms": NO_WALLETS, "by": 2}),
         ("pay_out", {"who": 0, "method": "manual", "part": "all", "times": 1, "ends": "done"}),
         ("add_account", {"owner": 1, "method": "sepa", "by": None}),
     ],
-    "a full wallet": [("top_up", {"owner": 3, "amount": 20_000, "way": ("sandbox", "succeeds")})] * 2,
-    "a transfer": [("mark_paid", {"which": 0, "by": 2})],
-    "a transfer of one's own": [
-        ("top_up", {"owner": 3, "amount": 500, "way": ("transfer", "")}), ("mark_paid", {"which": 0, "by": 3})
+    "transfers": [
+        ("run_job", {"job": "reconcile"}),
+        ("run_job", {"job": "complete"}),
+        ("mark_paid", {"which": 0, "by": 2}),
+        ("top_up", {"owner": 3, "amount": 500, "way": ("transfer", "")}),
+        ("mark_paid", {"which": 0, "by": 3}),
+        ("top_up", {"owner": 4, "amount": 500, "way": ("sandbox", "succeeds")}),
+        ("mark_paid", {"which": 5, "by": 2}),
     ],
-    "spent": [("take_back_what_may_be_spent", {"owner": 0, "amount": 700, "price": 3_000})],
-    "given up": [
-        ("buy_and_give_up", {
-            "coach": 5, "price": 10_001, "windows": UNTIL_A_DAY_BEFORE, "card": "succeeds", "again": True, "hours": 25,
-            "by": "buyer",
-        })
-    ],
-    "called off": [
-        ("buy_and_give_up", {
-            "coach": 4, "price": 3_000, "windows": A_THIRD, "card": "late", "again": False, "hours": 1, "by": "all",
-        }),
+    "given up, and called off": [
+        (
+            "buy_and_give_up",
+            {
+                "coach": 5,
+                "price": 10001,
+                "windows": UNTIL_A_DAY_BEFORE,
+                "card": "succeeds",
+                "again": True,
+                "hours": 25,
+                "by": "buyer",
+            },
+        ),
+        (
+            "buy_and_give_up",
+            {"coach": 4, "price": 3000, "windows": A_THIRD, "card": "late", "again": False, "hours": 1, "by": "all"},
+        ),
         ("close_session", {"which": 5, "by": None, "took_place": True}),
     ],
-    "a rule that is over": [
-        ("decide_split_rule", {
-            "by": 3, "coach": None, "taught_by": "", "place": 1, "percents": (0, 100, 0), "starts": 0, "lasts": None,
-        }),
-        *[("end_split_rule", {"which": 0, "by": 2})] * 2,
+    "a rule that is over, and a refund": [
+        (
+            "decide_split_rule",
+            {"by": 3, "coach": None, "taught_by": "", "place": 1, "percents": (0, 100, 0), "starts": -1, "lasts": None},
+        ),
+        (
+            "decide_split_rule",
+            {"by": 3, "coach": None, "taught_by": "", "place": 1, "percents": (0, 100, 0), "starts": 0, "lasts": 0},
+        ),
+        (
+            "decide_split_rule",
+            {"by": 3, "coach": None, "taught_by": "", "place": 1, "percents": (0, 100, 0), "starts": 0, "lasts": None},
+        ),
+        ("end_split_rule", {"which": 0, "by": 2}),
+        ("end_split_rule", {"which": 0, "by": 2}),
+        ("refund_what_was_paid_out", {"coach": 4, "part": "all", "ends": "done"}),
     ],
-    "refunded": [("refund_what_was_paid_out", {"coach": 4, "part": "all", "ends": "done"})],
-}  # fmt: skip
+}

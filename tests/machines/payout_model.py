@@ -28,8 +28,8 @@ CODES = (
     "ends_too_early", "forbidden", "grant_spent", "in_a_batch", "insufficient_funds", "invalid", "method_not_offered",
     "not_approved", "not_asked", "not_by_hand", "not_manual", "not_over", "not_planned", "not_sent",
     "nothing_to_send", "over", "own_payment", "payment_needed", "payout_under_way", "price_changed", "started",
-    "starts_in_past", "too_many_payout_accounts", "too_many_payouts", "top_up_too_large", "top_up_too_small", "wallet_full",
-    "wallet_not_paid_out",
+    "starts_in_past", "too_many_payout_accounts", "too_many_payouts", "top_up_too_large", "top_up_too_small",
+    "wallet_full", "wallet_not_paid_out",
 )  # fmt: skip
 
 
