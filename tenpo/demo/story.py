@@ -224,7 +224,8 @@ class Story:
         due = Payment.objects.filter(state=Payment.State.PENDING, provider__in=manual_providers(), created_at__lt=since)
         for payment in due.order_by("id"):
             if self.chance.random() < 0.85:
-                mark_paid(payment, by=self.chance.choice(self.admins))
+                others = [admin for admin in self.admins if admin.pk != payment.payer_id]
+                mark_paid(payment, by=self.chance.choice(others))
 
     def mark_attendance(self, *, but: Sequence[str] = ()) -> None:
         """The coaches say who came to what is over."""

@@ -400,9 +400,10 @@ def get_payout_batch_file(request: ApiRequest, batch_id: UUID) -> HttpResponse:
     It names accounts in the clear, so who takes it is written down. For admins who have just shown who they
     are, and for no key.
     """
+    batch = _batch(request, batch_id)
     refuse_keys(request, _("A key reads no accounts in the clear. Sign in to take the file."))
     check_fresh(request)
-    file = read_payout_batch(_batch(request, batch_id), by=request.user)
+    file = read_payout_batch(batch, by=request.user)
     disposition = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return HttpResponse(file.text, content_type=file.content_type, headers=disposition)
 
