@@ -57,8 +57,8 @@ def wallets_to_look_after() -> list[User]:
     left = Subquery(pots.order_by().values("owner").annotate(sum=Sum("balance")).values("sum"))
     under_way = Payment.objects.open().filter(payer=OuterRef("user"), is_automatic=True)
     is_due = Q(is_on=True, left__lt=F("threshold")) & (Q(paused_until=None) | Q(paused_until__lte=now))
-    is_low = Q(low_since=None, left__lt=F("low_at"))
-    is_full_again = Q(low_since__isnull=False, left__gte=F("low_at"))
+    is_low = Q(low_since=None, left__lt=F("low_below"))
+    is_full_again = Q(low_since__isnull=False, left__gte=F("low_below"))
     rows = AutoTopUp.objects.watching().filter(user__disabled_at=None, currency=current_business().currency)
     wanting = rows.annotate(left=Coalesce(left, 0)).filter((is_due | is_low) & ~Exists(under_way) | is_full_again)
     return [one.user for one in wanting.select_related("user").order_by("id")]

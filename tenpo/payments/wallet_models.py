@@ -25,7 +25,7 @@ class AutoTopUpQuerySet(models.QuerySet["AutoTopUp"]):
 
     def watching(self) -> Self:
         """Those for which something happens when their wallet is low."""
-        return self.filter(Q(is_on=True) | Q(low_at__isnull=False))
+        return self.filter(Q(is_on=True) | Q(low_below__isnull=False))
 
 
 class AutoTopUp(BaseModel):
@@ -52,7 +52,7 @@ class AutoTopUp(BaseModel):
     # Why it did not work last, also where that switched it off.
     failure_code = models.CharField(max_length=60, blank=True)
     # Its owner is told when less than this is left; null: they are not.
-    low_at = models.BigIntegerField(null=True)
+    low_below = models.BigIntegerField(null=True)
     # Since when it is lower than that, as its owner was told or saw; null: it is not.
     low_since = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(editable=False, db_default=Now())
@@ -79,9 +79,11 @@ class AutoTopUp(BaseModel):
                 name="auto_top_up_pauses_only_after_a_failure",
                 condition=Q(paused_until=None) | (Q(is_on=True) & ~Q(failure_code="")),
             ),
-            models.CheckConstraint(name="auto_top_up_low_is_positive", condition=Q(low_at=None) | Q(low_at__gt=0)),
             models.CheckConstraint(
-                name="auto_top_up_is_low_below_something", condition=Q(low_since=None) | Q(low_at__isnull=False)
+                name="auto_top_up_low_is_positive", condition=Q(low_below=None) | Q(low_below__gt=0)
+            ),
+            models.CheckConstraint(
+                name="auto_top_up_is_low_below_something", condition=Q(low_since=None) | Q(low_below__isnull=False)
             ),
         ]
 

@@ -41,7 +41,7 @@ class TopUpWish:
     kind: str
     amount: int
     daily_cap: int
-    low_at: int | None = None
+    low_below: int | None = None
     method: PaymentMethod | None = None
 
 
@@ -72,11 +72,11 @@ def set_auto_top_up(user: User, wish: TopUpWish, *, by: User, visit: str | None 
         settings.failed_times, settings.failure_code, settings.paused_until = 0, "", None
     if not wish.is_on:
         settings.paused_until = None
-    if wish.low_at != settings.low_at:
+    if wish.low_below != settings.low_below:
         # They see what is in it now, and are told when it falls.
-        is_low = wish.low_at is not None and _left(settings) < wish.low_at
+        is_low = wish.low_below is not None and _left(settings) < wish.low_below
         settings.low_since = clock.now() if is_low else None
-    for name in ("is_on", "threshold", "kind", "amount", "daily_cap", "low_at"):
+    for name in ("is_on", "threshold", "kind", "amount", "daily_cap", "low_below"):
         setattr(settings, name, getattr(wish, name))
     settings.method, settings.changed_at = method, clock.now()
     settings.save()
@@ -97,7 +97,7 @@ def drop_auto_top_up(user: User, *, by: User) -> AutoTopUp:
     if settings is None:
         return auto_top_up_of(user)
     before = _said(settings)
-    settings.is_on, settings.method, settings.low_at, settings.low_since = False, None, None, None
+    settings.is_on, settings.method, settings.low_below, settings.low_since = False, None, None, None
     settings.paused_until, settings.failed_times, settings.failure_code = None, 0, ""
     settings.changed_at = clock.now()
     settings.save()
@@ -165,11 +165,11 @@ def tell_if_low(user: User) -> bool:
 
     While it is being filled by itself nobody is told. Returns whether they were.
     """
-    settings = AutoTopUp.objects.select_for_update(no_key=True).filter(user=user, low_at__isnull=False).first()
-    if settings is None or settings.low_at is None:
+    settings = AutoTopUp.objects.select_for_update(no_key=True).filter(user=user, low_below__isnull=False).first()
+    if settings is None or settings.low_below is None:
         return False
     left = _left(settings)
-    if left >= settings.low_at:
+    if left >= settings.low_below:
         if settings.low_since is not None:
             settings.low_since = None
             settings.save(update_fields=["low_since"])
@@ -178,7 +178,7 @@ def tell_if_low(user: User) -> bool:
         return False
     settings.low_since = clock.now()
     settings.save(update_fields=["low_since"])
-    publish("wallet.low", subject=settings, left=left, currency=settings.currency)
+    publish("wallet.low", subject=settings, left=left, low_below=settings.low_below, currency=settings.currency)
     return True
 
 
@@ -214,7 +214,7 @@ def _check(wish: TopUpWish, method: PaymentMethod | None, business: Business) ->
 def _problems_of_amounts(wish: TopUpWish) -> dict[str, str]:
     """What the table would refuse."""
     problems: dict[str, str] = {}
-    for name in ("threshold", "amount", "daily_cap", "low_at"):
+    for name in ("threshold", "amount", "daily_cap", "low_below"):
         amount = getattr(wish, name)
         if amount is not None and not 0 < amount <= MAX_AMOUNT:
             problems[name] = _("An amount above zero.")
@@ -258,5 +258,5 @@ def _locked(user: User) -> AutoTopUp | None:
 
 def _said(settings: AutoTopUp) -> Mapping[str, Any]:
     """What the audit says of how a wallet is filled."""
-    names = ("is_on", "threshold", "kind", "amount", "daily_cap", "low_at", "currency")
+    names = ("is_on", "threshold", "kind", "amount", "daily_cap", "low_below", "currency")
     return {name: getattr(settings, name) for name in names} | {"method": settings.method_id}

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -103,11 +104,11 @@ class Sandbox:
             defer("checkout.succeed_late", in_seconds=LATE_SECONDS, charge_id=str(charge.pk))
         if is_new and card == NEVER_ANSWERS:
             raise ProviderTimeout
-        return outcome_of(charge)
+        return _outcome_for(payment, charge)
 
     def retrieve(self, payment: Payment) -> Outcome | None:
         charge = SandboxCharge.objects.filter(key=str(payment.pk)).first()
-        return outcome_of(charge) if charge else None
+        return _outcome_for(payment, charge) if charge else None
 
     def cancel(self, payment: Payment) -> Outcome | None:
         waiting = SandboxCharge.objects.filter(key=str(payment.pk), state="needs_action")
@@ -186,6 +187,17 @@ def outcome_of(charge: SandboxCharge) -> Outcome:
         failure_code=charge.failure_code,
         action_url=f"/sandbox/{charge.pk}/" if state == Payment.State.NEEDS_ACTION else "",
     )
+
+
+def _outcome_for(payment: Payment, charge: SandboxCharge) -> Outcome:
+    """The same for whoever asks about a payment: with the card, which is kept from now on, if they wished so."""
+    outcome = outcome_of(charge)
+    if not payment.keeps_method or outcome.state != Payment.State.SUCCEEDED:
+        return outcome
+    kept, _is_new = SandboxCard.objects.get_or_create(
+        key=str(payment.pk), defaults={"card": charge.card, "state": "saved"}
+    )
+    return replace(outcome, kept=_method_outcome(kept)) if kept.state == "saved" else outcome
 
 
 def fee_of(amount: int) -> int:

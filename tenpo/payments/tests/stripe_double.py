@@ -246,7 +246,8 @@ class StripeDouble:
         with self._lock:
             page, asked = self.things[page_id], self.wanted[page_id]
             assert page["status"] == "open", page["status"]
-            method = self._card(card, page["customer"])
+            # A card that only pays is nobody's afterwards.
+            method = self._card(card, page["customer"] if page["mode"] == "setup" else None)
             if page["mode"] == "setup":
                 setup = self._make(
                     "setup_intent", "seti", payment_method=method["id"], status="succeeded", next_action=None,
@@ -284,7 +285,7 @@ class StripeDouble:
             else:
                 self._fail(intent, ("card_declined", "generic_decline"))
 
-    def _card(self, card: str, customer: str) -> dict[str, Any]:
+    def _card(self, card: str, customer: str | None) -> dict[str, Any]:
         method = self._make("payment_method", "pm", customer=customer)
         method["card"] |= {"last4": card, "brand": "visa", "exp_month": 12, "exp_year": 2045}
         return method
@@ -293,6 +294,7 @@ class StripeDouble:
         return self._make(
             "payment_intent", "pi", amount=amount, currency=currency, customer=asked["customer"], next_action=None,
             metadata=asked["metadata"], last_payment_error=None, transfer_group=asked.get("transfer_group"),
+            setup_future_usage=asked.get("setup_future_usage"),
         )  # fmt: skip
 
     def _charge(self, intent: dict[str, Any], method: dict[str, Any], *, is_there: bool, return_url: str) -> None:
@@ -324,6 +326,8 @@ class StripeDouble:
         line = self._line("charge", amount, fee, intent["currency"], charge["id"])
         self._update(charge, balance_transaction=line["id"])
         self._update(intent, status="succeeded", latest_charge=charge["id"], next_action=None, amount_received=amount)
+        if intent["setup_future_usage"]:
+            self._update(self.things[intent["payment_method"]], customer=intent["customer"])
         self._tell("payment_intent.succeeded", intent)
         self._tell("charge.succeeded", charge)
 
