@@ -28,6 +28,10 @@ class PaymentForm(CardForm):
 
     agreed = forms.IntegerField(min_value=0)
     keep_wallet = forms.BooleanField(required=False)
+    keep = forms.BooleanField(
+        label=_("Keep this card for next time"), required=False,
+        help_text=_("Its number stays with the payment provider. You can remove it whenever you like."),
+    )  # fmt: skip
 
     def __init__(
         self, data: Any = None, *, needs_payment: bool, has_agreed: bool = True, saved: Sequence[PaymentMethod] = ()
@@ -37,6 +41,7 @@ class PaymentForm(CardForm):
         super().__init__(
             data, choices=[*choices, *((provider.name, provider.label) for provider in offered_providers().values())]
         )
+        self.keeps_cards = any(provider.keeps_methods for provider in offered_providers().values())
         self.fields["provider"].required = needs_payment
         self.fields["agreed"].required = has_agreed
 
@@ -45,6 +50,11 @@ class PaymentForm(CardForm):
         """The name of the provider that is asked."""
         chosen = str(self.cleaned_data.get("provider", ""))
         return self.saved[chosen].provider if chosen in self.saved else chosen
+
+    @property
+    def wants_to_keep(self) -> bool:
+        """Whether the card that is entered now is kept for later."""
+        return bool(self.cleaned_data.get("keep"))
 
     @property
     def source(self) -> str:

@@ -10,7 +10,7 @@ from ninja import Field, Query, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.topping_up import top_up
-from tenpo.checkout.api.booking import Provider, Source
+from tenpo.checkout.api.booking import Keep, Provider, Source
 from tenpo.checkout.queries.money import causes_of
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.business import current_business
@@ -72,6 +72,7 @@ class TopUpIn(InSchema):
     amount: Amount
     provider: Provider
     source: Source = ""
+    keep: Keep = False
 
 
 class GrantIn(InSchema):
@@ -149,6 +150,7 @@ def create_top_up(request: ApiRequest, payload: TopUpIn) -> Payment:
         amount=payload.amount,
         provider=payload.provider,
         source=payload.source,
+        keep=payload.keep,
         by=request.user,
         call=request.call,
     )

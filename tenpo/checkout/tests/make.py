@@ -32,7 +32,7 @@ def make_auto_top_up(owner: User, *, card: str = SUCCEEDS, **wanted: Any) -> Use
     method = add_payment_method(owner, provider="sandbox", source=SUCCEEDS if card == DECLINED else card, by=owner)
     SandboxCard.objects.filter(key=str(method.pk)).update(card=card)
     method = settle_method(method)
-    usual = {"threshold": 1_000, "kind": "fixed", "amount": 2_500, "daily_cap": 5_000}
+    usual: dict[str, Any] = {"threshold": 1_000, "kind": "fixed", "amount": 2_500, "daily_cap": 5_000}
     set_auto_top_up(owner, TopUpWish(is_on=True, method=method, **(usual | wanted)), by=owner)
     return owner
 

@@ -111,7 +111,14 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
         hit("pay-user", user.pk)
         wanted = form.cleaned_data
         try:
-            payment = top_up(user, amount=wanted["amount"], provider=form.provider_name, source=form.source, by=user)
+            payment = top_up(
+                user,
+                amount=wanted["amount"],
+                provider=form.provider_name,
+                source=form.source,
+                keep=form.wants_to_keep,
+                by=user,
+            )
         except RuleError as error:
             refusal = error
         else:

@@ -100,7 +100,7 @@ def can_be_kept(user: User, *, provider: str, source: str) -> bool:
 
 
 def keep_what_paid(payment: Payment, outcome: MethodOutcome) -> None:
-    """What a payment succeeded with is kept for later, once, under the payment's own id.
+    """What a payment succeeded with is kept for later, once.
 
     The caller holds the payer's row. Where there is no room for it any more, its provider lets it go again.
     """
@@ -109,7 +109,7 @@ def keep_what_paid(payment: Payment, outcome: MethodOutcome) -> None:
         return
     has_room = mine.kept().count() < METHODS_KEPT
     method = PaymentMethod(
-        pk=payment.pk, user_id=payment.payer_id, provider=payment.provider, reference=outcome.reference,
+        user_id=payment.payer_id, provider=payment.provider, reference=outcome.reference,
         brand=outcome.brand, last4=outcome.last4, expires_month=outcome.expires_month,
         expires_year=outcome.expires_year, state=PaymentMethod.State.READY,
         is_default=has_room and not mine.filter(is_default=True).exists(),

@@ -14,12 +14,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
 from tenpo.core.jobs import defer
+from tenpo.core.tokens import id_of
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxCard, SandboxRefund
 from tenpo.payments.providers.base import (
@@ -82,7 +83,7 @@ class Sandbox:
     def start(self, payment: Payment, source: str, *, is_automatic: bool = False) -> Outcome:
         card = "".join(c for c in source if c.isdigit())
         if payment.saved_method is not None:
-            saved = SandboxCard.objects.filter(key=str(payment.saved_method_id), state="saved").first()
+            saved = _cards_of(payment.saved_method).filter(state="saved").first()
             card = saved.card if saved else ""
         state, failure = _FIRST_STATE.get(card, "declined"), ""
         if state == "declined":
@@ -148,7 +149,7 @@ class Sandbox:
         return _method_outcome(saved) if saved else None
 
     def forget_method(self, method: PaymentMethod) -> None:
-        SandboxCard.objects.filter(key=str(method.pk), state="saved").update(state="forgotten")
+        _cards_of(method).filter(state="saved").update(state="forgotten")
 
     def movements(self, since: datetime, until: datetime) -> Iterable[Movement]:
         charges = SandboxCharge.objects.filter(state="succeeded").annotate(at=Coalesce("succeeded_at", "created_at"))
@@ -187,6 +188,11 @@ def outcome_of(charge: SandboxCharge) -> Outcome:
         failure_code=charge.failure_code,
         action_url=f"/sandbox/{charge.pk}/" if state == Payment.State.NEEDS_ACTION else "",
     )
+
+
+def _cards_of(method: PaymentMethod) -> QuerySet[SandboxCard]:
+    """The card of a saved method: kept for it, or while it paid, and then it bears the payment's name."""
+    return SandboxCard.objects.filter(Q(key=str(method.pk)) | Q(pk=id_of(method.reference or "")))
 
 
 def _outcome_for(payment: Payment, charge: SandboxCharge) -> Outcome:
