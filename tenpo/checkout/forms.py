@@ -9,10 +9,12 @@ from tenpo.core.forms import AmountField, DayField
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import WALLET
 from tenpo.orders.forms import midnight
+from tenpo.payments.actions.auto_top_ups import TopUpWish
 from tenpo.payments.forms import CardForm
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 from tenpo.people.queries import called
 
@@ -95,6 +97,48 @@ class TopUpForm(PaymentForm):
 
     def __init__(self, data: Any = None, *, saved: Sequence[PaymentMethod] = ()) -> None:
         super().__init__(data, needs_payment=True, has_agreed=False, saved=saved)
+
+
+class AutoTopUpForm(forms.Form):
+    """When a wallet is filled by itself, by how much and by what; and when its owner is told that little is left."""
+
+    is_on = forms.BooleanField(label=_("Fill my wallet by itself"), required=False)
+    threshold = AmountField(label=_("When less than this is left"))
+    kind = forms.ChoiceField(label=_("Pay in"), choices=AutoTopUp.Kind, widget=forms.RadioSelect)
+    amount = AmountField(label=_("Amount"))
+    daily_cap = AmountField(label=_("At most on one day"))
+    method = forms.ChoiceField(label=_("Paid with"), required=False)
+    low_below = AmountField(
+        label=_("Tell me when less than this is left"), required=False, help_text=_("Empty: you are not told.")
+    )
+
+    def __init__(
+        self, data: Any = None, *, settings: AutoTopUp, saved: Sequence[PaymentMethod], typed: dict[str, Any]
+    ) -> None:
+        self.saved = {str(method.pk): method for method in saved}
+        self.settings = settings
+        now = {name: getattr(settings, name) for name in self.base_fields if name != "method"}
+        super().__init__(data, initial=now | {"method": str(settings.method_id)} | typed)
+        if not self.saved:
+            # What is not shown stays as it is.
+            for name in ("threshold", "kind", "amount", "daily_cap"):
+                self.fields[name].required = False
+        method = self.fields["method"]
+        assert isinstance(method, forms.ChoiceField)
+        method.choices = [(name, str(one)) for name, one in self.saved.items()]
+
+    @property
+    def wish(self) -> TopUpWish:
+        """What was typed."""
+        typed, now = self.cleaned_data, self.settings
+        amounts = {name: typed.get(name) for name in ("threshold", "amount", "daily_cap")}
+        return TopUpWish(
+            is_on=bool(typed["is_on"]),
+            kind=typed.get("kind") or now.kind,
+            low_below=typed.get("low_below"),
+            method=self.saved.get(typed.get("method", "")),
+            **{name: getattr(now, name) if amount is None else amount for name, amount in amounts.items()},
+        )
 
 
 # What a reader of a statement looks for.

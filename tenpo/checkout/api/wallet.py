@@ -102,7 +102,7 @@ class GrantOut(OutSchema):
 @router.get("/wallet", response={200: WalletOut, **problems(404)}, summary="What is in a wallet")
 def get_wallet(request: ApiRequest, query: Query[OwnerQuery]) -> Any:
     """Your wallet; an admin sees anybody's. A wallet that was never filled is empty."""
-    owner, currency = _owner(request, query.owner_id), current_business().currency
+    owner, currency = owner_of(request, query.owner_id), current_business().currency
     balances = balance_of(owner, currency, WALLET)
     return WalletOut(
         owner_id=owner.pk,
@@ -117,7 +117,7 @@ def get_wallet(request: ApiRequest, query: Query[OwnerQuery]) -> Any:
 )
 def list_wallet_movements(request: ApiRequest, query: Query[WalletQuery]) -> Any:
     """What moved in your wallet, newest first, with the balance after each; an admin sees anybody's."""
-    owner, currency = _owner(request, query.owner_id), current_business().currency
+    owner, currency = owner_of(request, query.owner_id), current_business().currency
     wanted = {"kind": query.kind, "created_at__gte": query.since, "created_at__lt": query.until}
     only = Q(**{name: value for name, value in wanted.items() if value is not None})
     rows, next_cursor = statement(owner, currency, of=WALLET, only=only, cursor=query.cursor, limit=query.limit)
@@ -186,7 +186,7 @@ def delete_grant(request: ApiRequest, grant_id: UUID) -> Grant:
     return take_back_grant(grant, by=request.user)
 
 
-def _owner(request: ApiRequest, owner_id: UUID | None) -> User:
+def owner_of(request: ApiRequest, owner_id: UUID | None) -> User:
     """Whose wallet is asked for: one's own, or, for admins, anybody's."""
     if owner_id is None or owner_id == request.user.pk:
         return request.user

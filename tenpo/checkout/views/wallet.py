@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, say_failure
-from tenpo.checkout.queries.money import causes_of
+from tenpo.checkout.queries.money import auto_top_up_context, causes_of
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -48,6 +48,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
     causes = causes_of(row.transfer for row in rows)
     balances = balance_of(user, currency, WALLET)
     context = {
+        **auto_top_up_context(user),
         "form": form,
         "rows": [(row, causes[row.transfer.pk]) for row in rows],
         "next_cursor": next_cursor,

@@ -55,15 +55,21 @@ def asks_for_more(now: AutoTopUp, wish: TopUpWish) -> bool:
 
 
 @transaction.atomic
-def set_auto_top_up(user: User, wish: TopUpWish, *, by: User, visit: str | None = None) -> AutoTopUp:
+def set_auto_top_up(
+    user: User, wish: TopUpWish, *, may_ask_more: bool = True, by: User, visit: str | None = None
+) -> AutoTopUp:
     """Decide how one's wallet is filled by itself, and below what one is told, as asked in `visit`.
 
-    Raises ValidationError by field.
+    What charges a card more than now (`asks_for_more`) is for who `may_ask_more`: has just shown who they are. Raises
+    ValidationError by field.
     """
     if by.pk != user.pk:
         raise PermissionDenied
     user = lock_signed_in(user, visit=visit)
     settings = _locked(user) or auto_top_up_of(user)
+    if asks_for_more(settings, wish) and not may_ask_more:
+        # It was less when they asked, and was changed meanwhile.
+        raise PermissionDenied
     method = _method_for(user, settings, wish)
     _check(wish, method, current_business())
     before, was_on = _said(settings), settings.is_on
