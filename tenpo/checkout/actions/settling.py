@@ -22,9 +22,10 @@ from tenpo.orders.actions.orders import credit_payment, settle_line
 from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.methods import keep_what_paid, settle_method
+from tenpo.payments.actions.payout_sending import ask_about_payout
 from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.actions.wallets import fill_wallet
-from tenpo.payments.models import Payment, ProviderEvent
+from tenpo.payments.models import Payment, Payout, ProviderEvent
 from tenpo.payments.provider_models import PaymentMethod, StripeAccount
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
@@ -141,13 +142,15 @@ def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> boo
 
 
 def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
-    """Ask about the payment, saved method or account of an event; False when it is none of ours, or nobody answers."""
+    """Ask about the payment, saved method, payout or account of an event; False when it is none of ours, or unknown."""
     known = Q(reference=event.reference) | Q(pk=id_of(event.payment_id))
     if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
         return settle_from_provider(payment)
     known = Q(reference=event.reference) | Q(pk=id_of(event.method_id))
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING
+    if payout := Payout.objects.filter(Q(pk=id_of(event.payout_id)), method=provider).first():
+        return payout.state != Payout.State.SENT or ask_about_payout(payout).state != Payout.State.SENT
     account = StripeAccount.objects.filter(reference=event.reference).first() if provider == "stripe" else None
     return account is not None and settle_stripe_account(account)
 

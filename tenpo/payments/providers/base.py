@@ -103,6 +103,7 @@ class IncomingEvent:
     payload: dict[str, Any]
     payment_id: str = ""
     method_id: str = ""
+    payout_id: str = ""
 
 
 class Provider(Protocol):

@@ -43,6 +43,7 @@ from tenpo.payments.providers.stripe_client import (
     to_stripe,
     under,
 )
+from tenpo.payments.providers.stripe_connect import TRANSFER
 from tenpo.people.models import User
 
 SIGNATURE_WINDOW_SECONDS = 300
@@ -213,6 +214,7 @@ class Stripe:
             payload={"type": kind, "account": event.get("account") or ""},
             payment_id=str(metadata.get(PAYMENT, "")),
             method_id=str(metadata.get(METHOD, "")),
+            payout_id=str(metadata.get(TRANSFER, "")),
         )
 
 
