@@ -30,6 +30,11 @@ WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # What never got to the provider says nothing of the card: it waits, and is not counted.
 NOT_THE_CARD = "never_started"
 METHOD_REMOVED = "method_removed"
+# What a decision changes.
+DECIDED = (
+    "is_on", "threshold", "kind", "amount", "daily_cap", "method", "low_below", "low_since", "failed_times",
+    "failure_code", "paused_until", "changed_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,10 @@ def set_auto_top_up(
     for name in ("is_on", "threshold", "kind", "amount", "daily_cap", "low_below"):
         setattr(settings, name, getattr(wish, name))
     settings.method, settings.changed_at = method, clock.now()
-    settings.save()
+    if settings._state.adding:
+        settings.save(force_insert=True)
+    else:
+        settings.save(update_fields=DECIDED)
     if (after := _said(settings)) != before:
         record("auto_top_up.changed", by=by, on=settings, before=before, after=after)
     if settings.is_on and not was_on:
@@ -106,7 +114,7 @@ def drop_auto_top_up(user: User, *, by: User) -> AutoTopUp:
     settings.is_on, settings.method, settings.low_below, settings.low_since = False, None, None, None
     settings.paused_until, settings.failed_times, settings.failure_code = None, 0, ""
     settings.changed_at = clock.now()
-    settings.save()
+    settings.save(update_fields=DECIDED)
     if (after := _said(settings)) != before:
         record("auto_top_up.changed", by=by, on=settings, before=before, after=after)
     return settings
