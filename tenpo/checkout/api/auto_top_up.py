@@ -1,7 +1,7 @@
 """How wallets are filled by themselves, by API."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -20,6 +20,9 @@ from tenpo.people.http import check_fresh, visit_of
 
 router = Router(tags=["Wallets"])
 
+# Not `AutoTopUp.Kind`: the reference has a kind of transfers already.
+Kind = Literal["fixed", "target"]
+
 
 class AutoTopUpOut(OutSchema):
     """How a wallet is filled by itself, in minor units of its currency."""
@@ -27,7 +30,9 @@ class AutoTopUpOut(OutSchema):
     user_id: UUID
     is_on: bool
     threshold: int = Field(..., description="It begins when less than this is left to spend.", examples=[1000])
-    kind: AutoTopUp.Kind = Field(..., description="`fixed`: the amount each time; `target`: up to the amount.")
+    kind: Kind = Field(
+        ..., description="`fixed`: the amount each time; `target`: up to the amount.", examples=["fixed"]
+    )
     amount: int = Field(..., examples=[2500])
     daily_cap: int = Field(..., description="The most on one day of the business's.", examples=[5000])
     currency: str = Field(..., examples=["EUR"])
@@ -44,7 +49,7 @@ class AutoTopUpIn(InSchema):
 
     is_on: bool
     threshold: Amount = 1_000
-    kind: AutoTopUp.Kind = Field(AutoTopUp.Kind.FIXED, examples=["fixed"])
+    kind: Kind = Field("fixed", examples=["fixed"])
     amount: Amount = 2_500
     daily_cap: Amount = 5_000
     method_id: Annotated[
