@@ -11,8 +11,7 @@ from tenpo.notify.models import Notification
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method, settle_method
 from tenpo.payments.models import Payment
-from tenpo.payments.provider_models import SandboxCard
-from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
+from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
@@ -32,10 +31,7 @@ def make_top_up(owner: User, amount: int, *, card: str = SUCCEEDS) -> Payment:
 
 def make_auto_top_up(owner: User, *, card: str = SUCCEEDS, **wanted: Any) -> User:
     """Somebody whose wallet is filled by itself: by 25 when less than 10 is left, with a card of theirs."""
-    # The sandbox keeps no card that it declines; one that would be later is declined when it is charged.
-    method = add_payment_method(owner, provider="sandbox", source=SUCCEEDS if card == DECLINED else card, by=owner)
-    SandboxCard.objects.filter(key=str(method.pk)).update(card=card)
-    method = settle_method(method)
+    method = settle_method(add_payment_method(owner, provider="sandbox", source=card, by=owner))
     usual: dict[str, Any] = {"threshold": 1_000, "kind": "fixed", "amount": 2_500, "daily_cap": 5_000}
     set_auto_top_up(owner, TopUpWish(is_on=True, method=method, **(usual | wanted)), by=owner)
     return owner

@@ -22,7 +22,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.providers.sandbox import (
-    DECLINED,
+    KEPT_DECLINED,
     NEEDS_CONFIRMATION,
     NEVER_ANSWERS,
     SUCCEEDS,
@@ -47,7 +47,7 @@ def later(**time: float) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("card", "code"), [(NEEDS_CONFIRMATION, "authentication_required"), (DECLINED, "card_declined")]
+    ("card", "code"), [(NEEDS_CONFIRMATION, "authentication_required"), (KEPT_DECLINED, "card_declined")]
 )
 def test_a_card_that_does_not_pay_is_told_waits_and_is_switched_off(card, code):
     member = make_auto_top_up(make_member(), card=card)

@@ -14,7 +14,7 @@ from tenpo.payments.actions.auto_top_ups import drop_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method, remove_payment_method
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
-from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
+from tenpo.payments.providers.sandbox import DECLINED, KEPT_DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_member
@@ -114,7 +114,7 @@ def test_without_a_card_the_way_to_one_is_shown_and_one_is_told_all_the_same():
 
 @pytest.mark.parametrize("times", [1, 4])
 def test_a_card_that_does_not_pay_is_said_on_both_pages(times):
-    member = make_auto_top_up(make_member(), card=DECLINED)
+    member = make_auto_top_up(make_member(), card=KEPT_DECLINED)
     for _ in range(times):
         AutoTopUp.objects.update(paused_until=None)
         look_after_wallet(member)

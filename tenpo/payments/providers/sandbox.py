@@ -43,8 +43,10 @@ NEVER_ANSWERS = "4000000000000119"
 # These pay at once; what differs is how the money goes back. What never answers does not answer then either.
 REFUNDS_LATE = "4000000000007726"
 REFUND_FAILS = "4000000000005126"
+# This one is kept, and then pays nothing: what a card that was blocked since looks like.
+KEPT_DECLINED = "4000000000000341"
 TEST_CARDS = (
-    SUCCEEDS, DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS, REFUNDS_LATE, REFUND_FAILS,
+    SUCCEEDS, DECLINED, KEPT_DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS, REFUNDS_LATE, REFUND_FAILS,
 )  # fmt: skip
 
 LATE_SECONDS = 10
@@ -63,6 +65,7 @@ STATES = {
 _FIRST_STATE = {
     SUCCEEDS: "succeeded",
     DECLINED: "declined",
+    KEPT_DECLINED: "declined",
     NEEDS_CONFIRMATION: "needs_action",
     SUCCEEDS_LATE: "processing",
     NEVER_ANSWERS: "succeeded",
@@ -87,7 +90,7 @@ class Sandbox:
             card = saved.card if saved else ""
         state, failure = _FIRST_STATE.get(card, "declined"), ""
         if state == "declined":
-            failure = "card_declined" if card == DECLINED else "unknown_card"
+            failure = "card_declined" if card in (DECLINED, KEPT_DECLINED) else "unknown_card"
         elif state == "needs_action" and is_automatic:
             state, failure = "declined", "authentication_required"
         charge, is_new = SandboxCharge.objects.get_or_create(
