@@ -3,9 +3,13 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.business import current_business
 from tenpo.core.forms import AmountField, DayField
+from tenpo.core.money import Money
+from tenpo.core.words import say_money
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import WALLET
 from tenpo.orders.forms import midnight
@@ -89,6 +93,13 @@ class PaymentFilter(forms.Form):
             field.choices = [("", _("All")), *choices]
 
 
+def say_top_up_range() -> str:
+    """How much can be paid into a wallet at once."""
+    business = current_business()
+    least, most = (say_money(Money(one, business.currency)) for one in (business.top_up_least, business.top_up_most))
+    return gettext("Between %(least)s and %(most)s.") % {"least": least, "most": most}
+
+
 class TopUpForm(PaymentForm):
     """How much goes into the wallet, and how it is paid."""
 
@@ -97,6 +108,7 @@ class TopUpForm(PaymentForm):
 
     def __init__(self, data: Any = None, *, saved: Sequence[PaymentMethod] = ()) -> None:
         super().__init__(data, needs_payment=True, has_agreed=False, saved=saved)
+        self.fields["amount"].help_text = say_top_up_range()
 
 
 class AutoTopUpForm(forms.Form):
@@ -119,6 +131,7 @@ class AutoTopUpForm(forms.Form):
         self.settings = settings
         now = {name: getattr(settings, name) for name in self.base_fields if name != "method"}
         super().__init__(data, initial=now | {"method": str(settings.method_id)} | typed)
+        self.fields["amount"].help_text = say_top_up_range()
         if not self.saved:
             # What is not shown stays as it is.
             for name in ("threshold", "kind", "amount", "daily_cap"):

@@ -41,8 +41,6 @@ def auto_top_up(request: PageRequest) -> HttpResponse:
         "form": form,
         "can_be_on": bool(saved),
         "currency": business.currency,
-        "least": business.top_up_least,
-        "most": business.top_up_most,
     }
     return render(request, "checkout/auto_top_up.html", context, status=422 if form.errors else 200)
 

@@ -131,8 +131,6 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "currency": business.currency,
-        "least": business.top_up_least,
-        "most": business.top_up_most,
         "left": sum(balance_of(user, business.currency, WALLET).values()),
     }
     status = REFUSED if refusal else INVALID if form.is_bound and form.errors else 200
