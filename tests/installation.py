@@ -15,9 +15,12 @@ from pathlib import Path
 
 import psutil
 
+from tenpo.runtime import env, system, upgrade
 from tenpo.runtime.system import free_port
 
 START_SECONDS = 90
+# What a first start makes that is no secret of its own: the database with all migrations, and the static files.
+MADE_ONCE = ("postgres", "static", "static.stamp", "version")
 WEB_WORKERS = 2
 
 
@@ -104,12 +107,37 @@ def lives(process: psutil.Process) -> bool:
     return False
 
 
+def prepared() -> Path:
+    """A data folder as a first start leaves it, made once for all tests of this version, and stopped."""
+    folder = env.data_dir() / "prepared"
+    place = folder / upgrade.fingerprint()[:16]
+    with system.file_lock(env.data_dir() / "prepared.lock"):
+        if not place.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            # A socket's path must be short.
+            path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
+            done = Installation(path / "data", free_port()).tenpo("prepare")
+            assert done.returncode == 0, done.stderr
+            folder.mkdir()
+            _copy(path / "data", folder / "unfinished")
+            (folder / "unfinished").rename(place)
+            shutil.rmtree(path)
+    return place
+
+
+def _copy(data_dir: Path, to: Path) -> None:
+    to.mkdir(mode=0o710)
+    # With its owners: PostgreSQL may run as somebody else.
+    subprocess.run(["cp", "-a", *(data_dir / name for name in MADE_ONCE), to], check=True)
+
+
 @contextlib.contextmanager
 def started(**settings: str) -> Iterator[tuple[Installation, subprocess.Popen[str]]]:
     """A running installation, stopped and removed afterwards."""
     # Not pytest's own folder: PostgreSQL's user must be able to pass through, and a socket's path must be short.
     path = Path(tempfile.mkdtemp(prefix="tenpo-test-"))
     installation = Installation(path / "data", free_port(), settings)
+    _copy(prepared(), installation.data_dir)
     process = installation.start()
     yield installation, process
     if process.poll() is None:

@@ -21,6 +21,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
@@ -213,6 +214,7 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
         "compared": difference.reconciliation,
         "difference": difference,
         "top_up": make_top_up(people["member"], 1_500),
+        "top_up_waiting": top_up(people["member"], amount=1_500, provider="transfer", by=people["member"]),
         "grant": Grant.objects.get(owner=people["member"]),
         "share": policy,
         "cancelling": make_cancellation_policy(),
@@ -348,7 +350,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     of = {
         "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
-        "top_up": member, "grant": member,
+        "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,

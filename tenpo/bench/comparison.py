@@ -25,7 +25,7 @@ from tenpo.core.invariants import find_faults
 
 GROWTH = 10
 # Those that are measured with every number of clients, and before the rows grow; the others with the middle one only.
-EVERYWHERE = {"booking", "bookings", "sessions", "transfer"}
+EVERYWHERE = {"booking", "bookings", "sessions", "transfer", "transfer-with-fee"}
 
 type Say = Callable[[str], None]
 

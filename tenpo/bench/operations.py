@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from tenpo.bench import tpcb
@@ -15,19 +15,29 @@ from tenpo.ledger.models import Account
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.runtime import postgres
 
-NAMES = ("booking", "card", "bookings", "sessions", "page", "transfer", "deliver", "transfer-in-database")
+NAMES = (
+    "booking", "card", "bookings", "sessions", "page", "transfer", "deliver", "transfer-in-database",
+    "transfer-with-fee", "batch",
+)  # fmt: skip
 LIST_ROWS = 50
 # More than any machine books, so that no slot runs dry.
 MOST_BOOKINGS_A_SECOND = 1_500
 # Below the limit of tries of one person (`tenpo.core.limits`).
 BOOKINGS_PER_CALLER = 50
 
-_POST = """\\set n random(1, :pots)
-SELECT ledger_post(jsonb_build_array(jsonb_build_object(
-    'kind', 'credit_spend', 'debit', debit, 'credit', credit, 'amount', 1, 'key', gen_random_uuid(),
-    'subject', gen_random_uuid(), 'reverses', NULL)))
-FROM bench_pot WHERE n = :n;
-"""
+# Scripts of pgbench: a transfer alone, one with the fee that is taken of it, and many in one call. Keys and ids come in
+# the order of time, as those of the application do.
+_LEG = """jsonb_build_object('kind', '{kind}', 'debit', {debit}, 'credit', {credit}, 'amount', {amount},
+    'key', 'line-' || uuidv7(), 'subject', uuidv7(), 'reverses', NULL)"""
+_SPENT = _LEG.format(kind="credit_spend", debit="debit", credit="credit", amount=1)
+_FEE = _LEG.format(kind="fee", debit="fees", credit="provider", amount=1)
+_ONE_POT = "FROM bench_pot WHERE n = :n;"
+_SCRIPTS = {
+    "transfer-in-database": f"SELECT ledger_post(jsonb_build_array({_SPENT})) {_ONE_POT}",
+    "transfer-with-fee": f"SELECT ledger_post(jsonb_build_array({_SPENT}, {_FEE})) {_ONE_POT}",
+    "batch": f"SELECT ledger_post(jsonb_agg({_SPENT})) FROM bench_pot WHERE n BETWEEN :n AND :n + :batch - 1;",  # noqa: S608 (our own words)
+}
+BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ def all_operations(here: Scratch, place: Place, callers: Callers) -> list[Operat
         _reading(here, "page", "The page of one's bookings", request("GET", "/bookings/", cookie=cookie)),
         _function(callers, "transfer", "Post a transfer as an action does"),
         _function(callers, "deliver", "Deliver a message of the outbox"),
-        _raw_transfer(here),
+        *_in_database(here),
     ]
 
 
@@ -132,21 +142,41 @@ def _function(callers: Callers, name: str, what: str) -> Operation:
     return Operation(name, what, many, lambda: name)
 
 
-def _raw_transfer(here: Scratch) -> Operation:
+def _in_database(here: Scratch) -> list[Operation]:
     """What the database alone could post: the ceiling of every way to call it."""
-    script = here.data_dir.parent / "post.sql"
     mine = pots()[:POTS]
-    script.write_text(_POST.replace(":pots", str(len(mine))))
     with here.as_superuser() as admin:
-        admin.execute("CREATE TABLE bench_pot (n integer PRIMARY KEY, debit jsonb NOT NULL, credit jsonb NOT NULL)")
+        admin.execute(
+            "CREATE TABLE bench_pot (n integer PRIMARY KEY,"
+            " debit jsonb NOT NULL, credit jsonb NOT NULL, fees jsonb NOT NULL, provider jsonb NOT NULL)"
+        )
         admin.execute(f"GRANT SELECT ON bench_pot TO {postgres.APP}")
         for number, debit in enumerate(mine, start=1):
-            credit = Pot(Account.Kind.SALES, debit.currency)
-            row = [number, json.dumps(debit.as_json()), json.dumps(credit.as_json())]
-            admin.execute("INSERT INTO bench_pot VALUES (%s, %s, %s)", row)
-    script.chmod(0o644)
+            sales, fees = (Pot(kind, debit.currency) for kind in (Account.Kind.SALES, Account.Kind.FEES))
+            provider = Pot(Account.Kind.PROVIDER, debit.currency, name="sandbox")
+            row = [number, *(json.dumps(pot.as_json()) for pot in (debit, sales, fees, provider))]
+            admin.execute("INSERT INTO bench_pot VALUES (%s, %s, %s, %s, %s)", row)
+    batch = min(BATCH, len(mine))
+    what = {
+        "transfer-in-database": ("Post a transfer from pgbench, without an application", 1),
+        "transfer-with-fee": ("The same with its fee: two transfers in one posting", 1),
+        "batch": (f"The same, {batch} transfers in one call; each counts", batch),
+    }
+    return [
+        _script(here, name, text, counts, last=len(mine) - (batch - 1 if name == "batch" else 0), batch=batch)
+        for name, (text, counts) in what.items()
+    ]
+
+
+def _script(here: Scratch, name: str, what: str, counts: int, *, last: int, batch: int) -> Operation:
+    """A script of pgbench, of which a transaction `counts` so many times; it begins with any pot up to the `last`."""
+    path = here.data_dir.parent / f"{name}.sql"
+    path.write_text(f"\\set n random(1, {last})\n" + _SCRIPTS[name].replace(":batch", str(batch)) + "\n")
+    path.chmod(0o644)
 
     def many(clients: int, seconds: int) -> Sample:
-        return tpcb.run_script(here, script, app_conninfo(here), clients=clients, seconds=seconds)
+        found = tpcb.run_script(here, path, app_conninfo(here), clients=clients, seconds=seconds)
+        latency = found.p50_ms / counts if found.p50_ms is not None else None
+        return replace(found, done=found.done * counts, rate=found.rate * counts, p50_ms=latency)
 
-    return Operation("transfer-in-database", "Post a transfer from pgbench, without an application", many)
+    return Operation(name, what, many)

@@ -3,12 +3,12 @@
 import functools
 import random
 from collections.abc import Callable
-from uuid import uuid4
 
 from django.db import transaction
 
 from tenpo.bench.fill import pots
 from tenpo.core import outbox
+from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 
@@ -24,7 +24,9 @@ def transfer() -> int:
     debit = random.choice(_pots())  # noqa: S311 (which one is no secret)
     sales = Pot(Account.Kind.SALES, debit.currency)
     with transaction.atomic():
-        return post_transfers([Posting(Transfer.Kind.CREDIT_SPEND, debit, sales, 1, str(uuid4()), uuid4())])
+        line_id = new_id()
+        key = f"line:{line_id}:credit"
+        return post_transfers([Posting(Transfer.Kind.CREDIT_SPEND, debit, sales, 1, key, line_id)])
 
 
 def deliver() -> int:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core.business import current_business
 from tenpo.core.forms import AmountField, DayField
 from tenpo.core.money import Money
+from tenpo.core.once import OnceForm
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import WALLET
@@ -100,14 +101,14 @@ def say_top_up_range() -> str:
     return gettext("Between %(least)s and %(most)s.") % {"least": least, "most": most}
 
 
-class TopUpForm(PaymentForm):
+class TopUpForm(OnceForm, PaymentForm):
     """How much goes into the wallet, and how it is paid."""
 
     amount = AmountField(label=_("Amount"))
     field_order = ["amount"]
 
-    def __init__(self, data: Any = None, *, saved: Sequence[PaymentMethod] = ()) -> None:
-        super().__init__(data, needs_payment=True, has_agreed=False, saved=saved)
+    def __init__(self, data: Any = None, *, shown_to: User, saved: Sequence[PaymentMethod] = ()) -> None:
+        super().__init__(data, needs_payment=True, has_agreed=False, saved=saved, shown_to=shown_to)
         self.fields["amount"].help_text = say_top_up_range()
 
 
@@ -206,7 +207,7 @@ class WalletFilter(forms.Form):
         return people.filter(called(self.cleaned_data.get("q", ""))) if self.is_valid() else people
 
 
-class GrantForm(forms.Form):
+class GrantForm(OnceForm):
     """Money to be given to somebody, and why."""
 
     amount = AmountField(label=_("Amount"))

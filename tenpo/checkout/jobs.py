@@ -3,7 +3,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from tenpo.access.actions.idempotency import forget_old_keys
-from tenpo.checkout.actions import auto_topping_up, settling
+from tenpo.checkout.actions import auto_topping_up, settling, topping_up
 from tenpo.people.models import User
 
 
@@ -31,6 +31,13 @@ def look_after_wallet(user_id: str) -> None:
 def look_after_wallets(timestamp: int) -> None:
     """Fill wallets by themselves that are low, and tell of those that stay low."""
     auto_topping_up.look_after_wallets()
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(name="checkout.cancel_left_top_ups", queue="periodic")
+def cancel_left_top_ups(timestamp: int) -> None:
+    """Give up top-ups whose money nobody saw in time."""
+    topping_up.cancel_left_top_ups()
 
 
 @app.periodic(cron="17 3 * * *")

@@ -33,6 +33,7 @@ urlpatterns = [
     path("me/money/wallet.pdf", wallet.wallet_pdf, name="my-wallet-pdf"),
     path("me/money/auto-top-up/", auto_top_up.auto_top_up, name="auto-top-up"),
     path("me/money/top-up/", wallet.top_up_form, name="top-up"),
+    path("me/money/top-ups/<uuid:payment_id>/cancel/", wallet.top_up_cancel, name="top-up-cancel"),
     path("me/money/top-ups/<uuid:payment_id>/", wallet.top_up_result, name="top-up-result"),
     path("money/wallets/", wallets.wallet_list, name="wallet-list"),
     path("money/wallets/<uuid:user_id>/", wallets.wallet_detail, name="wallet-detail"),

@@ -57,6 +57,8 @@ LIMITS = {
     "book-user": Limit(60, 300),
     "payout-user": Limit(30, 300),
     "payout-account-user": Limit(10, 3600),
+    # Papers, each of which takes a processor for a second.
+    "paper-user": Limit(20, 300),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
@@ -69,6 +71,9 @@ PAYOUT_ACCOUNTS_KEPT = 10
 PAYOUTS_UNDER_WAY = 20
 # Files that were read, of each person, up to 1 MB each (`people.actions.imports`).
 IMPORTS_KEPT = 100
+
+# Rows of a statement on paper; who has more takes some days of it, or the CSV (`checkout.views.wallet`).
+ROWS_ON_PAPER = 1_000
 
 # Ways to pay, of each person, ready or being added (`payments.actions.methods`); no further one is taken.
 METHODS_KEPT = 20

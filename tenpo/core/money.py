@@ -1,13 +1,16 @@
 """Money: a whole number of minor units with its currency."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from babel.numbers import format_currency, get_currency_precision
 from django.utils.translation import get_language, to_locale
 
 MAX_AMOUNT = 10**12
+# Digits with one separator; no power of ten, which a few signs would make longer than any memory.
+_AMOUNT = re.compile(r"[+-]?([0-9]{1,24}(\.[0-9]{0,12})?|\.[0-9]{1,12})")
 
 
 @dataclass(frozen=True, order=False)
@@ -38,11 +41,11 @@ def parse_money(text: str, currency: str) -> int:
 
     Raises ValueError for anything else, for more decimals than the currency has, and beyond `MAX_AMOUNT`.
     """
-    try:
-        value = Decimal(text.strip().replace(",", ".")).scaleb(minor_digits(currency))
-    except InvalidOperation:
-        raise ValueError(f"not an amount: {text!r}") from None
-    if not value.is_finite() or value != value.to_integral_value() or abs(value) > MAX_AMOUNT:
+    plain = text.strip().replace(",", ".")
+    if not _AMOUNT.fullmatch(plain):
+        raise ValueError(f"not an amount: {text!r}")
+    value = Decimal(plain).scaleb(minor_digits(currency))
+    if value != value.to_integral_value() or abs(value) > MAX_AMOUNT:
         raise ValueError(f"not an amount of {currency}: {text!r}")
     return int(value)
 

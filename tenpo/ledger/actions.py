@@ -1,7 +1,9 @@
 """The only way into the ledger: the database's own function, in the newest migration that has `ledger_post`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -65,6 +67,28 @@ class Posting:
     reverses_id: UUID | None = field(default=None)
 
 
+_waiting: ContextVar[list[Posting] | None] = ContextVar("postings that wait", default=None)
+
+
+@contextmanager
+def posted_together() -> Iterator[None]:
+    """What is posted inside is posted as one in the end, so that all its accounts are locked in the one order.
+
+    Two transactions that post twice could each hold what the other wants next. Inside another one, it is part of that.
+    Whatever may be refused for want of money is refused in the end.
+    """
+    if _waiting.get() is not None:
+        yield
+        return
+    postings: list[Posting] = []
+    token = _waiting.set(postings)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    post_transfers(postings)
+
+
 def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -> int:
     """Post all transfers or none, with one statement; return how many were new.
 
@@ -79,6 +103,10 @@ def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -
             insert_together(rows)
         return 0
     assert connection.in_atomic_block, "money moves in the transaction of what it pays for"
+    if (waiting := _waiting.get()) is not None:
+        assert not rows, "what is written with its money waits for nothing"
+        waiting.extend(postings)
+        return 0
     payload = [
         {
             "kind": posting.kind.value,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, models
-from django.db.models import Case, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, F, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncMonth
 
 from tenpo.core.paging import PAGE_SIZE, keyset_page
@@ -16,6 +18,7 @@ from tenpo.people.models import User
 # Of which accounts a person reads a statement.
 CREDIT = (Account.Kind.CREDIT,)
 WALLET = (Account.Kind.GRANTED, Account.Kind.WALLET)
+_AMOUNT = models.BigIntegerField()
 
 
 @dataclass(frozen=True)
@@ -94,36 +97,60 @@ def statement(
 ) -> tuple[list[StatementRow], str | None]:
     """What moved on a person's accounts of these kinds, newest first, from `cursor` on, and the next cursor.
 
-    `only` leaves rows out, but the balances are of all of them. Two statements, whatever the length. Raises
+    `only` leaves rows out, but the balances are of all of them. Four statements at most, whatever the length. Raises
     ValidationError for a cursor that we did not make.
     """
-    moved = _with_change(owner, currency, of)
-    page = keyset_page(moved.filter(only or Q()), order=("-id",), cursor=cursor, limit=limit)
-    if not page.items:
-        return [], None
-    sums = {f"at_{n}": Sum("change", filter=Q(pk__lte=transfer.pk)) for n, transfer in enumerate(page.items)}
-    balances = moved.filter(pk__lte=page.items[0].pk).aggregate(**sums)
-    rows = [
-        StatementRow(transfer, transfer.change, balances[f"at_{n}"])  # type: ignore[attr-defined]
-        for n, transfer in enumerate(page.items)
-    ]
-    return rows, page.next_cursor
+    accounts = _accounts(owner, currency, of)
+    page = keyset_page(_moved(accounts).filter(only or Q()), order=("-id",), cursor=cursor, limit=limit)
+    return _with_balances(accounts, page.items, has_gaps=only is not None), page.next_cursor
+
+
+def part_of_statement(
+    owner: User, currency: str, *, of: Sequence[Account.Kind], only: Q, most: int
+) -> list[StatementRow] | None:
+    """The rows of a statement that are like `only`, oldest first; None where there are more than `most`."""
+    accounts = _accounts(owner, currency, of)
+    found = list(_moved(accounts).filter(only).order_by("-id")[: most + 1])
+    return None if len(found) > most else _with_balances(accounts, found, has_gaps=True)[::-1]
 
 
 def whole_statement(owner: User, currency: str, *, of: Sequence[Account.Kind] = CREDIT) -> list[StatementRow]:
-    """All that ever moved on a person's accounts of these kinds, oldest first. One statement."""
+    """All that ever moved on a person's accounts of these kinds, oldest first. Two statements."""
     rows: list[StatementRow] = []
-    for transfer in _with_change(owner, currency, of).order_by("id"):
+    for transfer in _moved(_accounts(owner, currency, of)).order_by("id"):
         before = rows[-1].balance if rows else 0
         rows.append(StatementRow(transfer, transfer.change, before + transfer.change))  # type: ignore[attr-defined]
     return rows
 
 
-def _with_change(owner: User, currency: str, kinds: Sequence[Account.Kind]) -> QuerySet[Transfer]:
-    is_theirs = Q(credit__owner=owner, credit__kind__in=kinds)
-    change = Case(When(is_theirs, then=F("amount")), default=-F("amount"), output_field=models.BigIntegerField())
-    from_theirs = Q(debit__owner=owner, debit__kind__in=kinds)
-    return Transfer.objects.filter(is_theirs | from_theirs, currency=currency).annotate(change=change)
+def _accounts(owner: User, currency: str, kinds: Sequence[Account.Kind]) -> list[UUID]:
+    return list(Account.objects.filter(owner=owner, currency=currency, kind__in=kinds).values_list("pk", flat=True))
+
+
+def _moved(accounts: Sequence[UUID]) -> QuerySet[Transfer]:
+    """What moved on some accounts, and how it changed what is on them together; each is found by an index."""
+    change = Case(When(credit__in=accounts, then=F("amount")), default=-F("amount"), output_field=_AMOUNT)
+    return Transfer.objects.filter(Q(credit__in=accounts) | Q(debit__in=accounts)).annotate(change=change)
+
+
+def _with_balances(accounts: Sequence[UUID], newest_first: Sequence[Any], *, has_gaps: bool) -> list[StatementRow]:
+    """Transfers with the balance after each: the one after the newest, then down row by row, through gaps as well.
+
+    The balance now and what came after the newest row are read in one statement, so that nothing comes in between.
+    """
+    if not newest_first:
+        return []
+    newest, oldest = newest_first[0].pk, newest_first[-1].pk
+    after = _moved(accounts).filter(pk__gt=newest).order_by().values("currency").annotate(sum=Sum("change"))
+    since = Coalesce(Subquery(after.values("sum")), 0, output_field=_AMOUNT)
+    balance = Account.objects.filter(pk__in=accounts).aggregate(left=Sum("balance") - since)["left"]
+    between: Any = _moved(accounts).filter(pk__lte=newest, pk__gte=oldest).order_by("-id")
+    changes = between.values_list("pk", "change") if has_gaps else [(row.pk, row.change) for row in newest_first]
+    found = {}
+    for pk, change in changes:
+        found[pk] = balance
+        balance -= change
+    return [StatementRow(row, row.change, found[row.pk]) for row in newest_first]
 
 
 def balance_of(owner: User, currency: str, kinds: Sequence[Account.Kind]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Pure rules: what the company pays of a price, and what comes back to whoever cancels."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -44,12 +44,15 @@ def check_windows(windows: Sequence[Window]) -> None:
         raise ValueError("out of order")
 
 
-def percent_back(windows: Sequence[Window], *, starts_at: datetime, now: datetime, by_host: bool = False) -> int:
+def percent_back(
+    windows: Sequence[Window], *, starts_at: datetime, now: datetime, by_host: bool = False, was_moved: bool = False
+) -> int:
     """How many percent of what was paid come back to whoever cancels at `now`.
 
-    A window holds up to and including its last moment. The host's cancellation always gives everything back.
+    A window holds up to and including its last moment. The host's cancellation always gives everything back, and so
+    does one's own before a start that was moved after one booked.
     """
-    if by_host:
+    if by_host or (was_moved and now <= starts_at):
         return 100
     for window in windows:
         if now <= window.ends_at(starts_at):
@@ -100,20 +103,32 @@ def parts_back(line: Line, percent: int) -> PartsBack:
     return PartsBack(percent_of(line.company_share, percent), restored, wallet, issued)
 
 
-def split_line(price: int, rule: SplitRule | None, *, creator_id: UUID, teacher_id: UUID) -> list[Split]:
+def split_line(
+    price: int,
+    rule: SplitRule | None,
+    *,
+    creator_id: UUID,
+    teacher_id: UUID,
+    bought_by: Collection[UUID | None] = (),
+) -> list[Split]:
     """Who earns which part of `price` by a rule, not saved yet; the parts sum to it (largest remainder).
 
-    Nothing is divided without a rule, nor where all of it is the business's.
+    Nothing is divided without a rule, nor where all of it is the business's. Nobody earns of what they bought: whoever
+    else paid a part of it, it would become money that they can have paid out. Their part is the business's.
     """
-    if rule is None or price == 0 or rule.business_percent == 100:
+    if rule is None or price == 0:
         return []
     part = Split.Part
-    shares: list[tuple[Split.Part, UUID | None, int]] = [(part.BUSINESS, None, rule.business_percent)]
     if creator_id == teacher_id:
-        shares.append((part.CREATOR, creator_id, rule.creator_percent + rule.teacher_percent))
+        theirs = [(part.CREATOR, creator_id, rule.creator_percent + rule.teacher_percent)]
     else:
-        shares += [(part.ROYALTY, creator_id, rule.creator_percent), (part.TEACHER, teacher_id, rule.teacher_percent)]
-    shares = [share for share in shares if share[2]]
+        theirs = [(part.ROYALTY, creator_id, rule.creator_percent), (part.TEACHER, teacher_id, rule.teacher_percent)]
+    theirs = [share for share in theirs if share[2] and share[1] not in bought_by]
+    if not theirs:
+        return []
+    left = 100 - sum(percent for _part, _who, percent in theirs)
+    shares: list[tuple[Split.Part, UUID | None, int]] = [(part.BUSINESS, None, left)] if left else []
+    shares += theirs
     amounts = apportion(price, [percent for _part, _who, percent in shares])
     return [
         Split(part=part, recipient_id=who, percent=percent, amount=amount)

@@ -18,7 +18,12 @@ DAYS_FROM = 3
 
 
 def describe_windows(
-    windows: Sequence[Window], starts_at: datetime, zone: tzinfo | None = None, *, now: datetime | None = None
+    windows: Sequence[Window],
+    starts_at: datetime,
+    zone: tzinfo | None = None,
+    *,
+    now: datetime | None = None,
+    was_moved: bool = False,
 ) -> str:
     """What cancelling a booking gives back, by time: one sentence, in the reader's zone or in `zone`.
 
@@ -26,6 +31,8 @@ def describe_windows(
     over at `now` are left out.
     """
     now = now or timezone.now()
+    if was_moved and now <= starts_at:
+        return _("The time was changed after you booked: until the start, cancelling gives everything back.")
     steps = [(w.percent, w.ends_at(starts_at)) for w in _told(windows) if now <= w.ends_at(starts_at)]
     if not steps:
         return _("Nothing comes back when you cancel.")

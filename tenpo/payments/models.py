@@ -67,6 +67,8 @@ class Payment(BaseModel):
     action_url = models.CharField(max_length=2000, blank=True)
     paid_at = models.DateTimeField(null=True)
     marked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    # When the job asked what became of it last.
+    asked_at = models.DateTimeField(null=True)
 
     objects = PaymentQuerySet.as_manager()
 
@@ -90,6 +92,10 @@ class Payment(BaseModel):
             ),
             models.CheckConstraint(
                 name="payment_automatic_is_a_top_up", condition=Q(is_automatic=False) | Q(purpose="top_up")
+            ),
+            models.CheckConstraint(
+                name="payment_is_marked_by_somebody_else",
+                condition=Q(marked_by=None) | ~Q(marked_by=F("payer")),
             ),
             models.UniqueConstraint(name="payment_reference_once", fields=["provider", "reference"]),
             models.UniqueConstraint(
@@ -225,7 +231,8 @@ class PayoutTerms(BaseModel):
     # From this amount on two admins approve; null: one is enough.
     second_amount = models.BigIntegerField(null=True, blank=True)
     schedule = models.CharField(max_length=10, choices=Schedule, default=Schedule.NEVER)
-    pays_wallets = models.BooleanField(default=True)
+    # What came by card and goes to a bank costs the business the fees of both.
+    pays_wallets = models.BooleanField(default=False)
     pays_crypto = models.BooleanField(default=False)
     # The business's own account, which a file for the bank names.
     bank_iban = models.CharField(max_length=34, blank=True)
@@ -306,7 +313,8 @@ class PayoutAccount(BaseModel):
         indexes = [models.Index(name="payout_account_by_owner", fields=["owner", "-id"])]
 
     def __str__(self) -> str:
-        return f"{self.get_method_display()} {self.masked}"
+        method = str(self.get_method_display())
+        return method if self.method == self.Method.MANUAL else f"{method} {self.masked}"
 
     @property
     def is_new(self) -> bool:
@@ -336,6 +344,9 @@ class PayoutBatch(BaseModel):
     state = models.CharField(max_length=10, choices=State, default=State.MADE)
     made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     sent_at = models.DateTimeField(null=True)
+    # Who took the file last: from then on the bank may have it.
+    read_at = models.DateTimeField(null=True)
+    read_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
 
     objects = PayoutBatchQuerySet.as_manager()
 
@@ -348,6 +359,10 @@ class PayoutBatch(BaseModel):
             models.CheckConstraint(
                 name="payout_batch_sent_has_a_time",
                 condition=Q(state="sent", sent_at__isnull=False) | (~Q(state="sent") & Q(sent_at=None)),
+            ),
+            models.CheckConstraint(
+                name="payout_batch_is_read_by_somebody",
+                condition=Q(read_at=None, read_by=None) | Q(read_at__isnull=False, read_by__isnull=False),
             ),
         ]
 
@@ -410,6 +425,8 @@ class Payout(BaseModel):
     # What whoever rejected it said, and what the method said of its failure.
     word = models.CharField(max_length=300, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
+    # When the job sent it or asked what became of it last.
+    asked_at = models.DateTimeField(null=True)
 
     objects = PayoutQuerySet.as_manager()
 

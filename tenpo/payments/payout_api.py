@@ -11,7 +11,17 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
 
 from tenpo.access.api_auth import once
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, file_answer, problems, refuse_keys
+from tenpo.core.api import (
+    ApiRequest,
+    InSchema,
+    OutSchema,
+    PageOut,
+    PageQuery,
+    TimeIn,
+    file_answer,
+    problems,
+    refuse_keys,
+)
 from tenpo.core.business import current_business
 from tenpo.core.limits import hit
 from tenpo.core.money import MAX_AMOUNT
@@ -136,12 +146,19 @@ class BatchOut(OutSchema):
     made_by_id: UUID
     created_at: datetime
     sent_at: datetime | None
+    read_at: datetime | None = Field(..., description="When somebody took the file last.")
 
 
 class BatchIn(InSchema):
     """Of what a file is made."""
 
     method: PayoutAccount.Method = Field(..., examples=["sepa"])
+
+
+class DropQuery(InSchema):
+    """What whoever drops a file knows of it."""
+
+    taken_at: Annotated[TimeIn | None, Field(description="The `read_at` of a file that somebody took.")] = None
 
 
 class FinishedOut(OutSchema):
@@ -378,7 +395,13 @@ def get_payout_batch(request: ApiRequest, batch_id: UUID) -> PayoutBatch:
     openapi_extra=file_answer("application/xml"),
 )
 def get_payout_batch_file(request: ApiRequest, batch_id: UUID) -> HttpResponse:
-    """The file as it was made: pain.001 for a bank, CSV for coins. Who takes it is written down; for admins."""
+    """The file as it was made: pain.001 for a bank, CSV for coins.
+
+    It names accounts in the clear, so who takes it is written down. For admins who have just shown who they
+    are, and for no key.
+    """
+    refuse_keys(request, _("A key reads no accounts in the clear. Sign in to take the file."))
+    check_fresh(request)
     file = read_payout_batch(_batch(request, batch_id), by=request.user)
     disposition = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return HttpResponse(file.text, content_type=file.content_type, headers=disposition)
@@ -411,9 +434,17 @@ def create_payout_batch_arrival(request: ApiRequest, batch_id: UUID) -> dict[str
     response={200: BatchOut, **problems(403, 404, 409)},
     summary="Drop a file of payouts",
 )
-def delete_payout_batch(request: ApiRequest, batch_id: UUID) -> PayoutBatch:
-    """Nobody handed it on: its payouts wait for another. Dropping twice changes nothing. 409 `already_sent`."""
-    return drop_payout_batch(_batch(request, batch_id), by=request.user)
+def delete_payout_batch(request: ApiRequest, batch_id: UUID, query: Query[DropQuery]) -> PayoutBatch:
+    """Nobody handed it on: its payouts wait for another. Dropping twice changes nothing.
+
+    A file that somebody took is dropped by no key: the bank may have it, and would pay twice. Refusals: `already_sent`,
+    `taken` (say in `taken_at` that you know).
+    """
+    batch = _batch(request, batch_id)
+    if batch.read_at is not None:
+        refuse_keys(request, _("Somebody took this file. Sign in to drop it."))
+        check_fresh(request)
+    return drop_payout_batch(batch, by=request.user, taken_at=query.taken_at)
 
 
 @router.get("/payout-terms", response={200: TermsOut, **problems(403)}, summary="Read the terms of payouts")

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import AmountField
+from tenpo.core.once import OnceForm
 from tenpo.payments.formats import LONGEST
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import METHODS
@@ -42,7 +43,7 @@ class PayoutAccountForm(forms.Form):
         return forms.CharField(label=label, max_length=longest, required=name not in NOT_REQUIRED, widget=widget)
 
 
-class PayoutForm(forms.Form):
+class PayoutForm(OnceForm):
     """How much of what goes where."""
 
     source = forms.ChoiceField(label=_("From"), choices=Payout.Source, widget=forms.RadioSelect)
@@ -80,7 +81,11 @@ class PayoutTermsForm(forms.Form):
         label=_("Two approve from"), required=False, help_text=_("Empty: one admin is always enough.")
     )
     schedule = forms.ChoiceField(label=_("Earnings are paid out"), choices=PayoutTerms.Schedule)
-    pays_wallets = forms.BooleanField(label=_("Money in wallets can be paid out"), required=False)
+    pays_wallets = forms.BooleanField(
+        label=_("Money in wallets can be paid out"),
+        required=False,
+        help_text=_("What came in by card and goes out to a bank costs you the fees of both."),
+    )
     pays_crypto = forms.BooleanField(label=_("People can be paid in coins"), required=False)
     bank_iban = forms.CharField(
         label=_("IBAN of your account"),

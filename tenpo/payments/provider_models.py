@@ -51,6 +51,8 @@ class PaymentMethod(BaseModel):
     removed_at = models.DateTimeField(null=True)
     # When its provider let it go as well.
     forgotten_at = models.DateTimeField(null=True)
+    # When the job asked what became of it last.
+    asked_at = models.DateTimeField(null=True)
 
     objects = PaymentMethodQuerySet.as_manager()
 
@@ -182,6 +184,8 @@ class StripeAccount(BaseModel):
     # What Stripe still wants to know, in its own words.
     requirements = models.JSONField(default=list)
     onboarded_at = models.DateTimeField(null=True)
+    # When the job asked how it stands last.
+    asked_at = models.DateTimeField(null=True)
 
     objects = StripeAccountQuerySet.as_manager()
 

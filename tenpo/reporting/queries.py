@@ -12,8 +12,16 @@ from psycopg import sql
 
 # Every table and column of the five source designs, letter for letter.
 SOURCES = Path(__file__).with_name("sources.json")
-# Secrets come back empty on purpose: whoever reads reports must not be able to sign in with them.
-WITHHELD = {"company_coaching": {"users": ["password_hash"], "invite_tokens": ["token"]}}
+# Secrets come back empty on purpose: whoever reads reports must not be able to get in anywhere with them.
+WITHHELD = {
+    "company_coaching": {"users": ["password_hash"], "invite_tokens": ["token"]},
+    "youth_sports": {
+        "User": ["password", "resetToken"],
+        "Trainer": ["stripe_onboarding_url", "stripe_express_dashboard_url"],
+    },
+    "pay_per_minute": {"users": ["password_hash"]},
+    "peer_learning": {"users": ["password_hash"]},
+}
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,15 @@ INVARIANTS = (
           AND (s.status = 'completed' AND o.state = 'paid') <> (sp.earned_at IS NOT NULL)""",
     ),
     Invariant(
+        "nobody-earns-of-what-they-bought",
+        _("Nobody earns of what they bought, nor of their own place."),
+        """
+        SELECT sp.id, sp.part, sp.recipient_id FROM orders_split sp
+        JOIN orders_line l ON l.id = sp.line_id JOIN orders_order o ON o.id = l.order_id
+        LEFT JOIN schedule_booking b ON b.line_id = l.id LEFT JOIN people_participant p ON p.id = b.participant_id
+        WHERE sp.recipient_id IN (o.buyer_id, p.user_id)""",
+    ),
+    Invariant(
         "past-session-is-completed",
         _("A session is completed within some hours of the day after it."),
         """
@@ -217,18 +226,19 @@ INVARIANTS = (
     ),
     Invariant(
         "cancellation-follows-the-frozen-windows",
-        _("Whoever gives up a place gets back what the windows frozen in their booking say."),
-        # Of a session that was moved since, it cannot be said any more.
+        _("Whoever gives up a place gets back what the windows frozen in their booking say, or all once it was moved."),
+        # Of a session that was moved since it was given up, it cannot be said any more.
         """
         SELECT b.id, l.refunded_percent, due.percent FROM schedule_booking b
         JOIN schedule_session s ON s.id = b.session_id JOIN orders_line l ON l.id = b.line_id
         CROSS JOIN LATERAL (
-            SELECT coalesce((
+            SELECT CASE WHEN b.moved_at IS NOT NULL THEN 100 ELSE coalesce((
                 SELECT (w."window" ->> 'percent')::int
                 FROM jsonb_array_elements(b.policy) WITH ORDINALITY AS w ("window", place)
                 WHERE l.refunded_at <= s.starts_at - make_interval(hours => (w."window" ->> 'hours_before')::int)
-                ORDER BY w.place LIMIT 1), 0) AS percent) due
-        WHERE b.ending = 'member' AND s.version = 0 AND l.refunded_percent <> due.percent""",
+                ORDER BY w.place LIMIT 1), 0) END AS percent) due
+        WHERE b.ending = 'member' AND (b.moved_at IS NOT NULL OR s.version = 0)
+          AND l.refunded_percent <> due.percent""",
     ),
     Invariant(
         "booking-is-as-last-recorded",

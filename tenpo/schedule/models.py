@@ -223,6 +223,8 @@ class Booking(BaseModel):
     cancelled_at = models.DateTimeField(null=True)
     ending = models.CharField(max_length=12, choices=Ending, blank=True)
     reminded_at = models.DateTimeField(null=True)
+    # When the start was moved under whoever had booked: since then their windows count no more.
+    moved_at = models.DateTimeField(null=True)
 
     objects = BookingQuerySet.as_manager()
 
@@ -260,6 +262,11 @@ class Booking(BaseModel):
             ),
             models.Index(name="booking_hold_ends", fields=["held_until"], condition=Q(state__in=["held", "offered"])),
         ]
+
+    @property
+    def was_moved(self) -> bool:
+        """Whether the session starts at another time than the one that was booked."""
+        return self.moved_at is not None
 
     def __str__(self) -> str:
         # Only what is loaded is said: a name is not worth a question to the database.

@@ -352,7 +352,7 @@ def get_business(request: ApiRequest) -> Business:
 
 @router.patch("/business", response={200: BusinessOut, **problems(403, 409)}, summary="Change the business")
 def update_business_settings(request: ApiRequest, body: BusinessIn) -> Business:
-    """For admins. 409 `currency_fixed` once something was sold.
+    """For admins. 409 `currency_fixed` once something was sold or money moved.
 
     Who gets in only with a second factor, and from when on, is changed by the session of a browser, not by a key, and
     by who showed their password or second factor in it in the last quarter of an hour (403).

@@ -70,4 +70,4 @@ class BusinessForm(forms.Form):
         super().__init__(*args, **kwargs)
         if is_currency_fixed:
             self.fields["currency"].disabled = True
-            self.fields["currency"].help_text = _("It stays, because something was sold already.")
+            self.fields["currency"].help_text = _("It stays, because something was sold or paid already.")

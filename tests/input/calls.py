@@ -14,6 +14,7 @@ from allauth.usersessions.models import UserSession
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking
 from tenpo.config.api import api
 from tenpo.notify.tests.make import make_notification
@@ -167,6 +168,7 @@ CALLS = {
     "create_payout_rejection": Call(ids=_thing("payout_to_reject", "payout_id")),
     "create_payout_sending": Call(ids=_thing("payout_approved", "payout_id")),
     "create_payout_batch_arrival": Call(ids=_thing("batch_sent", "batch_id")),
+    "delete_top_up": Call(ids=_thing("own_top_up", "payment_id")),
     "delete_payout_account": Call(ids=_thing("spare_account", "payout_account_id")),
     "delete_payout_batch": Call(ids=_thing("batch_to_drop", "batch_id")),
     "make_reconciliation": Call(
@@ -221,6 +223,7 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
         "own_method": add_payment_method(admin, provider="sandbox", source=SUCCEEDS, by=admin),
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),
+        "own_top_up": top_up(admin, amount=1_500, provider="transfer", by=admin),
         "offer": offer,
         "held": make_booking(make_session(), admin, card=DECLINED),
         "confirmed": make_booking(make_session(coach, starts_in=timedelta(days=80)), admin),

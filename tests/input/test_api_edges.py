@@ -57,7 +57,7 @@ WRONG_IDS = (
 def refused(answer: Any, started: float, *, but: Collection[int] = ()) -> None:
     """A refusal as RFC 9457 has it, at once; `but`: statuses that are as right."""
     assert 400 <= answer.status_code < 500 or answer.status_code in but, (answer.status_code, answer.content[:300])
-    assert time.process_time() - started < SECONDS_MAX
+    assert time.thread_time() - started < SECONDS_MAX
     if answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json", answer.content[:300]
         assert json.loads(answer.content)["status"] == answer.status_code
@@ -68,7 +68,7 @@ def test_a_body_that_cannot_be_read(name, calls):
     client = calls.client(calls.admin)
 
     for content in UNREADABLE.values():
-        started = time.process_time()
+        started = time.thread_time()
         refused(calls.ask(client, name, content=content), started)
 
 
@@ -77,7 +77,7 @@ def test_values_at_the_edges(name, calls):
     client, body = calls.client(calls.admin), calls.body(name)
     for field in fields_of(name):
         for value in WRONG_VALUES.values():
-            started = time.process_time()
+            started = time.thread_time()
             answer = calls.ask(client, name, content=json.dumps(body | {field: value}).encode())
             # What is wrong for one field is right for another; only breaking is wrong for all.
             refused(answer, started, but={200, 201, 202, 204})
@@ -119,7 +119,7 @@ def test_ids_that_nothing_can_have(name, calls):
 
     for wrong in WRONG_IDS:
         path = OPERATIONS[name].path.format(**(calls.path_ids(name) | {parameter: wrong}))
-        started = time.process_time()
+        started = time.thread_time()
         answer = calls.ask(client, name, path=path)
         refused(answer, started)
         assert "X-Evil" not in answer
@@ -132,7 +132,7 @@ def test_queries_at_the_edges(name, calls):
         if one["in"] != "query":
             continue
         for wrong in (*WRONG_IDS, "NaN", "", "x" * 100_000, "%5B" * 20_000):
-            started = time.process_time()
+            started = time.thread_time()
             answer = calls.ask(client, name, path=f"{calls.path(name)}?{one['name']}={wrong}")
             refused(answer, started, but={200})
 
@@ -144,7 +144,7 @@ def test_queries_at_the_edges(name, calls):
 )  # fmt: skip
 def test_a_broken_form_is_refused(name, kind, calls):
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\r\nb"\r\n\r\nhalf'
-    started = time.process_time()
+    started = time.thread_time()
 
     answer = calls.ask(calls.client(calls.admin), name, content=body, content_type=kind)
 

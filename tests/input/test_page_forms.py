@@ -44,8 +44,9 @@ WRONG_ID = "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
 # As people and programs type them; None is not sent at all, bytes are no UTF-8 (a lone surrogate, and no character).
 TEXTS: dict[str, str | bytes | None] = {
     "missing": None, "empty": "", "NUL": "a\0b", "no UTF-8": b"\xed\xa0\x80\xff", "10,000 characters": "x" * 10_000,
-    "400 digits": "9" * 400, "2^63": str(2**63), "NaN": "NaN", "negative": "-1", "a wrong id": WRONG_ID,
-    "a formula": '=HYPERLINK("https://evil.example")', "a line break": "a\r\nBcc: eve@evil.example",
+    "400 digits": "9" * 400, "2^63": str(2**63), "NaN": "NaN", "a power of ten": "1e9999999", "negative": "-1",
+    "a wrong id": WRONG_ID, "a formula": '=HYPERLINK("https://evil.example")',
+    "a line break": "a\r\nBcc: eve@evil.example",
 }  # fmt: skip
 ALWAYS = ("missing", "empty", "NUL", "no UTF-8", "twice")
 OF_KIND = {

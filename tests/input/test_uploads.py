@@ -47,10 +47,10 @@ def upload(world: World, path: str, content: bytes) -> Any:
 
 
 def check(world: World, path: str, what: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     answer = upload(world, path, FILES[what])
     assert answer.status_code < 500, (what, answer.content[:300])
-    assert time.process_time() - started < SECONDS_MAX, what
+    assert time.thread_time() - started < SECONDS_MAX, what
     assert "Evil" not in str(answer.headers)
 
 

@@ -94,10 +94,15 @@ class Business:
             raise Refused("overlap")
         for name, value in new.items():
             setattr(session, name, value)
+        self._follow_the_start(session, was_moved="starts_at" in new)
+        self._offer_free_seats(session)
+
+    def _follow_the_start(self, session: Session, *, was_moved: bool) -> None:
         for booking in self.of(session, "held", "offered"):
             assert booking.held_until
             booking.held_until = min(booking.held_until, session.starts_at)
-        self._offer_free_seats(session)
+        for booking in self.of(session, "held", "confirmed"):
+            booking.was_moved = booking.was_moved or was_moved
 
     def cancel_session(self, session: Session, *, by: int) -> None:
         """Every booking is let go, and everything comes back."""
@@ -393,6 +398,8 @@ class Business:
         self._offer_free_seats(session)
 
     def _percent_back(self, booking: Booking) -> int:
+        if booking.was_moved:
+            return 100
         for hours, percent in booking.windows:
             if self.now <= booking.session.starts_at - timedelta(hours=hours):
                 return percent

@@ -84,6 +84,7 @@ class Booking:
     own: int = 0
     order: int = 0  # which one of all, once there is one
     is_paid: bool = False
+    was_moved: bool = False
     percent_back: int | None = None
 
     @property

@@ -42,7 +42,7 @@ TINY = [
     "--scale",
     "1",
     "--only",
-    "booking,transfer",
+    "booking,transfer,transfer-with-fee,batch",
 ]
 
 
@@ -167,7 +167,9 @@ def test_it_tells_what_scripts_read(measured):
         for found in one["clients"].values():
             assert set(found) == {"ratio", "lowest", "highest", "rate", "p50_ms", "p95_ms", "done", "failed"}
             assert (found["done"] > 0, found["failed"]) == (True, 0)
-    assert {one["name"] for one in measured["operations"] if one["clients"]} == {"booking", "transfer"}
+    assert {one["name"] for one in measured["operations"] if one["clients"]} == {
+        "booking", "transfer", "transfer-with-fee", "batch",
+    }  # fmt: skip
 
 
 def test_everything_that_was_filled_and_booked_adds_up(measured):

@@ -15,7 +15,7 @@ from tenpo.books.fingerprint import DIGEST, fingerprint_of
 from tenpo.books.models import DayClose, DayCloseLine
 from tenpo.books.queries.balances import moved_between
 from tenpo.books.queries.days import days_to_close, end_of, is_over, last_closed, next_day, start_of
-from tenpo.core.business import current_business
+from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.core.tokens import new_id
@@ -57,9 +57,10 @@ def close_day(day: date, *, by: User | None) -> list[DayClose]:
     if not is_active_admin(by):
         raise PermissionDenied
     if not is_over(day):
-        raise RuleError("day_not_over", _("A day is closed when it is over."))
-    wait_for_older(end_of(day))
-    return _close(day, by=by)
+        raise _not_over()
+    ends_at = end_of(day)
+    wait_for_older(ends_at)
+    return _close(day, ends_at, by=by)
 
 
 def close_days(*, by: User | None = None) -> list[DayClose]:
@@ -99,11 +100,15 @@ def wait_for_older(moment: datetime) -> None:
 
 
 @transaction.atomic
-def _close(day: date, *, by: User | None) -> list[DayClose]:
-    # One at a time, and the business stays in its time zone meanwhile.
+def _close(day: date, waited_until: datetime, *, by: User | None) -> list[DayClose]:
+    # One at a time, and the business stays in its time zone meanwhile: that which it has now.
     Business.objects.select_for_update(no_key=True).get(pk=current_business().pk)
+    forget_business()
     if closed := list(DayClose.objects.filter(day=day).order_by("currency")):
         return closed
+    if end_of(day) > waited_until:
+        # It moved to where this day ends later, while we waited for another midnight.
+        raise _not_over()
     before = last_closed()
     _check_turn(day)
     starts_at = before.ends_at if before else start_of(day)
@@ -116,6 +121,10 @@ def _close(day: date, *, by: User | None) -> list[DayClose]:
         [("day.closed", close, None, {"transfers": close.transfers, "amount": close.amount}) for close in closes], by=by
     )
     return closes
+
+
+def _not_over() -> RuleError:
+    return RuleError("day_not_over", _("A day is closed when it is over."))
 
 
 def _check_turn(day: date) -> None:

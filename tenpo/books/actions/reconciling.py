@@ -31,8 +31,9 @@ log = structlog.get_logger()
 def reconcile_provider(provider: str, *, since: date, until: date, by: User | None) -> Reconciliation:
     """Compare what a provider says of some business days with the books; keep what differs, and tell the admins.
 
-    The provider is asked outside of any transaction. What was found before is not written again, and what was open
-    and is equal now is cleared. Codes: `keeps_no_list`, `period_not_over`, `period_too_long`, `provider_is_silent`.
+    The provider is asked outside of any transaction. What is open or was cleared by somebody is not written again, and
+    what was open and is equal now is cleared. Codes: `keeps_no_list`, `period_not_over`, `period_too_long`,
+    `provider_is_silent`.
     """
     if not is_active_admin(by):
         raise PermissionDenied
@@ -90,7 +91,8 @@ def _keep(provider: str, since: date, until: date, pairs: Sequence[Pair], *, by:
     )  # fmt: skip
     found = [_difference(run, pair) for pair in pairs if pair.what]
     known = Difference.objects.filter(provider=provider, reference__in=[pair.reference for pair in pairs])
-    said = {_says(one) for one in known}
+    # What a person cleared stays so; what was equal for a while and differs again is another finding.
+    said = {_says(one) for one in known if one.cleared_at is None or one.cleared_by_id is not None}
     new = [one for one in found if _says(one) not in said]
     still = {_says(one) for one in found}
     gone = [one for one in known.open() if _says(one) not in still]

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import ProgrammingError, transaction
 
 from tenpo.audit.models import AuditLog
+from tenpo.books.actions import closing
 from tenpo.books.actions.closing import close_day, close_days, close_days_tonight
 from tenpo.books.models import DayClose, DayCloseLine
 from tenpo.books.queries.balances import balances_of, trial_balance_at
@@ -238,3 +239,24 @@ def test_the_application_cannot_change_what_is_closed(clock):
     ):
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             change()
+
+
+def test_a_day_that_ends_later_since_the_business_moved_is_not_closed(clock, monkeypatch):
+    """An admin moves the business west while whoever closes waits for the old midnight."""
+    post(1_000)
+    clock.move(timedelta(days=1))
+    close_day(FIRST, by=None)
+    post(500)
+    clock.move(timedelta(hours=11))  # 23:00 in UTC: the next day is over in Berlin, and not in Los Angeles
+
+    def moves(_moment: datetime) -> None:
+        Business.objects.update(time_zone="America/Los_Angeles")
+
+    monkeypatch.setattr(closing, "wait_for_older", moves)
+    with pytest.raises(RuleError) as refused:
+        close_day(NEXT, by=None)
+
+    assert refused.value.code == "day_not_over"
+    assert DayClose.objects.get().day == FIRST
+    assert current_business().time_zone == "America/Los_Angeles"
+    forget_business()

@@ -216,3 +216,23 @@ def settle_everything() -> None:
     """Ask the sandbox what became of payments whose answer was lost."""
     for payment in Payment.objects.open():
         settle_from_provider(payment)
+
+
+def test_what_differs_again_after_it_was_equal_is_found_again(monkeypatch):
+    make_booking(make_session(price=5_000), make_member())
+    knows = Sandbox.movements
+
+    def forgets() -> None:
+        monkeypatch.setattr(Sandbox, "movements", lambda *_arguments: [])
+
+    forgets()
+    compare()
+    monkeypatch.setattr(Sandbox, "movements", knows)
+    compare()
+    forgets()
+    run = compare()
+
+    assert (run.only_ours, Difference.objects.count(), Difference.objects.open().count()) == (1, 2, 1)
+    clear_difference(Difference.objects.open().get(), note="Theirs is late", by=make_admin())
+    compare()
+    assert Difference.objects.open().count() == 0

@@ -196,7 +196,10 @@ def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
     order_id, line_id, booking_id, payment_id = price.ids
     if wish.call:
         order_id = payment_id = wish.call.id
-    splits = split_line(price.price, price.split_rule, creator_id=session.coach_id, teacher_id=session.coach_id)
+    splits = split_line(
+        price.price, price.split_rule, creator_id=session.coach_id, teacher_id=session.coach_id,
+        bought_by=(buyer.pk, booking.participant.user_id),
+    )  # fmt: skip
     line, postings = new_order(
         (order_id, line_id), buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk,
         description=session.title, is_split=bool(splits),

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
@@ -19,6 +18,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import id_of
 from tenpo.orders.actions.orders import credit_payment, settle_line
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.methods import keep_what_paid, settle_method
@@ -39,8 +39,6 @@ from tenpo.schedule.models import Booking, Session
 # A seat whose money is under way at the provider waits this much longer.
 PENDING_HOLD = timedelta(minutes=60)
 RECONCILE_AFTER = timedelta(minutes=1)
-
-log = structlog.get_logger()
 
 
 @transaction.atomic
@@ -72,7 +70,8 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
         return True
     if _says_nothing_new(payment, outcome):
         return True
-    buys = booking is not None and booking.state == Booking.State.HELD
+    # Nobody earns any more of what has taken place already, or was called off: money for it becomes credit.
+    buys = booking is not None and booking.state == Booking.State.HELD and booking.session.is_planned
     if was_given_up and booking is not None and booking.line is not None:
         # Another attempt may be under way for the same seat; only one of them buys it.
         buys = buys and live_payment(booking.line.order_id) is None
@@ -103,22 +102,28 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
 
 
 def mark_paid(payment: Payment, *, by: User) -> Payment:
-    """An admin saw the money of a manual payment. Marking twice changes nothing.
+    """An admin saw the money of a manual payment, never of their own. Marking twice changes nothing.
 
-    Money that comes after its seat was let go becomes credit, in full.
+    Money that comes after its seat was let go becomes credit, in full. Raises RuleError "not_manual", "own_payment".
     """
     if not is_active_admin(by):
         raise PermissionDenied
+    if payment.payer_id == by.pk:
+        raise RuleError("own_payment", _("This is your own payment. Another admin marks it."))
     if not provider_of(payment.provider).is_marked_by_hand:
         raise RuleError("not_manual", _("The payment provider says when this is paid."))
     return apply_outcome(payment, Outcome(Payment.State.SUCCEEDED), by=by)
 
 
 def mark_all_paid(payment_ids: Sequence[UUID], *, by: User) -> tuple[int, int]:
-    """Mark many at once, each in a transaction of its own: how many are paid, and how many of those became credit."""
+    """Mark many at once, each in a transaction of its own: how many are paid, and how many of those became credit.
+
+    One's own are left out.
+    """
     if not is_active_admin(by):
         raise PermissionDenied
     waiting = Payment.objects.filter(pk__in=payment_ids, provider__in=manual_providers())
+    waiting = waiting.exclude(payer=by)
     marked = [mark_paid(payment, by=by) for payment in waiting.order_by("id")]
     return len(marked), sum(payment.order_id is None and payment.purpose == Payment.Purpose.ORDER for payment in marked)
 
@@ -200,20 +205,23 @@ def give_up_attempt(payment: Payment) -> Payment:
 def reconcile_payments(limit: int = 200) -> int:
     """Settle payments that no webhook settled; returns how many the providers answered for.
 
-    One that waits for its payer beyond the hold of its seat was left alone, and is given up.
+    One that waits for its payer beyond the hold of its seat was left alone, and is given up. One that is paid by hand
+    and was only begun (its process died before it said so) goes on to wait for its money.
     """
     now = clock.now()
     hold = timedelta(minutes=current_business().hold_minutes)
-    waiting = Payment.objects.open().exclude(provider__in=manual_providers())
-    answered = 0
-    for payment in waiting.filter(created_at__lt=now - RECONCILE_AFTER).order_by("id")[:limit]:
-        try:
-            if payment.state == Payment.State.NEEDS_ACTION and payment.created_at < now - hold:
-                give_up_attempt(payment)
-            answered += settle_from_provider(payment)
-        except Exception:  # one payment that cannot be settled must not keep the others waiting
-            log.exception("payment_not_reconciled", payment_id=str(payment.pk))
-    return answered
+
+    def settle(payment: Payment) -> bool:
+        if provider_of(payment.provider).is_marked_by_hand:
+            charge(payment, "")
+            return True
+        if payment.state == Payment.State.NEEDS_ACTION and payment.created_at < now - hold:
+            give_up_attempt(payment)
+        return settle_from_provider(payment)
+
+    by_hand = Q(provider__in=manual_providers())
+    waiting = Payment.objects.open().filter(~by_hand | Q(state=Payment.State.CREATED))
+    return ask_in_turn(waiting.filter(created_at__lt=now - RECONCILE_AFTER), settle, limit=limit)
 
 
 def _lock_booking_of(payment: Payment) -> Booking | None:

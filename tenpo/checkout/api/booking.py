@@ -333,7 +333,9 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
 def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
     """An admin saw the money of a payroll or bank transfer payment. Marking twice changes nothing.
 
-    When the seat was let go meanwhile, the money becomes credit. Refusal: `not_manual`.
+    When the seat was let go meanwhile, the money becomes credit. Nobody marks their own.
+
+    Refusals: `not_manual`, `own_payment`.
     """
     payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
     return mark_paid(payment, by=request.user)

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
 from tenpo.access.api_auth import once
-from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.api.booking import Keep, Provider, Source
 from tenpo.checkout.queries.money import causes_of
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
@@ -154,6 +154,20 @@ def create_top_up(request: ApiRequest, payload: TopUpIn) -> Payment:
         by=request.user,
         call=request.call,
     )
+
+
+@router.delete(
+    "/wallet/top-ups/{uuid:payment_id}",
+    response={200: PaymentOut, **problems(404, 409)},
+    summary="Give up a top-up",
+)
+def delete_top_up(request: ApiRequest, payment_id: UUID) -> Payment:
+    """Say that you will not pay a top-up by payroll or bank transfer; again changes nothing.
+
+    Should the money still come, it is in your wallet. Refusal: `not_waiting`.
+    """
+    payment = get_object_or_404(Payment, pk=payment_id, payer=request.user, purpose=Payment.Purpose.TOP_UP)
+    return cancel_top_up(payment, by=request.user)
 
 
 @router.get("/wallet/grants", response={200: PageOut[GrantOut], **problems(404)}, summary="List money given")

@@ -108,8 +108,9 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
     if booking.line is None or booking.confirmed_at is None:
         return CancellationEffect(percent=0, credit=0, wallet=0, company=0, paid=0, gives_up_seat=takes_seat)
     percent = percent_back(
-        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host
-    )
+        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host,
+        was_moved=booking.was_moved,
+    )  # fmt: skip
     back = parts_back(booking.line, percent)
     return CancellationEffect(
         percent=percent,

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
 from tenpo.orders.models import Order, Split
 from tenpo.people.models import User
+from tenpo.schedule.models import Session
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ def splits_of(user: User, currency: str) -> QuerySet[Split]:
 
 
 def coming(user: User, currency: str) -> int:
-    """What will be somebody's once it has taken place, in minor units."""
-    waiting = splits_of(user, currency).filter(earned_at=None)
+    """What will be somebody's once it has taken place, in minor units; what was called off never does."""
+    called_off = Session.objects.filter(pk=OuterRef("line__subject_id"), status=Session.Status.CANCELLED)
+    waiting = splits_of(user, currency).filter(~Exists(called_off), earned_at=None)
     left: int = waiting.aggregate(sum=Coalesce(Sum(F("amount") - F("reversed")), 0))["sum"]
     return left
 

@@ -171,7 +171,7 @@ def test_nothing_begins(what):
     member = make_auto_top_up(make_member())
     rows = AutoTopUp.objects.filter(user=member)
     if what == "off":
-        rows.update(is_on=False)
+        drop_auto_top_up(member, by=member)
     if what == "disabled":
         disable_user(member, by=make_admin())
     if what == "other currency":

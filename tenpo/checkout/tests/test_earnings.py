@@ -6,22 +6,26 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.queries.earnings import coming
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.models import OutboxMessage
 from tenpo.ledger.models import Transfer
 from tenpo.orders.actions.splits import create_split_rule, reverse_splits
 from tenpo.orders.models import Line, Split
-from tenpo.orders.tests.make import make_cancellation_policy
+from tenpo.orders.tests.make import credit_left, make_cancellation_policy, make_share_policy
 from tenpo.payments.actions.payouts import ask_for_payout
-from tenpo.payments.providers.sandbox import DECLINED
+from tenpo.payments.models import SandboxCharge
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.payments.queries import owed_by, payable
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
+from tenpo.schedule.actions.seats import release_lapsed_of
 from tenpo.schedule.actions.sessions import complete_session
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once
 
@@ -74,6 +78,28 @@ def test_what_another_coach_teaches_is_not_divided(coach):
 
     assert not Split.objects.exists()
     assert not Line.objects.get().is_split
+
+
+def test_nobody_earns_of_what_they_booked_themselves(coach):
+    make_share_policy(percent=80)
+    admin = make_admin()
+    session = make_session(coach, price=10_000)
+    make_booking(session, coach)
+    book_session(session, participant=make_member().participant, by=admin, provider="sandbox", source=SUCCEEDS)
+
+    took_place(session)
+
+    assert (earned(coach), coming(coach, "EUR")) == (8_500, 0)
+    assert not Line.objects.get(order__buyer=coach).is_split
+
+
+def test_nobody_earns_of_their_own_place_whoever_booked_it(coach):
+    session = make_session(coach, price=10_000)
+    book_session(session, participant=coach.participant, by=make_admin(), provider="sandbox", source=SUCCEEDS)
+
+    took_place(session)
+
+    assert (earned(coach), Split.objects.count()) == (0, 0)
 
 
 def test_what_was_never_paid_is_never_earned(coach):
@@ -161,3 +187,30 @@ def test_parts_that_go_back_at_once_total_what_they_are(coach):
     assert [answer for answer in answers if answer is not None] == []
     assert (earned(coach), owed_by(coach, "EUR")) == (0, 0)
     assert sum(Split.objects.values_list("reversed", flat=True)) == 10_000
+
+
+def test_the_half_that_was_kept_of_a_session_that_is_called_off_never_comes(coach):
+    session = make_session(coach, price=10_000, starts_in=timedelta(hours=30))
+    booking = make_booking(session, make_member())
+    cancel_booking(booking, by=booking.booked_by)
+    before = coming(coach, "EUR")
+
+    cancel_session(session, reason="Ill", by=coach)
+
+    assert (before, coming(coach, "EUR")) == (4_250, 0)
+
+
+def test_money_that_comes_after_it_has_taken_place_is_credit(coach):
+    """The hold is over, and nobody let the seat go yet."""
+    session, member = make_session(coach, price=10_000), make_member()
+    booking = make_booking(session, member, card=NEEDS_CONFIRMATION)
+    took_place(session)
+
+    decide_sandbox_charge(SandboxCharge.objects.get().pk, succeeds=True)
+
+    booking.refresh_from_db()
+    assert (booking.state, credit_left(member), earned(coach)) == ("held", 10_000, 0)
+    Booking.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    release_lapsed_of(session.pk)
+    booking.refresh_from_db()
+    assert (booking.state, credit_left(member)) == ("cancelled", 10_000)

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tenpo.checkout.actions import topping_up
@@ -317,3 +318,17 @@ def test_the_statement_runs_and_a_filter_leaves_its_balances_alone():
     assert [(row.change, row.balance) for row in rows] == [(-700, 2_300), (-500, 3_000), (500, 3_500), (3_000, 3_000)]
     assert cursor is None
     assert [(row.change, row.balance) for row in some] == [(500, 3_500)]
+
+
+def test_a_page_of_a_long_statement_costs_no_sum_for_each_row():
+    member, admin = make_member(), make_admin()
+    for amount in range(1, 12):
+        give_money(member, amount=amount, reason="Welcome", by=admin)
+
+    with CaptureQueriesContext(connection) as captured:
+        rows, cursor = statement(member, "EUR", of=WALLET, limit=5)
+        later, _last = statement(member, "EUR", of=WALLET, limit=5, cursor=cursor)
+
+    assert [row.balance for row in rows] == [66, 55, 45, 36, 28]
+    assert [row.balance for row in later] == [21, 15, 10, 6, 3]
+    assert sum(query["sql"].count("SUM(") for query in captured.captured_queries) == 4

@@ -6,6 +6,10 @@ import pytest
 from django.test import Client
 
 from tenpo.checkout.tests.make import make_top_up
+from tenpo.checkout.views import wallet
+from tenpo.core import pdf
+from tenpo.core.limits import LIMITS
+from tenpo.core.pdf import Document
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.orders.models import Line
 from tenpo.payments.actions.wallets import give_money
@@ -84,6 +88,45 @@ def test_a_statement_on_paper_and_for_a_spreadsheet():
 
     assert (paper.headers["Content-Type"], paper.content[:5]) == ("application/pdf", b"%PDF-")
     assert "Top-up,50.0,50.0,EUR" in table
+
+
+def test_a_paper_holds_what_the_filters_leave_and_no_more_rows_than_it_can(monkeypatch):
+    member = make_member()
+    for amount in (1_000, 2_000, 3_000):
+        make_top_up(member, amount)
+    give_money(member, amount=700, reason="Welcome", by=make_admin())
+    papers: list[Document] = []
+
+    def set_(document: Document) -> bytes:
+        papers.append(document)
+        return b"%PDF-"
+
+    monkeypatch.setattr(pdf, "pdf_of", set_)
+    monkeypatch.setattr(wallet, "ROWS_ON_PAPER", 3)
+    client = client_of(member)
+
+    few = client.get("/me/money/wallet.pdf?what=top_up")
+    all_ = client.get("/me/money/wallet.pdf", follow=True)
+    none = client.get("/me/money/wallet.pdf?until=2001-01-01")
+    link = client.get("/me/money/wallet/?what=top_up").content.decode()
+
+    assert (few.status_code, none.status_code, len(papers)) == (200, 200, 2)
+    assert [row[2:] for row in papers[0].rows] == [
+        ["+€10.00", "€10.00"], ["+€20.00", "€30.00"], ["+€30.00", "€60.00"],
+    ]  # fmt: skip
+    assert papers[1].rows == []
+    assert all_.redirect_chain[0][0] == "/me/money/wallet/?"
+    assert "A paper holds 3 rows" in all_.content.decode()
+    assert "/me/money/wallet.pdf?what=top_up" in link
+
+
+def test_nobody_has_paper_set_for_them_all_day(monkeypatch):
+    monkeypatch.setattr(pdf, "pdf_of", lambda _document: b"%PDF-")
+    client = client_of(make_member())
+
+    answers = [client.get("/me/money/wallet.pdf").status_code for _ in range(LIMITS["paper-user"].count + 1)]
+
+    assert answers == [200] * LIMITS["paper-user"].count + [429]
 
 
 def test_the_checkout_offers_the_wallet_and_lets_it_be_kept():

@@ -165,7 +165,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": _say_policy(read_windows(booking.policy), booking.session),
+        "policy": _say_policy(read_windows(booking.policy), booking.session, was_moved=booking.was_moved),
         "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
     }
     part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
@@ -202,7 +202,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
-        "policy": _say_policy(read_windows(booking.policy), booking.session),
+        "policy": _say_policy(read_windows(booking.policy), booking.session, was_moved=booking.was_moved),
     }
     return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
 
@@ -282,8 +282,8 @@ def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
     return reverse("checkout:booking-result", args=[booking.pk])
 
 
-def _say_policy(windows: list[Window], session: Session) -> str:
-    return describe_windows(windows, session.starts_at)
+def _say_policy(windows: list[Window], session: Session, *, was_moved: bool = False) -> str:
+    return describe_windows(windows, session.starts_at, was_moved=was_moved)
 
 
 def _say_cancelled(booking: Booking) -> str:

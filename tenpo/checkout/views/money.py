@@ -87,6 +87,11 @@ def payment_mark(request: PageRequest) -> HttpResponse:
     elif marked:
         paid = ngettext("%(n)s payment is marked as paid.", "%(n)s payments are marked as paid.", marked)
         messages.success(request, paid % {"n": marked})
+    if own := Payment.objects.filter(pk__in=ids, payer=user).count():
+        words = ngettext(
+            "%(n)s is your own: another admin marks it.", "%(n)s are your own: another admin marks them.", own
+        )
+        messages.info(request, words % {"n": own})
     if late:
         words = ngettext(
             "%(n)s came after its seat was gone, and became credit.",
@@ -123,6 +128,7 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
         "records": [_say_record(entry) for entry in AuditLog.objects.filter(object_id=payment.pk).order_by("-id")[:50]],
         "may_mark": payment.provider in manual_providers()
+        and payment.payer_id != request.user.pk
         and payment.state in (Payment.State.PENDING, Payment.State.CANCELLED),
     }
     return render(request, "checkout/payment_detail.html", context, status=409 if refusal else 200)

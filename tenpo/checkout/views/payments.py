@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from tenpo.checkout.actions.settling import settle_from_provider
 from tenpo.checkout.queries.bookings import booking_of_payment
+from tenpo.core.limits import hit
 from tenpo.payments.models import Payment
 from tenpo.people.http import PageRequest
 
@@ -31,6 +32,7 @@ def back(request: PageRequest, payment_id: UUID) -> HttpResponse:
     """Where the provider's page sends a payer: what became of the payment is asked at once."""
     payment = get_object_or_404(Payment.objects.filter(payer=request.user), pk=payment_id)
     if payment.state == Payment.State.NEEDS_ACTION:
+        hit("pay-user", request.user.pk)
         settle_from_provider(payment)
     return redirect(address_after(payment))
 

@@ -3,16 +3,18 @@
 from typing import cast
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, say_failure
 from tenpo.checkout.queries.money import auto_top_up_context, causes_of
@@ -20,16 +22,16 @@ from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.errors import RuleError
-from tenpo.core.limits import hit
+from tenpo.core.limits import ROWS_ON_PAPER, hit
 from tenpo.core.money import Money
 from tenpo.core.pdf import Document, pdf_answer
-from tenpo.core.words import say_date, say_money
+from tenpo.core.words import say_date, say_money, say_number
 from tenpo.ledger.models import Account
-from tenpo.ledger.queries import WALLET, balance_of, statement, whole_statement
+from tenpo.ledger.queries import WALLET, balance_of, part_of_statement, statement, whole_statement
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.queries import ready_methods
-from tenpo.people.http import known_cursor
+from tenpo.people.http import attempt, known_cursor
 from tenpo.people.models import User
 
 REFUSED, INVALID = 409, 422
@@ -73,10 +75,16 @@ def wallet_csv(request: HttpRequest) -> StreamingHttpResponse:
 @never_cache
 @require_safe
 def wallet_pdf(request: HttpRequest) -> HttpResponse:
-    """A member's wallet on paper."""
+    """A member's wallet on paper: all of it, or the rows that the filters of its page leave."""
     user = cast(User, request.user)
     business = current_business()
-    rows = whole_statement(user, business.currency, of=WALLET)
+    hit("paper-user", user.pk)
+    only = StatementFilter(request.GET or None).only()
+    rows = part_of_statement(user, business.currency, of=WALLET, only=only, most=ROWS_ON_PAPER)
+    if rows is None:
+        words = _("A paper holds %(n)s rows. Choose some days and take the PDF of them, or take the CSV.")
+        messages.info(request, words % {"n": say_number(ROWS_ON_PAPER)})
+        return redirect(f"{reverse('checkout:my-wallet')}?{request.GET.urlencode()}")
     causes = causes_of(row.transfer for row in rows)
     document = Document(
         title=_("Statement of your wallet"),
@@ -106,7 +114,7 @@ def wallet_pdf(request: HttpRequest) -> HttpResponse:
 def top_up_form(request: HttpRequest) -> HttpResponse:
     """How much, and how it is paid."""
     user = cast(User, request.user)
-    form = TopUpForm(request.POST or None, saved=ready_methods(user))
+    form = TopUpForm(request.POST or None, shown_to=user, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
@@ -119,6 +127,7 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
                 source=form.source,
                 keep=form.wants_to_keep,
                 by=user,
+                once=wanted["once"],
             )
         except RuleError as error:
             refusal = error
@@ -159,3 +168,13 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         return HttpResponseClientRedirect(request.path)
     part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
     return render(request, f"checkout/top_up_result.html{part}", context)
+
+
+@login_required
+@require_POST
+def top_up_cancel(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """I will not pay this after all."""
+    user = cast(User, request.user)
+    payment = get_object_or_404(Payment, pk=payment_id, payer=user, purpose=Payment.Purpose.TOP_UP)
+    attempt(request, lambda: cancel_top_up(payment, by=user), done=_("Given up. You need not pay it."))
+    return redirect("checkout:top-up-result", payment.pk)

@@ -53,11 +53,14 @@ def wallet_detail(request: PageRequest, user_id: UUID) -> HttpResponse:
     """One person's wallet: what moved, and what was given; an admin may give more."""
     owner = get_object_or_404(User, pk=user_id)
     currency = current_business().currency
-    form = GrantForm(request.POST or None)
+    form = GrantForm(request.POST or None, shown_to=request.user)
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
         given = attempt_form(
-            form, lambda: give_money(owner, amount=wanted["amount"], reason=wanted["reason"], by=request.user)
+            form,
+            lambda: give_money(
+                owner, amount=wanted["amount"], reason=wanted["reason"], by=request.user, once=wanted["once"]
+            ),
         )
         if given:
             messages.success(request, _("It is in the wallet, and %(name)s is told.") % {"name": owner})

@@ -31,7 +31,8 @@ def test_typed_amounts_are_read_in_minor_units(text, currency, amount):
 @pytest.mark.parametrize(
     ("text", "currency"),
     [("", "EUR"), ("a", "EUR"), ("1.234", "EUR"), ("1.5", "JPY"), ("NaN", "EUR"), ("Infinity", "EUR"), ("1e99", "EUR"),
-     (str(MAX_AMOUNT), "EUR"), ("1,000.00", "EUR")],
+     (str(MAX_AMOUNT), "EUR"), ("1,000.00", "EUR"), ("1e9999999", "EUR"), ("1e-9999999", "EUR"), ("1e3", "EUR"),
+     ("1_000", "EUR"), ("١٢", "EUR"), (".", "EUR"), ("9" * 400, "EUR"), ("0." + "0" * 400, "EUR")],
 )  # fmt: skip
 def test_what_is_no_amount_is_refused(text, currency):
     with pytest.raises(ValueError, match="not an amount"):

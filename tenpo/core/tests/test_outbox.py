@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core import outbox
 from tenpo.core.models import Business, OutboxMessage, RateCount
 from tenpo.core.outbox import MAX_ATTEMPTS, drain, forget_delivered, publish, publish_all, revive
+from tests.database import as_superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -363,6 +364,7 @@ def drain_and_die(times: int = 1, kind: str = "guarded") -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_hundred_thousand_delivered_ones_cost_nothing():
     with connection.cursor() as cursor:
         cursor.execute(
@@ -370,14 +372,16 @@ def test_a_hundred_thousand_delivered_ones_cost_nothing():
             " delivered_at) SELECT 'first', gen_random_uuid(), 'a', gen_random_uuid(), '{}', 1, '', now()"
             " FROM generate_series(1, 100000)"
         )
-        publish_all([("a", subject(), {"n": n}) for n in range(100)])
-        cursor.execute("ANALYZE core_outboxmessage")
+        with transaction.atomic():
+            publish_all([("a", subject(), {"n": n}) for n in range(100)])
+        with as_superuser() as admin:
+            admin.execute("VACUUM ANALYZE core_outboxmessage")
         cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + outbox._TAKE, {"first": 5, "told": 0})
         ((plan,),) = [cursor.fetchone()]
 
+    # In pages, not in milliseconds: those say how busy the machine is.
     assert "Seq Scan" not in str(plan)
     assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 300
-    assert plan[0]["Execution Time"] < 50
 
 
 def test_old_delivered_ones_are_forgotten_and_nothing_else():

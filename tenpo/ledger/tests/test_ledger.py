@@ -1,5 +1,6 @@
 """The ledger holds, whatever is posted in whatever order."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -205,3 +206,64 @@ def test_what_somebody_owes_is_theirs_and_is_a_sum():
     account = Account.objects.get(kind=Account.Kind.OWED)
     assert (account.owner_id, account.balance) == (owed.owner_id, None)
     assert find_faults() == []
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=8))
+def test_each_transfer_of_one_call_has_its_own_ends(ends):
+    """An end that the posting before has is not looked up again, so every order of ends is tried."""
+    with transaction.atomic():
+        mine = Pot(Account.Kind.WALLET, "EUR", make_member().pk), Pot(Account.Kind.WALLET, "EUR", make_member().pk)
+        for pot in mine:
+            post_transfers([Posting(Transfer.Kind.TOP_UP, PROVIDER, pot, 10_000, uuid4().hex, uuid4())])
+        pots = [*mine, SALES, RESERVED, Pot(Account.Kind.FEES, "EUR")]
+        wanted = [
+            Posting(Transfer.Kind.FEE, pots[debit], pots[credit], n + 1, uuid4().hex, uuid4())
+            for n, (debit, credit) in enumerate(ends)
+            if debit != credit
+        ]
+
+        assert post_transfers(wanted) == len(wanted)
+
+        found = Transfer.objects.filter(key__in=[posting.key for posting in wanted]).select_related("debit", "credit")
+        by_key = {
+            transfer.key: (Pot.of(transfer.debit), Pot.of(transfer.credit), transfer.amount) for transfer in found
+        }
+        assert by_key == {posting.key: (posting.debit, posting.credit, posting.amount) for posting in wanted}
+        for pot in mine:
+            change = sum(p.amount * ((p.credit == pot) - (p.debit == pot)) for p in wanted)
+            assert Account.objects.get(owner=pot.owner_id).balance == 10_000 + change
+        transaction.set_rollback(True)
+
+
+def test_what_names_no_account_is_refused_and_not_taken_for_the_one_before():
+    member = make_member()
+    good = issue(member, 100)
+    nameless = {"kind": None, "currency": "EUR", "owner": None, "source": None, "name": "", "expires_at": None}
+    named = good.credit.as_json()
+    for ends in ({"debit": nameless, "credit": named}, {"debit": SALES.as_json(), "credit": nameless}):
+        call = [
+            {"kind": "credit_issue", "debit": SALES.as_json(), "credit": named, "amount": 100, "key": "good"},
+            {"kind": "credit_issue", "amount": 5, "key": "bad", **ends},
+        ]
+        whole = [{**posting, "subject": str(uuid4()), "reverses": None} for posting in call]
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(whole)])
+    assert not Transfer.objects.exists()
+
+
+def test_a_transfer_writes_no_index_that_nobody_reads():
+    """Each costs every transfer; which ones there are is decided here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'ledger_transfer' ORDER BY 1")
+        found = [name for (name,) in cursor.fetchall()]
+    assert found == [
+        "ledger_transfer_key_key",
+        "ledger_transfer_pkey",
+        "ledger_transfer_reverses_id_key",
+        "transfer_by_credit",
+        "transfer_by_debit",
+        "transfer_by_kind",
+        "transfer_by_subject",
+        "transfer_by_time",
+    ]

@@ -13,7 +13,9 @@ from tenpo.audit.actions import record
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business, check_fields
+from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Order
+from tenpo.payments.models import Payment, Payout
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
@@ -56,15 +58,15 @@ def find_changes(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_currency_fixed() -> bool:
-    """Whether something was sold already, so that the currency stays."""
-    return Order.objects.exists()
+    """Whether something was sold, or money moved or is on its way, so that the currency stays."""
+    return any(rows.exists() for rows in (Order.objects, Transfer.objects, Payment.objects, Payout.objects))
 
 
 @transaction.atomic
 def update_business(*, by: User | None, visit: str | None = None, **changes: Any) -> Business:
     """Change some of `FIELDS`, as asked in `visit`. What was sold or promised before keeps its own terms.
 
-    Raises RuleError "currency_fixed" once something was sold, ValidationError by field.
+    Raises RuleError "currency_fixed" once something was sold or money moved, ValidationError by field.
     """
     if not is_active_admin(by):
         raise PermissionDenied
@@ -77,7 +79,7 @@ def update_business(*, by: User | None, visit: str | None = None, **changes: Any
         setattr(business, name, changes[name])
     _check(business, set(before))
     if "currency" in before and is_currency_fixed():
-        raise RuleError("currency_fixed", _("Something was sold in %(old)s already.") % {"old": before["currency"]})
+        raise RuleError("currency_fixed", _("There is money in %(old)s already.") % {"old": before["currency"]})
     if before:
         business.save(update_fields=list(before))
         record("business.changed", by=by, on=business, before=before, after={name: changes[name] for name in before})

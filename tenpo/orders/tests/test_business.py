@@ -1,12 +1,17 @@
+from collections.abc import Callable
+
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from tenpo.audit.models import AuditLog
-from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.orders.actions.business import update_business
+from tenpo.payments.actions.wallets import give_money
+from tenpo.payments.tests.make import make_payout
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.tests.make import make_session
 
@@ -88,3 +93,30 @@ def test_the_currency_stays_once_something_was_sold():
     assert Business.objects.get().currency == "EUR"
     update_business(by=admin, currency="EUR", name="Nordlicht")
     assert Business.objects.get().name == "Nordlicht"
+
+
+def _wallet_money() -> None:
+    make_top_up(make_member(), 5_000)
+
+
+def _given() -> None:
+    give_money(make_member(), amount=500, reason="Welcome", by=make_admin())
+
+
+def _top_up_under_way() -> None:
+    member = make_member()
+    top_up(member, amount=5_000, provider="transfer", by=member)
+
+
+def _payout() -> None:
+    make_payout(make_coach())
+
+
+@pytest.mark.parametrize("move", [_wallet_money, _given, _top_up_under_way, _payout])
+def test_the_currency_stays_once_money_moved_or_is_on_its_way(move: Callable[[], None]):
+    move()
+
+    with pytest.raises(RuleError) as refusal:
+        update_business(by=make_admin(), currency="JPY")
+
+    assert refusal.value.code == "currency_fixed"

@@ -1,7 +1,9 @@
 """Who earns what: rules, their order and days, and parts that sum to the price for every amount."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -52,6 +54,21 @@ def test_who_made_it_and_teaches_it_earns_both_shares():
         ("business", None, 1_500), ("royalty", coach, 1_500), ("teacher", other, 7_000),
     ]  # fmt: skip
     assert [(split.part, split.amount) for split in both] == [("business", 1_500), ("creator", 8_500)]
+
+
+def test_nobody_earns_of_what_they_bought():
+    coach, other, member = new_id(), new_id(), new_id()
+
+    def parts(*, bought_by: Sequence[UUID | None], teacher: UUID = other) -> list[tuple[str, UUID | None, int]]:
+        splits = split_line(10_001, rule_of(15, 15, 70), creator_id=coach, teacher_id=teacher, bought_by=bought_by)
+        return [(split.part, split.recipient_id, split.amount) for split in splits]
+
+    assert parts(bought_by=(coach, coach), teacher=coach) == []
+    assert parts(bought_by=(member, coach), teacher=coach) == []
+    assert parts(bought_by=(coach, other)) == []
+    assert parts(bought_by=(coach, None)) == [("business", None, 3_000), ("teacher", other, 7_001)]
+    assert parts(bought_by=(other, other)) == [("business", None, 8_501), ("royalty", coach, 1_500)]
+    assert len(parts(bought_by=(member, None))) == 3
 
 
 @pytest.mark.parametrize("rule", [None, rule_of(100, 0, 0)])

@@ -7,11 +7,13 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers import offered_providers
 from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.providers.stripe_connect import (
     AccountOutcome,
+    AccountRefused,
     onboarding_link,
     open_account,
     retrieve_account,
@@ -23,7 +25,7 @@ from tenpo.people.models import User
 def open_stripe_account(user: User, *, by: User, visit: str | None = None) -> str:
     """Open somebody's account at Stripe, or go on with it; returns where they complete it.
 
-    As asked in `visit`. Raises RuleError not_offered, not_answered.
+    As asked in `visit`. Raises RuleError not_offered, not_answered, refused_there.
     """
     account = _begin(user, by=by, visit=visit)
     try:
@@ -32,6 +34,8 @@ def open_stripe_account(user: User, *, by: User, visit: str | None = None) -> st
         return onboarding_link(account)
     except ProviderTimeout:
         raise RuleError("not_answered", _("Stripe does not answer. Please try again in a moment.")) from None
+    except AccountRefused:
+        raise RuleError("refused_there", _("Stripe does not open this account. Please tell an admin.")) from None
 
 
 @transaction.atomic
@@ -66,12 +70,12 @@ def apply_account_outcome(account: StripeAccount, outcome: AccountOutcome) -> St
 
 
 def settle_stripe_account(account: StripeAccount) -> bool:
-    """Ask Stripe how an account stands, and apply it; False when it does not answer."""
+    """Ask Stripe how an account stands, and apply it; False when it does not answer, or will not say."""
     if account.reference is None:
         return False
     try:
         outcome = retrieve_account(account)
-    except ProviderTimeout:
+    except (ProviderTimeout, AccountRefused):
         return False
     apply_account_outcome(account, outcome)
     return True
@@ -82,4 +86,4 @@ def settle_stripe_accounts(limit: int = 200) -> int:
     if "stripe" not in offered_providers():
         return 0
     unsettled = StripeAccount.objects.exclude(status=StripeAccount.Status.ACTIVE).exclude(reference=None)
-    return sum(settle_stripe_account(account) for account in unsettled.order_by("id")[:limit])
+    return ask_in_turn(unsettled, settle_stripe_account, limit=limit)

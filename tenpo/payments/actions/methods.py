@@ -1,6 +1,6 @@
 """Saved ways to pay: written down first, then added or let go at their provider, outside of any transaction."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.core.exceptions import PermissionDenied
@@ -14,6 +14,7 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import METHODS_KEPT
 from tenpo.core.tokens import id_of
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.auto_top_ups import leave_method
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
@@ -189,18 +190,15 @@ def settle_methods(limit: int = 200) -> int:
     now = clock.now()
     adding = Q(state=PaymentMethod.State.ADDING, created_at__lt=now - SETTLE_AFTER)
     removed = Q(state=PaymentMethod.State.REMOVED, forgotten_at=None)
-    unsettled = list(PaymentMethod.objects.filter(adding | removed).select_related("user").order_by("id")[:limit])
-    for method in unsettled:
-        try:
-            forget_method(method)
-            if (
-                settle_method(method).state == PaymentMethod.State.ADDING
-                and method.created_at < now - ADDING_ENDS_AFTER
-            ):
-                apply_method_outcome(method, MethodOutcome(PaymentMethod.State.FAILED, failure_code="not_entered"))
-        except Exception:  # one that cannot be settled must not keep the others waiting
-            log.exception("method_not_settled", method_id=str(method.pk))
-    return len(unsettled)
+    unsettled = PaymentMethod.objects.filter(adding | removed).select_related("user")
+    return ask_in_turn(unsettled, lambda method: _settle(method, now), limit=limit)
+
+
+def _settle(method: PaymentMethod, now: datetime) -> bool:
+    forget_method(method)
+    if settle_method(method).state == PaymentMethod.State.ADDING and method.created_at < now - ADDING_ENDS_AFTER:
+        apply_method_outcome(method, MethodOutcome(PaymentMethod.State.FAILED, failure_code="not_entered"))
+    return True
 
 
 def _lock_own(method: PaymentMethod, *, by: User) -> tuple[User, PaymentMethod]:

@@ -182,6 +182,8 @@ def _check_terms(terms: PayoutTerms) -> None:
             setattr(terms, name, check(getattr(terms, name)) if getattr(terms, name) else "")
         except ValidationError as error:
             problems[name] = error
+    if terms.bank_iban and not formats.for_banks(current_business().name, NAME_LENGTH):
+        problems["bank_iban"] = _("The name of your business has no letter that a bank takes. Change it first.")
     if bool(terms.bank_iban) != bool(terms.bank_bic):
         problems.setdefault("bank_bic", _("A bank needs both, the IBAN and the BIC of your account."))
     if problems:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from django.core.exceptions import PermissionDenied
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -55,5 +56,8 @@ def _ask_for(account: PayoutAccount, terms: PayoutTerms, begins_at: datetime) ->
     except RuleError as refusal:
         # Less is there than a moment ago, or something of theirs changed: the next run looks again.
         log.info("payout_not_asked", account_id=str(account.pk), code=refusal.code)
+        return False
+    except PermissionDenied:
+        log.info("payout_not_asked", account_id=str(account.pk), code="payee_disabled")
         return False
     return True

@@ -1,7 +1,7 @@
 """Approved payouts leave: by themselves, by a file for many, or by an admin's hand; and what became of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -18,7 +18,9 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
+from tenpo.core.words import say_when
 from tenpo.ledger.actions import post_transfers
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.payouts import arrival_of, end_payout, lock_payout
 from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.payout_methods import METHODS
@@ -34,6 +36,8 @@ ASK_AGAIN = timedelta(minutes=1)
 ASKED_AT_ONCE = 100
 # A method knows our key for thirty days. What it has not answered by then is not sent again: an admin looks.
 SENT_AGAIN_WITHIN = timedelta(days=25)
+# Nor is one on its way for longer than this: PayPal gives back after thirty days what nobody claimed.
+ENDED_BY_HAND_AFTER = timedelta(days=31)
 
 log = structlog.get_logger()
 
@@ -42,7 +46,7 @@ log = structlog.get_logger()
 def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
     """Write the approved payouts of a method into one file, the oldest first. Each stands in one live file.
 
-    Raises RuleError "nothing_to_send", "method_not_offered".
+    Raises RuleError "nothing_to_send", "method_not_offered", "no_name_for_banks".
     """
     check_admin(by)
     terms, business = payout_terms(), current_business()
@@ -75,8 +79,14 @@ def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
 
 @transaction.atomic
 def read_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutFile:
-    """The file of a batch, as it was made; who took it is written down, because it names accounts in the clear."""
+    """The file of a batch, as it was made; who took it is written down, because it names accounts in the clear.
+
+    From then on the bank may have it, and dropping it needs a word more.
+    """
     check_admin(by)
+    batch = _lock_batch(batch)
+    batch.read_at, batch.read_by = clock.now(), by
+    batch.save(update_fields=["read_at", "read_by"])
     record("payout_batch.read", by=by, on=batch)
     is_bank = batch.method == PayoutAccount.Method.SEPA
     name = f"payouts-{batch.created_at:%Y-%m-%d}-{batch.pk.hex[:8]}"
@@ -104,13 +114,19 @@ def send_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutBatch:
 
 
 @transaction.atomic
-def drop_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutBatch:
-    """Give up a file that nobody handed on: its payouts wait for another one. Raises RuleError "already_sent"."""
+def drop_payout_batch(batch: PayoutBatch, *, by: User, taken_at: datetime | None = None) -> PayoutBatch:
+    """Give up a file that nobody handed on: its payouts wait for another one.
+
+    Of a file that somebody took, `taken_at` says that whoever drops it knows of that: the bank would pay twice. Raises
+    RuleError "already_sent", "taken".
+    """
     check_admin(by)
     batch = _lock_batch(batch)
     if batch.state == PayoutBatch.State.SENT:
         raise RuleError("already_sent", _("The bank has this file. What does not arrive is marked one by one."))
     if batch.state == PayoutBatch.State.MADE:
+        if batch.read_at is not None and batch.read_at != taken_at:
+            raise _taken(batch)
         _lock_all(batch.payouts.all())
         batch.payouts.update(batch=None)
         batch.state = PayoutBatch.State.DROPPED
@@ -172,15 +188,10 @@ def mark_payout_failed(payout: Payout, *, word: str, by: User) -> Payout:
 def send_waiting_payouts() -> int:
     """Send what was approved and leaves by itself, and ask what became of what is on its way; how many were asked."""
     ours = [name for name, way in METHODS.items() if way.sends_itself]
-    waiting = Payout.objects.filter(method__in=ours).order_by("id")
-    late = clock.now() - ASK_AGAIN
-    fresh = list(waiting.filter(state=Payout.State.APPROVED)[:ASKED_AT_ONCE])
-    sent = list(waiting.filter(state=Payout.State.SENT, sent_at__lt=late)[:ASKED_AT_ONCE])
-    for payout in fresh:
-        send_payout(payout)
-    for payout in sent:
-        ask_about_payout(payout)
-    return len(fresh) + len(sent)
+    waiting = Payout.objects.filter(method__in=ours)
+    sent = waiting.filter(state=Payout.State.SENT, sent_at__lt=clock.now() - ASK_AGAIN)
+    begun = ask_in_turn(waiting.filter(state=Payout.State.APPROVED), send_payout, limit=ASKED_AT_ONCE)
+    return begun + ask_in_turn(sent, ask_about_payout, limit=ASKED_AT_ONCE)
 
 
 def send_payout(payout: Payout) -> Payout:
@@ -223,7 +234,7 @@ def _hear(payout: Payout, *, is_new: bool) -> Payout:
             if _is_given_up(payout):
                 log.error("payout_not_known", payout_id=str(payout.pk), method=payout.method)
                 return payout
-            outcome = method.send(payout)
+            outcome = method.send(payout, is_new=is_new)
     except PayoutTimeout:
         # Nobody knows whether it left: it stays on its way, and is asked about again.
         log.warning("payout_unknown", payout_id=str(payout.pk), method=payout.method)
@@ -266,13 +277,30 @@ def _lock_to_mark(payout: Payout, by: User, *, but: Payout.State = Payout.State.
         return payout
     if payout.state != Payout.State.SENT:
         raise RuleError("not_sent", _("Only what is on its way arrives or comes back."))
-    if METHODS[payout.method].sends_itself and not (payout.reference is None and _is_given_up(payout)):
+    if not may_be_marked(payout):
         raise _not_by_hand()
     return payout
 
 
+def may_be_marked(payout: Payout) -> bool:
+    """Whether an admin may say what became of a payout on its way.
+
+    Of one that leaves by itself: once its method never heard of it, or has not brought it to an end in so many days.
+    """
+    if payout.state != Payout.State.SENT or not METHODS[payout.method].sends_itself:
+        return payout.state == Payout.State.SENT
+    is_overdue = payout.sent_at is not None and payout.sent_at < clock.now() - ENDED_BY_HAND_AFTER
+    return is_overdue or (payout.reference is None and _is_given_up(payout))
+
+
 def _lock_batch(batch: PayoutBatch) -> PayoutBatch:
-    return PayoutBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+    return PayoutBatch.objects.select_for_update(no_key=True, of=("self",)).select_related("read_by").get(pk=batch.pk)
+
+
+def _taken(batch: PayoutBatch) -> RuleError:
+    assert batch.read_at is not None
+    words = _("%(name)s took this file %(when)s. Ask whether the bank has it, before you drop it.")
+    return RuleError("taken", words % {"name": batch.read_by, "when": say_when(batch.read_at)})
 
 
 def _lock_all(payouts: QuerySet[Payout]) -> list[Payout]:

@@ -1,5 +1,7 @@
 """Payouts: asked for, held, approved by somebody else, rejected, cancelled."""
 
+from uuid import UUID
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,6 +13,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.limits import PAYOUTS_UNDER_WAY
 from tenpo.core.models import check_fields
 from tenpo.core.money import MAX_AMOUNT, Money
+from tenpo.core.once import made_before
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import new_id
 from tenpo.core.words import say_money
@@ -27,23 +30,27 @@ from tenpo.people.models import User
 
 
 @transaction.atomic
-def ask_for_payout(account: PayoutAccount, *, source: str, amount: int, by: User | None) -> Payout:
+def ask_for_payout(
+    account: PayoutAccount, *, source: str, amount: int, by: User | None, once: UUID | None = None
+) -> Payout:
     """Ask for `amount` (minor units) of somebody's earnings or wallet to be paid out; it is held until it is decided.
 
-    What the payee owes of earnings that were paid out before a refund is given back first, once. Raises RuleError
-    "insufficient_funds", "below_minimum", "account_too_new", "account_disabled", "method_not_offered",
-    "wallet_not_paid_out" or "too_many_payouts".
+    What the payee owes of earnings that were paid out before a refund is given back first, once. A form that is sent
+    again (`once`) finds what it asked for. Raises RuleError "insufficient_funds", "below_minimum", "account_too_new",
+    "account_disabled", "method_not_offered", "wallet_not_paid_out", "too_many_payouts" or "sent_before".
     """
     # Whoever asks at the same moment waits here, so that what is owed is settled once.
     payee = lock_user(account.owner)
     account = PayoutAccount.objects.get(pk=account.pk)
     if not can_use_payout_account(by, account) or payee.disabled_at is not None:
         raise PermissionDenied
+    if asked := made_before(Payout.objects.all(), once, account_id=account.pk, source=source, amount=amount):
+        return asked
     terms, currency = payout_terms(), current_business().currency
     _check_asked(account, terms, currency, source, amount)
     settled = owed_by(payee, currency) if source == Payout.Source.EARNINGS else 0
     payout = Payout(
-        id=new_id(),
+        id=once or new_id(),
         payee=payee,
         account=account,
         method=account.method,
@@ -74,7 +81,7 @@ def ask_for_payout(account: PayoutAccount, *, source: str, amount: int, by: User
 def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Payout:
     """Let a payout go out, as asked in `visit`; a large one only after a second admin. Again by the same: no change.
 
-    Never by whoever it goes to. Raises RuleError "not_asked", "account_disabled".
+    Never by whoever it goes to. Raises RuleError "not_asked", "account_disabled", "payee_disabled".
     """
     lock_signed_in(by, visit=visit)
     payout = lock_payout(payout)
@@ -86,6 +93,8 @@ def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Pay
         raise _not_any_more(payout)
     if payout.account.disabled_at is not None:
         raise account_disabled()
+    if payout.payee.disabled_at is not None:
+        raise RuleError("payee_disabled", _("Whoever this goes to is disabled here. Nothing is approved for them."))
     before = {"state": payout.state}
     if payout.approved_by_id is None:
         payout.approved_by = by

@@ -9,10 +9,13 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
+from tenpo.core.once import made_before
 from tenpo.core.outbox import publish
+from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.models import Grant, Payment
+from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
 
@@ -43,14 +46,26 @@ def fill_wallet(payment: Payment) -> None:
 
 
 @transaction.atomic
-def give_money(owner: User, *, amount: int, reason: str, by: User | None) -> Grant:
+def give_money(owner: User, *, amount: int, reason: str, by: User | None, once: UUID | None = None) -> Grant:
     """Give somebody money to spend here (minor units of the business's currency); it cannot be paid out.
 
-    The owner reads the reason. Raises PermissionDenied, ValidationError by field.
+    The owner reads the reason. A form that is sent again (`once`) finds what it gave. Raises PermissionDenied,
+    ValidationError by field, RuleError "sent_before".
     """
     if not is_active_admin(by):
         raise PermissionDenied
-    grant = Grant(owner=owner, amount=amount, currency=current_business().currency, reason=reason, given_by=by)
+    if once:
+        lock_users(owner)
+    if given := made_before(Grant.objects.all(), once, owner_id=owner.pk, amount=amount):
+        return given
+    grant = Grant(
+        id=once or new_id(),
+        owner=owner,
+        amount=amount,
+        currency=current_business().currency,
+        reason=reason,
+        given_by=by,
+    )
     grant.full_clean(exclude=["id", "owner", "given_by", "taken_back_by"])
     grant.save(force_insert=True)
     post_transfers([_grant_posting(grant)])

@@ -52,8 +52,11 @@ class PayoutMethod(Protocol):
     def mask(self, details: Mapping[str, str]) -> str:
         """Enough of the details to know them again."""
 
-    def send(self, payout: Payout) -> PayoutOutcome:
-        """Send the money. Safe to repeat: the payout's id is the method's own key. Raises PayoutTimeout."""
+    def send(self, payout: Payout, *, is_new: bool) -> PayoutOutcome:
+        """Send the money. Safe to repeat: the payout's id is the method's own key. Raises PayoutTimeout.
+
+        Only of a new one may a refusal mean that it failed: what was sent before may be on its way.
+        """
 
     def retrieve(self, payout: Payout) -> PayoutOutcome | None:
         """What became of it; None when the method never heard of it. Raises PayoutTimeout."""
@@ -70,7 +73,7 @@ class SentByHand:
     sends_itself: bool = False
     writes_files: bool = False
 
-    def send(self, payout: Payout) -> PayoutOutcome:
+    def send(self, payout: Payout, *, is_new: bool) -> PayoutOutcome:
         return PayoutOutcome(Payout.State.SENT)
 
     def retrieve(self, payout: Payout) -> PayoutOutcome | None:

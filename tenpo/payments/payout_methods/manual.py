@@ -6,8 +6,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tenpo.payments.models import PayoutAccount, PayoutTerms
-from tenpo.payments.payout_methods.base import SentByHand
+from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.payments.payout_methods.base import SentByHand, details_of
 from tenpo.people.models import User
 
 LONGEST = 200
@@ -29,4 +29,10 @@ class Manual(SentByHand):
         return {"note": note}
 
     def mask(self, details: Mapping[str, str]) -> str:
-        return details["note"]
+        """None of what was agreed: somebody may have written the number of an account there."""
+        return _("By hand")
+
+
+def note_of(payout: Payout) -> str:
+    """How two people agreed that a payout is paid; empty where it leaves another way."""
+    return details_of(payout.account)["note"] if payout.method == PayoutAccount.Method.MANUAL else ""

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import httpx2
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
-from tenpo.core.money import parse_money, plain_amount
+from tenpo.core.money import MAX_AMOUNT, minor_digits, plain_amount
 from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods.base import PayoutFile, PayoutOutcome, PayoutTimeout, details_of
@@ -27,6 +28,8 @@ CAME_BACK = {"FAILED", "RETURNED", "BLOCKED", "REFUNDED", "REVERSED", "DENIED", 
 # Refusals that are about the business's account and not about this payout: it is asked again.
 NOT_NOW = {"INSUFFICIENT_FUNDS", "RATE_LIMIT_REACHED"}
 DUPLICATE = "DUPLICATE_REQUEST_ID", "USER_BUSINESS_ERROR"
+# What says that nothing was taken, as long as it is the first thing that PayPal says of a payout.
+REFUSED = (400, 422)
 PAYOUTS = "/v1/payments/payouts"
 
 
@@ -50,7 +53,7 @@ class PayPal:
     def mask(self, details: Mapping[str, str]) -> str:
         return formats.masked_email(details["email"])
 
-    def send(self, payout: Payout) -> PayoutOutcome:
+    def send(self, payout: Payout, *, is_new: bool) -> PayoutOutcome:
         amount = {"value": plain_amount(payout.sent_amount, payout.currency), "currency": payout.currency}
         item = {
             "recipient_type": "EMAIL",
@@ -61,9 +64,12 @@ class PayPal:
         body = {"sender_batch_header": {"sender_batch_id": key_of(payout)}, "items": [item]}
         status, answer = _ask("POST", PAYOUTS, body)
         if status < 300:
-            return PayoutOutcome(Payout.State.SENT, answer["batch_header"]["payout_batch_id"])
+            return PayoutOutcome(Payout.State.SENT, str(_header(answer)["payout_batch_id"]))
         if known := _earlier(answer):
             return PayoutOutcome(Payout.State.SENT, known)
+        # Of a payout that was sent before, a refusal says nothing: the first one may have been taken.
+        if not is_new or answer.get("name") == DUPLICATE[0]:
+            raise PayoutTimeout(f"PayPal answers {status} to a repeat")
         return PayoutOutcome(Payout.State.FAILED, failure_code=str(answer.get("name", "refused")).lower())
 
     def retrieve(self, payout: Payout) -> PayoutOutcome | None:
@@ -98,12 +104,21 @@ def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> tuple[in
                 raise PayoutTimeout(f"PayPal does not let us in: {token.status_code}")
             headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
             answer = client.request(method, path, json=body, headers=headers)
-            said: dict[str, Any] = answer.json() if answer.content else {}
-    except (httpx2.HTTPError, ValueError, KeyError) as error:
+            said: Any = answer.json() if answer.content else {}
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
         raise PayoutTimeout(type(error).__name__) from error
-    if answer.status_code >= 500 or answer.status_code in (401, 403, 429) or said.get("name") in NOT_NOW:
+    has_decided = answer.is_success or answer.status_code in REFUSED
+    if not has_decided or not isinstance(said, dict) or said.get("name") in NOT_NOW:
         raise PayoutTimeout(f"PayPal answers {answer.status_code}")
     return answer.status_code, said
+
+
+def _header(answer: dict[str, Any]) -> dict[str, Any]:
+    """What PayPal says of all that was sent at once; without it, its answer says nothing."""
+    header = answer.get("batch_header")
+    if not isinstance(header, dict) or not header.get("payout_batch_id"):
+        raise PayoutTimeout("PayPal says nothing of what was sent")
+    return header
 
 
 def _earlier(answer: dict[str, Any]) -> str:
@@ -119,9 +134,20 @@ def _outcome(payout: Payout, answer: dict[str, Any]) -> PayoutOutcome:
     item: dict[str, Any] = next(iter(answer.get("items", [])), {})
     said = item.get("transaction_status") or answer["batch_header"]["batch_status"]
     if said in ARRIVED and item:
-        cost = item.get("payout_item_fee", {}).get("value", "0")
-        return PayoutOutcome(Payout.State.DONE, payout.reference, cost=parse_money(cost, payout.currency))
+        return PayoutOutcome(Payout.State.DONE, payout.reference, cost=_fee(item, payout.currency))
     if said in CAME_BACK:
         code = item.get("errors", {}).get("name", said)
         return PayoutOutcome(Payout.State.FAILED, payout.reference, failure_code=str(code).lower())
     return PayoutOutcome(Payout.State.SENT, payout.reference)
+
+
+def _fee(item: dict[str, Any], currency: str) -> int:
+    """What PayPal took, in minor units, rounded; nothing that we cannot read keeps a payout from having arrived."""
+    said = item.get("payout_item_fee")
+    if not isinstance(said, dict) or said.get("currency", currency) != currency:
+        return 0
+    try:
+        fee = Decimal(str(said.get("value", "0"))).scaleb(minor_digits(currency))
+        return min(max(0, int(fee.to_integral_value(ROUND_HALF_UP))), MAX_AMOUNT)
+    except (ArithmeticError, ValueError):
+        return 0

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.business import current_business
+from tenpo.core.errors import RuleError
 from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import pain001
@@ -41,6 +43,8 @@ class Sepa(SentByHand):
 
     def write(self, payouts: Sequence[Payout], terms: PayoutTerms, *, on: date) -> PayoutFile:
         business = current_business()
+        if not formats.for_banks(business.name, pain001.NAME_LENGTH):
+            raise RuleError("no_name_for_banks", _("The name of the business has no letter that a bank takes."))
         debtor = pain001.Debtor(business.name, terms.bank_iban, terms.bank_bic)
         transfers = [
             pain001.CreditTransfer(

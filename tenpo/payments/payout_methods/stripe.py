@@ -57,17 +57,17 @@ class StripeConnect:
     def mask(self, details: Mapping[str, str]) -> str:
         return f"•••• {details['account'][-4:]}"
 
-    def send(self, payout: Payout) -> PayoutOutcome:
+    def send(self, payout: Payout, *, is_new: bool) -> PayoutOutcome:
         account = _account_of(payout)
         if account is None or not account.payouts_enabled:
-            return PayoutOutcome(Payout.State.FAILED, failure_code="account_restricted")
+            return _refused("account_restricted", is_new=is_new)
         with _asking():
             sent = transfer(
                 account, amount=payout.sent_amount, currency=payout.currency, key=str(payout.pk),
                 transfer_group=f"payout {payout.pk}",
             )  # fmt: skip
             if sent.reference is None:
-                return PayoutOutcome(Payout.State.FAILED, failure_code=sent.failure_code)
+                return _refused(sent.failure_code, is_new=is_new)
             return _on_to_the_bank(payout, account, sent)
 
     def retrieve(self, payout: Payout) -> PayoutOutcome | None:
@@ -94,6 +94,13 @@ def _asking() -> Iterator[None]:
 def _account_of(payout: Payout) -> StripeAccount | None:
     """Whom it was approved to: the account that its details name."""
     return StripeAccount.objects.filter(user=payout.payee_id, reference=details_of(payout.account)["account"]).first()
+
+
+def _refused(code: str, *, is_new: bool) -> PayoutOutcome:
+    """A transfer that Stripe does not take has failed, unless there may be an earlier one."""
+    if not is_new:
+        raise PayoutTimeout(f"Stripe answers {code} to a repeat")
+    return PayoutOutcome(Payout.State.FAILED, failure_code=code)
 
 
 def _on_to_the_bank(payout: Payout, account: StripeAccount, sent: TransferOutcome) -> PayoutOutcome:

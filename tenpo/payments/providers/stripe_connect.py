@@ -1,5 +1,7 @@
 """Stripe Connect: people's own accounts, and money that goes from ours to theirs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -58,8 +60,24 @@ class BankPayout:
     failure_code: str
 
 
+class AccountRefused(Exception):
+    """Stripe understood, and does not do it: the business has no Connect, or the account is gone or closed."""
+
+
+@contextmanager
+def _asking_of_accounts() -> Iterator[None]:
+    import stripe  # noqa: PLC0415 (only where it is switched on)
+
+    try:
+        with looking_at_stripe():
+            yield
+    except stripe.StripeError as refusal:
+        log.warning("stripe_refuses_an_account", code=refusal.code, said=str(refusal)[:200])
+        raise AccountRefused from refusal
+
+
 def open_account(account: StripeAccount) -> AccountOutcome:
-    """Make somebody's account; the same one, however often it is asked for. Raises ProviderTimeout."""
+    """Make somebody's account; the same one, however often it is asked for. Raises ProviderTimeout, AccountRefused."""
     params: Any = {
         "type": "express",
         "email": account.user.email,
@@ -68,26 +86,29 @@ def open_account(account: StripeAccount) -> AccountOutcome:
         "settings": {"payouts": {"schedule": {"interval": "manual"}}},
         "metadata": {ACCOUNT: str(account.pk)},
     }
-    with looking_at_stripe():
+    with _asking_of_accounts():
         return _account_outcome(stripe_api().v1.accounts.create(params, under(f"account:{account.pk}")).to_dict())
 
 
 def retrieve_account(account: StripeAccount) -> AccountOutcome:
-    """What Stripe knows, and still wants to know, of its owner. Raises ProviderTimeout."""
+    """What Stripe knows, and still wants to know, of its owner. Raises ProviderTimeout, AccountRefused."""
     assert account.reference
-    with looking_at_stripe():
+    with _asking_of_accounts():
         return _account_outcome(stripe_api().v1.accounts.retrieve(account.reference).to_dict())
 
 
 def onboarding_link(account: StripeAccount) -> str:
-    """Where its owner tells Stripe who they are; it works once, for some minutes. Raises ProviderTimeout."""
+    """Where its owner tells Stripe who they are; it works once, for some minutes.
+
+    Raises ProviderTimeout, AccountRefused.
+    """
     params: Any = {
         "account": account.reference,
         "type": "account_onboarding",
         "return_url": absolute(f"{PAGE}back/"),
         "refresh_url": absolute(PAGE),
     }
-    with looking_at_stripe():
+    with _asking_of_accounts():
         return stripe_api().v1.account_links.create(params).url
 
 

@@ -67,7 +67,9 @@ def make_owed(user: User, amount: int) -> None:
 
 def make_terms(**changes: Any) -> PayoutTerms:
     """Terms by which everything is paid out, but for what `changes` say."""
-    return update_payout_terms(by=None, **({"pays_crypto": True, "minimum": 100} | BANK | changes))
+    return update_payout_terms(
+        by=None, **({"pays_crypto": True, "pays_wallets": True, "minimum": 100} | BANK | changes)
+    )
 
 
 def make_payout_account(

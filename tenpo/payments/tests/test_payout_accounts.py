@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
     [
         ("sepa", "DE89 •••• 3000"),
         ("crypto", "Ethereum 0x5aAe •••• eAed"),
-        ("manual", "With my salary"),
+        ("manual", "By hand"),
     ],
 )
 def test_an_account_shows_its_mask_and_keeps_the_rest_sealed(method, masked):

@@ -1,12 +1,19 @@
-import pytest
+import re
 
+import pytest
+from django.test import Client
+
+from tenpo.access.actions.api_clients import create_api_client
+from tenpo.core.business import forget_business
 from tenpo.core.outbox import drain
 from tenpo.notify.models import Delivery, Notification
-from tenpo.payments.actions.payout_sending import mark_payout_sent
+from tenpo.orders.actions.business import update_business
+from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, read_payout_batch
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout, reject_payout
 from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.queries import payout_terms
 from tenpo.payments.tests.make import (
+    BANK,
     IBANS,
     earnings_left,
     make_approved,
@@ -186,6 +193,107 @@ def test_files_are_made_handed_on_and_finished():
     assert file["Content-Type"] == "application/xml"
     assert IBANS[0] in file.content.decode()
     assert Payout.objects.get(pk=payout.pk).state == Payout.State.DONE
+
+
+def test_a_file_is_taken_by_who_has_just_shown_who_they_are():
+    make_approved(make_coach(), method="sepa")
+    admin = make_admin()
+    batch = make_payout_batch("sepa", by=admin)
+
+    answer = signed_in(admin).post(f"/money/payouts/files/{batch.pk}/file/")
+
+    assert "reauthenticate" in answer["Location"]
+    assert (
+        f"next=%2Fmoney%2Fpayouts%2Ffiles%2F{batch.pk}%2F" in answer["Location"] or str(batch.pk) in answer["Location"]
+    )
+    assert PayoutBatch.objects.get().read_at is None
+
+
+def test_a_file_that_was_taken_is_dropped_by_who_confirms_it_and_has_just_shown_who_they_are():
+    make_approved(make_coach(), method="sepa")
+    ada, other = make_admin("Ada Ford"), make_admin()
+    batch = make_payout_batch("sepa", by=ada)
+    page = f"/money/payouts/files/{batch.pk}/"
+    freshly_signed_in(ada).post(f"{page}file/")
+    browser = freshly_signed_in(other)
+
+    shown = browser.get(page).content.decode()
+    taken_at = re.search(r'name="taken_at" value="([^"]+)"', shown)
+    stale = signed_in(other).post(page, {"act": "drop", "taken_at": taken_at and taken_at[1]})
+    unsaid = browser.post(page, {"act": "drop"}, follow=True).content.decode()
+    odd = browser.post(page, {"act": "drop", "taken_at": "2026-13-99T99:99"}, follow=True).content.decode()
+
+    assert "Ada Ford took it" in shown
+    assert taken_at
+    assert "reauthenticate" in stale["Location"]
+    assert "Ada Ford took this file" in unsaid
+    assert "Ada Ford took this file" in odd
+    assert PayoutBatch.objects.get().state == "made"
+    browser.post(page, {"act": "drop", "taken_at": taken_at[1]})
+    assert PayoutBatch.objects.get().state == "dropped"
+
+
+@pytest.mark.parametrize("scopes", [["read"], ["read", "write", "admin"]])
+def test_no_key_takes_a_file_nor_drops_one_that_was_taken(scopes):
+    make_approved(make_coach(), method="sepa")
+    admin = make_admin()
+    batch = make_payout_batch("sepa", by=admin)
+    _client, key = create_api_client(admin, name="BI", scopes=scopes, expires_at=None, by=admin)
+    bearer = {"authorization": f"Bearer {key}"}
+
+    file = Client().get(f"/api/v1/payout-batches/{batch.pk}/file", headers=bearer)
+    read_payout_batch(batch, by=admin)
+    dropped = Client().delete(f"/api/v1/payout-batches/{batch.pk}", headers=bearer)
+
+    assert (file.status_code, dropped.status_code) == (403, 403)
+    assert IBANS[0] not in file.content.decode()
+    assert PayoutBatch.objects.get().state == "made"
+
+
+def test_a_note_is_read_on_the_payouts_own_pages_and_nowhere_else():
+    make_terms()
+    mia, admin = make_coach("Mia"), make_admin()
+    account = make_payout_account(mia, details={"note": f"To {IBANS[0]} please"})
+    make_earnings(mia, 5_000)
+    payout = ask_for_payout(account, source="earnings", amount=2_000, by=mia)
+    hers, theirs = signed_in(mia), signed_in(admin)
+
+    assert (account.masked, str(account)) == ("By hand", "By hand")
+    assert IBANS[0] in hers.get(f"/me/money/payouts/{payout.pk}/").content.decode()
+    assert IBANS[0] in theirs.get(f"/money/payouts/{payout.pk}/").content.decode()
+    told(mia)
+    for browser, path in [
+        (hers, "/me/money/payouts/"), (hers, "/me/money/payouts/accounts/"), (hers, "/notifications/"),
+        (theirs, "/money/payouts/"), (theirs, "/audit/"),
+    ]:  # fmt: skip
+        assert IBANS[0] not in browser.get(path, follow=True).content.decode()
+
+
+def test_a_business_that_no_bank_can_name_has_no_file_for_it():
+    update_business(by=None, name="★")
+    forget_business()
+    typed = {"minimum": "25", "fee": "0", "schedule": "never", **BANK}
+
+    answer = freshly_signed_in(make_admin()).post("/money/payouts/terms/", typed)
+
+    assert answer.status_code == 422
+    assert "no letter that a bank takes" in answer.content.decode()
+    assert payout_terms().bank_iban == ""
+
+
+def test_a_business_that_changed_its_name_to_such_a_one_makes_no_file():
+    make_approved(make_coach(), method="sepa")
+    update_business(by=None, name="★")
+    forget_business()
+
+    answer = freshly_signed_in(make_admin()).post("/money/payouts/files/", {"method": "sepa"}, follow=True)
+
+    assert "no letter that a bank takes" in answer.content.decode()
+    assert not PayoutBatch.objects.exists()
+
+
+def test_a_new_business_keeps_wallets_here():
+    assert not payout_terms().pays_wallets
 
 
 def test_terms_are_changed_by_who_has_just_shown_who_they_are():

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +9,8 @@ from tenpo.access.actions.accounts import disable_user
 from tenpo.ledger.models import Transfer
 from tenpo.payments.actions import payout_schedule
 from tenpo.payments.actions.payout_schedule import ask_for_due_payouts, period_begins_at
-from tenpo.payments.models import Payout, PayoutTerms
+from tenpo.payments.actions.payouts import ask_for_payout
+from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.tests.make import (
     earnings_left,
     make_earnings,
@@ -116,6 +118,25 @@ def test_one_that_is_refused_does_not_keep_the_others_waiting(next_period, monke
         make_earnings(coach, 5_000)
     make_terms(schedule="weekly", pays_crypto=False)
     next_period()
+
+    assert ask_for_due_payouts() == 1
+    assert Payout.objects.get().payee == otto
+
+
+def test_who_is_disabled_meanwhile_does_not_keep_the_others_waiting(next_period, monkeypatch):
+    make_terms(schedule="weekly")
+    mia, otto = make_coach(), make_coach()
+    for coach in (mia, otto):
+        make_payout_account(coach)
+        make_earnings(coach, 5_000)
+    next_period()
+
+    def disabled_before(account: PayoutAccount, **wanted: Any) -> Payout:
+        if account.owner_id == mia.pk:
+            disable_user(mia, by=make_admin())
+        return ask_for_payout(account, **wanted)
+
+    monkeypatch.setattr(payout_schedule, "ask_for_payout", disabled_before)
 
     assert ask_for_due_payouts() == 1
     assert Payout.objects.get().payee == otto

@@ -40,7 +40,7 @@ from tenpo.payments.tests.make import (
     moved,
 )
 from tenpo.people.models import Role, User
-from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
+from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -363,6 +363,34 @@ def test_what_stood_in_a_dropped_batch_waits_for_another():
     again = make_payout_batch("sepa", by=admin)
 
     assert again.payouts.get() == payout
+
+
+def test_a_file_that_somebody_took_is_dropped_only_by_who_knows_of_it():
+    make_approved(make_coach(), method="sepa")
+    admin, other = make_admin("Ada"), make_admin()
+    batch = make_payout_batch("sepa", by=admin)
+    read_payout_batch(batch, by=admin)
+    first = PayoutBatch.objects.get().read_at
+
+    refused("taken", lambda: drop_payout_batch(batch, by=other))
+    read_payout_batch(batch, by=admin)
+    refused("taken", lambda: drop_payout_batch(batch, by=other, taken_at=first))
+    assert PayoutBatch.objects.get().payouts.count() == 1
+
+    dropped = drop_payout_batch(batch, by=other, taken_at=PayoutBatch.objects.get().read_at)
+    assert (dropped.state, dropped.read_by) == ("dropped", admin)
+
+
+def test_nothing_is_approved_for_whoever_is_disabled():
+    payout, admin = make_payout(make_coach()), make_admin()
+    disable_user(payout.payee, by=admin)
+
+    refused("payee_disabled", lambda: approve_payout(payout, by=admin))
+    page = signed_in(admin).get(f"/money/payouts/{payout.pk}/").content.decode()
+
+    assert "This account is disabled" in page
+    assert 'value="approve"' not in page
+    assert reject_payout(payout, word="", by=admin).state == State.REJECTED
 
 
 def test_coins_leave_by_a_list_of_checked_addresses():

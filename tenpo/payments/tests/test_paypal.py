@@ -10,11 +10,13 @@ import httpx2
 import pytest
 from django.utils import timezone
 
+from tenpo.core.errors import RuleError
+from tenpo.payments.actions import payout_sending
 from tenpo.payments.actions.payout_sending import mark_payout_failed, send_waiting_payouts
 from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.payout_methods import paypal
 from tenpo.payments.tests.make import earnings_left, make_approved, make_terms, moved
-from tenpo.people.tests.make import make_admin, make_coach
+from tenpo.people.tests.make import make_admin, make_coach, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -31,6 +33,7 @@ class PayPalDouble:
     # Asked before each answer to what is no sign-in: a status to answer with instead.
     refuses: int = 0
     loses_answers: bool = False
+    fee: Any = field(default_factory=lambda: {"value": "0.25", "currency": "EUR"})
     asked: list[str] = field(default_factory=list)
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -58,7 +61,7 @@ class PayPalDouble:
     def _say(self, request: httpx2.Request) -> httpx2.Response:
         key = request.url.path.rpartition("/B-")[2]
         assert key in self.sent
-        item = {"transaction_status": self.status, "payout_item_fee": {"value": "0.25", "currency": "EUR"}}
+        item = {"transaction_status": self.status, "payout_item_fee": self.fee}
         item |= {"errors": {"name": self.error}} if self.error else {}
         return httpx2.Response(200, json={"batch_header": {"batch_status": "SUCCESS"}, "items": [item]})
 
@@ -149,6 +152,38 @@ def test_an_answer_that_got_lost_is_asked_for_again_and_the_money_leaves_once(do
     assert len(double.sent) == 1
 
 
+@pytest.mark.parametrize("status", [302, 400, 404, 408, 409, 413, 422, 500])
+@pytest.mark.parametrize("error", ["VALIDATION_ERROR", "DUPLICATE_REQUEST_ID", "USER_BUSINESS_ERROR"])
+def test_what_a_repeat_is_answered_never_gives_back_what_may_have_left(double, approved, status, error):
+    payout = approved()
+    double.loses_answers = True
+    send_waiting_payouts()
+    double.refuses, double.error = status, error
+
+    later()
+
+    payout.refresh_from_db()
+    assert (payout.state, earnings_left(payout.payee)) == (State.SENT, 0)
+    double.refuses, double.error, double.status = 0, "", "SUCCESS"
+    later()
+    later()
+    payout.refresh_from_db()
+    assert (payout.state, len(double.sent)) == (State.DONE, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(302, ""), (404, ""), (408, ""), (409, ""), (413, ""), (400, "DUPLICATE_REQUEST_ID")]
+)
+def test_only_a_plain_refusal_of_what_is_new_means_that_nothing_left(double, approved, status, error):
+    payout = approved()
+    double.refuses, double.error = status, error
+
+    send_waiting_payouts()
+
+    payout.refresh_from_db()
+    assert (payout.state, earnings_left(payout.payee)) == (State.SENT, 0)
+
+
 @pytest.mark.parametrize(("status", "error"), [(500, ""), (503, ""), (429, ""), (401, ""), (422, "INSUFFICIENT_FUNDS")])
 def test_what_is_not_about_the_payout_is_tried_again(double, approved, status, error):
     payout = approved()
@@ -193,3 +228,78 @@ def test_without_its_keys_nobody_is_paid_there(settings):
     settings.PAYPAL_SECRET = ""
 
     assert not paypal.PayPal().is_offered(make_terms(), "EUR")
+
+
+@pytest.mark.parametrize(
+    ("fee", "cost"),
+    [
+        ({"value": "0.255", "currency": "EUR"}, 26),
+        ({"value": "-0.20", "currency": "EUR"}, 0),
+        ({"value": "0.30", "currency": "USD"}, 0),
+        ({"value": "1e99", "currency": "EUR"}, 10**12),
+        ({"value": "free"}, 0),
+        ({}, 0),
+        ("odd", 0),
+    ],
+)
+def test_no_odd_fee_keeps_a_payout_from_having_arrived(double, approved, fee, cost):
+    payout = approved()
+    send_waiting_payouts()
+    double.status, double.fee = "SUCCESS", fee
+
+    later()
+
+    payout.refresh_from_db()
+    assert (payout.state, payout.cost) == (State.DONE, cost)
+
+
+def test_an_answer_that_makes_no_sense_keeps_no_other_payout_waiting(double, approved, monkeypatch):
+    first, second = approved(), make_approved(make_coach(), method="paypal")
+    send_waiting_payouts()
+    double.status = "SUCCESS"
+    say = PayPalDouble._say
+    odd = f"/B-{paypal.key_of(first)}"
+    monkeypatch.setattr(
+        PayPalDouble, "_say",
+        lambda self, request: httpx2.Response(200, json={}) if request.url.path.endswith(odd) else say(self, request),
+    )  # fmt: skip
+
+    later()
+
+    assert [Payout.objects.get(pk=one.pk).state for one in (first, second)] == [State.SENT, State.DONE]
+
+
+def test_those_that_nobody_decides_on_keep_no_new_one_waiting(double, approved, monkeypatch):
+    monkeypatch.setattr(payout_sending, "ASKED_AT_ONCE", 2)
+    for _ in range(2):
+        approved()
+    send_waiting_payouts()
+    double.status = "UNCLAIMED"
+    later()
+    new = make_approved(make_coach(), method="paypal")
+    send_waiting_payouts()
+    double.asked.clear()
+
+    later()
+
+    assert any(one.startswith("GET") and paypal.key_of(new) in one for one in double.asked)
+
+
+def test_what_is_not_at_an_end_after_a_month_is_ended_by_an_admin(double, approved):
+    payout, admin = approved(), make_admin()
+    send_waiting_payouts()
+    double.refuses, double.error = 404, "RESOURCE_NOT_FOUND"
+
+    def sent(days: int) -> None:
+        Payout.objects.update(sent_at=timezone.now() - timedelta(days=days))
+        send_waiting_payouts()
+
+    sent(days=30)
+    page = signed_in(admin).get(f"/money/payouts/{payout.pk}/").content.decode()
+    with pytest.raises(RuleError, match="another way"):
+        mark_payout_failed(payout, word="Gone", by=admin)
+    assert "It came back" not in page
+    sent(days=32)
+    assert "It came back" in signed_in(admin).get(f"/money/payouts/{payout.pk}/").content.decode()
+    assert mark_payout_failed(payout, word="Gone", by=admin).state == State.FAILED
+    assert earnings_left(payout.payee) == 2_000

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tenpo.core.limits import hit
 from tenpo.payments.actions.connect import open_stripe_account, settle_stripe_account
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers import offered_providers
@@ -23,6 +24,7 @@ def stripe_account(request: PageRequest) -> HttpResponse:
         # Where money goes is not for whoever only sits at an open browser.
         if not is_fresh(request):
             return show_again(request)
+        hit("pay-user", request.user.pk)
         url = attempt(request, lambda: open_stripe_account(request.user, by=request.user, visit=visit_of(request)))
         if url is None:
             return redirect("payments:stripe-account")
@@ -39,6 +41,7 @@ def stripe_account_back(request: PageRequest) -> HttpResponse:
     """Where Stripe sends whoever completed their account: how it stands is asked at once."""
     _check_offered()
     if account := StripeAccount.objects.filter(user=request.user).first():
+        hit("pay-user", request.user.pk)
         settle_stripe_account(account)
     return redirect("payments:stripe-account")
 

@@ -85,7 +85,10 @@ def method_leave(request: PageRequest, method_id: UUID) -> HttpResponse:
 @require_safe
 def method_back(request: PageRequest, method_id: UUID) -> HttpResponse:
     """Where the provider's page sends whoever entered a card: what became of it is asked at once."""
-    return _after_adding(request, settle_method(_own(request, method_id)))
+    method = _own(request, method_id)
+    if method.state == PaymentMethod.State.ADDING:
+        hit("pay-user", request.user.pk)
+    return _after_adding(request, settle_method(method))
 
 
 def _after_adding(request: PageRequest, method: PaymentMethod) -> HttpResponse:

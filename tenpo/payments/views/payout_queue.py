@@ -1,6 +1,7 @@
 """The admins' payouts: the queue, the files for the bank, and the terms."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -22,6 +25,7 @@ from tenpo.payments.actions.payout_sending import (
     mark_payout_done,
     mark_payout_failed,
     mark_payout_sent,
+    may_be_marked,
     read_payout_batch,
     send_payout_batch,
 )
@@ -29,6 +33,7 @@ from tenpo.payments.actions.payouts import approve_payout, reject_payout
 from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
+from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
 from tenpo.payments.queries import payout_terms
 from tenpo.people.http import (
@@ -79,11 +84,12 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
     method = METHODS[payout.method]
     context = {
         "payout": payout,
+        "note": note_of(payout),
         "form": form,
         "may_decide": can_decide_payout(request.user, payout),
         "has_approved": request.user.pk in (payout.approved_by_id, payout.seconded_by_id),
         "is_by_hand": not method.sends_itself and not method.writes_files,
-        "sends_itself": method.sends_itself,
+        "may_mark": may_be_marked(payout),
     }
     return render(request, "payments/payout_review.html", context, status=422 if form.errors else 200)
 
@@ -106,9 +112,14 @@ def batch_list(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def batch_detail(request: PageRequest, batch_id: UUID) -> HttpResponse:
     """One file: hand it on, say that the bank has it, or drop it."""
-    batch = get_object_or_404(PayoutBatch.objects.visible_to(request.user).select_related("made_by"), pk=batch_id)
+    batch = get_object_or_404(
+        PayoutBatch.objects.visible_to(request.user).select_related("made_by", "read_by"), pk=batch_id
+    )
     if request.method == "POST":
-        _carry_out(request, batch, request.POST.get("act", ""))
+        act = request.POST.get("act", "")
+        if act == "drop" and batch.read_at and not is_fresh(request):
+            return show_again(request)
+        _carry_out(request, batch, act)
         return redirect("payments:batch-detail", batch.pk)
     page = page_of(request, batch.payouts.select_related("payee", "account"), order=("id",))
     context = {"batch": batch, "page": page, "on_its_way": batch.payouts.filter(state=Payout.State.SENT).count()}
@@ -121,6 +132,8 @@ def batch_detail(request: PageRequest, batch_id: UUID) -> HttpResponse:
 def batch_file(request: PageRequest, batch_id: UUID) -> HttpResponse:
     """The file itself, to be saved. It names accounts in the clear, so who takes it is written down."""
     batch = get_object_or_404(PayoutBatch.objects.visible_to(request.user), pk=batch_id)
+    if not is_fresh(request):
+        return show_again(request, back=reverse("payments:batch-detail", args=[batch.pk]))
     file = read_payout_batch(batch, by=request.user)
     disposition = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return HttpResponse(file.text, content_type=file.content_type, headers=disposition)
@@ -179,13 +192,21 @@ def _carry_out(request: PageRequest, batch: PayoutBatch, act: str) -> None:
         attempt(request, lambda: send_payout_batch(batch, by=user), done=_("On their way."))
     elif act == "drop":
         done = _("Dropped. Its payouts wait for another file.")
-        attempt(request, lambda: drop_payout_batch(batch, by=user), done=done)
+        taken_at = _time_of(request.POST.get("taken_at", ""))
+        attempt(request, lambda: drop_payout_batch(batch, by=user, taken_at=taken_at), done=done)
     elif act == "finish":
         finished = finish_payout_batch(batch, by=user)
         words = ngettext("%(n)s payout arrived.", "%(n)s payouts arrived.", finished)
         messages.success(request, words % {"n": finished})
     else:
         raise Http404
+
+
+def _time_of(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None
 
 
 def _files() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from tenpo.payments.actions.payouts import ask_for_payout, cancel_payout
 from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.payout_forms import PayoutAccountForm, PayoutForm
 from tenpo.payments.payout_methods import offered_methods
+from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.queries import Payable, payable, payout_terms
 from tenpo.people.http import (
     PageRequest,
@@ -41,6 +42,7 @@ def payout_list(request: PageRequest) -> HttpResponse:
     accounts = PayoutAccount.objects.live().filter(owner=request.user).order_by("-is_default", "-id")
     form = PayoutForm(
         request.POST or None,
+        shown_to=request.user,
         accounts=accounts,
         sources=[(one.source, one.source.label) for one in sources],
         initial={"source": max(sources, key=lambda one: one.left).source},
@@ -52,7 +54,11 @@ def payout_list(request: PageRequest) -> HttpResponse:
             asked = attempt_form(
                 form,
                 lambda: ask_for_payout(
-                    wanted["account"], source=wanted["source"], amount=wanted["amount"], by=request.user
+                    wanted["account"],
+                    source=wanted["source"],
+                    amount=wanted["amount"],
+                    by=request.user,
+                    once=wanted["once"],
                 ),
             )
             if asked:
@@ -76,7 +82,7 @@ def payout_list(request: PageRequest) -> HttpResponse:
 def payout_detail(request: PageRequest, payout_id: UUID) -> HttpResponse:
     """One payout of mine: what it is made of, and where it is."""
     payout = _own(request, payout_id)
-    return render(request, "payments/payout_detail.html", {"payout": payout})
+    return render(request, "payments/payout_detail.html", {"payout": payout, "note": note_of(payout)})
 
 
 @login_required

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
 import pytest
 from babel.core import get_global
@@ -15,7 +15,8 @@ from tenpo.notify.models import Channel, Delivery, Notification
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.people.models import Invite, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
-from tenpo.reporting.queries import coverage, source_designs, totals
+from tenpo.reporting.queries import coverage
+from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.tests.make import make_session
@@ -23,36 +24,7 @@ from tenpo.schedule.tests.make import make_session
 pytestmark = pytest.mark.django_db
 
 
-def rows(view: str, **where: Any) -> list[dict[str, Any]]:
-    condition = " AND ".join(f"{column} = %s" for column in where) or "true"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM company_coaching.{view} WHERE {condition} ORDER BY id", list(where.values()))
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def test_the_first_source_is_served_whole():
-    found = {entry.source: entry.as_json() for entry in coverage()}
-
-    assert found["company_coaching"]["tables"] == [8, 8]
-    assert found["company_coaching"]["columns"] == [45, 45]
-    assert {name: entry["tables"] for name, entry in found.items() if name != "company_coaching"} == {
-        "fitness_coaching": [0, 45],
-        "youth_sports": [0, 35],
-        "pay_per_minute": [0, 10],
-        "peer_learning": [0, 60],
-    }
-    assert totals(coverage()) == ((8, 158), (45, 1162))
-
-
-def test_the_views_have_the_source_columns_in_its_order_and_nothing_else():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c"
-            " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
-            " WHERE c.relnamespace = 'company_coaching'::regnamespace GROUP BY 1"
-        )
-        assert dict(cursor.fetchall()) == source_designs()["company_coaching"]
+rows = partial(view_rows, "company_coaching")
 
 
 def test_filled_counts_columns_that_hold_a_value():

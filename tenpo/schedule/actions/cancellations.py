@@ -10,6 +10,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
+from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.orders import GivenBack, give_back
 from tenpo.orders.policies import percent_back, read_windows
 from tenpo.people.models import User
@@ -24,8 +25,8 @@ NOTHING = GivenBack(company=0, credit=0, wallet=0)
 def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
     """Give up one place, waitlisted, offered, held or booked.
 
-    What comes back follows the windows frozen in the booking; everything does when the host cancels. The freed seat
-    goes to the first in line. Cancelling again changes nothing.
+    What comes back follows the windows frozen in the booking; everything does when the host cancels, or moved the start
+    since it was booked. The freed seat goes to the first in line. Cancelling again changes nothing.
     """
     session = lock_session(booking.session_id)
     booking = _locked(booking)
@@ -123,9 +124,12 @@ def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
             unpaid.append(booking)
             continue
         windows = read_windows(booking.policy)
-        percent = percent_back(windows, starts_at=booking.session.starts_at, now=now, by_host=by_host)
+        percent = percent_back(
+            windows, starts_at=booking.session.starts_at, now=now, by_host=by_host, was_moved=booking.was_moved
+        )
         paid.append((booking.line, percent))
     end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
-    given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
-    void_orders(unpaid)
+    with posted_together():
+        given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
+        void_orders(unpaid)
     return [given.get(booking.line_id, NOTHING) if booking.line_id else NOTHING for booking in bookings]

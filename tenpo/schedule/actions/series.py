@@ -14,6 +14,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import CHECK, EXCLUSION, RuleError, refuse_on
 from tenpo.core.outbox import publish
+from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
@@ -137,7 +138,9 @@ def edit_following(session: Session, *, by: User | None, **changes: Unpack[Follo
 @transaction.atomic
 def cancel_following(session: Session, *, reason: str, by: User | None) -> list[Session]:
     """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them."""
-    return [cancel_session(each, reason=reason, by=by) for each in _locked_following(session, by=by)]
+    sessions = _locked_following(session, by=by)
+    with posted_together():
+        return [cancel_session(each, reason=reason, by=by) for each in sessions]
 
 
 def _locked_following(session: Session, *, by: User | None) -> list[Session]:

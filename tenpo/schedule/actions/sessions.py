@@ -254,12 +254,14 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
 def _follow_the_start(session: Session) -> None:
     """Whoever was reminded of the old time is reminded again; no hold outlasts the new start.
 
-    When the new start is near, the change itself is the reminder.
+    When the new start is near, the change itself is the reminder. Whoever has booked did so for another time, so until
+    the new one they can give it back in full.
     """
     now = clock.now()
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
+    bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
     bookings.filter(held_until__gt=session.starts_at).update(held_until=session.starts_at)
 
 

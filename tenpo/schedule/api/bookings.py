@@ -89,8 +89,12 @@ def booking_out(booking: Booking) -> dict[str, Any]:
             for n in ("price", "company_share", "credit_spent", "wallet_spent", "own_share")
         },
         "currency": line.order.currency if line else None,
-        "cancellation_terms": describe_windows(windows, session.starts_at) if windows else "",
-        "percent_back_now": percent_back(windows, starts_at=session.starts_at, now=clock.now()),
+        "cancellation_terms": (
+            describe_windows(windows, session.starts_at, was_moved=booking.was_moved) if windows else ""
+        ),
+        "percent_back_now": percent_back(
+            windows, starts_at=session.starts_at, now=clock.now(), was_moved=booking.was_moved
+        ),
     }
 
 

@@ -42,7 +42,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     session, line = booking.session, booking.line
     windows = read_windows(booking.policy)
     now = timezone.now()
-    percent = percent_back(windows, starts_at=session.starts_at, now=now)
+    percent = percent_back(windows, starts_at=session.starts_at, now=now, was_moved=booking.was_moved)
     is_open = session.is_planned and not session.has_started(now)
     context: dict[str, Any] = {
         "booking": booking,
@@ -52,7 +52,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_mine": booking.booked_by_id == user.pk,
         "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
         "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
-        "policy": describe_windows(windows, session.starts_at) if windows else "",
+        "policy": describe_windows(windows, session.starts_at, was_moved=booking.was_moved) if windows else "",
         "back": parts_back(line, percent) if line else None,
     }
     return render(request, "schedule/booking_detail.html", context)

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     safe_because = "old code begins no top-up by itself, which the default says, and no row is checked while the table is closed"
 
     dependencies = [
-        ('payments', '0009_grants'),
+        ('payments', '0015_notes_are_sealed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     atomic = False
     safe_because = "old code begins no top-up by itself, so there is no row that it could keep out"
 
-    dependencies = [("payments", "0010_auto_top_ups")]
+    dependencies = [("payments", "0016_auto_top_ups")]
     operations = [
         migrations.RunSQL(
             [f"DROP INDEX CONCURRENTLY IF EXISTS {NAME}", MAKE],

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     safe_because = "the rule lets in one more method, and no row is checked while the table is closed"
 
-    dependencies = [("payments", "0011_one_automatic_top_up")]
+    dependencies = [("payments", "0017_one_automatic_top_up")]
 
     operations = [
         migrations.RemoveConstraint(

@@ -1,0 +1,30 @@
+"""Whom a job asks next, where many wait and some may wait for ever."""
+
+from collections.abc import Callable
+
+import structlog
+from django.db.models import F, QuerySet
+
+from tenpo.core import clock
+from tenpo.payments.models import Payment, Payout
+from tenpo.payments.provider_models import PaymentMethod, StripeAccount
+
+log = structlog.get_logger()
+
+
+def ask_in_turn[M: (Payment, Payout, PaymentMethod, StripeAccount)](
+    waiting: QuerySet[M], ask: Callable[[M], object], *, limit: int
+) -> int:
+    """Ask about the rows that were asked about longest ago, outside of any transaction; how many were answered for.
+
+    So the oldest, which may never be answered, keep no others waiting; neither does one that breaks.
+    """
+    rows = list(waiting.order_by(F("asked_at").asc(nulls_first=True), "id")[:limit])
+    waiting.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(asked_at=clock.now())
+    answered = 0
+    for row in rows:
+        try:
+            answered += bool(ask(row))
+        except Exception:
+            log.exception("not_settled", what=waiting.model.__name__, row_id=str(row.pk))
+    return answered
