@@ -69,3 +69,16 @@ def without_constraint(table: str, name: str) -> Iterator[None]:
             # What the control broke stays until the test's end, so a check holds from the next row on. Uniqueness and
             # exclusion have no such mode: the control clears up before.
             admin.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {row[0]} {row[1]}")
+
+
+@contextmanager
+def without_index(name: str) -> Iterator[None]:
+    """The same for a guard that is an index; what the control broke under it is cleared up by its test's end."""
+    with as_superuser() as admin:
+        row = admin.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name]).fetchone()
+        assert row
+        admin.execute(f"DROP INDEX {name}")
+        try:
+            yield
+        finally:
+            admin.execute(row[0])

@@ -17,8 +17,10 @@ from tenpo.access.actions.api_clients import create_api_client
 from tenpo.access.actions.idempotency import Answer, run_once
 from tenpo.books.actions.closing import close_days
 from tenpo.books.tests.make import make_difference, post
+from tenpo.checkout.actions.auto_topping_up import look_after_wallet
 from tenpo.checkout.actions.settling import decide_sandbox_charge
-from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
+from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_manual, make_top_up
 from tenpo.core.invariants import all_invariants, find_faults
 from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
@@ -208,7 +210,21 @@ PLANTS: dict[str, str | list[str]] = {
     "payment-that-bought-nothing-is-credit": f"""
         UPDATE payments_payment SET order_id = NULL WHERE id = ({PAID})""",
     "top-up-is-in-its-payers-wallet": f"""
-        UPDATE payments_payment SET payer_id = ({PAYER}) WHERE purpose = 'top_up'""",
+        UPDATE payments_payment SET payer_id = ({PAYER})
+        WHERE purpose = 'top_up' AND NOT is_automatic AND NOT keeps_method""",
+    "wallet-is-filled-by-itself-once-at-a-time": """
+        INSERT INTO payments_payment (payer_id, purpose, is_automatic, saved_method_id, provider, amount, currency,
+            description, state, method, fee, failure_code, action_url)
+        SELECT payer_id, 'top_up', true, saved_method_id, provider, 500, 'EUR', '', 'pending', '', 0, '', ''
+        FROM payments_payment, generate_series(1, 2) WHERE is_automatic""",
+    "top-up-that-begins-by-itself-was-wished-for": """
+        UPDATE payments_payment SET saved_method_id = NULL WHERE is_automatic""",
+    "wallet-is-filled-by-its-owners-card": """
+        UPDATE payments_autotopup a SET method_id = (
+            SELECT id FROM payments_paymentmethod m WHERE m.user_id <> a.user_id AND m.state = 'ready' LIMIT 1)""",
+    "wallet-is-filled-by-itself-as-last-recorded": "UPDATE payments_autotopup SET is_on = false",
+    "card-that-does-not-pay-is-left-alone": "UPDATE payments_autotopup SET failed_times = 4",
+    "card-is-kept-once-it-has-paid": "UPDATE payments_payment SET keeps_method = false WHERE keeps_method",
     "grant-is-in-the-books": "UPDATE payments_grant SET amount = amount + 1",
     "wallet-holds-what-was-paid-into-it": "UPDATE ledger_transfer SET key = 'lost:' || key WHERE kind = 'grant'",
     "fee-is-posted": f"UPDATE payments_payment SET fee = fee + 1 WHERE id = ({PAID})",
@@ -239,7 +255,8 @@ PLANTS: dict[str, str | list[str]] = {
         WHERE d.kind = 'sales' AND c.name = 'extra'""",
     ],
     "payment-is-charged-to-a-method-of-its-payer": """
-        UPDATE payments_payment SET saved_method_id = (SELECT id FROM payments_paymentmethod WHERE state = 'ready')
+        UPDATE payments_payment SET saved_method_id = (
+            SELECT id FROM payments_paymentmethod WHERE state = 'ready' ORDER BY id LIMIT 1)
         WHERE state = 'needs_action'""",
     "one-payment-method-is-offered-first": "UPDATE payments_paymentmethod SET is_default = false",
     "payment-method-is-as-last-recorded": """
@@ -543,6 +560,9 @@ def make_business() -> None:
     take_back_grant(give_money(rich, amount=700, reason="A mistake", by=admin), by=admin)
     cancel_booking(make_booking(soon, rich), by=rich)
     make_booking(session("Dear", 14, price=30_000), rich, card=NEEDS_CONFIRMATION)
+    # One that is filled by itself, by a card that was kept while it paid.
+    look_after_wallet(make_auto_top_up(members[6]))
+    top_up(members[6], amount=1_000, provider="sandbox", source=SUCCEEDS, keep=True, by=members[6])
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)

@@ -34,6 +34,7 @@ from tenpo.notify.tests.make import make_delivery, make_notification
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
 from tenpo.payments.actions.payouts import approve_payout
@@ -194,6 +195,7 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
     for part in ("member", "member", "other"):
         add_payment_method(people[part], provider="sandbox", source=SUCCEEDS, by=people[part])
     for part in ("member", "other"):
+        set_auto_top_up(people[part], TopUpWish(True, 1_000, "fixed", 2_500, 5_000), by=people[part])
         StripeAccount.objects.create(user=people[part], reference=f"acct_{part}")
     charge = SandboxCharge.objects.filter(state="succeeded")[0]
     SandboxRefund.objects.create(key="adder-refund", charge=charge, amount=1, state="succeeded")

@@ -3,17 +3,23 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.business import current_business
 from tenpo.core.forms import AmountField, DayField
+from tenpo.core.money import Money
 from tenpo.core.once import OnceForm
+from tenpo.core.words import say_money
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import WALLET
 from tenpo.orders.forms import midnight
+from tenpo.payments.actions.auto_top_ups import TopUpWish
 from tenpo.payments.forms import CardForm
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 from tenpo.people.queries import called
 
@@ -29,6 +35,10 @@ class PaymentForm(CardForm):
 
     agreed = forms.IntegerField(min_value=0)
     keep_wallet = forms.BooleanField(required=False)
+    keep = forms.BooleanField(
+        label=_("Keep this card for next time"), required=False,
+        help_text=_("Its number stays with the payment provider. You can remove it whenever you like."),
+    )  # fmt: skip
 
     def __init__(
         self, data: Any = None, *, needs_payment: bool, has_agreed: bool = True, saved: Sequence[PaymentMethod] = ()
@@ -38,6 +48,7 @@ class PaymentForm(CardForm):
         super().__init__(
             data, choices=[*choices, *((provider.name, provider.label) for provider in offered_providers().values())]
         )
+        self.keeps_cards = any(provider.keeps_methods for provider in offered_providers().values())
         self.fields["provider"].required = needs_payment
         self.fields["agreed"].required = has_agreed
 
@@ -46,6 +57,11 @@ class PaymentForm(CardForm):
         """The name of the provider that is asked."""
         chosen = str(self.cleaned_data.get("provider", ""))
         return self.saved[chosen].provider if chosen in self.saved else chosen
+
+    @property
+    def wants_to_keep(self) -> bool:
+        """Whether the card that is entered now is kept for later."""
+        return bool(self.cleaned_data.get("keep"))
 
     @property
     def source(self) -> str:
@@ -78,6 +94,13 @@ class PaymentFilter(forms.Form):
             field.choices = [("", _("All")), *choices]
 
 
+def say_top_up_range() -> str:
+    """How much can be paid into a wallet at once."""
+    business = current_business()
+    least, most = (say_money(Money(one, business.currency)) for one in (business.top_up_least, business.top_up_most))
+    return gettext("Between %(least)s and %(most)s.") % {"least": least, "most": most}
+
+
 class TopUpForm(OnceForm, PaymentForm):
     """How much goes into the wallet, and how it is paid."""
 
@@ -86,6 +109,50 @@ class TopUpForm(OnceForm, PaymentForm):
 
     def __init__(self, data: Any = None, *, shown_to: User, saved: Sequence[PaymentMethod] = ()) -> None:
         super().__init__(data, needs_payment=True, has_agreed=False, saved=saved, shown_to=shown_to)
+        self.fields["amount"].help_text = say_top_up_range()
+
+
+class AutoTopUpForm(forms.Form):
+    """When a wallet is filled by itself, by how much and by what; and when its owner is told that little is left."""
+
+    is_on = forms.BooleanField(label=_("Fill my wallet by itself"), required=False)
+    threshold = AmountField(label=_("When less than this is left"))
+    kind = forms.ChoiceField(label=_("Pay in"), choices=AutoTopUp.Kind, widget=forms.RadioSelect)
+    amount = AmountField(label=_("Amount"))
+    daily_cap = AmountField(label=_("At most on one day"))
+    method = forms.ChoiceField(label=_("Paid with"), required=False)
+    low_below = AmountField(
+        label=_("Tell me when less than this is left"), required=False, help_text=_("Empty: you are not told.")
+    )
+
+    def __init__(
+        self, data: Any = None, *, settings: AutoTopUp, saved: Sequence[PaymentMethod], typed: dict[str, Any]
+    ) -> None:
+        self.saved = {str(method.pk): method for method in saved}
+        self.settings = settings
+        now = {name: getattr(settings, name) for name in self.base_fields if name != "method"}
+        super().__init__(data, initial=now | {"method": str(settings.method_id)} | typed)
+        self.fields["amount"].help_text = say_top_up_range()
+        if not self.saved:
+            # What is not shown stays as it is.
+            for name in ("threshold", "kind", "amount", "daily_cap"):
+                self.fields[name].required = False
+        method = self.fields["method"]
+        assert isinstance(method, forms.ChoiceField)
+        method.choices = [(name, str(one)) for name, one in self.saved.items()]
+
+    @property
+    def wish(self) -> TopUpWish:
+        """What was typed."""
+        typed, now = self.cleaned_data, self.settings
+        amounts = {name: typed.get(name) for name in ("threshold", "amount", "daily_cap")}
+        return TopUpWish(
+            is_on=bool(typed["is_on"]),
+            kind=typed.get("kind") or now.kind,
+            low_below=typed.get("low_below"),
+            method=self.saved.get(typed.get("method", "")),
+            **{name: getattr(now, name) if amount is None else amount for name, amount in amounts.items()},
+        )
 
 
 # What a reader of a statement looks for.

@@ -3,7 +3,8 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from tenpo.access.actions.idempotency import forget_old_keys
-from tenpo.checkout.actions import settling, topping_up
+from tenpo.checkout.actions import auto_topping_up, settling, topping_up
+from tenpo.people.models import User
 
 
 @app.task(name="checkout.succeed_late")
@@ -17,6 +18,19 @@ def succeed_late(charge_id: str) -> None:
 def reconcile_payments(timestamp: int) -> None:
     """Ask the providers what became of payments that no webhook settled."""
     settling.reconcile_payments()
+
+
+@app.task(name="checkout.look_after_wallet")
+def look_after_wallet(user_id: str) -> None:
+    """Money has left a wallet: fill it by itself, or tell its owner that it is low."""
+    auto_topping_up.look_after_wallet(User.objects.get(pk=user_id))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="checkout.look_after_wallets", queue="periodic")
+def look_after_wallets(timestamp: int) -> None:
+    """Fill wallets by themselves that are low, and tell of those that stay low."""
+    auto_topping_up.look_after_wallets()
 
 
 @app.periodic(cron="37 * * * *")

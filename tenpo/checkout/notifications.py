@@ -7,9 +7,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tenpo.checkout.queries.bookings import say_failure
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED
 from tenpo.payments.models import Grant, Payment
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Role, User
 from tenpo.schedule.models import Booking
 from tenpo.schedule.notifications import booking_facts
@@ -74,6 +77,45 @@ def _say_topped_up(facts: Facts) -> Words:
     )
 
 
+def _say_filled(facts: Facts) -> Words:
+    return Words(
+        title=_("Your wallet was filled: %(amount)s") % {"amount": facts.money("amount")},
+        text=_("Little was left in it, so %(amount)s was paid in by %(method)s, as you wished.")
+        % {"amount": facts.money("amount"), "method": facts["method"]},
+        act=_("See your wallet"),
+        path=path_to("checkout:my-wallet"),
+    )
+
+
+def _say_not_filled(facts: Facts) -> Words:
+    again = _("We try again %(when)s.") % {"when": facts.when("again_at")}
+    return Words(
+        title=_("Your wallet could not be filled"),
+        text=f"{say_failure(facts['code'])} {again}",
+        act=_("Look at it"),
+        path=path_to("checkout:auto-top-up"),
+    )
+
+
+def _say_switched_off(facts: Facts) -> Words:
+    tried = _("It did not work %(times)s times in a row.") % {"times": facts["times"]}
+    return Words(
+        title=_("Your wallet is not filled by itself any more"),
+        text=_("The card for it was removed.") if facts["code"] == METHOD_REMOVED else tried,
+        act=_("Set it up again"),
+        path=path_to("checkout:auto-top-up"),
+    )
+
+
+def _say_low(facts: Facts) -> Words:
+    return Words(
+        title=_("%(amount)s is left in your wallet") % {"amount": facts.money("left")},
+        text=_("You wished to know when it is less than %(amount)s.") % {"amount": facts.money("low_below")},
+        act=_("Top up"),
+        path=path_to("checkout:top-up"),
+    )
+
+
 def _say_earned(facts: Facts) -> Words:
     return Words(
         title=_("You earned %(amount)s") % {"amount": facts.money("amount")},
@@ -132,6 +174,18 @@ PAYMENT_TO_MARK = Kind(
 WALLET_TOPPED_UP = Kind(
     "wallet.topped_up", gettext_lazy("A top-up is in your wallet"), Audience.MEMBER, _say_topped_up, icon="wallet",
 )  # fmt: skip
+WALLET_FILLED = Kind(
+    "auto_top_up.done", gettext_lazy("Your wallet is filled by itself"), Audience.MEMBER, _say_filled, icon="wallet",
+)  # fmt: skip
+WALLET_NOT_FILLED = Kind(
+    "auto_top_up.failed", gettext_lazy("Your wallet cannot be filled by itself"), Audience.MEMBER, _say_not_filled,
+    email_is_optional=False, icon="credit-card",
+)  # fmt: skip
+WALLET_SWITCHED_OFF = Kind(
+    "auto_top_up.switched_off", gettext_lazy("Your wallet is not filled by itself any more"), Audience.MEMBER,
+    _say_switched_off, email_is_optional=False, icon="credit-card",
+)  # fmt: skip
+WALLET_LOW = Kind("wallet.low", gettext_lazy("Little is left in your wallet"), Audience.MEMBER, _say_low, icon="wallet")
 WALLET_GRANTED = Kind(
     "wallet.granted", gettext_lazy("You are given money to spend here"), Audience.MEMBER, _say_granted, icon="wallet",
 )  # fmt: skip
@@ -141,7 +195,10 @@ EARNED = Kind(
     icon="hand-coins",
 )  # fmt: skip
 
-KINDS = (PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_GRANTED, EARNED, PAYMENT_TO_MARK)
+KINDS = (
+    PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_FILLED, WALLET_NOT_FILLED,
+    WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, PAYMENT_TO_MARK,
+)  # fmt: skip
 
 
 def _payment_and_booking(message: OutboxMessage) -> tuple[Payment, Booking | None]:
@@ -201,8 +258,29 @@ def on_payment_came_late(message: OutboxMessage) -> list[Notice]:
 def on_wallet_topped_up(message: OutboxMessage) -> list[Notice]:
     """The owner, quietly when it came before their eyes."""
     payment, _booking = _payment_and_booking(message)
+    if payment.is_automatic:
+        return [Notice(WALLET_FILLED, payment.payer_id, _facts(payment, None))]
     was_seen = message.published_at - payment.created_at < SEEN_WITHIN
     return [Notice(WALLET_TOPPED_UP, payment.payer_id, _facts(payment, None), is_quiet=was_seen)]
+
+
+def on_not_filled(message: OutboxMessage) -> list[Notice]:
+    """The owner of a wallet that could not be filled, with why, and when it is tried again."""
+    settings = AutoTopUp.objects.get(pk=message.subject_id)
+    return [Notice(WALLET_NOT_FILLED, settings.user_id, {name: message.payload[name] for name in ("code", "again_at")})]
+
+
+def on_switched_off(message: OutboxMessage) -> list[Notice]:
+    """The owner of a wallet that is not filled by itself any more, with why."""
+    settings = AutoTopUp.objects.get(pk=message.subject_id)
+    return [Notice(WALLET_SWITCHED_OFF, settings.user_id, {name: message.payload[name] for name in ("code", "times")})]
+
+
+def on_wallet_low(message: OutboxMessage) -> list[Notice]:
+    """The owner, with what is left."""
+    settings = AutoTopUp.objects.get(pk=message.subject_id)
+    facts = {name: message.payload[name] for name in ("left", "low_below", "currency")}
+    return [Notice(WALLET_LOW, settings.user_id, facts)]
 
 
 def on_wallet_granted(message: OutboxMessage) -> list[Notice]:
@@ -225,6 +303,9 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "payment.failed": on_payment_failed,
     "payment.came_late": on_payment_came_late,
     "wallet.topped_up": on_wallet_topped_up,
+    "auto_top_up.failed": on_not_filled,
+    "auto_top_up.switched_off": on_switched_off,
+    "wallet.low": on_wallet_low,
     "wallet.granted": on_wallet_granted,
     "earnings.earned": on_earned,
 }

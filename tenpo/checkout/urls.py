@@ -1,6 +1,17 @@
 from django.urls import path
 
-from tenpo.checkout.views import booking, earnings, money, my_money, payments, policies, sandbox, wallet, wallets
+from tenpo.checkout.views import (
+    auto_top_up,
+    booking,
+    earnings,
+    money,
+    my_money,
+    payments,
+    policies,
+    sandbox,
+    wallet,
+    wallets,
+)
 
 app_name = "checkout"
 urlpatterns = [
@@ -20,6 +31,7 @@ urlpatterns = [
     path("me/money/wallet/", wallet.wallet, name="my-wallet"),
     path("me/money/wallet.csv", wallet.wallet_csv, name="my-wallet-csv"),
     path("me/money/wallet.pdf", wallet.wallet_pdf, name="my-wallet-pdf"),
+    path("me/money/auto-top-up/", auto_top_up.auto_top_up, name="auto-top-up"),
     path("me/money/top-up/", wallet.top_up_form, name="top-up"),
     path("me/money/top-ups/<uuid:payment_id>/cancel/", wallet.top_up_cancel, name="top-up-cancel"),
     path("me/money/top-ups/<uuid:payment_id>/", wallet.top_up_result, name="top-up-result"),

@@ -20,13 +20,14 @@ from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_pots
+from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
 from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_sent
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Payout, PayoutAccount
-from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
+from tenpo.payments.providers.sandbox import DECLINED, KEPT_DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.payments.queries import payable
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, invite_person, revoke_invite
@@ -47,6 +48,8 @@ UNMARKED = ("Breathing at work", "Calm under pressure")
 LEAVES = "Ahmed Saleh"
 # Who keeps money in a wallet.
 SAVERS = cast.MEMBERS[3:7]
+# For whom a card does it: one that works, and one that was blocked soon after.
+FILLED_BY_THEMSELVES = {SAVERS[1]: SUCCEEDS, SAVERS[2]: KEPT_DECLINED}
 # How those from outside are paid.
 WAYS = (("manual", "sepa"), ({"note": "With the invoice of the month"}, {"iban": "DE02120300000000202051"}))
 MIN_PAYOUT = 2_000
@@ -92,6 +95,7 @@ def finish(story: Story) -> None:
         cancel_booking(given_up, by=lena)
     _book_next(story, lena, "Sleep better")
     _fill_wallet(lena, 5_000)
+    _have_filled(lena, SUCCEEDS)
     give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)
     _offer_seat(story, lena, others)
     _stand_in_line(story, [tomas, ifeoma], others)
@@ -161,10 +165,20 @@ def _wallets(story: Story, number: int) -> None:
     """Some keep money here, and some were given a little."""
     if number in (12, 26, 38):
         for name in SAVERS:
-            _fill_wallet(story.member(name), 5_000 if number == 12 else 2_500)
+            if number == 12 or name not in FILLED_BY_THEMSELVES:
+                _fill_wallet(story.member(name), 5_000 if number == 12 else 2_500)
+    elif number == 13:
+        for name, card in FILLED_BY_THEMSELVES.items():
+            _have_filled(story.member(name), card)
     elif number == 18:
         for name in SAVERS[:2]:
             give_money(story.member(name), amount=2_000, reason="Thank you for trying us first", by=story.admin)
+
+
+def _have_filled(member: User, card: str) -> None:
+    """Somebody has their wallet filled by itself, by 25 when less than 20 is left."""
+    method = add_payment_method(member, provider="sandbox", source=card, by=member)
+    set_auto_top_up(member, TopUpWish(True, 2_000, "fixed", 2_500, 5_000, low_below=500, method=method), by=member)
 
 
 def _payouts(story: Story, number: int) -> None:

@@ -15,6 +15,7 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tenpo.checkout.actions.auto_topping_up import look_after_wallets
 from tenpo.checkout.actions.settling import reconcile_payments
 from tenpo.core import outbox
 from tenpo.schedule.actions.reminders import remind_people
@@ -87,11 +88,12 @@ def work(owner: psycopg.Connection[Any]) -> None:
 
 
 def tick() -> None:
-    """What runs every few minutes: holds that ran out, reminders, sessions that are over, payments in doubt."""
+    """What runs every few minutes: what ran out, reminders, sessions that are over, payments in doubt, wallets."""
     release_lapsed_everywhere()
     complete_past_sessions()
     remind_people()
     reconcile_payments()
+    look_after_wallets()
 
 
 def _run_jobs(owner: psycopg.Connection[Any]) -> int:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.payments.providers import offered_providers
 from tenpo.payments.providers.sandbox import (
     DECLINED,
+    KEPT_DECLINED,
     NEEDS_CONFIRMATION,
     NEVER_ANSWERS,
     REFUND_FAILS,
@@ -19,6 +20,7 @@ CARD_DIGITS = range(12, 20)
 TEST_CARD_WORDS = [
     (SUCCEEDS, _("4242 4242 4242 4242: pays at once")),
     (DECLINED, _("4000 0000 0000 0002: is declined")),
+    (KEPT_DECLINED, _("4000 0000 0000 0341: can be kept, but is declined when it pays")),
     (NEEDS_CONFIRMATION, _("4000 0025 0000 3155: asks you to confirm at the bank")),
     (SUCCEEDS_LATE, _("4000 0000 0000 0077: pays after ten seconds")),
     (NEVER_ANSWERS, _("4000 0000 0000 0119: pays, but the answer gets lost")),

@@ -32,6 +32,55 @@ INVARIANTS = (
            OR (p.purpose = 'top_up' AND a.owner_id IS DISTINCT FROM p.payer_id)""",
     ),
     Invariant(
+        "wallet-is-filled-by-itself-once-at-a-time",
+        _("Of the top-ups that begin by themselves each person has one under way."),
+        """
+        SELECT payer_id, count(*) AS under_way FROM payments_payment
+        WHERE is_automatic AND state IN ('created', 'needs_action', 'pending', 'unknown')
+        GROUP BY payer_id HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "top-up-that-begins-by-itself-was-wished-for",
+        _("A top-up that begins by itself fills the wallet of somebody who wished so, by a card that they keep."),
+        """
+        SELECT p.id, p.payer_id, p.purpose, p.saved_method_id
+        FROM payments_payment p LEFT JOIN payments_autotopup a ON a.user_id = p.payer_id
+        WHERE p.is_automatic AND (a.id IS NULL OR p.purpose <> 'top_up' OR p.saved_method_id IS NULL)""",
+    ),
+    Invariant(
+        "wallet-is-filled-by-its-owners-card",
+        _("A wallet is filled by itself with a card that its owner keeps."),
+        """
+        SELECT a.id, a.user_id, a.is_on, m.user_id AS of_method, m.state
+        FROM payments_autotopup a LEFT JOIN payments_paymentmethod m ON m.id = a.method_id
+        WHERE m.user_id <> a.user_id OR (a.is_on AND m.state IS DISTINCT FROM 'ready')""",
+    ),
+    Invariant(
+        "wallet-is-filled-by-itself-as-last-recorded",
+        _("Whether a wallet is filled by itself is what the audit last says."),
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, after ->> 'is_on' AS is_on FROM audit_auditlog
+            WHERE action IN ('auto_top_up.changed', 'auto_top_up.switched_off') ORDER BY object_id, id DESC)
+        SELECT a.id, a.is_on, said.is_on AS recorded
+        FROM payments_autotopup a LEFT JOIN said ON said.object_id = a.id
+        WHERE a.is_on <> coalesce(said.is_on::boolean, false)""",
+    ),
+    Invariant(
+        "card-that-does-not-pay-is-left-alone",
+        _("A card that did not fill a wallet four times in a row is not tried again by itself."),
+        "SELECT id, user_id, failed_times FROM payments_autotopup WHERE is_on AND failed_times > 3",
+    ),
+    Invariant(
+        "card-is-kept-once-it-has-paid",
+        _("A card that was to be kept while it paid has paid, and its payer wished to keep it."),
+        """
+        SELECT l.object_id, p.id, p.state, p.keeps_method
+        FROM audit_auditlog l LEFT JOIN payments_payment p ON p.id = (l.after ->> 'payment')::uuid
+        WHERE l.action IN ('payment_method.added', 'payment_method.removed') AND l.after ? 'payment'
+          AND (p.state IS DISTINCT FROM 'succeeded' OR NOT p.keeps_method)""",
+    ),
+    Invariant(
         "grant-is-in-the-books",
         _("Money that was given is in the books, and back there where it was taken back."),
         """

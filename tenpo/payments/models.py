@@ -9,6 +9,7 @@ from tenpo.core.fields import EncryptedField
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT, format_money
 from tenpo.payments.provider_models import PaymentMethod
+from tenpo.payments.wallet_models import AutoTopUp  # noqa: F401 (a model of this app, in a file of its own)
 from tenpo.people.models import User
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Payment(BaseModel):
     method = models.CharField(max_length=60, blank=True)
     # What its payer had saved and chose for it.
     saved_method = models.ForeignKey(PaymentMethod, models.PROTECT, null=True, db_index=False, related_name="payments")
+    # A top-up that began by itself: its payer is not there to confirm anything.
+    is_automatic = models.BooleanField(default=False, db_default=False)
+    # Whether what it is paid with is kept for later payments, once it succeeded.
+    keeps_method = models.BooleanField(default=False, db_default=False)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     fee = models.BigIntegerField(default=0)
@@ -86,10 +91,18 @@ class Payment(BaseModel):
                 condition=Q(purpose="order") | Q(purpose="top_up", order_id=None),
             ),
             models.CheckConstraint(
+                name="payment_automatic_is_a_top_up", condition=Q(is_automatic=False) | Q(purpose="top_up")
+            ),
+            models.CheckConstraint(
                 name="payment_is_marked_by_somebody_else",
                 condition=Q(marked_by=None) | ~Q(marked_by=F("payer")),
             ),
             models.UniqueConstraint(name="payment_reference_once", fields=["provider", "reference"]),
+            models.UniqueConstraint(
+                name="payment_one_automatic_top_up",
+                fields=["payer"],
+                condition=Q(is_automatic=True, state__in=["created", "needs_action", "pending", "unknown"]),
+            ),
             models.UniqueConstraint(
                 name="payment_one_live_per_order",
                 fields=["order_id"],
@@ -263,6 +276,7 @@ class PayoutAccount(BaseModel):
     class Method(models.TextChoices):
         """How money gets there; the names are those of the ledger's accounts too."""
 
+        STRIPE = "stripe", _("Stripe")
         SEPA = "sepa", _("Bank account")
         PAYPAL = "paypal", _("PayPal")
         CRYPTO = "crypto", _("Crypto")
@@ -288,7 +302,8 @@ class PayoutAccount(BaseModel):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="payout_account_method_is_known", condition=Q(method__in=["sepa", "paypal", "crypto", "manual"])
+                name="payout_account_method_is_known",
+                condition=Q(method__in=["stripe", "sepa", "paypal", "crypto", "manual"]),
             ),
             models.CheckConstraint(
                 name="payout_account_default_is_live", condition=Q(is_default=False) | Q(disabled_at=None)

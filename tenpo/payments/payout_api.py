@@ -68,7 +68,7 @@ class PayoutAccountOut(OutSchema):
 
 
 class PayoutAccountIn(InSchema):
-    """A new way to be paid. Which fields are needed depends on the method."""
+    """A new way to be paid. Which fields are needed depends on the method; `stripe` needs your account there alone."""
 
     method: PayoutAccount.Method = Field(..., examples=["manual"])
     holder: str = Field(

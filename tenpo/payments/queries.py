@@ -2,14 +2,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, F, Q, QuerySet, Sum, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
+from tenpo.core import clock
+from tenpo.core.business import current_business
 from tenpo.ledger.models import Account, Transfer
-from tenpo.ledger.queries import balance_of
+from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.models import Payment, Payout, PayoutTerms
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 
 
@@ -28,6 +31,37 @@ def ready_methods(user: User) -> list[PaymentMethod]:
     offered = [name for name, provider in offered_providers().items() if provider.keeps_methods]
     methods = PaymentMethod.objects.ready().filter(user=user, provider__in=offered)
     return list(methods.order_by("-is_default", "-id"))
+
+
+def auto_top_up_of(user: User) -> AutoTopUp:
+    """How somebody's wallet is filled by itself; switched off, with the usual amounts, while they decided nothing.
+
+    The amounts are no less and no more than the business lets be paid in at once.
+    """
+    if found := AutoTopUp.objects.select_related("method").filter(user=user).first():
+        return found
+    business, usual = current_business(), AutoTopUp(user=user)
+    usual.currency = business.currency
+    usual.amount = min(max(usual.amount, business.top_up_least), business.top_up_most)
+    usual.daily_cap = max(usual.daily_cap, usual.amount)
+    return usual
+
+
+def wallets_to_look_after() -> list[User]:
+    """Whose wallet wants something done now: to be filled by itself, or to be told that it is low. One statement.
+
+    Those that wait after a failure, or are being filled already, want nothing.
+    """
+    now = clock.now()
+    pots = Account.objects.filter(owner=OuterRef("user"), currency=OuterRef("currency"), kind__in=WALLET)
+    left = Subquery(pots.order_by().values("owner").annotate(sum=Sum("balance")).values("sum"))
+    under_way = Payment.objects.open().filter(payer=OuterRef("user"), is_automatic=True)
+    is_due = Q(is_on=True, left__lt=F("threshold")) & (Q(paused_until=None) | Q(paused_until__lte=now))
+    is_low = Q(low_since=None, left__lt=F("low_below"))
+    is_full_again = Q(low_since__isnull=False, left__gte=F("low_below"))
+    rows = AutoTopUp.objects.watching().filter(user__disabled_at=None, currency=current_business().currency)
+    wanting = rows.annotate(left=Coalesce(left, 0)).filter((is_due | is_low) & ~Exists(under_way) | is_full_again)
+    return [one.user for one in wanting.select_related("user").order_by("id")]
 
 
 def live_payment(order_id: UUID) -> Payment | None:

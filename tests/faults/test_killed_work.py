@@ -5,14 +5,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.actions.auto_topping_up import look_after_wallets
+from tenpo.checkout.actions.settling import reconcile_payments
+from tenpo.checkout.tests.make import left_in_wallet, make_auto_top_up, make_booking
 from tenpo.core import outbox
 from tenpo.core.jobs import defer
 from tenpo.core.models import OutboxMessage
@@ -20,6 +24,7 @@ from tenpo.ledger.models import Transfer
 from tenpo.notify.models import Channel, Delivery, Notification
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import SUCCEEDS_LATE
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.tests.make import make_member
 from tenpo.runtime import worker
 from tenpo.schedule.models import Booking
@@ -31,6 +36,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants, p
 OUTBOX_PLACES = ["claimed", "before the consumer", "after the consumer", "before the commit", "after the commit"]
 MAIL_PLACES = ["fetched", "claimed", "before the call", "after the call", "after the commit"]
 MONEY_PLACES = ["fetched", "before the call", "after the call", "before the commit", "after the commit"]
+# What comes after is told like any other money.
+TOP_UP_PLACES = ["begun", "after the call"]
 DIE_SECONDS = 60
 
 
@@ -154,6 +161,25 @@ def test_money_is_settled_once_wherever_its_worker_died(tmp_path):
     assert SandboxCharge.objects.count() == Payment.objects.filter(state="succeeded").count() == len(bookings)
     assert Transfer.objects.filter(kind=Transfer.Kind.PAYMENT).count() == len(bookings)
     assert Notification.objects.filter(kind="booking.confirmed").count() == len(bookings)
+
+
+def test_a_wallet_is_filled_once_wherever_its_worker_died(tmp_path):
+    members = []
+    for place in TOP_UP_PLACES:
+        members.append(make_auto_top_up(make_member()))
+        kill_worker_at(f"top-up: {place}", tmp_path)
+
+    with working(tmp_path):
+        wait_until(is_all_done, 60)
+    Payment.objects.open().update(created_at=timezone.now() - timedelta(minutes=2))
+    reconcile_payments()
+    # What never reached the provider is begun anew once it has waited.
+    assert AutoTopUp.objects.filter(paused_until__isnull=False).count() == 1
+    AutoTopUp.objects.update(paused_until=None)
+    look_after_wallets()
+
+    assert [left_in_wallet(member) for member in members] == [2_500] * len(members)
+    assert SandboxCharge.objects.count() == Payment.objects.filter(state="succeeded").count() == len(members)
 
 
 def test_a_job_that_kills_its_workers_is_given_up_visibly_and_others_go_on(tmp_path):

@@ -43,7 +43,7 @@ def dies_after(owner: Any, name: str) -> None:
 def _places() -> dict[str, Callable[[], None]]:
     from django.core.mail import EmailMultiAlternatives
 
-    from tenpo.checkout.actions import settling
+    from tenpo.checkout.actions import auto_topping_up, settling
     from tenpo.config import consumers
     from tenpo.core import outbox
     from tenpo.notify.actions import deliveries
@@ -69,6 +69,8 @@ def _places() -> dict[str, Callable[[], None]]:
         "money: after the call": lambda: dies_after(sandbox, "retrieve"),
         "money: before the commit": lambda: dies_before(settling, "record_all"),
         "money: after the commit": lambda: dies_after(settling, "decide_sandbox_charge"),
+        "top-up: begun": lambda: dies_after(auto_topping_up, "_begin"),
+        "top-up: after the call": lambda: dies_after(sandbox, "start"),
     }
 
 

@@ -140,6 +140,9 @@ CALLS = {
     ),
     "post_split_rule": Call(body=lambda calls: _coach(calls) | {"active_from": None, "active_until": None}),
     "create_top_up": Call(body=lambda calls: PAID),
+    "set_own_auto_top_up": Call(
+        body=lambda calls: {"is_on": True, "method_id": str(calls.ids["method_id"]), "low_below": 500}
+    ),
     "create_grant": Call(body=lambda calls: {"owner_id": str(calls.people["member"].pk)}),
     "get_share_policy": Call(ids=_thing("share", "policy_id")),
     "post_share_policy_end": Call(ids=_thing("share", "policy_id"), body=lambda calls: {"at": None}),

@@ -48,6 +48,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /money/reconciliation/": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /money/reconciliation/differences/{difference}/": {"note": "Booked by hand"},
     "POST /me/money/top-up/": {"amount": "20", "provider": "sandbox", "test_card": SUCCEEDS},
+    "POST /me/money/auto-top-up/": {
+        "is_on": "on", "threshold": "10", "kind": "fixed", "amount": "30", "daily_cap": "60", "low_below": "5",
+    },
     "POST /money/wallets/{user}/": {"amount": "20", "reason": "Sorry"},
     "POST /money/waiting/mark/": {"payment": "{=transfer}"},
     "POST /me/money/payouts/": {"source": "earnings", "amount": "10", "account": "{=payout_account}"},
@@ -93,6 +96,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/split-rules": {"name": "New", "business_percent": 15, "creator_percent": 85},
     "POST /api/v1/wallet/top-ups": {"amount": 2000, **CARD},
     "POST /api/v1/wallet/grants": {"owner_id": "{user}", "amount": 500, "reason": "Sorry"},
+    "PUT /api/v1/auto-top-up": {"is_on": True, "amount": 3_000},
     "PATCH /api/v1/me": {"name": "New name"},
     "PATCH /api/v1/business": {"name": "New"},
     "PATCH /api/v1/business#second-factor": {"name": "New", "second_factor_for": "nobody"},

@@ -37,6 +37,7 @@ SEEN = {
     "orders.SharePolicy":             ("all", "all"),
     "orders.Split":                   ("own", "all"),
     "orders.SplitRule":               ("own", "all"),
+    "payments.AutoTopUp":             ("own", "all"),
     "payments.Grant":                 ("own", "all"),
     "payments.Payment":               ("own", "all"),
     "payments.Payout":                ("own", "all"),

@@ -13,10 +13,13 @@ from tenpo.access.models import ApiClient
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
 from tenpo.payments.actions import connect
+from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers.base import ProviderTimeout
+from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.tests.make import make_payout
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.actions import visits
 from tenpo.people.adapters import AccountAdapter
 from tenpo.people.models import User
@@ -37,6 +40,19 @@ def settings_form() -> dict[str, Any]:
     form = BusinessForm(business=current_business(), is_currency_fixed=False, typed={})
     return {name: form[name].value() for name in form.fields if form[name].value()} | {"second_factor_for": NOBODY}
 
+
+def with_cards(ask: Ask) -> Way:
+    """Something that needs a card of whoever asks: everybody has one."""
+
+    def way(_role: str, _by: User) -> Ask:
+        for user in User.objects.filter(payment_methods=None):
+            add_payment_method(user, provider="sandbox", source=SUCCEEDS, by=user)
+        return ask
+
+    return way
+
+
+FILLED = {"threshold": "10", "kind": "fixed", "amount": "25", "daily_cap": "50"}
 
 # What its owner ends with all the rest.
 ENDED: dict[str, Way] = {
@@ -59,6 +75,8 @@ MAKING: dict[str, Way] = {
     "approval by API": lambda *_: Ask(f"/api/v1/payouts/{make_payout(make_coach()).pk}/approval"),
     "terms by page": lambda *_: Ask("/money/payouts/terms/", {"minimum": "20", "fee": "1", "schedule": "monthly"}),
     "terms by API": lambda *_: Ask("/api/v1/payout-terms", {"minimum": 2_000}, "PATCH"),
+    "auto top-up by page": with_cards(Ask("/me/money/auto-top-up/", {"is_on": "on", **FILLED})),
+    "auto top-up by API": with_cards(Ask("/api/v1/auto-top-up", {"is_on": True}, "PUT")),
     "second factor by page": lambda *_: Ask("/settings/", settings_form()),
     "second factor by API": lambda *_: Ask("/api/v1/business", {"second_factor_for": NOBODY}, "PATCH"),
 }
@@ -95,6 +113,7 @@ def what_lasts() -> list[Any]:
         *Payout.objects.values_list("pk", "state"),
         *PayoutTerms.objects.values_list("minimum"),
         *StripeAccount.objects.values_list("pk"),
+        *AutoTopUp.objects.values_list("user", "is_on"),
     ]
     return [*what_lets_in(), *keys, *feeds, *paid, *Business.objects.values_list("second_factor_for")]
 

@@ -25,7 +25,9 @@ from tenpo.orders.actions.orders import new_order
 from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows, split_line
 from tenpo.orders.queries import Quote, quote
+from tenpo.payments.actions.auto_top_ups import look_after_wallet
 from tenpo.payments.actions.cancelling import cancel_payments
+from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.queries import manual_providers
@@ -46,6 +48,7 @@ class _Wish:
     provider: str
     agreed: int | None
     use_wallet: bool
+    keeps: bool
     call: Call | None
 
 
@@ -58,11 +61,13 @@ def book_session(
     source: str = "",
     agreed: int | None = None,
     use_wallet: bool = True,
+    keep: bool = False,
     call: Call | None = None,
 ) -> Booking:
     """Book a seat: the company pays its share, then credits and wallet, the rest through `provider` from `source`.
 
-    A `source` is what `start_payment` takes: a card that is entered now, or the id of a saved method.
+    A `source` is what `start_payment` takes: a card that is entered now, or the id of a saved method. `keep` says that
+    a card that is entered now is kept for later, once it has paid.
 
     Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
     says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
@@ -71,9 +76,11 @@ def book_session(
     """
     if not can_book_for(by, participant):
         raise PermissionDenied
+    keeps = keep and can_be_kept(by, provider=provider, source=source)
+    wish = _Wish(by, provider, agreed, use_wallet, keeps, call)
 
     def attempt() -> tuple[Booking, Payment | None]:
-        return _reserve(session, participant, _Wish(by, provider, agreed, use_wallet, call))
+        return _reserve(session, participant, wish)
 
     if begun := _begun_by(call):
         return _charge(*begun, source)
@@ -96,18 +103,23 @@ def take_offer(
     source: str = "",
     agreed: int | None = None,
     use_wallet: bool = True,
+    keep: bool = False,
     call: Call | None = None,
 ) -> Booking:
     """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
+    keeps = keep and can_be_kept(by, provider=provider, source=source)
+    wish = _Wish(by, provider, agreed, use_wallet, keeps, call)
 
     def attempt() -> tuple[Booking, Payment | None]:
-        return _reserve_offered(booking, _Wish(by, provider, agreed, use_wallet, call))
+        return _reserve_offered(booking, wish)
 
     taken, payment = _begun_by(call) or _with_credit_at_hand(attempt)
     return _charge(taken, payment, source)
 
 
-def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "", call: Call | None = None) -> Booking:
+def pay_booking(
+    booking: Booking, *, by: User, provider: str, source: str = "", keep: bool = False, call: Call | None = None
+) -> Booking:
     """Try to pay a held booking again: after a card was declined, or by another way than was chosen first.
 
     An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
@@ -121,7 +133,8 @@ def pay_booking(booking: Booking, *, by: User, provider: str, source: str = "", 
         waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
         for left_alone in waiting:
             give_up_attempt(left_alone)
-    booking, payment = _new_attempt(booking, by=by, provider=provider, call=call)
+    keeps = keep and can_be_kept(by, provider=provider, source=source)
+    booking, payment = _new_attempt(booking, _Wish(by, provider, None, False, keeps, call))
     return _charge(booking, payment, source)
 
 
@@ -171,15 +184,18 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
         booking.state = Booking.State.CONFIRMED
         booking.held_until = None
         booking.confirmed_at = now
-    return booking, _write(booking, price, wish.provider, wish.call)
+    payment = _write(booking, price, wish)
+    if price.wallet_spent:
+        look_after_wallet(wish.by)
+    return booking, payment
 
 
-def _write(booking: Booking, price: Quote, provider: str, call: Call | None) -> Payment | None:
+def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
     """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one."""
     session, buyer = booking.session, booking.booked_by
     order_id, line_id, booking_id, payment_id = price.ids
-    if call:
-        order_id = payment_id = call.id
+    if wish.call:
+        order_id = payment_id = wish.call.id
     splits = split_line(
         price.price, price.split_rule, creator_id=session.coach_id, teacher_id=session.coach_id,
         bought_by=(buyer.pk, booking.participant.user_id),
@@ -201,7 +217,7 @@ def _write(booking: Booking, price: Quote, provider: str, call: Call | None) -> 
         booking.save()
     payment = None
     if price.own_share:
-        payment = _payment_of(booking, price.own_share, provider)
+        payment = _payment_of(booking, price.own_share, wish)
         payment.pk = payment_id
         rows.append(payment)
     event = "booking.held" if payment else "booking.confirmed"
@@ -212,7 +228,8 @@ def _write(booking: Booking, price: Quote, provider: str, call: Call | None) -> 
 
 
 @transaction.atomic
-def _new_attempt(booking: Booking, *, by: User, provider: str, call: Call | None) -> tuple[Booking, Payment]:
+def _new_attempt(booking: Booking, wish: _Wish) -> tuple[Booking, Payment]:
+    by, provider = wish.by, wish.provider
     session = lock_session(booking.session_id)
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
     booking = rows.get(pk=booking.pk)
@@ -241,9 +258,9 @@ def _new_attempt(booking: Booking, *, by: User, provider: str, call: Call | None
         booking.held_until = max(booking.held_until, hold_end(session, provider, now))
         booking.save(update_fields=["held_until"])
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": booking.line.own_share})
-    payment = _payment_of(booking, booking.line.own_share, provider)
-    if call:
-        payment.pk = call.id
+    payment = _payment_of(booking, booking.line.own_share, wish)
+    if wish.call:
+        payment.pk = wish.call.id
     payment.save(force_insert=True)
     return booking, payment
 
@@ -281,12 +298,13 @@ def hold_end(session: Session, provider: str, now: datetime) -> datetime:
     return min(now + wait, session.starts_at)
 
 
-def _payment_of(booking: Booking, amount: int, provider: str) -> Payment:
+def _payment_of(booking: Booking, amount: int, wish: _Wish) -> Payment:
     assert booking.line is not None
     return Payment(
         payer=booking.booked_by,
         order_id=booking.line.order_id,
-        provider=provider,
+        provider=wish.provider,
+        keeps_method=wish.keeps,
         amount=amount,
         currency=booking.session.currency,
         description=booking.session.title,

@@ -19,16 +19,19 @@ from tenpo.core.outbox import publish
 from tenpo.core.tokens import id_of
 from tenpo.orders.actions.orders import credit_payment, settle_line
 from tenpo.payments.actions.asking import ask_in_turn
+from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
-from tenpo.payments.actions.methods import settle_method
+from tenpo.payments.actions.methods import keep_what_paid, settle_method
+from tenpo.payments.actions.payout_sending import ask_about_payout
 from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.actions.wallets import fill_wallet
-from tenpo.payments.models import Payment, ProviderEvent
+from tenpo.payments.models import Payment, Payout, ProviderEvent
 from tenpo.payments.provider_models import PaymentMethod, StripeAccount
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
 from tenpo.payments.providers.sandbox import decide_charge, signed_event
 from tenpo.payments.queries import live_payment, manual_providers
+from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
 from tenpo.schedule.models import Booking, Session
@@ -43,8 +46,11 @@ def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None)
     """Bring a payment to what its provider says, with all that follows. Saying it twice changes nothing.
 
     Money for a held booking confirms it. Money that comes when the seat is gone becomes credit, in full. A top-up fills
-    its payer's wallet, whenever it comes.
+    its payer's wallet, whenever it comes. The card is kept where the payer wished.
     """
+    if payment.keeps_method:
+        # Users' rows come before all others.
+        lock_user(payment.payer)
     booking = _lock_booking_of(payment)
     # What the caller read of the payment may be old; then the change finds nothing, and the row is read again.
     while not _change_payment(payment, outcome, booking, by=by):
@@ -87,6 +93,7 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
     for name, value in changes.items():
         setattr(payment, name, value)
     _follow(payment, booking if buys else None)
+    _note(payment, outcome)
     entries: list[Entry] = [("payment.state_changed", payment, {"state": before}, {"state": payment.state})]
     if booking is not None and buys and has_succeeded:
         entries.append(("booking.confirmed", booking, {"state": "held"}, {"state": booking.state}))
@@ -140,13 +147,15 @@ def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> boo
 
 
 def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
-    """Ask about the payment, saved method or account of an event; False when it is none of ours, or nobody answers."""
+    """Ask about the payment, saved method, payout or account of an event; False when it is none of ours, or unknown."""
     known = Q(reference=event.reference) | Q(pk=id_of(event.payment_id))
     if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
         return settle_from_provider(payment)
     known = Q(reference=event.reference) | Q(pk=id_of(event.method_id))
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING
+    if payout := Payout.objects.filter(Q(pk=id_of(event.payout_id)), method=provider).first():
+        return payout.state != Payout.State.SENT or ask_about_payout(payout).state != Payout.State.SENT
     account = StripeAccount.objects.filter(reference=event.reference).first() if provider == "stripe" else None
     return account is not None and settle_stripe_account(account)
 
@@ -244,7 +253,7 @@ def _follow(payment: Payment, booking: Booking | None) -> None:
         else:
             credit_payment(payment)
             publish("payment.came_late", subject=payment, amount=payment.amount)
-    elif payment.state == Payment.State.FAILED:
+    elif payment.state == Payment.State.FAILED and not payment.is_automatic:
         publish("payment.failed", subject=payment, failure_code=payment.failure_code)
     elif payment.purpose == Payment.Purpose.TOP_UP:
         if payment.state == Payment.State.PENDING and provider_of(payment.provider).is_marked_by_hand:
@@ -253,6 +262,14 @@ def _follow(payment: Payment, booking: Booking | None) -> None:
         _wait_longer(booking, payment)
         if provider_of(payment.provider).is_marked_by_hand:
             publish("payment.awaited", subject=payment)
+
+
+def _note(payment: Payment, outcome: Outcome) -> None:
+    """What a payment's end means for what its payer decided: a wallet filled by itself, a card to be kept."""
+    if payment.is_automatic and payment.state not in Payment.OPEN:
+        note_top_up(payment)
+    if payment.state == Payment.State.SUCCEEDED and payment.keeps_method and outcome.kept is not None:
+        keep_what_paid(payment, outcome.kept)
 
 
 def _confirm(booking: Booking, payment: Payment) -> None:

@@ -20,6 +20,7 @@ from tenpo.core.words import say_money
 from tenpo.ledger.models import Account
 from tenpo.ledger.queries import balance_of
 from tenpo.payments.actions.cancelling import cancel_payments
+from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers
 from tenpo.payments.queries import manual_providers
@@ -33,25 +34,28 @@ def top_up(
     amount: int,
     provider: str,
     source: str = "",
+    keep: bool = False,
     by: User,
     call: Call | None = None,
     once: UUID | None = None,
 ) -> Payment:
     """Pay `amount` (minor units of the business's currency) into one's own wallet, through `provider` from `source`.
 
-    Returns the payment: the wallet is filled when it succeeded, which may be later. A repeat of a `call` that died goes
-    on with what that one had made; a form that is sent again (`once`) finds what it made. Raises RuleError
-    payment_needed, top_up_too_small, top_up_too_large, wallet_full, sent_before.
+    A card that is entered for it is kept for later where they want to `keep` it, once it has paid. Returns the payment:
+    the wallet is filled when it succeeded, which may be later. A repeat of a `call` that died goes on with what that
+    one had made; a form that is sent again (`once`) finds what it made. Raises RuleError payment_needed,
+    top_up_too_small, top_up_too_large, wallet_full, sent_before.
     """
     assert owner.pk == by.pk, "a wallet is filled by its owner"
     if call is not None and call.is_again and (begun := Payment.objects.filter(pk=call.id).first()):
         return charge(begun, source) if begun.state == Payment.State.CREATED else begun
-    payment, is_new = _start(owner, amount=amount, provider=provider, id_=call.id if call else once)
+    keeps = keep and can_be_kept(owner, provider=provider, source=source)
+    payment, is_new = _start(owner, amount=amount, provider=provider, keeps=keeps, id_=call.id if call else once)
     return charge(payment, source) if is_new else payment
 
 
 @transaction.atomic
-def _start(owner: User, *, amount: int, provider: str, id_: UUID | None) -> tuple[Payment, bool]:
+def _start(owner: User, *, amount: int, provider: str, keeps: bool, id_: UUID | None) -> tuple[Payment, bool]:
     """The payment with this id, and whether it is new: one that was there already is charged by whoever made it."""
     # So that two top-ups at once cannot each see room for themselves alone.
     lock_users(owner)
@@ -67,12 +71,12 @@ def _start(owner: User, *, amount: int, provider: str, id_: UUID | None) -> tupl
     if amount > business.top_up_most:
         most = say_money(Money(business.top_up_most, business.currency))
         raise RuleError("top_up_too_large", _("Top up by at most %(amount)s at once.") % {"amount": most})
-    if _held(owner, business.currency) + amount > business.wallet_most:
+    if held_with_coming(owner, business.currency) + amount > business.wallet_most:
         most = say_money(Money(business.wallet_most, business.currency))
         raise RuleError("wallet_full", _("A wallet holds at most %(amount)s.") % {"amount": most})
     payment = Payment(
         payer=owner, purpose=Payment.Purpose.TOP_UP, provider=provider, amount=amount, currency=business.currency,
-        description=_("Top-up of a wallet"),
+        description=_("Top-up of a wallet"), keeps_method=keeps,
     )  # fmt: skip
     if id_:
         payment.pk = id_
@@ -112,7 +116,7 @@ def _by_hand() -> QuerySet[Payment]:
     return waiting.filter(purpose=Payment.Purpose.TOP_UP, provider__in=manual_providers())
 
 
-def _held(owner: User, currency: str) -> int:
+def held_with_coming(owner: User, currency: str) -> int:
     """What a wallet has, with what is on its way into it.
 
     What is on its way is read first: money that arrives between the two counts twice, and not never.

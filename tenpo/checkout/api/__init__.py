@@ -2,8 +2,9 @@
 
 from ninja import Router
 
-from tenpo.checkout.api import booking, wallet
+from tenpo.checkout.api import auto_top_up, booking, wallet
 
 router = Router()
 router.add_router("", booking.router)
 router.add_router("", wallet.router)
+router.add_router("", auto_top_up.router)

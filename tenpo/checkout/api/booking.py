@@ -54,6 +54,9 @@ Source = Annotated[
         examples=["4242424242424242"],
     ),
 ]
+Keep = Annotated[
+    bool, Field(description="Keep a card that is entered for it, to pay with again; once it has paid, and not before.")
+]
 Agreed = Annotated[
     int | None,
     Field(
@@ -114,6 +117,7 @@ class BookingIn(InSchema):
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
     provider: Provider = ""
     source: Source = ""
+    keep: Keep = False
     use_wallet: UseWallet = True
     agreed_amount: Agreed = None
 
@@ -123,6 +127,7 @@ class OfferIn(InSchema):
 
     provider: Provider = ""
     source: Source = ""
+    keep: Keep = False
     use_wallet: UseWallet = True
     agreed_amount: Agreed = None
 
@@ -132,6 +137,7 @@ class AttemptIn(InSchema):
 
     provider: Provider
     source: Source = ""
+    keep: Keep = False
 
 
 class CancellationOut(OutSchema):
@@ -222,6 +228,7 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
         by=request.user,
         provider=payload.provider,
         source=payload.source,
+        keep=payload.keep,
         agreed=payload.agreed_amount,
         use_wallet=payload.use_wallet,
         call=request.call,
@@ -241,7 +248,14 @@ def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: Attem
     Refusals: `not_held`, `payment_under_way`, `payment_needed`.
     """
     booking = _own(request, booking_id)
-    paid = pay_booking(booking, by=request.user, provider=payload.provider, source=payload.source, call=request.call)
+    paid = pay_booking(
+        booking,
+        by=request.user,
+        provider=payload.provider,
+        source=payload.source,
+        keep=payload.keep,
+        call=request.call,
+    )
     return booked_out(paid)
 
 
@@ -258,6 +272,7 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
         by=request.user,
         provider=payload.provider,
         source=payload.source,
+        keep=payload.keep,
         agreed=payload.agreed_amount,
         use_wallet=payload.use_wallet,
         call=request.call,

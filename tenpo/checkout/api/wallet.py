@@ -10,7 +10,7 @@ from ninja import Field, Query, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
-from tenpo.checkout.api.booking import Provider, Source
+from tenpo.checkout.api.booking import Keep, Provider, Source
 from tenpo.checkout.queries.money import causes_of
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.business import current_business
@@ -72,6 +72,7 @@ class TopUpIn(InSchema):
     amount: Amount
     provider: Provider
     source: Source = ""
+    keep: Keep = False
 
 
 class GrantIn(InSchema):
@@ -101,7 +102,7 @@ class GrantOut(OutSchema):
 @router.get("/wallet", response={200: WalletOut, **problems(404)}, summary="What is in a wallet")
 def get_wallet(request: ApiRequest, query: Query[OwnerQuery]) -> Any:
     """Your wallet; an admin sees anybody's. A wallet that was never filled is empty."""
-    owner, currency = _owner(request, query.owner_id), current_business().currency
+    owner, currency = owner_of(request, query.owner_id), current_business().currency
     balances = balance_of(owner, currency, WALLET)
     return WalletOut(
         owner_id=owner.pk,
@@ -116,7 +117,7 @@ def get_wallet(request: ApiRequest, query: Query[OwnerQuery]) -> Any:
 )
 def list_wallet_movements(request: ApiRequest, query: Query[WalletQuery]) -> Any:
     """What moved in your wallet, newest first, with the balance after each; an admin sees anybody's."""
-    owner, currency = _owner(request, query.owner_id), current_business().currency
+    owner, currency = owner_of(request, query.owner_id), current_business().currency
     wanted = {"kind": query.kind, "created_at__gte": query.since, "created_at__lt": query.until}
     only = Q(**{name: value for name, value in wanted.items() if value is not None})
     rows, next_cursor = statement(owner, currency, of=WALLET, only=only, cursor=query.cursor, limit=query.limit)
@@ -149,6 +150,7 @@ def create_top_up(request: ApiRequest, payload: TopUpIn) -> Payment:
         amount=payload.amount,
         provider=payload.provider,
         source=payload.source,
+        keep=payload.keep,
         by=request.user,
         call=request.call,
     )
@@ -198,7 +200,7 @@ def delete_grant(request: ApiRequest, grant_id: UUID) -> Grant:
     return take_back_grant(grant, by=request.user)
 
 
-def _owner(request: ApiRequest, owner_id: UUID | None) -> User:
+def owner_of(request: ApiRequest, owner_id: UUID | None) -> User:
     """Whose wallet is asked for: one's own, or, for admins, anybody's."""
     if owner_id is None or owner_id == request.user.pk:
         return request.user

@@ -37,6 +37,8 @@ FAILURES = {
     "expired_card": lambda: _("This card has expired. Nothing was paid."),
     "insufficient_funds": lambda: _("There is not enough money on this card. Nothing was paid."),
     "unknown_method": lambda: _("This way to pay is not there any more. Nothing was paid."),
+    "method_removed": lambda: _("This card was removed. Nothing was paid."),
+    "not_offered": lambda: _("This way to pay is not offered any more. Nothing was paid."),
     "never_started": lambda: _("The payment did not get through. Nothing was paid."),
 }
 

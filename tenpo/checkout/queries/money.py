@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from tenpo.checkout.queries.bookings import say_failure
 from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.payments.models import Grant, Payment
+from tenpo.payments.queries import auto_top_up_of
 from tenpo.people.models import User
 
 CAUSES = {
@@ -118,6 +121,15 @@ def credits_of(owner: User, *, now: datetime | None = None) -> list[CreditLeft]:
 def spendable(credits: Sequence[CreditLeft]) -> int:
     """What can be spent now, in minor units."""
     return sum(credit.account.balance or 0 for credit in credits if not credit.is_lapsed)
+
+
+def auto_top_up_context(owner: User) -> dict[str, Any]:
+    """How somebody's wallet is filled by itself, and why it was not, as pages show it."""
+    settings = auto_top_up_of(owner)
+    return {
+        "auto_top_up": settings,
+        "fill_failure": say_failure(settings.failure_code) if settings.failure_code else "",
+    }
 
 
 def transfers_of_payment(payment: Payment) -> list[Transfer]:

@@ -116,7 +116,7 @@ def test_top_ups_at_once_fill_it_beyond_without_the_lock_control(monkeypatch):
     member = make_member()
     for _ in range(3):
         make_top_up(member, 50_000)
-    counted, meet = topping_up._held, Barrier(2)
+    counted, meet = topping_up.held_with_coming, Barrier(2)
 
     def held_by_both(*of: Any) -> int:
         found = counted(*of)
@@ -124,7 +124,7 @@ def test_top_ups_at_once_fill_it_beyond_without_the_lock_control(monkeypatch):
         return found
 
     monkeypatch.setattr(topping_up, "lock_users", lambda *users: None)
-    monkeypatch.setattr(topping_up, "_held", held_by_both)
+    monkeypatch.setattr(topping_up, "held_with_coming", held_by_both)
 
     at_once([lambda: make_top_up(member, 30_000)] * 2)
 

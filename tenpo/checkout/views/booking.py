@@ -68,6 +68,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 source=form.source,
                 agreed=form.cleaned_data["agreed"],
                 use_wallet=use_wallet,
+                keep=form.wants_to_keep,
             )
         except RuleError as error:
             if error.code == "already_booked" and (mine := live_booking(session, user)):
@@ -105,14 +106,18 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
-        provider, source, agreed = form.provider_name, form.source, form.cleaned_data["agreed"]
+        agreed = form.cleaned_data["agreed"]
+        way: dict[str, Any] = {
+            "provider": form.provider_name,
+            "source": form.source,
+            "keep": form.wants_to_keep,
+            "by": user,
+        }
         try:
             if step == Step.OFFERED:
-                booking = take_offer(
-                    booking, by=user, provider=provider, source=source, agreed=agreed, use_wallet=use_wallet
-                )
+                booking = take_offer(booking, agreed=agreed, use_wallet=use_wallet, **way)
             else:
-                booking = pay_booking(booking, by=user, provider=provider, source=source)
+                booking = pay_booking(booking, **way)
         except RuleError as error:
             if error.code in ("not_held", "payment_under_way"):
                 messages.info(request, str(error))

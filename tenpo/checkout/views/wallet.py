@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, say_failure
-from tenpo.checkout.queries.money import causes_of
+from tenpo.checkout.queries.money import auto_top_up_context, causes_of
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -50,6 +50,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
     causes = causes_of(row.transfer for row in rows)
     balances = balance_of(user, currency, WALLET)
     context = {
+        **auto_top_up_context(user),
         "form": form,
         "rows": [(row, causes[row.transfer.pk]) for row in rows],
         "next_cursor": next_cursor,
@@ -120,9 +121,14 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
         wanted = form.cleaned_data
         try:
             payment = top_up(
-                user, amount=wanted["amount"], provider=form.provider_name, source=form.source, by=user,
+                user,
+                amount=wanted["amount"],
+                provider=form.provider_name,
+                source=form.source,
+                keep=form.wants_to_keep,
+                by=user,
                 once=wanted["once"],
-            )  # fmt: skip
+            )
         except RuleError as error:
             refusal = error
         else:
@@ -134,8 +140,6 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "currency": business.currency,
-        "least": business.top_up_least,
-        "most": business.top_up_most,
         "left": sum(balance_of(user, business.currency, WALLET).values()),
     }
     status = REFUSED if refusal else INVALID if form.is_bound and form.errors else 200

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.checkout.forms import GrantForm, WalletFilter
-from tenpo.checkout.queries.money import causes_of
+from tenpo.checkout.queries.money import auto_top_up_context, causes_of
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Account
 from tenpo.ledger.queries import WALLET, balance_of, statement
@@ -70,6 +70,7 @@ def wallet_detail(request: PageRequest, user_id: UUID) -> HttpResponse:
     causes = causes_of(row.transfer for row in rows)
     balances = balance_of(owner, currency, WALLET)
     context = {
+        **auto_top_up_context(owner),
         "owner": owner,
         "form": form,
         "rows": [(row, causes[row.transfer.pk]) for row in rows],

@@ -15,6 +15,7 @@ from tenpo.demo.actions import accounts, load_demo
 from tenpo.notify.models import Delivery, Notification
 from tenpo.orders.models import Order
 from tenpo.payments.models import Payment
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
 from tenpo.runtime import env, postgres
@@ -78,6 +79,7 @@ def test_the_demo_is_a_business_that_lives_and_every_rule_holds(mailoutbox: list
     assert told[0][0] == 0
     assert told[-1] == (told[-1][1], told[-1][1])
     _check_history()
+    _check_wallets()
     _check_today()
     _check_accounts()
 
@@ -125,6 +127,17 @@ def _check_reports() -> None:
         assert set(entry.unfilled) == set(UNFILLED.get(entry.source, "").split()), entry.source
         assert entry.filled == entry.columns[0] - len(entry.unfilled) - len(entry.withheld)
     assert [entry.filled for entry in found if entry.source == "company_coaching"] == [43]
+
+
+def _check_wallets() -> None:
+    """One that was filled by itself some times, and one whose card did not pay, which was switched off and told so."""
+    settings = {one.user.name: one for one in AutoTopUp.objects.select_related("user")}
+    works, blocked = (settings[name] for name in plot.FILLED_BY_THEMSELVES)
+    filled = Payment.objects.filter(is_automatic=True, payer=works.user)
+    assert works.is_on
+    assert filled.filter(state="succeeded").count() > 2
+    assert (blocked.is_on, blocked.failed_times, blocked.failure_code) == (False, 4, "card_declined")
+    assert Notification.objects.filter(user=blocked.user, kind="auto_top_up.switched_off").exists()
 
 
 def _check_today() -> None:

@@ -13,7 +13,10 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import METHODS_KEPT
+from tenpo.core.tokens import id_of
 from tenpo.payments.actions.asking import ask_in_turn
+from tenpo.payments.actions.auto_top_ups import leave_method
+from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.providers.base import MethodOutcome, ProviderTimeout
@@ -90,6 +93,35 @@ def apply_method_outcome(method: PaymentMethod, outcome: MethodOutcome) -> Payme
     return method
 
 
+def can_be_kept(user: User, *, provider: str, source: str) -> bool:
+    """Whether what somebody is about to pay with can be kept: it is entered now, and there is room for it."""
+    if id_of(source) or provider not in offered_providers() or not provider_of(provider).keeps_methods:
+        return False
+    return PaymentMethod.objects.kept().filter(user=user).count() < METHODS_KEPT
+
+
+def keep_what_paid(payment: Payment, outcome: MethodOutcome) -> None:
+    """What a payment succeeded with is kept for later, once.
+
+    The caller holds the payer's row. Where there is no room for it any more, its provider lets it go again.
+    """
+    mine = PaymentMethod.objects.filter(user=payment.payer_id)
+    if PaymentMethod.objects.filter(provider=payment.provider, reference=outcome.reference).exists():
+        return
+    has_room = mine.kept().count() < METHODS_KEPT
+    method = PaymentMethod(
+        user_id=payment.payer_id, provider=payment.provider, reference=outcome.reference,
+        brand=outcome.brand, last4=outcome.last4, expires_month=outcome.expires_month,
+        expires_year=outcome.expires_year, state=PaymentMethod.State.READY,
+        is_default=has_room and not mine.filter(is_default=True).exists(),
+    )  # fmt: skip
+    if not has_room:
+        method.state, method.removed_at = PaymentMethod.State.REMOVED, clock.now()
+    method.save(force_insert=True)
+    name = "payment_method.added" if has_room else "payment_method.removed"
+    record(name, by=payment.payer, on=method, after={"state": method.state, "payment": payment.pk})
+
+
 def settle_method(method: PaymentMethod) -> PaymentMethod:
     """Ask its provider what became of a method that is being added, and apply it; as it is when nobody answers."""
     if method.state != PaymentMethod.State.ADDING:
@@ -138,6 +170,7 @@ def _remove(method: PaymentMethod, *, by: User) -> PaymentMethod:
         heir.is_default = True
         heir.save(update_fields=["is_default"])
     record("payment_method.removed", by=by, on=method, before={"state": before}, after={"state": method.state})
+    leave_method(method)
     return method
 
 

@@ -143,7 +143,7 @@ def _new_account(owner: User, method: str, holder: str, typed: Mapping[str, str]
     if not formats.for_banks(holder, NAME_LENGTH):
         problems["holder"] = _("Write the name as the account has it.")
     try:
-        details = METHODS[method].read(typed)
+        details = METHODS[method].read(typed, owner=owner)
     except ValidationError as error:
         problems |= error.error_dict
     if problems:

@@ -6,8 +6,9 @@ from tenpo.payments.payout_methods.crypto import Crypto
 from tenpo.payments.payout_methods.manual import Manual
 from tenpo.payments.payout_methods.paypal import PayPal
 from tenpo.payments.payout_methods.sepa import Sepa
+from tenpo.payments.payout_methods.stripe import StripeConnect
 
-_ALL: tuple[PayoutMethod, ...] = (Sepa(), PayPal(), Crypto(), Manual())
+_ALL: tuple[PayoutMethod, ...] = (Sepa(), PayPal(), StripeConnect(), Crypto(), Manual())
 METHODS: dict[str, PayoutMethod] = {method.name: method for method in _ALL}
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Protocol
 
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.people.models import User
 
 
 class PayoutTimeout(Exception):
@@ -45,8 +46,8 @@ class PayoutMethod(Protocol):
     def is_offered(self, terms: PayoutTerms, currency: str) -> bool:
         """Whether people can be paid this way here."""
 
-    def read(self, typed: Mapping[str, str]) -> dict[str, str]:
-        """What was typed, as it is stored; raises ValidationError by field."""
+    def read(self, typed: Mapping[str, str], *, owner: User) -> dict[str, str]:
+        """What was typed, or is known of its owner, as it is stored; raises ValidationError by field."""
 
     def mask(self, details: Mapping[str, str]) -> str:
         """Enough of the details to know them again."""

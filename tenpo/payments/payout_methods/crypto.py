@@ -12,6 +12,7 @@ from tenpo.core.money import plain_amount
 from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods.base import PayoutFile, SentByHand, details_of
+from tenpo.people.models import User
 
 NETWORKS = {"bitcoin": formats.check_bitcoin, "ethereum": formats.check_ethereum}
 COLUMNS = ("network", "address", "name", "amount", "currency", "reference")
@@ -27,7 +28,10 @@ class Crypto(SentByHand):
     def is_offered(self, terms: PayoutTerms, currency: str) -> bool:
         return terms.pays_crypto
 
-    def read(self, typed: Mapping[str, str]) -> dict[str, str]:
+    def read(self, typed: Mapping[str, str], *, owner: User) -> dict[str, str]:
+        return self._checked(typed)
+
+    def _checked(self, typed: Mapping[str, str]) -> dict[str, str]:
         network = typed.get("network", "")
         if network not in NETWORKS:
             raise ValidationError({"network": _("We pay to addresses of Bitcoin and Ethereum.")})
@@ -46,7 +50,7 @@ class Crypto(SentByHand):
 
     def _row(self, payout: Payout) -> tuple[str, ...]:
         # Addresses are checked again: this is the last moment before money goes there for good.
-        details = self.read(details_of(payout.account))
+        details = self._checked(details_of(payout.account))
         amount = plain_amount(payout.sent_amount, payout.currency)
         return (
             details["network"], details["address"], payout.account.holder, amount, payout.currency, payout.pk.hex

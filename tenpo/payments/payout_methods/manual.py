@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods.base import SentByHand, details_of
+from tenpo.people.models import User
 
 LONGEST = 200
 
@@ -21,7 +22,7 @@ class Manual(SentByHand):
     def is_offered(self, terms: PayoutTerms, currency: str) -> bool:
         return True
 
-    def read(self, typed: Mapping[str, str]) -> dict[str, str]:
+    def read(self, typed: Mapping[str, str], *, owner: User) -> dict[str, str]:
         note = " ".join(typed.get("note", "").split())
         if not note or len(note) > LONGEST:
             raise ValidationError({"note": _("Say in a few words how you are paid, such as “with my salary”.")})

@@ -15,6 +15,7 @@ from tenpo.core.money import MAX_AMOUNT, minor_digits, plain_amount
 from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods.base import PayoutFile, PayoutOutcome, PayoutTimeout, details_of
+from tenpo.people.models import User
 
 SECONDS = 20.0
 # What PayPal pays out with as many decimals as we count in; it knows no hundredths of forints and Taiwan dollars.
@@ -43,7 +44,7 @@ class PayPal:
     def is_offered(self, terms: PayoutTerms, currency: str) -> bool:
         return bool(settings.PAYPAL_CLIENT_ID and settings.PAYPAL_SECRET) and currency in CURRENCIES
 
-    def read(self, typed: Mapping[str, str]) -> dict[str, str]:
+    def read(self, typed: Mapping[str, str], *, owner: User) -> dict[str, str]:
         try:
             return {"email": formats.check_email(typed.get("email", ""))}
         except ValidationError as error:

@@ -13,6 +13,7 @@ from tenpo.payments import formats
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import pain001
 from tenpo.payments.payout_methods.base import PayoutFile, SentByHand, details_of
+from tenpo.people.models import User
 
 
 class Sepa(SentByHand):
@@ -25,7 +26,7 @@ class Sepa(SentByHand):
     def is_offered(self, terms: PayoutTerms, currency: str) -> bool:
         return currency == pain001.CURRENCY and bool(terms.bank_iban and terms.bank_bic)
 
-    def read(self, typed: Mapping[str, str]) -> dict[str, str]:
+    def read(self, typed: Mapping[str, str], *, owner: User) -> dict[str, str]:
         details, problems = {"bic": ""}, {}
         checks = {"iban": formats.check_iban} | ({"bic": formats.check_bic} if typed.get("bic") else {})
         for name, check in checks.items():

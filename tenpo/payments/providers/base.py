@@ -19,18 +19,6 @@ class BadSignature(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a provider says of one payment now. `fee` is in minor units of the payment's currency."""
-
-    state: Payment.State
-    reference: str | None = None
-    method: str = ""
-    fee: int = 0
-    failure_code: str = ""
-    action_url: str = ""
-
-
-@dataclass(frozen=True)
 class MethodOutcome:
     """What a provider says of one saved method now: ready, failed, or still being added."""
 
@@ -42,6 +30,22 @@ class MethodOutcome:
     expires_year: int | None = None
     failure_code: str = ""
     action_url: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a provider says of one payment now. `fee` is in minor units of the payment's currency.
+
+    `kept` is what it was paid with, once it succeeded and where its payer keeps that (`Payment.keeps_method`).
+    """
+
+    state: Payment.State
+    reference: str | None = None
+    method: str = ""
+    fee: int = 0
+    failure_code: str = ""
+    action_url: str = ""
+    kept: MethodOutcome | None = None
 
 
 class RefundState(StrEnum):
@@ -99,6 +103,7 @@ class IncomingEvent:
     payload: dict[str, Any]
     payment_id: str = ""
     method_id: str = ""
+    payout_id: str = ""
 
 
 class Provider(Protocol):
@@ -119,7 +124,8 @@ class Provider(Protocol):
     def start(self, payment: Payment, source: str, *, is_automatic: bool = False) -> Outcome:
         """Ask for the money from `source` (a card's token, or nothing), or from the payment's saved method.
 
-        `is_automatic` says that its payer is not there to confirm it. Raises ProviderTimeout.
+        `is_automatic` says that its payer is not there to confirm it. Where the payment `keeps_method`, what it is
+        paid with is kept there once it succeeded, and not before. Raises ProviderTimeout.
         """
 
     def retrieve(self, payment: Payment) -> Outcome | None:

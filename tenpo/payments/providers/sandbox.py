@@ -7,18 +7,20 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
 from tenpo.core.jobs import defer
+from tenpo.core.tokens import id_of
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxCard, SandboxRefund
 from tenpo.payments.providers.base import (
@@ -41,8 +43,10 @@ NEVER_ANSWERS = "4000000000000119"
 # These pay at once; what differs is how the money goes back. What never answers does not answer then either.
 REFUNDS_LATE = "4000000000007726"
 REFUND_FAILS = "4000000000005126"
+# This one is kept, and then pays nothing: what a card that was blocked since looks like.
+KEPT_DECLINED = "4000000000000341"
 TEST_CARDS = (
-    SUCCEEDS, DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS, REFUNDS_LATE, REFUND_FAILS,
+    SUCCEEDS, DECLINED, KEPT_DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS, REFUNDS_LATE, REFUND_FAILS,
 )  # fmt: skip
 
 LATE_SECONDS = 10
@@ -61,6 +65,7 @@ STATES = {
 _FIRST_STATE = {
     SUCCEEDS: "succeeded",
     DECLINED: "declined",
+    KEPT_DECLINED: "declined",
     NEEDS_CONFIRMATION: "needs_action",
     SUCCEEDS_LATE: "processing",
     NEVER_ANSWERS: "succeeded",
@@ -81,11 +86,11 @@ class Sandbox:
     def start(self, payment: Payment, source: str, *, is_automatic: bool = False) -> Outcome:
         card = "".join(c for c in source if c.isdigit())
         if payment.saved_method is not None:
-            saved = SandboxCard.objects.filter(key=str(payment.saved_method_id), state="saved").first()
+            saved = _cards_of(payment.saved_method).filter(state="saved").first()
             card = saved.card if saved else ""
         state, failure = _FIRST_STATE.get(card, "declined"), ""
         if state == "declined":
-            failure = "card_declined" if card == DECLINED else "unknown_card"
+            failure = "card_declined" if card in (DECLINED, KEPT_DECLINED) else "unknown_card"
         elif state == "needs_action" and is_automatic:
             state, failure = "declined", "authentication_required"
         charge, is_new = SandboxCharge.objects.get_or_create(
@@ -103,11 +108,11 @@ class Sandbox:
             defer("checkout.succeed_late", in_seconds=LATE_SECONDS, charge_id=str(charge.pk))
         if is_new and card == NEVER_ANSWERS:
             raise ProviderTimeout
-        return outcome_of(charge)
+        return _outcome_for(payment, charge)
 
     def retrieve(self, payment: Payment) -> Outcome | None:
         charge = SandboxCharge.objects.filter(key=str(payment.pk)).first()
-        return outcome_of(charge) if charge else None
+        return _outcome_for(payment, charge) if charge else None
 
     def cancel(self, payment: Payment) -> Outcome | None:
         waiting = SandboxCharge.objects.filter(key=str(payment.pk), state="needs_action")
@@ -147,7 +152,7 @@ class Sandbox:
         return _method_outcome(saved) if saved else None
 
     def forget_method(self, method: PaymentMethod) -> None:
-        SandboxCard.objects.filter(key=str(method.pk), state="saved").update(state="forgotten")
+        _cards_of(method).filter(state="saved").update(state="forgotten")
 
     def movements(self, since: datetime, until: datetime) -> Iterable[Movement]:
         charges = SandboxCharge.objects.filter(state="succeeded").annotate(at=Coalesce("succeeded_at", "created_at"))
@@ -186,6 +191,22 @@ def outcome_of(charge: SandboxCharge) -> Outcome:
         failure_code=charge.failure_code,
         action_url=f"/sandbox/{charge.pk}/" if state == Payment.State.NEEDS_ACTION else "",
     )
+
+
+def _cards_of(method: PaymentMethod) -> QuerySet[SandboxCard]:
+    """The card of a saved method: kept for it, or while it paid, and then it bears the payment's name."""
+    return SandboxCard.objects.filter(Q(key=str(method.pk)) | Q(pk=id_of(method.reference or "")))
+
+
+def _outcome_for(payment: Payment, charge: SandboxCharge) -> Outcome:
+    """The same for whoever asks about a payment: with the card, which is kept from now on, if they wished so."""
+    outcome = outcome_of(charge)
+    if not payment.keeps_method or outcome.state != Payment.State.SUCCEEDED:
+        return outcome
+    kept, _is_new = SandboxCard.objects.get_or_create(
+        key=str(payment.pk), defaults={"card": charge.card, "state": "saved"}
+    )
+    return replace(outcome, kept=_method_outcome(kept)) if kept.state == "saved" else outcome
 
 
 def fee_of(amount: int) -> int:

@@ -43,6 +43,7 @@ from tenpo.payments.providers.stripe_client import (
     to_stripe,
     under,
 )
+from tenpo.payments.providers.stripe_connect import TRANSFER
 from tenpo.people.models import User
 
 SIGNATURE_WINDOW_SECONDS = 300
@@ -50,6 +51,8 @@ LIST_LIMIT = 100
 # What we write on everything of ours at Stripe, and find it by.
 PAYMENT, METHOD, REFUND, USER = "tenpo_payment", "tenpo_method", "tenpo_refund", "tenpo_user"
 CHARGE = "latest_charge.balance_transaction"
+# What is asked of a payment at once: also what it was paid with, which may be kept.
+TOLD = [CHARGE, "payment_method"]
 
 log = structlog.get_logger()
 
@@ -82,10 +85,10 @@ class Stripe:
         with looking_at_stripe():
             api = stripe_api().v1
             if reference.startswith("cs_"):
-                params: Any = {"expand": [f"payment_intent.{CHARGE}"]}
+                params: Any = {"expand": [f"payment_intent.{one}" for one in TOLD]}
                 return page_outcome(api.checkout.sessions.retrieve(reference, params).to_dict())
             if reference:
-                return intent_outcome(api.payment_intents.retrieve(reference, {"expand": [CHARGE]}).to_dict())
+                return intent_outcome(api.payment_intents.retrieve(reference, {"expand": TOLD}).to_dict())
             if payment.saved_method is None:
                 # The same call under the same key finds the page that was made; a new one charges nobody.
                 return self.start(payment, "")
@@ -211,6 +214,7 @@ class Stripe:
             payload={"type": kind, "account": event.get("account") or ""},
             payment_id=str(metadata.get(PAYMENT, "")),
             method_id=str(metadata.get(METHOD, "")),
+            payout_id=str(metadata.get(TRANSFER, "")),
         )
 
 
@@ -259,6 +263,9 @@ def _open_page(payment: Payment) -> dict[str, Any]:
             "transfer_group": str(payment.pk),
         },
     }
+    if payment.keeps_method:
+        # Stripe keeps it when it has paid, and not before.
+        params["payment_intent_data"]["setup_future_usage"] = "off_session"
     return stripe_api().v1.checkout.sessions.create(params, under(f"payment:{payment.pk}")).to_dict()
 
 

@@ -62,6 +62,7 @@ def intent_outcome(intent: dict[str, Any]) -> Outcome:
         fee=_fee(charge, intent) if state == Payment.State.SUCCEEDED else 0,
         failure_code=_failure(intent.get("last_payment_error") or {}) if state == Payment.State.FAILED else "",
         action_url=action.get("url") or "" if state == Payment.State.NEEDS_ACTION else "",
+        kept=_kept_by(intent) if state == Payment.State.SUCCEEDED else None,
     )
 
 
@@ -108,6 +109,17 @@ def method_outcome(page: dict[str, Any]) -> MethodOutcome:
     kept = setup.get("payment_method") if isinstance(setup, dict) else None
     if page.get("status") != "complete" or not isinstance(kept, dict):
         return MethodOutcome(PaymentMethod.State.FAILED, reference=page["id"], failure_code="not_entered")
+    return _ready(kept)
+
+
+def _kept_by(intent: dict[str, Any]) -> MethodOutcome | None:
+    """What a payment kept for later ones, where that was asked for, and Stripe tells of it."""
+    paid_with = intent.get("payment_method")
+    is_kept = intent.get("setup_future_usage") and isinstance(paid_with, dict) and paid_with.get("customer")
+    return _ready(paid_with) if is_kept and isinstance(paid_with, dict) else None
+
+
+def _ready(kept: dict[str, Any]) -> MethodOutcome:
     card = kept.get("card") or {}
     return MethodOutcome(
         PaymentMethod.State.READY,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ from tenpo.payments.providers.stripe_client import (
 LIST_LIMIT = 100
 TRANSFER, ACCOUNT = "tenpo_transfer", "tenpo_account"
 PAGE = "/me/money/stripe/"
+# The state of what never became a payout to a bank.
+REFUSED = "refused"
 
 log = structlog.get_logger()
 
@@ -42,11 +45,13 @@ class TransferOutcome:
 
     reference: str | None
     failure_code: str = ""
+    # Whether all of it was taken back.
+    is_reversed: bool = False
 
 
 @dataclass(frozen=True)
 class BankPayout:
-    """Money on its way from somebody's account at Stripe to their bank, in minor units."""
+    """Money on its way from somebody's account at Stripe to their bank, in minor units; `state` is Stripe's word."""
 
     reference: str
     state: str
@@ -77,6 +82,8 @@ def open_account(account: StripeAccount) -> AccountOutcome:
         "type": "express",
         "email": account.user.email,
         "capabilities": {"transfers": {"requested": True}},
+        # What is sent there goes on to their bank when we say so, payout by payout, and not on days of Stripe's.
+        "settings": {"payouts": {"schedule": {"interval": "manual"}}},
         "metadata": {ACCOUNT: str(account.pk)},
     }
     with _asking_of_accounts():
@@ -127,7 +134,7 @@ def retrieve_transfer(account: StripeAccount, *, key: str) -> TransferOutcome | 
         for sent in stripe_api().v1.transfers.list(params).auto_paging_iter():
             found = sent.to_dict()
             if (found.get("metadata") or {}).get(TRANSFER) == key:
-                return TransferOutcome(found["id"])
+                return TransferOutcome(found["id"], is_reversed=found["amount_reversed"] >= found["amount"])
     return None
 
 
@@ -137,21 +144,45 @@ def reverse(reference: str, *, amount: int, currency: str, key: str) -> Transfer
     return _sent(lambda: stripe_api().v1.transfers.reversals.create(reference, params, under(f"reversal:{key}")))
 
 
-def bank_payouts(account: StripeAccount) -> list[BankPayout]:
-    """The newest of what went from somebody's account to their bank. Raises ProviderTimeout."""
-    options: Any = {"stripe_account": account.reference}
+def pay_to_bank(account: StripeAccount, *, amount: int, currency: str, key: str, on: date) -> BankPayout:
+    """Send `amount` from somebody's account on to their bank, once for a `key` and a day; or why that was refused.
+
+    Raises ProviderTimeout.
+    """
+    import stripe  # noqa: PLC0415 (only where it is switched on)
+
+    params: Any = {"amount": to_stripe(amount, currency), "currency": currency.lower(), "metadata": {TRANSFER: key}}
+    options = under(f"bank:{key}:{on}") | _acting_for(account)
+    try:
+        with asking_stripe():
+            return _bank_payout(stripe_api().v1.payouts.create(params, options).to_dict())
+    except stripe.StripeError as refusal:
+        log.warning("stripe_refuses_a_payout", code=refusal.code)
+        return BankPayout("", REFUSED, amount, currency, failure_code=(refusal.code or "refused")[:60])
+
+
+def retrieve_bank_payout(account: StripeAccount, *, key: str) -> BankPayout | None:
+    """What became of what went on to somebody's bank; None when Stripe never heard of it. Raises ProviderTimeout."""
     with looking_at_stripe():
-        listed = stripe_api().v1.payouts.list({"limit": LIST_LIMIT}, options).to_dict()["data"]
-    return [
-        BankPayout(
-            reference=one["id"],
-            state=one["status"],
-            amount=from_stripe(one["amount"], one["currency"]),
-            currency=one["currency"].upper(),
-            failure_code=one.get("failure_code") or "",
-        )
-        for one in listed
-    ]
+        for sent in stripe_api().v1.payouts.list({"limit": LIST_LIMIT}, _acting_for(account)).auto_paging_iter():
+            found = sent.to_dict()
+            if (found.get("metadata") or {}).get(TRANSFER) == key:
+                return _bank_payout(found)
+    return None
+
+
+def _acting_for(account: StripeAccount) -> Any:
+    return {"stripe_account": account.reference}
+
+
+def _bank_payout(one: dict[str, Any]) -> BankPayout:
+    return BankPayout(
+        reference=one["id"],
+        state=one["status"],
+        amount=from_stripe(one["amount"], one["currency"]),
+        currency=one["currency"].upper(),
+        failure_code=one.get("failure_code") or "",
+    )
 
 
 def _sent(send: Any) -> TransferOutcome:

@@ -45,6 +45,10 @@ class StripeDouble:
         self.wanted: dict[str, dict[str, Any]] = {}
         # What happens to the next requests: "lost" (done, but not answered), "dead" (neither), or a status.
         self.faults: list[str] = []
+        # What each person's account has, and whether that can go to their bank yet.
+        self.balances: Counter[str] = Counter()
+        self.is_available = True
+        self._account = ""
         self._kept: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self._ids = count(1)
         self._looked_at: Counter[str] = Counter()
@@ -53,11 +57,14 @@ class StripeDouble:
 
     # What is asked
 
-    def answer(self, method: str, path: str, pairs: list[tuple[str, str]], key: str) -> tuple[int, dict[str, Any]]:
-        """One request; the same key again gives the same answer."""
+    def answer(
+        self, method: str, path: str, pairs: list[tuple[str, str]], key: str, account: str = ""
+    ) -> tuple[int, dict[str, Any]]:
+        """One request, on behalf of an `account` if it names one; the same key again gives the same answer."""
         with self._lock:
+            self._account = account
             self.asked.append(f"{method} {path}")
-            said = json.dumps([path, pairs])
+            said = json.dumps([path, pairs, account])
             if key and key in self._kept:
                 before, status, kept = self._kept[key]
                 if before != said:
@@ -221,6 +228,7 @@ class StripeDouble:
         account = self._get(asked["destination"])
         if not account["payouts_enabled"]:
             raise Refusal(400, "invalid_request_error", "insufficient_capabilities_for_transfer")
+        self.balances[account["id"]] += asked["amount"]
         return self._make(
             "transfer", "tr", amount=asked["amount"], currency=asked["currency"], destination=account["id"],
             metadata=asked["metadata"], transfer_group=asked.get("transfer_group"), amount_reversed=0,
@@ -233,11 +241,28 @@ class StripeDouble:
         sent = self._get(transfer_id)
         if asked["amount"] > sent["amount"] - sent["amount_reversed"]:
             raise Refusal(400, "invalid_request_error", "amount_too_large")
+        self._take(sent["destination"], asked["amount"])
         self._update(sent, amount_reversed=sent["amount_reversed"] + asked["amount"])
+        self._tell("transfer.reversed", sent)
         return self._make("transfer_reversal", "trr", amount=asked["amount"], transfer=sent["id"], metadata={})
 
+    def make_payout(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert self._account, "a payout of ours"
+        if not self.is_available:
+            raise Refusal(400, "invalid_request_error", "balance_insufficient")
+        self._take(self._account, asked["amount"])
+        return self._make(
+            "payout", "po", amount=asked["amount"], currency=asked["currency"], metadata=asked["metadata"],
+            status="pending", automatic=False, description=self._account,
+        )  # fmt: skip
+
     def list_payouts(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return self._list("payout", asked)
+        return self._list("payout", asked | {"description": self._account}, "description")
+
+    def _take(self, account: str, amount: int) -> None:
+        if self.balances[account] < amount:
+            raise Refusal(400, "invalid_request_error", "balance_insufficient")
+        self.balances[account] -= amount
 
     # What people do on its pages, and banks behind it
 
@@ -246,7 +271,8 @@ class StripeDouble:
         with self._lock:
             page, asked = self.things[page_id], self.wanted[page_id]
             assert page["status"] == "open", page["status"]
-            method = self._card(card, page["customer"])
+            # A card that only pays is nobody's afterwards.
+            method = self._card(card, page["customer"] if page["mode"] == "setup" else None)
             if page["mode"] == "setup":
                 setup = self._make(
                     "setup_intent", "seti", payment_method=method["id"], status="succeeded", next_action=None,
@@ -274,6 +300,14 @@ class StripeDouble:
         self._update(account, details_submitted=True, payouts_enabled=is_approved, requirements=wanted)
         self._tell("account.updated", account)
 
+    def end_payout(self, status: str, *, code: str | None = None) -> None:
+        """A bank takes the newest payout, or does not."""
+        payout = self.of_kind("payout")[-1]
+        self._update(payout, status=status, failure_code=code)
+        if status != "paid":
+            self.balances[payout["description"]] += payout["amount"]
+        self._tell(f"payout.{status}", payout, account=payout["description"])
+
     def settle(self, intent_id: Any, *, succeeds: bool = True) -> None:
         """The bank decides about a payment that waits for it."""
         with self._lock:
@@ -284,7 +318,7 @@ class StripeDouble:
             else:
                 self._fail(intent, ("card_declined", "generic_decline"))
 
-    def _card(self, card: str, customer: str) -> dict[str, Any]:
+    def _card(self, card: str, customer: str | None) -> dict[str, Any]:
         method = self._make("payment_method", "pm", customer=customer)
         method["card"] |= {"last4": card, "brand": "visa", "exp_month": 12, "exp_year": 2045}
         return method
@@ -293,6 +327,7 @@ class StripeDouble:
         return self._make(
             "payment_intent", "pi", amount=amount, currency=currency, customer=asked["customer"], next_action=None,
             metadata=asked["metadata"], last_payment_error=None, transfer_group=asked.get("transfer_group"),
+            setup_future_usage=asked.get("setup_future_usage"),
         )  # fmt: skip
 
     def _charge(self, intent: dict[str, Any], method: dict[str, Any], *, is_there: bool, return_url: str) -> None:
@@ -324,6 +359,8 @@ class StripeDouble:
         line = self._line("charge", amount, fee, intent["currency"], charge["id"])
         self._update(charge, balance_transaction=line["id"])
         self._update(intent, status="succeeded", latest_charge=charge["id"], next_action=None, amount_received=amount)
+        if intent["setup_future_usage"]:
+            self._update(self.things[intent["payment_method"]], customer=intent["customer"])
         self._tell("payment_intent.succeeded", intent)
         self._tell("charge.succeeded", charge)
 
@@ -342,8 +379,8 @@ class StripeDouble:
         thing.update(values)
         return thing
 
-    def _tell(self, kind: str, thing: dict[str, Any]) -> None:
-        event = sample("event") | {"id": f"evt_{next(self._ids):06}", "type": kind, "created": int(time.time())}
+    def _tell(self, kind: str, thing: dict[str, Any], **more: Any) -> None:
+        event = sample("event") | {"id": f"evt_{next(self._ids):06}", "type": kind, "created": int(time.time())} | more
         self.events.append(event | {"data": {"object": json.loads(json.dumps(thing))}})
 
 
@@ -374,6 +411,7 @@ ROUTES = [
     ("/v1/transfers", "GET", "list_transfers"),
     ("/v1/transfers/{id}/reversals", "POST", "reverse_transfer"),
     ("/v1/payouts", "GET", "list_payouts"),
+    ("/v1/payouts", "POST", "make_payout"),
 ]
 
 
@@ -397,7 +435,8 @@ def stripe_double() -> Iterator[StripeDouble]:
             if fault.isdigit():
                 status, found = int(fault), {"error": {"type": "api_error", "message": "not now"}}
             else:
-                status, found = double.answer(self.command, address.path, pairs, key)
+                account = self.headers.get("Stripe-Account") or ""
+                status, found = double.answer(self.command, address.path, pairs, key, account)
             if fault == "lost":
                 self.connection.close()
                 return

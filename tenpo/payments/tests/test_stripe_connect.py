@@ -13,7 +13,7 @@ from tenpo.payments import jobs
 from tenpo.payments.actions.connect import open_stripe_account, settle_stripe_account
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers.base import ProviderTimeout
-from tenpo.payments.providers.stripe_connect import bank_payouts, retrieve_transfer, reverse, transfer
+from tenpo.payments.providers.stripe_connect import retrieve_bank_payout, retrieve_transfer, reverse, transfer
 from tenpo.payments.tests.stripe_contract import contract_folder
 from tenpo.payments.tests.stripe_double import SECRET, StripeDouble, signed, stripe_double
 from tenpo.people.tests.make import freshly_signed_in, make_coach
@@ -138,7 +138,7 @@ def test_nothing_is_sent_to_an_account_that_is_not_complete(double):
     refused = transfer(account, amount=900, currency="EUR", key="one")
 
     assert (refused.reference, refused.failure_code) == (None, "insufficient_capabilities_for_transfer")
-    assert bank_payouts(account) == []
+    assert retrieve_bank_payout(account, key="one") is None
 
 
 def test_the_page_leads_to_stripe_and_back(double, client: Client):

@@ -11,7 +11,7 @@ SERVED = {
     "company_coaching": set(source_designs()["company_coaching"]),
     "fitness_coaching": set(),
     "youth_sports": {"User", "Trainer", "Payment", "TrainerOrder"},
-    "pay_per_minute": {"users", "wallets", "transactions", "withdrawals"},
+    "pay_per_minute": {"users", "wallets", "transactions", "withdrawals", "auto_top_up_settings"},
     "peer_learning": {"users", "transactions", "payment_splits", "payouts"},
 }
 
