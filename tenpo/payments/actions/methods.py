@@ -186,7 +186,7 @@ def forget_method(method: PaymentMethod) -> None:
 
 
 def settle_methods(limit: int = 200) -> int:
-    """Settle methods whose adding or removal was not heard of to its end; returns how many it looked at."""
+    """Settle methods whose adding or removal was not heard of to its end; returns how many were answered for."""
     now = clock.now()
     adding = Q(state=PaymentMethod.State.ADDING, created_at__lt=now - SETTLE_AFTER)
     removed = Q(state=PaymentMethod.State.REMOVED, forgotten_at=None)
