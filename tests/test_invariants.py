@@ -296,6 +296,9 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE orders_line SET refunded_percent = 100 WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
     ],
+    "line-remembers-what-went-back": f"""
+        UPDATE orders_line SET company_back = company_back - 1 WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
     "splits-sum-to-the-price": f"""
         UPDATE orders_split SET amount = amount - 1 WHERE id = ({BUSINESS_SPLIT})""",
     "split-is-earned-once": f"UPDATE orders_split SET amount = amount + 1 WHERE id = ({EARNED})",

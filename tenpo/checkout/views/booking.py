@@ -27,7 +27,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
-from tenpo.orders.policies import Window, parts_back, read_windows
+from tenpo.orders.policies import GivenBack, Window, parts_given, read_windows
 from tenpo.orders.queries import Quote, quote
 from tenpo.orders.words import describe_windows
 from tenpo.payments.models import Payment
@@ -290,7 +290,7 @@ def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
-    back = parts_back(line, line.refunded_percent)
+    back = GivenBack.of(parts_given(line), line.back_to)
     words = [_("Cancelled.")]
     if back.credit:
         amount = say_money(Money(back.credit, line.order.currency), exact=False)

@@ -16,7 +16,7 @@ from tenpo.core.csv import csv_answer
 from tenpo.core.money import minor_digits
 from tenpo.ledger.queries import WALLET, StatementRow, balance_of, statement, whole_statement
 from tenpo.orders.models import Order, Split
-from tenpo.orders.policies import parts_back
+from tenpo.orders.policies import parts_given
 from tenpo.payments.models import Payment, Payout
 from tenpo.payments.queries import payable
 from tenpo.people.http import known_cursor, page_of
@@ -76,7 +76,7 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     order = get_object_or_404(orders, pk=order_id)
     lines = list(order.lines.select_related("share_policy"))
     payment = Payment.objects.filter(order_id=order.pk, state=Payment.State.SUCCEEDED).first()
-    refunds = [(line, parts_back(line, line.refunded_percent)) for line in lines if line.refunded_percent is not None]
+    refunds = [(line, parts_given(line)) for line in lines if line.refunded_percent is not None]
     context = {
         "order": order,
         "lines": lines,

@@ -11,14 +11,14 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import posted_together
-from tenpo.orders.actions.orders import GivenBack, give_back
-from tenpo.orders.policies import percent_back, read_windows
+from tenpo.orders.actions.giving_back import give_back
+from tenpo.orders.policies import GivenBack, percent_back, read_windows
 from tenpo.people.models import User
 from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
 
-NOTHING = GivenBack(company=0, credit=0, wallet=0)
+NOTHING = GivenBack()
 
 
 @transaction.atomic

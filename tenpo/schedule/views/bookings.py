@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tenpo.orders.policies import parts_back, percent_back, read_windows
+from tenpo.orders.policies import GivenBack, parts_back, percent_back, read_windows
 from tenpo.orders.words import describe_windows
 from tenpo.people.http import page_of
 from tenpo.people.models import User
@@ -53,7 +53,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
         "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
         "policy": describe_windows(windows, session.starts_at, was_moved=booking.was_moved) if windows else "",
-        "back": parts_back(line, percent) if line else None,
+        "back": GivenBack.of(parts_back(line, percent), line.back_to) if line else None,
     }
     return render(request, "schedule/booking_detail.html", context)
 
