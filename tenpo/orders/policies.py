@@ -16,7 +16,7 @@ MAX_HOURS_BEFORE = 24 * 90
 
 @dataclass(frozen=True)
 class Window:
-    """From `hours_before` the start (whole hours) on, `percent` of what was paid comes back as credit.
+    """From `hours_before` the start (whole hours) on, `percent` of what was paid comes back.
 
     Windows stand in order, longest notice first; the last one begins at 0 hours. After the start nothing comes back.
     """

@@ -21,6 +21,7 @@ from tenpo.orders.actions.splits import reverse_splits
 from tenpo.orders.models import Line
 from tenpo.orders.policies import GivenBack, PartsBack, parts_back
 from tenpo.orders.queries import SPENT_FIRST
+from tenpo.payments.actions.refunds import Held, hold_cancelled
 from tenpo.payments.models import Payment
 from tenpo.payments.refund_models import RefundTo
 
@@ -92,8 +93,9 @@ def _return_parts(returns: Sequence[Return], *, now: datetime, changed: Sequence
         line.wallet_back += parts.wallet
         line.own_back += parts.own
     Line.objects.bulk_update([each.line for each in returns], [*changed, *COUNTERS])
-    reverse_splits([(each.line, each.parts.whole) for each in returns])
     payments = _payments_of([each.line for each in returns if each.parts.own])
+    hold_cancelled([_held(each, payments[each.line.order_id]) for each in returns if _is_held_by_itself(each)])
+    reverse_splits([(each.line, each.parts.whole) for each in returns])
     spent = _spent_on([each.line for each in returns if each.parts.credit or each.parts.wallet])
     postings = []
     for each in returns:
@@ -116,6 +118,15 @@ def issue_posting(
     )
     sales = Pot(Account.Kind.SALES, payment.currency)
     return Posting(Transfer.Kind.CREDIT_ISSUE, sales, credit, amount, f"issue:{subject_id}{suffix}", subject_id)
+
+
+def _is_held_by_itself(each: Return) -> bool:
+    """Whether a cancellation sends something back by the way that it was paid; a refund has its row already."""
+    return each.cause is None and each.to == RefundTo.METHOD and each.parts.own > 0
+
+
+def _held(each: Return, payment: Payment) -> Held:
+    return Held(payment, each.line.pk, each.line.description, each.parts.own)
 
 
 def _own_posting(each: Return, payment: Payment, now: datetime) -> Posting:

@@ -52,7 +52,7 @@ def new_order(
     line = Line(
         id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
         company_share=quote.company_share, credit_spent=quote.credit_spent, wallet_spent=quote.wallet_spent,
-        own_share=quote.own_share, share_policy=quote.policy, is_split=is_split,
+        own_share=quote.own_share, share_policy=quote.policy, is_split=is_split, back_to=quote.back_to,
     )  # fmt: skip
     postings = _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
     if is_paid:
