@@ -126,6 +126,8 @@ class Refund(BaseModel):
     # Which time it is sent; each has a key of its own at the provider.
     attempt = models.PositiveSmallIntegerField(default=1)
     sent_at = models.DateTimeField(null=True)
+    # When the job sent it or asked what became of it last.
+    asked_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     # Who said that it was sent back by hand.
     marked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")

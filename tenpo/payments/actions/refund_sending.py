@@ -13,6 +13,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.refunds import held_pot, lock_refund, send_soon
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.permissions import can_decide_refund
@@ -30,20 +31,12 @@ log = structlog.get_logger()
 
 
 def send_waiting_refunds() -> int:
-    """Send granted refunds that leave by themselves, and ask what became of those on their way; how many they were.
-
-    One that cannot be asked about does not keep the others waiting.
-    """
-    ours = Refund.objects.exclude(provider__in=manual_providers()).select_related("payment").order_by("id")
-    fresh = list(ours.filter(state=Refund.State.APPROVED)[:ASKED_AT_ONCE])
+    """Send granted refunds that leave by themselves, and ask what became of those on their way; how many they were."""
+    ours = Refund.objects.exclude(provider__in=manual_providers()).select_related("payment")
+    fresh, sent = ours.filter(state=Refund.State.APPROVED), ours.filter(state=Refund.State.SENT)
     late = clock.now() - ASK_AGAIN
-    sent = list(ours.filter(state=Refund.State.SENT, sent_at__lt=late)[:ASKED_AT_ONCE])
-    for refund in [*fresh, *sent]:
-        try:
-            send_refund(refund) if refund.state == Refund.State.APPROVED else ask_about_refund(refund)
-        except Exception:  # as above
-            log.exception("refund_not_sent", refund_id=str(refund.pk))
-    return len(fresh) + len(sent)
+    asked = ask_in_turn(fresh, send_refund, limit=ASKED_AT_ONCE)
+    return asked + ask_in_turn(sent.filter(sent_at__lt=late), ask_about_refund, limit=ASKED_AT_ONCE)
 
 
 def send_refund(refund: Refund) -> Refund:

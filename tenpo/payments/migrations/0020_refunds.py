@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ('word', models.CharField(blank=True, max_length=300, verbose_name='Word')),
                 ('attempt', models.PositiveSmallIntegerField(default=1)),
                 ('sent_at', models.DateTimeField(null=True)),
+                ('asked_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('reference', models.CharField(max_length=120, null=True)),
                 ('failure_code', models.CharField(blank=True, max_length=60)),
