@@ -55,7 +55,7 @@ class Call:
     raw: Callable[["Calls"], bytes] | None = None
     file: Callable[["Calls"], tuple[str, bytes]] | None = None
     fields: Callable[["Calls"], dict[str, str]] = lambda calls: {}
-    query: str = ""
+    query: Callable[["Calls"], str] = lambda calls: ""
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Calls:
             sent["data"] = json.dumps(self.body(name)).encode()
         if "content" in changes:
             sent["data"] = changes.pop("content")
-        path = changes.pop("path", self.path(name) + call.query)
+        path = changes.pop("path", self.path(name) + call.query(self))
         return client.generic(operation.method, path, **(sent | changes))
 
 
@@ -161,7 +161,7 @@ CALLS = {
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "create_invite_acceptance": Call(body=lambda calls: {"email": None}),
     "close_one_day": Call(body=lambda calls: {"day": str(calls.things["close"].day)}),
-    "export_journal": Call(query="?since=2026-01-01&until=2026-12-31"),
+    "export_journal": Call(query=lambda calls: "?since=2026-01-01&until=2026-12-31"),
     "create_payout": Call(body=lambda calls: {"account_id": str(calls.ids["payout_account_id"]), "source": "earnings"}),
     "create_payout_cancellation": Call(ids=_thing("own_payout", "payout_id")),
     "create_payout_arrival": Call(ids=_thing("payout_sent", "payout_id")),
@@ -176,6 +176,16 @@ CALLS = {
             "to": "wallet",
         }
     ),
+    "create_given_refund": Call(
+        body=lambda calls: {
+            "line_id": str(calls.things["line"].pk),
+            "payment_id": None,
+            "amount": 100,
+            "to": "wallet",
+        }
+    ),
+    "get_refundable": Call(query=lambda calls: f"?line_id={calls.things['line'].pk}"),
+    "create_refund_approval": Call(body=lambda calls: {"amount": 100, "to": "wallet"}),
     "create_refund_withdrawal": Call(ids=_thing("own_refund", "refund_id")),
     "create_refund_rejection": Call(ids=_thing("refund_to_reject", "refund_id")),
     "create_refund_arrival": Call(ids=_thing("refund_by_hand", "refund_id")),
@@ -188,7 +198,7 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
-    "search_everything": Call(query="?q=yoga"),
+    "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
 

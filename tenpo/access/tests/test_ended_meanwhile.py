@@ -16,7 +16,7 @@ from tenpo.core.business import current_business
 from tenpo.core.models import Business
 from tenpo.payments.actions import connect
 from tenpo.payments.actions.methods import add_payment_method
-from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms, Refund, RefundTerms
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.providers.sandbox import SUCCEEDS
@@ -131,6 +131,8 @@ def what_lasts() -> list[Any]:
         *PayoutTerms.objects.values_list("minimum"),
         *StripeAccount.objects.values_list("pk"),
         *AutoTopUp.objects.values_list("user", "is_on"),
+        *Refund.objects.values_list("pk", "state"),
+        *RefundTerms.objects.values_list("ask_days", "cancellation_to"),
     ]
     return [*what_lets_in(), *keys, *feeds, *paid, *Business.objects.values_list("second_factor_for")]
 

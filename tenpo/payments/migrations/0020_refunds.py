@@ -10,6 +10,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    safe_because = "old code does not know the column, so it stays at nothing, and no row is checked while the table is closed"
 
     dependencies = [
         ('payments', '0019_check_top_ups_and_methods'),
