@@ -21,6 +21,7 @@ from tenpo.checkout.actions.auto_topping_up import look_after_wallet
 from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_manual, make_top_up
+from tenpo.checkout.tests.refund_plants import REFUND_PLANTS, make_refunds
 from tenpo.core.invariants import all_invariants, find_faults
 from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
@@ -283,6 +284,7 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE payments_sandboxcharge SET state = 'succeeded', created_at = now() - interval '2 days'
         WHERE state = 'needs_action'""",
     **PAYOUT_PLANTS,
+    **REFUND_PLANTS,
     # orders
     "paid-line-earns-its-price": f"""
         UPDATE ledger_transfer SET subject_id = uuidv7() WHERE kind = 'company_share' AND subject_id = (
@@ -296,6 +298,9 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE orders_line SET refunded_percent = 100 WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
     ],
+    "line-remembers-what-went-back": f"""
+        UPDATE orders_line SET company_back = company_back - 1 WHERE id = (
+            SELECT line_id FROM schedule_booking WHERE id = ({GIVEN_UP}))""",
     "splits-sum-to-the-price": f"""
         UPDATE orders_split SET amount = amount - 1 WHERE id = ({BUSINESS_SPLIT})""",
     "split-is-earned-once": f"UPDATE orders_split SET amount = amount + 1 WHERE id = ({EARNED})",
@@ -324,7 +329,8 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE payments_payment SET currency = 'USD' WHERE state = 'pending'""",
     "unpaid-order-keeps-no-money": """
         UPDATE payments_payment SET order_id = (SELECT id FROM orders_order WHERE state = 'void' LIMIT 1)
-        WHERE order_id IS NULL AND purpose = 'order'""",
+        WHERE id = (
+            SELECT id FROM payments_payment WHERE order_id IS NULL AND purpose = 'order' ORDER BY id LIMIT 1)""",
     "credit-is-spent-by-its-owner": f"""
         UPDATE ledger_transfer SET subject_id = (SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))
         WHERE subject_id = (SELECT subject_id FROM ledger_transfer WHERE kind = 'credit_unreserve')""",
@@ -443,6 +449,7 @@ ALSO = {
     "split-is-earned-once": {"splits-sum-to-the-price"},
     "session-that-took-place-is-earned": {"split-is-earned-once"},
     "wallet-holds-what-was-paid-into-it": {"grant-is-in-the-books"},
+    "top-up-is-in-its-payers-wallet": {"refund-goes-to-who-paid"},
     "transfer-is-reversed-once": {"credit-never-exceeds-its-payment"},
 }
 
@@ -543,6 +550,7 @@ def make_business() -> None:
     cancel_booking(leaves, by=second)
     make_manual(other)
     make_payouts(coach, other)
+    make_refunds()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))

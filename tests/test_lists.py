@@ -23,6 +23,7 @@ from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_clien
 from tenpo.books.models import DayClose
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
+from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core import outbox
 from tenpo.core.limits import METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
@@ -33,6 +34,7 @@ from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_accounts import remove_payout_account
 from tenpo.payments.actions.payouts import cancel_payout
+from tenpo.payments.actions.refunds import withdraw_refund
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.providers.sandbox import SUCCEEDS
@@ -162,6 +164,8 @@ def _add_own(who: User, host: User) -> None:
     make_delivery(who, state="dead")
     cancel_payout(make_payout(who), by=who)
     remove_payout_account(make_payout_account(who), by=who)
+    withdraw_refund(make_request(make_bought(member=who), 100), by=who)
+    make_request(make_bought(member=who), 100)
     browser = Client()
     browser.force_login(who)
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")

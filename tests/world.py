@@ -21,8 +21,10 @@ from tenpo.audit.models import AuditLog
 from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.refunding import grant_refund
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_top_up
+from tenpo.checkout.tests.refund_make import make_bought, make_bought_by_hand, make_request
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
@@ -38,10 +40,13 @@ from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
 from tenpo.payments.actions.payouts import approve_payout
+from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
+from tenpo.payments.actions.refunds import update_refund_terms
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Grant, Payment, ProviderEvent, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund, StripeAccount
-from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
+from tenpo.payments.providers.base import RefundOutcome, RefundState
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, REFUND_FAILS, SUCCEEDS
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account, make_terms
 from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
@@ -110,7 +115,7 @@ def make_world() -> World:
         name="Cora earns", business_percent=20, creator_percent=80, teacher_percent=0, coach=people["coach"],
         by=people["admin"],
     )  # fmt: skip
-    things = _sessions(people) | _money(people) | _payouts(people) | _papers(people)
+    things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
         "write": _key(people["member"], "Minnow tool", "read", "write"),
@@ -250,6 +255,24 @@ def _payouts(people: dict[str, User]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _refunds(people: dict[str, User]) -> dict[str, Any]:
+    """What Mina bought, and refunds of it in every state; one of Otto's."""
+    member, admin = people["member"], people["admin"]
+    update_refund_terms(by=admin, ask_days=30)
+    kept, to_withdraw, to_reject, asked = (
+        make_request(make_bought(member=member, use_wallet=False), 500, reason=f"Minnow reason {n}") for n in range(4)
+    )
+    failed = grant_refund(make_request(make_bought(member=member, card=REFUND_FAILS, use_wallet=False), 500), by=admin)
+    apply_refund_outcome(send_refund(failed), RefundOutcome(RefundState.FAILED, failure_code="closed"), attempt=1)
+    make_request(make_bought(member=people["other"], use_wallet=False), 500, reason="Otter reason")
+    return {
+        "line": make_bought(member=member, use_wallet=False),
+        "refund": asked, "refund_kept": kept, "refund_to_withdraw": to_withdraw, "refund_to_reject": to_reject,
+        "refund_failed": failed,
+        "refund_by_hand": grant_refund(make_request(make_bought_by_hand(member=member)), by=admin),
+    }  # fmt: skip
+
+
 def _papers(people: dict[str, User]) -> dict[str, Any]:
     """What people are told, what they brought in, and what the machine room keeps."""
     member, other, coach, coach2, admin = (people[part] for part in PEOPLE)
@@ -335,6 +358,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
         "203.0.113.77": member | other,
         "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
+        "Minnow reason": member, "Otter reason": other,
         "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
         "ada-people.csv": admin, "ada-admins.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
@@ -354,6 +378,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
+        "refund": member, "refund_failed": member, "line": member,
         "method": member,
     }  # fmt: skip
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]

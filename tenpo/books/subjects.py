@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Line, Split
-from tenpo.payments.models import Grant, Payment, Payout
+from tenpo.payments.models import Grant, Payment, Payout, Refund
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,10 @@ SUBJECTS = (
     _Source(
         lambda: Payout.objects.all(), "payout", _("Payout"), lambda payout: payout.reference or "",
         lambda payout: reverse("payments:payout-review", args=[payout.pk]),
+    ),
+    _Source(
+        lambda: Refund.objects.all(), "refund", _("Refund"), lambda refund: refund.reference or "",
+        lambda refund: reverse("checkout:refund-review", args=[refund.pk]),
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED
 from tenpo.payments.models import Grant, Payment
+from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Role, User
 from tenpo.schedule.models import Booking
@@ -125,6 +126,19 @@ def _say_earned(facts: Facts) -> Words:
     )
 
 
+def _say_taken_back(facts: Facts) -> Words:
+    text = _("%(what)s was refunded, and your share of it with it.") % {"what": facts["what"]}
+    if facts.number("owed"):
+        owed = _("%(amount)s of it was paid out to you; your next payout gives it back.")
+        text = f"{text} {owed % {'amount': facts.money('owed')}}"
+    return Words(
+        title=_("%(amount)s less for you") % {"amount": facts.money("amount")},
+        text=text,
+        act=_("See your earnings"),
+        path=path_to("checkout:my-earnings"),
+    )
+
+
 def _say_granted(facts: Facts) -> Words:
     return Words(
         title=_("%(amount)s for you") % {"amount": facts.money("amount")},
@@ -195,9 +209,14 @@ EARNED = Kind(
     icon="hand-coins",
 )  # fmt: skip
 
+TAKEN_BACK = Kind(
+    "earnings.taken_back", gettext_lazy("A share is taken back for a refund"), Audience.COACH, _say_taken_back,
+    icon="undo-2",
+)  # fmt: skip
+
 KINDS = (
     PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_FILLED, WALLET_NOT_FILLED,
-    WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, PAYMENT_TO_MARK,
+    WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, TAKEN_BACK, PAYMENT_TO_MARK,
 )  # fmt: skip
 
 
@@ -292,6 +311,13 @@ def on_wallet_granted(message: OutboxMessage) -> list[Notice]:
     return [Notice(WALLET_GRANTED, grant.owner_id, facts)]
 
 
+def on_taken_back(message: OutboxMessage) -> list[Notice]:
+    """Whoever had earned, with what they owe now."""
+    facts = {name: message.payload[name] for name in ("amount", "currency", "what")}
+    owed = owed_by(User(pk=message.subject_id), facts["currency"])
+    return [Notice(TAKEN_BACK, message.subject_id, facts | {"owed": min(owed, facts["amount"])})]
+
+
 def on_earned(message: OutboxMessage) -> list[Notice]:
     """Whoever earned."""
     facts = {name: message.payload[name] for name in ("amount", "currency", "what")}
@@ -308,4 +334,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "wallet.low": on_wallet_low,
     "wallet.granted": on_wallet_granted,
     "earnings.earned": on_earned,
+    "earnings.taken_back": on_taken_back,
 }

@@ -56,6 +56,7 @@ LIMITS = {
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
     "payout-user": Limit(30, 300),
+    "refund-user": Limit(30, 300),
     "payout-account-user": Limit(10, 3600),
     # Papers, each of which takes a processor for a second.
     "paper-user": Limit(20, 300),

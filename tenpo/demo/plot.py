@@ -14,6 +14,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
 from tenpo.demo.post import invite_token, tick
+from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
@@ -76,6 +77,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
     _special(story, number)
     _wallets(story, number)
     _payouts(story, number)
+    refunds_of_the_weeks(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
     _special_lately(story, left)
@@ -108,6 +110,7 @@ def finish(story: Story) -> None:
     poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
+    refunds_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
 
@@ -128,6 +131,7 @@ def _set_up(story: Story) -> None:
         by=story.admin,
     )  # fmt: skip
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
+    set_terms(story)
     for coach, business in zip(_from_outside(story), (20, 30), strict=True):
         create_split_rule(
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,

@@ -135,6 +135,7 @@ class Transfer(BaseModel):
         REFUND_HOLD = "refund_hold", _("Refund set aside")
         REFUND_RELEASE = "refund_release", _("Refund not sent")
         REFUND = "refund", _("Refund")
+        REFUND_BACK = "refund_back", _("Refund that came back")
         EARNING = "earning", _("Earning")
         EARNING_BACK = "earning_back", _("Earning taken back")
         CLAWBACK = "clawback", _("Earning to give back")

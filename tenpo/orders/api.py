@@ -20,6 +20,7 @@ from tenpo.orders.actions.splits import MAX_PLACE, create_split_rule, end_split_
 from tenpo.orders.models import CancellationPolicy, Order, SharePolicy, Split, SplitRule
 from tenpo.orders.policies import Window, read_windows
 from tenpo.orders.words import describe_policy
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.permissions import check_admin
 
@@ -39,7 +40,12 @@ class LineOut(OutSchema):
     wallet_spent: int = Field(..., examples=[0])
     own_share: int = Field(..., examples=[1200])
     share_policy_id: UUID | None
-    refunded_percent: int | None
+    company_back: int = Field(..., description="How much of each part went back so far.", examples=[0])
+    credit_back: int = Field(..., examples=[0])
+    wallet_back: int = Field(..., examples=[0])
+    own_back: int = Field(..., examples=[0])
+    back_to: RefundTo = Field(..., description="Where the own share goes when its buyer cancels.", examples=["credit"])
+    refunded_percent: int | None = Field(..., description="What its cancellation gave back of what was left then.")
     refunded_at: datetime | None
 
 

@@ -7,12 +7,21 @@ from tenpo.core.invariants import Invariant
 # What moved for each line, by what it was for.
 _MOVED = """
     SELECT l.id, l.price, l.company_share, l.credit_spent, l.wallet_spent, l.own_share, l.refunded_percent, o.state,
-           coalesce(sum(t.amount) FILTER (WHERE c.kind = 'sales'), 0) AS earned,
-           coalesce(sum(t.amount) FILTER (WHERE d.kind = 'sales'), 0) AS returned,
+           l.company_back, l.credit_back, l.wallet_back, l.own_back,
+           coalesce(sum(t.amount) FILTER (WHERE c.kind = 'sales' AND t.kind <> 'refund_release'), 0) AS earned,
+           coalesce(sum(t.amount) FILTER (WHERE d.kind = 'sales'), 0)
+             - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_release'), 0) AS returned,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'company_release'), 0) AS released,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'credit_restore'), 0) AS restored,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'wallet_restore'), 0) AS refilled,
-           coalesce(sum(t.amount) FILTER (WHERE t.kind = 'credit_issue'), 0) AS issued,
+           coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('credit_issue', 'wallet_refund', 'refund_hold')), 0)
+             - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_release'), 0) AS own,
+           coalesce(sum(t.amount) FILTER (WHERE t.kind = 'company_release' AND t.key LIKE '%:refund:%'), 0)
+             AS refunded_company,
+           coalesce(sum(t.amount) FILTER (
+             WHERE d.kind = 'sales' AND t.kind <> 'company_release' AND t.key LIKE '%:refund:%'), 0)
+             - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_release' AND t.key LIKE '%:refund:%'), 0)
+             AS refunded,
            coalesce(sum(t.amount) FILTER (WHERE c.kind = 'reserved'), 0)
              - coalesce(sum(t.amount) FILTER (WHERE d.kind = 'reserved'), 0) AS reserved
     FROM orders_line l JOIN orders_order o ON o.id = l.order_id
@@ -40,10 +49,17 @@ INVARIANTS = (
         "nobody-gets-back-more-than-they-gave",
         _("Nobody gets back more than they gave, and only what was given back."),
         f"""
-        SELECT id, released, restored, refilled, issued, returned, refunded_percent FROM ({_MOVED}) m
-        WHERE released > company_share OR restored > credit_spent OR refilled > wallet_spent OR issued > own_share
-           OR returned <> released + restored + refilled + issued
-           OR (refunded_percent IS NULL AND returned > 0) OR (refunded_percent = 100 AND returned <> price)""",
+        SELECT id, released, restored, refilled, own, returned, refunded_percent FROM ({_MOVED}) m
+        WHERE released > company_share OR restored > credit_spent OR refilled > wallet_spent OR own > own_share
+           OR returned <> released + restored + refilled + own OR (refunded_percent = 100 AND returned <> price)""",
+    ),
+    Invariant(
+        "line-remembers-what-went-back",
+        _("What went back of a line is what it remembers, for each who paid it."),
+        f"""
+        SELECT id, released, company_back, restored, credit_back, refilled, wallet_back, own, own_back
+        FROM ({_MOVED}) m
+        WHERE (released, restored, refilled, own) <> (company_back, credit_back, wallet_back, own_back)""",
     ),
     Invariant(
         "splits-sum-to-the-price",
@@ -178,13 +194,18 @@ INVARIANTS = (
     ),
     Invariant(
         "given-back-is-the-percentage-that-it-says",
-        _("What was given back of a line is the percentage that it says, to each who paid it."),
+        _("What a cancellation gave back of a line is the percentage that it says, to each who paid it."),
+        # Of what was left then: where a refund went before or after, it is that percentage at most.
         f"""
-        SELECT id, refunded_percent, released, restored, refilled, issued FROM ({_MOVED}) m
-        WHERE state = 'paid' AND refunded_percent IS NOT NULL
-          AND (released <> (company_share * refunded_percent + 50) / 100
-            OR restored + refilled + issued
-               <> ((credit_spent + wallet_spent + own_share) * refunded_percent + 50) / 100)""",
+        SELECT id, refunded_percent, released, restored, refilled, own, refunded_company, refunded FROM (
+            SELECT *, (company_share * refunded_percent + 50) / 100 AS due_company,
+                   ((credit_spent + wallet_spent + own_share) * refunded_percent + 50) / 100 AS due,
+                   released - refunded_company AS cancelled_company,
+                   restored + refilled + own - refunded AS cancelled FROM ({_MOVED}) sums) m
+        WHERE state = 'paid' AND (
+            CASE WHEN refunded_percent IS NULL THEN (cancelled_company, cancelled) <> (0, 0)
+                 WHEN refunded_company + refunded = 0 THEN (cancelled_company, cancelled) <> (due_company, due)
+                 ELSE cancelled_company > due_company OR cancelled > due END)""",
     ),
     Invariant(
         "only-what-was-paid-is-given-back",
@@ -193,6 +214,8 @@ INVARIANTS = (
         SELECT l.id, l.refunded_percent, l.refunded_at, o.state
         FROM orders_line l JOIN orders_order o ON o.id = l.order_id
         WHERE (l.refunded_percent IS NULL) <> (l.refunded_at IS NULL)
-           OR (l.refunded_percent IS NOT NULL AND o.state <> 'paid') OR l.refunded_percent NOT BETWEEN 0 AND 100""",
+           OR l.refunded_percent NOT BETWEEN 0 AND 100
+           OR (o.state <> 'paid' AND (l.refunded_percent IS NOT NULL
+               OR l.company_back + l.credit_back + l.wallet_back + l.own_back > 0))""",
     ),
 )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 
 if TYPE_CHECKING:
@@ -229,6 +230,14 @@ class Line(BaseModel):
     share_policy = models.ForeignKey(SharePolicy, models.PROTECT, null=True, related_name="lines")
     # Whether somebody else earns of it: then it has splits.
     is_split = models.BooleanField(default=False, db_default=False)
+    # How much of each part went back so far.
+    company_back = models.BigIntegerField(default=0, db_default=0)
+    credit_back = models.BigIntegerField(default=0, db_default=0)
+    wallet_back = models.BigIntegerField(default=0, db_default=0)
+    own_back = models.BigIntegerField(default=0, db_default=0)
+    # Where the own share goes when the buyer cancels, as it was said before they paid.
+    back_to = models.CharField(max_length=6, choices=RefundTo, default=RefundTo.CREDIT, db_default="credit")
+    # What a cancellation gave back of what was left then.
     refunded_percent = models.PositiveSmallIntegerField(null=True)
     refunded_at = models.DateTimeField(null=True)
 
@@ -243,6 +252,16 @@ class Line(BaseModel):
             models.CheckConstraint(
                 name="line_shares_are_not_negative",
                 condition=Q(company_share__gte=0, credit_spent__gte=0, wallet_spent__gte=0, own_share__gte=0),
+            ),
+            models.CheckConstraint(
+                name="line_gives_back_within",
+                condition=Q(company_back__gte=0, company_back__lte=F("company_share"))
+                & Q(credit_back__gte=0, credit_back__lte=F("credit_spent"))
+                & Q(wallet_back__gte=0, wallet_back__lte=F("wallet_spent"))
+                & Q(own_back__gte=0, own_back__lte=F("own_share")),
+            ),
+            models.CheckConstraint(
+                name="line_gives_back_to_a_known_place", condition=Q(back_to__in=["credit", "wallet", "method"])
             ),
             models.CheckConstraint(
                 name="line_company_share_has_a_policy", condition=Q(company_share=0) | Q(share_policy__isnull=False)

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from tenpo.core.money import apportion, percent_of
 from tenpo.orders.models import Line, SharePolicy, Split, SplitRule
+from tenpo.payments.refund_models import RefundTo
 
 MAX_WINDOWS = 6
 MAX_HOURS_BEFORE = 24 * 90
@@ -14,7 +16,7 @@ MAX_HOURS_BEFORE = 24 * 90
 
 @dataclass(frozen=True)
 class Window:
-    """From `hours_before` the start (whole hours) on, `percent` of what was paid comes back as credit.
+    """From `hours_before` the start (whole hours) on, `percent` of what was paid comes back.
 
     Windows stand in order, longest notice first; the last one begins at 0 hours. After the start nothing comes back.
     """
@@ -78,29 +80,73 @@ def company_share(policy: SharePolicy | None, price: int) -> int:
 
 @dataclass(frozen=True)
 class PartsBack:
-    """What comes back of a line, in minor units: to the company, the credits, the wallet, and as new credit."""
+    """Parts of a line by who paid them, in minor units: the company, credits, the wallet, and from outside."""
 
     company: int
-    restored: int
+    credit: int
     wallet: int
-    issued: int
+    own: int
 
     @property
     def whole(self) -> int:
-        """All that comes back, whoever gets it."""
-        return self.company + self.restored + self.wallet + self.issued
+        """All of it, whoever gets it."""
+        return self.company + self.credit + self.wallet + self.own
 
     @property
-    def credit(self) -> int:
-        """What comes back as credit, old and new."""
-        return self.restored + self.issued
+    def buyers(self) -> int:
+        """What of it is the buyer's."""
+        return self.credit + self.wallet + self.own
+
+
+def parts_left(line: Line) -> PartsBack:
+    """What of a paid line has not gone back yet."""
+    return PartsBack(
+        company=line.company_share - line.company_back,
+        credit=line.credit_spent - line.credit_back,
+        wallet=line.wallet_spent - line.wallet_back,
+        own=line.own_share - line.own_back,
+    )
+
+
+def parts_given(line: Line) -> PartsBack:
+    """What of a line went back, all in all."""
+    return PartsBack(line.company_back, line.credit_back, line.wallet_back, line.own_back)
 
 
 def parts_back(line: Line, percent: int) -> PartsBack:
-    """Divide `percent` of a paid line between those who paid it. No part is more than what its payer gave."""
-    gave = [line.credit_spent, line.wallet_spent, line.own_share]
-    restored, wallet, issued = apportion(percent_of(sum(gave), percent), gave)
-    return PartsBack(percent_of(line.company_share, percent), restored, wallet, issued)
+    """Divide `percent` of what is left of a paid line between those who paid it; nobody gets more than they gave."""
+    left = parts_left(line)
+    credit, wallet, own = apportion(percent_of(left.buyers, percent), [left.credit, left.wallet, left.own])
+    return PartsBack(percent_of(left.company, percent), credit, wallet, own)
+
+
+def parts_of(left: PartsBack, amount: int) -> PartsBack:
+    """Divide an amount, at most all of `left`, in proportion to it (largest remainder).
+
+    So what goes back little by little comes to exactly the whole, for each who paid.
+    """
+    return PartsBack(*apportion(amount, [left.company, left.credit, left.wallet, left.own]))
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """What somebody gets back, by where it goes, in minor units."""
+
+    company: int = 0
+    credit: int = 0
+    wallet: int = 0
+    method: int = 0
+
+    @classmethod
+    def of(cls, parts: PartsBack, to: str) -> Self:
+        """Each part goes to where it came from; what was paid from outside, to where it was said to."""
+        own = {place: parts.own if to == place else 0 for place in RefundTo}
+        return cls(
+            company=parts.company,
+            credit=parts.credit + own[RefundTo.CREDIT],
+            wallet=parts.wallet + own[RefundTo.WALLET],
+            method=own[RefundTo.METHOD],
+        )
 
 
 def split_line(

@@ -16,6 +16,7 @@ from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
 from tenpo.orders.models import SharePolicy, SplitRule
 from tenpo.orders.policies import company_share
+from tenpo.payments.refund_models import RefundTerms, RefundTo
 from tenpo.people.models import User
 
 # What decides the company's share.
@@ -45,6 +46,8 @@ class Quote:
     wallet_left: int = 0
     policy: SharePolicy | None = None
     split_rule: SplitRule | None = None
+    # Where the own share goes when it is cancelled.
+    back_to: str = RefundTo.CREDIT
     spends: list[tuple[Account, int]] = field(default_factory=list)
     ids: list[UUID] = field(default_factory=list)
 
@@ -59,7 +62,7 @@ def quote(
     order of it will have.
     """
     values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
-    [(terms, rule, left, ids)] = _TERMS_AND_POTS(**values)
+    [(terms, rule, back_to, left, ids)] = _TERMS_AND_POTS(**values)
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
@@ -67,7 +70,7 @@ def quote(
         pots = [pot for pot in pots if pot.kind == Account.Kind.CREDIT]
     found = split_price(price=price, currency=currency, policy=policy, pots=pots)
     split_rule = SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
-    return replace(found, ids=ids, wallet_left=wallet, split_rule=split_rule)
+    return replace(found, ids=ids, wallet_left=wallet, split_rule=split_rule, back_to=back_to or RefundTo.CREDIT)
 
 
 def _terms_and_pots() -> Any:
@@ -79,6 +82,7 @@ def _terms_and_pots() -> Any:
     return User.objects.filter(pk=Param("buyer")).values_list(
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
         Subquery(rules.values(rule=JSONObject(**{name: name for name in RULE}))[:1]),
+        Subquery(RefundTerms.objects.values("cancellation_to")[:1]),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
         fresh_ids(IDS),
     )

@@ -5,16 +5,38 @@ from datetime import datetime, tzinfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_percent, say_when
 from tenpo.orders.models import SharePolicy, SplitRule
 from tenpo.orders.policies import Window
+from tenpo.payments.refund_models import RefundTo
 
 HOURS_A_DAY = 24
 # From so many days on, a notice is said in days.
 DAYS_FROM = 3
+
+
+# How it is said where that goes which somebody paid from outside.
+_AFTER_THAT = {
+    None: gettext_lazy("after that %(part)s comes back"),
+    RefundTo.CREDIT: gettext_lazy("after that %(part)s comes back as credit"),
+    RefundTo.WALLET: gettext_lazy("after that %(part)s comes back to your wallet"),
+    RefundTo.METHOD: gettext_lazy("after that %(part)s comes back the way you paid"),
+}
+_UNTIL = {
+    None: gettext_lazy("Until %(until)s %(part)s comes back"),
+    RefundTo.CREDIT: gettext_lazy("Until %(until)s %(part)s comes back as credit"),
+    RefundTo.WALLET: gettext_lazy("Until %(until)s %(part)s comes back to your wallet"),
+    RefundTo.METHOD: gettext_lazy("Until %(until)s %(part)s comes back the way you paid"),
+}
+_UNTIL_IT_STARTS = {
+    None: gettext_lazy("Until it starts %(part)s comes back"),
+    RefundTo.CREDIT: gettext_lazy("Until it starts %(part)s comes back as credit"),
+    RefundTo.WALLET: gettext_lazy("Until it starts %(part)s comes back to your wallet"),
+    RefundTo.METHOD: gettext_lazy("Until it starts %(part)s comes back the way you paid"),
+}
 
 
 def describe_windows(
@@ -24,11 +46,12 @@ def describe_windows(
     *,
     now: datetime | None = None,
     was_moved: bool = False,
+    to: str = RefundTo.CREDIT,
 ) -> str:
     """What cancelling a booking gives back, by time: one sentence, in the reader's zone or in `zone`.
 
     "Free until Tuesday 18:00; after that half comes back as credit; from Wednesday 18:00 nothing." Windows that are
-    over at `now` are left out.
+    over at `now` are left out; `to` is where it goes.
     """
     now = now or timezone.now()
     if was_moved and now <= starts_at:
@@ -37,15 +60,15 @@ def describe_windows(
     if not steps:
         return _("Nothing comes back when you cancel.")
     said = [(percent, say_when(until, now=now, zone=zone) if until < starts_at else "") for percent, until in steps]
-    return _sentence(said, from_then=lambda when: _("from %(when)s nothing") % {"when": when})
+    return _sentence(said, RefundTo(to), from_then=lambda when: _("from %(when)s nothing") % {"when": when})
 
 
 def describe_policy(windows: Sequence[Window]) -> str:
-    """The same for a policy by itself: "Free until 48 hours before; after that half comes back as credit; …"."""
+    """The same for a policy by itself: "Free until 48 hours before; after that half comes back; …"."""
     steps = [(w.percent, _notice(w.hours_before)) for w in _told(windows)]
     if not steps:
         return _("Nothing comes back when you cancel.")
-    return _sentence(steps, from_then=lambda _when: _("later than that nothing"))
+    return _sentence(steps, None, from_then=lambda _when: _("later than that nothing"))
 
 
 def say_part(percent: int) -> str:
@@ -62,7 +85,7 @@ def _told(windows: Sequence[Window]) -> list[Window]:
     return [w for w, after in zip(giving, next_percents, strict=False) if after != w.percent]
 
 
-def _sentence(steps: list[tuple[int, str]], *, from_then: Callable[[str], str]) -> str:
+def _sentence(steps: list[tuple[int, str]], to: RefundTo | None, *, from_then: Callable[[str], str]) -> str:
     """`steps` are the percent and until when, empty for the start of the session."""
     clauses = []
     for place, (percent, until) in enumerate(steps):
@@ -72,11 +95,11 @@ def _sentence(steps: list[tuple[int, str]], *, from_then: Callable[[str], str]) 
         elif place > 1:
             clauses.append(_("from %(since)s %(part)s") % {**values, "since": steps[place - 1][1]})
         elif place:
-            clauses.append(_("after that %(part)s comes back as credit") % values)
+            clauses.append(_AFTER_THAT[to] % values)
         elif until:
-            clauses.append(_("Until %(until)s %(part)s comes back as credit") % values)
+            clauses.append(_UNTIL[to] % values)
         else:
-            clauses.append(_("Until it starts %(part)s comes back as credit") % values)
+            clauses.append(_UNTIL_IT_STARTS[to] % values)
     last = steps[-1][1]
     if last:
         clauses.append(from_then(last) if len(steps) > 1 else _("after that nothing"))

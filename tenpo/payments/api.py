@@ -28,6 +28,7 @@ class PaymentOut(OutSchema):
     amount: int = Field(..., examples=[1200])
     currency: str = Field(..., examples=["EUR"])
     fee: int = Field(..., description="What the provider keeps.", examples=[43])
+    refunded: int = Field(..., description="How much of it went back, or is held to go.", examples=[0])
     state: str = Field(..., examples=["succeeded"])
     failure_code: str = Field("", examples=["card_declined"])
     action_url: str = Field("", description="Where the payer confirms, while `state` is `needs_action`.")

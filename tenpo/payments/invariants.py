@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.payments.refund_invariants import REFUND_INVARIANTS
 
 INVARIANTS = (
     Invariant(
@@ -353,4 +354,5 @@ INVARIANTS = (
         SELECT p.id, p.state, said.state AS recorded
         FROM payments_payout p LEFT JOIN said ON said.object_id = p.id WHERE p.state IS DISTINCT FROM said.state""",
     ),
+    *REFUND_INVARIANTS,
 )

@@ -1,6 +1,9 @@
+from uuid import UUID
+
 from procrastinate.contrib.django import app
 
-from tenpo.payments.actions import connect, methods, payout_schedule, payout_sending
+from tenpo.payments.actions import connect, methods, payout_schedule, payout_sending, refund_sending
+from tenpo.payments.models import Refund
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -8,6 +11,19 @@ from tenpo.payments.actions import connect, methods, payout_schedule, payout_sen
 def send_payouts(timestamp: int) -> None:
     """Send approved payouts that leave by themselves, and ask what became of those on their way."""
     payout_sending.send_waiting_payouts()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="payments.send_refunds", queue="periodic")
+def send_refunds(timestamp: int) -> None:
+    """Send granted refunds that leave by themselves, and ask what became of those on their way."""
+    refund_sending.send_waiting_refunds()
+
+
+@app.task(name="payments.send_refund")
+def send_refund(refund_id: str) -> None:
+    """Send one refund that was just granted."""
+    refund_sending.send_refund(Refund(pk=UUID(refund_id)))
 
 
 @app.periodic(cron="47 * * * *")

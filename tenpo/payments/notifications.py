@@ -1,4 +1,4 @@
-"""What is told about payouts, and to whom."""
+"""What is told about payouts and refunds, and to whom."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.models import Payout, PayoutAccount
+from tenpo.payments.refund_notifications import REFUND_KINDS, REFUND_TELLS
 from tenpo.people.models import Role, User
 
 
@@ -111,6 +112,7 @@ PAYOUT_TO_APPROVE = Kind(
 
 KINDS = (
     ACCOUNT_ADDED, ACCOUNT_CHOSEN, ACCOUNT_REMOVED, PAYOUT_SENT, PAYOUT_DONE, PAYOUT_NOT_PAID, PAYOUT_TO_APPROVE,
+    *REFUND_KINDS,
 )  # fmt: skip
 
 
@@ -171,4 +173,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "payout.done": _of_payout(PAYOUT_DONE),
     "payout.failed": _of_payout(PAYOUT_NOT_PAID),
     "payout.rejected": _of_payout(PAYOUT_NOT_PAID),
+    **REFUND_TELLS,
 }

@@ -1,4 +1,4 @@
-from tenpo.payments.models import Payout, PayoutAccount
+from tenpo.payments.models import Payout, PayoutAccount, Refund
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
 
@@ -21,3 +21,13 @@ def can_decide_payout(user: User, payout: Payout) -> bool:
 def can_cancel_payout(user: User | None, payout: Payout) -> bool:
     """Whoever it goes to may think better of it."""
     return user is None or user.pk == payout.payee_id
+
+
+def can_decide_refund(user: User, refund: Refund) -> bool:
+    """Whether `user` may grant or reject a refund, or say what became of it: an admin to whom it does not go."""
+    return is_active_admin(user) and user.pk != refund.user_id
+
+
+def can_withdraw_refund(user: User, refund: Refund) -> bool:
+    """Whoever asked for it may think better of it."""
+    return user.pk == refund.user_id and user.disabled_at is None

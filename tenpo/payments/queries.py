@@ -9,7 +9,7 @@ from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of
-from tenpo.payments.models import Payment, Payout, PayoutTerms
+from tenpo.payments.models import Payment, Payout, PayoutTerms, RefundTerms
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.payments.wallet_models import AutoTopUp
@@ -72,6 +72,11 @@ def live_payment(order_id: UUID) -> Payment | None:
 def payout_terms() -> PayoutTerms:
     """What the business decided about payouts; the defaults while nobody has."""
     return PayoutTerms.objects.first() or PayoutTerms()
+
+
+def refund_terms() -> RefundTerms:
+    """What the business decided about refunds; the defaults while nobody has."""
+    return RefundTerms.objects.first() or RefundTerms()
 
 
 @dataclass(frozen=True)

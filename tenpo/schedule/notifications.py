@@ -35,14 +35,16 @@ def _where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
 
 
 def _back_sentence(facts: Facts) -> str:
-    credit, wallet = "", ""
+    credit, wallet, method = "", "", ""
     if facts.number("credit"):
         credit = _("%(amount)s went back to you as credit; your next booking uses it first.") % {
             "amount": facts.money("credit")
         }
     if facts.number("wallet"):
         wallet = _("%(amount)s went back to your wallet.") % {"amount": facts.money("wallet")}
-    return _sentences(credit, wallet)
+    if facts.number("method"):
+        method = _("%(amount)s goes back the way it was paid.") % {"amount": facts.money("method")}
+    return _sentences(credit, wallet, method)
 
 
 def _sentences(*parts: str) -> str:
@@ -319,7 +321,7 @@ def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
 
 
 def _back(message: OutboxMessage) -> dict[str, int]:
-    return {name: message.payload.get(name, 0) for name in ("credit", "wallet")}
+    return {name: message.payload.get(name, 0) for name in ("credit", "wallet", "method")}
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from tenpo.core import clock
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.queries import Standing
 from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
@@ -109,20 +110,25 @@ class CancellationEffect:
     people: int
     credit: int
     wallet: int
+    method: int
     company: int
     currency: str
 
 
 def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     """What cancelling these sessions would do: one statement."""
+    own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
     sums = live.aggregate(
         people=Count("booked_by", distinct=True),
-        credit=Sum(F("line__credit_spent") + F("line__own_share"), filter=booked, default=0),
-        wallet=Sum("line__wallet_spent", filter=booked, default=0),
-        company=Sum("line__company_share", filter=booked, default=0),
+        credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
+        wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
+        company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
+        **{f"own_{to}": Sum(own, filter=booked & Q(line__back_to=to), default=0) for to in RefundTo.values},
     )
+    for place in RefundTo.values:
+        sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")
     currency = sessions[0].currency if sessions else ""
     return CancellationEffect(sessions=len(sessions), currency=currency, **sums)
 

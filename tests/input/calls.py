@@ -16,6 +16,7 @@ from django.test import Client
 
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.config.api import api
 from tenpo.notify.tests.make import make_notification
 from tenpo.orders.tests.make import make_credit
@@ -54,7 +55,7 @@ class Call:
     raw: Callable[["Calls"], bytes] | None = None
     file: Callable[["Calls"], tuple[str, bytes]] | None = None
     fields: Callable[["Calls"], dict[str, str]] = lambda calls: {}
-    query: str = ""
+    query: Callable[["Calls"], str] = lambda calls: ""
 
 
 @dataclass
@@ -106,7 +107,7 @@ class Calls:
             sent["data"] = json.dumps(self.body(name)).encode()
         if "content" in changes:
             sent["data"] = changes.pop("content")
-        path = changes.pop("path", self.path(name) + call.query)
+        path = changes.pop("path", self.path(name) + call.query(self))
         return client.generic(operation.method, path, **(sent | changes))
 
 
@@ -160,13 +161,36 @@ CALLS = {
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "create_invite_acceptance": Call(body=lambda calls: {"email": None}),
     "close_one_day": Call(body=lambda calls: {"day": str(calls.things["close"].day)}),
-    "export_journal": Call(query="?since=2026-01-01&until=2026-12-31"),
+    "export_journal": Call(query=lambda calls: "?since=2026-01-01&until=2026-12-31"),
     "create_payout": Call(body=lambda calls: {"account_id": str(calls.ids["payout_account_id"]), "source": "earnings"}),
     "create_payout_cancellation": Call(ids=_thing("own_payout", "payout_id")),
     "create_payout_arrival": Call(ids=_thing("payout_sent", "payout_id")),
     "create_payout_failure": Call(ids=_thing("payout_to_fail", "payout_id")),
     "create_payout_rejection": Call(ids=_thing("payout_to_reject", "payout_id")),
     "create_payout_sending": Call(ids=_thing("payout_approved", "payout_id")),
+    "create_refund": Call(
+        body=lambda calls: {
+            "line_id": str(calls.things["own_line"].pk),
+            "payment_id": None,
+            "amount": 100,
+            "to": "wallet",
+        }
+    ),
+    "create_given_refund": Call(
+        body=lambda calls: {
+            "line_id": str(calls.things["line"].pk),
+            "payment_id": None,
+            "amount": 100,
+            "to": "wallet",
+        }
+    ),
+    "get_refundable": Call(query=lambda calls: f"?line_id={calls.things['line'].pk}"),
+    "create_refund_approval": Call(body=lambda calls: {"amount": 100, "to": "wallet"}),
+    "create_refund_withdrawal": Call(ids=_thing("own_refund", "refund_id")),
+    "create_refund_rejection": Call(ids=_thing("refund_to_reject", "refund_id")),
+    "create_refund_arrival": Call(ids=_thing("refund_by_hand", "refund_id")),
+    "create_refund_sending": Call(ids=_thing("refund_failed", "refund_id")),
+    "create_refund_diversion": Call(ids=_thing("refund_failed", "refund_id")),
     "create_payout_batch_arrival": Call(ids=_thing("batch_sent", "batch_id")),
     "delete_top_up": Call(ids=_thing("own_top_up", "payment_id")),
     "delete_payout_account": Call(ids=_thing("spare_account", "payout_account_id")),
@@ -174,7 +198,7 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
-    "search_everything": Call(query="?q=yoga"),
+    "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
 
@@ -195,7 +219,7 @@ def make_calls(world: World) -> Calls:
         "invite_id": "invite", "import_id": "import", "key_id": "key", "record_id": "record", "policy_id": "cancelling",
         "method_id": "own_method", "grant_id": "grant", "rule_id": "split_rule",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
-        "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch",
+        "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
         "reconciliation_id": "compared", "difference_id": "difference",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
@@ -224,6 +248,8 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),
         "own_top_up": top_up(admin, amount=1_500, provider="transfer", by=admin),
+        "own_line": make_bought(member=admin),
+        "own_refund": make_request(make_bought(member=admin), 500),
         "offer": offer,
         "held": make_booking(make_session(), admin, card=DECLINED),
         "confirmed": make_booking(make_session(coach, starts_in=timedelta(days=80)), admin),

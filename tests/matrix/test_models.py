@@ -44,6 +44,8 @@ SEEN = {
     "payments.PayoutAccount":         ("own", "all"),
     "payments.PayoutBatch":           ("none", "all"),
     "payments.PayoutTerms":           ("none", "all"),
+    "payments.Refund":                ("own", "all"),
+    "payments.RefundTerms":           ("none", "all"),
     "payments.PaymentMethod":         ("own", "own"),
     "payments.ProviderCustomer":      ("none", "all"),
     "payments.ProviderEvent":         ("none", "all"),

@@ -10,11 +10,13 @@ from django.test import Client
 
 from tenpo.access.actions.accounts import disable_user, end_all_access
 from tenpo.access.models import ApiClient
+from tenpo.checkout.tests.make import make_top_up
+from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
 from tenpo.payments.actions import connect
 from tenpo.payments.actions.methods import add_payment_method
-from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
+from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms, Refund, RefundTerms
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.providers.sandbox import SUCCEEDS
@@ -25,7 +27,7 @@ from tenpo.people.adapters import AccountAdapter
 from tenpo.people.models import User
 from tenpo.people.queries import find_standing_access
 from tenpo.people.tests.letting_in import MADE, OPERATIONS, PAGES, Ask, Way, what_lets_in
-from tenpo.people.tests.make import make_admin, make_coach, show_that_it_is_me, signed_in_by_password
+from tenpo.people.tests.make import make_admin, make_coach, make_member, show_that_it_is_me, signed_in_by_password
 from tenpo.people.tests.waiting import alone, wait_until_it_waits
 from tenpo.schedule.models import CalendarFeed
 from tenpo.web.forms import BusinessForm
@@ -73,6 +75,21 @@ MAKING: dict[str, Way] = {
     ),
     "approval by page": lambda *_: Ask(f"/money/payouts/{make_payout(make_coach()).pk}/", {"act": "approve"}),
     "approval by API": lambda *_: Ask(f"/api/v1/payouts/{make_payout(make_coach()).pk}/approval"),
+    "refund by page": lambda *_: Ask(
+        f"/money/refunds/{make_request(make_bought()).pk}/", {"act": "grant", "amount": "5", "to": "wallet"}
+    ),
+    "refund by API": lambda *_: Ask(f"/api/v1/refunds/{make_request(make_bought()).pk}/approval", {}),
+    "given refund by page": lambda *_: Ask(f"/money/lines/{make_bought().pk}/refund/", {"amount": "5", "to": "wallet"}),
+    "given refund by API": lambda *_: Ask(
+        "/api/v1/given-refunds", {"line_id": str(make_bought().pk), "amount": 500, "to": "wallet"}
+    ),
+    "given top-up by page": lambda *_: Ask(
+        f"/money/payments/{make_top_up(make_member(), 500).pk}/refund/", {"amount": "5"}
+    ),
+    "terms of refunds by page": lambda *_: Ask(
+        "/money/refunds/terms/", {"ask_days": "3", "automatic_amount": "", "cancellation_to": "wallet"}
+    ),
+    "terms of refunds by API": lambda *_: Ask("/api/v1/refund-terms", {"ask_days": 3}, "PATCH"),
     "terms by page": lambda *_: Ask("/money/payouts/terms/", {"minimum": "20", "fee": "1", "schedule": "monthly"}),
     "terms by API": lambda *_: Ask("/api/v1/payout-terms", {"minimum": 2_000}, "PATCH"),
     "auto top-up by page": with_cards(Ask("/me/money/auto-top-up/", {"is_on": "on", **FILLED})),
@@ -114,6 +131,8 @@ def what_lasts() -> list[Any]:
         *PayoutTerms.objects.values_list("minimum"),
         *StripeAccount.objects.values_list("pk"),
         *AutoTopUp.objects.values_list("user", "is_on"),
+        *Refund.objects.values_list("pk", "state"),
+        *RefundTerms.objects.values_list("ask_days", "cancellation_to"),
     ]
     return [*what_lets_in(), *keys, *feeds, *paid, *Business.objects.values_list("second_factor_for")]
 

@@ -43,7 +43,10 @@ class Pair:
 
     @property
     def what(self) -> Difference.What | None:
-        """In which way they differ; None when they say the same."""
+        """In which way they differ; None when they say the same, or that it went and came back."""
+        sides = [side for side in (self.theirs, self.ours) if side is not None]
+        if len(sides) == 1 and (sides[0].amount, sides[0].fee) == (0, 0):
+            return None
         if self.ours is None:
             return Difference.What.ONLY_THEIRS
         if self.theirs is None:

@@ -23,6 +23,7 @@ from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.methods import keep_what_paid, settle_method
 from tenpo.payments.actions.payout_sending import ask_about_payout
+from tenpo.payments.actions.refund_sending import settle_refunds_of
 from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.actions.wallets import fill_wallet
 from tenpo.payments.models import Payment, Payout, ProviderEvent
@@ -150,7 +151,7 @@ def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
     """Ask about the payment, saved method, payout or account of an event; False when it is none of ours, or unknown."""
     known = Q(reference=event.reference) | Q(pk=id_of(event.payment_id))
     if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
-        return settle_from_provider(payment)
+        return settle_from_provider(payment) and settle_refunds_of(payment)
     known = Q(reference=event.reference) | Q(pk=id_of(event.method_id))
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING

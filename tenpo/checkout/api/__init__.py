@@ -1,10 +1,11 @@
-"""The checkout's endpoints: booking and paying, wallets."""
+"""The checkout's endpoints: booking and paying, wallets, refunds."""
 
 from ninja import Router
 
-from tenpo.checkout.api import auto_top_up, booking, wallet
+from tenpo.checkout.api import auto_top_up, booking, refunds, wallet
 
 router = Router()
 router.add_router("", booking.router)
 router.add_router("", wallet.router)
 router.add_router("", auto_top_up.router)
+router.add_router("", refunds.router)

@@ -146,6 +146,7 @@ class CancellationOut(OutSchema):
     percent: int = Field(..., examples=[50])
     credit: int = Field(..., examples=[600])
     wallet: int = Field(..., examples=[0])
+    method: int = Field(..., description="Goes back the way it was paid.", examples=[0])
     company: int = Field(..., examples=[3000])
 
 
@@ -207,7 +208,7 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         wallet_left=price.wallet_left,
         own_share=price.own_share,
         share_policy_id=price.policy.pk if price.policy else None,
-        cancellation=describe_windows(windows, session.starts_at),
+        cancellation=describe_windows(windows, session.starts_at, to=price.back_to),
     )
 
 
@@ -302,8 +303,8 @@ def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
 def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
     """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
 
-    What was paid comes back as credit by the policy that held when it was booked; in full when the coach or an admin
-    cancels. Refusal: `started`.
+    What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
+    coach or an admin cancels. Refusal: `started`.
     """
     cancel_booking(_visible(request, booking_id), by=request.user)
     return booked_out(_visible(request, booking_id), viewer=request.user)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.orders.policies import parts_back, percent_back, read_windows
+from tenpo.orders.policies import GivenBack, parts_back, parts_left, percent_back, read_windows
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.people.models import User
@@ -97,6 +97,7 @@ class CancellationEffect:
     percent: int
     credit: int
     wallet: int
+    method: int
     company: int
     paid: int
     gives_up_seat: bool
@@ -106,18 +107,19 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
     """What `cancel_booking` would do at `now`, in numbers."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
-        return CancellationEffect(percent=0, credit=0, wallet=0, company=0, paid=0, gives_up_seat=takes_seat)
+        return CancellationEffect(percent=0, credit=0, wallet=0, method=0, company=0, paid=0, gives_up_seat=takes_seat)
     percent = percent_back(
         read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host,
         was_moved=booking.was_moved,
     )  # fmt: skip
-    back = parts_back(booking.line, percent)
+    back = GivenBack.of(parts_back(booking.line, percent), booking.line.back_to)
     return CancellationEffect(
         percent=percent,
         credit=back.credit,
         wallet=back.wallet,
+        method=back.method,
         company=back.company,
-        paid=booking.line.credit_spent + booking.line.wallet_spent + booking.line.own_share,
+        paid=parts_left(booking.line).buyers,
         gives_up_seat=takes_seat,
     )
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
+from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Order, Split
 from tenpo.people.models import User
 from tenpo.schedule.models import Session
@@ -40,3 +41,27 @@ def earned_by_month(user: User, currency: str, *, since: datetime, zone: ZoneInf
     months = earned.annotate(month=TruncMonth("earned_at", tzinfo=zone)).values("month").order_by("month")
     rows = months.annotate(sum=Sum(F("amount") - F("reversed")))
     return [MonthEarned(row["month"].date(), row["sum"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What a refund took of somebody's earnings (minor units); `is_owed`: they had it, so a payout gives it back."""
+
+    what: str
+    at: datetime
+    change: int
+    is_owed: bool
+
+
+def taken_back(user: User, currency: str, *, limit: int = 40) -> list[TakenBack]:
+    """What refunds took of somebody's earnings, newest first. Two statements."""
+    kinds = [Transfer.Kind.EARNING_BACK, Transfer.Kind.CLAWBACK]
+    moved = Transfer.objects.filter(kind__in=kinds, debit__owner=user, currency=currency).order_by("-id")[:limit]
+    splits = Split.objects.select_related("line").in_bulk([transfer.subject_id for transfer in moved])
+    return [
+        TakenBack(
+            splits[transfer.subject_id].line.description, transfer.created_at, -transfer.amount,
+            transfer.kind == Transfer.Kind.CLAWBACK,
+        )
+        for transfer in moved
+    ]  # fmt: skip

@@ -13,7 +13,7 @@ from tenpo.checkout.queries.bookings import say_failure
 from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
-from tenpo.payments.models import Grant, Payment
+from tenpo.payments.models import Grant, Payment, Refund
 from tenpo.payments.queries import auto_top_up_of
 from tenpo.people.models import User
 
@@ -38,6 +38,7 @@ CAUSES = {
     Transfer.Kind.REFUND_HOLD: lambda what: _("Refund of %(what)s, set aside") % {"what": what},
     Transfer.Kind.REFUND_RELEASE: lambda what: _("Refund of %(what)s, not sent") % {"what": what},
     Transfer.Kind.REFUND: lambda what: _("Refund of %(what)s") % {"what": what},
+    Transfer.Kind.REFUND_BACK: lambda what: _("Refund of %(what)s, came back") % {"what": what},
     Transfer.Kind.EARNING: lambda what: _("Earned by %(what)s") % {"what": what},
     Transfer.Kind.EARNING_BACK: lambda what: _("Refunded: %(what)s") % {"what": what},
     Transfer.Kind.CLAWBACK: lambda what: _("Refunded after it was paid out: %(what)s") % {"what": what},
@@ -72,20 +73,29 @@ class CreditLeft:
 
 
 def causes_of(transfers: Iterable[Transfer]) -> dict[UUID, Cause]:
-    """What caused each transfer, by its id. Three statements, however many."""
+    """What caused each transfer, by its id. Four statements, however many."""
     transfers = list(transfers)
     subjects = {transfer.subject_id for transfer in transfers}
     lines = {line.pk: line for line in Line.objects.filter(pk__in=subjects)}
     payments = Payment.objects.in_bulk(subjects - set(lines))
     grants = Grant.objects.in_bulk(subjects - set(lines) - set(payments))
-    return {transfer.pk: _cause(transfer, lines, payments, grants) for transfer in transfers}
+    refunds = Refund.objects.in_bulk(subjects - set(lines) - set(payments) - set(grants))
+    return {transfer.pk: _cause(transfer, lines, payments, grants, refunds) for transfer in transfers}
 
 
 def _cause(
-    transfer: Transfer, lines: dict[UUID, Line], payments: dict[UUID, Payment], grants: dict[UUID, Grant]
+    transfer: Transfer,
+    lines: dict[UUID, Line],
+    payments: dict[UUID, Payment],
+    grants: dict[UUID, Grant],
+    refunds: dict[UUID, Refund],
 ) -> Cause:
     kind = Transfer.Kind(transfer.kind)
+    if refund := refunds.get(transfer.subject_id):
+        return Cause(CAUSES[kind](refund.description), None)
     if line := lines.get(transfer.subject_id):
+        if kind in (Transfer.Kind.CREDIT_ISSUE, Transfer.Kind.CREDIT_RESTORE) and ":refund:" in transfer.key:
+            return Cause(_("Refund of %(what)s") % {"what": line.description}, line.order_id)
         return Cause(CAUSES[kind](line.description), line.order_id)
     if grant := grants.get(transfer.subject_id):
         return Cause(CAUSES[kind](grant.reason), None)

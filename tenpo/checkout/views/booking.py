@@ -27,11 +27,12 @@ from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
-from tenpo.orders.policies import Window, parts_back, read_windows
+from tenpo.orders.policies import GivenBack, Window, parts_given, read_windows
 from tenpo.orders.queries import Quote, quote
 from tenpo.orders.words import describe_windows
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
@@ -84,7 +85,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "use_wallet": use_wallet,
         "refusal": refusal,
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
-        "policy": _say_policy(read_windows(session.cancellation_policy.windows), session),
+        "policy": _say_policy(read_windows(session.cancellation_policy.windows), session, price.back_to),
     }
     return render(request, "checkout/booking_form.html", context, status=_status(refusal, form))
 
@@ -137,7 +138,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_offer": step == Step.OFFERED,
         "use_wallet": use_wallet,
         "policy": _say_policy(
-            read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session
+            read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session, price.back_to
         ),
     }
     return render(request, "checkout/booking_pay.html", context, status=_status(refusal, form))
@@ -165,7 +166,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": _say_policy(read_windows(booking.policy), booking.session, was_moved=booking.was_moved),
+        "policy": _say_booked_policy(booking),
         "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
     }
     part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
@@ -202,7 +203,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
-        "policy": _say_policy(read_windows(booking.policy), booking.session, was_moved=booking.was_moved),
+        "policy": _say_booked_policy(booking),
     }
     return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
 
@@ -266,6 +267,7 @@ def _ordered_price(booking: Booking) -> Quote:
         credit_spent=line.credit_spent,
         wallet_spent=line.wallet_spent,
         own_share=line.own_share,
+        back_to=line.back_to,
     )
 
 
@@ -282,15 +284,20 @@ def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
     return reverse("checkout:booking-result", args=[booking.pk])
 
 
-def _say_policy(windows: list[Window], session: Session, *, was_moved: bool = False) -> str:
-    return describe_windows(windows, session.starts_at, was_moved=was_moved)
+def _say_policy(windows: list[Window], session: Session, back_to: str, *, was_moved: bool = False) -> str:
+    return describe_windows(windows, session.starts_at, to=back_to, was_moved=was_moved)
+
+
+def _say_booked_policy(booking: Booking) -> str:
+    back_to = booking.line.back_to if booking.line else RefundTo.CREDIT
+    return _say_policy(read_windows(booking.policy), booking.session, back_to, was_moved=booking.was_moved)
 
 
 def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
-    back = parts_back(line, line.refunded_percent)
+    back = GivenBack.of(parts_given(line), line.back_to)
     words = [_("Cancelled.")]
     if back.credit:
         amount = say_money(Money(back.credit, line.order.currency), exact=False)
@@ -298,6 +305,9 @@ def _say_cancelled(booking: Booking) -> str:
     if back.wallet:
         amount = say_money(Money(back.wallet, line.order.currency), exact=False)
         words.append(_("%(amount)s came back to your wallet.") % {"amount": amount})
+    if back.method:
+        amount = say_money(Money(back.method, line.order.currency), exact=False)
+        words.append(_("%(amount)s goes back the way it was paid.") % {"amount": amount})
     return " ".join(words)
 
 

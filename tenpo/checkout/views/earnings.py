@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from tenpo.checkout.queries.earnings import coming, earned_by_month, splits_of
+from tenpo.checkout.queries.earnings import coming, earned_by_month, splits_of, taken_back
 from tenpo.checkout.views.money import first_month
 from tenpo.core import charts
 from tenpo.core.business import current_business
@@ -41,6 +41,7 @@ def earnings(request: PageRequest) -> HttpResponse:
         else None,
         "months": months[::-1],
         "splits": page.items,
+        "taken_back": taken_back(user, business.currency),
         "next_cursor": page.next_cursor,
         "currency": business.currency,
     }

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -29,6 +30,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_month
 from tenpo.ledger.queries import spend_by_month
+from tenpo.orders.models import Line
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers, unmarked
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
@@ -127,11 +129,25 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
         "booking_id": booking_of_payment(payment),
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
         "records": [_say_record(entry) for entry in AuditLog.objects.filter(object_id=payment.pk).order_by("-id")[:50]],
+        "refunds": payment.refunds.order_by("id"),
+        "give_url": _give_url(payment),
         "may_mark": payment.provider in manual_providers()
         and payment.payer_id != request.user.pk
         and payment.state in (Payment.State.PENDING, Payment.State.CANCELLED),
     }
     return render(request, "checkout/payment_detail.html", context, status=409 if refusal else 200)
+
+
+def _give_url(payment: Payment) -> str:
+    """Where an admin gives something back of what a payment paid; empty when nothing is left of it."""
+    if payment.state != Payment.State.SUCCEEDED or not payment.left:
+        return ""
+    if payment.purpose == Payment.Purpose.TOP_UP:
+        return reverse("checkout:top-up-refund-give", args=[payment.pk])
+    if payment.order_id is None:
+        return ""
+    line = Line.objects.get(order_id=payment.order_id)
+    return reverse("checkout:refund-give", args=[line.pk])
 
 
 @admins_only

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.money import minor_digits
 from tenpo.ledger.queries import WALLET, StatementRow, balance_of, statement, whole_statement
-from tenpo.orders.models import Order, Split
-from tenpo.orders.policies import parts_back
-from tenpo.payments.models import Payment, Payout
+from tenpo.orders.models import Line, Order, Split
+from tenpo.orders.policies import PartsBack, parts_given, parts_left
+from tenpo.payments.models import Payment, Payout, Refund
 from tenpo.payments.queries import payable
 from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
@@ -76,12 +76,16 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     order = get_object_or_404(orders, pk=order_id)
     lines = list(order.lines.select_related("share_policy"))
     payment = Payment.objects.filter(order_id=order.pk, state=Payment.State.SUCCEEDED).first()
-    refunds = [(line, parts_back(line, line.refunded_percent)) for line in lines if line.refunded_percent is not None]
+    refunds = list(Refund.objects.filter(line_id__in=[line.pk for line in lines]).order_by("id"))
+    cancelled = [(line, _cancelled(line, refunds)) for line in lines if line.refunded_percent is not None]
     context = {
         "order": order,
         "lines": lines,
         "payment": payment,
-        "refunds": refunds,
+        "cancelled": cancelled,
+        "refunds": [refund for refund in refunds if refund.origin != Refund.Origin.CANCELLATION],
+        "refundable": [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)],
+        "is_mine": order.buyer_id == cast(User, request.user).pk,
         "total": sum(line.price for line in lines),
         "company": sum(line.company_share for line in lines),
         "credit": sum(line.credit_spent for line in lines),
@@ -89,6 +93,21 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "own": sum(line.own_share for line in lines),
     }
     return render(request, "checkout/receipt.html", context)
+
+
+def _asked_of(refunds: Sequence[Refund]) -> set[UUID | None]:
+    """The lines of which a refund waits to be decided."""
+    return {one.line_id for one in refunds if one.state == Refund.State.ASKED}
+
+
+def _cancelled(line: Line, refunds: Sequence[Refund]) -> PartsBack:
+    """What its cancellation gave back of a line: all that went back, less its refunds."""
+    given = parts_given(line)
+    others = [one for one in refunds if one.line_id == line.pk and one.origin != Refund.Origin.CANCELLATION]
+    return PartsBack(
+        given.company - sum(one.company for one in others), given.credit - sum(one.credit for one in others),
+        given.wallet - sum(one.wallet for one in others), given.own - sum(one.own for one in others),
+    )  # fmt: skip
 
 
 @login_required

@@ -14,7 +14,7 @@ from tenpo.demo import plot
 from tenpo.demo.actions import accounts, load_demo
 from tenpo.notify.models import Delivery, Notification
 from tenpo.orders.models import Order
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Payment, Refund
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
@@ -97,6 +97,9 @@ def _check_history() -> None:
     assert set(Order.objects.values_list("state", flat=True)) == set(Order.State.values)
     reached = set(Payment.objects.values_list("state", flat=True))
     assert reached >= {"needs_action", "pending", "unknown", "succeeded", "failed"}
+    assert set(Refund.objects.values_list("state", flat=True)) >= {
+        "asked", "sent", "done", "failed", "rejected", "withdrawn",
+    }  # fmt: skip
     assert {invite.state() for invite in Invite.objects.all()} == set(Invite.State)
     assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
     assert not OutboxMessage.objects.filter(delivered_at=None).exists()

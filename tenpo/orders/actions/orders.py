@@ -1,25 +1,19 @@
-"""Orders and what they post to the ledger: placed, settled, voided, given back.
+"""Orders and what they post to the ledger: placed, settled, voided.
 
 Callers hold the locks on what is bought; orders come next and ledger accounts last.
 """
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from dateutil.relativedelta import relativedelta
-
 from tenpo.core import clock
-from tenpo.core.business import current_business
-from tenpo.core.money import apportion
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
-from tenpo.orders.actions.splits import reverse_splits
+from tenpo.orders.actions.giving_back import BACK_UNSPENT, issue_posting
 from tenpo.orders.models import Line, Order
-from tenpo.orders.policies import parts_back
-from tenpo.orders.queries import SPENT_FIRST, Quote
+from tenpo.orders.queries import Quote
 from tenpo.payments.actions.wallets import fee_postings
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
@@ -27,11 +21,6 @@ from tenpo.people.models import User
 # Crockford's base 32: no letter that is read as a digit.
 NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NUMBER_LENGTH = 10
-# What is set aside for an open order, and how it goes back.
-BACK_UNSPENT = {
-    Transfer.Kind.CREDIT_RESERVE: Transfer.Kind.CREDIT_UNRESERVE,
-    Transfer.Kind.WALLET_RESERVE: Transfer.Kind.WALLET_UNRESERVE,
-}
 
 
 def new_order(
@@ -63,7 +52,7 @@ def new_order(
     line = Line(
         id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
         company_share=quote.company_share, credit_spent=quote.credit_spent, wallet_spent=quote.wallet_spent,
-        own_share=quote.own_share, share_policy=quote.policy, is_split=is_split,
+        own_share=quote.own_share, share_policy=quote.policy, is_split=is_split, back_to=quote.back_to,
     )  # fmt: skip
     postings = _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
     if is_paid:
@@ -124,48 +113,6 @@ def void_lines(lines: Sequence[Line]) -> None:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class GivenBack:
-    """What a cancellation gave back, in minor units."""
-
-    company: int
-    credit: int
-    wallet: int
-
-
-def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None) -> list[GivenBack]:
-    """Give back a percentage of each paid line: the company's share to the company, the rest to the buyer.
-
-    Credits and wallet that were spent on it come back to themselves (a lapsed credit as a new one with the same
-    source); what was paid becomes a credit whose source is that payment. Once for each line: the line remembers, and
-    so do the keys. However many lines, it is one posting, so that two who give back many cannot wait for each other's
-    accounts.
-    """
-    assert all(line.refunded_percent is None for line, _percent in given), "a line is given back once"
-    now = now or clock.now()
-    for line, percent in given:
-        line.refunded_percent = percent
-        line.refunded_at = now
-    Line.objects.bulk_update([line for line, _percent in given], ["refunded_percent", "refunded_at"])
-
-    parts = [parts_back(line, percent) for line, percent in given]
-    reverse_splits([(line, part.whole) for (line, _percent), part in zip(given, parts, strict=True)])
-    payments = _payments_of([line for (line, _percent), part in zip(given, parts, strict=True) if part.issued])
-    spent = _spent_on([line for (line, _), part in zip(given, parts, strict=True) if part.restored or part.wallet])
-    postings = []
-    for (line, _percent), part in zip(given, parts, strict=True):
-        if part.company:
-            postings.append(_release_posting(line, part.company))
-        credits = [transfer for transfer in spent.get(line.pk, []) if _is_credit(transfer)]
-        wallet = [transfer for transfer in spent.get(line.pk, []) if not _is_credit(transfer)]
-        postings += _restore_postings(line, credits, part.restored, now)
-        postings += _restore_postings(line, wallet, part.wallet, now)
-        if part.issued:
-            postings.append(_issue_posting(payments[line.order_id], part.issued, subject_id=line.pk, now=now))
-    post_transfers(postings)
-    return [GivenBack(company=part.company, credit=part.credit, wallet=part.wallet) for part in parts]
-
-
 def credit_payment(payment: Payment, *, now: datetime | None = None) -> None:
     """Turn a whole payment that bought nothing (it came after its seat was gone) into credit."""
     now = now or clock.now()
@@ -175,7 +122,7 @@ def credit_payment(payment: Payment, *, now: datetime | None = None) -> None:
         [
             Posting(Transfer.Kind.PAYMENT, provider, sales, payment.amount, f"payment:{payment.pk}", payment.pk),
             *fee_postings(payment, subject_id=payment.pk),
-            _issue_posting(payment, payment.amount, subject_id=payment.pk, now=now),
+            issue_posting(payment, payment.amount, subject_id=payment.pk, now=now),
         ]
     )
 
@@ -204,66 +151,3 @@ def _spend_postings(line: Line, quote: Quote, *, into: Account.Kind) -> list[Pos
         else Posting(wallet, Pot.of(account), target, amount, f"line:{line.pk}:wallet:{account.pk}", line.pk)
         for account, amount in quote.spends
     ]
-
-
-def _release_posting(line: Line, amount: int) -> Posting:
-    sales = Pot(Account.Kind.SALES, line.order.currency)
-    company = Pot(Account.Kind.COMPANY, line.order.currency)
-    return Posting(Transfer.Kind.COMPANY_RELEASE, sales, company, amount, f"line:{line.pk}:company:back", line.pk)
-
-
-def _payments_of(lines: Sequence[Line]) -> dict[UUID, Payment]:
-    if not lines:
-        return {}
-    paid = Payment.objects.filter(order_id__in=[line.order_id for line in lines], state=Payment.State.SUCCEEDED)
-    return {payment.order_id: payment for payment in paid if payment.order_id}
-
-
-def _spent_on(lines: Sequence[Line]) -> dict[UUID, list[Transfer]]:
-    """The transfers that took credit and wallet for each line."""
-    spent: dict[UUID, list[Transfer]] = {line.pk: [] for line in lines}
-    if not lines:
-        return spent
-    kinds = [Transfer.Kind.CREDIT_SPEND, Transfer.Kind.WALLET_SPEND, *BACK_UNSPENT]
-    taken = Transfer.objects.filter(subject_id__in=list(spent), kind__in=kinds, debit__kind__in=SPENT_FIRST)
-    for transfer in taken.select_related("debit").order_by("id"):
-        spent[transfer.subject_id].append(transfer)
-    return spent
-
-
-def _restore_postings(line: Line, spent: Sequence[Transfer], amount: int, now: datetime) -> list[Posting]:
-    """Back to what was spent, in proportion: credits, or money given and wallet."""
-    sales = Pot(Account.Kind.SALES, line.order.currency)
-    parts = apportion(amount, [transfer.amount for transfer in spent])
-    return [
-        Posting(
-            Transfer.Kind.CREDIT_RESTORE if _is_credit(transfer) else Transfer.Kind.WALLET_RESTORE, sales,
-            _still_open(transfer.debit, line, now), part, f"{transfer.key}:restored", line.pk,
-        )
-        for transfer, part in zip(spent, parts, strict=True)
-        if part
-    ]  # fmt: skip
-
-
-def _is_credit(transfer: Transfer) -> bool:
-    return transfer.debit.kind == Account.Kind.CREDIT
-
-
-def _still_open(account: Account, line: Line, now: datetime) -> Pot:
-    if account.expires_at is None or account.expires_at > now:
-        return Pot.of(account)
-    assert account.owner_id is not None
-    return Pot(
-        Account.Kind.CREDIT, account.currency, account.owner_id, account.source_id, name=f"again:{line.pk}",
-        expires_at=_credit_expiry(now),
-    )  # fmt: skip
-
-
-def _issue_posting(payment: Payment, amount: int, *, subject_id: UUID, now: datetime) -> Posting:
-    credit = Pot(Account.Kind.CREDIT, payment.currency, payment.payer_id, payment.pk, expires_at=_credit_expiry(now))
-    sales = Pot(Account.Kind.SALES, payment.currency)
-    return Posting(Transfer.Kind.CREDIT_ISSUE, sales, credit, amount, f"issue:{subject_id}", subject_id)
-
-
-def _credit_expiry(now: datetime) -> datetime:
-    return now + relativedelta(months=current_business().credit_months)

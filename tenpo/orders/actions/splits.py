@@ -16,7 +16,7 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.money import apportion
-from tenpo.core.outbox import publish
+from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.policies import MAX_NAME
@@ -152,6 +152,7 @@ def reverse_splits(given: Sequence[tuple[Line, int]]) -> None:
 def _take_back(taken: Sequence[tuple[Split, int]]) -> None:
     """Take parts out of earnings; what is not there any more is owed."""
     owners = {split.recipient_id for split, _part in taken}
+    _tell_taken_back(taken)
     for _again in range(EARNINGS_RACES):
         accounts = Account.objects.filter(owner__in=owners, kind=Account.Kind.EARNINGS)
         there = {(account.owner_id, account.currency): account.balance or 0 for account in accounts}
@@ -165,6 +166,24 @@ def _take_back(taken: Sequence[tuple[Split, int]]) -> None:
         else:
             return
     post_transfers(_back_postings(taken, {}))
+
+
+def _tell_taken_back(taken: Sequence[tuple[Split, int]]) -> None:
+    sums: dict[tuple[UUID, UUID], int] = {}
+    lines = {split.line_id: split.line for split, _part in taken}
+    for split, part in taken:
+        if split.recipient_id is not None:
+            pair = (split.recipient_id, split.line_id)
+            sums[pair] = sums.get(pair, 0) + part
+    publish_all(
+        [
+            (
+                "earnings.taken_back", User(pk=recipient_id),
+                {"what": lines[line_id].description, "amount": amount, "currency": lines[line_id].order.currency},
+            )
+            for (recipient_id, line_id), amount in sorted(sums.items())
+        ]
+    )  # fmt: skip
 
 
 def _back_postings(taken: Sequence[tuple[Split, int]], there: dict[tuple[UUID | None, str], int]) -> list[Posting]:

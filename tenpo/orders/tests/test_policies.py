@@ -205,7 +205,7 @@ def test_the_pages_of_policies():
     client.post(address, form)
     page = client.get(reverse("orders:cancellation-policy-list")).content.decode()
 
-    sentence = "Free until 48 hours before; after that half comes back as credit; later than that nothing."
+    sentence = "Free until 48 hours before; after that half comes back; later than that nothing."
     assert sentence in preview
     assert wrong.status_code == 422
     assert sentence in page
@@ -257,9 +257,9 @@ def test_nobody_gets_more_back_than_they_gave(company, credit, own, percent):
     back = parts_back(line, percent)
 
     assert 0 <= back.company <= company
-    assert 0 <= back.restored <= credit
-    assert 0 <= back.issued <= own
-    assert back.restored + back.issued == percent_of(credit + own, percent)
+    assert 0 <= back.credit <= credit
+    assert 0 <= back.own <= own
+    assert back.credit + back.own == percent_of(credit + own, percent)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 100)), min_size=1, max_size=6), st.integers(-100, 600))

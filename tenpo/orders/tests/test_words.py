@@ -56,6 +56,20 @@ def test_the_readers_zone_counts():
 
 def test_a_policy_by_itself():
     assert describe_policy(windows((48, 100), (24, 50), (0, 0))) == (
-        "Free until 48 hours before; after that half comes back as credit; later than that nothing."
+        "Free until 48 hours before; after that half comes back; later than that nothing."
     )
+
+
+@pytest.mark.parametrize(
+    ("to", "place"), [("credit", "as credit"), ("wallet", "to your wallet"), ("method", "the way you paid")]
+)
+def test_it_says_where_it_goes(to, place):
+    said = [describe_windows(windows(*rows), THURSDAY, UTC_ZONE, now=NOW, to=to)
+            for rows in ([(48, 100), (0, 50)], [(24, 30)], [(0, 30)])]  # fmt: skip
+
+    assert said == [
+        f"Free until Tuesday 18:00; after that half comes back {place}.",
+        f"Until Wednesday 18:00 30% comes back {place}; after that nothing.",
+        f"Until it starts 30% comes back {place}.",
+    ]
     assert describe_policy(windows((168, 100), (1, 0))) == "Free until 7 days before; after that nothing."

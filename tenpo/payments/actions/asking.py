@@ -6,13 +6,13 @@ import structlog
 from django.db.models import F, QuerySet
 
 from tenpo.core import clock
-from tenpo.payments.models import Payment, Payout
+from tenpo.payments.models import Payment, Payout, Refund
 from tenpo.payments.provider_models import PaymentMethod, StripeAccount
 
 log = structlog.get_logger()
 
 
-def ask_in_turn[M: (Payment, Payout, PaymentMethod, StripeAccount)](
+def ask_in_turn[M: (Payment, Payout, Refund, PaymentMethod, StripeAccount)](
     waiting: QuerySet[M], ask: Callable[[M], object], *, limit: int
 ) -> int:
     """Ask about the rows that were asked about longest ago, outside of any transaction; how many were answered for.

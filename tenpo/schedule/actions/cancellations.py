@@ -11,14 +11,14 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import posted_together
-from tenpo.orders.actions.orders import GivenBack, give_back
-from tenpo.orders.policies import percent_back, read_windows
+from tenpo.orders.actions.giving_back import give_back
+from tenpo.orders.policies import GivenBack, percent_back, read_windows
 from tenpo.people.models import User
 from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
 
-NOTHING = GivenBack(company=0, credit=0, wallet=0)
+NOTHING = GivenBack()
 
 
 @transaction.atomic
@@ -46,7 +46,7 @@ def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
         on=booking,
         after=_given(booking, given),
     )
-    back = {"credit": given.credit, "wallet": given.wallet}
+    back = {"credit": given.credit, "wallet": given.wallet, "method": given.method}
     publish("booking.cancelled", subject=booking, session_id=session.pk, by_host=by_host, **back)
     if takes_seat:
         free_seats(session)
@@ -55,7 +55,7 @@ def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
 
 @transaction.atomic
 def cancel_session(session: Session, *, reason: str, by: User | None) -> Session:
-    """Call a session off: every booking is let go, every payer gets all they paid as credit, everybody is told."""
+    """Call a session off: every booking is let go, every payer gets all they paid back, everybody is told."""
     session = lock_session(session.pk)
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -74,7 +74,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     for booking in bookings:
         booking.session = session
     released = list(zip(bookings, _end(bookings, by_host=True), strict=True))
-    back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet")}
+    back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet", "method")}
     record(
         "session.cancelled",
         by=by,
@@ -91,7 +91,13 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
             (
                 "booking.session_cancelled",
                 booking,
-                {"session_id": session.pk, "credit": given.credit, "wallet": given.wallet, "reason": reason},
+                {
+                    "session_id": session.pk,
+                    "reason": reason,
+                    "credit": given.credit,
+                    "wallet": given.wallet,
+                    "method": given.method,
+                },
             )
             for booking, given in released
         ]
@@ -104,6 +110,7 @@ def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
         "ending": booking.ending,
         "credit": given.credit,
         "wallet": given.wallet,
+        "method": given.method,
         "company": given.company,
     }
 

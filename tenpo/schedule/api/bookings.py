@@ -12,6 +12,7 @@ from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, file_answe
 from tenpo.core.paging import keyset_page
 from tenpo.orders.policies import percent_back, read_windows
 from tenpo.orders.words import describe_windows
+from tenpo.payments.refund_models import RefundTo
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
@@ -89,9 +90,11 @@ def booking_out(booking: Booking) -> dict[str, Any]:
             for n in ("price", "company_share", "credit_spent", "wallet_spent", "own_share")
         },
         "currency": line.order.currency if line else None,
-        "cancellation_terms": (
-            describe_windows(windows, session.starts_at, was_moved=booking.was_moved) if windows else ""
-        ),
+        "cancellation_terms": describe_windows(
+            windows, session.starts_at, to=line.back_to if line else RefundTo.CREDIT, was_moved=booking.was_moved
+        )
+        if windows
+        else "",
         "percent_back_now": percent_back(
             windows, starts_at=session.starts_at, now=clock.now(), was_moved=booking.was_moved
         ),

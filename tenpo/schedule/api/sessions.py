@@ -15,6 +15,7 @@ from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policies import read_windows
 from tenpo.orders.words import describe_windows
+from tenpo.payments.queries import refund_terms
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_session as cancel
@@ -156,6 +157,7 @@ class EffectOut(OutSchema):
     people: int
     credit: int
     wallet: int
+    method: int
     company: int
     currency: str
 
@@ -186,12 +188,12 @@ class MarkedOut(OutSchema):
 
 
 def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
-    """Sessions as the API shows them to `user`; two statements however many there are."""
-    shares, mine = shares_of(sessions), my_bookings_in(user, sessions)
-    return [_session_out(user, session, shares[session.pk], mine.get(session.pk)) for session in sessions]
+    """Sessions as the API shows them to `user`; three statements however many there are."""
+    shares, mine, back_to = shares_of(sessions), my_bookings_in(user, sessions), refund_terms().cancellation_to
+    return [_session_out(user, session, shares[session.pk], mine.get(session.pk), back_to) for session in sessions]
 
 
-def _session_out(user: User, session: Session, shares: Any, booking: Booking | None) -> dict[str, Any]:
+def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, back_to: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
         "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
@@ -205,7 +207,7 @@ def _session_out(user: User, session: Session, shares: Any, booking: Booking | N
         "join_link": session.join_link if may_join else None,
         "company_share": shares.company,
         "own_share": shares.own,
-        "cancellation_terms": describe_windows(windows, session.starts_at),
+        "cancellation_terms": describe_windows(windows, session.starts_at, to=back_to),
         "my_booking_id": booking.pk if booking else None,
         "my_booking_state": booking.state if booking else None,
     }
@@ -296,7 +298,7 @@ def get_session_cancellation(request: ApiRequest, session_id: UUID) -> Any:
     summary="Cancel a session",
 )
 def cancel_session(request: ApiRequest, session_id: UUID, body: ReasonIn) -> dict[str, Any]:
-    """Every booking is let go and every payer gets all they paid as credit. Again changes nothing."""
+    """Every booking is let go and every payer gets all they paid back. Again changes nothing."""
     cancel(visible_session(request.user, session_id), reason=body.reason, by=request.user)
     return one_out(request.user, session_id)
 

@@ -12,7 +12,7 @@ import pytest
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_top_up
 from tenpo.ledger.models import Account
-from tenpo.orders.actions.orders import give_back
+from tenpo.orders.actions.giving_back import give_back
 from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member

@@ -81,6 +81,8 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
     is_open = session.is_planned and not session.has_started()
     # What was booked keeps its own price and policy.
     windows = booking.policy if booking and booking.line_id else session.cancellation_policy.windows
+    price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=user)
+    back_to = booking.line.back_to if booking and booking.line else price.back_to
     context = {
         "session": session,
         "booking": booking,
@@ -88,8 +90,8 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_mine": can_manage_session(user, session),
         "line": waitlist_length(session) if is_open and session.is_full else 0,
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
-        "policy": describe_windows(read_windows(windows), session.starts_at),
-        "price": quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=user),
+        "policy": describe_windows(read_windows(windows), session.starts_at, to=back_to),
+        "price": price,
     }
     return render(request, "schedule/session_detail.html", context)
 

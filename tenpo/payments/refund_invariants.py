@@ -1,0 +1,137 @@
+"""What always holds of money that goes back."""
+
+from django.utils.translation import gettext_lazy as _
+
+from tenpo.core.invariants import Invariant
+
+# The key under which a refund's own part was set aside; see `Refund.hold_key`.
+_HOLD_KEY = """CASE WHEN r.line_id IS NULL THEN 'refund:' || r.id || ':hold'
+    WHEN r.origin = 'cancellation' THEN 'line:' || r.line_id || ':own:hold'
+    ELSE 'line:' || r.line_id || ':own:hold:refund:' || r.id END"""
+
+REFUND_INVARIANTS = (
+    Invariant(
+        "refund-is-in-the-books",
+        _("What a refund sends back is held until it has left, and has left once it arrived; nothing else is."),
+        f"""
+        SELECT r.id, r.state, r.to, r.own, h.amount AS held, b.amount AS released, s.amount AS sent
+        FROM payments_refund r LEFT JOIN ledger_transfer h ON h.key = {_HOLD_KEY}
+        LEFT JOIN ledger_transfer b ON b.key = h.key || ':released'
+        LEFT JOIN (
+            SELECT subject_id, sum(CASE kind WHEN 'refund' THEN amount ELSE -amount END) AS amount
+            FROM ledger_transfer WHERE kind IN ('refund', 'refund_back') GROUP BY subject_id) s ON s.subject_id = r.id
+        WHERE coalesce(h.amount, 0) - coalesce(b.amount, 0) <> CASE WHEN r.amount > 0 AND r.to = 'method'
+                THEN r.own ELSE 0 END
+           OR coalesce(s.amount, 0) <> CASE WHEN r.state = 'done' AND r.to = 'method' THEN r.own ELSE 0 END""",
+    ),
+    Invariant(
+        "refund-gives-each-part-back",
+        _("Each part of a refund went back to who had paid it, and nothing went back for a refund that is none."),
+        """
+        WITH moved AS (
+            SELECT left(split_part(key, ':refund:', 2), 36) AS refund,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'company_release'), 0) AS company,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'credit_restore'), 0) AS credit,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'wallet_restore'), 0) AS wallet,
+                   coalesce(sum(amount) FILTER (WHERE kind IN ('credit_issue', 'wallet_refund', 'refund_hold')), 0)
+                     - coalesce(sum(amount) FILTER (WHERE kind = 'refund_release'), 0) AS own
+            FROM ledger_transfer WHERE key LIKE '%:refund:%' GROUP BY 1
+        ), granted AS (
+            SELECT id::text AS refund, company, credit, wallet, own FROM payments_refund
+            WHERE amount > 0 AND line_id IS NOT NULL AND origin <> 'cancellation')
+        SELECT refund, g.company, g.credit, g.wallet, g.own, m.company AS released, m.credit AS restored,
+               m.wallet AS refilled, m.own AS returned
+        FROM granted g FULL JOIN moved m USING (refund)
+        WHERE (g.company, g.credit, g.wallet, g.own) IS DISTINCT FROM (m.company, m.credit, m.wallet, m.own)""",
+    ),
+    Invariant(
+        "held-for-refunds-is-what-waits",
+        _("What is set aside for refunds is what was granted and has not arrived."),
+        """
+        WITH held AS (
+            SELECT t.currency, sum(CASE WHEN c.kind = 'refunds' THEN t.amount ELSE -t.amount END) AS amount
+            FROM ledger_transfer t
+            JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
+            WHERE (c.kind = 'refunds') <> (d.kind = 'refunds') GROUP BY t.currency
+        ), waiting AS (
+            SELECT currency, sum(own) AS amount FROM payments_refund
+            WHERE state IN ('approved', 'sent', 'failed') GROUP BY currency)
+        SELECT currency, held.amount AS held, waiting.amount AS waiting FROM held FULL JOIN waiting USING (currency)
+        WHERE coalesce(held.amount, 0) <> coalesce(waiting.amount, 0)""",
+    ),
+    Invariant(
+        "payment-gives-back-no-more-than-it-was",
+        _("What goes back by the way that a payment came is no more than the payment, and is what its refunds say."),
+        """
+        SELECT p.id, p.amount, p.refunded, coalesce(sum(r.own), 0) AS refunds FROM payments_payment p
+        LEFT JOIN payments_refund r ON r.payment_id = p.id AND r.to = 'method' AND r.amount > 0
+        GROUP BY p.id
+        HAVING p.refunded NOT BETWEEN 0 AND p.amount OR p.refunded <> coalesce(sum(r.own), 0)
+            OR (p.refunded > 0 AND p.state <> 'succeeded')""",
+    ),
+    Invariant(
+        "refund-goes-to-who-paid",
+        _("A refund is of its buyer's own order or top-up, in its currency, by the provider that took the money."),
+        """
+        SELECT r.id, r.user_id, p.payer_id, o.buyer_id, r.currency, r.provider FROM payments_refund r
+        LEFT JOIN payments_payment p ON p.id = r.payment_id LEFT JOIN orders_line l ON l.id = r.line_id
+        LEFT JOIN orders_order o ON o.id = l.order_id
+        WHERE r.user_id <> coalesce(o.buyer_id, p.payer_id) OR r.currency <> coalesce(o.currency, p.currency)
+           OR p.payer_id <> r.user_id OR r.provider <> coalesce(p.provider, '')
+           OR (r.line_id IS NOT NULL AND (l.id IS NULL OR p.order_id IS DISTINCT FROM
+               CASE WHEN p.id IS NOT NULL THEN l.order_id END))
+           OR (r.line_id IS NULL AND p.purpose IS DISTINCT FROM 'top_up')""",
+    ),
+    Invariant(
+        "refund-is-decided-by-somebody-else",
+        _("Nobody decides about their own refund, and each is decided by an admin or by the terms."),
+        """
+        SELECT id, state, user_id, reviewed_by_id, marked_by_id, by_policy FROM payments_refund
+        WHERE user_id IN (reviewed_by_id, marked_by_id)
+           OR (state IN ('approved', 'sent', 'done', 'failed') AND by_policy <> (reviewed_by_id IS NULL))
+           OR (state = 'rejected' AND reviewed_by_id IS NULL)""",
+    ),
+    Invariant(
+        "refund-is-within-what-was-asked",
+        _("A refund's parts sum to its amount, which is no more than what was asked for."),
+        """
+        SELECT id, asked, amount, company, credit, wallet, own FROM payments_refund
+        WHERE amount <> company + credit + wallet + own OR amount > asked OR least(company, credit, wallet, own) < 0
+           OR (amount > 0) <> (state IN ('approved', 'sent', 'done', 'failed'))""",
+    ),
+    Invariant(
+        "refund-is-asked-for-once-at-a-time",
+        _("There is one open request for each thing that was bought."),
+        """
+        SELECT coalesce(line_id, payment_id) AS of, count(*) AS open FROM payments_refund WHERE state = 'asked'
+        GROUP BY 1 HAVING count(*) > 1""",
+    ),
+    Invariant(
+        "refund-is-sent",
+        _("A refund that leaves by itself is sent within an hour."),
+        """
+        SELECT id, provider, reviewed_at FROM payments_refund
+        WHERE state = 'approved' AND attempt = 1 AND provider NOT IN ('payroll', 'transfer')
+          AND reviewed_at < now() - interval '1 hour'""",
+        is_about_time=True,
+    ),
+    Invariant(
+        "sandbox-gives-back-what-a-refund-says",
+        _("What the sandbox gave back is what the refund says."),
+        """
+        SELECT r.id, r.own, s.amount, s.state, c.key AS charge FROM payments_refund r
+        JOIN payments_sandboxrefund s ON s.key = r.id::text JOIN payments_sandboxcharge c ON c.id = s.charge_id
+        WHERE s.amount <> r.own OR c.key <> r.payment_id::text
+           OR (r.state = 'done' AND r.to = 'method' AND r.attempt = 1 AND s.state <> 'succeeded')""",
+    ),
+    Invariant(
+        "refund-is-as-last-recorded",
+        _("The state of a refund is what the audit last says."),
+        """
+        WITH said AS (
+            SELECT DISTINCT ON (object_id) object_id, after ->> 'state' AS state FROM audit_auditlog
+            WHERE object_type = 'payments.Refund' AND after ? 'state' ORDER BY object_id, id DESC)
+        SELECT r.id, r.state, said.state AS recorded
+        FROM payments_refund r LEFT JOIN said ON said.object_id = r.id WHERE r.state IS DISTINCT FROM said.state""",
+    ),
+)
