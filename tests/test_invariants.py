@@ -28,6 +28,7 @@ from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.policies import Window
+from tenpo.orders.tests.sponsor_plants import SPONSOR_PLANTS, make_sponsors
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.wallets import give_money, take_back_grant
 from tenpo.payments.models import Payment, SandboxCharge
@@ -343,6 +344,7 @@ PLANTS: dict[str, str | list[str]] = {
     "only-what-was-paid-is-given-back": f"""
         UPDATE orders_line SET refunded_at = NULL WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({CALLED_OFF}))""",
+    **SPONSOR_PLANTS,
     # schedule
     "session-counts-its-seats": [
         UNSAID,
@@ -551,6 +553,7 @@ def make_business() -> None:
     make_manual(other)
     make_payouts(coach, other)
     make_refunds()
+    make_sponsors()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))

@@ -21,8 +21,8 @@ VIA = {
 MAX_VALUE_LENGTH = 300
 # What actions call their amounts, in minor units.
 AMOUNTS = {
-    "amount", "cap", "company", "company_share", "credit", "credit_spent", "fee", "own", "own_share", "price", "wallet",
-    "wallet_spent",
+    "amount", "cap", "company", "company_share", "credit", "credit_spent", "fee", "own", "own_share", "per_person",
+    "pot", "price", "sponsor", "sponsor_share", "wallet", "wallet_spent",
 }  # fmt: skip
 
 

@@ -79,6 +79,9 @@ ROWS_ON_PAPER = 1_000
 # Ways to pay, of each person, ready or being added (`payments.actions.methods`); no further one is taken.
 METHODS_KEPT = 20
 
+# People who are named in a sponsorship at once (`orders.actions.sponsorships`).
+SPONSORED_AT_ONCE = 200
+
 # Counts one try for each row of `{source}`.
 _HIT = """
     INSERT INTO core_ratecount (key, window_starts_at, count)

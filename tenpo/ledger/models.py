@@ -57,7 +57,7 @@ class Account(BaseModel):
     kind = models.CharField(max_length=12, choices=Kind)
     owner = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="accounts")
     currency = models.CharField(max_length=CURRENCY_LENGTH)
-    # The payment that a credit comes from; a plain id, since payments stand above the ledger.
+    # The payment that a credit comes from, or the sponsorship that is owed for; a plain id, since those stand above.
     source_id = models.UUIDField(null=True)
     # Tells apart what the other columns do not: the payment provider, the occasion of a credit.
     name = models.CharField(max_length=60, blank=True)

@@ -162,16 +162,17 @@ def balance_of(owner: User, currency: str, kinds: Sequence[Account.Kind]) -> dic
 
 @dataclass(frozen=True)
 class MonthSpend:
-    """What one month's bookings cost: the company, people by payment, people by credit (minor units)."""
+    """What one month's bookings cost: the company, sponsors, people by payment, people by credit (minor units)."""
 
     month: date
     company: int
+    sponsors: int
     users: int
     credits: int
 
     @property
     def total(self) -> int:
-        return self.company + self.users + self.credits
+        return self.company + self.sponsors + self.users + self.credits
 
 
 def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[MonthSpend]:
@@ -191,7 +192,10 @@ def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[Mo
     months = spends.annotate(month=TruncMonth("created_at", tzinfo=zone)).values("month").order_by("month")
     rows = months.annotate(
         company=total([kind.COMPANY_SHARE], [kind.COMPANY_RELEASE]),
+        sponsors=total([kind.SPONSOR_SHARE], [kind.SPONSOR_RELEASE]),
         users=total([kind.PAYMENT, kind.WALLET_SPEND], [kind.WALLET_RESTORE]),
         credits=total([kind.CREDIT_SPEND], [kind.CREDIT_RESTORE]),
     )
-    return [MonthSpend(row["month"].date(), row["company"], row["users"], row["credits"]) for row in rows]
+    return [
+        MonthSpend(row["month"].date(), row["company"], row["sponsors"], row["users"], row["credits"]) for row in rows
+    ]

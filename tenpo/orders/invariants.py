@@ -3,23 +3,28 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.orders.sponsor_invariants import SPONSOR_INVARIANTS
 
 # What moved for each line, by what it was for.
 _MOVED = """
     SELECT l.id, l.price, l.company_share, l.credit_spent, l.wallet_spent, l.own_share, l.refunded_percent, o.state,
-           l.company_back, l.credit_back, l.wallet_back, l.own_back,
+           l.company_back, l.credit_back, l.wallet_back, l.own_back, l.sponsor_share, l.sponsor_back,
            coalesce(sum(t.amount) FILTER (WHERE c.kind = 'sales' AND t.kind <> 'refund_release'), 0) AS earned,
            coalesce(sum(t.amount) FILTER (WHERE d.kind = 'sales'), 0)
              - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_release'), 0) AS returned,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'company_release'), 0) AS released,
+           coalesce(sum(t.amount) FILTER (WHERE t.kind = 'sponsor_release'), 0) AS unsponsored,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'credit_restore'), 0) AS restored,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'wallet_restore'), 0) AS refilled,
            coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('credit_issue', 'wallet_refund', 'refund_hold')), 0)
              - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_release'), 0) AS own,
            coalesce(sum(t.amount) FILTER (WHERE t.kind = 'company_release' AND t.key LIKE '%:refund:%'), 0)
              AS refunded_company,
+           coalesce(sum(t.amount) FILTER (WHERE t.kind = 'sponsor_release' AND t.key LIKE '%:refund:%'), 0)
+             AS refunded_sponsor,
            coalesce(sum(t.amount) FILTER (
-             WHERE d.kind = 'sales' AND t.kind <> 'company_release' AND t.key LIKE '%:refund:%'), 0)
+             WHERE d.kind = 'sales' AND t.kind NOT IN ('company_release', 'sponsor_release')
+               AND t.key LIKE '%:refund:%'), 0)
              - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_release' AND t.key LIKE '%:refund:%'), 0)
              AS refunded,
            coalesce(sum(t.amount) FILTER (WHERE c.kind = 'reserved'), 0)
@@ -49,17 +54,20 @@ INVARIANTS = (
         "nobody-gets-back-more-than-they-gave",
         _("Nobody gets back more than they gave, and only what was given back."),
         f"""
-        SELECT id, released, restored, refilled, own, returned, refunded_percent FROM ({_MOVED}) m
+        SELECT id, released, unsponsored, restored, refilled, own, returned, refunded_percent FROM ({_MOVED}) m
         WHERE released > company_share OR restored > credit_spent OR refilled > wallet_spent OR own > own_share
-           OR returned <> released + restored + refilled + own OR (refunded_percent = 100 AND returned <> price)""",
+           OR unsponsored > sponsor_share OR returned <> released + unsponsored + restored + refilled + own
+           OR (refunded_percent = 100 AND returned <> price)""",
     ),
     Invariant(
         "line-remembers-what-went-back",
         _("What went back of a line is what it remembers, for each who paid it."),
         f"""
-        SELECT id, released, company_back, restored, credit_back, refilled, wallet_back, own, own_back
+        SELECT id, released, company_back, restored, credit_back, refilled, wallet_back, own, own_back, unsponsored,
+               sponsor_back
         FROM ({_MOVED}) m
-        WHERE (released, restored, refilled, own) <> (company_back, credit_back, wallet_back, own_back)""",
+        WHERE (released, restored, refilled, own, unsponsored)
+            <> (company_back, credit_back, wallet_back, own_back, sponsor_back)""",
     ),
     Invariant(
         "splits-sum-to-the-price",
@@ -110,11 +118,11 @@ INVARIANTS = (
     ),
     Invariant(
         "line-shares-sum-to-the-price",
-        _("What company, credit, wallet and buyer pay of a line sums to its price, and none of it is below zero."),
+        _("What each pays of a line sums to its price, and nobody pays less than nothing."),
         """
-        SELECT id, price, company_share, credit_spent, wallet_spent, own_share FROM orders_line
-        WHERE price <> company_share + credit_spent + wallet_spent + own_share
-           OR least(company_share, credit_spent, wallet_spent, own_share) < 0""",
+        SELECT id, price, company_share, sponsor_share, credit_spent, wallet_spent, own_share FROM orders_line
+        WHERE price <> company_share + sponsor_share + credit_spent + wallet_spent + own_share
+           OR least(company_share, sponsor_share, credit_spent, wallet_spent, own_share) < 0""",
     ),
     Invariant(
         "company-pays-what-its-policy-says",
@@ -197,15 +205,18 @@ INVARIANTS = (
         _("What a cancellation gave back of a line is the percentage that it says, to each who paid it."),
         # Of what was left then: where a refund went before or after, it is that percentage at most.
         f"""
-        SELECT id, refunded_percent, released, restored, refilled, own, refunded_company, refunded FROM (
+        SELECT id, refunded_percent, released, unsponsored, restored, refilled, own, refunded_company, refunded FROM (
             SELECT *, (company_share * refunded_percent + 50) / 100 AS due_company,
+                   (sponsor_share * refunded_percent + 50) / 100 AS due_sponsor,
+                   unsponsored - refunded_sponsor AS cancelled_sponsor,
                    ((credit_spent + wallet_spent + own_share) * refunded_percent + 50) / 100 AS due,
                    released - refunded_company AS cancelled_company,
                    restored + refilled + own - refunded AS cancelled FROM ({_MOVED}) sums) m
         WHERE state = 'paid' AND (
-            CASE WHEN refunded_percent IS NULL THEN (cancelled_company, cancelled) <> (0, 0)
-                 WHEN refunded_company + refunded = 0 THEN (cancelled_company, cancelled) <> (due_company, due)
-                 ELSE cancelled_company > due_company OR cancelled > due END)""",
+            CASE WHEN refunded_percent IS NULL THEN (cancelled_company, cancelled_sponsor, cancelled) <> (0, 0, 0)
+                 WHEN refunded_company + refunded_sponsor + refunded = 0
+                     THEN (cancelled_company, cancelled_sponsor, cancelled) <> (due_company, due_sponsor, due)
+                 ELSE cancelled_company > due_company OR cancelled_sponsor > due_sponsor OR cancelled > due END)""",
     ),
     Invariant(
         "only-what-was-paid-is-given-back",
@@ -216,6 +227,7 @@ INVARIANTS = (
         WHERE (l.refunded_percent IS NULL) <> (l.refunded_at IS NULL)
            OR l.refunded_percent NOT BETWEEN 0 AND 100
            OR (o.state <> 'paid' AND (l.refunded_percent IS NOT NULL
-               OR l.company_back + l.credit_back + l.wallet_back + l.own_back > 0))""",
+               OR l.company_back + l.credit_back + l.wallet_back + l.own_back + l.sponsor_back > 0))""",
     ),
+    *SPONSOR_INVARIANTS,
 )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
+from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 
@@ -228,6 +229,8 @@ class Line(BaseModel):
     wallet_spent = models.BigIntegerField(db_default=0, default=0)
     own_share = models.BigIntegerField()
     share_policy = models.ForeignKey(SharePolicy, models.PROTECT, null=True, related_name="lines")
+    sponsor_share = models.BigIntegerField(db_default=0, default=0)
+    sponsorship = models.ForeignKey(Sponsorship, models.PROTECT, null=True, db_index=False, related_name="lines")
     # Whether somebody else earns of it: then it has splits.
     is_split = models.BooleanField(default=False, db_default=False)
     # How much of each part went back so far.
@@ -235,6 +238,7 @@ class Line(BaseModel):
     credit_back = models.BigIntegerField(default=0, db_default=0)
     wallet_back = models.BigIntegerField(default=0, db_default=0)
     own_back = models.BigIntegerField(default=0, db_default=0)
+    sponsor_back = models.BigIntegerField(default=0, db_default=0)
     # Where the own share goes when the buyer cancels, as it was said before they paid.
     back_to = models.CharField(max_length=6, choices=RefundTo, default=RefundTo.CREDIT, db_default="credit")
     # What a cancellation gave back of what was left then.
@@ -247,11 +251,23 @@ class Line(BaseModel):
         constraints = [
             models.CheckConstraint(
                 name="line_shares_sum_to_the_price",
-                condition=Q(price=F("company_share") + F("credit_spent") + F("wallet_spent") + F("own_share")),
+                condition=Q(
+                    price=F("company_share")
+                    + F("sponsor_share")
+                    + F("credit_spent")
+                    + F("wallet_spent")
+                    + F("own_share")
+                ),
             ),
             models.CheckConstraint(
                 name="line_shares_are_not_negative",
-                condition=Q(company_share__gte=0, credit_spent__gte=0, wallet_spent__gte=0, own_share__gte=0),
+                condition=Q(
+                    company_share__gte=0,
+                    sponsor_share__gte=0,
+                    credit_spent__gte=0,
+                    wallet_spent__gte=0,
+                    own_share__gte=0,
+                ),
             ),
             models.CheckConstraint(
                 name="line_gives_back_within",
@@ -267,12 +283,22 @@ class Line(BaseModel):
                 name="line_company_share_has_a_policy", condition=Q(company_share=0) | Q(share_policy__isnull=False)
             ),
             models.CheckConstraint(
+                name="line_sponsor_share_has_a_sponsorship", condition=Q(sponsor_share=0) | Q(sponsorship__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="line_sponsor_gets_back_within",
+                condition=Q(sponsor_back__gte=0, sponsor_back__lte=F("sponsor_share")),
+            ),
+            models.CheckConstraint(
                 name="line_refunded_percent_is_within",
                 condition=Q(refunded_percent=None, refunded_at=None)
                 | Q(refunded_percent__gte=0, refunded_percent__lte=100, refunded_at__isnull=False),
             ),
         ]
-        indexes = [models.Index(name="line_by_subject", fields=["kind", "subject_id"])]
+        indexes = [
+            models.Index(name="line_by_subject", fields=["kind", "subject_id"]),
+            models.Index(name="line_by_sponsorship", fields=["sponsorship", "-id"], condition=~Q(sponsorship=None)),
+        ]
 
     def __str__(self) -> str:
         return self.description

@@ -5,3 +5,8 @@ from tenpo.people.permissions import is_active_admin
 def can_manage_policies(user: User | None) -> bool:
     """Admins decide what the company pays, and what comes back to whoever cancels."""
     return is_active_admin(user)
+
+
+def can_manage_sponsorships(user: User | None) -> bool:
+    """Admins decide with a sponsor whom they fund, and note what the sponsor paid."""
+    return is_active_admin(user)

@@ -1,4 +1,4 @@
-"""Pure rules: what the company pays of a price, and what comes back to whoever cancels."""
+"""Pure rules: what company and sponsor pay of a price, and what comes back to whoever cancels."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tenpo.core.money import apportion, percent_of
 from tenpo.orders.models import Line, SharePolicy, Split, SplitRule
+from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 from tenpo.payments.refund_models import RefundTo
 
 MAX_WINDOWS = 6
@@ -67,30 +68,45 @@ def company_share(policy: SharePolicy | None, price: int) -> int:
 
     Never more than the price.
     """
-    if policy is None or price == 0:
-        return 0
-    if policy.percent is not None:
-        share = percent_of(price, policy.percent)
-        if policy.cap is not None:
-            share = min(share, policy.cap)
+    return _part_by(policy, price) if policy is not None else 0
+
+
+def _part_by(terms: SharePolicy | Sponsorship, price: int) -> int:
+    if terms.percent is not None:
+        share = percent_of(price, terms.percent)
+        if terms.cap is not None:
+            share = min(share, terms.cap)
     else:
-        share = policy.amount or 0
+        share = terms.amount or 0
     return min(share, price)
+
+
+def sponsor_share(person: SponsoredPerson, price: int, kind: str) -> int:
+    """What a sponsorship pays of `price` for somebody (minor units): percent, at most the cap, or a fixed amount.
+
+    Never more than the price or than what it still has for them, and nothing for a kind of thing that it is not for.
+    """
+    terms = person.sponsorship
+    if terms.kinds and kind not in terms.kinds:
+        return 0
+    share = _part_by(terms, price)
+    return share if person.left is None else min(share, person.left)
 
 
 @dataclass(frozen=True)
 class PartsBack:
-    """Parts of a line by who paid them, in minor units: the company, credits, the wallet, and from outside."""
+    """Parts of a line by who paid them, in minor units: the company, credits, the wallet, from outside, a sponsor."""
 
     company: int
     credit: int
     wallet: int
     own: int
+    sponsor: int = 0
 
     @property
     def whole(self) -> int:
         """All of it, whoever gets it."""
-        return self.company + self.credit + self.wallet + self.own
+        return self.company + self.credit + self.wallet + self.own + self.sponsor
 
     @property
     def buyers(self) -> int:
@@ -105,19 +121,21 @@ def parts_left(line: Line) -> PartsBack:
         credit=line.credit_spent - line.credit_back,
         wallet=line.wallet_spent - line.wallet_back,
         own=line.own_share - line.own_back,
+        sponsor=line.sponsor_share - line.sponsor_back,
     )
 
 
 def parts_given(line: Line) -> PartsBack:
     """What of a line went back, all in all."""
-    return PartsBack(line.company_back, line.credit_back, line.wallet_back, line.own_back)
+    return PartsBack(line.company_back, line.credit_back, line.wallet_back, line.own_back, line.sponsor_back)
 
 
 def parts_back(line: Line, percent: int) -> PartsBack:
     """Divide `percent` of what is left of a paid line between those who paid it; nobody gets more than they gave."""
     left = parts_left(line)
     credit, wallet, own = apportion(percent_of(left.buyers, percent), [left.credit, left.wallet, left.own])
-    return PartsBack(percent_of(left.company, percent), credit, wallet, own)
+    company, sponsor = percent_of(left.company, percent), percent_of(left.sponsor, percent)
+    return PartsBack(company, credit, wallet, own, sponsor)
 
 
 def parts_of(left: PartsBack, amount: int) -> PartsBack:
@@ -125,7 +143,7 @@ def parts_of(left: PartsBack, amount: int) -> PartsBack:
 
     So what goes back little by little comes to exactly the whole, for each who paid.
     """
-    return PartsBack(*apportion(amount, [left.company, left.credit, left.wallet, left.own]))
+    return PartsBack(*apportion(amount, [left.company, left.credit, left.wallet, left.own, left.sponsor]))
 
 
 @dataclass(frozen=True)
@@ -136,6 +154,7 @@ class GivenBack:
     credit: int = 0
     wallet: int = 0
     method: int = 0
+    sponsor: int = 0
 
     @classmethod
     def of(cls, parts: PartsBack, to: str) -> Self:
@@ -146,6 +165,7 @@ class GivenBack:
             credit=parts.credit + own[RefundTo.CREDIT],
             wallet=parts.wallet + own[RefundTo.WALLET],
             method=own[RefundTo.METHOD],
+            sponsor=parts.sponsor,
         )
 
 

@@ -14,8 +14,9 @@ from tenpo.core import clock
 from tenpo.core.compiled import Compiled, Param
 from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
-from tenpo.orders.models import SharePolicy, SplitRule
-from tenpo.orders.policies import company_share
+from tenpo.orders.models import Line, SharePolicy, SplitRule
+from tenpo.orders.policies import company_share, sponsor_share
+from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 from tenpo.payments.refund_models import RefundTerms, RefundTo
 from tenpo.people.models import User
 
@@ -23,6 +24,9 @@ from tenpo.people.models import User
 TERMS = ("id", "percent", "amount", "cap", "currency")
 # What decides who earns.
 RULE = ("id", "business_percent", "creator_percent", "teacher_percent")
+# What decides a sponsor's share: what it has for the buyer, and by which terms.
+FUNDING = ("id", "user_id", "sponsorship_id", "most", "spent")
+FUNDING_TERMS = ("name", "sponsor_id", "percent", "amount", "cap", "pot", "spent", "currency", "kinds")
 POT = ("id", "kind", "owner_id", "currency", "source_id", "name", "expires_at", "balance")
 # What pays before a card does, in this order.
 SPENT_FIRST = (Account.Kind.CREDIT, Account.Kind.GRANTED, Account.Kind.WALLET)
@@ -34,7 +38,8 @@ IDS = 4
 class Quote:
     """Who pays which part of a price (minor units); `spends` says how much of which credit, money given and wallet.
 
-    `wallet_left` is what the wallet has, whether or not it is asked to pay.
+    `wallet_left` is what the wallet has, whether or not it is asked to pay. `sponsored` is whom the sponsor funds: the
+    buyer, with what there was for them.
     """
 
     price: int
@@ -42,33 +47,50 @@ class Quote:
     company_share: int
     credit_spent: int
     own_share: int
+    sponsor_share: int = 0
+    sponsor_name: str = ""
     wallet_spent: int = 0
     wallet_left: int = 0
     policy: SharePolicy | None = None
     split_rule: SplitRule | None = None
     # Where the own share goes when it is cancelled.
     back_to: str = RefundTo.CREDIT
+    sponsored: SponsoredPerson | None = None
     spends: list[tuple[Account, int]] = field(default_factory=list)
     ids: list[UUID] = field(default_factory=list)
 
+    @property
+    def sponsorship(self) -> Sponsorship | None:
+        """The budget that pays the sponsor's share."""
+        return self.sponsored.sponsorship if self.sponsored else None
+
 
 def quote(
-    *, price: int, currency: str, coach_id: UUID, buyer: User, use_wallet: bool = True, at: datetime | None = None
+    *,
+    price: int,
+    currency: str,
+    coach_id: UUID,
+    buyer: User,
+    kind: Line.Kind = Line.Kind.SESSION,
+    use_wallet: bool = True,
+    at: datetime | None = None,
 ) -> Quote:
-    """What `buyer` would pay for `price`: the company's share by the policy in force, then what they own, the rest.
+    """What `buyer` would pay for `price`: what company and sponsor leave of it, less what the buyer owns.
 
-    What they own is spent in this order: credits, the one that expires first before the others; money given; and the
-    wallet. A coach's own policy goes before the one for everybody. One statement, which also brings the ids that an
-    order of it will have.
+    The company's share is by the policy in force; a coach's own policy goes before the one for everybody. Of several
+    sponsors one pays: the first that has something for the buyer. What they own is spent in this order: credits, the
+    one that expires first before the others; money given; and the wallet. One statement, which also brings the ids that
+    an order of it will have.
     """
     values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
-    [(terms, rule, back_to, left, ids)] = _TERMS_AND_POTS(**values)
+    [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
     if not use_wallet:
         pots = [pot for pot in pots if pot.kind == Account.Kind.CREDIT]
-    found = split_price(price=price, currency=currency, policy=policy, pots=pots)
+    sponsored = [_sponsored(one) for one in funding]
+    found = split_price(price=price, currency=currency, policy=policy, pots=pots, sponsored=sponsored, kind=kind)
     split_rule = SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
     return replace(found, ids=ids, wallet_left=wallet, split_rule=split_rule, back_to=back_to or RefundTo.CREDIT)
 
@@ -78,11 +100,15 @@ def _terms_and_pots() -> Any:
     policies = policies_in_force(currency=currency, coach_id=cast("UUID", Param("coach")), at=now)
     # Who offers a session made it.
     rules = split_rules_in_force(SplitRule.TaughtBy.CREATOR, coach_id=cast("UUID", Param("coach")), at=now)
+    funding = funding_of(cast("User", Param("buyer")), currency, now)
+    about = {name: name for name in FUNDING}
+    terms = {f"of_{name}": f"sponsorship__{name}" for name in FUNDING_TERMS}
     pots = spendable_pots(cast("User", Param("buyer")), currency, now)
     return User.objects.filter(pk=Param("buyer")).values_list(
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
         Subquery(rules.values(rule=JSONObject(**{name: name for name in RULE}))[:1]),
         Subquery(RefundTerms.objects.values("cancellation_to")[:1]),
+        ArraySubquery(funding.values(funding=JSONObject(**about, **terms))),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
         fresh_ids(IDS),
     )
@@ -96,6 +122,21 @@ def _account(pot: dict[str, Any]) -> Account:
     ids = {name: pot[name] and UUID(pot[name]) for name in ("id", "owner_id", "source_id")}
     expires_at = datetime.fromisoformat(pot["expires_at"]) if pot["expires_at"] else None
     return Account(**{**pot, **ids, "expires_at": expires_at})
+
+
+def _sponsored(found: dict[str, Any]) -> SponsoredPerson:
+    """Whom a sponsorship funds, with its terms, as JSON has them."""
+    ids = {name: UUID(found[name]) for name in ("id", "user_id", "sponsorship_id")}
+    person = SponsoredPerson(**ids, most=found["most"], spent=found["spent"])
+    terms = {name: found[f"of_{name}"] for name in FUNDING_TERMS}
+    person.sponsorship = Sponsorship(**terms | {"id": ids["sponsorship_id"], "sponsor_id": UUID(terms["sponsor_id"])})
+    return person
+
+
+def funding_of(user: User, currency: str, at: datetime) -> QuerySet[SponsoredPerson]:
+    """Who pays something for somebody now, in the order in which they are asked: what ends first, then the oldest."""
+    theirs = SponsoredPerson.objects.funding(at).filter(user=user, sponsorship__currency=currency)
+    return theirs.order_by(F("sponsorship__active_until").asc(nulls_last=True), "sponsorship_id")
 
 
 def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySet[SharePolicy]:
@@ -118,10 +159,21 @@ def spendable_pots(owner: User, currency: str, at: datetime) -> QuerySet[Account
     return open_.order_by(kinds, F("expires_at").asc(nulls_last=True), "id")
 
 
-def split_price(*, price: int, currency: str, policy: SharePolicy | None, pots: Sequence[Account]) -> Quote:
-    """Divide a price between company, what the buyer owns, and what they still have to pay. Pure."""
+def split_price(
+    *,
+    price: int,
+    currency: str,
+    policy: SharePolicy | None,
+    pots: Sequence[Account],
+    sponsored: Sequence[SponsoredPerson] = (),
+    kind: Line.Kind = Line.Kind.SESSION,
+) -> Quote:
+    """Divide a price between company, a sponsor, what the buyer owns, and what they still have to pay. Pure."""
     company = company_share(policy, price)
     rest = price - company
+    funding = ((one, min(rest, sponsor_share(one, price, kind))) for one in sponsored)
+    person, sponsor = next((found for found in funding if found[1]), (None, 0))
+    rest -= sponsor
     spends = []
     for account in pots:
         spent = min(rest, account.balance or 0)
@@ -133,9 +185,12 @@ def split_price(*, price: int, currency: str, policy: SharePolicy | None, pots: 
         price=price,
         currency=currency,
         company_share=company,
+        sponsor_share=sponsor,
+        sponsor_name=person.sponsorship.name if person else "",
         credit_spent=credit,
-        wallet_spent=price - company - credit - rest,
+        wallet_spent=price - company - sponsor - credit - rest,
         own_share=rest,
         policy=policy if company else None,
+        sponsored=person,
         spends=spends,
     )

@@ -31,18 +31,20 @@ REFUND_INVARIANTS = (
         WITH moved AS (
             SELECT left(split_part(key, ':refund:', 2), 36) AS refund,
                    coalesce(sum(amount) FILTER (WHERE kind = 'company_release'), 0) AS company,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'sponsor_release'), 0) AS sponsor,
                    coalesce(sum(amount) FILTER (WHERE kind = 'credit_restore'), 0) AS credit,
                    coalesce(sum(amount) FILTER (WHERE kind = 'wallet_restore'), 0) AS wallet,
                    coalesce(sum(amount) FILTER (WHERE kind IN ('credit_issue', 'wallet_refund', 'refund_hold')), 0)
                      - coalesce(sum(amount) FILTER (WHERE kind = 'refund_release'), 0) AS own
             FROM ledger_transfer WHERE key LIKE '%:refund:%' GROUP BY 1
         ), granted AS (
-            SELECT id::text AS refund, company, credit, wallet, own FROM payments_refund
+            SELECT id::text AS refund, company, sponsor, credit, wallet, own FROM payments_refund
             WHERE amount > 0 AND line_id IS NOT NULL AND origin <> 'cancellation')
-        SELECT refund, g.company, g.credit, g.wallet, g.own, m.company AS released, m.credit AS restored,
+        SELECT refund, g.company, g.sponsor, g.credit, g.wallet, g.own, m.company AS released, m.credit AS restored,
                m.wallet AS refilled, m.own AS returned
         FROM granted g FULL JOIN moved m USING (refund)
-        WHERE (g.company, g.credit, g.wallet, g.own) IS DISTINCT FROM (m.company, m.credit, m.wallet, m.own)""",
+        WHERE (g.company, g.sponsor, g.credit, g.wallet, g.own)
+            IS DISTINCT FROM (m.company, m.sponsor, m.credit, m.wallet, m.own)""",
     ),
     Invariant(
         "held-for-refunds-is-what-waits",
@@ -95,8 +97,9 @@ REFUND_INVARIANTS = (
         "refund-is-within-what-was-asked",
         _("A refund's parts sum to its amount, which is no more than what was asked for."),
         """
-        SELECT id, asked, amount, company, credit, wallet, own FROM payments_refund
-        WHERE amount <> company + credit + wallet + own OR amount > asked OR least(company, credit, wallet, own) < 0
+        SELECT id, asked, amount, company, sponsor, credit, wallet, own FROM payments_refund
+        WHERE amount <> company + sponsor + credit + wallet + own OR amount > asked
+           OR least(company, sponsor, credit, wallet, own) < 0
            OR (amount > 0) <> (state IN ('approved', 'sent', 'done', 'failed'))""",
     ),
     Invariant(

@@ -113,6 +113,7 @@ class Refund(BaseModel):
     credit = models.BigIntegerField(default=0)
     wallet = models.BigIntegerField(default=0)
     own = models.BigIntegerField(default=0)
+    sponsor = models.BigIntegerField(default=0, db_default=0)
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     to = models.CharField(max_length=6, choices=RefundTo)
     reason = models.CharField(_("Reason"), max_length=500, blank=True)
@@ -141,15 +142,15 @@ class Refund(BaseModel):
             models.CheckConstraint(
                 name="refund_is_of_something",
                 condition=Q(line_id__isnull=False)
-                | Q(payment__isnull=False, to__in=["method", "wallet"], company=0, credit=0, wallet=0),
+                | Q(payment__isnull=False, to__in=["method", "wallet"], company=0, sponsor=0, credit=0, wallet=0),
             ),
             models.CheckConstraint(
                 name="refund_parts_sum_to_its_amount",
-                condition=Q(amount=F("company") + F("credit") + F("wallet") + F("own")),
+                condition=Q(amount=F("company") + F("credit") + F("wallet") + F("own") + F("sponsor")),
             ),
             models.CheckConstraint(
                 name="refund_parts_are_not_negative",
-                condition=Q(company__gte=0, credit__gte=0, wallet__gte=0, own__gte=0),
+                condition=Q(company__gte=0, credit__gte=0, wallet__gte=0, own__gte=0, sponsor__gte=0),
             ),
             models.CheckConstraint(
                 name="refund_grants_no_more_than_was_asked", condition=Q(asked__gt=0, amount__lte=F("asked"))
@@ -228,7 +229,7 @@ class Refund(BaseModel):
     @property
     def buyers(self) -> int:
         """What of it is for whoever bought."""
-        return self.amount - self.company
+        return self.amount - self.company - self.sponsor
 
     @property
     def is_open(self) -> bool:

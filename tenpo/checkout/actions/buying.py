@@ -22,6 +22,7 @@ from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import new_order
+from tenpo.orders.actions.sponsor_shares import take_from_budget
 from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows, split_line
 from tenpo.orders.queries import Quote, quote
@@ -36,8 +37,9 @@ from tenpo.schedule.actions.seats import already_booked, check_open, lock_sessio
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
 
-# How often one booking is priced anew because others spent the same credit meanwhile.
+# How often one booking is priced anew because others spent the same credit, or the same sponsor's budget, meanwhile.
 CREDIT_RACES = 3
+SPENT_MEANWHILE = ("insufficient_funds", "sponsor_spent")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def book_session(
     keep: bool = False,
     call: Call | None = None,
 ) -> Booking:
-    """Book a seat: the company pays its share, then credits and wallet, the rest through `provider` from `source`.
+    """Book a seat: the company and a sponsor pay their share, then credits and wallet, the rest through `provider`.
 
     A `source` is what `start_payment` takes: a card that is entered now, or the id of a saved method. `keep` says that
     a card that is entered now is kept for later, once it has paid.
@@ -72,7 +74,7 @@ def book_session(
     Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
     says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
     pays a price that changed under them. A repeat of a `call` that died goes on with what that one had made. Raises
-    RuleError full, started, not_planned, already_booked, price_changed, payment_needed; Http404.
+    RuleError full, started, not_planned, already_booked, price_changed, sponsor_spent, payment_needed; Http404.
     """
     if not can_book_for(by, participant):
         raise PermissionDenied
@@ -191,7 +193,11 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
 
 
 def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
-    """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one."""
+    """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one.
+
+    What a sponsor pays of it is taken from their budget first, with one statement more.
+    """
+    sponsor_news = take_from_budget(price)
     session, buyer = booking.session, booking.booked_by
     order_id, line_id, booking_id, payment_id = price.ids
     if wish.call:
@@ -222,7 +228,7 @@ def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
         rows.append(payment)
     event = "booking.held" if payment else "booking.confirmed"
     rows += records_of([(event, booking, None, _shares(price))], by=buyer)
-    rows += messages_of([(event, booking, {"session_id": session.pk, "line_id": line.pk})])
+    rows += messages_of([(event, booking, {"session_id": session.pk, "line_id": line.pk}), *sponsor_news])
     post_transfers(postings, rows=rows)
     return payment
 
@@ -280,12 +286,12 @@ def _begun_by(call: Call | None) -> tuple[Booking, Payment | None] | None:
 
 
 def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
-    """Try again when credit that the price counted on was spent elsewhere at the same moment: the price is another."""
+    """Try again when what the price counted on was spent elsewhere at the same moment: the price is another."""
     for _again in range(CREDIT_RACES):
         try:
             return attempt()
         except RuleError as refusal:
-            if refusal.code != "insufficient_funds":
+            if refusal.code not in SPENT_MEANWHILE:
                 raise
     return attempt()
 
@@ -322,6 +328,7 @@ def _shares(price: Quote) -> dict[str, object]:
     return {
         "price": price.price,
         "company": price.company_share,
+        **({"sponsor": price.sponsor_share} if price.sponsor_share else {}),
         "credit": price.credit_spent,
         "wallet": price.wallet_spent,
         "own": price.own_share,

@@ -218,7 +218,7 @@ def _grant(refund: Refund, line: Line | None, payment: Payment | None, amount: i
     parts = parts_of(left, amount)
     refund.payment = payment
     refund.amount, refund.company, refund.credit = parts.whole, parts.company, parts.credit
-    refund.wallet, refund.own = parts.wallet, parts.own
+    refund.wallet, refund.own, refund.sponsor = parts.wallet, parts.own, parts.sponsor
     if line is None:
         hold_top_up(refund)
     else:

@@ -18,6 +18,7 @@ from tenpo.core.money import apportion
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.splits import reverse_splits
+from tenpo.orders.actions.sponsor_shares import return_to_budgets, sponsor_pot, sponsors_of
 from tenpo.orders.models import Line
 from tenpo.orders.policies import GivenBack, PartsBack, parts_back
 from tenpo.orders.queries import SPENT_FIRST
@@ -31,7 +32,7 @@ BACK_UNSPENT = {
     Transfer.Kind.WALLET_RESERVE: Transfer.Kind.WALLET_UNRESERVE,
 }
 RESTORES = (Transfer.Kind.CREDIT_RESTORE, Transfer.Kind.WALLET_RESTORE)
-COUNTERS = ["company_back", "credit_back", "wallet_back", "own_back"]
+COUNTERS = ["company_back", "credit_back", "wallet_back", "own_back", "sponsor_back"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def return_parts(part: Return, *, now: datetime | None = None) -> None:
 
 
 def _return_parts(returns: Sequence[Return], *, now: datetime, changed: Sequence[str] = ()) -> None:
-    """Count, reverse the splits, and post: the company's share to the company, the rest to the buyer.
+    """Count, reverse the splits, and post: what company and sponsor paid to them, the rest to the buyer.
 
     Credits and wallet that were spent come back to themselves (a lapsed credit as a new one with the same source); what
     was paid becomes a credit whose source is that payment, or fills the wallet, or is set aside to be sent.
@@ -92,15 +93,21 @@ def _return_parts(returns: Sequence[Return], *, now: datetime, changed: Sequence
         line.credit_back += parts.credit
         line.wallet_back += parts.wallet
         line.own_back += parts.own
+        line.sponsor_back += parts.sponsor
     Line.objects.bulk_update([each.line for each in returns], [*changed, *COUNTERS])
     payments = _payments_of([each.line for each in returns if each.parts.own])
     hold_cancelled([_held(each, payments[each.line.order_id]) for each in returns if _is_held_by_itself(each)])
+    return_to_budgets([(each.line, each.parts.sponsor) for each in returns])
     reverse_splits([(each.line, each.parts.whole) for each in returns])
+    sponsors = sponsors_of([each.line for each in returns if each.parts.sponsor])
     spent = _spent_on([each.line for each in returns if each.parts.credit or each.parts.wallet])
     postings = []
     for each in returns:
         if each.parts.company:
             postings.append(_release_posting(each))
+        if each.parts.sponsor and each.line.sponsorship_id:
+            sponsor = sponsor_pot(sponsors[each.line.sponsorship_id])
+            postings.append(_sponsor_posting(each, sponsor))
         pots = spent.get(each.line.pk, [])
         postings += _restore_postings(each, [pot for pot in pots if pot.is_credit], each.parts.credit, now)
         postings += _restore_postings(each, [pot for pot in pots if not pot.is_credit], each.parts.wallet, now)
@@ -152,6 +159,13 @@ def _release_posting(each: Return) -> Posting:
     company = Pot(Account.Kind.COMPANY, line.order.currency)
     key = f"line:{line.pk}:company:back{each.suffix}"
     return Posting(Transfer.Kind.COMPANY_RELEASE, sales, company, each.parts.company, key, line.pk)
+
+
+def _sponsor_posting(each: Return, sponsor: Pot) -> Posting:
+    line = each.line
+    sales = Pot(Account.Kind.SALES, line.order.currency)
+    key = f"line:{line.pk}:sponsor:back{each.suffix}"
+    return Posting(Transfer.Kind.SPONSOR_RELEASE, sales, sponsor, each.parts.sponsor, key, line.pk)
 
 
 def _payments_of(lines: Sequence[Line]) -> dict[UUID, Payment]:

@@ -1,6 +1,6 @@
 """Orders and what they post to the ledger: placed, settled, voided.
 
-Callers hold the locks on what is bought; orders come next and ledger accounts last.
+Callers hold the locks on what is bought; orders come next, then sponsors' budgets, and ledger accounts last.
 """
 
 import secrets
@@ -12,6 +12,7 @@ from tenpo.core import clock
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.giving_back import BACK_UNSPENT, issue_posting
+from tenpo.orders.actions.sponsor_shares import return_to_budgets, sponsor_postings
 from tenpo.orders.models import Line, Order
 from tenpo.orders.queries import Quote
 from tenpo.payments.actions.wallets import fee_postings
@@ -53,20 +54,21 @@ def new_order(
         id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
         company_share=quote.company_share, credit_spent=quote.credit_spent, wallet_spent=quote.wallet_spent,
         own_share=quote.own_share, share_policy=quote.policy, is_split=is_split, back_to=quote.back_to,
+        sponsor_share=quote.sponsor_share, sponsorship=quote.sponsorship,
     )  # fmt: skip
     postings = _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
     if is_paid:
-        postings += _company_postings(line)
+        postings += _company_postings(line) + sponsor_postings(line)
     return line, postings
 
 
 def settle_line(line: Line, payment: Payment) -> None:
-    """The payment came: post company share, what was set aside, the payment and its fee; the order is paid."""
+    """The payment came: post what company and sponsor pay, what was set aside, payment and fee; the order is paid."""
     order = line.order
     currency = order.currency
     sales = Pot(Account.Kind.SALES, currency)
     provider = Pot(Account.Kind.PROVIDER, currency, name=payment.provider)
-    postings = _company_postings(line)
+    postings = _company_postings(line) + sponsor_postings(line)
     reserved = Pot(Account.Kind.RESERVED, currency)
     for kind, amount, key in (
         (Transfer.Kind.CREDIT_SPEND, line.credit_spent, "credit"),
@@ -86,9 +88,9 @@ def settle_line(line: Line, payment: Payment) -> None:
 
 
 def void_lines(lines: Sequence[Line]) -> None:
-    """Orders are not completed: what was set aside goes back where it came from.
+    """Orders are not completed: what was set aside goes back where it came from, a sponsor's share to its budget.
 
-    All with three statements at most, and one posting, so that two who void many cannot wait for each other's accounts.
+    All with four statements at most, and one posting, so that two who void many cannot wait for each other's accounts.
     """
     orders = {line.order_id: line.order for line in lines}
     assert all(order.state == Order.State.OPEN for order in orders.values()), "only an open order is voided"
@@ -97,6 +99,7 @@ def void_lines(lines: Sequence[Line]) -> None:
         order.state = Order.State.VOID
         order.settled_at = now
     Order.objects.filter(pk__in=orders).update(state=Order.State.VOID, settled_at=now)
+    return_to_budgets([(line, line.sponsor_share) for line in lines])
     with_pots = [line.pk for line in lines if line.credit_spent or line.wallet_spent]
     if not with_pots:
         return

@@ -1,5 +1,6 @@
-"""Policies and credit for tests."""
+"""Policies, sponsorships and credit for tests."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
@@ -9,9 +10,13 @@ from django.utils import timezone
 
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.orders.actions.policies import ShareTerms
+from tenpo.orders.actions.sponsorships import Budget, add_sponsored_people, create_sponsorship
 from tenpo.orders.models import CancellationPolicy, SharePolicy
+from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
+from tenpo.people.tests.make import make_member
 
 _numbers = count(1)
 
@@ -43,6 +48,29 @@ def make_share_policy(
         active_from=active_from or timezone.now() - timedelta(days=1),
         active_until=active_until,
     )
+
+
+def make_sponsorship(
+    *people: User,
+    sponsor: User | None = None,
+    name: str = "",
+    percent: int | None = None,
+    amount: int | None = None,
+    cap: int | None = None,
+    pot: int | None = None,
+    per_person: int | None = None,
+    kinds: Sequence[str] = (),
+    active_until: datetime | None = None,
+) -> Sponsorship:
+    """A sponsorship that began, of these people; without terms it pays everything."""
+    sponsorship = create_sponsorship(
+        sponsor=sponsor or make_member(), name=name or f"Employer {next(_numbers)}",
+        terms=ShareTerms(percent=percent or (None if amount else 100), amount=amount, cap=cap),
+        budget=Budget(pot, per_person), kinds=kinds, active_until=active_until, by=None,
+    )  # fmt: skip
+    if people:
+        add_sponsored_people(sponsorship, [person.email for person in people], by=None)
+    return sponsorship
 
 
 def make_credit(owner: User, amount: int, *, expires_in_days: int | None = 365) -> Account:

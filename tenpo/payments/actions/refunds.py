@@ -32,8 +32,8 @@ TERMS = ("ask_days", "automatic_amount", "cancellation_to")
 MAX_ASK_DAYS = 730
 # What is written of a refund that was asked for, once it is granted.
 DECIDED = [
-    "state", "amount", "company", "credit", "wallet", "own", "payment", "to", "word", "reviewed_by", "reviewed_at",
-    "by_policy", "ended_at",
+    "state", "amount", "company", "sponsor", "credit", "wallet", "own", "payment", "to", "word", "reviewed_by",
+    "reviewed_at", "by_policy", "ended_at",
 ]  # fmt: skip
 
 

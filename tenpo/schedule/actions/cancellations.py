@@ -112,6 +112,7 @@ def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
         "wallet": given.wallet,
         "method": given.method,
         "company": given.company,
+        **({"sponsor": given.sponsor} if given.sponsor else {}),
     }
 
 
