@@ -30,7 +30,8 @@ from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.core.tokens import new_id
 from tenpo.notify.tests.make import make_delivery
 from tenpo.orders.actions.splits import create_split_rule
-from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.orders.actions.sponsorships import add_sponsored_people, record_sponsor_payment
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy, make_sponsorship
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_accounts import remove_payout_account
 from tenpo.payments.actions.payouts import cancel_payout
@@ -136,6 +137,7 @@ def add_rows(world: World, number: int) -> None:
             id=new_id(), method="sepa", currency="EUR", count=1, total=1, document="file", made_by=admin
         )
         make_share_policy(percent=50, coach=host)
+        _add_sponsored(world)
         make_cancellation_policy()
         invite_person(f"{host.pk}@example.com", role="member", by=admin)
         Import.objects.create(kind=Import.Kind.PEOPLE, file_name="people.csv", created_by=admin)
@@ -149,6 +151,17 @@ def add_rows(world: World, number: int) -> None:
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )
     outbox.drain(10_000)
+
+
+def _add_sponsored(world: World) -> None:
+    """One more budget of each, whom it funds, what it went to, and what was paid of it."""
+    admin, member, _coach = (world.people[name] for name in READERS)
+    person = make_member()
+    sponsorship = world.things["sponsorship"]
+    add_sponsored_people(sponsorship, [person.email], by=admin)
+    make_booking(make_session(starts_in=timedelta(hours=next(_hours))), person)
+    record_sponsor_payment(sponsorship, amount=1, received_on=timezone.localdate(), by=admin)
+    make_sponsorship(admin, member, sponsor=member, amount=1)
 
 
 def _session(coach: User, **wanted: Any) -> Session:

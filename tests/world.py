@@ -28,14 +28,15 @@ from tenpo.checkout.tests.refund_make import make_bought, make_bought_by_hand, m
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
-from tenpo.ledger.models import Transfer
+from tenpo.ledger.models import Account, Transfer
 from tenpo.notify.actions.preferences import set_preferences
 from tenpo.notify.models import Channel
 from tenpo.notify.queries import unsubscribe_path
 from tenpo.notify.tests.make import make_delivery, make_notification
 from tenpo.orders.actions.splits import create_split_rule
+from tenpo.orders.actions.sponsorships import record_sponsor_payment
 from tenpo.orders.models import SplitRule
-from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy, make_sponsorship
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, send_payout_batch
@@ -116,6 +117,7 @@ def make_world() -> World:
         by=people["admin"],
     )  # fmt: skip
     things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    things |= _sponsors(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
         "write": _key(people["member"], "Minnow tool", "read", "write"),
@@ -273,6 +275,24 @@ def _refunds(people: dict[str, User]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _sponsors(people: dict[str, User]) -> dict[str, Any]:
+    """Mina looks after one budget and Otto after another, which also pays a cent for Mina; both have paid of it."""
+    member, other, admin = people["member"], people["other"], people["admin"]
+    sven, sue = make_member("Sven Sponsormark"), make_member("Sue Seamark")
+    mine = make_sponsorship(sven, sponsor=member, pot=900_000, percent=50, name="Minnow budget")
+    theirs = make_sponsorship(sue, member, sponsor=other, amount=1, name="Otter budget")
+    for sponsorship, who in ((mine, sven), (theirs, sue)):
+        make_booking(make_session(price=4_000), who)
+        record_sponsor_payment(sponsorship, amount=1, received_on=date(2026, 11, 1), reference="paper", by=admin)
+    return {
+        "sponsorship": mine,
+        "sponsored": mine.people.get(),
+        "sponsorship_to_end": make_sponsorship(sponsor=member),
+        "sponsor_email": other.email,
+        "sponsor_account": Account.objects.get(kind=Account.Kind.SPONSOR, owner=member),
+    }
+
+
 def _papers(people: dict[str, User]) -> dict[str, Any]:
     """What people are told, what they brought in, and what the machine room keeps."""
     member, other, coach, coach2, admin = (people[part] for part in PEOPLE)
@@ -344,7 +364,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
     """Marks, and by whom they may be read. A coach's name is for everybody, an address is not."""
     member, other, coach, coach2, admin = (frozenset({part, "admin"}) for part in PEOPLE)
     # Whose seats a coach fills, they know by name and address.
-    seen, otto = member | coach, other | coach2
+    seen, otto, otter = member | coach, other | coach2, frozenset({"other", "admin"})
     said = {
         "Mina Minnowmark": seen, people["member"].email: seen,
         "Otto Ottermark": otto, people["other"].email: otto,
@@ -359,6 +379,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "203.0.113.77": member | other,
         "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
         "Minnow reason": member, "Otter reason": other,
+        "Sven Sponsormark": member, "Sue Seamark": otter, "Minnow budget": member, "Otter budget": member | otter,
         "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
         "ada-people.csv": admin, "ada-admins.csv": admin, "cora-plan.ics": coach, "carl-plan.ics": coach2,
@@ -380,6 +401,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
         "refund": member, "refund_failed": member, "line": member,
         "method": member,
+        "sponsorship": member, "sponsored": member,
     }  # fmt: skip
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
     return [

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Line, Split
+from tenpo.orders.sponsor_models import SponsorPayment
 from tenpo.payments.models import Grant, Payment, Payout, Refund
 
 
@@ -62,6 +63,11 @@ SUBJECTS = (
     _Source(
         lambda: Refund.objects.all(), "refund", _("Refund"), lambda refund: refund.reference or "",
         lambda refund: reverse("checkout:refund-review", args=[refund.pk]),
+    ),
+    _Source(
+        lambda: SponsorPayment.objects.all(), "sponsor_payment", _("Paid by a sponsor"),
+        lambda payment: payment.reference,
+        lambda payment: reverse("orders:sponsorship-detail", args=[payment.sponsorship_id]),
     ),
 )  # fmt: skip
 

@@ -8,16 +8,25 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify import notifications as notify
 from tenpo.notify.actions.telling import notify_users
 from tenpo.notify.kinds import Kind, Notice
+from tenpo.orders import notifications as orders
 from tenpo.payments import notifications as payments
 from tenpo.schedule import notifications as schedule
 
 # In the order of the preferences page.
-KINDS: tuple[Kind, ...] = (*schedule.KINDS, *checkout.KINDS, *payments.KINDS, *books.KINDS, *notify.KINDS)
+KINDS: tuple[Kind, ...] = (
+    *schedule.KINDS,
+    *checkout.KINDS,
+    *orders.KINDS,
+    *payments.KINDS,
+    *books.KINDS,
+    *notify.KINDS,
+)
 
 # Event → whom to tell what. An event without an entry is nobody's news.
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **schedule.TELLS,
     **checkout.TELLS,
+    **orders.TELLS,
     **payments.TELLS,
     **books.TELLS,
     **notify.TELLS,

@@ -57,6 +57,12 @@ def plain_amount(amount: int, currency: str) -> str:
     return f"{whole}.{rest:0{digits}}" if rest else str(whole)
 
 
+def major_units(amount: int, currency: str) -> float | int:
+    """An amount as a spreadsheet reads it: a number of whole units, with a point before the cents."""
+    digits = minor_digits(currency)
+    return round(amount / 10**digits, digits) if digits else amount
+
+
 def percent_of(amount: int, percent: Decimal | int) -> int:
     """`percent` of a whole amount, half a minor unit rounded up."""
     return int((Decimal(amount) * Decimal(percent) / 100 + Decimal("0.5")) // 1)

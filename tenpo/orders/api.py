@@ -36,10 +36,13 @@ class LineOut(OutSchema):
     description: str
     price: int = Field(..., examples=[8000])
     company_share: int = Field(..., examples=[6000])
+    sponsor_share: int = Field(..., description="What a sponsor paid of it.", examples=[0])
+    sponsor_back: int = Field(..., description="What of that went back to them.", examples=[0])
     credit_spent: int = Field(..., examples=[800])
     wallet_spent: int = Field(..., examples=[0])
     own_share: int = Field(..., examples=[1200])
     share_policy_id: UUID | None
+    sponsorship_id: UUID | None
     company_back: int = Field(..., description="How much of each part went back so far.", examples=[0])
     credit_back: int = Field(..., examples=[0])
     wallet_back: int = Field(..., examples=[0])

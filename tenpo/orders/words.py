@@ -11,6 +11,7 @@ from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_percent, say_when
 from tenpo.orders.models import SharePolicy, SplitRule
 from tenpo.orders.policies import Window
+from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.refund_models import RefundTo
 
 HOURS_A_DAY = 24
@@ -115,8 +116,8 @@ def _notice(hours: int) -> str:
     return ngettext("%(n)s hour before", "%(n)s hours before", hours) % {"n": hours}
 
 
-def describe_share(policy: SharePolicy) -> str:
-    """What the company pays, in a few words: "60%, at most €40"."""
+def describe_share(policy: SharePolicy | Sponsorship) -> str:
+    """What the company or a sponsor pays, in a few words: "60%, at most €40"."""
     if policy.percent is None:
         return say_money(Money(policy.amount or 0, policy.currency), exact=False)
     share = say_percent(policy.percent / 100)
@@ -124,6 +125,18 @@ def describe_share(policy: SharePolicy) -> str:
         return share
     cap = say_money(Money(policy.cap, policy.currency), exact=False)
     return _("%(share)s, at most %(cap)s") % {"share": share, "cap": cap}
+
+
+def describe_sponsorship(sponsorship: Sponsorship) -> str:
+    """What a sponsor pays, and how much of it there is, in a sentence: "50% of each price; at most €500 each"."""
+    parts = [_("%(share)s of each price") % {"share": describe_share(sponsorship)}]
+    if sponsorship.per_person is not None:
+        amount = say_money(Money(sponsorship.per_person, sponsorship.currency), exact=False)
+        parts.append(_("%(amount)s for each person") % {"amount": amount})
+    if sponsorship.pot is not None:
+        amount = say_money(Money(sponsorship.pot, sponsorship.currency), exact=False)
+        parts.append(_("%(amount)s in all") % {"amount": amount})
+    return " · ".join(parts)
 
 
 def describe_split(rule: SplitRule) -> str:

@@ -112,6 +112,7 @@ class CancellationEffect:
     wallet: int
     method: int
     company: int
+    sponsor: int
     currency: str
 
 
@@ -125,6 +126,7 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
+        sponsor=Sum(F("line__sponsor_share") - F("line__sponsor_back"), filter=booked, default=0),
         **{f"own_{to}": Sum(own, filter=booked & Q(line__back_to=to), default=0) for to in RefundTo.values},
     )
     for place in RefundTo.values:

@@ -140,6 +140,16 @@ CALLS = {
         body=lambda calls: _coach(calls) | {"amount": None, "active_from": None, "active_until": None}
     ),
     "post_split_rule": Call(body=lambda calls: _coach(calls) | {"active_from": None, "active_until": None}),
+    "post_sponsorship": Call(
+        body=lambda calls: {
+            "sponsor_id": str(calls.people["member"].pk),
+            "amount": None,
+            "active_from": None,
+            "active_until": None,
+        }
+    ),
+    "post_sponsored_people": Call(body=lambda calls: {"emails": [calls.things["sponsor_email"]]}),
+    "put_sponsorship_pot": Call(body=lambda calls: {"pot": 950_000}),
     "create_top_up": Call(body=lambda calls: PAID),
     "set_own_auto_top_up": Call(
         body=lambda calls: {"is_on": True, "method_id": str(calls.ids["method_id"]), "low_below": 500}
@@ -218,6 +228,7 @@ def make_calls(world: World) -> Calls:
         "payment_id": "transfer", "series_id": "series", "delivery_id": "delivery", "message_id": "message",
         "invite_id": "invite", "import_id": "import", "key_id": "key", "record_id": "record", "policy_id": "cancelling",
         "method_id": "own_method", "grant_id": "grant", "rule_id": "split_rule",
+        "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
         "reconciliation_id": "compared", "difference_id": "difference",

@@ -74,6 +74,8 @@ class QuoteOut(OutSchema):
     price: int = Field(..., examples=[8000])
     currency: str = Field(..., examples=["EUR"])
     company_share: int = Field(..., examples=[6000])
+    sponsor_share: int = Field(..., description="What a sponsor pays of it.", examples=[0])
+    sponsor_name: str | None = Field(..., description="Who that is.")
     credit_spent: int = Field(..., examples=[800])
     wallet_spent: int = Field(..., examples=[0])
     wallet_left: int = Field(..., description="What the wallet has, whether or not it pays.", examples=[0])
@@ -90,6 +92,7 @@ class CostOut(OutSchema):
     price: int
     currency: str
     company_share: int
+    sponsor_share: int
     credit_spent: int
     wallet_spent: int
     own_share: int
@@ -148,6 +151,7 @@ class CancellationOut(OutSchema):
     wallet: int = Field(..., examples=[0])
     method: int = Field(..., description="Goes back the way it was paid.", examples=[0])
     company: int = Field(..., examples=[3000])
+    sponsor: int = Field(..., examples=[0])
 
 
 def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
@@ -170,6 +174,7 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
             price=line.price,
             currency=line.order.currency,
             company_share=line.company_share,
+            sponsor_share=line.sponsor_share,
             credit_spent=line.credit_spent,
             wallet_spent=line.wallet_spent,
             own_share=line.own_share,
@@ -185,7 +190,7 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
     "/sessions/{uuid:session_id}/quote", response={200: QuoteOut, **problems(404)}, summary="What a session costs you"
 )
 def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = True) -> QuoteOut:
-    """The price of a seat now and who pays it: the company by its policy, your credit, your wallet, and you.
+    """The price of a seat now and who pays it: the company by its policy, a sponsor, your credit, your wallet, and you.
 
     Send `own_share` back as `agreed_amount` when you book, so that nobody pays a price that changed meanwhile.
     """
@@ -203,6 +208,8 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         price=price.price,
         currency=price.currency,
         company_share=price.company_share,
+        sponsor_share=price.sponsor_share,
+        sponsor_name=price.sponsor_name or None,
         credit_spent=price.credit_spent,
         wallet_spent=price.wallet_spent,
         wallet_left=price.wallet_left,
@@ -220,7 +227,7 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
     A held seat says why in `payment`: `failed` (try another card at `/bookings/{id}/payment`), `needs_action` (send
     the payer to `action_url`), `pending` or `unknown` (wait: the booking is confirmed when the money is in).
 
-    Refusals: `full`, `started`, `not_planned`, `already_booked`, `price_changed`, `payment_needed`.
+    Refusals: `full`, `started`, `not_planned`, `already_booked`, `price_changed`, `sponsor_spent`, `payment_needed`.
     """
     booking = book_session(
         # Only named: the statement that takes the seat finds it, among those that the caller may see.

@@ -35,6 +35,7 @@ class RefundPartsOut(OutSchema):
     """An amount by who gets it, in minor units."""
 
     company: int = Field(..., description="To the company.", examples=[600])
+    sponsor: int = Field(..., description="To a sponsor.", examples=[0])
     credit: int = Field(..., description="To the credit that was spent.", examples=[0])
     wallet: int = Field(..., description="To the wallet that was spent.", examples=[0])
     own: int = Field(..., description="What was paid from outside.", examples=[400])
@@ -53,6 +54,7 @@ class RefundOut(OutSchema):
     asked: int = Field(..., description="How much was asked for.", examples=[1000])
     amount: int = Field(..., description="How much was granted.", examples=[1000])
     company: int = Field(..., examples=[600])
+    sponsor: int = Field(..., examples=[0])
     credit: int = Field(..., examples=[0])
     wallet: int = Field(..., examples=[0])
     own: int = Field(..., description="What of it goes where `to` says.", examples=[400])

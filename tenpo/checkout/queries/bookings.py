@@ -99,6 +99,7 @@ class CancellationEffect:
     wallet: int
     method: int
     company: int
+    sponsor: int
     paid: int
     gives_up_seat: bool
 
@@ -107,7 +108,9 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
     """What `cancel_booking` would do at `now`, in numbers."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
-        return CancellationEffect(percent=0, credit=0, wallet=0, method=0, company=0, paid=0, gives_up_seat=takes_seat)
+        return CancellationEffect(
+            percent=0, credit=0, wallet=0, method=0, company=0, sponsor=0, paid=0, gives_up_seat=takes_seat
+        )
     percent = percent_back(
         read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host,
         was_moved=booking.was_moved,
@@ -119,6 +122,7 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
         wallet=back.wallet,
         method=back.method,
         company=back.company,
+        sponsor=back.sponsor,
         paid=parts_left(booking.line).buyers,
         gives_up_seat=takes_seat,
     )

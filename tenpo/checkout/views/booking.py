@@ -264,6 +264,8 @@ def _ordered_price(booking: Booking) -> Quote:
         price=line.price,
         currency=line.order.currency,
         company_share=line.company_share,
+        sponsor_share=line.sponsor_share,
+        sponsor_name=line.sponsorship.name if line.sponsorship else "",
         credit_spent=line.credit_spent,
         wallet_spent=line.wallet_spent,
         own_share=line.own_share,

@@ -169,8 +169,10 @@ def spend(request: PageRequest) -> HttpResponse:
     business = current_business()
     zone = ZoneInfo(business.time_zone)
     months = spend_by_month(since=first_month(zone), currency=business.currency, zone=zone)
+    sponsors = sum(month.sponsors for month in months)
     series = [
         charts.Series(business.name, [month.company for month in months]),
+        *([charts.Series(_("Sponsors"), [month.sponsors for month in months])] if sponsors else []),
         charts.Series(_("People"), [month.users for month in months]),
         charts.Series(_("Credit"), [month.credits for month in months]),
     ]
@@ -184,6 +186,7 @@ def spend(request: PageRequest) -> HttpResponse:
         if months
         else None,
         "company": sum(month.company for month in months),
+        "sponsors": sponsors,
         "users": sum(month.users for month in months),
         "credits": sum(month.credits for month in months),
         "currency": business.currency,

@@ -11,12 +11,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
-from tenpo.core.money import minor_digits
+from tenpo.core.money import major_units
 from tenpo.ledger.queries import WALLET, StatementRow, balance_of, statement, whole_statement
 from tenpo.orders.models import Line, Order, Split
 from tenpo.orders.policies import PartsBack, parts_given, parts_left
+from tenpo.orders.sponsor_models import Sponsorship
+from tenpo.orders.sponsor_queries import funding_for
+from tenpo.orders.words import describe_share
 from tenpo.payments.models import Payment, Payout, Refund
 from tenpo.payments.queries import payable
 from tenpo.people.http import known_cursor, page_of
@@ -41,6 +45,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "credit_left": spendable(credits),
         "wallet_left": sum(balance_of(user, currency, WALLET).values()),
         "earned": payable(user, Payout.Source.EARNINGS, currency) if earns else None,
+        "funding": [(person, describe_share(person.sponsorship)) for person in funding_for(user, clock.now())],
+        "sponsors": Sponsorship.objects.filter(sponsor=user).count(),
         "currency": currency,
         "payments": page.items,
         "next_cursor": page.next_cursor,
@@ -74,7 +80,7 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """What was bought, and who paid which part of it; made to be printed."""
     orders = Order.objects.visible_to(cast(User, request.user)).select_related("buyer")
     order = get_object_or_404(orders, pk=order_id)
-    lines = list(order.lines.select_related("share_policy"))
+    lines = list(order.lines.select_related("share_policy", "sponsorship"))
     payment = Payment.objects.filter(order_id=order.pk, state=Payment.State.SUCCEEDED).first()
     refunds = list(Refund.objects.filter(line_id__in=[line.pk for line in lines]).order_by("id"))
     cancelled = [(line, _cancelled(line, refunds)) for line in lines if line.refunded_percent is not None]
@@ -107,6 +113,7 @@ def _cancelled(line: Line, refunds: Sequence[Refund]) -> PartsBack:
     return PartsBack(
         given.company - sum(one.company for one in others), given.credit - sum(one.credit for one in others),
         given.wallet - sum(one.wallet for one in others), given.own - sum(one.own for one in others),
+        given.sponsor - sum(one.sponsor for one in others),
     )  # fmt: skip
 
 
@@ -137,8 +144,8 @@ def statement_table(rows: list[StatementRow]) -> tuple[list[str], Iterator[list[
         [
             _day(row.transfer.created_at),
             causes[row.transfer.pk].words,
-            _plain(row.change, row.transfer.currency),
-            _plain(row.balance, row.transfer.currency),
+            major_units(row.change, row.transfer.currency),
+            major_units(row.balance, row.transfer.currency),
             row.transfer.currency,
         ]
         for row in rows
@@ -168,8 +175,8 @@ def payment_row(payment: Payment) -> list[Any]:
         payment.description,
         payment.get_state_display(),
         payment.method or payment.provider,
-        _plain(payment.amount, payment.currency),
-        _plain(payment.fee, payment.currency),
+        major_units(payment.amount, payment.currency),
+        major_units(payment.fee, payment.currency),
         payment.currency,
         _day(payment.paid_at) if payment.paid_at else "",
         payment.reference or "",
@@ -183,9 +190,3 @@ def csv_name(name: str) -> str:
 
 def _day(moment: Any) -> str:
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
-
-
-def _plain(amount: int, currency: str) -> float | int:
-    """An amount as a spreadsheet reads it: major units with a point."""
-    digits = minor_digits(currency)
-    return round(amount / 10**digits, digits) if digits else amount

@@ -45,6 +45,7 @@ class BookingOut(OutSchema):
     order_id: UUID | None
     price: int | None
     company_share: int | None
+    sponsor_share: int | None
     credit_spent: int | None
     wallet_spent: int | None
     own_share: int | None
@@ -87,7 +88,7 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         "order_id": line.order_id if line else None,
         **{
             n: getattr(line, n) if line else None
-            for n in ("price", "company_share", "credit_spent", "wallet_spent", "own_share")
+            for n in ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spent", "own_share")
         },
         "currency": line.order.currency if line else None,
         "cancellation_terms": describe_windows(

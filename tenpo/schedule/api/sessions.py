@@ -159,6 +159,7 @@ class EffectOut(OutSchema):
     wallet: int
     method: int
     company: int
+    sponsor: int
     currency: str
 
 
