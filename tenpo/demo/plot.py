@@ -19,8 +19,17 @@ from tenpo.demo.story import Story
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
+from tenpo.orders.actions.sponsorships import (
+    Budget,
+    add_sponsored_people,
+    create_sponsorship,
+    record_sponsor_payment,
+)
+from tenpo.orders.models import Line
 from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_pots
+from tenpo.orders.sponsor_models import Sponsorship
+from tenpo.orders.sponsor_queries import owed_by
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
@@ -54,6 +63,9 @@ FILLED_BY_THEMSELVES = {SAVERS[1]: SUCCEEDS, SAVERS[2]: KEPT_DECLINED}
 # How those from outside are paid.
 WAYS = (("manual", "sepa"), ({"note": "With the invoice of the month"}, {"iban": "DE02120300000000202051"}))
 MIN_PAYOUT = 2_000
+# Who pays a part for whom; one of the demo's accounts looks after the budget, another one is paid for.
+EMPLOYER, SPONSOR = "Elbe Printworks", cast.MEMBERS[1]
+SPONSORED = (cast.MEMBERS[0], *cast.MEMBERS[7:12])
 NEW_STARTERS = ("Joost Bakker", "Amina Yusuf", "Ellen Strand")
 
 
@@ -78,6 +90,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
     _wallets(story, number)
     _payouts(story, number)
     refunds_of_the_weeks(story, number)
+    _sponsors(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
     _special_lately(story, left)
@@ -202,6 +215,23 @@ def _payouts(story: Story, number: int) -> None:
             approve_payout(payout, by=story.admin)
             if account.method == PayoutAccount.Method.MANUAL:
                 mark_payout_done(mark_payout_sent(payout, by=story.admin), by=story.admin)
+
+
+def _sponsors(story: Story, number: int) -> None:
+    """An employer of the town pays a fifth for those of its people who come here, and has paid a part of it."""
+    if number == 10:
+        sponsorship = create_sponsorship(
+            sponsor=story.member(SPONSOR), name=EMPLOYER, terms=ShareTerms(percent=20),
+            budget=Budget(pot=60_000, per_person=15_000), kinds=[Line.Kind.SESSION], by=story.admin,
+        )  # fmt: skip
+        add_sponsored_people(sponsorship, [story.member(name).email for name in SPONSORED], by=story.admin)
+    elif number == 35:
+        sponsorship = Sponsorship.objects.get(name=EMPLOYER)
+        owed = owed_by([sponsorship])[sponsorship.pk]
+        record_sponsor_payment(
+            sponsorship, amount=owed - owed % 1_000 or owed, received_on=story.clock.now().date(),
+            reference=sponsorship.transfer_reference, by=story.admin,
+        )  # fmt: skip
 
 
 def _from_outside(story: Story) -> list[User]:

@@ -12,7 +12,7 @@ SERVED = {
     "fitness_coaching": set(),
     "youth_sports": {"User", "Trainer", "Payment", "TrainerOrder"},
     "pay_per_minute": {"users", "wallets", "transactions", "withdrawals", "auto_top_up_settings"},
-    "peer_learning": {"users", "transactions", "payment_splits", "payouts"},
+    "peer_learning": {"users", "transactions", "payment_splits", "payouts", "employer_sponsorships"},
 }
 
 
