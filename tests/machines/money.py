@@ -18,7 +18,7 @@ from tenpo.checkout.actions import buying, settling, topping_up
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.invariants import Finding
 from tenpo.core.models import Business as BusinessRow
-from tenpo.orders.actions import orders, splits
+from tenpo.orders.actions import giving_back, splits
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions import payout_accounts, payout_sending, payouts, wallets
@@ -337,7 +337,7 @@ class MoneyMachine(Machine):
 
         def give_back() -> None:
             with transaction.atomic():
-                orders.give_back([(row.line, percent)])
+                giving_back.give_back([(row.line, percent)])
 
         self.do(partial(self.model.give_back, [booking], percent), give_back)
 

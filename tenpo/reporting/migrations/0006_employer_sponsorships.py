@@ -17,7 +17,7 @@ VIEWS = {
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0004_youth_sports"),
+        ("reporting", "0005_auto_top_up_settings"),
         ("orders", "0008_sponsorships"),
         ("schedule", "0001_initial"),
     ]

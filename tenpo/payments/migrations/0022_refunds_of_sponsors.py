@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     safe_because = "the rules become wider, so old code keeps to them, and no row is checked while the table is closed"
 
     dependencies = [
-        ('payments', '0017_check_refunds'),
+        ('payments', '0021_check_refunds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """The wider rules hold for every row; whoever writes meanwhile need not wait."""
 
-    dependencies = [("payments", "0018_refunds_of_sponsors")]
+    dependencies = [("payments", "0022_refunds_of_sponsors")]
     operations = [
         ValidateConstraint("refund", "refund_is_of_something"),
         ValidateConstraint("refund", "refund_parts_sum_to_its_amount"),
