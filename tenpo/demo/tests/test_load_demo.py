@@ -111,6 +111,7 @@ UNFILLED = {
     "youth_sports": """
         User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.price_per_hour Trainer.session_duration
         Trainer.additionalSources Trainer.external Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
+        Refund.ticket_id
     """,
     "pay_per_minute": """
         users.onboarding_completed wallets.average_minute_cost withdrawals.paypal_email withdrawals.crypto_address
