@@ -26,7 +26,7 @@ from tenpo.orders.actions.sponsor_shares import take_from_budget
 from tenpo.orders.models import Line
 from tenpo.orders.policies import Window, read_windows, split_line
 from tenpo.orders.queries import Quote, quote
-from tenpo.payments.actions.auto_top_ups import look_after_wallet
+from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
@@ -188,7 +188,7 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
         booking.confirmed_at = now
     payment = _write(booking, price, wish)
     if price.wallet_spent:
-        look_after_wallet(wish.by)
+        look_after_wallet_soon(wish.by)
     return booking, payment
 
 

@@ -97,7 +97,7 @@ def set_auto_top_up(
     if (after := _said(settings)) != before:
         record("auto_top_up.changed", by=by, on=settings, before=before, after=after)
     if settings.is_on and not was_on:
-        look_after_wallet(user)
+        look_after_wallet_soon(user)
     return settings
 
 
@@ -120,8 +120,8 @@ def drop_auto_top_up(user: User, *, by: User) -> AutoTopUp:
     return settings
 
 
-def look_after_wallet(user: User) -> None:
-    """Money has left somebody's wallet: look in a job whether it is low, if anything happens then."""
+def look_after_wallet_soon(user: User) -> None:
+    """Money has left somebody's wallet: have the worker look whether it is low, if anything happens then."""
     if AutoTopUp.objects.watching().filter(user=user).exists():
         defer("checkout.look_after_wallet", user_id=str(user.pk))
 

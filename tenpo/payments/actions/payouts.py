@@ -19,7 +19,7 @@ from tenpo.core.tokens import new_id
 from tenpo.core.words import say_money
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
-from tenpo.payments.actions.auto_top_ups import look_after_wallet
+from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.actions.payout_accounts import account_disabled
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import METHODS
@@ -73,7 +73,7 @@ def ask_for_payout(
     record("payout.asked", by=by, on=payout, after=after)
     publish("payout.asked", subject=payout)
     if source == Payout.Source.WALLET:
-        look_after_wallet(payee)
+        look_after_wallet_soon(payee)
     return payout
 
 
