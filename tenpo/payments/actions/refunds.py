@@ -16,6 +16,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer_all
+from tenpo.core.models import check_fields
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
@@ -139,7 +140,7 @@ def reject_refund(refund: Refund, *, word: str, by: User) -> Refund:
     refund.word = " ".join(word.split())
     if not refund.word:
         raise ValidationError({"word": _("Say why, in a few words.")})
-    refund.clean_fields(exclude={field.name for field in refund._meta.fields} - {"word"})
+    check_fields(refund, "word")
     refund.state, refund.reviewed_by, refund.reviewed_at = Refund.State.REJECTED, by, clock.now()
     refund.ended_at = refund.reviewed_at
     refund.save(update_fields=["state", "reviewed_by", "reviewed_at", "ended_at", "word"])
@@ -206,9 +207,7 @@ def release_hold(refund: Refund, *, back_to: Pot) -> Posting:
 def hold_top_up(refund: Refund) -> None:
     """Take what goes back of a top-up out of its payer's wallet. Raises RuleError "spent" once it is not there."""
     wallet = Pot(Account.Kind.WALLET, refund.currency, refund.user_id)
-    hold = Posting(
-        Transfer.Kind.REFUND_HOLD, wallet, held_pot(refund), refund.own, refund.hold_key, refund.pk
-    )  # fmt: skip
+    hold = Posting(Transfer.Kind.REFUND_HOLD, wallet, held_pot(refund), refund.own, refund.hold_key, refund.pk)
     try:
         post_transfers([hold])
     except RuleError as refusal:
