@@ -3,13 +3,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.books.models import NOTE_LENGTH, NUMBER_LENGTH
-from tenpo.books.queries.days import business_zone
 from tenpo.books.queries.numbers import USUAL
 from tenpo.books.queries.reconciling import listing_providers
+from tenpo.core.days import day_here
 from tenpo.core.forms import DayField
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.providers import PROVIDERS
@@ -84,7 +83,7 @@ class NumbersForm(forms.Form):
 
 
 def _last_month() -> dict[str, date]:
-    first_of_this = timezone.localtime(timezone.now(), business_zone()).date().replace(day=1)
+    first_of_this = day_here().replace(day=1)
     last = first_of_this - timedelta(days=1)
     return {"since": last.replace(day=1), "until": last}
 
@@ -103,7 +102,7 @@ class ReconciliationForm(forms.Form):
     until = DayField(label=_("Until"))
 
     def __init__(self, data: Any = None) -> None:
-        yesterday = timezone.localtime(timezone.now(), business_zone()).date() - timedelta(days=1)
+        yesterday = day_here() - timedelta(days=1)
         super().__init__(data, initial={"since": yesterday, "until": yesterday})
         field = self.fields["provider"]
         assert isinstance(field, forms.ChoiceField)

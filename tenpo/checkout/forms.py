@@ -7,13 +7,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.business import current_business
+from tenpo.core.days import midnight
 from tenpo.core.forms import AmountField, DayField
 from tenpo.core.money import Money
 from tenpo.core.once import OnceForm
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import WALLET
-from tenpo.orders.forms import midnight
 from tenpo.payments.actions.auto_top_ups import TopUpWish
 from tenpo.payments.forms import CardForm
 from tenpo.payments.models import Payment

@@ -1,6 +1,4 @@
-from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -8,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.business import current_business
+from tenpo.core.days import day_here, midnight
 from tenpo.core.forms import DayField
 from tenpo.core.money import parse_money
 from tenpo.orders.actions.policies import ShareTerms, check_terms
@@ -89,10 +88,10 @@ class SharePolicyForm(forms.Form):
             self.add_error(None, error)
         starts = midnight(cleaned["starts_on"]) if cleaned["starts_on"] else None
         # Today means from now on: a policy never starts in the past.
-        cleaned["active_from"] = None if starts and starts.date() == _today() else starts
+        cleaned["active_from"] = None if starts and starts.date() == day_here() else starts
         cleaned["active_until"] = midnight(cleaned["ends_on"], days_later=1) if cleaned["ends_on"] else None
         cleaned["terms"] = terms
-        if starts and starts.date() < _today():
+        if starts and starts.date() < day_here():
             self.add_error("starts_on", _("A policy starts today or later."))
         if cleaned["active_until"] and cleaned["active_until"] <= (starts or timezone.now()):
             self.add_error("ends_on", _("The end must come after the start."))
@@ -150,7 +149,7 @@ class SplitRuleForm(forms.Form):
             percents = [cleaned[name] for name in ("business_percent", "creator_percent", "teacher_percent")]
             if sum(percents) != 100:
                 self.add_error("business_percent", _("The three percentages sum to 100."))
-        if (starts := cleaned.get("starts_on")) and starts < _today():
+        if (starts := cleaned.get("starts_on")) and starts < day_here():
             self.add_error("starts_on", _("A rule starts today or later."))
         return cleaned
 
@@ -159,7 +158,7 @@ class SplitRuleForm(forms.Form):
         wanted = dict(self.cleaned_data)
         starts, ends = wanted.pop("starts_on"), wanted.pop("ends_on")
         # Today means from now on: a rule never starts in the past.
-        wanted["active_from"] = midnight(starts) if starts and starts > _today() else None
+        wanted["active_from"] = midnight(starts) if starts and starts > day_here() else None
         wanted["active_until"] = midnight(ends, days_later=1) if ends else None
         return wanted
 
@@ -206,13 +205,3 @@ class CancellationPolicyForm(forms.Form):
                 self.add_error(None, words)
         cleaned["windows"] = windows
         return cleaned
-
-
-def midnight(day: Any, *, days_later: int = 0) -> datetime:
-    """The start of a day where the business is."""
-    moment = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(current_business().time_zone))
-    return moment + timedelta(days=days_later)
-
-
-def _today() -> Any:
-    return timezone.localdate(timezone=ZoneInfo(current_business().time_zone))

@@ -10,6 +10,7 @@ from ninja import Field, Query, Router
 from tenpo.access.api_auth import once
 from tenpo.core import clock
 from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.days import day_here
 from tenpo.core.limits import SPONSORED_AT_ONCE
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.core.paging import keyset_page
@@ -26,7 +27,7 @@ from tenpo.orders.actions.sponsorships import (
 )
 from tenpo.orders.models import Line
 from tenpo.orders.sponsor_models import SponsoredPerson, SponsorPayment, Sponsorship
-from tenpo.orders.sponsor_queries import day_here, owed_by, uses_of
+from tenpo.orders.sponsor_queries import owed_by, uses_of
 from tenpo.people.models import User
 from tenpo.people.permissions import check_admin
 

@@ -1,19 +1,18 @@
 """What is typed about sponsorships: terms, people, budgets, payments."""
 
 import re
-from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.days import day_here, midnight
 from tenpo.core.forms import DayField
 from tenpo.core.once import OnceForm
 from tenpo.orders.actions.policies import MAX_NAME, ShareTerms, check_terms
 from tenpo.orders.actions.sponsorships import MAX_REFERENCE, Budget
-from tenpo.orders.forms import MoneyField, midnight
+from tenpo.orders.forms import MoneyField
 from tenpo.orders.models import Line
 from tenpo.people.models import User
 
@@ -84,7 +83,6 @@ class SponsorshipForm(forms.Form):
         """What the sponsorship is to be, as `create_sponsorship` takes it."""
         cleaned = self.cleaned_data
         starts, ends = cleaned["starts_on"], cleaned["ends_on"]
-        begins: datetime | None = midnight(starts) if starts else None
         return {
             "sponsor": cleaned["sponsor"],
             "name": cleaned["name"],
@@ -92,7 +90,7 @@ class SponsorshipForm(forms.Form):
             "budget": Budget(cleaned["pot"], cleaned["per_person"]),
             "kinds": cleaned["kinds"],
             # Today means from now on.
-            "active_from": None if begins and begins <= timezone.now() < midnight(starts, days_later=1) else begins,
+            "active_from": midnight(starts) if starts and starts != day_here() else None,
             "active_until": midnight(ends, days_later=1) if ends else None,
         }
 
@@ -128,4 +126,4 @@ class SponsorPaymentForm(OnceForm):
     )
 
     def __init__(self, data: Any = None, *, shown_to: User) -> None:
-        super().__init__(data, shown_to=shown_to, initial={"received_on": timezone.localdate()})
+        super().__init__(data, shown_to=shown_to, initial={"received_on": day_here()})

@@ -9,18 +9,11 @@ from zoneinfo import ZoneInfo
 from django.db import models
 from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce, TruncMonth
-from django.utils import timezone
 
-from tenpo.core.business import current_business
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line, Order
 from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 from tenpo.people.models import User
-
-
-def day_here(at: datetime) -> date:
-    """The day on which something was, where the business is."""
-    return timezone.localtime(at, ZoneInfo(current_business().time_zone)).date()
 
 
 def owed_by(sponsorships: Iterable[Sponsorship]) -> dict[UUID, int]:

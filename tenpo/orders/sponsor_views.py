@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from django.contrib import messages
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tenpo.core import charts, clock
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
+from tenpo.core.days import business_zone, day_here, first_month, midnight
 from tenpo.core.money import Money, major_units
 from tenpo.core.pdf import Document, pdf_answer
 from tenpo.core.words import say_date, say_money, say_month
@@ -32,15 +32,13 @@ from tenpo.orders.actions.sponsorships import (
     record_sponsor_payment,
     remove_sponsored_person,
 )
-from tenpo.orders.forms import midnight
 from tenpo.orders.permissions import can_manage_sponsorships
 from tenpo.orders.sponsor_forms import NameForm, PotForm, SponsorPaymentForm, SponsorshipForm
 from tenpo.orders.sponsor_models import Sponsorship
-from tenpo.orders.sponsor_queries import day_here, funded_by_month, moved_in, owed_at, owed_by, uses_of
+from tenpo.orders.sponsor_queries import funded_by_month, moved_in, owed_at, owed_by, uses_of
 from tenpo.orders.words import describe_sponsorship
 from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
 
-MONTHS_SHOWN = 12
 PEOPLE_SHOWN = 8
 USES_SHOWN = 20
 PAYMENTS_SHOWN = 20
@@ -104,9 +102,7 @@ def sponsorship_create(request: PageRequest) -> HttpResponse:
 def sponsorship_detail(request: PageRequest, sponsorship_id: UUID) -> HttpResponse:
     """One budget: what is left, who spent what, month by month, and what its sponsor owes."""
     sponsorship = _seen(request, sponsorship_id)
-    business = current_business()
-    zone = ZoneInfo(business.time_zone)
-    months = funded_by_month(sponsorship, zone=zone, since=_first_month(zone))
+    months = funded_by_month(sponsorship, zone=business_zone(), since=first_month())
     page = page_of(request, uses_of(sponsorship), order=("-id",), limit=USES_SHOWN)
     people = sponsorship.people.select_related("user", "sponsorship").order_by("-spent", "id")
     [row] = _rows([sponsorship])
@@ -287,7 +283,7 @@ def _asked_month(request: PageRequest) -> date:
     """The first day of the month that the address asks for; what is no month is not there."""
     text = request.GET.get("month")
     if text is None:
-        return day_here(timezone.now()).replace(day=1)
+        return day_here().replace(day=1)
     try:
         first = date.fromisoformat(f"{text}-01")
     except ValueError:
@@ -295,12 +291,6 @@ def _asked_month(request: PageRequest) -> date:
     if not 2000 <= first.year < 2100:
         raise Http404
     return first
-
-
-def _first_month(zone: ZoneInfo) -> datetime:
-    """When the months begin that are drawn."""
-    this_month = timezone.localtime(timezone.now(), zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return this_month - relativedelta(months=MONTHS_SHOWN - 1)
 
 
 def _seen(request: PageRequest, sponsorship_id: UUID) -> Sponsorship:

@@ -6,15 +6,14 @@ what this visit showed: a password alone stays one, even when its owner set a fa
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
-from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.days import day_here
 from tenpo.core.models import Business
 from tenpo.people.models import User, UserQuerySet
 
@@ -89,7 +88,7 @@ def bound_from(user: User) -> date | None:
 def is_bound(user: User) -> bool:
     """Whether somebody gets in only with a second factor now, by the calendar of the business."""
     starts_on = bound_from(user)
-    return starts_on is not None and clock.now().astimezone(ZoneInfo(current_business().time_zone)).date() >= starts_on
+    return starts_on is not None and day_here() >= starts_on
 
 
 def is_kept_out(request: HttpRequest) -> bool:

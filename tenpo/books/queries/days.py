@@ -1,12 +1,11 @@
 """The days of the business: where one ends, which is the last closed one, and which can be closed next."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta
 
 from tenpo.books.models import DayClose
 from tenpo.core import clock
-from tenpo.core.business import current_business
+from tenpo.core.days import day_here, midnight
 from tenpo.ledger.models import Transfer
 
 # After midnight a day is closed this much later at the earliest. A transaction has its time a moment before others can
@@ -22,14 +21,9 @@ class Closed:
     ends_at: datetime
 
 
-def business_zone() -> ZoneInfo:
-    """The time zone whose midnight ends a day."""
-    return ZoneInfo(current_business().time_zone)
-
-
 def start_of(day: date) -> datetime:
     """Midnight at the beginning of a day where the business is."""
-    return datetime.combine(day, time(), business_zone()).astimezone(UTC)
+    return midnight(day).astimezone(UTC)
 
 
 def end_of(day: date) -> datetime:
@@ -49,7 +43,7 @@ def next_day() -> date | None:
     if closed := last_closed():
         return closed.day + timedelta(days=1)
     first = Transfer.objects.order_by("created_at").values_list("created_at", flat=True).first()
-    return first.astimezone(business_zone()).date() if first else None
+    return day_here(first) if first else None
 
 
 def is_over(day: date) -> bool:

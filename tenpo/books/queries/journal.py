@@ -10,10 +10,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from tenpo.books.queries.balances import moved_between
-from tenpo.books.queries.days import business_zone, end_of, start_of
+from tenpo.books.queries.days import end_of, start_of
 from tenpo.books.queries.numbers import account_numbers
 from tenpo.books.subjects import subjects_of
 from tenpo.checkout.queries.money import causes_of
+from tenpo.core.days import business_zone
 from tenpo.core.money import minor_digits
 from tenpo.ledger.models import Account, Transfer
 

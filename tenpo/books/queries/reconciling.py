@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db.models import Q
 
 from tenpo.books.models import Difference, Reconciliation
-from tenpo.books.queries.days import business_zone, end_of, start_of
+from tenpo.books.queries.days import end_of, start_of
 from tenpo.books.subjects import subjects_of
-from tenpo.core import clock
+from tenpo.core.days import day_here
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers
@@ -72,7 +72,7 @@ def listing_providers() -> list[str]:
 
 def next_period(provider: str) -> tuple[date, date] | None:
     """The days that the night compares: those since the last comparison, up to yesterday. None: there are none."""
-    yesterday = clock.now().astimezone(business_zone()).date() - timedelta(days=1)
+    yesterday = day_here() - timedelta(days=1)
     last = Reconciliation.objects.filter(provider=provider).order_by("-until").values_list("until", flat=True).first()
     since = max(last + timedelta(days=1), yesterday - timedelta(days=CATCH_UP_DAYS)) if last else yesterday
     return (since, yesterday) if since <= yesterday else None

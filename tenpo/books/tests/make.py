@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import uuid4
 
 from django.db import transaction
-from django.utils import timezone
 
 from tenpo.books.models import DayClose, DayCloseLine, Difference, Reconciliation
-from tenpo.books.queries.days import business_zone, end_of, start_of
+from tenpo.books.queries.days import end_of, start_of
+from tenpo.core.days import day_here
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.people.models import User
@@ -50,7 +50,7 @@ def noon(days: int = 0) -> datetime:
 
 def today() -> date:
     """The business's day."""
-    return timezone.now().astimezone(business_zone()).date()
+    return day_here()
 
 
 @contextmanager

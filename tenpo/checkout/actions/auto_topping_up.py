@@ -1,8 +1,5 @@
 """Filling a wallet by itself when little is left in it: one top-up at a time, whatever became of its answer."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import structlog
 from django.db import transaction
 from django.db.models import QuerySet, Sum
@@ -13,6 +10,7 @@ from tenpo.checkout.actions.settling import charge
 from tenpo.checkout.actions.topping_up import held_with_coming
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.days import day_here, midnight
 from tenpo.core.models import Business
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, note_failure, tell_if_low
@@ -102,14 +100,8 @@ def _amount_due(wish: AutoTopUp, owner: User, business: Business) -> int:
 
 def paid_in_today(owner: User) -> int:
     """What was paid into somebody's wallet by itself since the business's midnight, or is on its way (minor units)."""
-    begun = Payment.objects.filter(payer=owner, is_automatic=True, created_at__gte=_midnight())
+    begun = Payment.objects.filter(payer=owner, is_automatic=True, created_at__gte=midnight(day_here()))
     return _sum_of(begun.exclude(state__in=[Payment.State.FAILED, Payment.State.CANCELLED]))
-
-
-def _midnight() -> datetime:
-    """When this day of the business's began."""
-    now = clock.now().astimezone(ZoneInfo(current_business().time_zone))
-    return now.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def _why_not(method: PaymentMethod) -> str:

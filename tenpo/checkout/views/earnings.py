@@ -1,7 +1,5 @@
 """A coach's earnings: what is theirs, what is to come, and from where."""
 
-from zoneinfo import ZoneInfo
-
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -10,9 +8,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tenpo.checkout.queries.earnings import coming, earned_by_month, splits_of, taken_back
-from tenpo.checkout.views.money import first_month
 from tenpo.core import charts
 from tenpo.core.business import current_business
+from tenpo.core.days import business_zone, first_month
 from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_month
 from tenpo.payments.models import Payout
@@ -26,8 +24,7 @@ from tenpo.people.http import PageRequest, page_of
 def earnings(request: PageRequest) -> HttpResponse:
     """What somebody has earned, month by month, and each sale that it comes from."""
     user, business = request.user, current_business()
-    zone = ZoneInfo(business.time_zone)
-    months = earned_by_month(user, business.currency, since=first_month(zone), zone=zone)
+    months = earned_by_month(user, business.currency, since=first_month(), zone=business_zone())
     page = page_of(request, splits_of(user, business.currency), order=("-id",))
     context = {
         "there": payable(user, Payout.Source.EARNINGS, business.currency),

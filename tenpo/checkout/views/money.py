@@ -3,9 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from dateutil.relativedelta import relativedelta
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -26,6 +24,7 @@ from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
 from tenpo.core import charts
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
+from tenpo.core.days import business_zone, first_month
 from tenpo.core.errors import RuleError
 from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_month
@@ -36,7 +35,6 @@ from tenpo.payments.queries import manual_providers, unmarked
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 from tenpo.people.queries import called
 
-MONTHS_SHOWN = 12
 MAX_BULK = 200
 
 
@@ -167,8 +165,7 @@ def payments_csv(request: PageRequest) -> StreamingHttpResponse:
 def spend(request: PageRequest) -> HttpResponse:
     """What each month cost the company and its people."""
     business = current_business()
-    zone = ZoneInfo(business.time_zone)
-    months = spend_by_month(since=first_month(zone), currency=business.currency, zone=zone)
+    months = spend_by_month(since=first_month(), currency=business.currency, zone=business_zone())
     sponsors = sum(month.sponsors for month in months)
     series = [
         charts.Series(business.name, [month.company for month in months]),
@@ -227,9 +224,3 @@ def _filtered(request: PageRequest, form: PaymentFilter) -> QuerySet[Payment]:
 
 def _midnight(day: Any) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day))  # noqa: DTZ001 (made aware in the reader's zone)
-
-
-def first_month(zone: ZoneInfo) -> datetime:
-    """When the months begin that are drawn."""
-    this_month = timezone.localtime(timezone.now(), zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return this_month - relativedelta(months=MONTHS_SHOWN - 1)

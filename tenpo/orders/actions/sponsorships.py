@@ -8,13 +8,13 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models.functions import Lower
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.days import day_here
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import SPONSORED_AT_ONCE
 from tenpo.core.money import MAX_AMOUNT
@@ -203,7 +203,7 @@ def record_sponsor_payment(
         raise ValidationError({"amount": _("Give an amount above zero.")})
     if len(reference) > MAX_REFERENCE:
         raise ValidationError({"reference": _("This is too long.")})
-    if received_on > timezone.localdate():
+    if received_on > day_here():
         raise ValidationError({"received_on": _("This day is still to come.")})
     if amount > owed_by([sponsorship])[sponsorship.pk]:
         raise RuleError("more_than_owed", _("This is more than what is owed. Record the part that is."))

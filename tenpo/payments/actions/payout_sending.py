@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.days import day_here
 from tenpo.core.errors import RuleError
 from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish, publish_all
@@ -61,7 +60,7 @@ def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
     )
     if not payouts:
         raise RuleError("nothing_to_send", _("No approved payout waits for this file."))
-    file = way.write(payouts, terms, on=timezone.localdate(clock.now(), ZoneInfo(business.time_zone)))
+    file = way.write(payouts, terms, on=day_here())
     batch = PayoutBatch(
         id=new_id(),
         method=method,
