@@ -134,9 +134,8 @@ def _sponsored(found: dict[str, Any]) -> SponsoredPerson:
 
 
 def funding_of(user: User, currency: str, at: datetime) -> QuerySet[SponsoredPerson]:
-    """Who pays something for somebody now, in the order in which they are asked: what ends first, then the oldest."""
-    theirs = SponsoredPerson.objects.funding(at).filter(user=user, sponsorship__currency=currency)
-    return theirs.order_by(F("sponsorship__active_until").asc(nulls_last=True), "sponsorship_id")
+    """Who pays something of a price for somebody now, in the order in which they are asked."""
+    return SponsoredPerson.objects.funding(at).filter(user=user, sponsorship__currency=currency)
 
 
 def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySet[SharePolicy]:

@@ -23,9 +23,6 @@ class SponsorshipQuerySet(models.QuerySet["Sponsorship"]):
             return self.none()
         return self if user.is_admin else self.filter(sponsor=user)
 
-    def in_force(self, at: datetime) -> Self:
-        return self.filter(Q(active_until=None) | Q(active_until__gt=at), active_from__lte=at)
-
 
 class Sponsorship(BaseModel):
     """A budget from which somebody pays a part of what named people buy, from and until when.
@@ -105,9 +102,10 @@ class SponsoredPersonQuerySet(models.QuerySet["SponsoredPerson"]):
         return self if user.is_admin else self.filter(Q(user=user) | Q(sponsorship__sponsor=user))
 
     def funding(self, at: datetime) -> Self:
-        """Those for whom something is paid at a time, as far as the budget goes."""
+        """Those for whom something is paid at a time, in the order in which it is: what ends first, then the oldest."""
         began = self.filter(removed_at=None, sponsorship__active_from__lte=at)
-        return began.filter(Q(sponsorship__active_until=None) | Q(sponsorship__active_until__gt=at))
+        funding = began.filter(Q(sponsorship__active_until=None) | Q(sponsorship__active_until__gt=at))
+        return funding.order_by(F("sponsorship__active_until").asc(nulls_last=True), "sponsorship_id")
 
 
 class SponsoredPerson(BaseModel):

@@ -52,20 +52,14 @@ class MonthFunded:
         return self.shares - self.back
 
 
-def funded_by_month(
-    sponsorship: Sponsorship, *, zone: ZoneInfo, since: datetime | None = None, until: datetime | None = None
-) -> list[MonthFunded]:
-    """What a budget paid in each month of a time; months without any are left out. One statement."""
+def funded_by_month(sponsorship: Sponsorship, *, zone: ZoneInfo, since: datetime) -> list[MonthFunded]:
+    """What a budget paid in each month since; months without any are left out. One statement."""
     kind = Transfer.Kind
 
     def total(of: Transfer.Kind) -> Coalesce:
         return Coalesce(Sum("amount", filter=Q(kind=of)), 0, output_field=models.BigIntegerField())
 
-    moved = _moved([sponsorship.pk])
-    if since is not None:
-        moved = moved.filter(created_at__gte=since)
-    if until is not None:
-        moved = moved.filter(created_at__lt=until)
+    moved = _moved([sponsorship.pk]).filter(created_at__gte=since)
     months = moved.annotate(month=TruncMonth("created_at", tzinfo=zone)).order_by("month").values("month")
     rows = months.annotate(
         shares=total(kind.SPONSOR_SHARE), back=total(kind.SPONSOR_RELEASE), paid=total(kind.SPONSOR_PAID)
@@ -123,5 +117,4 @@ def owed_at(sponsorship: Sponsorship, at: datetime) -> int:
 
 def funding_for(user: User, at: datetime) -> list[SponsoredPerson]:
     """Who pays something for somebody now, with what is left for them. One statement."""
-    theirs = SponsoredPerson.objects.funding(at).filter(user=user).select_related("sponsorship")
-    return list(theirs.order_by(F("sponsorship__active_until").asc(nulls_last=True), "sponsorship_id"))
+    return list(SponsoredPerson.objects.funding(at).filter(user=user).select_related("sponsorship"))

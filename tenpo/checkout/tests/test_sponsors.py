@@ -13,6 +13,7 @@ from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.test_book_session import without_savepoints
+from tenpo.core.days import business_zone, first_month
 from tenpo.core.errors import RuleError
 from tenpo.core.invariants import find_faults
 from tenpo.core.models import OutboxMessage
@@ -339,7 +340,7 @@ def test_all_that_is_owed_can_be_paid_and_not_a_cent_more():
 
     record_sponsor_payment(sponsorship, amount=8_000, received_on=TODAY, by=admin)
     assert owed(sponsorship) == 0
-    [month] = funded_by_month(sponsorship, zone=timezone.get_current_timezone())
+    [month] = funded_by_month(sponsorship, zone=business_zone(), since=first_month())
     assert (month.shares, month.back, month.paid) == (8_000, 0, 8_000)
 
 
