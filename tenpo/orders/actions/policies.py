@@ -25,7 +25,7 @@ MAX_NAME = 80
 
 @dataclass(frozen=True)
 class ShareTerms:
-    """What the company pays: a percentage, perhaps with a cap, or a fixed amount (minor units)."""
+    """What the company or a sponsor pays: a percentage, perhaps with a cap, or a fixed amount (minor units)."""
 
     percent: int | None = None
     amount: int | None = None
@@ -53,6 +53,20 @@ def check_terms(terms: ShareTerms) -> None:
             raise ValidationError({name: _("Give an amount above zero.")})
 
 
+def terms_begin_at(active_from: datetime | None, active_until: datetime | None, *, in_past: str) -> datetime:
+    """When terms begin to hold: as said, or now.
+
+    Raises RuleError starts_in_past, in the words of `in_past`, and ends_too_early.
+    """
+    now = clock.now()
+    starts = active_from or now
+    if starts < now:
+        raise RuleError("starts_in_past", in_past)
+    if active_until is not None and active_until <= starts:
+        raise RuleError("ends_too_early", _("The end must come after the start."))
+    return starts
+
+
 @refuse_on(EXCLUSION, "share_policy_one_in_force", overlaps)
 @transaction.atomic
 def create_share_policy(
@@ -76,12 +90,8 @@ def create_share_policy(
         raise ValidationError({"name": _("Give it a name of at most 80 characters.")})
     if coach is not None and not coach.is_coach:
         raise ValidationError({"coach": _("This person is not a coach.")})
-    now = clock.now()
-    starts = active_from or now
-    if starts < now:
-        raise RuleError("starts_in_past", _("A policy starts now or later; what was paid stays as it was paid."))
-    if active_until is not None and active_until <= starts:
-        raise RuleError("ends_too_early", _("The end must come after the start."))
+    in_past = _("A policy starts now or later; what was paid stays as it was paid.")
+    starts = terms_begin_at(active_from, active_until, in_past=in_past)
     # Whoever decides for a scope first locks all of it; two first ones are kept apart by the constraint.
     scope = SharePolicy.objects.filter(coach=coach).select_for_update(no_key=True).order_by("id")
     holding = Q(active_from__lt=starts) & (Q(active_until=None) | Q(active_until__gt=starts))

@@ -19,7 +19,7 @@ from tenpo.core.money import apportion
 from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
-from tenpo.orders.actions.policies import MAX_NAME
+from tenpo.orders.actions.policies import MAX_NAME, terms_begin_at
 from tenpo.orders.models import Line, Order, Split, SplitRule
 from tenpo.orders.permissions import can_manage_policies
 from tenpo.people.models import User
@@ -63,12 +63,8 @@ def create_split_rule(
         problems["business_percent"] = _("The three percentages sum to 100.")
     if problems:
         raise ValidationError(problems)
-    now = clock.now()
-    starts = active_from or now
-    if starts < now:
-        raise RuleError("starts_in_past", _("A rule starts now or later; what was sold stays as it was divided."))
-    if active_until is not None and active_until <= starts:
-        raise RuleError("ends_too_early", _("The end must come after the start."))
+    in_past = _("A rule starts now or later; what was sold stays as it was divided.")
+    starts = terms_begin_at(active_from, active_until, in_past=in_past)
     rule = SplitRule.objects.create(
         name=name.strip(), place=place, coach=coach, taught_by=taught_by, business_percent=business_percent,
         creator_percent=creator_percent, teacher_percent=teacher_percent, active_from=starts,

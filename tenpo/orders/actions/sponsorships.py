@@ -23,7 +23,7 @@ from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
-from tenpo.orders.actions.policies import MAX_NAME, ShareTerms, check_terms
+from tenpo.orders.actions.policies import MAX_NAME, ShareTerms, check_terms, terms_begin_at
 from tenpo.orders.actions.sponsor_shares import sponsor_pot
 from tenpo.orders.models import Line
 from tenpo.orders.permissions import can_manage_sponsorships
@@ -67,12 +67,8 @@ def create_sponsorship(
     problems = _problems(name, sponsor, budget, kinds)
     if problems:
         raise ValidationError(problems)
-    now = clock.now()
-    starts = active_from or now
-    if starts < now:
-        raise RuleError("starts_in_past", _("A sponsorship starts now or later; what was paid stays as it was paid."))
-    if active_until is not None and active_until <= starts:
-        raise RuleError("ends_too_early", _("The end must come after the start."))
+    in_past = _("A sponsorship starts now or later; what was paid stays as it was paid.")
+    starts = terms_begin_at(active_from, active_until, in_past=in_past)
     sponsorship = Sponsorship.objects.create(
         sponsor=sponsor, name=name.strip(), percent=terms.percent, amount=terms.amount, cap=terms.cap, pot=budget.pot,
         per_person=budget.per_person, currency=current_business().currency, kinds=sorted(set(kinds)),
