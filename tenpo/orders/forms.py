@@ -7,8 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.business import current_business
 from tenpo.core.days import day_here, midnight
-from tenpo.core.forms import DayField
-from tenpo.core.money import parse_money
+from tenpo.core.forms import AmountField, DayField
 from tenpo.orders.actions.policies import ShareTerms, check_terms
 from tenpo.orders.actions.splits import MAX_PLACE
 from tenpo.orders.models import SharePolicy, SplitRule
@@ -19,24 +18,13 @@ from tenpo.people.models import User
 FIRST_ROWS = ((48, 100), (24, 50), (0, 0))
 
 
-class MoneyField(forms.CharField):
-    """An amount as people write it, in the business's currency; cleaned to minor units."""
+class MoneyField(AmountField):
+    """An amount above zero."""
 
-    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_length": 30, **kwargs})
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            amount = parse_money(text, current_business().currency)
-        except ValueError:
-            raise ValidationError(_("Give an amount, such as 12 or 12.50."), code="money") from None
-        if amount <= 0:
-            raise ValidationError(_("Give an amount above zero."), code="money")
+    def clean(self, value: Any) -> int | None:
+        amount = super().clean(value)
+        if amount == 0:
+            raise ValidationError(_("Give an amount above zero."))
         return amount
 
 

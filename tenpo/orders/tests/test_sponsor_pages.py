@@ -73,7 +73,7 @@ def test_an_admin_agrees_a_sponsorship_and_names_people():
         ({"sponsor": "nobody@example.com"}, "Nobody here has this address."),
         ({"percent": ""}, "Say how much."),
         ({"kind": "amount"}, "Say how much."),
-        ({"pot": "nothing"}, "Give an amount"),
+        ({"pot": "nothing"}, "This is not an amount"),
         ({"starts_on": "2020-01-01"}, "now or later"),
         ({"ends_on": "2020-01-01"}, "The end must come after the start."),
     ],
