@@ -1,4 +1,4 @@
-"""Secrets that we only verify: random, shown once, stored as a hash."""
+"""Secrets that we only verify (random, shown once, stored as a hash), and ids of ours."""
 
 import hashlib
 import secrets

@@ -1,7 +1,7 @@
 """Booking and paying, from the seat to the money.
 
-A seat is held in one transaction, the provider is asked outside of any, and what it says is applied in another. Order
-of locks everywhere: session, booking, order, payment, ledger accounts.
+A seat is held in one transaction, the provider is asked outside of any, and what it says is applied in another. The
+session is locked first, and a sponsor's budget before the ledger's accounts; the whole order is in ARCHITECTURE.md.
 """
 
 from collections.abc import Callable

@@ -42,7 +42,7 @@ Provider = Annotated[
     str,
     Field(
         max_length=20,
-        description="How the own share is paid: `sandbox` (card), `payroll` or `transfer`. Empty when nothing is left.",
+        description="How the own share is paid: `stripe`, `sandbox`, `payroll` or `transfer`. Empty: nothing is left.",
         examples=["sandbox"],
     ),
 ]

@@ -1,7 +1,7 @@
 """What goes back of paid lines, as often as there is something left: to each who paid it.
 
-Whoever gives back locks the line first: what is left of it is read under that lock, and `line_gives_back_within` stands
-behind it.
+Whoever gives back locks the line first: what is left of it is read under that lock, and `line_gives_back_within` and
+`line_sponsor_gets_back_within` stand behind it.
 """
 
 from collections.abc import Sequence
