@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import AmountField
+from tenpo.core.once import OnceForm
 from tenpo.payments.actions.refunds import MAX_ASK_DAYS
 from tenpo.payments.models import Refund
 from tenpo.payments.refund_models import RefundTo
@@ -34,16 +35,20 @@ class RefundForm(forms.Form):
         return place
 
 
-class RefundRequestForm(RefundForm):
+class RefundRequestForm(OnceForm, RefundForm):
     """What its buyer asks for."""
 
     reason = forms.CharField(label=_("Why?"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class RefundGrantForm(RefundForm):
-    """What an admin gives back."""
+    """What an admin grants of what was asked for."""
 
     word = forms.CharField(label=_("A word to the buyer"), max_length=300, required=False)
+
+
+class RefundGiveForm(OnceForm, RefundGrantForm):
+    """What an admin gives back that nobody asked for."""
 
 
 class RefundWordForm(forms.Form):

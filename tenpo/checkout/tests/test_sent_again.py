@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_top_up
+from tenpo.checkout.tests.refund_make import buyer_of, make_bought, make_refund_terms
 from tenpo.core.errors import RuleError
 from tenpo.core.once import made_before
 from tenpo.core.tokens import new_id
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.wallets import give_money
-from tenpo.payments.models import Grant, Payment, Payout
+from tenpo.payments.models import Grant, Payment, Payout, Refund
 from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
 from tenpo.payments.tests.make import make_payout_account, make_terms
-from tenpo.people.tests.make import make_admin, make_member, signed_in
+from tenpo.people.tests.make import freshly_signed_in, make_admin, make_member, signed_in
 from tests.at_once import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -75,6 +77,33 @@ def test_a_payout_is_asked_for_once_however_often_its_form_is_sent():
     assert sum(balance_of(member, "EUR", WALLET).values()) == 3_000
 
 
+def test_a_refund_is_given_once_however_often_its_form_is_sent():
+    line, client = make_bought(), freshly_signed_in(make_admin())
+    page = f"/money/lines/{line.pk}/refund/"
+    sent = {"amount": "12.50", "to": "credit", "word": "Sorry", "once": shown(client, page)}
+
+    answers = [client.post(page, sent)["Location"] for _again in range(2)]
+    differs = client.post(page, {**sent, "amount": "20"})
+
+    assert answers == [f"/money/refunds/{Refund.objects.get().pk}/"] * 2
+    assert differs.status_code == 422
+    line.refresh_from_db()
+    assert line.own_back == 1_250
+
+
+def test_a_refund_that_the_terms_grant_is_asked_for_once_however_often_its_form_is_sent():
+    make_refund_terms(automatic_amount=3_000)
+    line = make_bought()
+    client, page = signed_in(buyer_of(line)), f"/me/money/lines/{line.pk}/refund/"
+    sent = {"amount": "10", "to": "credit", "reason": "I was ill", "once": shown(client, page)}
+
+    answers = [client.post(page, sent)["Location"] for _again in range(2)]
+
+    assert answers == [f"/me/money/refunds/{Refund.objects.get().pk}/"] * 2
+    line.refresh_from_db()
+    assert line.own_back == 1_000
+
+
 @pytest.mark.parametrize("page", ["/me/money/top-up/", "/me/money/payouts/"])
 def test_a_form_that_was_shown_to_somebody_else_is_refused(page):
     make_terms()
@@ -120,11 +149,13 @@ def test_forms_that_are_sent_at_once_move_money_once():
     admin, member = make_admin(), make_member()
     make_top_up(member, 9_000)
     account = make_payout_account(member)
-    ids = [new_id() for _ in range(3)]
+    line = make_bought()
+    ids = [new_id() for _ in range(4)]
     works: list[Callable[[], Any]] = [
         partial(top_up, member, amount=1_000, provider="sandbox", source=SUCCEEDS, by=member, once=ids[0]),
         partial(give_money, member, amount=700, reason="Welcome", by=admin, once=ids[1]),
         partial(ask_for_payout, account, source="wallet", amount=2_000, by=member, once=ids[2]),
+        partial(give_refund, line=line, amount=1_000, to="credit", by=admin, once=ids[3]),
     ]
 
     made = at_once([work for work in works for _again in range(3)])

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere, grant_refund
 from tenpo.checkout.queries.refunds import Refundable, payment_of, refund_effect, refundable
-from tenpo.checkout.refund_forms import RefundFilter, RefundGrantForm, RefundTermsForm, RefundWordForm
+from tenpo.checkout.refund_forms import RefundFilter, RefundGiveForm, RefundGrantForm, RefundTermsForm, RefundWordForm
 from tenpo.core.business import current_business
 from tenpo.core.limits import hit
 from tenpo.orders.models import Line
@@ -135,8 +135,8 @@ def terms(request: PageRequest) -> HttpResponse:
 
 
 def _give(request: PageRequest, found: Refundable) -> HttpResponse:
-    form = RefundGrantForm(
-        request.POST or None, places=found.places,
+    form = RefundGiveForm(
+        request.POST or None, shown_to=request.user, places=found.places,
         initial={"amount": found.left.whole, "to": next(iter(found.places), "")} | typed_before(request),
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
@@ -148,7 +148,7 @@ def _give(request: PageRequest, found: Refundable) -> HttpResponse:
             form,
             lambda: give_refund(
                 line=found.line, payment=None if found.line else found.payment, amount=wanted["amount"],
-                to=form.chosen, word=wanted["word"], by=request.user, visit=visit_of(request),
+                to=form.chosen, word=wanted["word"], by=request.user, visit=visit_of(request), once=wanted["once"],
             ),
         )  # fmt: skip
         if given:
