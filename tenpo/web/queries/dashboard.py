@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 from django.db import models
 from django.db.models import Case, Count, F, Q, Sum, When
-from django.db.models.functions import Coalesce, TruncMonth, TruncWeek
+from django.db.models.functions import TruncWeek
 from django.utils import timezone
 
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Transfer
+from tenpo.ledger.queries import spend_by_month
 from tenpo.people.models import User
 from tenpo.schedule.models import Session
 
@@ -141,17 +142,13 @@ def _company_spend(now: datetime, currency: str) -> Figure:
 def _months(now: datetime, currency: str, zone: ZoneInfo) -> list[Spend]:
     this_month = timezone.localtime(now, zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     first = this_month - relativedelta(months=MONTHS - 1)
-    transfers = Transfer.objects.filter(
-        kind__in=[*_COMPANY_KINDS, Transfer.Kind.PAYMENT], currency=currency, created_at__gte=first
-    )
-    by_month = transfers.annotate(month=TruncMonth("created_at", tzinfo=zone)).values("month").order_by()
-    own = Sum("amount", filter=Q(kind=Transfer.Kind.PAYMENT))
-    found = {
-        row["month"].date(): row
-        for row in by_month.annotate(company=Coalesce(Sum(_COMPANY), 0), people=Coalesce(own, 0))
-    }
+    found = {spend.month: spend for spend in spend_by_month(since=first, currency=currency, zone=zone)}
     months = [(first + relativedelta(months=n)).date() for n in range(MONTHS)]
-    return [Spend(m, found[m]["company"], found[m]["people"]) if m in found else Spend(m, 0, 0) for m in months]
+    return [
+        # Whoever is not the company is one of the people, their sponsors too.
+        Spend(m, found[m].company, found[m].users + found[m].sponsors) if m in found else Spend(m, 0, 0)
+        for m in months
+    ]
 
 
 def _weeks(now: datetime, zone: ZoneInfo) -> list[Week]:
