@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.checkout.queries.bookings import say_failure
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
-from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED
+from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, TOP_UP_REFUNDED
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
@@ -100,9 +100,10 @@ def _say_not_filled(facts: Facts) -> Words:
 
 def _say_switched_off(facts: Facts) -> Words:
     tried = _("It did not work %(times)s times in a row.") % {"times": facts["times"]}
+    reasons = {METHOD_REMOVED: _("The card for it was removed."), TOP_UP_REFUNDED: say_failure(TOP_UP_REFUNDED)}
     return Words(
         title=_("Your wallet is not filled by itself any more"),
-        text=_("The card for it was removed.") if facts["code"] == METHOD_REMOVED else tried,
+        text=reasons.get(facts["code"], tried),
         act=_("Set it up again"),
         path=path_to("checkout:auto-top-up"),
     )

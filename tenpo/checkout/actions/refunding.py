@@ -26,6 +26,7 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.giving_back import Return, issue_posting, lock_lines, return_parts
 from tenpo.orders.models import Line
 from tenpo.orders.policies import PartsBack, parts_of
+from tenpo.payments.actions.auto_top_ups import stop_filling
 from tenpo.payments.actions.refunds import (
     hold_top_up,
     lock_payments,
@@ -244,6 +245,8 @@ def _grant(refund: Refund, line: Line | None, payment: Payment | None, amount: i
     refund.amount, refund.company, refund.credit = parts.whole, parts.company, parts.credit
     refund.wallet, refund.own, refund.sponsor = parts.wallet, parts.own, parts.sponsor
     if line is None:
+        # Else the wallet, which is low now, would charge the card again within a minute.
+        stop_filling(refund.user_id)
         hold_top_up(refund)
     else:
         return_parts(Return(line, parts, refund.to, refund.pk))

@@ -38,6 +38,7 @@ FAILURES = {
     "insufficient_funds": lambda: _("There is not enough money on this card. Nothing was paid."),
     "unknown_method": lambda: _("This way to pay is not there any more. Nothing was paid."),
     "method_removed": lambda: _("This card was removed. Nothing was paid."),
+    "top_up_refunded": lambda: _("Money that had been paid into your wallet was given back."),
     "not_offered": lambda: _("This way to pay is not offered any more. Nothing was paid."),
     "never_started": lambda: _("The payment did not get through. Nothing was paid."),
 }

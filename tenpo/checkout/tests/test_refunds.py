@@ -9,9 +9,10 @@ import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
+from tenpo.checkout.actions.auto_topping_up import look_after_wallet
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund, give_refund_elsewhere, grant_refund
 from tenpo.checkout.queries.refunds import refund_effect, refundable
-from tenpo.checkout.tests.make import make_booking, make_top_up
+from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_top_up, settings_of
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
     make_bought,
@@ -391,6 +392,20 @@ def test_a_top_up_that_was_spent_meanwhile_cannot_go_back():
 
     refused("more_than_left", lambda: grant_refund(refund, by=make_admin()))
     assert wallet_of(member) == 2_000
+
+
+def test_a_wallet_whose_top_up_goes_back_is_not_filled_again_by_itself():
+    member = make_auto_top_up(make_member())
+    paid = make_top_up(member, 5_000)
+    refund = ask_for_refund(payment=paid, amount=5_000, to="method", reason="Too much", by=member)
+    assert settings_of(member).is_on
+
+    grant_refund(refund, by=make_admin())
+
+    settings = settings_of(member)
+    assert (settings.is_on, settings.failure_code) == (False, "top_up_refunded")
+    assert look_after_wallet(member) is None
+    assert OutboxMessage.objects.filter(name="auto_top_up.switched_off").count() == 1
 
 
 def test_a_top_up_that_does_not_arrive_is_in_the_wallet_again():

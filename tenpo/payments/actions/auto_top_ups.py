@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -30,6 +31,7 @@ WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # What never got to the provider says nothing of the card: it waits, and is not counted.
 NOT_THE_CARD = "never_started"
 METHOD_REMOVED = "method_removed"
+TOP_UP_REFUNDED = "top_up_refunded"
 # What a decision changes.
 DECIDED = (
     "is_on", "threshold", "kind", "amount", "daily_cap", "method", "low_below", "low_since", "failed_times",
@@ -171,6 +173,14 @@ def leave_method(method: PaymentMethod) -> None:
         _switch_off(settings)
     else:
         settings.save(update_fields=["method"])
+
+
+def stop_filling(user_id: UUID) -> None:
+    """Money of a top-up goes back: nothing fills that wallet again by itself. The caller holds the payment's row."""
+    settings = AutoTopUp.objects.select_for_update(no_key=True).filter(user=user_id, is_on=True).first()
+    if settings is not None:
+        settings.failure_code = TOP_UP_REFUNDED
+        _switch_off(settings)
 
 
 @transaction.atomic
