@@ -33,7 +33,7 @@ from tenpo.orders.actions.sponsorships import (
     remove_sponsored_person,
 )
 from tenpo.orders.forms import midnight
-from tenpo.orders.permissions import can_manage_sponsorships
+from tenpo.orders.permissions import can_manage_sponsorships, can_note_sponsor_payment
 from tenpo.orders.sponsor_forms import NameForm, PotForm, SponsorPaymentForm, SponsorshipForm
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import day_here, funded_by_month, moved_in, owed_at, owed_by, uses_of
@@ -126,6 +126,7 @@ def sponsorship_detail(request: PageRequest, sponsorship_id: UUID) -> HttpRespon
         "payments": sponsorship.payments.order_by("-received_on", "-id")[:PAYMENTS_SHOWN],
         "favour": -row["owed"],
         "may_manage": can_manage_sponsorships(request.user),
+        "may_note": can_note_sponsor_payment(request.user, sponsorship),
     }
     return render(request, "orders/sponsorship_detail.html", context)
 

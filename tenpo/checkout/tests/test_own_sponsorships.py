@@ -1,0 +1,37 @@
+"""A sponsor who is an admin, or who teaches: nobody is let off what they owe, or paid from it, by themselves."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tenpo.checkout.tests.make import make_booking
+from tenpo.core.errors import RuleError
+from tenpo.orders.actions.sponsorships import record_sponsor_payment
+from tenpo.orders.sponsor_queries import owed_by
+from tenpo.orders.tests.make import make_sponsorship
+from tenpo.people.tests.make import make_admin, make_member, signed_in
+from tenpo.schedule.tests.make import make_session
+
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+
+
+def refused(act: Any) -> str:
+    with pytest.raises(RuleError) as refusal:
+        act()
+    return refusal.value.code
+
+
+def test_nobody_notes_that_they_paid_what_they_owe_themselves():
+    admin, other, member = make_admin(), make_admin(), make_member()
+    sponsorship = make_sponsorship(member, sponsor=admin)
+    make_booking(make_session(price=8_000), member)
+    wanted: dict[str, Any] = {"amount": 8_000, "received_on": timezone.now().date()}
+    pages = [signed_in(who).get(f"/sponsorships/{sponsorship.pk}/").content.decode() for who in (admin, other)]
+
+    assert refused(lambda: record_sponsor_payment(sponsorship, **wanted, by=admin)) == "own_sponsorship"
+    assert owed_by([sponsorship]) == {sponsorship.pk: 8_000}
+    assert ["Record a payment" in page for page in pages] == [False, True]
+
+    record_sponsor_payment(sponsorship, **wanted, by=other)
+    assert owed_by([sponsorship]) == {sponsorship.pk: 0}
