@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tenpo.checkout.actions.refunding import give_refund, grant_refund
 from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.sponsorships import record_sponsor_payment
 from tenpo.orders.sponsor_queries import owed_by
@@ -35,3 +37,17 @@ def test_nobody_notes_that_they_paid_what_they_owe_themselves():
 
     record_sponsor_payment(sponsorship, **wanted, by=other)
     assert owed_by([sponsorship]) == {sponsorship.pk: 0}
+
+
+def test_no_admin_decides_a_refund_of_what_they_sponsor():
+    admin, member = make_admin(), make_member()
+    sponsorship = make_sponsorship(member, sponsor=admin, percent=50)
+    line = make_bought(member=member, price=8_000)
+    asked = make_request(line, 2_000)
+
+    assert refused(lambda: grant_refund(asked, by=admin)) == "own_sponsorship"
+    assert refused(lambda: give_refund(line=line, amount=8_000, to="credit", by=admin)) == "own_sponsorship"
+    assert owed_by([sponsorship]) == {sponsorship.pk: 4_000}
+
+    grant_refund(asked, by=make_admin())
+    assert owed_by([sponsorship]) == {sponsorship.pk: 3_000}
