@@ -7,11 +7,12 @@ from django.utils import timezone
 
 from tenpo.checkout.actions.refunding import give_refund, grant_refund
 from tenpo.checkout.tests.make import make_booking
-from tenpo.checkout.tests.refund_make import make_bought, make_request
+from tenpo.checkout.tests.refund_make import make_bought, make_earning_coach, make_request
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.sponsorships import record_sponsor_payment
 from tenpo.orders.sponsor_queries import owed_by
 from tenpo.orders.tests.make import make_sponsorship
+from tenpo.payments.queries import payable
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
@@ -51,3 +52,16 @@ def test_no_admin_decides_a_refund_of_what_they_sponsor():
 
     grant_refund(asked, by=make_admin())
     assert owed_by([sponsorship]) == {sponsorship.pk: 3_000}
+
+
+@pytest.mark.parametrize("percent", [100, 10])
+def test_nobody_earns_of_what_their_own_budget_pays_for(percent):
+    coach, member = make_earning_coach(), make_member()
+    sponsorship = make_sponsorship(member, sponsor=coach, percent=percent)
+
+    make_bought(member=member, coach=coach)
+
+    assert owed_by([sponsorship]) == {sponsorship.pk: percent * 100}
+    assert payable(coach, "earnings", "EUR").left == 0
+    make_bought(coach=coach, ago=3)
+    assert payable(coach, "earnings", "EUR").left == 8_500
