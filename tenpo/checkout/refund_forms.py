@@ -6,12 +6,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.forms import AmountField
+from tenpo.core.once import OnceForm
 from tenpo.payments.actions.refunds import MAX_ASK_DAYS
 from tenpo.payments.models import Refund
 from tenpo.payments.refund_models import RefundTo
 
 
-class RefundForm(forms.Form):
+class RefundForm(OnceForm):
     """How much goes back, and where what was paid from outside goes; nothing is chosen where there is one way."""
 
     amount = AmountField(label=_("Amount"))

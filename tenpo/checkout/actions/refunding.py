@@ -17,6 +17,7 @@ from tenpo.core import clock
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.models import check_fields
 from tenpo.core.money import MAX_AMOUNT, Money
+from tenpo.core.once import made_before
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import new_id
 from tenpo.core.words import say_money
@@ -49,20 +50,30 @@ def _asked_already() -> RuleError:
 @refuse_on(UNIQUE, "refund_one_open_request_per_top_up", _asked_already)
 @transaction.atomic
 def ask_for_refund(
-    *, line: Line | None = None, payment: Payment | None = None, amount: int, to: str, reason: str, by: User
+    *,
+    line: Line | None = None,
+    payment: Payment | None = None,
+    amount: int,
+    to: str,
+    reason: str,
+    by: User,
+    once: UUID | None = None,
 ) -> Refund:
     """Ask for `amount` (minor units of the whole price, whoever paid it) of a line, or of a top-up, to go back.
 
-    `to` says where the own part is wanted. What the terms allow is granted at once, without a review. Raises RuleError
-    nothing_left, cancel_first, too_late, more_than_left, no_such_way, refund_asked_already, spent; ValidationError.
+    `to` says where the own part is wanted. What the terms allow is granted at once, without a review. A form that is
+    sent again (`once`) finds what it asked for. Raises RuleError nothing_left, cancel_first, too_late, more_than_left,
+    no_such_way, refund_asked_already, spent, sent_before; ValidationError.
     """
     line, payment = _lock_bought(line.pk if line else None, payment.pk if payment else None)
     if _buyer_id(line, payment) != by.pk or by.disabled_at is not None:
         raise PermissionDenied
+    if asked := _made_before(line, payment, amount, once):
+        return asked
     found = refundable(line, payment)
     if found.refusal is not None:
         raise found.refusal
-    refund = _new_refund(line, payment, amount, to, origin=Refund.Origin.REQUEST)
+    refund = _new_refund(line, payment, amount, to, origin=Refund.Origin.REQUEST, once=once)
     refund.reason = " ".join(reason.split())
     if not refund.reason:
         raise ValidationError({"reason": _("Say in a few words why.")})
@@ -121,16 +132,20 @@ def give_refund(
     word: str = "",
     by: User,
     visit: str | None = None,
+    once: UUID | None = None,
 ) -> Refund:
     """Give money back that nobody asked for, as asked in `visit`; see `grant_refund`. At any time, never to oneself.
 
-    Raises RuleError "nothing_left", "more_than_left", "no_such_way", "own_sponsorship", "spent".
+    A form that is sent again (`once`) finds what it gave. Raises RuleError "nothing_left", "more_than_left",
+    "no_such_way", "own_sponsorship", "spent", "sent_before".
     """
     lock_signed_in(by, visit=visit)
     line, payment = _lock_bought(line.pk if line else None, payment.pk if payment else None)
-    refund = _new_refund(line, payment, amount, to, origin=Refund.Origin.ADMIN)
+    refund = _new_refund(line, payment, amount, to, origin=Refund.Origin.ADMIN, once=once)
     if not can_decide_refund(by, refund):
         raise PermissionDenied
+    if given := _made_before(line, payment, amount, once):
+        return given
     refund.word = " ".join(word.split())
     check_fields(refund, "word")
     _grant(refund, line, payment, amount, by=by)
@@ -182,16 +197,31 @@ def _buyer_id(line: Line | None, payment: Payment | None) -> UUID:
     return payment.payer_id
 
 
-def _new_refund(line: Line | None, payment: Payment | None, amount: int, to: str, *, origin: Refund.Origin) -> Refund:
+def _made_before(line: Line | None, payment: Payment | None, amount: int, once: UUID | None) -> Refund | None:
+    """What a form made of a locked line or top-up when it was sent before."""
+    of_it = {"line_id": line.pk} if line else {"line_id": None, "payment_id": payment and payment.pk}
+    return made_before(Refund.objects.all(), once, asked=amount, **of_it)
+
+
+def _new_refund(
+    line: Line | None,
+    payment: Payment | None,
+    amount: int,
+    to: str,
+    *,
+    origin: Refund.Origin,
+    once: UUID | None = None,
+) -> Refund:
     if to not in RefundTo.values:
         raise _no_such_way()
     if line is None and (payment is None or payment.purpose != Payment.Purpose.TOP_UP):
         raise RuleError("nothing_left", _("There is nothing left that could go back."))
     bought: Any = line.order if line else payment
     return Refund(
-        id=new_id(), user_id=_buyer_id(line, payment), payment=payment, provider=payment.provider if payment else "",
-        line_id=line.pk if line else None, description=line.description if line else bought.description,
-        origin=origin, asked=amount, currency=bought.currency, to=to,
+        id=once or new_id(), user_id=_buyer_id(line, payment), payment=payment,
+        provider=payment.provider if payment else "", line_id=line.pk if line else None,
+        description=line.description if line else bought.description, origin=origin, asked=amount,
+        currency=bought.currency, to=to,
     )  # fmt: skip
 
 

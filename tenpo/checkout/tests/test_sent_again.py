@@ -10,16 +10,18 @@ from django.test import Client
 
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_top_up
+from tenpo.checkout.tests.refund_make import buyer_of, make_bought, make_refund_terms
 from tenpo.core.errors import RuleError
 from tenpo.core.once import made_before
 from tenpo.core.tokens import new_id
 from tenpo.ledger.queries import WALLET, balance_of
+from tenpo.orders.tests.make import credit_left
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.wallets import give_money
-from tenpo.payments.models import Grant, Payment, Payout
+from tenpo.payments.models import Grant, Payment, Payout, Refund
 from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
 from tenpo.payments.tests.make import make_payout_account, make_terms
-from tenpo.people.tests.make import make_admin, make_member, signed_in
+from tenpo.people.tests.make import freshly_signed_in, make_admin, make_member, signed_in
 from tests.at_once import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -73,6 +75,34 @@ def test_a_payout_is_asked_for_once_however_often_its_form_is_sent():
 
     assert answers == [f"/me/money/payouts/{Payout.objects.get().pk}/"] * 2
     assert sum(balance_of(member, "EUR", WALLET).values()) == 3_000
+
+
+def test_money_goes_back_once_however_often_its_form_is_sent():
+    line, client = make_bought(), freshly_signed_in(make_admin())
+    page = f"/money/lines/{line.pk}/refund/"
+    sent = {"amount": "25", "to": "credit", "word": "", "once": shown(client, page)}
+
+    answers = [client.post(page, sent)["Location"] for _again in range(2)]
+    differs = client.post(page, {**sent, "amount": "30"})
+    client.post(page, {**sent, "once": shown(client, page)})
+
+    assert len(set(answers)) == 1
+    assert differs.status_code == 422
+    assert "This was sent before" in differs.content.decode()
+    assert list(Refund.objects.values_list("amount", flat=True)) == [2_500, 2_500]
+    assert credit_left(buyer_of(line)) == 5_000
+
+
+def test_a_small_refund_is_granted_by_itself_once_however_often_its_form_is_sent():
+    make_refund_terms(automatic_amount=5_000)
+    line = make_bought()
+    client, page = signed_in(buyer_of(line)), f"/me/money/lines/{line.pk}/refund/"
+    sent = {"amount": "20", "to": "credit", "reason": "Ill", "once": shown(client, page)}
+
+    answers = [client.post(page, sent)["Location"] for _again in range(2)]
+
+    assert answers == [f"/me/money/refunds/{Refund.objects.get().pk}/"] * 2
+    assert credit_left(buyer_of(line)) == 2_000
 
 
 @pytest.mark.parametrize("page", ["/me/money/top-up/", "/me/money/payouts/"])

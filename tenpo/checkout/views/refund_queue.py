@@ -63,7 +63,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
     found = refundable(line, refund.payment)
     act = request.POST.get("act", "") if request.method == "POST" else ""
     grant = RefundGrantForm(
-        request.POST if act == "grant" else None, places=found.places,
+        request.POST if act == "grant" else None, places=found.places, shown_to=request.user,
         initial={"amount": min(refund.asked, found.left.whole), "to": refund.to} | typed_before(request),
     )  # fmt: skip
     word = RefundWordForm(request.POST if act == "reject" else None)
@@ -136,7 +136,7 @@ def terms(request: PageRequest) -> HttpResponse:
 
 def _give(request: PageRequest, found: Refundable) -> HttpResponse:
     form = RefundGrantForm(
-        request.POST or None, places=found.places,
+        request.POST or None, places=found.places, shown_to=request.user,
         initial={"amount": found.left.whole, "to": next(iter(found.places), "")} | typed_before(request),
     )  # fmt: skip
     if request.method == "POST" and form.is_valid():
@@ -148,7 +148,7 @@ def _give(request: PageRequest, found: Refundable) -> HttpResponse:
             form,
             lambda: give_refund(
                 line=found.line, payment=None if found.line else found.payment, amount=wanted["amount"],
-                to=form.chosen, word=wanted["word"], by=request.user, visit=visit_of(request),
+                to=form.chosen, word=wanted["word"], once=wanted["once"], by=request.user, visit=visit_of(request),
             ),
         )  # fmt: skip
         if given:
@@ -163,7 +163,7 @@ def _give(request: PageRequest, found: Refundable) -> HttpResponse:
 
 def _effect(request: PageRequest, found: Refundable, amount: int) -> dict[str, object]:
     """What an amount would do: the one that is typed, as far as it can be read."""
-    typed = RefundGrantForm({"amount": request.GET.get("amount", "")}, places=[])
+    typed = RefundGrantForm({"amount": request.GET.get("amount", "")}, places=[], shown_to=request.user)
     wanted = typed.cleaned_data["amount"] if "amount" in request.GET and typed.is_valid() else amount
     return {"found": found, "effect": refund_effect(found.line, found.left, wanted), "currency": found.currency}
 

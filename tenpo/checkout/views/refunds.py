@@ -76,7 +76,7 @@ def _ask(request: HttpRequest, found: Refundable) -> HttpResponse:
     if found.open_request is not None:
         return redirect("checkout:refund-detail", found.open_request.pk)
     initial = {"amount": found.left.whole, "to": next(iter(found.places), "")}
-    form = RefundRequestForm(request.POST or None, places=found.places, initial=initial)
+    form = RefundRequestForm(request.POST or None, places=found.places, initial=initial, shown_to=user)
     if request.method == "POST":
         hit("refund-user", user.pk)
         if form.is_valid():
@@ -85,7 +85,7 @@ def _ask(request: HttpRequest, found: Refundable) -> HttpResponse:
                 form,
                 lambda: ask_for_refund(
                     line=found.line, payment=None if found.line else found.payment, amount=wanted["amount"],
-                    to=form.chosen, reason=wanted["reason"], by=user,
+                    to=form.chosen, reason=wanted["reason"], once=wanted["once"], by=user,
                 ),
             )  # fmt: skip
             if asked:
