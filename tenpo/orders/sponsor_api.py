@@ -302,7 +302,10 @@ def list_sponsor_payments(request: ApiRequest, sponsorship_id: UUID, query: Quer
 )
 @once(SponsorPaymentOut, 201, is_whole=True)
 def post_sponsor_payment(request: ApiRequest, sponsorship_id: UUID, payload: SponsorPaymentIn) -> SponsorPayment:
-    """Note a bank transfer of a sponsor, no more than they owe. For admins. Refusal: `more_than_owed`."""
+    """Note a bank transfer of a sponsor, no more than they owe. For an admin who is not the sponsor.
+
+    Refusals: `own_sponsorship`, `more_than_owed`.
+    """
     return record_sponsor_payment(
         _seen(request, sponsorship_id),
         amount=payload.amount,

@@ -90,9 +90,15 @@ class Moved:
     amount: int
 
 
-def moved_in(sponsorship: Sponsorship, *, since: datetime, until: datetime) -> list[Moved]:
-    """What moved on a budget's account in a time, oldest first: shares, what came back, payments. Two statements."""
-    transfers = list(_moved([sponsorship.pk]).filter(created_at__gte=since, created_at__lt=until).order_by("id"))
+def moved_in(sponsorship: Sponsorship, *, since: datetime, until: datetime, most: int) -> list[Moved] | None:
+    """What moved on a budget's account in a time, oldest first: shares, what came back, payments. Two statements.
+
+    None where it is more than `most`.
+    """
+    moved = _moved([sponsorship.pk]).filter(created_at__gte=since, created_at__lt=until)
+    transfers = list(moved.order_by("id")[: most + 1])
+    if len(transfers) > most:
+        return None
     lines = Line.objects.select_related("order__buyer").in_bulk({transfer.subject_id for transfer in transfers})
     rows = []
     for transfer in transfers:

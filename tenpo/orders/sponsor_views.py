@@ -1,5 +1,6 @@
 """Sponsors' budgets: the admins' pages, and what a sponsor sees of their own."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -21,9 +22,10 @@ from tenpo.core import charts, clock
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.days import business_zone, day_here, first_month, midnight
+from tenpo.core.limits import ROWS_ON_PAPER, hit
 from tenpo.core.money import Money, major_units
 from tenpo.core.pdf import Document, pdf_answer
-from tenpo.core.words import say_date, say_money, say_month
+from tenpo.core.words import say_date, say_money, say_month, say_number
 from tenpo.orders.actions.sponsorships import (
     add_sponsored_people,
     create_sponsorship,
@@ -32,10 +34,10 @@ from tenpo.orders.actions.sponsorships import (
     record_sponsor_payment,
     remove_sponsored_person,
 )
-from tenpo.orders.permissions import can_manage_sponsorships
+from tenpo.orders.permissions import can_manage_sponsorships, can_note_sponsor_payment
 from tenpo.orders.sponsor_forms import NameForm, PotForm, SponsorPaymentForm, SponsorshipForm
 from tenpo.orders.sponsor_models import Sponsorship
-from tenpo.orders.sponsor_queries import funded_by_month, moved_in, owed_at, owed_by, uses_of
+from tenpo.orders.sponsor_queries import Moved, funded_by_month, moved_in, owed_at, owed_by, uses_of
 from tenpo.orders.words import describe_sponsorship
 from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
 
@@ -122,6 +124,7 @@ def sponsorship_detail(request: PageRequest, sponsorship_id: UUID) -> HttpRespon
         "payments": sponsorship.payments.order_by("-received_on", "-id")[:PAYMENTS_SHOWN],
         "favour": -row["owed"],
         "may_manage": can_manage_sponsorships(request.user),
+        "may_note": can_note_sponsor_payment(request.user, sponsorship),
     }
     return render(request, "orders/sponsorship_detail.html", context)
 
@@ -245,16 +248,21 @@ def sponsorship_pdf(request: PageRequest, sponsorship_id: UUID) -> HttpResponse:
     """A budget's statement of one month (`month`, such as 2026-11; this one): what to pay, and by which reference."""
     sponsorship = _seen(request, sponsorship_id)
     first = _asked_month(request)
+    hit("paper-user", request.user.pk)
     since, until = midnight(first), midnight(first + relativedelta(months=1))
-    document = _statement(sponsorship, first, since=since, until=until)
+    rows = moved_in(sponsorship, since=since, until=until, most=ROWS_ON_PAPER)
+    if rows is None:
+        words = _("A paper holds %(n)s rows. Take the CSV instead.")
+        messages.info(request, words % {"n": say_number(ROWS_ON_PAPER)})
+        return redirect("orders:sponsorship-detail", sponsorship.pk)
+    document = _statement(sponsorship, first, rows, before=owed_at(sponsorship, since))
     return pdf_answer(f"sponsor-{first:%Y-%m}.pdf", document)
 
 
-def _statement(sponsorship: Sponsorship, first: date, *, since: datetime, until: datetime) -> Document:
+def _statement(sponsorship: Sponsorship, first: date, rows: Sequence[Moved], *, before: int) -> Document:
     def say(amount: int, *, sign: bool = False) -> str:
         return say_money(Money(amount, sponsorship.currency), sign=sign)
 
-    before, rows = owed_at(sponsorship, since), moved_in(sponsorship, since=since, until=until)
     after = before + sum(row.amount for row in rows)
     return Document(
         title=_("Statement of %(month)s") % {"month": say_month(first)},

@@ -202,9 +202,10 @@ def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
     order_id, line_id, booking_id, payment_id = price.ids
     if wish.call:
         order_id = payment_id = wish.call.id
+    sponsor_id = price.sponsorship.sponsor_id if price.sponsorship else None
     splits = split_line(
         price.price, price.split_rule, creator_id=session.coach_id, teacher_id=session.coach_id,
-        bought_by=(buyer.pk, booking.participant.user_id),
+        bought_by=(buyer.pk, booking.participant.user_id, sponsor_id),
     )  # fmt: skip
     line, postings = new_order(
         (order_id, line_id), buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk,

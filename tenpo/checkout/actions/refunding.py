@@ -102,7 +102,7 @@ def grant_refund(
     """Grant what was asked for, as asked in `visit`: all of it, or `amount` of it; the own part goes `to`.
 
     Never by whoever gets it. Granting twice changes nothing. Raises RuleError "not_asked", "more_than_left",
-    "more_than_asked", "no_such_way", "spent".
+    "more_than_asked", "no_such_way", "own_sponsorship", "spent".
     """
     lock_signed_in(by, visit=visit)
     line, payment = _lock_bought(refund.line_id, refund.payment_id)
@@ -138,7 +138,7 @@ def give_refund(
     """Give money back that nobody asked for, as asked in `visit`; see `grant_refund`. At any time, never to oneself.
 
     A form that is sent again (`once`) finds what it gave. Raises RuleError "nothing_left", "more_than_left",
-    "no_such_way", "spent", "sent_before".
+    "no_such_way", "own_sponsorship", "spent", "sent_before".
     """
     lock_signed_in(by, visit=visit)
     line, payment = _lock_bought(line.pk if line else None, payment.pk if payment else None)
@@ -235,12 +235,22 @@ def _check_place(refund: Refund, line: Line | None, left: PartsBack) -> None:
         raise _no_such_way()
 
 
+def _check_sponsor(line: Line, by: User) -> None:
+    """What goes back to a sponsor's budget is less that they owe: not for themselves to decide."""
+    assert line.sponsorship is not None
+    if line.sponsorship.sponsor_id == by.pk:
+        words = _("A part of this goes back to you, as its sponsor. Another admin decides it.")
+        raise RuleError("own_sponsorship", words)
+
+
 def _grant(refund: Refund, line: Line | None, payment: Payment | None, amount: int, *, by: User | None) -> None:
     """Give `amount` back under all locks: each part to who paid it."""
     left = what_is_left(line, payment)
     _check_amount(refund, amount, left)
     _check_place(refund, line, left)
     parts = parts_of(left, amount)
+    if line is not None and parts.sponsor and by is not None:
+        _check_sponsor(line, by)
     refund.payment = payment
     refund.amount, refund.company, refund.credit = parts.whole, parts.company, parts.credit
     refund.wallet, refund.own, refund.sponsor = parts.wallet, parts.own, parts.sponsor

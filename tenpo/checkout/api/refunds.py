@@ -213,7 +213,7 @@ def create_given_refund(request: ApiRequest, body: GivenRefundIn) -> tuple[int, 
     """Money back that nobody asked for; by an admin, never to themselves.
 
     Needs the session of a browser, in which that admin has just shown who they are (403); a key lets no money out
-    (403). Refusals: `nothing_left`, `more_than_left`, `no_such_way`, `spent`.
+    (403). Refusals: `nothing_left`, `more_than_left`, `no_such_way`, `own_sponsorship`, `spent`.
     """
     check_admin(request.user)
     refuse_keys(request, _("A key lets no money out. Sign in to give it back."))
@@ -252,7 +252,7 @@ def create_refund_approval(request: ApiRequest, refund_id: UUID, body: RefundApp
     """All of it or a part, by an admin to whom it does not go. Granting twice changes nothing.
 
     Needs the session of a browser, in which that admin has just shown who they are (403); a key lets no money out
-    (403). Refusals: `not_asked`, `more_than_asked`, `more_than_left`, `no_such_way`, `spent`.
+    (403). Refusals: `not_asked`, `more_than_asked`, `more_than_left`, `no_such_way`, `own_sponsorship`, `spent`.
     """
     refund = _deciding(request, refund_id)
     refuse_keys(request, _("A key lets no money out. Sign in to grant it."))

@@ -55,7 +55,9 @@ def places_of(line: Line | None, left: PartsBack) -> list[RefundTo]:
 
 
 def what_is_left(line: Line | None, payment: Payment | None) -> PartsBack:
-    """What of a line, or of a top-up that is still in its payer's wallet, has not gone back."""
+    """What of a line, or of a top-up that is still in its payer's wallet, has not gone back; nothing while unpaid."""
+    if not _is_paid(line, payment):
+        return PartsBack(0, 0, 0, 0)
     if line is not None:
         return parts_left(line)
     assert payment is not None
@@ -73,9 +75,8 @@ def refundable(line: Line | None, payment: Payment | None, *, now: datetime | No
     now = now or clock.now()
     of_it = Refund.objects.filter(line_id=line.pk) if line else Refund.objects.filter(payment=payment, line_id=None)
     left, until = what_is_left(line, payment), _until(line, payment)
-    is_paid = line.order.state == Order.State.PAID if line else _is_filled(payment)
     refusal = None
-    if not is_paid or not left.whole:
+    if not left.whole:
         refusal = RuleError("nothing_left", _("There is nothing left that could go back."))
     elif line is not None and _is_to_come(line, now):
         refusal = RuleError("cancel_first", _("This is still to come. Cancel it, and see what comes back."))
@@ -131,7 +132,10 @@ def _until(line: Line | None, payment: Payment | None) -> datetime:
     return max(moments, default=clock.now()) + timedelta(days=refund_terms().ask_days)
 
 
-def _is_filled(payment: Payment | None) -> bool:
+def _is_paid(line: Line | None, payment: Payment | None) -> bool:
+    """Whether an order was paid, or a top-up filled a wallet; what was only set aside goes back when it is let go."""
+    if line is not None:
+        return line.order.state == Order.State.PAID
     return (
         payment is not None and payment.purpose == Payment.Purpose.TOP_UP and payment.state == Payment.State.SUCCEEDED
     )

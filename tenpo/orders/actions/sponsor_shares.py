@@ -1,10 +1,12 @@
 """What sponsors' budgets give for a sale, and what comes back to them.
 
 A budget is locked after lines, before the people whom it funds, several by their ids, and all of them before splits and
-ledger accounts.
+ledger accounts. Who gives back more than once locks them after all lines and splits (`returned_together`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +56,9 @@ _RETURN = """
 """
 
 type Event = tuple[str, Model, Mapping[str, Any]]
+type Back = tuple[UUID, UUID, int]
+
+_waiting: ContextVar[list[Back] | None] = ContextVar("returns that wait", default=None)
 
 
 def take_from_budget(quote: Quote) -> list[Event]:
@@ -89,11 +94,37 @@ def _news(sponsorship: Sponsorship, *, pot: int, before: int, after: int) -> lis
     return [("sponsorship.nearly_used", sponsorship, facts)] if before * 100 < nearly <= after * 100 else []
 
 
+@contextmanager
+def returned_together() -> Iterator[None]:
+    """What is returned inside is returned as one in the end, so that all its budgets are locked in the one order.
+
+    Two transactions that return twice could each hold the budget that the other wants next, or wait for a line whose
+    refund waits for the budget. Inside another one, it is part of that.
+    """
+    if _waiting.get() is not None:
+        yield
+        return
+    back: list[Back] = []
+    token = _waiting.set(back)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    _return(back)
+
+
 def return_to_budgets(given: Sequence[tuple[Line, int]]) -> None:
     """So much of what each line took from a sponsor's budget (minor units) is there again. One statement, or none."""
     back = [
         (line.sponsorship_id, line.order.buyer_id, amount) for line, amount in given if line.sponsorship_id and amount
     ]
+    if (waiting := _waiting.get()) is not None:
+        waiting.extend(back)
+    else:
+        _return(back)
+
+
+def _return(back: Sequence[Back]) -> None:
     if not back:
         return
     with connection.cursor() as cursor:

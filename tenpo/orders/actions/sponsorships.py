@@ -26,7 +26,7 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.policies import MAX_NAME, ShareTerms, check_terms, terms_begin_at
 from tenpo.orders.actions.sponsor_shares import sponsor_pot
 from tenpo.orders.models import Line
-from tenpo.orders.permissions import can_manage_sponsorships
+from tenpo.orders.permissions import can_manage_sponsorships, can_note_sponsor_payment
 from tenpo.orders.sponsor_models import SponsoredPerson, SponsorPayment, Sponsorship
 from tenpo.orders.sponsor_queries import owed_by
 from tenpo.people.models import User
@@ -187,12 +187,14 @@ def record_sponsor_payment(
     reference: str = "",
     once: UUID | None = None,
 ) -> SponsorPayment:
-    """Note that a sponsor paid `amount` (minor units) of what they owe, by bank transfer.
+    """Note that a sponsor paid `amount` (minor units) of what they owe, by bank transfer; never of one's own.
 
-    A form that is sent again (`once`) finds what it noted. Raises RuleError more_than_owed, sent_before;
-    ValidationError by field.
+    A form that is sent again (`once`) finds what it noted. Raises RuleError own_sponsorship, more_than_owed,
+    sent_before; ValidationError by field.
     """
     sponsorship = _locked(sponsorship, by, is_for_good=True)
+    if not can_note_sponsor_payment(by, sponsorship):
+        raise RuleError("own_sponsorship", _("You are its sponsor. Another admin records what you paid."))
     if noted := made_before(SponsorPayment.objects.all(), once, sponsorship_id=sponsorship.pk, amount=amount):
         return noted
     if not 0 < amount <= MAX_AMOUNT:

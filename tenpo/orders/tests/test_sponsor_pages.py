@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.limits import LIMITS
 from tenpo.core.pdf import Document, pdf_answer
 from tenpo.orders import sponsor_views
 from tenpo.orders.actions.sponsorships import end_sponsorship, record_sponsor_payment
@@ -248,6 +249,26 @@ def test_a_statement_says_what_is_to_be_paid_and_by_which_reference(monkeypatch)
     client.get(f"{address('sponsorship-pdf', sponsorship)}?month=2020-01")
     assert seen[1].rows == []
     assert dict(seen[1].facts)["To be paid"] == "€0.00"
+
+
+def test_a_month_that_no_paper_holds_is_left_to_the_csv(monkeypatch):
+    sponsorship, _member = make_used(make_member())
+    url, client = address("sponsorship-pdf", sponsorship), signed_in(sponsorship.sponsor)
+    monkeypatch.setattr(sponsor_views, "ROWS_ON_PAPER", 3)
+    assert client.get(url).status_code == 200
+
+    monkeypatch.setattr(sponsor_views, "ROWS_ON_PAPER", 2)
+    assert "A paper holds 2 rows" in page(client, client.get(url)["Location"])
+
+
+def test_paper_is_limited_for_each_person(monkeypatch):
+    sponsorship = make_sponsorship()
+    monkeypatch.setattr(sponsor_views, "pdf_answer", lambda _name, _document: HttpResponse())
+    client, url = signed_in(sponsorship.sponsor), address("sponsorship-pdf", sponsorship)
+
+    answers = [client.get(url).status_code for _ in range(LIMITS["paper-user"].count + 1)]
+
+    assert answers == [200] * LIMITS["paper-user"].count + [429]
 
 
 @pytest.mark.parametrize("month", ["2026", "2026-13", "never", "0001-01", "9999-12", ""])

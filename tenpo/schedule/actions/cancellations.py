@@ -12,6 +12,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.giving_back import give_back
+from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.policies import GivenBack, percent_back, read_windows
 from tenpo.people.models import User
 from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
@@ -137,7 +138,7 @@ def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
         )
         paid.append((booking.line, percent))
     end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
-    with posted_together():
+    with posted_together(), returned_together():
         given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
         void_orders(unpaid)
     return [given.get(booking.line_id, NOTHING) if booking.line_id else NOTHING for booking in bookings]

@@ -17,6 +17,7 @@ from tenpo.core.outbox import publish
 from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
+from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_session
@@ -140,7 +141,7 @@ def edit_following(session: Session, *, by: User | None, **changes: Unpack[Follo
 def cancel_following(session: Session, *, reason: str, by: User | None) -> list[Session]:
     """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them."""
     sessions = _locked_following(session, by=by)
-    with posted_together():
+    with posted_together(), returned_together():
         return [cancel_session(each, reason=reason, by=by) for each in sessions]
 
 
