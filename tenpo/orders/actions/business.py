@@ -15,7 +15,9 @@ from tenpo.core.models import Business, check_fields
 from tenpo.core.zones import is_zone
 from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Order
+from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.models import Payment, Payout
+from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
@@ -58,15 +60,16 @@ def find_changes(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_currency_fixed() -> bool:
-    """Whether something was sold, or money moved or is on its way, so that the currency stays."""
-    return any(rows.exists() for rows in (Order.objects, Transfer.objects, Payment.objects, Payout.objects))
+    """Whether something was sold, money moved or is on its way, or was agreed on, so that the currency stays."""
+    moved = (Order.objects, Transfer.objects, Payment.objects, Payout.objects)
+    return any(rows.exists() for rows in (*moved, Sponsorship.objects, AutoTopUp.objects))
 
 
 @transaction.atomic
 def update_business(*, by: User | None, visit: str | None = None, **changes: Any) -> Business:
     """Change some of `FIELDS`, as asked in `visit`. What was sold or promised before keeps its own terms.
 
-    Raises RuleError "currency_fixed" once something was sold or money moved, ValidationError by field.
+    Raises RuleError "currency_fixed" once something was sold, money moved or was agreed on, ValidationError by field.
     """
     if not is_active_admin(by):
         raise PermissionDenied

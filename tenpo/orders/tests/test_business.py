@@ -5,11 +5,12 @@ from django.core.exceptions import PermissionDenied, ValidationError
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.topping_up import top_up
-from tenpo.checkout.tests.make import make_booking, make_top_up
+from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_top_up
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.orders.actions.business import update_business
+from tenpo.orders.tests.make import make_sponsorship
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.tests.make import make_payout
 from tenpo.people.tests.make import make_admin, make_coach, make_member
@@ -112,8 +113,16 @@ def _payout() -> None:
     make_payout(make_coach())
 
 
-@pytest.mark.parametrize("move", [_wallet_money, _given, _top_up_under_way, _payout])
-def test_the_currency_stays_once_money_moved_or_is_on_its_way(move: Callable[[], None]):
+def _budget() -> None:
+    make_sponsorship(pot=5_000)
+
+
+def _auto_top_up() -> None:
+    make_auto_top_up(make_member())
+
+
+@pytest.mark.parametrize("move", [_wallet_money, _given, _top_up_under_way, _payout, _budget, _auto_top_up])
+def test_the_currency_stays_once_money_moved_is_on_its_way_or_agreed_on(move: Callable[[], None]):
     move()
 
     with pytest.raises(RuleError) as refusal:
