@@ -14,7 +14,6 @@ from tenpo.access.api_auth import once
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund, give_refund_elsewhere, grant_refund
 from tenpo.checkout.queries.refunds import payment_of, refund_effect, refundable
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems, refuse_keys
-from tenpo.core.limits import hit
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import Line
@@ -209,7 +208,8 @@ def create_refund(request: ApiRequest, payload: RefundIn) -> Refund:
 
 
 @router.post("/given-refunds", response={201: RefundOut, **problems(403, 404, 409, 429)}, summary="Give a refund")
-def create_given_refund(request: ApiRequest, body: GivenRefundIn) -> tuple[int, Refund]:
+@once(RefundOut, 201, limit="refund-user", is_whole=True)
+def create_given_refund(request: ApiRequest, payload: GivenRefundIn) -> Refund:
     """Money back that nobody asked for; by an admin, never to themselves.
 
     Needs the session of a browser, in which that admin has just shown who they are (403); a key lets no money out
@@ -218,10 +218,9 @@ def create_given_refund(request: ApiRequest, body: GivenRefundIn) -> tuple[int, 
     check_admin(request.user)
     refuse_keys(request, _("A key lets no money out. Sign in to give it back."))
     check_fresh(request)
-    hit("refund-user", request.user.pk)
-    line, payment = _bought(request, body.line_id, body.payment_id)
-    return 201, give_refund(
-        line=line, payment=payment, amount=body.amount, to=body.to, word=body.word, by=request.user,
+    line, payment = _bought(request, payload.line_id, payload.payment_id)
+    return give_refund(
+        line=line, payment=payment, amount=payload.amount, to=payload.to, word=payload.word, by=request.user,
         visit=visit_of(request),
     )  # fmt: skip
 

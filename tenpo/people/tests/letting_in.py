@@ -7,6 +7,7 @@ from typing import Any
 
 from django.test import Client
 
+from tenpo.core.tokens import new_id
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import Import, Invite, RoleGrant, User
 from tenpo.people.tests.make import make_invite, make_member
@@ -27,7 +28,8 @@ class Ask:
 
     def send(self, client: Client) -> Any:
         if self.path.startswith("/api/"):
-            return client.generic(self.method, self.path, json.dumps(self.body), "application/json")
+            headers = {"Idempotency-Key": str(new_id())}
+            return client.generic(self.method, self.path, json.dumps(self.body), "application/json", headers=headers)
         return client.post(self.path, self.body)
 
 
