@@ -115,7 +115,7 @@ class TopUpForm(OnceForm, PaymentForm):
 class AutoTopUpForm(forms.Form):
     """When a wallet is filled by itself, by how much and by what; and when its owner is told that little is left."""
 
-    is_on = forms.BooleanField(label=_("Fill my wallet by itself"), required=False)
+    is_on = forms.BooleanField(label=_("Top up my wallet by itself"), required=False)
     threshold = AmountField(label=_("When less than this is left"))
     kind = forms.ChoiceField(label=_("Pay in"), choices=AutoTopUp.Kind, widget=forms.RadioSelect)
     amount = AmountField(label=_("Amount"))

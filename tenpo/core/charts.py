@@ -16,6 +16,8 @@ TOP = 22
 BASE = HEIGHT - 26
 LINE_GAP = 16
 WIDEST = 12
+# More names than these would lie on each other below a chart.
+MOST_NAMES = 14
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Point:
     shown_at: float
     anchor: str
     is_minor: bool
+    is_named: bool
+    is_last: bool
     marks: Sequence[Mark]
 
 
@@ -255,7 +259,9 @@ def _points(
     has_line: bool,
 ) -> list[Point]:
     slot = 100 / max(len(labels), 1)
-    every = max(1, ceil(len(labels) / 6))
+    every = max(1, ceil(len(labels) / (6 if len(labels) <= MOST_NAMES else 4)))
+    # On a phone one of `every` is named. Wider, all are, as long as their names have room beside each other.
+    named = every if len(labels) > MOST_NAMES else 1
     points = []
     for i, (label, said) in enumerate(rows):
         words = ", ".join(f"{one.name} {text}" for one, text in zip(series, said, strict=True))
@@ -274,6 +280,9 @@ def _points(
                 shown_at=round(at, 3),
                 anchor=anchor,
                 is_minor=(len(labels) - 1 - i) % every != 0,
+                is_named=(len(labels) - 1 - i) % named == 0,
+                # In a narrow slot at the edge its name ends where the slot does.
+                is_last=named > 1 and i == len(labels) - 1,
                 marks=marks,
             )
         )

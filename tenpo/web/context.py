@@ -27,14 +27,14 @@ MEMBER_PLACES = [
     Place("web:home", _("Today"), "sun", ("/",)),
     Place("schedule:session-list", _("Find"), "compass", ("/sessions/",)),
     Place("schedule:calendar", _("Calendar"), "calendar-days", ("/calendar/", "/bookings/")),
-    Place("people:profile", _("Me"), "circle-user", ("/me/", "/account/", "/orders/")),
+    Place("people:profile", _("Me"), "circle-user", ("/me/", "/account/", "/orders/", "/sponsorships/")),
 ]
 COACH_PLACES = [
     Place("schedule:teaching-list", _("Teaching"), "users", ("/teaching/",)),
 ]
 ADMIN_PLACES: list[Place] = [
     Place("people:user-list", _("People"), "user", ("/people/", "/invites/", "/imports/")),
-    Place("checkout:payment-list", _("Money"), "coins", ("/money/", "/policies/")),
+    Place("checkout:payment-list", _("Money"), "coins", ("/money/", "/policies/", "/sponsorships/")),
     Place("audit:log", _("Audit"), "history", ("/audit/", "/deliveries/", "/mail/")),
     Place("web:settings", _("Settings"), "settings", ("/settings/",)),
 ]
@@ -59,8 +59,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return {"nav": [], "unread": 0, "person": None}
     unread = SimpleLazyObject(lambda: Notification.objects.visible_to(user).unread().count())
     wanted = request.session.get(WANTED, "")
+    nav = [_entry(place, request.path) for place in places_of(user)]
+    # What belongs to two places is an admin's work, and a member's own.
+    for entry in [entry for entry in nav if entry["active"]][:-1]:
+        entry["active"] = False
     return {
-        "nav": [_entry(place, request.path) for place in places_of(user)],
+        "nav": nav,
         "unread": unread,
         "person": user,
         "wanted": wanted,

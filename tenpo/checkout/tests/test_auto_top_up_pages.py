@@ -132,7 +132,7 @@ def test_an_admin_sees_how_somebody_s_wallet_is_filled():
     page = client_of(make_admin()).get(f"/money/wallets/{member.pk}/").content.decode()
 
     assert "€25 by Visa •••• 4242" in page
-    assert "Top up by itself" not in client_of(make_admin()).get(f"/money/wallets/{make_member().pk}/").content.decode()
+    assert "Automatic top-up" not in client_of(make_admin()).get(f"/money/wallets/{make_member().pk}/").content.decode()
 
 
 def test_the_api_says_sets_and_drops_it():

@@ -209,7 +209,7 @@ def test_cancelling_says_its_effect_first():
     assert "is not charged €30" in page
     assert credit_left(member) == 1_000
     assert "€10 came back as credit" in after
-    assert "You cancelled it." in after
+    assert "You cancelled it. €10 came back as credit." in after
 
 
 def test_strangers_find_nothing():

@@ -161,6 +161,7 @@ def test_by_hand_an_admin_is_told_to_send_it_and_says_so():
     refund, admin = make_granted(make_bought_by_hand()), make_admin()
 
     assert "admin.refund_to_send" in told(admin)
+    assert "To be sent" in read(signed_in(admin).get("/money/refunds/"))
     signed_in(admin).post(f"/money/refunds/{refund.pk}/", {"act": "sent"})
 
     assert Refund.objects.get().state == "done"

@@ -61,6 +61,7 @@ def test_what_is_no_amount_says_why_and_keeps_what_was_typed(sent, status, words
     assert answer.status_code == status
     page = answer.content.decode()
     assert words in page
+    assert 'id="id_amount_error"' in page
     assert f'value="{sent["amount"]}"' in page if sent else True
     assert not Payment.objects.exists()
 

@@ -27,6 +27,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
+from tenpo.orders.models import Line
 from tenpo.orders.policies import GivenBack, Window, parts_given, read_windows
 from tenpo.orders.queries import Quote, quote
 from tenpo.orders.words import describe_windows
@@ -167,6 +168,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
         "policy": _say_booked_policy(booking),
+        "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
         "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
     }
     part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
@@ -189,10 +191,12 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     refusal = None
     if request.method == "POST":
         try:
-            booking = cancel_booking(booking, by=user)
+            cancel_booking(booking, by=user)
         except RuleError as error:
             refusal = error
         else:
+            # Read again, with the line: what came back stands there.
+            booking = bookings.get(pk=booking.pk)
             messages.success(request, _say_cancelled(booking))
             return redirect(_address_after_cancelling(booking, by_host=by_host))
     context = {
@@ -299,8 +303,12 @@ def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
+    return " ".join([_("Cancelled."), *_say_given_back(line)])
+
+
+def _say_given_back(line: Line) -> list[str]:
     back = GivenBack.of(parts_given(line), line.back_to)
-    words = [_("Cancelled.")]
+    words = []
     if back.credit:
         amount = say_money(Money(back.credit, line.order.currency), exact=False)
         words.append(_("%(amount)s came back as credit.") % {"amount": amount})
@@ -310,7 +318,7 @@ def _say_cancelled(booking: Booking) -> str:
     if back.method:
         amount = say_money(Money(back.method, line.order.currency), exact=False)
         words.append(_("%(amount)s goes back the way it was paid.") % {"amount": amount})
-    return " ".join(words)
+    return words
 
 
 def _status(refusal: RuleError | None, form: Any) -> int:

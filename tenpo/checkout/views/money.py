@@ -65,8 +65,6 @@ def payment_waiting(request: PageRequest) -> HttpResponse:
     context = {
         "payments": page.items,
         "next_cursor": page.next_cursor,
-        "waiting": _waiting(request).count(),
-        "tab": "waiting",
     }
     return render(request, "checkout/payment_waiting.html", context)
 
@@ -169,15 +167,16 @@ def spend(request: PageRequest) -> HttpResponse:
     sponsors = sum(month.sponsors for month in months)
     series = [
         charts.Series(business.name, [month.company for month in months]),
-        *([charts.Series(_("Sponsors"), [month.sponsors for month in months])] if sponsors else []),
         charts.Series(_("People"), [month.users for month in months]),
         charts.Series(_("Credit"), [month.credits for month in months]),
+        *([charts.Series(_("Sponsors"), [month.sponsors for month in months])] if sponsors else []),
     ]
     context = {
         "months": months[::-1],
         "chart": charts.bar_chart(
             [say_month(month.month) for month in months],
             series,
+            stacked=True,
             say=lambda value: say_money(Money(round(value), business.currency), exact=False),
         )
         if months
@@ -187,7 +186,6 @@ def spend(request: PageRequest) -> HttpResponse:
         "users": sum(month.users for month in months),
         "credits": sum(month.credits for month in months),
         "currency": business.currency,
-        "waiting": _waiting(request).count(),
         "tab": "spend",
     }
     return render(request, "checkout/spend.html", context)

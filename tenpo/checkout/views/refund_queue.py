@@ -21,7 +21,7 @@ from tenpo.payments.actions.refunds import TERMS, reject_refund, update_refund_t
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.permissions import can_decide_refund
 from tenpo.payments.providers import provider_of
-from tenpo.payments.queries import refund_terms
+from tenpo.payments.queries import manual_providers, refund_terms
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.http import (
     PageRequest,
@@ -47,7 +47,7 @@ def queue(request: PageRequest) -> HttpResponse:
     if state != "all":
         rows = rows.filter(state=state) if state else rows.waiting()
     page = page_of(request, rows, order=("id",) if state in ("", *Refund.WAITING) else ("-id",))
-    context = {"form": form, "is_filtered": bool(state), "page": page, "tab": "refunds"}
+    context = {"form": form, "is_filtered": bool(state), "page": page, "by_hand": manual_providers(), "tab": "refunds"}
     return render(request, "checkout/refund_queue.html", context)
 
 
@@ -58,7 +58,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
     """One refund before an admin: who paid, what would go back to whom; grant, reject, deal with what failed."""
     rows = Refund.objects.visible_to(request.user).select_related("user", "payment__payer", "reviewed_by", "marked_by")
     refund = get_object_or_404(rows, pk=refund_id)
-    lines = Line.objects.select_related("order__buyer", "share_policy")
+    lines = Line.objects.select_related("order__buyer", "share_policy", "sponsorship")
     line = lines.filter(pk=refund.line_id).first() if refund.line_id else None
     found = refundable(line, refund.payment)
     act = request.POST.get("act", "") if request.method == "POST" else ""
@@ -88,6 +88,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
         "word": word,
         "may_decide": can_decide_refund(request.user, refund),
         "is_by_hand": bool(refund.provider) and provider_of(refund.provider).is_marked_by_hand,
+        "by_hand": manual_providers(),
     }
     part = "#effect" if request.headers.get("HX-Request") else ""
     status = 422 if grant.errors or word.errors else 200
@@ -99,7 +100,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def refund_give(request: PageRequest, line_id: UUID) -> HttpResponse:
     """Give back what nobody asked for, of a line."""
-    line = get_object_or_404(Line.objects.select_related("order__buyer", "share_policy"), pk=line_id)
+    line = get_object_or_404(Line.objects.select_related("order__buyer", "share_policy", "sponsorship"), pk=line_id)
     return _give(request, refundable(line, payment_of(line)))
 
 

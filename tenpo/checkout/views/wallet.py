@@ -131,6 +131,8 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
             )
         except RuleError as error:
             refusal = error
+            if error.code in ("top_up_too_small", "top_up_too_large", "wallet_full"):
+                form.add_error("amount", error.message)
         else:
             if payment.state == Payment.State.NEEDS_ACTION:
                 return redirect(action_address(payment))

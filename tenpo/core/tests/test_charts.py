@@ -93,3 +93,12 @@ def test_the_accent_in_hexadecimal_is_the_one_of_the_style_sheet():
     # What Chromium computes for oklch(50% 0.12 162) and oklch(50% 0.12 27), to the last digit or two.
     assert accent_hex(162)[1:3] == "00"
     assert accent_hex(27)[1:3] > "80"
+
+
+@pytest.mark.parametrize(("count", "named"), [(12, 12), (14, 14), (30, 4)])
+def test_names_below_a_chart_have_room_beside_each_other(count, named):
+    chart = bar_chart([str(n) for n in range(count)], [Series("Moved", [1] * count)])
+
+    assert sum(point.is_named for point in chart.points) == named
+    assert chart.points[-1].is_named
+    assert not chart.points[-1].is_minor

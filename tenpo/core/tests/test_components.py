@@ -116,8 +116,20 @@ def test_the_price_line_says_who_pays_what():
         **euros,
     )
 
-    assert [part for part in ("€80", "€60", "€0", "€20", "Nordlicht", "Free until Tuesday.") if part not in html] == []
+    assert [part for part in ("€80", "€60", "€20", "Nordlicht", "Free until Tuesday.") if part not in html] == []
     assert 'width="75.0%"' in html
+    assert "€0" not in html
+
+
+def test_a_price_by_other_words_names_its_parts_and_counts_to_the_cent():
+    html = draw(
+        '<c-price label="Goes back" :total="total" :wallet="part" wallet_name="To the wallet" :you="part"'
+        ' you_name="Visa 4242" exact="yes" />',
+        total=Money(2000, "EUR"), part=Money(1000, "EUR"),
+    )  # fmt: skip
+
+    assert [part for part in ("Goes back", "To the wallet", "Visa 4242", "€10.00", "€20.00") if part not in html] == []
+    assert ">Price<" not in html
 
 
 def test_numbers_in_drawings_keep_their_point_in_every_language():

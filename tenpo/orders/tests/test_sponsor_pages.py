@@ -298,3 +298,13 @@ def test_what_sponsors_paid_stands_in_what_each_month_cost():
 
     assert "Sponsors" in text
     assert "€40" in text
+
+
+def test_a_budget_is_an_admins_money_and_a_sponsors_own():
+    sponsor = make_member()
+    url = address("sponsorship-detail", make_sponsorship(make_member(), sponsor=sponsor))
+
+    place = re.compile(r'href="([^"]+)" aria-current="page"')
+
+    assert set(place.findall(page(signed_in(make_admin()), url))) == {reverse("checkout:payment-list")}
+    assert set(place.findall(page(signed_in(sponsor), url))) == {reverse("people:profile")}
