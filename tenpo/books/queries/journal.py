@@ -8,6 +8,7 @@ from itertools import batched
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from tenpo.books.queries.balances import moved_between
 from tenpo.books.queries.days import end_of, start_of
@@ -39,8 +40,8 @@ class NumberSum:
 def journal_header() -> list[str]:
     """The columns of the journal."""
     return [
-        _("Date"), _("Transfer"), _("Debit account"), _("Debit"), _("Credit account"), _("Credit"), _("Amount"),
-        _("Currency"), _("Kind"), _("What for"), _("Reference"),
+        _("Date"), _("Transfer"), _("Debit account"), _("Debit"), _("Credit account"), pgettext("books", "Credit"),
+        _("Amount"), _("Currency"), _("Kind"), _("What for"), _("Reference"),
     ]  # fmt: skip
 
 

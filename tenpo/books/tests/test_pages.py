@@ -254,3 +254,16 @@ def test_account_numbers_are_set_and_back_as_usual():
 
 def test_every_kind_of_account_has_its_usual_number():
     assert set(USUAL) == set(Account.Kind)
+
+
+def test_the_credit_side_of_the_books_is_no_store_credit_in_german():
+    make_movements()
+    admin = make_admin()
+    admin.locale = "de"
+    admin.save(update_fields=["locale"])
+
+    page = shown(signed_in(admin), "trial-balance")
+
+    assert 'data-label="Soll"' in page
+    assert 'data-label="Haben"' in page
+    assert 'data-label="Guthaben"' not in page
