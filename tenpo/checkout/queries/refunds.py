@@ -17,6 +17,8 @@ from tenpo.payments.queries import refund_terms
 from tenpo.payments.refund_models import RefundTo
 from tenpo.schedule.models import Booking, Session
 
+NOTHING = PartsBack(0, 0, 0, 0)
+
 
 @dataclass(frozen=True)
 class Refundable:
@@ -55,10 +57,11 @@ def places_of(line: Line | None, left: PartsBack) -> list[RefundTo]:
 
 
 def what_is_left(line: Line | None, payment: Payment | None) -> PartsBack:
-    """What of a line, or of a top-up that is still in its payer's wallet, has not gone back."""
+    """What of a line, or of a top-up that is still in its payer's wallet, has not gone back; of what is paid only."""
     if line is not None:
-        return parts_left(line)
-    assert payment is not None
+        return parts_left(line) if line.order.state == Order.State.PAID else NOTHING
+    if payment is None or not _is_filled(payment):
+        return NOTHING
     (there,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
     return PartsBack(0, 0, 0, min(payment.left, there))
 
@@ -73,9 +76,8 @@ def refundable(line: Line | None, payment: Payment | None, *, now: datetime | No
     now = now or clock.now()
     of_it = Refund.objects.filter(line_id=line.pk) if line else Refund.objects.filter(payment=payment, line_id=None)
     left, until = what_is_left(line, payment), _until(line, payment)
-    is_paid = line.order.state == Order.State.PAID if line else _is_filled(payment)
     refusal = None
-    if not is_paid or not left.whole:
+    if not left.whole:
         refusal = RuleError("nothing_left", _("There is nothing left that could go back."))
     elif line is not None and _is_to_come(line, now):
         refusal = RuleError("cancel_first", _("This is still to come. Cancel it, and see what comes back."))
@@ -131,10 +133,8 @@ def _until(line: Line | None, payment: Payment | None) -> datetime:
     return max(moments, default=clock.now()) + timedelta(days=refund_terms().ask_days)
 
 
-def _is_filled(payment: Payment | None) -> bool:
-    return (
-        payment is not None and payment.purpose == Payment.Purpose.TOP_UP and payment.state == Payment.State.SUCCEEDED
-    )
+def _is_filled(payment: Payment) -> bool:
+    return payment.purpose == Payment.Purpose.TOP_UP and payment.state == Payment.State.SUCCEEDED
 
 
 def _is_to_come(line: Line, now: datetime) -> bool:
