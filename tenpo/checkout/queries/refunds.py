@@ -59,7 +59,7 @@ def places_of(line: Line | None, left: PartsBack) -> list[RefundTo]:
 def what_is_left(line: Line | None, payment: Payment | None) -> PartsBack:
     """What of a line, or of a top-up that is still in its payer's wallet, has not gone back; of what is paid only."""
     if line is not None:
-        return parts_left(line) if line.order.state == Order.State.PAID else NOTHING
+        return parts_left(line) if _is_paid(line) else NOTHING
     if payment is None or not _is_filled(payment):
         return NOTHING
     (there,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
@@ -131,6 +131,10 @@ def _until(line: Line | None, payment: Payment | None) -> datetime:
         moments += [line.order.settled_at] if line.order.settled_at else []
         moments += list(Session.objects.filter(pk=line.subject_id).values_list("ends_at", flat=True))
     return max(moments, default=clock.now()) + timedelta(days=refund_terms().ask_days)
+
+
+def _is_paid(line: Line) -> bool:
+    return line.order.state == Order.State.PAID
 
 
 def _is_filled(payment: Payment) -> bool:
