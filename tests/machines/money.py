@@ -1,7 +1,7 @@
-"""The money machine: members, admins and coaches fill wallets, buy, earn, give back and are paid out, in any order.
+"""Most of the money machine: members, admins and coaches fill wallets, buy, earn and are paid out, in any order.
 
-A new rule is one method here (what is done to both) and one in the model (what must come of it), which lists it. Seats,
-waitlists and shares of the company are the booking machine's.
+What goes back after it was sold stands in `refunds`. A new rule is one method here (what is done to both) and one in
+the model (what must come of it), which lists it. Seats, waitlists and shares of the company are the booking machine's.
 """
 
 from collections.abc import Callable
@@ -10,24 +10,25 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db import transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.checkout.actions import buying, settling, topping_up
 from tenpo.core.business import current_business, forget_business
-from tenpo.core.invariants import Finding
 from tenpo.core.models import Business as BusinessRow
-from tenpo.orders.actions import giving_back, splits
+from tenpo.orders.actions import splits
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions import payout_accounts, payout_sending, payouts, wallets
+from tenpo.payments.actions.refunds import update_refund_terms
 from tenpo.payments.models import SandboxCharge
+from tenpo.payments.providers.sandbox import REFUND_FAILS, REFUNDS_LATE
 from tenpo.payments.tests.make import BANK, DETAILS
 from tenpo.people.models import Role
 from tenpo.schedule.actions import cancellations, seats, sessions
 from tests.machines import money_nouns as nouns
-from tests.machines.booking import CARDS, WINDOWS
+from tests.machines.booking import CARDS as BOOKING_CARDS
+from tests.machines.booking import WINDOWS
 from tests.machines.booking_nouns import HOLD, Windows
 from tests.machines.booking_rows import newest
 from tests.machines.machine import START, Machine, make_people
@@ -36,6 +37,7 @@ from tests.machines.money_rows import Rows, expected_of
 from tests.machines.money_stories import STORIES
 from tests.machines.payout_model import CODES, RULES, Business
 
+CARDS = {**BOOKING_CARDS, "back late": REFUNDS_LATE, "not back": REFUND_FAILS}
 # Sessions of one run: every step reads all of them.
 MANY = 10
 
@@ -46,7 +48,9 @@ coaches = st.sampled_from(COACHES)
 admins = st.sampled_from([*ADMINS * 4, MEMBERS[0], COACHES[0]])
 # Mostly who may, now and then anybody.
 somebody = st.sampled_from([*[None] * 18, *EVERYBODY])
-cards = st.sampled_from(["succeeds", "succeeds", "succeeds", "declined", "asks", "late", "silent"])
+cards = st.sampled_from(
+    ["succeeds", "succeeds", "succeeds", "declined", "asks", "late", "silent", "back late", "not back"]
+)
 # Counted from the newest, so that small numbers are what matters most.
 which = st.integers(0, 5)
 prices = st.sampled_from([0, 1, 999, 3_000, 10_001])
@@ -62,7 +66,7 @@ terms = st.builds(
 )
 
 
-class MoneyMachine(Machine):
+class SellingMachine(Machine):
     runs = 90
     steps_of_a_run = 12
     rows: Rows  # read anew after each step
@@ -81,6 +85,7 @@ class MoneyMachine(Machine):
         forget_business()
         self.windows = {windows: make_cancellation_policy(*windows) for windows in WINDOWS}
         make_share_policy(percent=nouns.COMPANY_PERCENT, coach=self.people[nouns.SPONSORED])
+        update_refund_terms(by=None, ask_days=nouns.ASK_DAYS)
         self.split_rules: list[SplitRule] = []
         first = nouns.Terms(minimum=100, fee=0, second=None)
         self.model = Business(START, first)
@@ -96,10 +101,6 @@ class MoneyMachine(Machine):
 
     def expected(self) -> dict[str, Any]:
         return expected_of(self.model)
-
-    def must_hold(self, finding: Finding) -> bool:
-        """Here what has taken place is given back, though nobody gave their place up."""
-        return finding.name != "cancelled-booking-is-settled"
 
     def do(self, predicted: partial[Any], done: Callable[[], Any]) -> None:
         """One step of several that a rule takes: the next one finds what this one left."""
@@ -300,13 +301,10 @@ class MoneyMachine(Machine):
             self._cancel(booking, {"buyer": booking.buyer, "coach": coach, "nobody": MEMBERS[1]}.get(by, ADMINS[0]))
 
     @precondition(lambda self: len(self.model.sessions) < MANY)
-    @rule(coach=coaches, price=prices, card=cards, percent=st.sampled_from([None, 100, 33]), is_late=st.booleans())
-    def teach(self, coach: int, price: int, card: str, percent: int | None, is_late: bool) -> None:
-        """Everybody buys a session, it takes place; afterwards all or some of it goes back."""
-        session = self._teach(coach, price, card, is_late=is_late)
-        for booking in self.model.of_session(session):
-            if percent and self._can_go_back(booking):
-                self._give_back(booking, percent)
+    @rule(coach=coaches, price=prices, card=cards, is_late=st.booleans())
+    def teach(self, coach: int, price: int, card: str, is_late: bool) -> None:
+        """Everybody buys a session, and it takes place."""
+        self._teach(coach, price, card, is_late=is_late)
 
     def _teach(self, coach: int, price: int, card: str, *, is_late: bool = False) -> nouns.Session:
         self.plan_session(coach, price, 2, WINDOWS[2])
@@ -321,25 +319,6 @@ class MoneyMachine(Machine):
         if is_late:
             self._close(session, coach, took_place=False)
         return session
-
-    @precondition(lambda self: any(self._can_go_back(booking) for booking in self.model.bookings))
-    @rule(which=which, percent=st.sampled_from([100, 50, 33, 1]))
-    def give_back(self, which: int, percent: int) -> None:
-        """What has taken place is refunded after all."""
-        can = [booking for booking in self.model.bookings if self._can_go_back(booking)]
-        self._give_back(can[-1 - which % len(can)], percent)
-
-    def _can_go_back(self, booking: nouns.Booking) -> bool:
-        return booking.is_paid and booking.percent_back is None and booking.session.status == "completed"
-
-    def _give_back(self, booking: nouns.Booking, percent: int) -> None:
-        row = self.rows.row("bookings", self.model.bookings.index(booking))
-
-        def give_back() -> None:
-            with transaction.atomic():
-                giving_back.give_back([(row.line, percent)])
-
-        self.do(partial(self.model.give_back, [booking], percent), give_back)
 
     @rule(
         by=admins,
@@ -526,18 +505,6 @@ class MoneyMachine(Machine):
             self.they_agree()
         if self.model.batches:
             self.work_on_batch(5, ADMINS[1], "send")
-
-    @precondition(lambda self: len(self.model.sessions) < MANY)
-    @rule(coach=coaches, part=st.sampled_from(["all", "half"]), ends=st.sampled_from(["asked", "done", "failed"]))
-    def refund_what_was_paid_out(self, coach: int, part: str, ends: str) -> None:
-        """A coach has their earnings, and then what they earned them by goes back: the next payout settles it."""
-        session = self._teach(coach, 3_000, "succeeds")
-        self.pay_out(coach, "manual", part, 1, ends)
-        for booking in filter(self._can_go_back, self.model.of_session(session)):
-            self._give_back(booking, 100)
-        if len(self.model.sessions) < MANY:
-            self._teach(coach, 10_001, "succeeds")
-        self.pay_out(coach, "manual", part, 1, "done")
 
     def _fill(self, who: int) -> str:
         """Where somebody has money that can be paid out, if they can have any."""

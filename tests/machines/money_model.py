@@ -1,8 +1,8 @@
-"""The rules of money in plain Python: wallets, what is sold and divided, earned, given back. No Tenpo is called.
+"""The rules of money in plain Python: wallets, what is sold and divided, earned, cancelled. No Tenpo is called.
 
 People are numbers; payments, bookings, payouts too, in the order in which they came to be. Amounts are cents. A rule
-either changes the model or raises `Refused` and changes nothing, unless it says otherwise. What leaves to people stands
-in `payout_model`.
+either changes the model or raises `Refused` and changes nothing, unless it says otherwise. Refunds stand in
+`refund_model`, what leaves to people in `payout_model`.
 """
 
 from collections import Counter
@@ -15,7 +15,6 @@ from dateutil.relativedelta import relativedelta
 from tests.machines.booking_nouns import (
     ASKED_AFTER,
     BY_HAND,
-    CARDS,
     COMPLETED_AFTER,
     HOLD,
     HOLD_WHILE_UNDER_WAY,
@@ -28,7 +27,9 @@ from tests.machines.booking_nouns import (
 from tests.machines.machine import Refused
 from tests.machines.money_nouns import (
     ADMINS,
+    CARDS,
     COMPANY_PERCENT,
+    LATE,
     SPENT_FIRST,
     SPONSORED,
     TOP_UP_LEAST,
@@ -38,6 +39,7 @@ from tests.machines.money_nouns import (
     Grant,
     Payment,
     Purse,
+    Refund,
     Session,
     Split,
     SplitRule,
@@ -57,6 +59,8 @@ class Money:
         self.credits: list[Credit] = []
         self.grants: list[Grant] = []
         self.split_rules: list[SplitRule] = []
+        self.refunds: list[Refund] = []
+        self.cancellation_to = "credit"
         # What flowed in less what flowed out: of each person by kind, and of each side of the business.
         self.of: Counter[tuple[str, int]] = Counter()
         self.sides: Counter[str] = Counter()
@@ -129,7 +133,10 @@ class Money:
             self._let_go(lapsed)
             self._check_bookable(session, by, provider, agreed, uses_wallet)
         company, spent, own = self.quote(session, by, uses_wallet=uses_wallet)
-        booking = Booking(session, by, company, spent, own, self._divide(session), windows=session.windows)
+        booking = Booking(
+            session, by, company, spent, own, self._divide(session), windows=session.windows,
+            back_to=self.cancellation_to,
+        )  # fmt: skip
         self.bookings.append(booking)
         self._spend(booking, side="reserved")
         if not own:
@@ -181,6 +188,7 @@ class Money:
 
     def _confirm(self, booking: Booking) -> None:
         booking.state, booking.held_until, booking.is_paid = "confirmed", None, True
+        booking.paid_at = self.now
         self._flow("company", "sales", booking.company)
         self._flow("reserved", "sales", sum(amount for _purse, amount in booking.spent))
 
@@ -191,7 +199,7 @@ class Money:
         if payment.provider in BY_HAND:
             payment.state = "pending"
             return
-        payment.at_bank = CARDS[card]
+        payment.card, payment.at_bank = card, CARDS[card]
         if card == "silent":
             payment.state = "unknown"
             self._wait_longer(payment)
@@ -205,6 +213,9 @@ class Money:
             payment.at_bank = decided
         if payment.at_bank == decided and payment.state != "unknown":
             self._hear(payment)
+            if not payment.is_told:
+                payment.is_told = True
+                self._ask_about_refunds(payment)
 
     def mark_paid(self, payment: Payment, *, by: int) -> None:
         if by not in ADMINS:
@@ -236,6 +247,7 @@ class Money:
             self._wait_longer(payment)
         if state != "succeeded":
             return
+        payment.paid_at = self.now
         if payment.provider not in BY_HAND:
             payment.fee = min(payment.amount * 15 // 1000 + 25, payment.amount)
         self._flow("fees", payment.provider, payment.fee)
@@ -315,29 +327,79 @@ class Money:
                 payment.state = "cancelled"
 
     def give_back(self, bookings: Sequence[Booking], percent: int) -> None:
-        """To each who paid in proportion; from each who earns, and what is gone of their earnings as a debt."""
+        """Cancelled: so much of what is left of each, to each who paid in proportion."""
         known = len(self.credits)
         for booking in bookings:
-            self._give_back_one(booking, percent)
+            booking.percent_back = percent
+            company, *theirs = booking.left()
+            back = half_up(Fraction(company * percent, 100))
+            parts = [back, *largest_remainder(half_up(Fraction(sum(theirs) * percent, 100)), theirs)]
+            self._return(booking, parts, booking.back_to)
+            if parts[-1] and booking.back_to == "method":
+                self._wait_to_leave(booking, parts[-1])
         self.credits[known:] = sorted(self.credits[known:], key=lambda credit: (credit.owner, credit.source))
 
-    def _give_back_one(self, booking: Booking, percent: int) -> None:
-        booking.percent_back = percent
-        credits, money = booking.of_credits(), booking.of_money()
-        gave = [sum(amount for _purse, amount in credits), sum(amount for _purse, amount in money), booking.own]
-        company = half_up(Fraction(booking.company * percent, 100))
-        parts = largest_remainder(half_up(Fraction(sum(gave) * percent, 100)), gave)
-        self._take_from_splits(booking, company + sum(parts))
+    def _wait_to_leave(self, booking: Booking, own: int) -> None:
+        self.refunds.append(
+            Refund(
+                booking.buyer, booking, self._paid(booking), "cancellation", own, "method", "approved", [0, 0, 0, own],
+                by_policy=True,
+            )
+        )  # fmt: skip
+
+    def _return(self, booking: Booking, parts: Sequence[int], to: str) -> None:
+        """To each who paid; from each who earns, and what is gone of their earnings as a debt."""
+        company, *theirs, own = parts
+        self._take_from_splits(booking, sum(parts))
+        booking.company_back += company
         self._flow("sales", "company", company)
-        for spent, part in zip((credits, money), parts, strict=False):
-            for (purse, _amount), back in zip(
-                spent, largest_remainder(part, [amount for _purse, amount in spent]), strict=True
-            ):
+        for spent, part in zip(booking.of_purses(), theirs, strict=True):
+            left = [amount - booking.back[purse] for purse, amount in spent]
+            for (purse, _amount), back in zip(spent, largest_remainder(part, left), strict=True):
+                booking.back[purse] += back
                 self._put(purse, booking.buyer, back)
                 self.sides["sales"] -= back
-        if parts[2]:
-            (payment,) = (p for p in self.payments if p.booking is booking and p.state == "succeeded")
-            self._issue(payment, parts[2])
+        booking.own_back += own
+        payment = self._paid(booking)
+        if own and payment:
+            self._place(payment, own, to)
+            if to == "method":
+                self._flow("sales", "refunds", own)
+                payment.refunded += own
+
+    def _place(self, payment: Payment, amount: int, to: str) -> None:
+        if to == "credit":
+            self._issue(payment, amount)
+        elif to == "wallet":
+            self._to("wallet", payment.payer, amount, side="sales")
+
+    def _paid(self, booking: Booking) -> Payment | None:
+        """What paid the buyer's own part."""
+        return next((p for p in self.payments if p.booking is booking and p.state == "succeeded"), None)
+
+    def _ask_about_refunds(self, payment: Payment) -> None:
+        for refund in self.refunds:
+            if refund.payment is payment and refund.state == "sent":
+                self._ask_about(refund)
+
+    def _ask_about(self, refund: Refund) -> None:
+        """What a provider did not give back at once it decides after a while; nothing is known before."""
+        assert refund.payment
+        assert refund.sent_at
+        if refund.at_provider == "pending" and refund.sent_at <= self.now - LATE:
+            refund.at_provider = "failed" if refund.payment.card == "not back" else "succeeded"
+        self._hear_of(refund)
+
+    def _hear_of(self, refund: Refund) -> None:
+        if refund.at_provider == "succeeded":
+            self._arrives(refund)
+        elif refund.at_provider == "failed":
+            refund.state = "failed"
+
+    def _arrives(self, refund: Refund) -> None:
+        assert refund.payment
+        refund.state = "done"
+        self._flow("refunds", refund.payment.provider, refund.own)
 
     def _take_from_splits(self, booking: Booking, amount: int) -> None:
         parts = largest_remainder(amount, [split.left for split in booking.splits])

@@ -1,8 +1,10 @@
 """What the money model speaks of: who there is, whose money is where, and what is sold, paid and paid out."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tests.machines import booking_nouns
 from tests.machines.booking_nouns import Credit, Windows
 
 MEMBERS = (0, 1)
@@ -21,6 +23,14 @@ NEW_ACCOUNT_WAITS = timedelta(hours=48)
 PAYOUTS_UNDER_WAY = 2
 ACCOUNTS_KEPT = 2
 UNDER_WAY = ("asked", "approved", "sent")
+# So long after it took place, or was paid, one may ask for it back.
+ASK_DAYS = 2
+# What a provider does not give back at once is decided after so long.
+LATE = timedelta(seconds=10)
+# So long is waited before a provider is asked what became of it.
+A_WHILE = timedelta(minutes=2)
+# With these one pays at once; what was paid goes back late, or does not.
+CARDS = {**booking_nouns.CARDS, "back late": "succeeded", "not back": "succeeded"}
 # In this order, after credits and before a card.
 SPENT_FIRST = ("granted", "wallet")
 
@@ -65,7 +75,21 @@ class Booking:
     held_until: datetime | None = None
     windows: Windows = ()
     is_paid: bool = False
+    paid_at: datetime | None = None
     percent_back: int | None = None
+    company_back: int = 0
+    own_back: int = 0
+    back: Counter[Purse] = field(default_factory=Counter)
+    # Where the own part goes when its buyer cancels.
+    back_to: str = "credit"
+
+    def left(self) -> list[int]:
+        """What has not gone back: to the company, to credits, to the wallet, of what was paid from outside."""
+        spent = [sum(amount - self.back[purse] for purse, amount in part) for part in self.of_purses()]
+        return [self.company - self.company_back, *spent, self.own - self.own_back]
+
+    def of_purses(self) -> list[list[tuple[Purse, int]]]:
+        return [self.of_credits(), self.of_money()]
 
     def of_credits(self) -> list[tuple[Purse, int]]:
         return [(purse, amount) for purse, amount in self.spent if isinstance(purse, Credit)]
@@ -85,6 +109,32 @@ class Payment:
     state: str = "created"
     at_bank: str = ""
     fee: int = 0
+    card: str = ""
+    paid_at: datetime | None = None
+    is_told: bool = False
+    refunded: int = 0
+
+
+@dataclass(eq=False)
+class Refund:
+    user: int
+    booking: Booking | None  # None: of a top-up
+    payment: Payment | None
+    origin: str
+    asked: int
+    to: str
+    state: str = "asked"
+    parts: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # as of `Booking.left`
+    by_policy: bool = False
+    reviewed_by: int | None = None
+    marked_by: int | None = None
+    attempt: int = 1
+    sent_at: datetime | None = None
+    at_provider: str = ""
+
+    @property
+    def own(self) -> int:
+        return self.parts[-1]
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tenpo.core.compiled import Compiled, Param
-from tenpo.payments.models import Grant, Payment, Payout, PayoutAccount, PayoutBatch
+from tenpo.payments.models import Grant, Payment, Payout, PayoutAccount, PayoutBatch, Refund
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
 from tests.machines.payout_model import Business
@@ -14,6 +14,7 @@ _ROWS: dict[str, Compiled[Any]] = {
     "sessions": Compiled(lambda: Session.objects.filter(pk=Param("pk"))),
     "bookings": Compiled(lambda: Booking.objects.filter(pk=Param("pk")).select_related("line__order")),
     "payments": Compiled(lambda: Payment.objects.filter(pk=Param("pk"))),
+    "refunds": Compiled(lambda: Refund.objects.filter(pk=Param("pk"))),
     "grants": Compiled(lambda: Grant.objects.filter(pk=Param("pk"))),
     "accounts": Compiled(lambda: PayoutAccount.objects.filter(pk=Param("pk")).select_related("owner")),
     "payouts": Compiled(lambda: Payout.objects.filter(pk=Param("pk"))),
@@ -23,12 +24,18 @@ READING = Reading(
     sessions=("status", "schedule_session"),
     bookings=(
         "session_id, booked_by_id, state, held_until, line_id, order_id, company_share, credit_spent, wallet_spent,"
-        " own_share, refunded_percent",
+        " own_share, refunded_percent, company_back, credit_back, wallet_back, own_back, back_to",
         "(SELECT b.id, session_id, booked_by_id, b.state, held_until, line_id, order_id, company_share, credit_spent,"
-        "   wallet_spent, own_share, refunded_percent FROM schedule_booking b JOIN orders_line l ON l.id = line_id) b",
+        "   wallet_spent, own_share, refunded_percent, company_back, credit_back, wallet_back, own_back, back_to"
+        "   FROM schedule_booking b JOIN orders_line l ON l.id = line_id) b",
     ),
     splits=("line_id, recipient_id, amount, reversed, earned_at IS NOT NULL", "orders_split"),
-    payments=("payer_id, purpose, provider, amount, fee, state, order_id", "payments_payment"),
+    payments=("payer_id, purpose, provider, amount, fee, state, refunded, order_id", "payments_payment"),
+    refunds=(
+        'user_id, line_id, payment_id, origin, asked, "to", state, amount, company, credit, wallet, own, by_policy,'
+        " reviewed_by_id, marked_by_id, attempt",
+        "payments_refund",
+    ),
     grants=("owner_id, amount, taken_back_by_id IS NOT NULL", "payments_grant"),
     split_rules=("active_from, active_until", "orders_splitrule"),
     accounts=("owner_id, method, usable_from, disabled_at IS NOT NULL", "payments_payoutaccount"),
@@ -54,7 +61,11 @@ class Rows:
     def __init__(self, seen: dict[str, int]) -> None:
         """Rows come in the order in which they were `seen` first: not all ids tell it while the clock stands still."""
         self.read = READING()
-        for rows in self.read.values():
+        for kind, rows in self.read.items():
+            if kind == "refunds":
+                # Those of one cancelled session come in no order of their own.
+                lines = [row[5] for row in self.read["bookings"]]
+                rows.sort(key=lambda row: lines.index(row[2]) if row[2] else -1)
             for row in rows:
                 seen.setdefault(row[0], len(seen))
             rows.sort(key=lambda row: seen[row[0]])
@@ -69,9 +80,10 @@ class Rows:
         people: dict[str | None, int | None] = {str(person.pk): number for number, person in enumerate(users)}
         people[None] = None
         numbers = {kind: {row[0]: number for number, row in enumerate(rows)} for kind, rows in self.read.items()}
-        lines = {row[5]: number for number, row in enumerate(self.read["bookings"])}
+        lines: dict[str | None, int | None] = {row[5]: number for number, row in enumerate(self.read["bookings"])}
         orders: dict[str | None, int | None] = {row[6]: number for number, row in enumerate(self.read["bookings"])}
-        orders[None] = None
+        orders[None] = lines[None] = None
+        paid: dict[str | None, int | None] = {None: None, **numbers["payments"]}
         return {
             "sessions": [status for _id, status in self.read["sessions"]],
             "bookings": [
@@ -81,6 +93,10 @@ class Rows:
             "splits": [(lines[line], people[who], *rest) for _id, line, who, *rest in self.read["splits"]],
             "payments": [
                 (people[payer], *said, orders[order]) for _id, payer, *said, order in self.read["payments"]
+            ],
+            "refunds": [
+                (people[user], lines[line], paid[payment], *said, people[reviewer], people[marker], attempt)
+                for _id, user, line, payment, *said, reviewer, marker, attempt in self.read["refunds"]
             ],
             "grants": [(people[owner], *rest) for _id, owner, *rest in self.read["grants"]],
             "split rules": [(at(starts), at(ends)) for _id, starts, ends in self.read["split_rules"]],
@@ -114,7 +130,9 @@ class Rows:
 def expected_of(of: Business) -> dict[str, Any]:
     """How it should be."""
     numbers = {
-        id(thing): n for things in (of.sessions, of.bookings, of.accounts, of.batches) for n, thing in enumerate(things)
+        id(thing): n
+        for things in (of.sessions, of.bookings, of.payments, of.accounts, of.batches)
+        for n, thing in enumerate(things)
     }
     return {
         "sessions": [session.status for session in of.sessions],
@@ -122,7 +140,8 @@ def expected_of(of: Business) -> dict[str, Any]:
             (
                 numbers[id(b.session)], b.buyer, b.state, b.held_until, b.company,
                 sum(amount for _purse, amount in b.of_credits()), sum(amount for _purse, amount in b.of_money()), b.own,
-                b.percent_back,
+                b.percent_back, b.company_back,
+                *(sum(b.back[purse] for purse, _amount in spent) for spent in b.of_purses()), b.own_back, b.back_to,
             )
             for b in of.bookings
         ],
@@ -133,10 +152,18 @@ def expected_of(of: Business) -> dict[str, Any]:
         ],
         "payments": [
             (
-                p.payer, "top_up" if p.is_top_up else "order", p.provider, p.amount, p.fee, p.state,
+                p.payer, "top_up" if p.is_top_up else "order", p.provider, p.amount, p.fee, p.state, p.refunded,
                 None if p.booking is None else numbers[id(p.booking)],
             )
             for p in of.payments
+        ],
+        "refunds": [
+            (
+                r.user, None if r.booking is None else numbers[id(r.booking)],
+                None if r.payment is None else numbers[id(r.payment)], r.origin, r.asked, r.to, r.state, sum(r.parts),
+                *r.parts, r.by_policy, r.reviewed_by, r.marked_by, r.attempt,
+            )
+            for r in of.refunds
         ],
         "grants": [(grant.owner, grant.amount, grant.is_back) for grant in of.grants],
         "split rules": [(rule.starts, rule.ends) for rule in of.split_rules],

@@ -1,5 +1,6 @@
 """What comes about too seldom by chance, as steps of the money machine: each of its runs begins with one of these."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.machines import money_nouns as nouns
@@ -69,6 +70,73 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         ("close_session", {"which": 5, "by": None, "took_place": True}),
     ],
+    "sent back late, by hand, or not at all": [
+        (
+            "refund_what_took_place",
+            {
+                "coach": 4,
+                "price": 10001,
+                "card": "not back",
+                "part": "half",
+                "to": "method",
+                "is_asked_for": True,
+                "acts": ["send", "method", "arrive", "again", "arrive", "arrive", "wallet", "wallet"],
+            },
+        ),
+        (
+            "refund_what_took_place",
+            {
+                "coach": 5,
+                "price": 10001,
+                "card": "back late",
+                "part": "third",
+                "to": "method",
+                "is_asked_for": False,
+                "acts": ["again", "done", "send", "arrive", "credit", "done"],
+            },
+        ),
+        ("top_up", {"owner": 4, "amount": 9999, "way": ("transfer", "")}),
+        ("mark_paid", {"which": 0, "by": 2}),
+        ("refund_top_up", {"which": 0, "part": "half", "to": "wallet", "by": 3}),
+        ("refund_top_up", {"which": 0, "part": "half", "to": "method", "by": 3}),
+        ("work_on_refund", {"which": 0, "act": "done", "by": None}),
+    ],
+    "asked for, and decided": [
+        ("decide_refund_terms", {"to": "method", "automatic": 400, "by": 2}),
+        ("teach", {"coach": 5, "price": 10001, "card": "succeeds", "is_late": False}),
+        ("ask_for_refund", {"which": 0, "part": "1", "to": "credit", "by": None}),
+        ("ask_for_refund", {"which": 0, "part": "half", "to": "method", "by": None}),
+        ("ask_for_refund", {"which": 0, "part": "half", "to": "method", "by": None}),
+        ("decide_refund", {"which": 0, "act": "grant", "amount": "more", "to": None, "by": None}),
+        ("decide_refund", {"which": 0, "act": "withdraw", "amount": "all", "to": None, "by": None}),
+        ("ask_for_refund", {"which": 0, "part": "all", "to": "method", "by": None}),
+        ("decide_refund", {"which": 0, "act": "reject", "amount": "all", "to": None, "by": None}),
+        ("ask_for_refund", {"which": 0, "part": "all", "to": "method", "by": None}),
+        ("give_refund", {"which": 0, "part": "half", "to": "credit", "by": 2}),
+        ("decide_refund", {"which": 0, "act": "grant", "amount": "all", "to": None, "by": None}),
+        ("wait", {"by": timedelta(hours=50)}),
+        ("ask_for_refund", {"which": 0, "part": "1", "to": "credit", "by": None}),
+    ],
+    "a part before, a part after it was given up": [
+        (
+            "refund_and_give_up",
+            {"coach": 5, "card": "silent", "part": "third", "to": "method", "back_to": "method", "acts": ["send"]},
+        ),
+        ("run_job", {"job": "reconcile"}),
+        (
+            "refund_and_give_up",
+            {
+                "coach": 4,
+                "card": "succeeds",
+                "part": "third",
+                "to": "wallet",
+                "back_to": "method",
+                "acts": ["credit", "wallet"],
+            },
+        ),
+        ("refund_what_is_partly_spent", {"card": "succeeds", "spends": True, "part": "half", "acts": ["arrive"]}),
+        ("refund_what_is_partly_spent", {"card": "asks", "spends": False, "part": "1", "acts": []}),
+    ],
     "a rule that is over, and a refund": [
         (
             "decide_split_rule",
@@ -84,6 +152,6 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         ("end_split_rule", {"which": 0, "by": 2}),
         ("end_split_rule", {"which": 0, "by": 2}),
-        ("refund_what_was_paid_out", {"coach": 4, "part": "all", "ends": "done"}),
+        ("refund_what_was_paid_out", {"coach": 4, "part": "all", "ends": "done", "back": "all", "to": "method"}),
     ],
 }

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from tests.machines.machine import Refused
-from tests.machines.money_model import Money
 from tests.machines.money_nouns import (
     ACCOUNTS_KEPT,
     ADMINS,
@@ -15,15 +14,20 @@ from tests.machines.money_nouns import (
     Payout,
     Terms,
 )
+from tests.machines.refund_model import CODES as REFUND_CODES
+from tests.machines.refund_model import RULES as REFUND_RULES
+from tests.machines.refund_model import Refunds
 
 # What must come of it in some run of the machine: each of these rules done, and a refusal with each of these codes.
 RULES = (
+    *REFUND_RULES,
     "top_up", "give_money", "take_back_grant", "plan_session", "book", "decide", "mark_paid", "reconcile", "cancel",
-    "cancel_session", "release_lapsed", "complete_session", "complete_past_sessions", "give_back",
+    "cancel_session", "release_lapsed", "complete_session", "complete_past_sessions",
     "decide_split_rule", "end_split_rule", "change_terms", "add_account", "remove_account", "ask", "approve", "reject",
     "cancel_payout", "mark_sent", "mark_done", "mark_failed", "make_batch", "send_batch", "drop_batch", "finish_batch",
 )  # fmt: skip
 CODES = (
+    *REFUND_CODES,
     "account_disabled", "account_too_new", "already_booked", "already_sent", "below_minimum", "completed", "dropped",
     "ends_too_early", "forbidden", "grant_spent", "in_a_batch", "insufficient_funds", "invalid", "method_not_offered",
     "not_approved", "not_asked", "not_by_hand", "not_manual", "not_over", "not_planned", "not_sent",
@@ -33,7 +37,7 @@ CODES = (
 )  # fmt: skip
 
 
-class Business(Money):
+class Business(Refunds):
     """Everything that can be compared with Tenpo, and all rules that change it."""
 
     def __init__(self, now: datetime, terms: Terms) -> None:

@@ -10,16 +10,19 @@ from typing import Any
 
 import pytest
 
+from tenpo.checkout.actions import refunding
+from tenpo.checkout.queries import refunds as queries_of_refunds
 from tenpo.core.compiled import Compiled
 from tenpo.orders import policies, queries
-from tenpo.orders.actions import splits
+from tenpo.orders.actions import giving_back, splits
 from tenpo.orders.models import SplitRule
+from tenpo.orders.policies import PartsBack
 from tenpo.payments.actions import payout_accounts, payout_sending, payouts
 from tenpo.payments.actions.payouts import arrival_of
 from tests.machines import money_nouns as nouns
 from tests.machines.machine import finds_a_difference, run
-from tests.machines.money import MoneyMachine
 from tests.machines.money_stories import STORIES
+from tests.machines.refunds import MoneyMachine
 
 SCHEMA = functools.cache(import_module("xmlschema").XMLSchema)
 
@@ -53,7 +56,7 @@ def begun(percents: tuple[int, int, int] = (15, 85, 0)) -> MoneyMachine:
 def test_money_that_comes_after_a_session_took_place_is_credit(card):
     """Its hold had run out, but nobody had let it go when the session was completed."""
     state = begun()
-    state.teach(card=card, coach=4, is_late=True, percent=None, price=3_000)
+    state.teach(card=card, coach=4, is_late=True, price=3_000)
     state.they_agree()
     state.bank_decides(succeeds=True, which=0)
     state.they_agree()
@@ -70,7 +73,7 @@ def test_a_wallet_spent_before_what_was_given_control(monkeypatch):
 
 
 def refund_after_a_payout(state: MoneyMachine) -> None:
-    state.refund_what_was_paid_out(coach=4, ends="done", part="all")
+    state.refund_what_was_paid_out(coach=4, ends="done", part="all", back="all", to="wallet")
     state.they_agree()
 
 
@@ -88,10 +91,22 @@ def give_up_late(state: MoneyMachine) -> None:
     state.they_agree()
 
 
+def refund_a_third(state: MoneyMachine) -> None:
+    state.refund_what_took_place(
+        coach=5, price=10_001, card="succeeds", part="third", to="method", acts=["arrive"], is_asked_for=False
+    )
+    state.they_agree()
+
+
+def refund_what_nobody_paid(state: MoneyMachine) -> None:
+    state.refund_and_give_up(coach=4, card="asks", part="1", to="wallet", back_to="credit", acts=[])
+    state.they_agree()
+
+
 def sell_by_two_rules(state: MoneyMachine) -> None:
     state.decide_split_rule(by=2, coach=None, taught_by="", place=1, percents=(33, 33, 34), starts=0, lasts=None)
     state.they_agree()
-    state.teach(card="succeeds", coach=4, is_late=False, percent=None, price=3_000)
+    state.teach(card="succeeds", coach=4, is_late=False, price=3_000)
     state.they_agree()
 
 
@@ -103,6 +118,11 @@ BROKEN: dict[str, tuple[Callable[[MoneyMachine], None], Any, str, Any]] = {
     "all back to whoever paid first": (
         give_up_late, policies, "apportion", lambda total, weights: [total, *(0 for _ in weights[1:])]
     ),
+    "a refund to whoever paid first": (
+        refund_a_third, refunding, "parts_of", lambda left, amount: PartsBack(0, 0, min(amount, left.wallet), 0)
+    ),
+    "a refund that takes nothing from who earned": (refund_a_third, giving_back, "reverse_splits", lambda _given: None),
+    "a refund of what nobody paid": (refund_what_nobody_paid, queries_of_refunds, "_is_paid", lambda _line: True),
     "the rule that came first": (
         sell_by_two_rules, queries, "split_rules_in_force",
         lambda *_, **when: SplitRule.objects.in_force(when["at"]).order_by("id"),

@@ -41,7 +41,7 @@ from tenpo.payments.actions.refund_sending import (
 from tenpo.payments.actions.refunds import reject_refund, update_refund_terms, withdraw_refund
 from tenpo.payments.models import Payment, Refund, SandboxCharge
 from tenpo.payments.provider_models import SandboxRefund
-from tenpo.payments.providers.sandbox import NEVER_ANSWERS, REFUND_FAILS, REFUNDS_LATE
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, REFUND_FAILS, REFUNDS_LATE
 from tenpo.payments.queries import owed_by, payable
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
@@ -210,6 +210,30 @@ def test_one_request_at_a_time_for_each_thing():
     make_request(line, 1_000)
 
     refused("refund_asked_already", lambda: make_request(line, 1_000))
+
+
+@pytest.mark.parametrize("amount", [1, 5_000])
+@pytest.mark.parametrize("is_let_go", [False, True])
+def test_nothing_goes_back_of_a_place_that_nobody_paid(amount, is_let_go):
+    """What was set aside of a wallet for it is no part of what was sold, and comes back by itself."""
+    member = make_member()
+    make_top_up(member, 4_999)
+    booking = make_booking(make_session(make_coach(), price=5_000), member, card=NEEDS_CONFIRMATION)
+    if is_let_go:
+        cancel_booking(booking, by=member)
+    line = Line.objects.select_related("order__buyer").get()
+
+    refused("nothing_left", lambda: give_refund(line=line, amount=amount, to="wallet", by=make_admin()))
+
+
+@pytest.mark.parametrize("card", [NEEDS_CONFIRMATION, DECLINED])
+def test_nothing_goes_back_of_a_top_up_that_did_not_come(card):
+    """Though there is money of another one in the wallet."""
+    member = make_member()
+    make_top_up(member, 5_000)
+    payment = make_top_up(member, 5_000, card=card)
+
+    refused("nothing_left", lambda: give_refund(payment=payment, amount=1_000, to="method", by=make_admin()))
 
 
 def test_what_is_still_to_come_is_cancelled_instead():
