@@ -122,7 +122,7 @@ BROKEN: dict[str, tuple[Callable[[MoneyMachine], None], Any, str, Any]] = {
         refund_a_third, refunding, "parts_of", lambda left, amount: PartsBack(0, 0, min(amount, left.wallet), 0)
     ),
     "a refund that takes nothing from who earned": (refund_a_third, giving_back, "reverse_splits", lambda _given: None),
-    "a refund of what nobody paid": (refund_what_nobody_paid, queries_of_refunds, "_is_paid", lambda _line: True),
+    "a refund of what nobody paid": (refund_what_nobody_paid, queries_of_refunds, "_is_paid", lambda *_of: True),
     "the rule that came first": (
         sell_by_two_rules, queries, "split_rules_in_force",
         lambda *_, **when: SplitRule.objects.in_force(when["at"]).order_by("id"),
