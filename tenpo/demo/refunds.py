@@ -43,7 +43,7 @@ def refunds_of_the_weeks(story: Story, number: int) -> None:
                 withdraw_refund(refund, by=line.order.buyer)
     elif number == 46:
         # A card that was closed since: somebody has to see to it.
-        saver = story.member(cast.MEMBERS[4])
+        saver = story.member(cast.MEMBERS[6])
         paid = top_up(saver, amount=2_000, provider="sandbox", source=REFUND_FAILS, by=saver)
         give_refund(payment=paid, amount=1_500, to="method", word="You topped up twice.", by=admin)
     send_waiting_refunds()
