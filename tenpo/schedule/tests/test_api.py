@@ -52,7 +52,8 @@ def test_a_coach_offers_changes_and_cancels():
     status, problem = call("PATCH", address, {"version": 0, "place": "Room 3"})
     assert (status, problem["code"]) == (409, "changed_meanwhile")
     assert call("GET", f"{address}/cancellation")[1] == {
-        "sessions": 1, "people": 0, "credit": 0, "wallet": 0, "company": 0, "sponsor": 0, "currency": "EUR",
+        "sessions": 1, "people": 0, "credit": 0, "wallet": 0, "method": 0, "company": 0, "sponsor": 0,
+        "currency": "EUR",
     }  # fmt: skip
     assert call("POST", f"{address}/completion")[1]["code"] == "not_over"
     status, session = call("POST", f"{address}/cancellation", {"reason": "Ill"})
