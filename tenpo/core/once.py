@@ -23,7 +23,7 @@ class OnceForm(forms.Form):
     their choice. A form without one is taken for a new one.
     """
 
-    once = forms.CharField(widget=forms.HiddenInput, required=False)
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=120)
 
     def __init__(self, *args: Any, shown_to: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
