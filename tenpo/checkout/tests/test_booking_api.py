@@ -150,7 +150,7 @@ def test_cancelling_says_what_it_would_do_and_does_it():
     effect = api.get(f"/bookings/{booking.pk}/cancellation").json()
     done = api.post(f"/bookings/{booking.pk}/cancellation").json()
 
-    assert effect == {"percent": 50, "credit": 5_000, "wallet": 0, "company": 0, "sponsor": 0}
+    assert effect == {"percent": 50, "credit": 5_000, "wallet": 0, "method": 0, "company": 0, "sponsor": 0}
     assert (done["state"], done["cost"]["refunded_percent"]) == ("cancelled", 50)
     assert credit_left(member) == 5_000
     assert api.post(f"/bookings/{booking.pk}/cancellation").status_code == 200

@@ -57,17 +57,15 @@ def lock_lines(line_ids: Sequence[UUID]) -> dict[UUID, Line]:
 
 
 def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None) -> list[GivenBack]:
-    """Cancelled: give back a percentage of what is left of each paid line, to each who paid it; once for each line.
+    """Cancelled: give back a percentage of what is left of each locked line, to each who paid it; once for each line.
 
     However many lines, it is one posting, so that two who give back many cannot wait for each other's accounts.
     """
     if not given:
         return []
     now = now or clock.now()
-    lines = lock_lines([line.pk for line, _percent in given])
     returns = []
-    for stale, percent in given:
-        line = lines[stale.pk]
+    for line, percent in given:
         assert line.refunded_percent is None, "a line is cancelled once"
         line.refunded_percent = percent
         line.refunded_at = now

@@ -11,7 +11,7 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import posted_together
-from tenpo.orders.actions.giving_back import give_back
+from tenpo.orders.actions.giving_back import give_back, lock_lines
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.policies import GivenBack, percent_back, read_windows
 from tenpo.people.models import User
@@ -125,6 +125,7 @@ def _locked(booking: Booking) -> Booking:
 def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
     """End locked bookings of one session and settle their money; what each gave back."""
     now = clock.now()
+    lines = lock_lines([booking.line_id for booking in bookings if booking.line_id and booking.confirmed_at])
     paid, unpaid = [], []
     for booking in bookings:
         if booking.line is None:
@@ -132,6 +133,7 @@ def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
         if booking.confirmed_at is None:
             unpaid.append(booking)
             continue
+        booking.line = lines[booking.line.pk]
         windows = read_windows(booking.policy)
         percent = percent_back(
             windows, starts_at=booking.session.starts_at, now=now, by_host=by_host, was_moved=booking.was_moved
