@@ -94,7 +94,7 @@ def test_a_declined_card_keeps_the_seat_and_another_card_pays(open_page, assert_
     session = calm_session()
     page = open_page(f"/sessions/{session.pk}/book/", make_member())
 
-    choose_card(page, "is declined")
+    choose_card(page, ": is declined")
     page.get_by_role("button", name="Book and pay €20").click()
 
     expect(page.locator("main")).to_contain_text("Your seat is kept for you")
