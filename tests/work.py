@@ -9,7 +9,7 @@ from tenpo.core import outbox
 from tenpo.core.jobs import origin_of
 from tenpo.core.request_context import coming_from
 
-MAX_ROUNDS = 50
+MAX_ROUNDS = 300
 
 # Taken one by one, as a worker does: a job that fails stays visible, and fails the test.
 _NEXT = """
