@@ -63,10 +63,20 @@ SEEN = {
     "people.RoleGrant":               ("coaches", "all"),
     "people.User":                    ("coaches", "all"),
     "people.Visit":                   ("none", "none"),
+    "schedule.Availability":          ("own", "all"),
+    "schedule.AvailabilityException": ("own", "all"),
     "schedule.Booking":               ("own", "all"),
     "schedule.CalendarFeed":          ("own", "own"),
+    "schedule.Location":              ("all", "all"),
+    "schedule.Room":                  ("all", "all"),
     "schedule.Series":                ("all", "all"),
+    "schedule.Service":               ("all", "all"),
+    "schedule.ServiceCoach":          ("all", "all"),
+    "schedule.ServicePrice":          ("all", "all"),
     "schedule.Session":               ("all", "all"),
+    "schedule.TimeOff":               ("own", "all"),
+    "schedule.Travel":                ("own", "all"),
+    "schedule.WorkingTerms":          ("own", "all"),
 }  # fmt: skip
 OPEN = {"core.Business"}
 MODELS = {model._meta.label: model for model in own_models()}
