@@ -248,9 +248,8 @@ def test_nights_in_which_clocks_change(zone, night, expected):
 
 def test_one_statement_for_one_coach_and_for_thirty(coach):
     service = make_service(coach)
-    with CaptureQueriesContext(
-        connection,
-    ) as few:
+    slots(service)
+    with CaptureQueriesContext(connection) as few:
         slots(service, days=30)
     for _ in range(30):
         other = make_coach()
