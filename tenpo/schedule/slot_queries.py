@@ -112,6 +112,9 @@ class _Facts:
     taken_part: list[int] = field(default_factory=list)
 
 
+# The service's rooms at each location, each with the starts between which it is used.
+type _Rooms = dict[UUID | None, dict[UUID, Spans]]
+
 _MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
 _MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
 
@@ -181,7 +184,8 @@ def _facts_sql() -> str:
       AND b.session_id <> %(moving)s"""  # noqa: S608 (our own words)
 
 
-_SQL = _facts_sql()
+# In one line: psycopg keeps what it made of a statement only as long as that is not too long.
+_SQL = " ".join(_facts_sql().split())
 _NOBODY = UUID(int=0)
 
 
@@ -211,15 +215,15 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
         return []
     facts = _facts_of(service, search, since, until)
     closed_to_all = _closed_to(facts, service, wanted)
+    free_rooms = _rooms_of(facts, wanted)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
     for coach_id, coach in facts.coaches.items():
-        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all):
+        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all, free_rooms):
             by_start.setdefault((start, location), []).append(coach_id)
     if service.coaches_rule == Service.Coaches.ALL:
         everybody = len(facts.coaches)
         by_start = {key: coaches for key, coaches in by_start.items() if len(coaches) == everybody}
     order = {location: place for place, location in enumerate(facts.locations)}
-    free_rooms = _rooms_of(facts, wanted)
     found = []
     for start, location in sorted(by_start, key=lambda key: (key[0], order.get(key[1], -1) if key[1] else -1)):
         rooms = tuple(room for room, closed in free_rooms.get(location, {}).items() if not _is_in(start, closed))
@@ -298,7 +302,7 @@ def _note_of_coach(coach: _Coach, row: _Row) -> None:
 
 
 def _starts_of(
-    coach: _Coach, facts: _Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans
+    coach: _Coach, facts: _Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
 ) -> list[tuple[int, UUID | None]]:
     """When, and where, one coach could begin."""
     bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
@@ -310,7 +314,6 @@ def _starts_of(
             *closed_days(coach.days, coach.most_per_day, ZoneInfo(coach.hours.time_zone)),
         ]
     )
-    free_rooms = _rooms_of(facts, wanted)
     found: dict[tuple[int, UUID | None], None] = {}
     for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
         for location in _where(opened.location, facts.locations, search.location):
@@ -352,9 +355,9 @@ def _closed_to(facts: _Facts, service: Service, wanted: Wanted) -> Spans:
     return merged(closed)
 
 
-def _rooms_of(facts: _Facts, wanted: Wanted) -> dict[UUID | None, dict[UUID, Spans]]:
+def _rooms_of(facts: _Facts, wanted: Wanted) -> _Rooms:
     """The service's rooms at each location, each with the starts between which it is used."""
-    found: dict[UUID | None, dict[UUID, Spans]] = {}
+    found: _Rooms = {}
     for room, location in facts.rooms.items():
         found.setdefault(location, {})[room] = forbidden(facts.used.get(room, ()), wanted)
     return found
