@@ -39,6 +39,7 @@ from tenpo.schedule.slots import (
 # How far before a time something may begin that still reaches into it: a session of a day, and the time after it.
 REACH = timedelta(days=1, minutes=MAX_BUFFER_MINUTES)
 MAX_DAYS = 62
+HOSTS_WINDOW_DAYS = 2 * 365
 # What is counted on the days at both ends is on them, in whatever clock.
 _MARGIN = timedelta(days=2)
 
@@ -91,7 +92,9 @@ class _Row(NamedTuple):
 
 
 @dataclass
-class _Coach:
+class CoachFacts:
+    """What decides on the slots of one coach."""
+
     hours: Hours = field(default_factory=Hours)
     busy: Spans = field(default_factory=list)
     away: Spans = field(default_factory=list)
@@ -100,10 +103,10 @@ class _Coach:
 
 
 @dataclass
-class _Facts:
+class Facts:
     """Everything that decides on slots, as it was at one moment."""
 
-    coaches: dict[UUID, _Coach] = field(default_factory=dict)
+    coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
     # The locations at which the service is given, in the order of their names; its rooms at each, and what uses them.
     locations: list[UUID] = field(default_factory=list)
     rooms: dict[UUID, UUID] = field(default_factory=dict)
@@ -197,23 +200,13 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
     them stand in `coaches`), or of all together.
     """
     now = now or clock.now()
-    since, until = search.since, min(search.until, search.since + timedelta(days=MAX_DAYS))
-    wanted = Wanted(
-        minutes=search.minutes,
-        step=service.step_minutes,
-        before=service.buffer_before,
-        after=service.buffer_after,
-        earliest=max(
-            minute_after(since), minute_after(now if search.by_host else now + _minutes(service.notice_minutes))
-        ),
-        latest=min(
-            minute_after(until) - 1,
-            minute_of(now + timedelta(days=MAX_DAYS * 12 if search.by_host else service.window_days)),
-        ),
-    )
+    wanted = wanted_of(service, search, now)
     if wanted.earliest > wanted.latest:
         return []
-    facts = _facts_of(service, search, since, until)
+    facts = facts_between(
+        service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
+        moving=search.moving,
+    )  # fmt: skip
     closed_to_all = _closed_to(facts, service, wanted)
     free_rooms = _rooms_of(facts, wanted)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
@@ -232,17 +225,44 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
     return found
 
 
-def _facts_of(service: Service, search: SlotSearch, since: datetime, until: datetime) -> _Facts:
+def wanted_of(service: Service, search: SlotSearch, now: datetime) -> Wanted:
+    """What a start of the service must leave room for, and when it may be by the search, the notice and the window."""
+    soonest = now if search.by_host else now + timedelta(minutes=service.notice_minutes)
+    furthest = now + timedelta(days=HOSTS_WINDOW_DAYS if search.by_host else service.window_days)
+    return Wanted(
+        minutes=search.minutes,
+        step=service.step_minutes,
+        before=service.buffer_before,
+        after=service.buffer_after,
+        earliest=max(minute_after(search.since), minute_after(soonest)),
+        latest=min(minute_after(_end_of(search)) - 1, minute_of(furthest)),
+    )
+
+
+def _end_of(search: SlotSearch) -> datetime:
+    return min(search.until, search.since + timedelta(days=MAX_DAYS))
+
+
+def facts_between(
+    service: Service,
+    since: datetime,
+    until: datetime,
+    *,
+    coaches: Collection[UUID] = (),
+    participant: UUID | None = None,
+    moving: UUID | None = None,
+) -> Facts:
+    """What decides on slots between two times, of some or of all who give a service: one statement."""
     parameters = {
         "service": service.pk,
-        "coaches": list(search.coaches) or None,
+        "coaches": list(coaches) or None,
         "since": since - _MARGIN,
         "until": until + _MARGIN,
         "reach": since - _MARGIN - REACH,
-        "participant": search.participant,
-        "moving": search.moving or _NOBODY,
+        "participant": participant,
+        "moving": moving or _NOBODY,
     }
-    facts = _Facts()
+    facts = Facts()
     rows: list[_Row]
     with connection.cursor() as cursor:
         cursor.execute(_SQL, parameters)
@@ -260,14 +280,14 @@ _ORDER = {kind: place for place, kind in enumerate(
 )}  # fmt: skip
 
 
-def _note(facts: _Facts, row: _Row, years: range) -> None:
+def _note(facts: Facts, row: _Row, years: range) -> None:
     """Take down one row of the database's answer."""
     start, end = row.start or 0, row.end or 0
     match row.kind:
         case "coach":
             zone, _, region = (row.word or "").partition(" ")
             hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
-            facts.coaches[row.owner] = _Coach(hours, most_per_day=row.number)
+            facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
         case "location":
             facts.locations.append(row.owner)
         case "room" if row.place:
@@ -282,7 +302,7 @@ def _note(facts: _Facts, row: _Row, years: range) -> None:
             _note_of_coach(facts.coaches[row.owner], row)
 
 
-def _note_of_coach(coach: _Coach, row: _Row) -> None:
+def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
     start, end = row.start or 0, row.end or 0
     match row.kind:
         case "weekly":
@@ -302,7 +322,7 @@ def _note_of_coach(coach: _Coach, row: _Row) -> None:
 
 
 def _starts_of(
-    coach: _Coach, facts: _Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
+    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
 ) -> list[tuple[int, UUID | None]]:
     """When, and where, one coach could begin."""
     bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
@@ -310,8 +330,7 @@ def _starts_of(
         [
             *closed_to_all,
             *forbidden(coach.busy, wanted),
-            *forbidden(coach.away, bare),
-            *closed_days(coach.days, coach.most_per_day, ZoneInfo(coach.hours.time_zone)),
+            *forbidden(away_of(coach), bare),
         ]
     )
     found: dict[tuple[int, UUID | None], None] = {}
@@ -328,6 +347,12 @@ def _starts_of(
     return list(found)
 
 
+def away_of(coach: CoachFacts) -> Spans:
+    """When a coach is away, or has as much to do on a day as they want."""
+    full = closed_days(coach.days, coach.most_per_day, ZoneInfo(coach.hours.time_zone))
+    return merged([*coach.away, *full])
+
+
 def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> Sequence[UUID | None]:
     """At which locations an opening counts: that of the hours, or all at which the service is given."""
     if not given_at:
@@ -337,7 +362,7 @@ def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> S
     return [location for location in possible if asked in (None, location)]
 
 
-def _closed_to(facts: _Facts, service: Service, wanted: Wanted) -> Spans:
+def _closed_to(facts: Facts, service: Service, wanted: Wanted) -> Spans:
     """Between which starts the participant cannot: elsewhere, or with as many on that day or in that week as may be."""
     bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
     zone = business_zone()
@@ -355,7 +380,7 @@ def _closed_to(facts: _Facts, service: Service, wanted: Wanted) -> Spans:
     return merged(closed)
 
 
-def _rooms_of(facts: _Facts, wanted: Wanted) -> _Rooms:
+def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
     """The service's rooms at each location, each with the starts between which it is used."""
     found: _Rooms = {}
     for room, location in facts.rooms.items():
@@ -378,7 +403,3 @@ def _is_in(start: int, spans: Spans) -> bool:
 @lru_cache(maxsize=10_000)
 def _day_in(zone: str, minute: int) -> date:
     return at_minute(minute).astimezone(ZoneInfo(zone)).date()
-
-
-def _minutes(number: int) -> timedelta:
-    return timedelta(minutes=number)
