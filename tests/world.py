@@ -57,7 +57,7 @@ from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
-from tenpo.schedule.glance import glance
+from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
@@ -122,7 +122,7 @@ def make_world() -> World:
     for part in ("coach", "coach2"):
         make_working_life(people[part])
     now = timezone.now()
-    glance(make_service(people["coach"], name="Coaching"), SlotSearch(now, now + timedelta(days=7), minutes=60))
+    free_starts(make_service(people["coach"], name="Coaching"), SlotSearch(now, now + timedelta(days=7), minutes=60))
     things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {

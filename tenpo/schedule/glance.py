@@ -4,7 +4,9 @@ It is a hint, for whoever looks at a month or at all coaches: what can be booked
 What is kept of a coach counts only for the version of their time that it was worked out of (`CoachTime`).
 """
 
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -49,34 +51,19 @@ class _Kept:
     weeks: dict[int, Week] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Glance:
-    """A time at which somebody could begin, and how many coaches could."""
-
-    starts_at: datetime
-    coaches: int
-
-
-def glance(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[Glance]:
+def free_starts(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[datetime]:
     """When anyone of the service could begin, in order: one statement, where nothing must be worked out anew.
 
     Locations, rooms and whoever takes part are not looked at.
     """
-    found: dict[int, int] = {}
     since, of_coaches = _starts(service, search, now or clock.now())
-    for bits in of_coaches.values():
-        for place in places(bits):
-            found[place] = found.get(place, 0) + 1
-    return [Glance(at_minute(since + place * GRID), found[place]) for place in sorted(found)]
+    return [at_minute(since + place * GRID) for place in places(_anyone(of_coaches))]
 
 
 def days_with_slots(service: Service, search: SlotSearch, zone: ZoneInfo, *, now: datetime | None = None) -> list[date]:
     """The days, in a zone, on which somebody could begin."""
     since, of_coaches = _starts(service, search, now or clock.now())
-    anyone = 0
-    for bits in of_coaches.values():
-        anyone |= bits
-    days = {at_minute(since + place * GRID).astimezone(zone).date() for place in places(anyone)}
+    days = {at_minute(since + place * GRID).astimezone(zone).date() for place in places(_anyone(of_coaches))}
     return sorted(days)
 
 
@@ -84,6 +71,10 @@ def coaches_at(service: Service, search: SlotSearch, *, now: datetime | None = N
     """Who could begin at all in the time of the search, in the order of their places: about whom to ask further."""
     _since, of_coaches = _starts(service, search, now or clock.now())
     return [coach for coach, bits in of_coaches.items() if bits]
+
+
+def _anyone(of_coaches: Mapping[UUID, int]) -> int:
+    return functools.reduce(operator.or_, of_coaches.values(), 0)
 
 
 def _starts(service: Service, search: SlotSearch, now: datetime) -> tuple[int, dict[UUID, int]]:
