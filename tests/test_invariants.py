@@ -27,7 +27,7 @@ from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
-from tenpo.orders.policies import Window
+from tenpo.orders.cancelling import Policy, Window
 from tenpo.orders.tests.sponsor_plants import SPONSOR_PLANTS, make_sponsors
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.wallets import give_money, take_back_grant
@@ -502,7 +502,7 @@ def make_business() -> None:
     """A business with a row of every kind, each made by the rules that people use."""
     admin, coach, other = make_admin(), make_coach("Carla"), make_coach("Otto")
     policy = create_cancellation_policy(
-        name="Usual", windows=[Window(24, 100), Window(0, 50)], by=admin, is_default=True
+        name="Usual", policy=Policy((Window(24, 100), Window(0, 50))), by=admin, is_default=True
     )
     create_share_policy(name="Half", terms=ShareTerms(percent=50), by=admin)
     create_share_policy(name="Otto's", terms=ShareTerms(percent=10), by=admin, coach=other)

@@ -15,11 +15,15 @@ from tenpo.core import clock
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
+from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
+from tenpo.schedule.miss_models import Miss
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
+
+__all__ = ["Booking", "CalendarFeed", "Miss", "Series", "Session"]
 
 MAX_CAPACITY = 10_000
 MAX_SESSION_MINUTES = 24 * 60
@@ -215,8 +219,11 @@ class Booking(BaseModel):
     booked_by = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="bookings")
     line = models.OneToOneField(Line, models.PROTECT, null=True, related_name="booking")
     state = models.CharField(max_length=10, choices=State)
-    # The cancellation windows that held when this was booked.
+    # The cancellation windows that held when this was booked, and the rules beside them.
     policy = models.JSONField(default=list)
+    policy_rules = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    # How often whoever booked has moved it.
+    reschedules = models.PositiveSmallIntegerField(default=0, db_default=0)
     held_until = models.DateTimeField(null=True)
     waitlisted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
@@ -262,6 +269,11 @@ class Booking(BaseModel):
             ),
             models.Index(name="booking_hold_ends", fields=["held_until"], condition=Q(state__in=["held", "offered"])),
         ]
+
+    @property
+    def terms(self) -> Policy:
+        """The policy that holds of it, as `tenpo.orders.cancelling` takes it."""
+        return read_policy(self.policy, self.policy_rules)
 
     @property
     def was_moved(self) -> bool:

@@ -6,8 +6,9 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Count, F, IntegerField, Q, Sum, Value, When
-from django.db.models.functions import TruncDate
+from django.db.models import Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -121,13 +122,17 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
-    sums = live.aggregate(
+    # All of it goes where it goes with the longest notice.
+    with_place = live.annotate(
+        goes_to=Coalesce(KeyTextTransform("to", KeyTransform("0", "policy")), "line__back_to", output_field=CharField())
+    )
+    sums = with_place.aggregate(
         people=Count("booked_by", distinct=True),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
         sponsor=Sum(F("line__sponsor_share") - F("line__sponsor_back"), filter=booked, default=0),
-        **{f"own_{to}": Sum(own, filter=booked & Q(line__back_to=to), default=0) for to in RefundTo.values},
+        **{f"own_{to}": Sum(own, filter=booked & Q(goes_to=to), default=0) for to in RefundTo.values},
     )
     for place in RefundTo.values:
         sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")

@@ -22,9 +22,7 @@ from tenpo.orders.actions.policies import check_terms
 from tenpo.orders.api import TermsIn, coach_of, terms_of
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.permissions import can_manage_policies
-from tenpo.orders.policies import read_windows
 from tenpo.orders.queries import quote
-from tenpo.orders.words import describe_windows
 from tenpo.payments.api import PaymentOut
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import PROVIDERS
@@ -34,6 +32,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.policy_queries import say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
 router = Router(tags=["Booking and paying"])
@@ -203,7 +202,6 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         buyer=request.user,
         use_wallet=use_wallet,
     )
-    windows = read_windows(session.cancellation_policy.windows)
     return QuoteOut(
         price=price.price,
         currency=price.currency,
@@ -215,7 +213,7 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         wallet_left=price.wallet_left,
         own_share=price.own_share,
         share_policy_id=price.policy.pk if price.policy else None,
-        cancellation=describe_windows(windows, session.starts_at, to=price.back_to),
+        cancellation=say_offered_policy(session, request.user, to=price.back_to),
     )
 
 

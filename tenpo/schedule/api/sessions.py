@@ -13,8 +13,6 @@ from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, Page
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
-from tenpo.orders.policies import read_windows
-from tenpo.orders.words import describe_windows
 from tenpo.payments.queries import refund_terms
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
@@ -24,6 +22,7 @@ from tenpo.schedule.actions.sessions import create_session as create
 from tenpo.schedule.actions.sessions import edit_session as edit
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.policy_queries import misses_under, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
     cancellation_effect,
@@ -191,24 +190,27 @@ class MarkedOut(OutSchema):
 def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
     """Sessions as the API shows them to `user`; three statements however many there are."""
     shares, mine, back_to = shares_of(sessions), my_bookings_in(user, sessions), refund_terms().cancellation_to
-    return [_session_out(user, session, shares[session.pk], mine.get(session.pk), back_to) for session in sessions]
+    misses = misses_under([session.cancellation_policy.terms for session in sessions], [user.pk])
+    words = {session.pk: say_offered_policy(session, user, to=back_to, misses=misses) for session in sessions}
+    return [
+        _session_out(user, session, shares[session.pk], mine.get(session.pk), words[session.pk]) for session in sessions
+    ]
 
 
-def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, back_to: str) -> dict[str, Any]:
+def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
         "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
         "version",
     )  # fmt: skip
     may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
-    windows = read_windows(session.cancellation_policy.windows)
     return {
         **{name: getattr(session, name) for name in plain},
         "coach": {"id": session.coach_id, "name": session.coach.name},
         "join_link": session.join_link if may_join else None,
         "company_share": shares.company,
         "own_share": shares.own,
-        "cancellation_terms": describe_windows(windows, session.starts_at, to=back_to),
+        "cancellation_terms": policy,
         "my_booking_id": booking.pk if booking else None,
         "my_booking_state": booking.state if booking else None,
     }
