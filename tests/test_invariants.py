@@ -45,6 +45,7 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
+from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -345,6 +346,7 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE orders_line SET refunded_at = NULL WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({CALLED_OFF}))""",
     **SPONSOR_PLANTS,
+    **MISS_PLANTS,
     # schedule
     "session-counts-its-seats": [
         UNSAID,
@@ -584,6 +586,7 @@ def make_business() -> None:
     create_api_client(members[7], name="Calendar", scopes=["read"], expires_at=None, by=members[7])
     run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda _call: Answer(201, {}))
     switch_off_email(first, "booking.confirmed")
+    make_misses()
     # Some days ago something moved that no other plant touches, and those days are closed.
     post(1_000, key="long ago")
     run("UPDATE ledger_transfer SET created_at = created_at - interval '3 days' WHERE key = 'long ago'")

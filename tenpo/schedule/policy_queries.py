@@ -1,6 +1,7 @@
 """What the policy of a place says for somebody now, who gave up late, or did not come, so many times before."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -47,6 +48,9 @@ def comes_back(
 ) -> ComesBack:
     """What comes back of a booking, which has its session and its line, if it is cancelled now."""
     now, policy = now or clock.now(), booking.terms
+    if booking.line is None or not booking.line.price:
+        # There is nothing to let somebody off, and nothing that would count.
+        policy, is_waived = replace(policy, grace_count=0), False
     return what_comes_back(
         policy,
         starts_at=booking.session.starts_at,

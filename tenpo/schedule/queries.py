@@ -123,10 +123,9 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
     # All of it goes where it goes with the longest notice.
-    with_place = live.annotate(
-        goes_to=Coalesce(KeyTextTransform("to", KeyTransform("0", "policy")), "line__back_to", output_field=CharField())
-    )
-    sums = with_place.aggregate(
+    first = KeyTextTransform("to", KeyTransform("0", "policy"))
+    live = live.annotate(goes_to=Coalesce(first, "line__back_to", output_field=CharField()))
+    sums = live.aggregate(
         people=Count("booked_by", distinct=True),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
@@ -152,7 +151,7 @@ def roster(session: Session) -> list[Booking]:
         *(When(state__in=states, then=Value(number)) for number, states in enumerate(ROSTER_ORDER)),
         output_field=IntegerField(),
     )
-    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by")
+    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by", "miss")
     if session.status == Session.Status.CANCELLED:
         rows = rows.filter(ending=Booking.Ending.BY_HOST, line__isnull=False)
     else:
@@ -187,7 +186,7 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     waiting = ahead & Q(state="waitlisted")
     chosen = {"coming": coming, "waiting": waiting}.get(when)
     rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
-    return rows.select_related("session__coach", "line__order")
+    return rows.select_related("session__coach", "line__order", "miss")
 
 
 def own_booking(user: User, booking_id: UUID) -> Booking:
@@ -195,7 +194,7 @@ def own_booking(user: User, booking_id: UUID) -> Booking:
     rows = Booking.objects.visible_to(user)
     if not user.is_admin:
         rows = rows.concerning(user)
-    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant"), pk=booking_id)
+    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant", "miss"), pk=booking_id)
 
 
 FEED_PAST = timedelta(days=90)

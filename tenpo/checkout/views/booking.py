@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
-from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.forms import HostCancelForm, PaymentForm
 from tenpo.checkout.queries.bookings import (
     Step,
     action_address,
@@ -35,7 +35,7 @@ from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import waitlist_position
@@ -185,10 +185,11 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not can_cancel_booking(user, booking):
         return redirect("checkout:booking-result", booking.pk)
     by_host = is_host_of(user, booking)
+    form = HostCancelForm(request.POST or None) if by_host and booking.confirmed_at else None
     refusal = None
-    if request.method == "POST":
+    if request.method == "POST" and (form is None or not form.is_bound or form.is_valid()):
         try:
-            cancel_booking(booking, by=user)
+            cancel_booking(booking, by=user, **(form.wanted() if form and form.is_bound else {}))
         except RuleError as error:
             refusal = error
         else:
@@ -201,12 +202,16 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "session": booking.session,
         "effect": cancellation_effect(booking, by_host=by_host),
         "by_host": by_host,
+        "form": form,
+        # What it would do by their policy, and whether there is anything to let them off.
+        "for_member": cancellation_effect(booking, by_host=False) if form else None,
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
         "policy": say_booked_policy(booking),
     }
-    return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
+    status = REFUSED if refusal else INVALID if form and form.errors else 200
+    return render(request, "checkout/booking_cancel.html", context, status=status)
 
 
 @login_required
@@ -291,7 +296,9 @@ def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
-    return " ".join([_("Cancelled."), *_say_given_back(line)])
+    miss = Miss.objects.filter(booking=booking, outcome=Miss.Outcome.GRACE).first()
+    grace = [_("It was late, and costs nothing this time.")] if miss else []
+    return " ".join([_("Cancelled."), *_say_given_back(line), *grace])
 
 
 def _say_given_back(line: Line) -> list[str]:

@@ -4,7 +4,7 @@ Whoever counts holds the row of whoever booked, which comes before the session's
 """
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -43,6 +43,11 @@ def clean_waiver(reason: str) -> str:
     if len(reason) > most or "\0" in reason:
         raise ValidationError({"reason": _("At most %(n)s characters.") % {"n": most}})
     return reason
+
+
+def is_waivable(session: Session, now: datetime | None = None) -> bool:
+    """Whether its host may still let somebody off who did not come."""
+    return (now or clock.now()) <= session.ends_at + WAIVABLE_FOR
 
 
 def note_miss(booking: Booking, kind: Miss.Kind, back: ComesBack, *, waiver: str = "", by: User | None = None) -> Miss:
@@ -126,7 +131,7 @@ def waive_no_show(booking: Booking, *, reason: str, by: User) -> Booking:
     miss = Miss.objects.filter(booking=booking).first()
     if miss is not None and miss.outcome == Miss.Outcome.WAIVED:
         return booking
-    if clock.now() > session.ends_at + WAIVABLE_FOR:
+    if not is_waivable(session):
         raise RuleError("too_late", _("Somebody is let off until a day after the session."))
     before = {"outcome": miss.outcome, "percent": miss.percent} if miss else None
     Miss.objects.update_or_create(

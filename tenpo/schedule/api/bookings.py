@@ -10,6 +10,7 @@ from ninja import Field, Query, Router
 
 from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
+from tenpo.schedule.api.sessions import MissOut
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.policy_queries import Misses, comes_back, misses_under, say_booked_policy
@@ -53,6 +54,7 @@ class BookingOut(OutSchema):
     confirmed_at: datetime | None
     cancelled_at: datetime | None
     cancellation_terms: Annotated[str, Field(description="The policy as it held at the booking, in one sentence.")]
+    miss: Annotated[MissOut | None, Field(description="What became of it where it was given up late, or not taken.")]
     percent_back_now: Annotated[int, Field(description="What a cancellation at this moment would give back.")]
 
 
@@ -89,6 +91,7 @@ def booking_out(booking: Booking, misses: Misses) -> dict[str, Any]:
         },
         "currency": line.order.currency if line else None,
         "cancellation_terms": say_booked_policy(booking, misses=misses),
+        "miss": getattr(booking, "miss", None),
         "percent_back_now": comes_back(booking, misses=misses).percent,
     }
 
