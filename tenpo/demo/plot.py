@@ -25,8 +25,8 @@ from tenpo.orders.actions.sponsorships import (
     create_sponsorship,
     record_sponsor_payment,
 )
+from tenpo.orders.cancelling import Policy, Window
 from tenpo.orders.models import Line
-from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_pots
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import owed_by
@@ -140,8 +140,8 @@ def _set_up(story: Story) -> None:
     story.begin()
     create_share_policy(name="The company pays 60%", terms=ShareTerms(percent=60), by=story.admin)
     create_cancellation_policy(
-        name="Free until two days before", windows=[Window(48, 100), Window(24, 50), Window(0, 0)], is_default=True,
-        by=story.admin,
+        name="Free until two days before", is_default=True, by=story.admin,
+        policy=Policy((Window(48, 100), Window(24, 50, "credit"), Window(0, 0)), grace_count=1, grace_days=90),
     )  # fmt: skip
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
     set_terms(story)
@@ -151,7 +151,9 @@ def _set_up(story: Story) -> None:
             teacher_percent=0, coach=coach, by=story.admin,
         )  # fmt: skip
     story.policies["Career hour"] = create_cancellation_policy(
-        name="One to one: three days' notice", windows=[Window(72, 100), Window(24, 25), Window(0, 0)], by=story.admin
+        name="One to one: three days' notice",
+        policy=Policy((Window(72, 100), Window(24, 25), Window(0, 0))),
+        by=story.admin,
     )
 
 

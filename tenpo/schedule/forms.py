@@ -163,6 +163,14 @@ class ReasonForm(forms.Form):
     )
 
 
+class WaiverForm(forms.Form):
+    """Why a host lets somebody off; whoever booked reads it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why"), max_length=300, help_text=gettext_lazy("Whoever booked reads this.")
+    )
+
+
 class FindForm(forms.Form):
     """What somebody looks for among the coming sessions."""
 

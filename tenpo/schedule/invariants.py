@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.schedule.miss_invariants import MISS_INVARIANTS
 
 INVARIANTS = (
     Invariant(
@@ -258,14 +259,15 @@ INVARIANTS = (
     ),
     Invariant(
         "cancellation-follows-the-frozen-windows",
-        _("Whoever gives up a place gets back what the windows frozen in their booking say, or all once it was moved."),
+        _("Whoever gives up a place gets back what the policy frozen in their booking says, or all once it was moved."),
         # Of a session that was moved since it was given up, it cannot be said any more.
         """
         SELECT b.id, l.refunded_percent, due.percent FROM schedule_booking b
         JOIN schedule_session s ON s.id = b.session_id JOIN orders_line l ON l.id = b.line_id
+        LEFT JOIN schedule_miss m ON m.booking_id = b.id
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN b.moved_at IS NOT NULL THEN 100 ELSE coalesce((
-                SELECT (w."window" ->> 'percent')::int
+            SELECT CASE WHEN b.moved_at IS NOT NULL OR m.outcome IN ('grace', 'waived') THEN 100 ELSE coalesce((
+                SELECT least((w."window" ->> 'percent')::int, (b.policy_rules ->> 'most')::int)
                 FROM jsonb_array_elements(b.policy) WITH ORDINALITY AS w ("window", place)
                 WHERE l.refunded_at <= s.starts_at - make_interval(hours => (w."window" ->> 'hours_before')::int)
                 ORDER BY w.place LIMIT 1), 0) END AS percent) due
@@ -287,4 +289,5 @@ INVARIANTS = (
         SELECT b.id, b.state, said.state AS recorded
         FROM schedule_booking b LEFT JOIN said ON said.object_id = b.id WHERE b.state IS DISTINCT FROM said.state""",
     ),
+    *MISS_INVARIANTS,
 )

@@ -15,6 +15,7 @@ from tenpo.core import clock
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
+from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
 from tenpo.schedule.availability_models import (
@@ -26,14 +27,15 @@ from tenpo.schedule.availability_models import (
     Travel,
     WorkingTerms,
 )
+from tenpo.schedule.miss_models import Miss
 from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 __all__ = [
-    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Room",
-    "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
+    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Miss",
+    "Room", "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000
@@ -273,8 +275,11 @@ class Booking(BaseModel):
     ends_at = models.DateTimeField(null=True)
     # What the service asked, and what was answered: `label` and `answer`.
     answers = models.JSONField(default=list, db_default=Value([], models.JSONField()))
-    # The cancellation windows that held when this was booked.
+    # The cancellation windows that held when this was booked, and the rules beside them.
     policy = models.JSONField(default=list)
+    policy_rules = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    # How often whoever booked has moved it.
+    reschedules = models.PositiveSmallIntegerField(default=0, db_default=0)
     held_until = models.DateTimeField(null=True)
     waitlisted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
@@ -328,6 +333,11 @@ class Booking(BaseModel):
             ),
             models.Index(name="booking_hold_ends", fields=["held_until"], condition=Q(state__in=["held", "offered"])),
         ]
+
+    @property
+    def terms(self) -> Policy:
+        """The policy that holds of it, as `tenpo.orders.cancelling` takes it."""
+        return read_policy(self.policy, self.policy_rules)
 
     @property
     def was_moved(self) -> bool:

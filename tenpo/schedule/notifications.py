@@ -47,6 +47,12 @@ def _back_sentence(facts: Facts) -> str:
     return _sentences(credit, wallet, method)
 
 
+def _how_it_was_settled(facts: Facts) -> str:
+    if facts.has("waiver"):
+        return _("You are let off what the policy says: %(reason)s") % {"reason": facts["waiver"]}
+    return _("This time it costs nothing.") if facts.has("by_grace") else ""
+
+
 def _sentences(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
@@ -65,11 +71,39 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
     return Words(
         title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
         text=_sentences(
-            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()}, _back_sentence(facts)
+            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()},
+            _how_it_was_settled(facts),
+            _back_sentence(facts),
         ),
         act=_("See your booking"),
         path=_booking_path(facts),
         facts=_where_and_when(facts),
+    )
+
+
+def _say_missed(facts: Facts) -> Words:
+    return Words(
+        title=_("You were missed: %(session)s") % {"session": facts["session"]},
+        text=_sentences(
+            _("You are noted as not having come on %(when)s.") % {"when": facts.when()},
+            _how_it_was_settled(facts),
+            _back_sentence(facts) or _("Nothing of what was paid comes back."),
+        ),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+    )
+
+
+def _say_waived(facts: Facts) -> Words:
+    return Words(
+        title=_("You are let off: %(session)s") % {"session": facts["session"]},
+        text=_sentences(
+            _("You did not come on %(when)s, and it costs you nothing.") % {"when": facts.when()},
+            _back_sentence(facts),
+            _("The reason: %(reason)s") % {"reason": facts["reason"]},
+        ),
+        act=_("See your booking"),
+        path=_booking_path(facts),
     )
 
 
@@ -220,6 +254,14 @@ CANCELLED_BY_HOST = Kind(
     "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
     _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
 )  # fmt: skip
+MISSED = Kind(
+    "booking.missed", gettext_lazy("You did not come to a session"), Audience.MEMBER, _say_missed, by_email=False,
+    icon="user-x",
+)  # fmt: skip
+WAIVED = Kind(
+    "booking.waived", gettext_lazy("You are let off what the policy says"), Audience.MEMBER, _say_waived,
+    by_email=False, icon="user-check",
+)  # fmt: skip
 WAITLISTED = Kind(
     "booking.waitlisted", gettext_lazy("You joined a waitlist"), Audience.MEMBER, _say_waitlisted, by_email=False,
     icon="hourglass",
@@ -247,8 +289,8 @@ SESSION_FULL = Kind(
 )
 
 KINDS = (
-    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, WAITLISTED, OFFERED, OFFER_LAPSED,
-    HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL,
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, WAITLISTED, OFFERED,
+    OFFER_LAPSED, HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL,
 )  # fmt: skip
 
 
@@ -307,11 +349,30 @@ def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
-    """The participant when the host cancelled, the coach when the participant did and had a place."""
-    booking = _booking_of(message)
-    if message.payload.get("by_host"):
-        return to_its_people(CANCELLED_BY_HOST, booking, **_back(message))
-    return _to_its_coach(BOOKING_CANCELLED, booking) if booking.confirmed_at else []
+    """The participant when the host cancelled, the coach when the participant did and had a place.
+
+    Both, when the host did it for them.
+    """
+    booking, said = _booking_of(message), message.payload
+    notices = []
+    if said.get("by_host") or not said.get("by_member", True):
+        more = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
+        notices += to_its_people(CANCELLED_BY_HOST, booking, **_back(message), **more)
+    if not said.get("by_host") and booking.confirmed_at:
+        notices += _to_its_coach(BOOKING_CANCELLED, booking)
+    return notices
+
+
+def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
+    """Whoever did not come, with what the policy says of it."""
+    more = {"by_grace": True} if message.payload.get("by_grace") else {}
+    return to_its_people(MISSED, _booking_of(message), **_back(message), **more)
+
+
+def on_booking_waived(message: OutboxMessage) -> list[Notice]:
+    """Whoever did not come and is let off, with the reason."""
+    reason = message.payload.get("reason", "")
+    return to_its_people(WAIVED, _booking_of(message), reason=reason, **_back(message))
 
 
 def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
@@ -362,6 +423,8 @@ def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.confirmed": on_booking_confirmed,
     "booking.cancelled": on_booking_cancelled,
+    "booking.no_show_settled": on_booking_no_show_settled,
+    "booking.waived": on_booking_waived,
     "booking.session_cancelled": on_booking_session_cancelled,
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,

@@ -26,3 +26,8 @@ def can_cancel_booking(user: User | None, booking: Booking) -> bool:
 def is_host_of(user: User | None, booking: Booking) -> bool:
     """Whether `user` cancels as host, so that everything comes back: anybody but whoever booked it."""
     return user is None or booking.booked_by_id != user.pk
+
+
+def can_waive(user: User | None, booking: Booking) -> bool:
+    """Whether `user` may let whoever booked off what the policy says: the session's host, never for themselves."""
+    return user is not None and is_host_of(user, booking) and can_manage_session(user, booking.session)

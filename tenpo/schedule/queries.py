@@ -6,8 +6,9 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Count, F, IntegerField, Q, Sum, Value, When
-from django.db.models.functions import TruncDate
+from django.db.models import Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -121,13 +122,16 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
+    # All of it goes where it goes with the longest notice.
+    first = KeyTextTransform("to", KeyTransform("0", "policy"))
+    live = live.annotate(goes_to=Coalesce(first, "line__back_to", output_field=CharField()))
     sums = live.aggregate(
         people=Count("booked_by", distinct=True),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
         sponsor=Sum(F("line__sponsor_share") - F("line__sponsor_back"), filter=booked, default=0),
-        **{f"own_{to}": Sum(own, filter=booked & Q(line__back_to=to), default=0) for to in RefundTo.values},
+        **{f"own_{to}": Sum(own, filter=booked & Q(goes_to=to), default=0) for to in RefundTo.values},
     )
     for place in RefundTo.values:
         sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")
@@ -147,7 +151,7 @@ def roster(session: Session) -> list[Booking]:
         *(When(state__in=states, then=Value(number)) for number, states in enumerate(ROSTER_ORDER)),
         output_field=IntegerField(),
     )
-    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by")
+    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by", "miss")
     if session.status == Session.Status.CANCELLED:
         rows = rows.filter(ending=Booking.Ending.BY_HOST, line__isnull=False)
     else:
@@ -182,7 +186,7 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     waiting = ahead & Q(state="waitlisted")
     chosen = {"coming": coming, "waiting": waiting}.get(when)
     rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
-    return rows.select_related("session__coach", "line__order")
+    return rows.select_related("session__coach", "line__order", "miss")
 
 
 def own_booking(user: User, booking_id: UUID) -> Booking:
@@ -190,7 +194,7 @@ def own_booking(user: User, booking_id: UUID) -> Booking:
     rows = Booking.objects.visible_to(user)
     if not user.is_admin:
         rows = rows.concerning(user)
-    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant"), pk=booking_id)
+    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant", "miss"), pk=booking_id)
 
 
 FEED_PAST = timedelta(days=90)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, imports, series, sessions, teaching
+from tenpo.schedule.views import attendance, bookings, calendar, imports, series, sessions, teaching
 
 app_name = "schedule"
 urlpatterns = [
@@ -10,7 +10,8 @@ urlpatterns = [
     path("bookings/", bookings.booking_list, name="booking-list"),
     path("bookings/<uuid:booking_id>/", bookings.booking_detail, name="booking-detail"),
     path("bookings/<uuid:booking_id>/booking.ics", bookings.booking_ics, name="booking-ics"),
-    path("bookings/<uuid:booking_id>/attendance/", teaching.attendance_mark, name="attendance-mark"),
+    path("bookings/<uuid:booking_id>/attendance/", attendance.attendance_mark, name="attendance-mark"),
+    path("bookings/<uuid:booking_id>/waive/", attendance.no_show_waive, name="no-show-waive"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/events.json", calendar.calendar_events, name="calendar-events"),
     path("calendar/feed/", calendar.feed_renew, name="feed-renew"),
@@ -28,6 +29,6 @@ urlpatterns = [
     path("teaching/<uuid:session_id>/edit/", teaching.session_edit, name="session-edit"),
     path("teaching/<uuid:session_id>/cancel/", teaching.session_cancel, name="session-cancel"),
     path("teaching/<uuid:session_id>/complete/", teaching.session_complete, name="session-complete"),
-    path("teaching/<uuid:session_id>/attendance/", teaching.attendance_all, name="attendance-all"),
+    path("teaching/<uuid:session_id>/attendance/", attendance.attendance_all, name="attendance-all"),
     path("teaching/<uuid:session_id>/roster.csv", teaching.roster_csv, name="roster-csv"),
 ]

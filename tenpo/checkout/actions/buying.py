@@ -24,8 +24,9 @@ from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import new_order
 from tenpo.orders.actions.sponsor_shares import take_from_budget
+from tenpo.orders.cancelling import Policy
 from tenpo.orders.models import Line
-from tenpo.orders.policies import Window, read_windows, split_line
+from tenpo.orders.policies import split_line
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.actions.cancelling import cancel_payments
@@ -148,9 +149,9 @@ def pay_booking(
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
 def _reserve(session: Session, participant: Participant, wish: _Wish) -> tuple[Booking, Payment | None]:
-    session, windows = take_seat(session.pk, participant=participant, by=wish.by)
+    session, policy = take_seat(session.pk, participant=participant, by=wish.by)
     booking = Booking(session=session, participant=participant, booked_by=wish.by)
-    return _order(booking, windows, wish)
+    return _order(booking, policy, wish)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
@@ -166,11 +167,10 @@ def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | 
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     booking.booked_by = wish.by
-    windows = read_windows(session.cancellation_policy.windows)
-    return _order(booking, windows, wish)
+    return _order(booking, session.cancellation_policy.terms, wish)
 
 
-def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Booking, Payment | None]:
+def _order(booking: Booking, policy: Policy, wish: _Wish) -> tuple[Booking, Payment | None]:
     """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
     session = booking.session
     price = quote(
@@ -186,7 +186,7 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
     booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
-    booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
+    booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()
     if price.own_share:
         booking.state = Booking.State.HELD
         booking.held_until = hold_end(session, wish.provider, now)

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tenpo.core import clock
-from tenpo.orders.policies import GivenBack, parts_back, parts_left, percent_back, read_windows
+from tenpo.orders.policies import GivenBack, parts_back, parts_left
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_queries import comes_back
 
 
 class Step(StrEnum):
@@ -103,22 +103,26 @@ class CancellationEffect:
     sponsor: int
     paid: int
     gives_up_seat: bool
+    # Whether it is late, and so counts; and whether it costs nothing all the same.
+    is_late: bool = False
+    by_grace: bool = False
+    # Until when it stays so.
+    until: datetime | None = None
 
 
-def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None = None) -> CancellationEffect:
+def cancellation_effect(
+    booking: Booking, *, by_host: bool, is_waived: bool = False, now: datetime | None = None
+) -> CancellationEffect:
     """What `cancel_booking` would do at `now`, in numbers."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
         return CancellationEffect(
             percent=0, credit=0, wallet=0, method=0, company=0, sponsor=0, paid=0, gives_up_seat=takes_seat
         )
-    percent = percent_back(
-        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host,
-        was_moved=booking.was_moved,
-    )  # fmt: skip
-    back = GivenBack.of(parts_back(booking.line, percent), booking.line.back_to)
+    rule = comes_back(booking, now=now, by_host=by_host, is_waived=is_waived)
+    back = GivenBack.of(parts_back(booking.line, rule.percent), rule.to)
     return CancellationEffect(
-        percent=percent,
+        percent=rule.percent,
         credit=back.credit,
         wallet=back.wallet,
         method=back.method,
@@ -126,6 +130,9 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
         sponsor=back.sponsor,
         paid=parts_left(booking.line).buyers,
         gives_up_seat=takes_seat,
+        is_late=rule.is_late,
+        by_grace=rule.by_grace,
+        until=rule.until,
     )
 
 

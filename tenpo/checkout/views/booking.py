@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
-from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.forms import HostCancelForm, PaymentForm
 from tenpo.checkout.queries.bookings import (
     Step,
     action_address,
@@ -28,17 +28,16 @@ from tenpo.core.limits import hit
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
 from tenpo.orders.models import Line
-from tenpo.orders.policies import GivenBack, Window, parts_given, read_windows
+from tenpo.orders.policies import GivenBack, parts_given
 from tenpo.orders.queries import Quote, quote
-from tenpo.orders.words import describe_windows
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
-from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
 # A page that refuses by a rule is shown again with what was typed.
@@ -86,7 +85,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "use_wallet": use_wallet,
         "refusal": refusal,
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
-        "policy": _say_policy(read_windows(session.cancellation_policy.windows), session, price.back_to),
+        "policy": say_offered_policy(session, user, to=price.back_to),
     }
     return render(request, "checkout/booking_form.html", context, status=_status(refusal, form))
 
@@ -138,9 +137,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "failure": "" if form.is_bound else failure,
         "is_offer": step == Step.OFFERED,
         "use_wallet": use_wallet,
-        "policy": _say_policy(
-            read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session, price.back_to
-        ),
+        "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
     }
     return render(request, "checkout/booking_pay.html", context, status=_status(refusal, form))
 
@@ -167,7 +164,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": _say_booked_policy(booking),
+        "policy": say_booked_policy(booking),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
         "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
     }
@@ -188,10 +185,11 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not can_cancel_booking(user, booking):
         return redirect("checkout:booking-result", booking.pk)
     by_host = is_host_of(user, booking)
+    form = HostCancelForm(request.POST or None) if by_host and booking.confirmed_at else None
     refusal = None
-    if request.method == "POST":
+    if request.method == "POST" and (form is None or not form.is_bound or form.is_valid()):
         try:
-            cancel_booking(booking, by=user)
+            cancel_booking(booking, by=user, **(form.wanted() if form and form.is_bound else {}))
         except RuleError as error:
             refusal = error
         else:
@@ -204,12 +202,16 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "session": booking.session,
         "effect": cancellation_effect(booking, by_host=by_host),
         "by_host": by_host,
+        "form": form,
+        # What it would do by their policy, and whether there is anything to let them off.
+        "for_member": cancellation_effect(booking, by_host=False) if form else None,
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
-        "policy": _say_booked_policy(booking),
+        "policy": say_booked_policy(booking),
     }
-    return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
+    status = REFUSED if refusal else INVALID if form and form.errors else 200
+    return render(request, "checkout/booking_cancel.html", context, status=status)
 
 
 @login_required
@@ -290,20 +292,13 @@ def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
     return reverse("checkout:booking-result", args=[booking.pk])
 
 
-def _say_policy(windows: list[Window], session: Session, back_to: str, *, was_moved: bool = False) -> str:
-    return describe_windows(windows, session.starts_at, to=back_to, was_moved=was_moved)
-
-
-def _say_booked_policy(booking: Booking) -> str:
-    back_to = booking.line.back_to if booking.line else RefundTo.CREDIT
-    return _say_policy(read_windows(booking.policy), booking.session, back_to, was_moved=booking.was_moved)
-
-
 def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
-    return " ".join([_("Cancelled."), *_say_given_back(line)])
+    miss = Miss.objects.filter(booking=booking, outcome=Miss.Outcome.GRACE).first()
+    grace = [_("It was late, and costs nothing this time.")] if miss else []
+    return " ".join([_("Cancelled."), *_say_given_back(line), *grace])
 
 
 def _say_given_back(line: Line) -> list[str]:

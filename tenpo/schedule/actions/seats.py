@@ -22,7 +22,8 @@ from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
-from tenpo.orders.policies import Window, read_windows
+from tenpo.orders.cancelling import Policy, read_policy
+from tenpo.orders.models import POLICY_COLUMNS
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
@@ -38,10 +39,11 @@ _TAKE_SEAT = """
     FROM orders_cancellationpolicy p
     WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
       AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
-    RETURNING {columns}, p.windows AS policy_windows,
+    RETURNING {columns}, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules,
       (SELECT id FROM people_participant WHERE id = %s FOR NO KEY UPDATE) AS locked_participant
 """
 
+_RULES = ", ".join(f"'{name}', p.{name}" for name in POLICY_COLUMNS)
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
 
 
@@ -65,20 +67,21 @@ def already_elsewhere() -> RuleError:
     )
 
 
-def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, list[Window]]:
-    """Take one free seat, and lock the session and then the participant: one statement. Also returns the windows.
+def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, Policy]:
+    """Take one free seat, and lock the session and then the participant: one statement. Also returns the policy.
 
     Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
     mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
-    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"))
+    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"), rules=_RULES)
     taken = next(iter(Session.objects.raw(statement, [*parameters, participant.pk])), None)
     if taken is None:
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
         check_open(lock_session(session_id))
         raise RuleError("full", _("This session is full. You can join the waitlist."))
-    return taken, read_windows(json.loads(taken.policy_windows))  # type: ignore[attr-defined]
+    windows, rules = taken.policy_windows, taken.policy_rules  # type: ignore[attr-defined]
+    return taken, read_policy(json.loads(windows), json.loads(rules))
 
 
 def check_open(session: Session) -> None:

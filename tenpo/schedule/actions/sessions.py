@@ -15,11 +15,14 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
 from tenpo.core.zones import is_zone
+from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.splits import earn_splits
+from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import lock_and_count
+from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
@@ -27,6 +30,8 @@ from tenpo.schedule.permissions import can_create_session, can_manage_session
 
 MIN_SESSION_MINUTES = 5
 COMPLETED_AFTER = timedelta(days=1)
+# How often a session is completed anew because somebody was marked as absent at that moment.
+MARKING_RACES = 3
 CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link", "capacity", "price"}
 # Whoever books is told of a change of these.
 TOLD = ("starts_at", "ends_at", "place", "join_link")
@@ -117,9 +122,26 @@ def edit_session(
     return change_session(session, changes, by=by)
 
 
-@transaction.atomic
 def complete_session(session: Session, *, by: User | None) -> Session:
-    """Say that a session took place, once it is over. Completing again changes nothing."""
+    """Say that a session took place, once it is over. Completing again changes nothing.
+
+    Whoever is noted as not having come gets back what their policy says of it.
+    """
+    for _again in range(MARKING_RACES):
+        try:
+            return _complete(session, by=by)
+        except _MarkedMeanwhileError:
+            continue
+    return _complete(session, by=by)
+
+
+class _MarkedMeanwhileError(Exception):
+    """Somebody was marked between the locks: those who did not come are locked before their session."""
+
+
+@transaction.atomic
+def _complete(session: Session, *, by: User | None) -> Session:
+    absent = lock_absent(session.pk)
     session = lock_session(session.pk)
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -131,7 +153,10 @@ def complete_session(session: Session, *, by: User | None) -> Session:
         raise RuleError("not_over", _("This session is not over yet."))
     session.status = Session.Status.COMPLETED
     session.save(update_fields=["status"])
-    earn_splits(Line.Kind.SESSION, session.pk)
+    with posted_together(), returned_together():
+        if not settle_no_shows(session, absent):
+            raise _MarkedMeanwhileError
+        earn_splits(Line.Kind.SESSION, session.pk)
     record("session.completed", by=by, on=session, before={"status": "planned"}, after={"status": "completed"})
     publish("session.completed", subject=session)
     return session

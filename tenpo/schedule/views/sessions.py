@@ -12,14 +12,13 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_safe
 
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
-from tenpo.orders.policies import read_windows
 from tenpo.orders.queries import quote
-from tenpo.orders.words import describe_windows
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.forms import FindForm
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
     day_start,
@@ -80,9 +79,8 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
     booking = my_bookings_in(user, [session]).get(session.pk)
     is_open = session.is_planned and not session.has_started()
     # What was booked keeps its own price and policy.
-    windows = booking.policy if booking and booking.line_id else session.cancellation_policy.windows
     price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=user)
-    back_to = booking.line.back_to if booking and booking.line else price.back_to
+    policy = say_booked_policy(booking) if booking and booking.line_id else ""
     context = {
         "session": session,
         "booking": booking,
@@ -90,7 +88,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_mine": can_manage_session(user, session),
         "line": waitlist_length(session) if is_open and session.is_full else 0,
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
-        "policy": describe_windows(read_windows(windows), session.starts_at, to=back_to),
+        "policy": policy or say_offered_policy(session, user, to=price.back_to),
         "price": price,
     }
     return render(request, "schedule/session_detail.html", context)
