@@ -47,6 +47,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.meeting_make import make_stay
 from tenpo.schedule.views.calendar import LIST_DAYS
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
@@ -116,7 +117,7 @@ def add_rows(world: World, number: int) -> None:
     """One more of everything that an address shows, so many times."""
     admin, member, coach = (world.people[name] for name in READERS)
     things = world.things
-    Session.objects.filter(pk=things["booked"].pk).update(capacity=100)
+    Session.objects.filter(pk__in=[things["booked"].pk, things["soon"].pk]).update(capacity=100)
     for _ in range(number):
         host = make_coach()
         for who in (admin, member):
@@ -127,6 +128,7 @@ def add_rows(world: World, number: int) -> None:
             )
         make_booking(_session(coach), member)
         make_booking(things["booked"], make_member())
+        _add_there(world)
         full = _session(host, capacity=1)
         make_booking(full, make_member())
         for session, who in ((full, admin), (full, member), (things["full"], make_member())):
@@ -152,6 +154,12 @@ def add_rows(world: World, number: int) -> None:
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )
     outbox.drain(10_000)
+
+
+def _add_there(world: World) -> None:
+    """One more who is expected at the door, and one who is in."""
+    make_booking(world.things["soon"], make_member())
+    make_stay(world.things["running"], make_member())
 
 
 def _add_sponsored(world: World) -> None:

@@ -53,6 +53,7 @@ from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
@@ -61,6 +62,7 @@ from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.meeting_make import make_stay
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
 SECOND_FACTOR_DAY = "2031-01-01"
@@ -152,8 +154,13 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     offer = join_waitlist(offering, participant=member.participant, by=member)
     Booking.objects.filter(pk=before.pk).update(state="cancelled", cancelled_at=timezone.now())
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
-    ended = timezone.now() - timedelta(hours=1)
-    Session.objects.filter(pk=past.pk).update(starts_at=ended - timedelta(hours=1), ends_at=ended)
+    now, hour = timezone.now(), timedelta(hours=1)
+    Session.objects.filter(pk=past.pk).update(starts_at=now - 2 * hour, ends_at=now - hour)
+    running, soon = session(), session()
+    here, expected = make_booking(running, member), make_booking(soon, member)
+    Session.objects.filter(pk=running.pk).update(starts_at=now - hour / 3, ends_at=now + hour / 3)
+    Session.objects.filter(pk=soon.pk).update(starts_at=now + hour / 2, ends_at=now + hour)
+    check_in(here, by=coach)
     declined = make_booking(session(), member, card=DECLINED)
     at_bank = make_booking(session(), member, card=NEEDS_CONFIRMATION)
     manual = book_session(session(), participant=member.participant, by=member, provider="transfer")
@@ -161,7 +168,9 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     rule = WeeklyRule((first_day.weekday(),), first_day, first_day + timedelta(days=14), timezone.now().time(), "UTC")
     terms: dict[str, Any] = {"title": "Weekly", "place": "Here", "capacity": 5, "price": 4_000, "minutes": 30}
     series = create_series(coach, rule=rule, by=coach, **terms)
-    make_booking(session(coach2, title="Elsewhere"), other)
+    elsewhere = session(coach2, title="Elsewhere")
+    make_booking(elsewhere, other)
+    make_stay(elsewhere, other)
     return {
         # Free, so that nobody is asked for money that a credit would change.
         "session": session(price=0),
@@ -172,6 +181,10 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "weekly": series.sessions.order_by("starts_at")[0],
         "booking": booking,
         "came": came,
+        "running": running,
+        "soon": soon,
+        "here": here,
+        "expected": expected,
         "waiting": waiting,
         "offer": offer,
         "declined": declined,
@@ -393,7 +406,8 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     """The ids of what is not for everybody."""
     member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
     of = {
-        "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
+        "booking": member | coach, "came": member | coach, "here": member | coach, "expected": member | coach,
+        "waiting": member | coach, "offer": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,

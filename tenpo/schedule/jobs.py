@@ -1,6 +1,6 @@
 from procrastinate.contrib.django import app
 
-from tenpo.schedule.actions import reminders, seats, sessions
+from tenpo.schedule.actions import check_in, reminders, seats, sessions
 
 
 @app.periodic(cron="* * * * *")
@@ -22,3 +22,10 @@ def remind_people(timestamp: int) -> None:
 def complete_past_sessions(timestamp: int) -> None:
     """Complete what ended a day ago."""
     sessions.complete_past_sessions()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="schedule.settle_attendance", queue="periodic")
+def settle_attendance(timestamp: int) -> None:
+    """Close the stays of sessions that are over, and mark who was there."""
+    check_in.settle_attendance()

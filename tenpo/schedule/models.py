@@ -17,6 +17,7 @@ from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
+from tenpo.schedule.attendance_models import Attendance  # noqa: F401 (a model of this app, in a file of its own)
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer

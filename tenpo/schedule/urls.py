@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, imports, series, sessions, teaching
+from tenpo.schedule.views import bookings, calendar, check_in, imports, series, sessions, teaching
 
 app_name = "schedule"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("bookings/<uuid:booking_id>/", bookings.booking_detail, name="booking-detail"),
     path("bookings/<uuid:booking_id>/booking.ics", bookings.booking_ics, name="booking-ics"),
     path("bookings/<uuid:booking_id>/attendance/", teaching.attendance_mark, name="attendance-mark"),
+    path("bookings/<uuid:booking_id>/check-in/", check_in.check_in_act, name="check-in-act"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/events.json", calendar.calendar_events, name="calendar-events"),
     path("calendar/feed/", calendar.feed_renew, name="feed-renew"),
@@ -29,5 +30,6 @@ urlpatterns = [
     path("teaching/<uuid:session_id>/cancel/", teaching.session_cancel, name="session-cancel"),
     path("teaching/<uuid:session_id>/complete/", teaching.session_complete, name="session-complete"),
     path("teaching/<uuid:session_id>/attendance/", teaching.attendance_all, name="attendance-all"),
+    path("teaching/<uuid:session_id>/check-in/", check_in.check_in_list, name="check-in"),
     path("teaching/<uuid:session_id>/roster.csv", teaching.roster_csv, name="roster-csv"),
 ]

@@ -63,6 +63,7 @@ SEEN = {
     "people.RoleGrant":               ("coaches", "all"),
     "people.User":                    ("coaches", "all"),
     "people.Visit":                   ("none", "none"),
+    "schedule.Attendance":            ("own", "all"),
     "schedule.Booking":               ("own", "all"),
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.Series":                ("all", "all"),

@@ -18,11 +18,13 @@ from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import is_markable, mark_all_attended, mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.stays import with_presence
 
 MARKS = {"attended": Booking.State.ATTENDED, "no_show": Booking.State.NO_SHOW, "confirmed": Booking.State.CONFIRMED}
 # Fields of an action that stand under another name in the form.
@@ -157,7 +159,7 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 def roster_context(session: Session) -> dict[str, Any]:
     """What the roster shows of a session."""
-    bookings = roster(session)
+    bookings = with_presence(session, roster(session))
     waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
     seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
     return {
@@ -165,6 +167,7 @@ def roster_context(session: Session) -> dict[str, Any]:
         "bookings": seated,
         "waiting": waiting,
         "can_mark": is_markable(session),
+        "can_check_in": is_check_in_open(session),
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
         "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
     }
@@ -188,6 +191,7 @@ def attendance_mark(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not request.headers.get("HX-Request"):
         return redirect("schedule:session-roster", booking.session_id)
     booking = Booking.objects.select_related("participant", "booked_by", "session").get(pk=booking.pk)
+    with_presence(booking.session, [booking])
     context = {"booking": booking, "session": booking.session, "can_mark": is_markable(booking.session)}
     return render(request, "schedule/session_roster.html#row", context)
 

@@ -1,0 +1,35 @@
+"""Sessions that took place, and what breaks each of their invariants, for `tests/test_invariants.py`."""
+
+from datetime import timedelta
+
+from tenpo.people.models import User
+from tenpo.schedule.actions.check_in import check_in, check_out
+from tenpo.schedule.tests.meeting_make import make_begun
+
+HERE = "SELECT id FROM schedule_attendance WHERE left_at IS NULL ORDER BY id LIMIT 1"
+
+MEETING_PLANTS: dict[str, str | list[str]] = {
+    "stay-is-of-somebody-who-has-a-place": f"""
+        UPDATE schedule_attendance SET participant_id = uuidv7() WHERE id = ({HERE})""",
+    "nobody-is-there-twice-at-once": f"""
+        INSERT INTO schedule_attendance (session_id, participant_id, source, joined_at, noted_by_id)
+        SELECT session_id, participant_id, source, now(), noted_by_id FROM schedule_attendance WHERE id = ({HERE})""",
+    "stay-ends-with-its-session": f"""
+        UPDATE schedule_session SET starts_at = now() - interval '4 hours', ends_at = now() - interval '3 hours'
+        WHERE id = (SELECT session_id FROM schedule_attendance WHERE id = ({HERE}))""",
+    "who-was-checked-in-did-come": f"""
+        WITH stay AS (SELECT session_id, participant_id FROM schedule_attendance WHERE id = ({HERE}))
+        UPDATE schedule_booking b SET state = 'no_show' FROM stay
+        WHERE b.session_id = stay.session_id AND b.participant_id = stay.participant_id""",
+}
+# What cannot be broken alone: invariant → what its plant breaks as well.
+MEETING_ALSO = {"who-was-checked-in-did-come": {"booking-is-as-last-recorded"}}
+
+
+def make_meetings(admin: User) -> None:
+    """A session under way: somebody is there, and somebody has gone."""
+    first = make_begun(begun_ago=timedelta(minutes=20))
+    check_in(first, by=admin)
+    gone = make_begun(begun_ago=timedelta(minutes=20))
+    check_in(gone, by=admin)
+    check_out(gone, by=admin)
