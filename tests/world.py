@@ -56,13 +56,14 @@ from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invit
 from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.tests.make import make_session
-from tenpo.schedule.tests.meeting_make import make_stay
+from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
 SECOND_FACTOR_DAY = "2031-01-01"
@@ -161,6 +162,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     Session.objects.filter(pk=running.pk).update(starts_at=now - hour / 3, ends_at=now + hour / 3)
     Session.objects.filter(pk=soon.pk).update(starts_at=now + hour / 2, ends_at=now + hour)
     check_in(here, by=coach)
+    attended = _said(coach, member, coach2, other)
     declined = make_booking(session(), member, card=DECLINED)
     at_bank = make_booking(session(), member, card=NEEDS_CONFIRMATION)
     manual = book_session(session(), participant=member.participant, by=member, provider="transfer")
@@ -185,6 +187,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "soon": soon,
         "here": here,
         "expected": expected,
+        "attended": attended,
         "waiting": waiting,
         "offer": offer,
         "declined": declined,
@@ -198,6 +201,18 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "usual": booked.cancellation_policy,
         "agreed": digest_of(plan_series(coach, rule_of(RULE), minutes=30)),
     }
+
+
+def _said(coach: User, member: User, coach2: User, other: User) -> Booking:
+    """What was said and noted of two sessions that are over: Cora has written of Mina, and nobody can read it yet."""
+    attended = make_attended(coach=coach, member=member, ended_ago=timedelta(hours=3))
+    review(attended, by=coach, comment="Minnow blind words")
+    elsewhere = make_attended(coach=coach2, member=other, ended_ago=timedelta(days=9))
+    review(elsewhere, by=other, comment="A word for all")
+    review(elsewhere, by=coach2, comment="Otter praise")
+    for booking, by, text in ((attended, coach, "Minnow knee"), (elsewhere, coach2, "Otter knee")):
+        write_note(booking.session, booking=booking, text=text, by=by)
+    return attended
 
 
 def rule_of(body: dict[str, Any]) -> WeeklyRule:
@@ -392,6 +407,8 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "203.0.113.77": member | other,
         "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
         "Minnow reason": member, "Otter reason": other,
+        "Minnow blind words": frozenset({"coach"}), "Otter praise": frozenset({"other", "coach2", "admin"}),
+        "Minnow knee": frozenset({"coach"}), "Otter knee": frozenset({"coach2"}),
         "Sven Sponsormark": member, "Sue Seamark": otter, "Minnow budget": member, "Otter budget": member | otter,
         "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),

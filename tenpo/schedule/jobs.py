@@ -1,6 +1,6 @@
 from procrastinate.contrib.django import app
 
-from tenpo.schedule.actions import check_in, reminders, seats, sessions
+from tenpo.schedule.actions import check_in, reminders, reviews, seats, sessions
 
 
 @app.periodic(cron="* * * * *")
@@ -29,3 +29,10 @@ def complete_past_sessions(timestamp: int) -> None:
 def settle_attendance(timestamp: int) -> None:
     """Close the stays of sessions that are over, and mark who was there."""
     check_in.settle_attendance()
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(name="schedule.open_reviews", queue="periodic")
+def open_reviews(timestamp: int) -> None:
+    """Tell people of reviews that they can read now."""
+    reviews.open_reviews()

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin, is_active_coach
 from tenpo.schedule.models import Booking, Session
@@ -26,3 +28,18 @@ def can_cancel_booking(user: User | None, booking: Booking) -> bool:
 def is_host_of(user: User | None, booking: Booking) -> bool:
     """Whether `user` cancels as host, so that everything comes back: anybody but whoever booked it."""
     return user is None or booking.booked_by_id != user.pk
+
+
+def can_review(user: User, booking: Booking, *, is_coach: bool) -> bool:
+    """Each side for itself: whose place it is of the coach, the coach of them. Nobody speaks for others, no admin."""
+    return user.pk == (booking.session.coach_id if is_coach else reviewer_id(booking))
+
+
+def reviewer_id(booking: Booking) -> UUID:
+    """Who speaks for a participant: their own account, or whoever booked where they have none."""
+    return booking.participant.user_id or booking.booked_by_id
+
+
+def can_note(user: User, session: Session) -> bool:
+    """The session's own coach alone: what they note for themselves may speak of somebody's health."""
+    return is_active_coach(user) and session.coach_id == user.pk

@@ -88,6 +88,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /sessions/{session}/book/": BY_CARD,
     "POST /bookings/{declined}/pay/": BY_CARD,
     "POST /bookings/{came}/attendance/": {"state": "attended"},
+    "POST /bookings/{attended}/review/": {"rating": 5, "comment": "Calm and clear."},
+    "POST /teaching/{booked}/notes/": {"about": "", "text": "Knee: no jumps until March."},
     "POST /bookings/{expected}/check-in/": {"act": "in"},
     "POST /bookings/{here}/check-in/#out": {"act": "out"},
     "POST /bookings/{here}/check-in/#undo": {"act": "undo"},

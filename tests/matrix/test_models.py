@@ -68,6 +68,8 @@ SEEN = {
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.Series":                ("all", "all"),
     "schedule.Session":               ("all", "all"),
+    "schedule.SessionNote":           ("own", "none"),
+    "schedule.SessionReview":         ("opened", "opened"),
 }  # fmt: skip
 OPEN = {"core.Business"}
 MODELS = {model._meta.label: model for model in own_models()}
@@ -108,6 +110,10 @@ def check(world: World, label: str) -> None:
                 assert seen == []
             case "own":
                 assert [row.pk for row in seen if user.pk not in people_of(row)] == []
+                assert len(seen) < len(everything)
+            case "opened":
+                opened = set(rows.opened().values_list("pk", flat=True))
+                assert [row.pk for row in seen if row.author_id != user.pk and row.pk not in opened] == []
                 assert len(seen) < len(everything)
             case "coaches":
                 whose = [row if label == "people.User" else row.user for row in seen]

@@ -1,15 +1,23 @@
 """Sessions that have begun or are over, and who was there, for tests."""
 
 from datetime import datetime, timedelta
+from itertools import count
 
+import time_machine
 from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
+from tenpo.schedule.actions.attendance import mark_attendance
+from tenpo.schedule.actions.reviews import write_review
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.make import make_session
+
+# Where nobody else is, until a session is moved to where it shall be.
+_days = count(400)
 
 
 def make_begun(
@@ -20,7 +28,7 @@ def make_begun(
     member: User | None = None,
 ) -> Booking:
     """A booking of a session that began so long ago; below zero, it will."""
-    booking = make_booking(make_session(coach), member or make_member())
+    booking = make_booking(make_session(coach, starts_in=timedelta(days=next(_days))), member or make_member())
     move(booking.session, begun_ago=begun_ago, minutes=minutes)
     return Booking.objects.select_related("session__coach", "participant", "booked_by").get(pk=booking.pk)
 
@@ -30,9 +38,16 @@ def make_attended(
 ) -> Booking:
     """The place of somebody who came to a session that ended so long ago."""
     booking = make_begun(begun_ago=ended_ago + timedelta(hours=1), coach=coach, member=member)
-    Booking.objects.filter(pk=booking.pk).update(state=Booking.State.ATTENDED)
-    booking.refresh_from_db()
+    with time_machine.travel(booking.session.ends_at):
+        mark_attendance(booking, state=Booking.State.ATTENDED, by=booking.session.coach)
+    booking.refresh_from_db(fields=["state"])
     return booking
+
+
+def review(booking: Booking, *, by: User, rating: int = 4, comment: str = "") -> SessionReview:
+    """What one side says of the other, whichever `by` is."""
+    side = SessionReview.Side.COACH if by.pk == booking.session.coach_id else SessionReview.Side.PARTICIPANT
+    return write_review(booking, side=side, rating=rating, comment=comment, by=by)
 
 
 def move(session: Session, *, begun_ago: timedelta, minutes: int = 60) -> None:

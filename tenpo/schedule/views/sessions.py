@@ -22,6 +22,7 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.queries import (
     SessionFilter,
+    coach_rating,
     day_start,
     days_with_sessions,
     find_sessions,
@@ -92,6 +93,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
         "policy": describe_windows(read_windows(windows), session.starts_at, to=back_to),
         "price": price,
+        "rating": coach_rating(session.coach),
     }
     return render(request, "schedule/session_detail.html", context)
 

@@ -22,7 +22,7 @@ from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
 from tenpo.schedule.stays import with_presence
 
@@ -154,7 +154,8 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Who booked a session, who waits, and who came."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    return render(request, "schedule/session_roster.html", roster_context(session))
+    context = {**roster_context(session), "is_own": can_note(user, session)}
+    return render(request, "schedule/session_roster.html", context)
 
 
 def roster_context(session: Session) -> dict[str, Any]:
@@ -192,7 +193,12 @@ def attendance_mark(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         return redirect("schedule:session-roster", booking.session_id)
     booking = Booking.objects.select_related("participant", "booked_by", "session").get(pk=booking.pk)
     with_presence(booking.session, [booking])
-    context = {"booking": booking, "session": booking.session, "can_mark": is_markable(booking.session)}
+    context = {
+        "booking": booking,
+        "session": booking.session,
+        "can_mark": is_markable(booking.session),
+        "is_own": can_note(user, booking.session),
+    }
     return render(request, "schedule/session_roster.html#row", context)
 
 
