@@ -45,6 +45,7 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
+from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
 from tests.database import acting_as
@@ -420,6 +421,7 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE schedule_booking SET policy = '[{{"hours_before": 0, "percent": 7}}]' WHERE id = ({GIVEN_UP})""",
     "booking-is-as-last-recorded": """
         UPDATE audit_auditlog SET action = 'booking.waitlisted' WHERE action = 'booking.confirmed'""",
+    **MEETING_PLANTS,
     # books
     "closed-day-has-not-changed": "UPDATE ledger_transfer SET subject_id = uuidv7() WHERE key = 'long ago'",
     "closed-day-says-what-moved": "UPDATE books_daycloseline SET name = 'elsewhere' WHERE kind = 'provider'",
@@ -440,6 +442,7 @@ PLANTS: dict[str, str | list[str]] = {
 
 # What cannot be broken alone: invariant → what its plant breaks as well.
 ALSO = {
+    **MEETING_ALSO,
     "attendance-is-of-a-session-that-began": {"booking-is-as-last-recorded"},
     "booked-place-is-paid": {"booking-is-as-last-recorded"},
     "closed-day-balances": {"closed-day-has-not-changed", "closed-day-says-what-moved"},
@@ -554,6 +557,7 @@ def make_business() -> None:
     make_payouts(coach, other)
     make_refunds()
     make_sponsors()
+    make_meetings(admin)
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))

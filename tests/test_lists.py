@@ -46,7 +46,9 @@ from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Session
+from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.meeting_make import make_attended, make_stay
 from tenpo.schedule.views.calendar import LIST_DAYS
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
@@ -91,6 +93,8 @@ QUESTIONS = dict.fromkeys(
 # It shows the last whole month by itself, in which nothing moved yet.
 QUESTIONS["/money/ledger/journal/"] = "since=2020-01-01&until=2999-12-31"
 _hours = count(FIRST_DAY * 24)
+# The same of those that are over, longer ago than all others.
+_hours_ago = count(20 * 24, 2)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def add_rows(world: World, number: int) -> None:
     """One more of everything that an address shows, so many times."""
     admin, member, coach = (world.people[name] for name in READERS)
     things = world.things
-    Session.objects.filter(pk=things["booked"].pk).update(capacity=100)
+    Session.objects.filter(pk__in=[things["booked"].pk, things["soon"].pk]).update(capacity=100)
     for _ in range(number):
         host = make_coach()
         for who in (admin, member):
@@ -127,6 +131,7 @@ def add_rows(world: World, number: int) -> None:
             )
         make_booking(_session(coach), member)
         make_booking(things["booked"], make_member())
+        _add_there(world)
         full = _session(host, capacity=1)
         make_booking(full, make_member())
         for session, who in ((full, admin), (full, member), (things["full"], make_member())):
@@ -152,6 +157,22 @@ def add_rows(world: World, number: int) -> None:
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )
     outbox.drain(10_000)
+
+
+def _add_there(world: World) -> None:
+    """One more who is expected at the door, and one who is in."""
+    make_booking(world.things["soon"], make_member())
+    make_stay(world.things["running"], make_member())
+    coach, member = world.people["coach"], make_member()
+    attended = make_attended(coach=coach, member=member, ended_ago=timedelta(hours=next(_hours_ago)))
+    SessionReview.objects.create(
+        session=attended.session,
+        participant=member.participant,
+        side="participant",
+        author=member,
+        subject=coach,
+        rating=4,
+    )
 
 
 def _add_sponsored(world: World) -> None:

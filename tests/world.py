@@ -53,8 +53,10 @@ from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.glance import free_starts
@@ -63,6 +65,7 @@ from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.make import make_session, set_times
+from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
 from tenpo.schedule.tests.time_make import make_service, make_working_life
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
@@ -159,8 +162,14 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     offer = join_waitlist(offering, participant=member.participant, by=member)
     Booking.objects.filter(pk=before.pk).update(state="cancelled", cancelled_at=timezone.now())
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
-    ended = timezone.now() - timedelta(hours=1)
-    set_times(Session.objects.filter(pk=past.pk), starts_at=ended - timedelta(hours=1), ends_at=ended)
+    now, hour = timezone.now(), timedelta(hours=1)
+    set_times(Session.objects.filter(pk=past.pk), starts_at=now - 2 * hour, ends_at=now - hour)
+    running, soon = session(), session()
+    here, expected = make_booking(running, member), make_booking(soon, member)
+    set_times(Session.objects.filter(pk=running.pk), starts_at=now - hour / 3, ends_at=now + hour / 3)
+    set_times(Session.objects.filter(pk=soon.pk), starts_at=now + hour / 2, ends_at=now + hour)
+    check_in(here, by=coach)
+    attended = _said(coach, member, coach2, other)
     declined = make_booking(session(), member, card=DECLINED)
     at_bank = make_booking(session(), member, card=NEEDS_CONFIRMATION)
     manual = book_session(session(), participant=member.participant, by=member, provider="transfer")
@@ -168,7 +177,9 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     rule = WeeklyRule((first_day.weekday(),), first_day, first_day + timedelta(days=14), timezone.now().time(), "UTC")
     terms: dict[str, Any] = {"title": "Weekly", "place": "Here", "capacity": 5, "price": 4_000, "minutes": 30}
     series = create_series(coach, rule=rule, by=coach, **terms)
-    make_booking(session(coach2, title="Elsewhere"), other)
+    elsewhere = session(coach2, title="Elsewhere")
+    make_booking(elsewhere, other)
+    make_stay(elsewhere, other)
     return {
         # Free, so that nobody is asked for money that a credit would change.
         "session": session(price=0),
@@ -179,6 +190,11 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "weekly": series.sessions.order_by("starts_at")[0],
         "booking": booking,
         "came": came,
+        "running": running,
+        "soon": soon,
+        "here": here,
+        "expected": expected,
+        "attended": attended,
         "waiting": waiting,
         "offer": offer,
         "declined": declined,
@@ -192,6 +208,18 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "usual": booked.cancellation_policy,
         "agreed": digest_of(plan_series(coach, rule_of(RULE), minutes=30)),
     }
+
+
+def _said(coach: User, member: User, coach2: User, other: User) -> Booking:
+    """What was said and noted of two sessions that are over: Cora has written of Mina, and nobody can read it yet."""
+    attended = make_attended(coach=coach, member=member, ended_ago=timedelta(hours=3))
+    review(attended, by=coach, comment="Minnow blind words")
+    elsewhere = make_attended(coach=coach2, member=other, ended_ago=timedelta(days=9))
+    review(elsewhere, by=other, comment="A word for all")
+    review(elsewhere, by=coach2, comment="Otter praise")
+    for booking, by, text in ((attended, coach, "Minnow knee"), (elsewhere, coach2, "Otter knee")):
+        write_note(booking.session, booking=booking, text=text, by=by)
+    return attended
 
 
 def rule_of(body: dict[str, Any]) -> WeeklyRule:
@@ -386,6 +414,8 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "203.0.113.77": member | other,
         "Minnow by hand": member, "Minnow spare way": member, "Otter by hand": other,
         "Minnow reason": member, "Otter reason": other,
+        "Minnow blind words": frozenset({"coach"}), "Otter praise": frozenset({"other", "coach2", "admin"}),
+        "Minnow knee": frozenset({"coach"}), "Otter knee": frozenset({"coach2"}),
         "Sven Sponsormark": member, "Sue Seamark": otter, "Minnow budget": member, "Otter budget": member | otter,
         "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),
@@ -400,7 +430,8 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     """The ids of what is not for everybody."""
     member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
     of = {
-        "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
+        "booking": member | coach, "came": member | coach, "here": member | coach, "expected": member | coach,
+        "waiting": member | coach, "offer": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,

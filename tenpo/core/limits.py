@@ -82,6 +82,11 @@ METHODS_KEPT = 20
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200
 
+# What two say of each other after a session (`schedule.actions.reviews`): so long after its end each is blind, unless
+# both wrote before; and so long either may be written.
+REVIEW_BLIND_DAYS = 7
+REVIEWS_TAKEN_DAYS = 30
+
 # Counts one try for each row of `{source}`.
 _HIT = """
     INSERT INTO core_ratecount (key, window_starts_at, count)

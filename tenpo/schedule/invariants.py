@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.schedule.meeting_invariants import MEETING_INVARIANTS
 from tenpo.schedule.miss_invariants import MISS_INVARIANTS
 
 INVARIANTS = (
@@ -290,4 +291,5 @@ INVARIANTS = (
         FROM schedule_booking b LEFT JOIN said ON said.object_id = b.id WHERE b.state IS DISTINCT FROM said.state""",
     ),
     *MISS_INVARIANTS,
+    *MEETING_INVARIANTS,
 )

@@ -1,7 +1,7 @@
 from procrastinate.contrib.django import app
 
 from tenpo.schedule import glance
-from tenpo.schedule.actions import reminders, seats, sessions
+from tenpo.schedule.actions import check_in, reminders, reviews, seats, sessions
 
 
 @app.periodic(cron="* * * * *")
@@ -30,3 +30,17 @@ def complete_past_sessions(timestamp: int) -> None:
 def forget_past_weeks(timestamp: int) -> None:
     """Drop what was worked out of weeks that are over."""
     glance.forget_past_weeks()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="schedule.settle_attendance", queue="periodic")
+def settle_attendance(timestamp: int) -> None:
+    """Close the stays of sessions that are over, and mark who was there."""
+    check_in.settle_attendance()
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(name="schedule.open_reviews", queue="periodic")
+def open_reviews(timestamp: int) -> None:
+    """Tell people of reviews that they can read now."""
+    reviews.open_reviews()

@@ -18,6 +18,7 @@ from tenpo.core.money import MAX_AMOUNT
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
+from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.availability_models import (
     Availability,
     AvailabilityException,
@@ -28,14 +29,17 @@ from tenpo.schedule.availability_models import (
     WorkingTerms,
 )
 from tenpo.schedule.miss_models import Miss
+from tenpo.schedule.note_models import SessionNote
+from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 __all__ = [
-    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Miss",
-    "Room", "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
+    "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek",
+    "Location", "Miss", "Room", "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "SessionNote",
+    "SessionReview", "TimeOff", "Travel", "WorkingTerms",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin, is_active_coach
 from tenpo.schedule.models import Booking, Session
@@ -31,3 +33,18 @@ def is_host_of(user: User | None, booking: Booking) -> bool:
 def can_waive(user: User | None, booking: Booking) -> bool:
     """Whether `user` may let whoever booked off what the policy says: the session's host, never for themselves."""
     return user is not None and is_host_of(user, booking) and can_manage_session(user, booking.session)
+
+
+def can_review(user: User, booking: Booking, *, is_coach: bool) -> bool:
+    """Each side for itself: whose place it is of the coach, the coach of them. Nobody speaks for others, no admin."""
+    return user.pk == (booking.session.coach_id if is_coach else reviewer_id(booking))
+
+
+def reviewer_id(booking: Booking) -> UUID:
+    """Who speaks for a participant: their own account, or whoever booked where they have none."""
+    return booking.participant.user_id or booking.booked_by_id
+
+
+def can_note(user: User, session: Session) -> bool:
+    """The session's own coach alone: what they note for themselves may speak of somebody's health."""
+    return is_active_coach(user) and session.coach_id == user.pk

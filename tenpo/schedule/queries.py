@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
@@ -21,6 +21,7 @@ from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.queries import Standing
 from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.review_models import SessionReview
 
 
 @dataclass(frozen=True)
@@ -240,3 +241,17 @@ def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Book
         list(mine.select_related("session__coach").order_by("session__starts_at", "id")[:FEED_ROWS]),
         list(taught.order_by("starts_at", "id")[:FEED_ROWS]),
     )
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What people who were there say of a coach, in one number: the average to one decimal, None where nobody did."""
+
+    average: float | None
+    count: int
+
+
+def coach_rating(coach: User) -> Rating:
+    """Of the reviews that everybody may read: one statement."""
+    sums = SessionReview.objects.of_coach(coach).opened().aggregate(average=Avg("rating"), count=Count("pk"))
+    return Rating(round(sums["average"], 1) if sums["count"] else None, sums["count"])

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from tenpo.schedule.views import attendance, bookings, calendar, imports, series, sessions, teaching
+from tenpo.schedule.views import (
+    attendance,
+    bookings,
+    calendar,
+    check_in,
+    imports,
+    notes,
+    reviews,
+    series,
+    sessions,
+    teaching,
+)
 
 app_name = "schedule"
 urlpatterns = [
@@ -11,12 +22,15 @@ urlpatterns = [
     path("bookings/<uuid:booking_id>/", bookings.booking_detail, name="booking-detail"),
     path("bookings/<uuid:booking_id>/booking.ics", bookings.booking_ics, name="booking-ics"),
     path("bookings/<uuid:booking_id>/attendance/", attendance.attendance_mark, name="attendance-mark"),
+    path("bookings/<uuid:booking_id>/check-in/", check_in.check_in_act, name="check-in-act"),
+    path("bookings/<uuid:booking_id>/review/", reviews.booking_review, name="booking-review"),
     path("bookings/<uuid:booking_id>/waive/", attendance.no_show_waive, name="no-show-waive"),
     path("calendar/", calendar.calendar, name="calendar"),
     path("calendar/events.json", calendar.calendar_events, name="calendar-events"),
     path("calendar/feed/", calendar.feed_renew, name="feed-renew"),
     path("calendar/feed/end/", calendar.feed_end, name="feed-end"),
     path("calendar/feed/<str:token>.ics", calendar.feed, name="feed"),
+    path("coaches/<uuid:coach_id>/reviews/", reviews.coach_reviews, name="coach-reviews"),
     path("teaching/", teaching.teaching_list, name="teaching-list"),
     path("teaching/new/", teaching.session_create, name="session-create"),
     path("teaching/series/new/", series.series_create, name="series-create"),
@@ -30,5 +44,7 @@ urlpatterns = [
     path("teaching/<uuid:session_id>/cancel/", teaching.session_cancel, name="session-cancel"),
     path("teaching/<uuid:session_id>/complete/", teaching.session_complete, name="session-complete"),
     path("teaching/<uuid:session_id>/attendance/", attendance.attendance_all, name="attendance-all"),
+    path("teaching/<uuid:session_id>/check-in/", check_in.check_in_list, name="check-in"),
+    path("teaching/<uuid:session_id>/notes/", notes.session_notes, name="session-notes"),
     path("teaching/<uuid:session_id>/roster.csv", teaching.roster_csv, name="roster-csv"),
 ]

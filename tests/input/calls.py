@@ -31,6 +31,7 @@ from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import CalendarFeed
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.meeting_make import make_attended
 from tenpo.web.views.openapi import Operation, Reader
 from tests.world import World, calendar_file
 
@@ -166,6 +167,15 @@ CALLS = {
     "complete_session": Call(ids=_thing("past", "session_id")),
     "mark_session_attended": Call(ids=_thing("past", "session_id")),
     "mark_booking_attendance": Call(ids=_thing("came", "booking_id")),
+    "list_session_attendance": Call(ids=_thing("running", "session_id")),
+    "put_review": Call(ids=lambda calls: {"booking_id": calls.things["own_attended"].pk}),
+    "put_session_note": Call(
+        ids=lambda calls: {"session_id": calls.things["own_session"].pk}, body=lambda calls: {"booking_id": None}
+    ),
+    "list_session_notes": Call(ids=lambda calls: {"session_id": calls.things["own_session"].pk}),
+    "put_check_in": Call(ids=_thing("expected", "booking_id")),
+    "put_check_out": Call(ids=_thing("here", "booking_id")),
+    "delete_check_in": Call(ids=_thing("here", "booking_id")),
     "edit_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),
@@ -231,7 +241,7 @@ def make_calls(world: World) -> Calls:
         "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
-        "reconciliation_id": "compared", "difference_id": "difference",
+        "coach_id": "coach", "reconciliation_id": "compared", "difference_id": "difference",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,
@@ -259,6 +269,8 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),
         "own_top_up": top_up(admin, amount=1_500, provider="transfer", by=admin),
+        "own_attended": make_attended(member=admin),
+        "own_session": make_session(admin),
         "own_line": make_bought(member=admin),
         "own_refund": make_request(make_bought(member=admin), 500),
         "offer": offer,

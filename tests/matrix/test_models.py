@@ -65,6 +65,7 @@ SEEN = {
     "people.Visit":                   ("none", "none"),
     "schedule.Availability":          ("own", "all"),
     "schedule.AvailabilityException": ("own", "all"),
+    "schedule.Attendance":            ("own", "all"),
     "schedule.Booking":               ("own", "all"),
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.CoachTime":             ("none", "none"),
@@ -79,6 +80,8 @@ SEEN = {
     "schedule.TimeOff":               ("own", "all"),
     "schedule.Travel":                ("own", "all"),
     "schedule.WorkingTerms":          ("own", "all"),
+    "schedule.SessionNote":           ("own", "none"),
+    "schedule.SessionReview":         ("opened", "opened"),
 }  # fmt: skip
 OPEN = {"core.Business"}
 MODELS = {model._meta.label: model for model in own_models()}
@@ -119,6 +122,10 @@ def check(world: World, label: str) -> None:
                 assert seen == []
             case "own":
                 assert [row.pk for row in seen if user.pk not in people_of(row)] == []
+                assert len(seen) < len(everything)
+            case "opened":
+                opened = set(rows.opened().values_list("pk", flat=True))
+                assert [row.pk for row in seen if row.author_id != user.pk and row.pk not in opened] == []
                 assert len(seen) < len(everything)
             case "coaches":
                 whose = [row if label == "people.User" else row.user for row in seen]

@@ -21,6 +21,9 @@ from tenpo.people.models import Visit
 from tenpo.people.second_factors import open_for, seal_for
 from tenpo.people.tests.make import make_member
 from tenpo.runtime import keys
+from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.note_models import SessionNote
+from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +72,14 @@ def make_accounts(count: int = 5) -> Callable[[], bool]:
     return lambda: sorted(details_of(row)["note"] for row in PayoutAccount.objects.all()) == ways
 
 
+def make_notes(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        session = make_session()
+        write_note(session, text=f"note {number}", by=session.coach)
+    notes = [f"note {number}" for number in range(count)]
+    return lambda: sorted(row.text for row in SessionNote.objects.all()) == notes
+
+
 def make_batches(count: int = 5) -> Callable[[], bool]:
     for number in range(count):
         PayoutBatch.objects.create(
@@ -85,6 +96,7 @@ MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
     "mfa.Authenticator.data": make_second_factors,
     "payments.PayoutAccount.details": make_accounts,
     "payments.PayoutBatch.document": make_batches,
+    "schedule.SessionNote.text": make_notes,
 }
 
 
@@ -161,6 +173,7 @@ DAMAGE: dict[str, dict[str, str]] = {
     },
     "payments.PayoutAccount.details": damage("payments_payoutaccount", "details"),
     "payments.PayoutBatch.document": damage("payments_payoutbatch", "document"),
+    "schedule.SessionNote.text": damage("schedule_sessionnote", "text"),
 }
 
 

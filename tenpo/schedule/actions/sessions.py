@@ -25,6 +25,7 @@ from tenpo.schedule.actions.coach_time import lock_and_count
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
+from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
 
@@ -289,6 +290,8 @@ def _follow_the_start(session: Session) -> None:
     When the new start is near, the change itself is the reminder. Whoever has booked did so for another time, so until
     the new one they can give it back in full.
     """
+    # Whoever was checked in already had come to the old time.
+    Attendance.objects.filter(session=session).delete()
     now = clock.now()
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)

@@ -15,7 +15,8 @@ from tenpo.schedule.actions.attendance import is_markable, mark_all_attended, ma
 from tenpo.schedule.actions.misses import is_waivable, waive_no_show
 from tenpo.schedule.forms import WaiverForm
 from tenpo.schedule.models import Booking
-from tenpo.schedule.permissions import can_manage_session, can_waive
+from tenpo.schedule.permissions import can_manage_session, can_note, can_waive
+from tenpo.schedule.stays import with_presence
 from tenpo.schedule.views.teaching import add_problems, managed_session, teacher
 
 MARKS = {"attended": Booking.State.ATTENDED, "no_show": Booking.State.NO_SHOW, "confirmed": Booking.State.CONFIRMED}
@@ -39,11 +40,13 @@ def attendance_mark(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not request.headers.get("HX-Request"):
         return redirect("schedule:session-roster", booking.session_id)
     booking = Booking.objects.select_related("participant", "booked_by", "session", "miss").get(pk=booking.pk)
+    with_presence(booking.session, [booking])
     context = {
         "booking": booking,
         "session": booking.session,
         "can_mark": is_markable(booking.session),
         "can_waive": is_waivable(booking.session),
+        "is_own": can_note(user, booking.session),
     }
     return render(request, "schedule/session_roster.html#row", context)
 

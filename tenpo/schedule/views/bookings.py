@@ -12,6 +12,7 @@ from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
+from tenpo.schedule.permissions import can_review
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 
@@ -50,6 +51,9 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "line": line,
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
+        "can_review": booking.state == Booking.State.ATTENDED
+        and session.has_ended(now)
+        and can_review(user, booking, is_coach=False),
         "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
         "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
         "policy": say_booked_policy(booking, misses=misses),

@@ -21,6 +21,7 @@ from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
+    coach_rating,
     day_start,
     days_with_sessions,
     find_sessions,
@@ -90,6 +91,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
         "policy": policy or say_offered_policy(session, user, to=price.back_to),
         "price": price,
+        "rating": coach_rating(session.coach),
     }
     return render(request, "schedule/session_detail.html", context)
 

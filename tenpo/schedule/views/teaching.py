@@ -17,12 +17,14 @@ from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import is_markable
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.actions.misses import is_waivable
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.stays import with_presence
 
 # Fields of an action that stand under another name in the form.
 FORM_FIELDS = {"starts_at": "day"}
@@ -151,12 +153,13 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Who booked a session, who waits, and who came."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    return render(request, "schedule/session_roster.html", roster_context(session))
+    context = {**roster_context(session), "is_own": can_note(user, session)}
+    return render(request, "schedule/session_roster.html", context)
 
 
 def roster_context(session: Session) -> dict[str, Any]:
     """What the roster shows of a session."""
-    bookings = roster(session)
+    bookings = with_presence(session, roster(session))
     waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
     seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
     return {
@@ -165,6 +168,7 @@ def roster_context(session: Session) -> dict[str, Any]:
         "waiting": waiting,
         "can_mark": is_markable(session),
         "can_waive": is_waivable(session),
+        "can_check_in": is_check_in_open(session),
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
         "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
     }
