@@ -71,6 +71,7 @@ SEEN = {
     "schedule.CoachTime":             ("none", "none"),
     "schedule.CoachWeek":             ("none", "none"),
     "schedule.Location":              ("all", "all"),
+    "schedule.Miss":                  ("own", "all"),
     "schedule.Room":                  ("all", "all"),
     "schedule.Series":                ("all", "all"),
     "schedule.Service":               ("all", "all"),

@@ -29,7 +29,7 @@ from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.queries import cancellation_effect as session_effect
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 from tests.at_once import at_once, outcomes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -50,7 +50,7 @@ def late(member: User, policy: CancellationPolicy, *, hours: int = 24, coach: Us
 def over(booking: Booking, *, ago: timedelta = timedelta()) -> Booking:
     """Of a session that ended so long ago."""
     ended = timezone.now() - ago
-    Session.objects.filter(pk=booking.session_id).update(starts_at=ended - timedelta(hours=1), ends_at=ended)
+    set_times(Session.objects.filter(pk=booking.session_id), starts_at=ended - timedelta(hours=1), ends_at=ended)
     return Booking.objects.select_related("session__coach", "booked_by").get(pk=booking.pk)
 
 

@@ -82,7 +82,8 @@ def test_nobody_is_checked_in_for_what_is_off_or_not_booked():
     coach = booking.session.coach
     cancel_session(booking.session, reason="", by=coach)
     full = make_begun()
-    Session.objects.filter(pk=full.session_id).update(capacity=1, starts_at=timezone.now() + MINUTE)
+    Session.objects.filter(pk=full.session_id).update(capacity=1)
+    set_times(Session.objects.filter(pk=full.session_id), starts_at=timezone.now() + MINUTE)
     waits = make_member()
     other = join_waitlist(full.session, participant=waits.participant, by=waits)
 
