@@ -53,6 +53,8 @@ from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.schedule.actions.attendance import mark_attendance
+from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
@@ -154,6 +156,13 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
     ended = timezone.now() - timedelta(hours=1)
     Session.objects.filter(pk=past.pk).update(starts_at=ended - timedelta(hours=1), ends_at=ended)
+    gone = session()
+    absent = make_booking(gone, member)
+    Session.objects.filter(pk=gone.pk).update(starts_at=ended - timedelta(hours=3), ends_at=ended - timedelta(hours=2))
+    mark_attendance(absent, state=Booking.State.NO_SHOW, by=coach)
+    soon = make_session(coach, starts_in=timedelta(hours=5))
+    for late in (member, third):
+        cancel_booking(make_booking(soon, late), by=late)
     declined = make_booking(session(), member, card=DECLINED)
     at_bank = make_booking(session(), member, card=NEEDS_CONFIRMATION)
     manual = book_session(session(), participant=member.participant, by=member, provider="transfer")
@@ -172,6 +181,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "weekly": series.sessions.order_by("starts_at")[0],
         "booking": booking,
         "came": came,
+        "absent": absent,
         "waiting": waiting,
         "offer": offer,
         "declined": declined,
@@ -394,6 +404,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
     of = {
         "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
+        "absent": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,

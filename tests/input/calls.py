@@ -166,6 +166,7 @@ CALLS = {
     "complete_session": Call(ids=_thing("past", "session_id")),
     "mark_session_attended": Call(ids=_thing("past", "session_id")),
     "mark_booking_attendance": Call(ids=_thing("came", "booking_id")),
+    "put_booking_waiver": Call(ids=_thing("absent", "booking_id")),
     "edit_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),

@@ -88,6 +88,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /sessions/{session}/book/": BY_CARD,
     "POST /bookings/{declined}/pay/": BY_CARD,
     "POST /bookings/{came}/attendance/": {"state": "attended"},
+    "POST /bookings/{absent}/waive/": {"reason": "Ill"},
     "POST /teaching/new/": {**OFFER, **WHEN},
     "POST /teaching/new/#for-coach": {**OFFER, **WHEN, "coach": "{=coach}"},
     "POST /teaching/series/new/": {**OFFER, **RULE, "agreed": "{=agreed}"},
@@ -105,6 +106,8 @@ BODIES: dict[str, dict[str, Any]] = {
     # API
     "POST /api/v1/bookings": {"session_id": "{session}", **CARD},
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
+    "POST /api/v1/bookings/{booking_id}/cancellation": {},
+    "POST /api/v1/bookings/{booking_id}/cancellation#waived": {"waiver": "Ill"},
     "POST /api/v1/bookings/{booking_id}/payment": CARD,
     "POST /api/v1/bookings/{booking_id}/offer-acceptance": CARD,
     "POST /api/v1/split-rules": {"name": "New", "business_percent": 15, "creator_percent": 85},

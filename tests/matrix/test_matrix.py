@@ -32,7 +32,16 @@ SAID = {
     "/invite/{token}/": ("Ada Addermark", "addermark@example.com"),
     "/api/v1/invites/{token}/acceptance": ("addermark@example.com",),
     # Whoever has the address reads the calendar of its owner.
-    "/calendar/feed/{feed_token}.ics": ("Cora-door", "booking", "at_bank", "declined", "offer", "waiting", "came"),
+    "/calendar/feed/{feed_token}.ics": (
+        "Cora-door",
+        "booking",
+        "at_bank",
+        "declined",
+        "offer",
+        "waiting",
+        "came",
+        "absent",
+    ),
 }
 
 

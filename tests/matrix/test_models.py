@@ -65,6 +65,7 @@ SEEN = {
     "people.Visit":                   ("none", "none"),
     "schedule.Booking":               ("own", "all"),
     "schedule.CalendarFeed":          ("own", "own"),
+    "schedule.Miss":                  ("own", "all"),
     "schedule.Series":                ("all", "all"),
     "schedule.Session":               ("all", "all"),
 }  # fmt: skip
