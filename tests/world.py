@@ -53,6 +53,8 @@ from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.schedule.actions.attendance import mark_attendance
+from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
@@ -164,6 +166,13 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
     now, hour = timezone.now(), timedelta(hours=1)
     set_times(Session.objects.filter(pk=past.pk), starts_at=now - 2 * hour, ends_at=now - hour)
+    gone = session()
+    absent = make_booking(gone, member)
+    set_times(Session.objects.filter(pk=gone.pk), starts_at=now - 4 * hour, ends_at=now - 3 * hour)
+    mark_attendance(absent, state=Booking.State.NO_SHOW, by=coach)
+    later = make_session(coach, starts_in=timedelta(hours=5))
+    for late in (member, third):
+        cancel_booking(make_booking(later, late), by=late)
     running, soon = session(), session()
     here, expected = make_booking(running, member), make_booking(soon, member)
     set_times(Session.objects.filter(pk=running.pk), starts_at=now - hour / 3, ends_at=now + hour / 3)
@@ -195,6 +204,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "here": here,
         "expected": expected,
         "attended": attended,
+        "absent": absent,
         "waiting": waiting,
         "offer": offer,
         "declined": declined,
@@ -432,6 +442,8 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     of = {
         "booking": member | coach, "came": member | coach, "here": member | coach, "expected": member | coach,
         "waiting": member | coach, "offer": member | coach,
+        "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
+        "absent": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,

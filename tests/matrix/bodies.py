@@ -93,6 +93,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /bookings/{expected}/check-in/": {"act": "in"},
     "POST /bookings/{here}/check-in/#out": {"act": "out"},
     "POST /bookings/{here}/check-in/#undo": {"act": "undo"},
+    "POST /bookings/{absent}/waive/": {"reason": "Ill"},
     "POST /teaching/new/": {**OFFER, **WHEN},
     "POST /teaching/new/#for-coach": {**OFFER, **WHEN, "coach": "{=coach}"},
     "POST /teaching/series/new/": {**OFFER, **RULE, "agreed": "{=agreed}"},
@@ -110,6 +111,8 @@ BODIES: dict[str, dict[str, Any]] = {
     # API
     "POST /api/v1/bookings": {"session_id": "{session}", **CARD},
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
+    "POST /api/v1/bookings/{booking_id}/cancellation": {},
+    "POST /api/v1/bookings/{booking_id}/cancellation#waived": {"waiver": "Ill"},
     "POST /api/v1/bookings/{booking_id}/payment": CARD,
     "POST /api/v1/bookings/{booking_id}/offer-acceptance": CARD,
     "POST /api/v1/split-rules": {"name": "New", "business_percent": 15, "creator_percent": 85},

@@ -18,6 +18,7 @@ from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.stays import presence_in
+from tenpo.schedule.tests.make import set_times
 from tenpo.schedule.tests.meeting_make import make_begun, make_stay, move
 from tests.at_once import at_once, without_constraint
 
