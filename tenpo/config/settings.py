@@ -258,6 +258,8 @@ PAYPAL_API = env.text("TENPO_PAYPAL_API")
 STRIPE_KEY = env.text("TENPO_STRIPE_KEY")
 STRIPE_WEBHOOK_SECRETS = [one.strip() for one in env.text("TENPO_STRIPE_WEBHOOK_SECRETS").split(",") if one.strip()]
 STRIPE_API = env.text("TENPO_STRIPE_API")
+# Beside the hosts of the internet (`core.outgoing`).
+OUTGOING_HOSTS = [one.strip().lower() for one in env.text("TENPO_OUTGOING_HOSTS").split(",") if one.strip()]
 SHOWS_WRITTEN_MAILS = (DEBUG or env.flag("TENPO_DEMO")) and not env.text("TENPO_EMAIL_URL")
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
