@@ -4,6 +4,7 @@ Times are written in UTC: the moment is then right whatever the reader's program
 hour that comes twice in autumn.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from tenpo.core.business import current_business
 from tenpo.schedule.models import Booking, Session
 
 PRODUCT = "-//Tenpo//Tenpo//EN"
+_OURS = re.compile(r"(booking|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def booking_file(booking: Booking) -> bytes:
@@ -85,13 +87,21 @@ def taught_event(session: Session) -> Event:
     )
 
 
+def is_ours(uid: str) -> bool:
+    """Whether an event that stands in somebody's calendar came from here."""
+    return bool(_OURS.fullmatch(uid.removesuffix(f"@{_host()}"))) and uid.endswith(f"@{_host()}")
+
+
+def _host() -> str:
+    return urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
+
+
 def _event(
     session: Session, *, uid: str, path: str, status: str, changed: datetime, sequence: int, join_link: str
 ) -> Event:
-    host = urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
     url = settings.PUBLIC_URL + path
     event = Event()
-    event.add("uid", f"{uid}@{host}")
+    event.add("uid", f"{uid}@{_host()}")
     event.add("sequence", sequence)
     event.add("dtstamp", changed.astimezone(UTC))
     event.add("last-modified", changed.astimezone(UTC))

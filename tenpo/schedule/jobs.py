@@ -1,6 +1,9 @@
+from uuid import UUID
+
 from procrastinate.contrib.django import app
 
-from tenpo.schedule.actions import reminders, seats, sessions
+from tenpo.schedule.actions import calendar_syncing, reminders, seats, sessions
+from tenpo.schedule.calendar_models import CalendarConnection
 
 
 @app.periodic(cron="* * * * *")
@@ -22,3 +25,23 @@ def remind_people(timestamp: int) -> None:
 def complete_past_sessions(timestamp: int) -> None:
     """Complete what ended a day ago."""
     sessions.complete_past_sessions()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="schedule.queue_due_calendars", queue="periodic")
+def queue_due_calendars(timestamp: int) -> None:
+    """Queue those of people's calendars that are to be asked again."""
+    calendar_syncing.queue_due_calendars()
+
+
+@app.task(name="schedule.sync_calendar")
+def sync_calendar(connection_id: str) -> None:
+    """Ask one calendar elsewhere what it says."""
+    calendar_syncing.sync_calendar(CalendarConnection(pk=UUID(connection_id)))
+
+
+@app.periodic(cron="53 3 * * *")
+@app.task(name="schedule.forget_past_events", queue="periodic")
+def forget_past_events(timestamp: int) -> None:
+    """Drop the times of other calendars that are over."""
+    calendar_syncing.forget_past_events()

@@ -1,5 +1,6 @@
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin, is_active_coach
+from tenpo.schedule.calendar_models import CalendarConnection
 from tenpo.schedule.models import Booking, Session
 
 
@@ -26,3 +27,8 @@ def can_cancel_booking(user: User | None, booking: Booking) -> bool:
 def is_host_of(user: User | None, booking: Booking) -> bool:
     """Whether `user` cancels as host, so that everything comes back: anybody but whoever booked it."""
     return user is None or booking.booked_by_id != user.pk
+
+
+def can_change_calendar(user: User | None, connection: CalendarConnection) -> bool:
+    """Whoever connected it, and nobody else."""
+    return user is not None and connection.user_id == user.pk

@@ -1,0 +1,157 @@
+"""The calendars that somebody keeps elsewhere: connected, changed, switched off, and let go."""
+
+import json
+from typing import TypedDict, Unpack
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record
+from tenpo.core import clock
+from tenpo.core.errors import RuleError
+from tenpo.core.jobs import defer
+from tenpo.core.limits import CALENDARS_KEPT
+from tenpo.core.models import check_fields
+from tenpo.core.outgoing import NotAllowed, check_url
+from tenpo.core.tokens import new_id
+from tenpo.people.actions.visits import lock_signed_in
+from tenpo.people.models import User
+from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent
+from tenpo.schedule.permissions import can_change_calendar
+
+State = CalendarConnection.State
+
+
+class CalendarChanges(TypedDict, total=False):
+    """What its owner may change of a connection."""
+
+    label: str
+    blocks_time: bool
+
+
+def connect_feed(
+    user: User, *, address: str, by: User | None, label: str = "", blocks_time: bool = True, visit: str | None = None
+) -> CalendarConnection:
+    """Follow a calendar by its address (.ics, https or webcal), which is kept as a secret.
+
+    It is read by a job, within a minute. Raises ValidationError, RuleError too_many.
+    """
+    address = address.strip()
+    if address.lower().startswith("webcal:"):
+        address = f"https:{address[len('webcal:') :]}"
+    try:
+        target = check_url(address)
+    except NotAllowed:
+        raise ValidationError(
+            {"address": _("This is not an address of a calendar. It begins with https://.")}
+        ) from None
+    return _connect(
+        user,
+        CalendarConnection(
+            id=new_id(),
+            kind=CalendarConnection.Kind.FEED,
+            label=label.strip() or target.host[:80],
+            account=target.host[:254],
+            secrets=json.dumps({"address": address}),
+            blocks_time=blocks_time,
+        ),
+        by=by,
+        visit=visit,
+    )
+
+
+@transaction.atomic
+def _connect(user: User, connection: CalendarConnection, *, by: User | None, visit: str | None) -> CalendarConnection:
+    if by is not None and by.pk != user.pk:
+        raise PermissionDenied
+    lock_signed_in(user, visit=visit)
+    if CalendarConnection.objects.filter(user=user).count() >= CALENDARS_KEPT:
+        raise RuleError("too_many", _("You follow as many calendars as can be followed. Disconnect one first."))
+    connection.user, connection.due_at = user, clock.now()
+    check_fields(connection, "label", "account")
+    connection.save(force_insert=True)
+    record("calendar_connection.created", by=by, on=connection, after=_facts(connection))
+    defer("schedule.sync_calendar", connection_id=str(connection.pk))
+    return connection
+
+
+@transaction.atomic
+def change_connection(
+    connection: CalendarConnection, *, by: User | None, **changes: Unpack[CalendarChanges]
+) -> CalendarConnection:
+    """Give a connection another name, or say whether its times are taken; what is equal already is no change.
+
+    Raises ValidationError.
+    """
+    connection = lock_connection(connection)
+    if not can_change_calendar(by, connection):
+        raise PermissionDenied
+    before = {name: getattr(connection, name) for name, value in changes.items() if getattr(connection, name) != value}
+    if not before:
+        return connection
+    for name, value in changes.items():
+        setattr(connection, name, value)
+    check_fields(connection, "label")
+    connection.save(update_fields=[*before])
+    after = {name: getattr(connection, name) for name in before}
+    record("calendar_connection.changed", by=by, on=connection, before=before, after=after)
+    return connection
+
+
+@transaction.atomic
+def switch_connection(connection: CalendarConnection, *, is_on: bool, by: User | None) -> CalendarConnection:
+    """Stop following a calendar, so that none of its times is taken any more, or follow it again.
+
+    Switching it on where it is on asks it again at once. Its secrets stay.
+    """
+    connection = lock_connection(connection)
+    if not can_change_calendar(by, connection):
+        raise PermissionDenied
+    before = connection.state
+    if not is_on and before == State.OFF:
+        return connection
+    connection.state, connection.problem = (State.ACTIVE if is_on else State.OFF), ""
+    connection.failures, connection.due_at = 0, clock.now()
+    if not is_on or before == State.OFF:
+        connection.sync_token, connection.expanded_until, connection.unread_events = "", None, 0
+        OutsideEvent.objects.filter(connection=connection).delete()
+    connection.save(
+        update_fields=["state", "problem", "failures", "due_at", "sync_token", "expanded_until", "unread_events"]
+    )
+    if connection.state != before:
+        record(
+            "calendar_connection.changed", by=by, on=connection,
+            before={"state": before}, after={"state": connection.state},
+        )  # fmt: skip
+    if is_on:
+        defer("schedule.sync_calendar", connection_id=str(connection.pk))
+    return connection
+
+
+@transaction.atomic
+def disconnect_calendar(connection: CalendarConnection, *, by: User | None) -> None:
+    """Let go of a calendar: what lets us in and what it said are forgotten. Its owner, or an admin who shuts them out.
+
+    Disconnecting again changes nothing.
+    """
+    if by is not None and not by.is_admin and not can_change_calendar(by, connection):
+        raise PermissionDenied
+    locked = CalendarConnection.objects.select_for_update().filter(pk=connection.pk).first()
+    if locked is None:
+        return
+    record("calendar_connection.ended", by=by, on=locked, before=_facts(locked))
+    OutsideEvent.objects.filter(connection=locked).delete()
+    locked.delete()
+
+
+def lock_connection(connection: CalendarConnection) -> CalendarConnection:
+    """The connection's row, locked until the transaction ends; CalendarConnection.DoesNotExist when it is gone."""
+    rows = CalendarConnection.objects.select_for_update(no_key=True, of=("self",)).select_related("user")
+    return rows.get(pk=connection.pk)
+
+
+def _facts(connection: CalendarConnection) -> dict[str, object]:
+    # Not its address, which may let in whoever knows it.
+    names = ("kind", "label", "account", "state", "blocks_time")
+    return {name: getattr(connection, name) for name in names}
