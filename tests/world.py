@@ -60,6 +60,7 @@ from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
+from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
@@ -297,6 +298,8 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     """What people are told, what they brought in, and what the machine room keeps."""
     member, other, coach, coach2, admin = (people[part] for part in PEOPLE)
     tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
+    diaries = {"Minnow diary": member, "Minnow old diary": member, "Otter diary": other}
+    calendars = {label: make_calendar(person, label=label) for label, person in diaries.items()}
     for person, kind in ((member, "Minnow"), (other, "Otter")):
         create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
         make_notification(person, session=f"{kind} news")
@@ -323,6 +326,8 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "coach": coach,
         "feed": CalendarFeed.objects.get(user=member),
         "feed_token": tokens[member.pk],
+        "calendar": calendars["Minnow diary"],
+        "calendar_to_end": calendars["Minnow old diary"],
         "notification": make_notification(member, session="Minnow news"),
         "delivery": make_delivery(member, state="dead", session="Minnow news"),
         "message": OutboxMessage.objects.get(name="invite.declined"),
@@ -373,6 +378,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
         "Cora-door": seen, "Carl-door": otto,
+        "Minnow diary": member, "Minnow old diary": member, "Otter diary": other,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
@@ -397,6 +403,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
+        "calendar": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
         "refund": member, "refund_failed": member, "line": member,

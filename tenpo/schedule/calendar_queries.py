@@ -6,6 +6,10 @@ from uuid import UUID
 
 from django.db import connection
 
+from tenpo.core import clock
+from tenpo.people.models import User
+from tenpo.schedule.calendar_models import CalendarConnection, CalendarConnectionQuerySet, OutsideEvent
+
 # Asked by the expressions of the index `outside_event_by_user_and_time`. What touches or overlaps is one interval.
 _BUSY = """
     SELECT e.user_id, lower(taken), upper(taken) FROM (
@@ -35,3 +39,17 @@ def busy_outside(
         for user_id, starts_at, ends_at in cursor.fetchall():
             found.setdefault(user_id, []).append((starts_at, ends_at))
     return found
+
+
+def my_calendars(user: User) -> CalendarConnectionQuerySet:
+    """What `user` has connected, in its order."""
+    return CalendarConnection.objects.visible_to(user).order_by("id")
+
+
+SHOWN_TIMES = 10
+
+
+def coming_times(connected: CalendarConnection) -> list[OutsideEvent]:
+    """The next times that a calendar takes."""
+    rows = OutsideEvent.objects.filter(connection=connected, is_busy=True, ends_at__gt=clock.now())
+    return list(rows.order_by("starts_at", "id")[:SHOWN_TIMES])

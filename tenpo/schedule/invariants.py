@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.schedule.calendar_invariants import CALENDAR_INVARIANTS
 
 INVARIANTS = (
     Invariant(
@@ -255,4 +256,5 @@ INVARIANTS = (
         SELECT b.id, b.state, said.state AS recorded
         FROM schedule_booking b LEFT JOIN said ON said.object_id = b.id WHERE b.state IS DISTINCT FROM said.state""",
     ),
+    *CALENDAR_INVARIANTS,
 )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.models import Booking, Session
 
 
@@ -248,7 +249,7 @@ SESSION_FULL = Kind(
 
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, WAITLISTED, OFFERED, OFFER_LAPSED,
-    HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL,
+    HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -368,4 +369,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.lapsed": on_booking_lapsed,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
+    **CALENDAR_TELLS,
 }

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, imports, series, sessions, teaching
+from tenpo.schedule.views import bookings, calendar, calendars, imports, series, sessions, teaching
 
 app_name = "schedule"
 urlpatterns = [
@@ -16,6 +16,12 @@ urlpatterns = [
     path("calendar/feed/", calendar.feed_renew, name="feed-renew"),
     path("calendar/feed/end/", calendar.feed_end, name="feed-end"),
     path("calendar/feed/<str:token>.ics", calendar.feed, name="feed"),
+    path("me/calendars/", calendars.calendar_list, name="calendar-list"),
+    path("me/calendars/feed/", calendars.feed_connect, name="feed-connect"),
+    path("me/calendars/<uuid:connection_id>/", calendars.calendar_detail, name="calendar-detail"),
+    path("me/calendars/<uuid:connection_id>/on/", calendars.calendar_on, name="calendar-on"),
+    path("me/calendars/<uuid:connection_id>/off/", calendars.calendar_off, name="calendar-off"),
+    path("me/calendars/<uuid:connection_id>/disconnect/", calendars.calendar_disconnect, name="calendar-disconnect"),
     path("teaching/", teaching.teaching_list, name="teaching-list"),
     path("teaching/new/", teaching.session_create, name="session-create"),
     path("teaching/series/new/", series.series_create, name="series-create"),

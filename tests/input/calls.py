@@ -30,6 +30,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import CalendarFeed
+from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 from tenpo.web.views.openapi import Operation, Reader
 from tests.world import World, calendar_file
@@ -208,6 +209,7 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
+    "list_busy_times": Call(query=lambda calls: "?since=2030-01-01T00:00:00Z&until=2030-02-01T00:00:00Z"),
     "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -238,6 +240,7 @@ def make_calls(world: World) -> Calls:
         "credit_id": make_credit(admin, 500).pk,
         "notification_id": make_notification(admin).pk,
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
+        "calendar_id": make_calendar(admin).pk,
         "device_id": device.pk,
         "token": things["token"],
         "provider": "sandbox",

@@ -33,6 +33,8 @@ SETTINGS = {
 BODIES: dict[str, dict[str, Any]] = {
     # Pages
     "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
+    "POST /me/calendars/feed/": {"address": "https://example.com/new.ics", "label": "New", "blocks_time": "on"},
+    "POST /me/calendars/{calendar}/": {"label": "Renamed"},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
     "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},

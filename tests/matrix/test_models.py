@@ -64,7 +64,9 @@ SEEN = {
     "people.User":                    ("coaches", "all"),
     "people.Visit":                   ("none", "none"),
     "schedule.Booking":               ("own", "all"),
+    "schedule.CalendarConnection":    ("own", "own"),
     "schedule.CalendarFeed":          ("own", "own"),
+    "schedule.OutsideEvent":          ("own", "own"),
     "schedule.Series":                ("all", "all"),
     "schedule.Session":               ("all", "all"),
 }  # fmt: skip

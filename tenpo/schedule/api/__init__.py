@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from tenpo.schedule.api import bookings, feeds, imports, series, sessions
+from tenpo.schedule.api import bookings, calendars, feeds, imports, series, sessions
 
 router = Router()
 router.add_router("", sessions.router)
@@ -10,3 +10,4 @@ router.add_router("", bookings.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
+router.add_router("", calendars.router)

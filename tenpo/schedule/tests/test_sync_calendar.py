@@ -11,7 +11,6 @@ from tenpo.audit.models import AuditLog
 from tenpo.core.models import OutboxMessage
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
-from tenpo.schedule.actions import calendar_syncing
 from tenpo.schedule.actions.calendar_syncing import (
     HELD,
     READ_EVERY,
@@ -22,6 +21,7 @@ from tenpo.schedule.actions.calendar_syncing import (
 )
 from tenpo.schedule.actions.calendars import connect_feed, switch_connection
 from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent
+from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.tests.feed_server import FeedServer, event, feed_server
 
 pytestmark = pytest.mark.django_db
@@ -157,16 +157,15 @@ def test_only_one_asks_at_a_time_and_who_died_keeps_nobody_waiting(server, made)
 def test_who_was_overtaken_writes_nothing(server, made, monkeypatch):
     """Slower than its hold: meanwhile another has taken it in hand."""
     server.say(event("a", TOMORROW))
-    ask = calendar_syncing.kind_of(made).read
+    kind = kind_of(made)
+    ask = kind.read
 
     def slowly(connection: CalendarConnection, **more: object) -> object:
         found = ask(connection, **more)  # type: ignore[arg-type]
         CalendarConnection.objects.filter(pk=made.pk).update(held_until=timezone.now() + HELD * 2)
         return found
 
-    monkeypatch.setattr(
-        type(calendar_syncing.kind_of(made)), "read", lambda self, connection, **more: slowly(connection, **more)
-    )
+    monkeypatch.setattr(type(kind), "read", lambda self, connection, **more: slowly(connection, **more))
 
     assert not sync_calendar(made)
     assert not OutsideEvent.objects.exists()
