@@ -264,7 +264,7 @@ SHOWS_WRITTEN_MAILS = (DEBUG or env.flag("TENPO_DEMO")) and not env.text("TENPO_
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 # Who hears what happened: consumer → function of one `OutboxMessage`, at least once, in order per subject.
-OUTBOX_CONSUMERS = {"notifications": "tenpo.config.consumers.notify_people"}
+OUTBOX_CONSUMERS = {"notifications": "tenpo.config.consumers.pass_on"}
 # Everything that people can be told, gathered from the domain apps.
 NOTIFICATION_KINDS = "tenpo.config.consumers.KINDS"
 # Which function does one row of each kind of import (`tenpo.people.actions.imports`).
@@ -283,6 +283,7 @@ SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 STANDING_ACCESS = {
     "tenpo.access.queries.standing_keys": "tenpo.access.actions.api_clients.revoke_api_clients",
     "tenpo.schedule.queries.standing_feed": "tenpo.schedule.actions.feeds.end_feed",
+    "tenpo.schedule.calendar_queries.standing_calendars": "tenpo.schedule.actions.calendars.end_calendars",
     "tenpo.people.queries.standing_files": "tenpo.people.actions.imports.stop_files_of",
     "tenpo.people.queries.standing_invites": "tenpo.people.actions.invites.revoke_links_of",
     # Who lost all their passkeys unawares might not get in themselves, or by the password alone.

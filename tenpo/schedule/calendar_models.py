@@ -1,6 +1,5 @@
 """Calendars that people keep elsewhere: the connection to one, and the times that it says are taken."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.indexes import GistIndex
@@ -8,7 +7,6 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
-from tenpo.core import clock
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.fields import EncryptedField
 from tenpo.core.models import BaseModel
@@ -30,17 +28,23 @@ class CalendarConnectionQuerySet(models.QuerySet["CalendarConnection"]):
         """Those that are read, also those whose owner has something to mend."""
         return self.filter(state__in=[CalendarConnection.State.ACTIVE, CalendarConnection.State.ATTENTION])
 
+    def asked(self) -> Self:
+        """Those, and what is let go as soon as what we wrote there is taken away."""
+        return self.exclude(state=CalendarConnection.State.OFF)
+
 
 class CalendarConnection(BaseModel):
     """One calendar that somebody keeps elsewhere, and what it is used for here."""
 
     class Kind(models.TextChoices):
         FEED = "feed", _("Calendar address (.ics)")
+        CALDAV = "caldav", _("CalDAV")
 
     class State(models.TextChoices):
         ACTIVE = "active", _("Connected")
         ATTENTION = "attention", _("Needs you")
         OFF = "off", _("Switched off")
+        LEAVING = "leaving", _("Being disconnected")
 
     class Problem(models.TextChoices):
         """Why a calendar cannot be read."""
@@ -50,6 +54,7 @@ class CalendarConnection(BaseModel):
         REFUSED = "refused", _("It no longer lets us in.")
         NOT_THERE = "not_there", _("There is nothing at its address any more.")
         UNREADABLE = "unreadable", _("What stands at its address is no calendar.")
+        READ_ONLY = "read_only", _("It does not let us write.")
         TOO_LARGE = "too_large", _("It holds more than can be read.")
 
     user = models.ForeignKey(User, models.PROTECT, related_name="calendar_connections")
@@ -62,6 +67,9 @@ class CalendarConnection(BaseModel):
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     problem = models.CharField(max_length=12, choices=Problem, blank=True)
     blocks_time = models.BooleanField(_("Its times are taken"), default=True)
+    writes_sessions = models.BooleanField(_("Sessions from here are written to it"), default=False, db_default=False)
+    # Since when something of ours may have changed that is to be written.
+    wants_writing_at = models.DateTimeField(null=True)
     # Where the next reading goes on, in its adapter's own words; empty: from the start.
     sync_token = models.TextField(blank=True)
     synced_at = models.DateTimeField(null=True)
@@ -84,9 +92,7 @@ class CalendarConnection(BaseModel):
             ),
         ]
         indexes = [
-            models.Index(
-                name="calendar_connection_due", fields=["due_at"], condition=Q(state__in=["active", "attention"])
-            ),
+            models.Index(name="calendar_connection_due", fields=["due_at"], condition=~Q(state="off")),
         ]
 
     def __str__(self) -> str:
@@ -96,8 +102,10 @@ class CalendarConnection(BaseModel):
     def needs_its_owner(self) -> bool:
         return self.state == self.State.ATTENTION
 
-    def is_held(self, now: datetime | None = None) -> bool:
-        return self.held_until is not None and self.held_until > (now or clock.now())
+    @property
+    def should_hold_ours(self) -> bool:
+        """Whether what is ours is to stand there; otherwise what we wrote is taken away again."""
+        return self.writes_sessions and self.state in (self.State.ACTIVE, self.State.ATTENTION)
 
 
 class OutsideEventQuerySet(models.QuerySet["OutsideEvent"]):
@@ -147,3 +155,48 @@ class OutsideEvent(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.starts_at:%Y-%m-%d %H:%M}–{self.ends_at:%H:%M}"
+
+
+class WrittenEventQuerySet(models.QuerySet["WrittenEvent"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        return self.filter(connection__user=user) if user.is_authenticated else self.none()
+
+    def in_conflict(self) -> Self:
+        return self.filter(state=WrittenEvent.State.CONFLICT)
+
+
+class WrittenEvent(BaseModel):
+    """A session or a booking of ours as it stands in a calendar elsewhere.
+
+    Somebody may change it there. Then both say something else, and its owner decides; nothing is overwritten before.
+    """
+
+    class State(models.TextChoices):
+        WRITTEN = "written", _("Written")
+        CONFLICT = "conflict", _("Says something else there")
+        LEFT_OUT = "left_out", _("Left out")
+
+    connection = models.ForeignKey(CalendarConnection, models.PROTECT, db_index=False, related_name="written")
+    # The session's for whoever teaches it, the booking's for whoever booked it (`ical`).
+    uid = models.CharField(max_length=MAX_UID)
+    session = models.ForeignKey("schedule.Session", models.PROTECT, related_name="+")
+    booking = models.ForeignKey("schedule.Booking", models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=8, choices=State, default=State.WRITTEN)
+    # Where it stands, and the version that we last saw there; no version: it does not stand there.
+    reference = models.TextField()
+    tag = models.CharField(max_length=MAX_TAG, blank=True)
+    # What we last wrote, by its hash; and what it says to people, on both sides. Nothing of theirs: it was removed.
+    content_hash = models.CharField(max_length=64, blank=True)
+    ours = models.JSONField()
+    theirs = models.JSONField(null=True)
+    ends_at = models.DateTimeField()
+
+    objects = WrittenEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="written_event_once_in_its_calendar", fields=["connection", "uid"]),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.ours.get("title", ""))

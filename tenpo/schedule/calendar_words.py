@@ -19,6 +19,7 @@ ADVICE: dict[str, Any] = {
         "The address may be the one of a web page. Look for the one that ends in .ics, often called “secret address in "
         "iCal format”, and connect it anew."
     ),
+    _Problem.READ_ONLY: _("Give us the right to write where you keep it, or say here that nothing is written to it."),
     _Problem.TOO_LARGE: _("Connect a calendar that holds less, such as one for what is to come."),
 }
 

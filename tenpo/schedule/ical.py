@@ -32,14 +32,20 @@ def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
     return calendar_file(events, name=current_business().name, refresh=True)
 
 
-def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False) -> bytes:
+def stored_file(event: Event) -> bytes:
+    """One event as it lies in a calendar elsewhere: whoever stores it there publishes nothing (RFC 4791)."""
+    return calendar_file([event], name="", is_published=False)
+
+
+def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False, is_published: bool = True) -> bytes:
     """A whole file. With the same events it is the same bytes."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", _line(name))
+    if is_published:
+        calendar.add("method", "PUBLISH")
+        calendar.add("x-wr-calname", _line(name))
     if refresh:
         calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
         calendar.add("x-published-ttl", "PT1H")

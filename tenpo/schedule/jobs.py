@@ -2,7 +2,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from tenpo.schedule.actions import calendar_syncing, reminders, seats, sessions
+from tenpo.schedule.actions import calendar_syncing, calendar_writing, reminders, seats, sessions
 from tenpo.schedule.calendar_models import CalendarConnection
 
 
@@ -43,5 +43,6 @@ def sync_calendar(connection_id: str) -> None:
 @app.periodic(cron="53 3 * * *")
 @app.task(name="schedule.forget_past_events", queue="periodic")
 def forget_past_events(timestamp: int) -> None:
-    """Drop the times of other calendars that are over."""
+    """Drop the times of other calendars that are over, and what we wrote there for days that are."""
     calendar_syncing.forget_past_events()
+    calendar_writing.forget_past_written()

@@ -9,9 +9,10 @@ from django.db.models import Q
 
 from tenpo.audit.actions import record
 from tenpo.core import clock
-from tenpo.core.jobs import defer_all
+from tenpo.core.jobs import defer, defer_all
 from tenpo.core.outbox import publish
-from tenpo.schedule.actions.calendars import lock_connection
+from tenpo.schedule.actions.calendar_writing import Overtaken, write_calendar
+from tenpo.schedule.actions.calendars import end_connection, still_held
 from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, Reading
@@ -45,24 +46,37 @@ def sync_calendar(connection: CalendarConnection) -> bool:
     until = now + AHEAD
     anew = held.expanded_until is None or held.expanded_until < now + AT_LEAST
     try:
+        has_written_all = not kind_of(held).writes or write_calendar(held)
+        if held.state == State.LEAVING and has_written_all:
+            return end_connection(held)
         reading = kind_of(held).read(held, now=now, until=until, anew=anew)
+    except Overtaken:
+        return False
     except CalendarTimeout as error:
         note_failure(held, Problem.NO_ANSWER, retry_after=error.retry_after)
         return False
     except CalendarLost as error:
         note_failure(held, error.problem)
         return False
-    return take_reading(held, reading, until=until)
+    return take_reading(held, reading, until=until, began_at=now if has_written_all else None)
 
 
 @transaction.atomic
-def take_reading(connection: CalendarConnection, reading: Reading | None, *, until: datetime) -> bool:
+def take_reading(
+    connection: CalendarConnection, reading: Reading | None, *, until: datetime, began_at: datetime | None = None
+) -> bool:
     """Keep what a calendar says (None: the same as before); whether anything changed. Taking it twice changes nothing.
 
-    Left alone when it was switched off, let go or taken over by another since it was asked.
+    Left alone when it was switched off, let go or taken over by another since it was asked. What of ours changed since
+    `began_at` is still to be written.
     """
-    locked = _still_held(connection)
+    locked = still_held(connection)
     if locked is None:
+        return False
+    if locked.state == State.LEAVING:
+        locked.held_until = None
+        locked.save(update_fields=["held_until"])
+        defer("schedule.sync_calendar", connection_id=str(locked.pk))
         return False
     now = clock.now()
     changed = _replace_times(locked, reading) if reading is not None else 0
@@ -72,12 +86,16 @@ def take_reading(connection: CalendarConnection, reading: Reading | None, *, unt
             locked.expanded_until, locked.unread_events = until, reading.unread
     before, locked.state, locked.problem = locked.state, State.ACTIVE, ""
     locked.synced_at, locked.due_at, locked.failures, locked.held_until = now, now + READ_EVERY, 0, None
+    if locked.wants_writing_at is not None and began_at is not None and locked.wants_writing_at <= began_at:
+        locked.wants_writing_at = None
     locked.save(
         update_fields=[
             "sync_token", "expanded_until", "unread_events", "state", "problem", "synced_at", "due_at", "failures",
-            "held_until",
+            "held_until", "wants_writing_at",
         ]
     )  # fmt: skip
+    if locked.wants_writing_at is not None:
+        defer("schedule.sync_calendar", connection_id=str(locked.pk))
     if before != locked.state:
         record(
             "calendar_connection.changed", by=None, on=locked,
@@ -100,15 +118,18 @@ def note_failure(connection: CalendarConnection, problem: str, *, retry_after: i
     What it said before stays: whom it kept from being booked, it still does. Its owner is told once, at once of what
     only they can mend.
     """
-    locked = _still_held(connection)
+    locked = still_held(connection)
     if locked is None:
+        return
+    if locked.state == State.LEAVING and (problem != Problem.NO_ANSWER or locked.failures >= TOLD_AFTER):
+        end_connection(connection)
         return
     locked.failures = min(locked.failures + 1, 99)
     wait = min(READ_EVERY * 2 ** min(locked.failures - 1, 8), LONGEST_WAIT)
     locked.due_at = clock.now() + max(wait, min(timedelta(seconds=retry_after), LONGEST_WAIT * 4))
     locked.held_until = None
     before = locked.state
-    if problem != Problem.NO_ANSWER or locked.failures >= TOLD_AFTER:
+    if locked.state != State.LEAVING and (problem != Problem.NO_ANSWER or locked.failures >= TOLD_AFTER):
         locked.state, locked.problem = State.ATTENTION, problem
     locked.save(update_fields=["failures", "due_at", "held_until", "state", "problem"])
     log.info("calendar_not_read", connection_id=str(locked.pk), problem=problem, failures=locked.failures)
@@ -124,7 +145,7 @@ def queue_due_calendars(limit: int = 200) -> int:
     A job that dies leaves its calendar due again after a while.
     """
     now = clock.now()
-    due = CalendarConnection.objects.followed().filter(due_at__lte=now, user__disabled_at=None)
+    due = CalendarConnection.objects.asked().filter(due_at__lte=now, user__disabled_at=None)
     with transaction.atomic():
         ids = list(
             due.order_by("due_at", "id").select_for_update(skip_locked=True, no_key=True, of=("self",))
@@ -143,19 +164,10 @@ def forget_past_events() -> int:
 def _hold(connection_id: UUID) -> CalendarConnection | None:
     """Take a connection in hand, for as long as one reading takes: one statement, so only one has it."""
     now = clock.now()
-    free = CalendarConnection.objects.followed().filter(Q(held_until=None) | Q(held_until__lt=now))
+    free = CalendarConnection.objects.asked().filter(Q(held_until=None) | Q(held_until__lt=now))
     taken = free.filter(pk=connection_id, user__disabled_at=None).update(held_until=now + HELD)
     rows = CalendarConnection.objects.select_related("user")
     return rows.filter(pk=connection_id).first() if taken else None
-
-
-def _still_held(connection: CalendarConnection) -> CalendarConnection | None:
-    """The connection, locked, if nobody has taken it over, switched it off or let it go since it was taken in hand."""
-    try:
-        locked = lock_connection(connection)
-    except CalendarConnection.DoesNotExist:
-        return None
-    return locked if locked.held_until == connection.held_until and locked.state != State.OFF else None
 
 
 def _replace_times(connection: CalendarConnection, reading: Reading) -> int:

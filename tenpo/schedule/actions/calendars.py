@@ -17,7 +17,9 @@ from tenpo.core.outgoing import NotAllowed, check_url
 from tenpo.core.tokens import new_id
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
-from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent
+from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.calendars import kind_of
+from tenpo.schedule.calendars.caldav import FoundCalendar
 from tenpo.schedule.permissions import can_change_calendar
 
 State = CalendarConnection.State
@@ -28,6 +30,7 @@ class CalendarChanges(TypedDict, total=False):
 
     label: str
     blocks_time: bool
+    writes_sessions: bool
 
 
 def connect_feed(
@@ -61,6 +64,33 @@ def connect_feed(
     )
 
 
+def connect_caldav(
+    user: User, *, calendar: FoundCalendar, username: str, password: str, by: User | None, label: str = "",
+    blocks_time: bool = True, writes_sessions: bool = False, visit: str | None = None,
+) -> CalendarConnection:  # fmt: skip
+    """Follow one of the calendars that a CalDAV server showed (`find_calendars`), and write to it what is ours, or not.
+
+    It is read by a job, within a minute. Raises ValidationError, RuleError too_many, read_only.
+    """
+    if writes_sessions and not calendar.is_writable:
+        raise RuleError("read_only", _("This calendar can only be read. Choose another one to write to."))
+    secrets = {"calendar": calendar.url, "username": username, "password": password}
+    return _connect(
+        user,
+        CalendarConnection(
+            id=new_id(),
+            kind=CalendarConnection.Kind.CALDAV,
+            label=(label.strip() or calendar.name)[:80],
+            account=f"{username} · {check_url(calendar.url).host}"[:254],
+            secrets=json.dumps(secrets),
+            blocks_time=blocks_time,
+            writes_sessions=writes_sessions,
+        ),
+        by=by,
+        visit=visit,
+    )
+
+
 @transaction.atomic
 def _connect(user: User, connection: CalendarConnection, *, by: User | None, visit: str | None) -> CalendarConnection:
     if by is not None and by.pk != user.pk:
@@ -78,15 +108,20 @@ def _connect(user: User, connection: CalendarConnection, *, by: User | None, vis
 
 @transaction.atomic
 def change_connection(
-    connection: CalendarConnection, *, by: User | None, **changes: Unpack[CalendarChanges]
+    connection: CalendarConnection, *, by: User | None, visit: str | None = None, **changes: Unpack[CalendarChanges]
 ) -> CalendarConnection:
     """Give a connection another name, or say whether its times are taken; what is equal already is no change.
 
-    Raises ValidationError.
+    What no longer shall stand there is taken away by a job. Whether ours are written to it is asked of whoever has just
+    shown who they are. Raises ValidationError, RuleError read_only.
     """
+    if changes.get("writes_sessions") and not connection.writes_sessions:
+        lock_signed_in(connection.user, visit=visit)
     connection = lock_connection(connection)
     if not can_change_calendar(by, connection):
         raise PermissionDenied
+    if changes.get("writes_sessions") and not kind_of(connection).writes:
+        raise RuleError("read_only", _("This calendar can only be read. Connect it by CalDAV to write to it."))
     before = {name: getattr(connection, name) for name, value in changes.items() if getattr(connection, name) != value}
     if not before:
         return connection
@@ -96,6 +131,8 @@ def change_connection(
     connection.save(update_fields=[*before])
     after = {name: getattr(connection, name) for name in before}
     record("calendar_connection.changed", by=by, on=connection, before=before, after=after)
+    if "writes_sessions" in before:
+        defer("schedule.sync_calendar", connection_id=str(connection.pk))
     return connection
 
 
@@ -130,19 +167,60 @@ def switch_connection(connection: CalendarConnection, *, is_on: bool, by: User |
 
 
 @transaction.atomic
-def disconnect_calendar(connection: CalendarConnection, *, by: User | None) -> None:
+def disconnect_calendar(connection: CalendarConnection, *, by: User | None, removes: bool = False) -> None:
     """Let go of a calendar: what lets us in and what it said are forgotten. Its owner, or an admin who shuts them out.
 
-    Disconnecting again changes nothing.
+    `removes`: what we wrote there is taken away first, by a job; the rest is done at once. What was changed there
+    stays. Disconnecting again changes nothing.
     """
     if by is not None and not by.is_admin and not can_change_calendar(by, connection):
         raise PermissionDenied
     locked = CalendarConnection.objects.select_for_update().filter(pk=connection.pk).first()
     if locked is None:
         return
+    if not removes or not WrittenEvent.objects.filter(connection=locked).exists():
+        _end(locked, by=by)
+        return
+    before, locked.state, locked.problem = locked.state, State.LEAVING, ""
+    locked.due_at, locked.failures = clock.now(), 0
+    locked.save(update_fields=["state", "problem", "due_at", "failures"])
+    OutsideEvent.objects.filter(connection=locked).delete()
+    if before != State.LEAVING:
+        record("calendar_connection.changed", by=by, on=locked, before={"state": before}, after={"state": locked.state})
+    defer("schedule.sync_calendar", connection_id=str(locked.pk))
+
+
+@transaction.atomic
+def end_connection(connection: CalendarConnection) -> bool:
+    """Forget a calendar from which all that we wrote is taken away, or that does not let us."""
+    locked = CalendarConnection.objects.select_for_update().filter(pk=connection.pk, state=State.LEAVING).first()
+    if locked is None:
+        return False
+    _end(locked, by=None)
+    return True
+
+
+@transaction.atomic
+def end_calendars(user: User, *, by: User | None) -> None:
+    """Let go of every calendar that is told when and where `user` is: its owner, or an admin who shuts them out."""
+    for connection in CalendarConnection.objects.filter(user=user, writes_sessions=True).order_by("pk"):
+        disconnect_calendar(connection, by=by)
+
+
+def _end(locked: CalendarConnection, *, by: User | None) -> None:
     record("calendar_connection.ended", by=by, on=locked, before=_facts(locked))
     OutsideEvent.objects.filter(connection=locked).delete()
+    WrittenEvent.objects.filter(connection=locked).delete()
     locked.delete()
+
+
+def still_held(connection: CalendarConnection) -> CalendarConnection | None:
+    """The connection, locked, if nobody has taken it over, switched it off or let it go since it was taken in hand."""
+    try:
+        locked = lock_connection(connection)
+    except CalendarConnection.DoesNotExist:
+        return None
+    return locked if locked.held_until == connection.held_until and locked.state != State.OFF else None
 
 
 def lock_connection(connection: CalendarConnection) -> CalendarConnection:
@@ -153,5 +231,5 @@ def lock_connection(connection: CalendarConnection) -> CalendarConnection:
 
 def _facts(connection: CalendarConnection) -> dict[str, object]:
     # Not its address, which may let in whoever knows it.
-    names = ("kind", "label", "account", "state", "blocks_time")
+    names = ("kind", "label", "account", "state", "blocks_time", "writes_sessions")
     return {name: getattr(connection, name) for name in names}

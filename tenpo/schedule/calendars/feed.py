@@ -6,7 +6,7 @@ from datetime import datetime
 from tenpo.core import outgoing
 from tenpo.core.outgoing import NoAnswer, NotAllowed, TooLarge
 from tenpo.schedule.calendar_models import CalendarConnection
-from tenpo.schedule.calendars.base import SECONDS, CalendarLost, CalendarTimeout, Reading, secrets_of
+from tenpo.schedule.calendars.base import SECONDS, CalendarLost, CalendarTimeout, OurEvent, Reading, Seen, secrets_of
 from tenpo.schedule.calendars.busy_reading import MAX_BYTES, TooMuch, read_busy
 from tenpo.schedule.ical_reading import UnreadableFile
 
@@ -21,6 +21,7 @@ class Feed:
     """A calendar file at an address, as every calendar program gives one out."""
 
     name = CalendarConnection.Kind.FEED
+    writes = False
 
     def read(self, connection: CalendarConnection, *, now: datetime, until: datetime, anew: bool) -> Reading | None:
         known = {} if anew or not connection.sync_token else json.loads(connection.sync_token)
@@ -32,6 +33,15 @@ class Feed:
         return file_reading(
             answer.body, connection, now=now, until=until, sync_token=json.dumps(usable) if usable else ""
         )
+
+    def put(self, connection: CalendarConnection, event: OurEvent, *, reference: str, tag: str) -> tuple[str, str]:
+        raise NotImplementedError
+
+    def remove(self, connection: CalendarConnection, *, reference: str, tag: str) -> None:
+        raise NotImplementedError
+
+    def look(self, connection: CalendarConnection, references: list[str]) -> dict[str, Seen | None]:
+        raise NotImplementedError
 
 
 def file_reading(
