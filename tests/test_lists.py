@@ -45,7 +45,7 @@ from tenpo.people.models import Import, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import OutsideEvent, Session
+from tenpo.schedule.models import OutsideEvent, Session, WrittenEvent
 from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.views.calendar import LIST_DAYS
@@ -94,6 +94,7 @@ QUESTIONS = dict.fromkeys(
 QUESTIONS["/money/ledger/journal/"] = "since=2020-01-01&until=2999-12-31"
 _hours = count(FIRST_DAY * 24)
 _days = count()
+OURS = {"title": "A", "starts_at": "2030-01-01T00:00+00:00", "ends_at": "2030-01-01T01:00+00:00", "place": ""}
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,11 @@ def _add_own(who: User, host: User) -> None:
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
     if who.calendar_connections.count() < CALENDARS_KEPT:
         make_calendar(who)
+    taught = _session(who)
+    WrittenEvent.objects.create(
+        connection=who.calendar_connections.earliest("pk"), uid=str(taught.pk), session=taught, state="conflict",
+        reference="1.ics", ours=OURS, theirs=OURS, ends_at=taught.ends_at,
+    )  # fmt: skip
     start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days))
     OutsideEvent.objects.create(
         connection=who.calendar_connections.earliest("pk"), user=who, uid=str(start), starts_at=start,

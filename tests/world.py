@@ -60,7 +60,7 @@ from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
-from tenpo.schedule.tests.calendar_plants import make_calendar
+from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
@@ -300,6 +300,7 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
     diaries = {"Minnow diary": member, "Minnow old diary": member, "Otter diary": other}
     calendars = {label: make_calendar(person, label=label) for label, person in diaries.items()}
+    make_conflict(make_session(coach2, starts_in=timedelta(days=90), title="Open hour"), label="Carl diary")
     for person, kind in ((member, "Minnow"), (other, "Otter")):
         create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
         make_notification(person, session=f"{kind} news")
@@ -327,6 +328,13 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "feed": CalendarFeed.objects.get(user=member),
         "feed_token": tokens[member.pk],
         "calendar": calendars["Minnow diary"],
+        "caldav": make_caldav(member, label="Minnow server", writes=False),
+        "conflict": make_conflict(
+            make_session(coach, starts_in=timedelta(days=90), title="Open hour"), label="Cora diary"
+        ),
+        "conflict_theirs": make_conflict(
+            make_session(coach, starts_in=timedelta(days=91), title="Open hour"), label="Cora second"
+        ),
         "calendar_to_end": calendars["Minnow old diary"],
         "notification": make_notification(member, session="Minnow news"),
         "delivery": make_delivery(member, state="dead", session="Minnow news"),
@@ -378,7 +386,8 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
         "Cora-door": seen, "Carl-door": otto,
-        "Minnow diary": member, "Minnow old diary": member, "Otter diary": other,
+        "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
+        "Cora diary": coach, "Cora second": coach, "Carl diary": coach2,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,

@@ -21,7 +21,7 @@ from tenpo.schedule.calendar_models import (
     WrittenEvent,
     WrittenEventQuerySet,
 )
-from tenpo.schedule.calendars.base import OurEvent, said_of
+from tenpo.schedule.calendars.base import OurEvent, Said, said_of
 from tenpo.schedule.ical import booking_event, stored_file, taught_event
 from tenpo.schedule.models import Booking, Session
 
@@ -116,7 +116,19 @@ def _ours(event: Event, session: Session, booking: Booking | None) -> Ours:
 def conflicts_of(user: User) -> WrittenEventQuerySet:
     """Where a calendar of `user` says something else of what is ours."""
     rows = WrittenEvent.objects.visible_to(user).in_conflict()
-    return rows.select_related("connection", "session__coach").order_by("ends_at", "id")
+    return rows.select_related("connection", "session__coach", "booking").order_by("ends_at", "id")
+
+
+def takes_place(event: WrittenEvent) -> bool:
+    """Whether what we wrote is to take place: planned, and for who booked it still booked."""
+    is_off = event.booking is not None and event.booking.state == Booking.State.CANCELLED
+    return event.session.is_planned and not is_off
+
+
+def ours_now(event: WrittenEvent) -> Said:
+    """What we would write of it now."""
+    session = event.session
+    return Said(session.title, session.starts_at, session.ends_at, session.place or event.ours["place"])
 
 
 def standing_calendars(user: User) -> list[Standing]:

@@ -67,6 +67,7 @@ SEEN = {
     "schedule.CalendarConnection":    ("own", "own"),
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.OutsideEvent":          ("own", "own"),
+    "schedule.WrittenEvent":          ("own", "own"),
     "schedule.Series":                ("all", "all"),
     "schedule.Session":               ("all", "all"),
 }  # fmt: skip

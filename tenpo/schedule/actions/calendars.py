@@ -19,7 +19,8 @@ from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
 from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent, WrittenEvent
 from tenpo.schedule.calendars import kind_of
-from tenpo.schedule.calendars.caldav import FoundCalendar
+from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, LoginRefused
+from tenpo.schedule.calendars.caldav import FoundCalendar, find_calendars
 from tenpo.schedule.permissions import can_change_calendar
 
 State = CalendarConnection.State
@@ -64,17 +65,33 @@ def connect_feed(
     )
 
 
+def find_account(address: str, username: str, password: str) -> list[FoundCalendar]:
+    """The calendars that somebody keeps at a CalDAV server, asked for in their stead; raises ValidationError."""
+    address = address.strip()
+    if "://" not in address:
+        address = f"https://{address}"
+    try:
+        return find_calendars(address, username, password)
+    except CalendarTimeout:
+        raise ValidationError({"address": _("This server does not answer. Please try again in a moment.")}) from None
+    except LoginRefused:
+        raise ValidationError({"password": _("This server does not know this name and password.")}) from None
+    except CalendarLost as lost:
+        if lost.problem == CalendarConnection.Problem.NOT_ALLOWED:
+            words = _("This is not the address of a server in the internet. It begins with https://.")
+            raise ValidationError({"address": words}) from None
+        raise ValidationError({"address": _("There is no calendar for you at this server.")}) from None
+
+
 def connect_caldav(
     user: User, *, calendar: FoundCalendar, username: str, password: str, by: User | None, label: str = "",
-    blocks_time: bool = True, writes_sessions: bool = False, visit: str | None = None,
+    blocks_time: bool = True, visit: str | None = None,
 ) -> CalendarConnection:  # fmt: skip
-    """Follow one of the calendars that a CalDAV server showed (`find_calendars`), and write to it what is ours, or not.
+    """Follow one of the calendars that a CalDAV server showed (`find_calendars`).
 
-    It is read by a job, within a minute. Raises ValidationError, RuleError too_many, read_only.
+    It is read by a job, within a minute, and nothing is written to it yet (`change_connection`). Raises
+    ValidationError, RuleError too_many.
     """
-    if writes_sessions and not calendar.is_writable:
-        raise RuleError("read_only", _("This calendar can only be read. Choose another one to write to."))
-    secrets = {"calendar": calendar.url, "username": username, "password": password}
     return _connect(
         user,
         CalendarConnection(
@@ -82,9 +99,8 @@ def connect_caldav(
             kind=CalendarConnection.Kind.CALDAV,
             label=(label.strip() or calendar.name)[:80],
             account=f"{username} · {check_url(calendar.url).host}"[:254],
-            secrets=json.dumps(secrets),
+            secrets=json.dumps({"calendar": calendar.url, "username": username, "password": password}),
             blocks_time=blocks_time,
-            writes_sessions=writes_sessions,
         ),
         by=by,
         visit=visit,

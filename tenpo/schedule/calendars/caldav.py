@@ -28,6 +28,8 @@ from tenpo.schedule.ical_reading import UnreadableFile
 Problem = CalendarConnection.Problem
 AT_ONCE = 50
 MAX_FOUND = 50
+# Somebody waits for it before a page.
+FIND_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def find_calendars(address: str, username: str, password: str) -> list[FoundCale
 
     Raises CalendarTimeout, CalendarLost.
     """
-    with Line(seconds=LINE_SECONDS, most_bytes=dav.MAX_BYTES) as line:
+    with Line(seconds=FIND_SECONDS, most_bytes=dav.MAX_BYTES) as line:
         server = Dav(line, username, password)
         found: list[FoundCalendar] = []
         for start in dict.fromkeys([address, urljoin(address, "/.well-known/caldav"), urljoin(address, "/")]):

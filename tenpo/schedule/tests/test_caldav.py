@@ -43,7 +43,7 @@ def running(tmp_path_factory) -> Iterator[Radicale]:
 
 
 @pytest.fixture
-def server(running, settings) -> Radicale:
+def server(running: Radicale, settings: Any) -> Radicale:
     settings.OUTGOING_HOSTS = [running.host]
     return running
 
@@ -55,9 +55,9 @@ def connected(
     user = user or make_coach()
     url = server.make_calendar()
     found = FoundCalendar(url, "Home", is_writable=True)
-    made = connect_caldav(
-        user, calendar=found, username=USER, password=password, writes_sessions=writes, by=user
-    )  # fmt: skip
+    made = connect_caldav(user, calendar=found, username=USER, password=password, by=user)
+    if writes:
+        made = change_connection(made, writes_sessions=True, by=user)
     return made, url
 
 
@@ -159,7 +159,12 @@ def test_a_server_without_sync_tokens_is_asked_by_its_tag(server, monkeypatch):
     assert '"token": ""' in fresh(made).sync_token
     asked: list[str] = []
     ask = dav.Dav.ask
-    monkeypatch.setattr(dav.Dav, "ask", lambda *a, **k: asked.append(a[1]) or ask(*a, **k))
+
+    def note(server: dav.Dav, method: str, *rest: Any, **more: Any) -> Any:
+        asked.append(method)
+        return ask(server, method, *rest, **more)
+
+    monkeypatch.setattr(dav.Dav, "ask", note)
     assert not sync_calendar(made)
     assert asked == ["PROPFIND"]
     server.ask("PUT", url + "b.ics", calendar(event("b", SOON)))
@@ -315,6 +320,7 @@ def test_a_change_between_the_decision_and_the_writing_is_asked_about_again(serv
 
     again = differs(server, made, url, SUMMARY="Two")
 
+    assert again.theirs
     assert (again.state, again.theirs["title"]) == ("conflict", "Two")
 
 
