@@ -45,6 +45,7 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
+from tenpo.schedule.tests.calendar_plants import CALENDAR_PLANTS, make_calendars
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
@@ -344,6 +345,7 @@ PLANTS: dict[str, str | list[str]] = {
     "only-what-was-paid-is-given-back": f"""
         UPDATE orders_line SET refunded_at = NULL WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({CALLED_OFF}))""",
+    **CALENDAR_PLANTS,
     **SPONSOR_PLANTS,
     **MISS_PLANTS,
     # schedule
@@ -558,6 +560,7 @@ def make_business() -> None:
     make_refunds()
     make_sponsors()
     make_meetings(admin)
+    make_calendars()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))

@@ -66,6 +66,7 @@ from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
+from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
 from tenpo.schedule.tests.time_make import make_service, make_working_life
@@ -342,6 +343,9 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     """What people are told, what they brought in, and what the machine room keeps."""
     member, other, coach, coach2, admin = (people[part] for part in PEOPLE)
     tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
+    diaries = {"Minnow diary": member, "Minnow old diary": member, "Otter diary": other}
+    calendars = {label: make_calendar(person, label=label) for label, person in diaries.items()}
+    make_conflict(make_session(coach2, starts_in=timedelta(days=90), title="Open hour"), label="Carl diary")
     for person, kind in ((member, "Minnow"), (other, "Otter")):
         create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
         make_notification(person, session=f"{kind} news")
@@ -368,6 +372,15 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "coach": coach,
         "feed": CalendarFeed.objects.get(user=member),
         "feed_token": tokens[member.pk],
+        "calendar": calendars["Minnow diary"],
+        "caldav": make_caldav(member, label="Minnow server", writes=False),
+        "conflict": make_conflict(
+            make_session(coach, starts_in=timedelta(days=90), title="Open hour"), label="Cora diary"
+        ),
+        "conflict_theirs": make_conflict(
+            make_session(coach, starts_in=timedelta(days=91), title="Open hour"), label="Cora second"
+        ),
+        "calendar_to_end": calendars["Minnow old diary"],
         "notification": make_notification(member, session="Minnow news"),
         "delivery": make_delivery(member, state="dead", session="Minnow news"),
         "message": OutboxMessage.objects.get(name="invite.declined"),
@@ -418,6 +431,8 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
         "Cora-door": seen, "Carl-door": otto,
+        "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
+        "Cora diary": coach, "Cora second": coach, "Carl diary": coach2,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
@@ -441,12 +456,11 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
     of = {
         "booking": member | coach, "came": member | coach, "here": member | coach, "expected": member | coach,
-        "waiting": member | coach, "offer": member | coach,
-        "booking": member | coach, "came": member | coach, "waiting": member | coach, "offer": member | coach,
-        "absent": member | coach,
+        "waiting": member | coach, "offer": member | coach, "absent": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
+        "calendar": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
         "refund": member, "refund_failed": member, "line": member,

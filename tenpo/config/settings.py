@@ -258,11 +258,13 @@ PAYPAL_API = env.text("TENPO_PAYPAL_API")
 STRIPE_KEY = env.text("TENPO_STRIPE_KEY")
 STRIPE_WEBHOOK_SECRETS = [one.strip() for one in env.text("TENPO_STRIPE_WEBHOOK_SECRETS").split(",") if one.strip()]
 STRIPE_API = env.text("TENPO_STRIPE_API")
+# Beside the hosts of the internet (`core.outgoing`).
+OUTGOING_HOSTS = [one.strip().lower() for one in env.text("TENPO_OUTGOING_HOSTS").split(",") if one.strip()]
 SHOWS_WRITTEN_MAILS = (DEBUG or env.flag("TENPO_DEMO")) and not env.text("TENPO_EMAIL_URL")
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 # Who hears what happened: consumer → function of one `OutboxMessage`, at least once, in order per subject.
-OUTBOX_CONSUMERS = {"notifications": "tenpo.config.consumers.notify_people"}
+OUTBOX_CONSUMERS = {"notifications": "tenpo.config.consumers.pass_on"}
 # Everything that people can be told, gathered from the domain apps.
 NOTIFICATION_KINDS = "tenpo.config.consumers.KINDS"
 # Which function does one row of each kind of import (`tenpo.people.actions.imports`).
@@ -281,6 +283,7 @@ SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 STANDING_ACCESS = {
     "tenpo.access.queries.standing_keys": "tenpo.access.actions.api_clients.revoke_api_clients",
     "tenpo.schedule.queries.standing_feed": "tenpo.schedule.actions.feeds.end_feed",
+    "tenpo.schedule.calendar_queries.standing_calendars": "tenpo.schedule.actions.calendars.end_calendars",
     "tenpo.people.queries.standing_files": "tenpo.people.actions.imports.stop_files_of",
     "tenpo.people.queries.standing_invites": "tenpo.people.actions.invites.revoke_links_of",
     # Who lost all their passkeys unawares might not get in themselves, or by the password alone.

@@ -60,6 +60,8 @@ LIMITS = {
     "payout-account-user": Limit(10, 3600),
     # Papers, each of which takes a processor for a second.
     "paper-user": Limit(20, 300),
+    # Calendars that somebody connects or has asked again: each is an address that our server knocks at.
+    "calendar-user": Limit(30, 3600),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
@@ -86,6 +88,8 @@ SPONSORED_AT_ONCE = 200
 # both wrote before; and so long either may be written.
 REVIEW_BLIND_DAYS = 7
 REVIEWS_TAKEN_DAYS = 30
+# Calendars elsewhere that one person has connected (`schedule.actions.calendars`).
+CALENDARS_KEPT = 10
 
 # Counts one try for each row of `{source}`.
 _HIT = """

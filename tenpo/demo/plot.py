@@ -13,6 +13,7 @@ from tenpo.checkout.actions.topping_up import top_up
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
+from tenpo.demo.calendars import calendars_of_today
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
@@ -124,6 +125,7 @@ def finish(story: Story) -> None:
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
     refunds_of_today(story)
+    calendars_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
 

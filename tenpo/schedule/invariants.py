@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.schedule.calendar_invariants import CALENDAR_INVARIANTS
 from tenpo.schedule.meeting_invariants import MEETING_INVARIANTS
 from tenpo.schedule.miss_invariants import MISS_INVARIANTS
 
@@ -292,4 +293,5 @@ INVARIANTS = (
     ),
     *MISS_INVARIANTS,
     *MEETING_INVARIANTS,
+    *CALENDAR_INVARIANTS,
 )

@@ -1,7 +1,18 @@
+from uuid import UUID
+
 from procrastinate.contrib.django import app
 
 from tenpo.schedule import glance
-from tenpo.schedule.actions import check_in, reminders, reviews, seats, sessions
+from tenpo.schedule.actions import (
+    calendar_syncing,
+    calendar_writing,
+    check_in,
+    reminders,
+    reviews,
+    seats,
+    sessions,
+)
+from tenpo.schedule.calendar_models import CalendarConnection
 
 
 @app.periodic(cron="* * * * *")
@@ -44,3 +55,24 @@ def settle_attendance(timestamp: int) -> None:
 def open_reviews(timestamp: int) -> None:
     """Tell people of reviews that they can read now."""
     reviews.open_reviews()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="schedule.queue_due_calendars", queue="periodic")
+def queue_due_calendars(timestamp: int) -> None:
+    """Queue those of people's calendars that are to be asked again."""
+    calendar_syncing.queue_due_calendars()
+
+
+@app.task(name="schedule.sync_calendar")
+def sync_calendar(connection_id: str) -> None:
+    """Ask one calendar elsewhere what it says."""
+    calendar_syncing.sync_calendar(CalendarConnection(pk=UUID(connection_id)))
+
+
+@app.periodic(cron="53 3 * * *")
+@app.task(name="schedule.forget_past_events", queue="periodic")
+def forget_past_events(timestamp: int) -> None:
+    """Drop the times of other calendars that are over, and what we wrote there for days that are."""
+    calendar_syncing.forget_past_events()
+    calendar_writing.forget_past_written()

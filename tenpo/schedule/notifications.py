@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
 
@@ -291,7 +292,7 @@ SESSION_FULL = Kind(
 
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, WAITLISTED, OFFERED,
-    OFFER_LAPSED, HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS,
+    OFFER_LAPSED, HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -433,4 +434,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
     **MEETING_TELLS,
+    **CALENDAR_TELLS,
 }

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin, is_active_coach
+from tenpo.schedule.calendar_models import CalendarConnection
 from tenpo.schedule.models import Booking, Session
 
 
@@ -48,3 +49,8 @@ def reviewer_id(booking: Booking) -> UUID:
 def can_note(user: User, session: Session) -> bool:
     """The session's own coach alone: what they note for themselves may speak of somebody's health."""
     return is_active_coach(user) and session.coach_id == user.pk
+
+
+def can_change_calendar(user: User | None, connection: CalendarConnection) -> bool:
+    """Whoever connected it, and nobody else."""
+    return user is not None and connection.user_id == user.pk

@@ -30,6 +30,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import CalendarFeed
+from tenpo.schedule.tests.calendar_plants import make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended
 from tenpo.web.views.openapi import Operation, Reader
@@ -219,6 +220,8 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
+    "create_calendar_conflict_theirs": Call(ids=_thing("own_conflict", "conflict_id")),
+    "list_busy_times": Call(query=lambda calls: "?since=2030-01-01T00:00:00Z&until=2030-02-01T00:00:00Z"),
     "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -249,6 +252,8 @@ def make_calls(world: World) -> Calls:
         "credit_id": make_credit(admin, 500).pk,
         "notification_id": make_notification(admin).pk,
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
+        "calendar_id": make_calendar(admin).pk,
+        "conflict_id": things["own_conflict"].pk,
         "device_id": device.pk,
         "token": things["token"],
         "provider": "sandbox",
@@ -266,6 +271,7 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
     asking = Payment.objects.get(order_id=asked.line.order_id)
     make_earnings(admin, 5_000)
     return {
+        "own_conflict": make_conflict(make_session(admin, starts_in=timedelta(days=90))),
         "own_method": add_payment_method(admin, provider="sandbox", source=SUCCEEDS, by=admin),
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),

@@ -33,6 +33,11 @@ SETTINGS = {
 BODIES: dict[str, dict[str, Any]] = {
     # Pages
     "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
+    "POST /me/calendars/feed/": {"address": "https://example.com/new.ics", "label": "New", "blocks_time": "on"},
+    "POST /me/calendars/caldav/": {"address": "https://127.0.0.1/", "username": "maya", "password": "k3y"},
+    "POST /me/calendars/{caldav}/#writes": {"label": "Renamed", "writes_sessions": "on"},
+    "PATCH /api/v1/calendars/{caldav}#writes": {"writes_sessions": True},
+    "POST /me/calendars/{calendar}/": {"label": "Renamed"},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
     "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},

@@ -19,7 +19,7 @@ from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
 from tenpo.runtime import env, postgres
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, CalendarConnection, OutsideEvent, Session
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.today import day_of, teaching_of
 
@@ -103,6 +103,8 @@ def _check_history() -> None:
     assert {invite.state() for invite in Invite.objects.all()} == set(Invite.State)
     assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
     assert not OutboxMessage.objects.filter(delivered_at=None).exists()
+    assert set(CalendarConnection.objects.values_list("state", flat=True)) == {"active", "off"}
+    assert OutsideEvent.objects.count() > 50
     _check_reports()
 
 

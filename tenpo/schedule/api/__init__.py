@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from tenpo.schedule.api import attendance, bookings, feeds, imports, reviews, series, sessions
+from tenpo.schedule.api import attendance, bookings, calendars, feeds, imports, reviews, series, sessions
 
 router = Router()
 router.add_router("", sessions.router)
@@ -12,3 +12,4 @@ router.add_router("", reviews.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
+router.add_router("", calendars.router)
