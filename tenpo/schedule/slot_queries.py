@@ -5,7 +5,7 @@ What is shown is what `book_slot` accepts: it asks the same question, for one st
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -76,6 +76,8 @@ class SlotSearch:
     by_host: bool = False
     # A session that is to be moved stands in nobody's way.
     moving: UUID | None = None
+    # As if nothing were taken yet: what is offered at all.
+    is_all_free: bool = False
 
 
 class _Row(NamedTuple):
@@ -124,13 +126,20 @@ def _facts_sql() -> str:
             " NULL::uuid, NULL, NULL::date, NULL::date"
         )
 
-    near = "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
+    near = (
+        "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
+        " AND s.id NOT IN (SELECT session_id FROM lapsed)"
+    )
     return f"""
     WITH given AS MATERIALIZED (
         SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
         WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
           AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
-          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[])))
+          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))),
+    lapsed AS MATERIALIZED (
+        SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s AND s.is_private
+        GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
            t.most_per_day::bigint AS number, NULL::uuid AS place,
            coalesce(nullif(t.time_zone, ''), u.time_zone) || ' ' || coalesce(t.holidays_of, '') AS word,
@@ -172,13 +181,14 @@ def _facts_sql() -> str:
     FROM schedule_booking b
     WHERE b.participant_id = %(participant)s AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
       AND b.starts_at > %(reach)s AND b.starts_at < %(until)s AND b.session_id <> %(moving)s
+      AND (b.state <> 'held' OR b.held_until > %(now)s)
     UNION ALL
     SELECT 'took', b.participant_id, {_MINUTE.format("s.starts_at")}, NULL, NULL, NULL, NULL, NULL, NULL
     FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
     WHERE b.participant_id = %(participant)s AND s.service_id = %(service)s
       AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
       AND s.starts_at > %(since)s - interval '8 days' AND s.starts_at < %(until)s + interval '8 days'
-      AND b.session_id <> %(moving)s"""  # noqa: S608 (our own words)
+      AND b.session_id <> %(moving)s AND (b.state <> 'held' OR b.held_until > %(now)s)"""  # noqa: S608 (our own words)
 
 
 _SQL = _facts_sql()
@@ -209,7 +219,7 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
     )
     if wanted.earliest > wanted.latest:
         return []
-    facts = _facts_of(service, search, since, until)
+    facts = _facts_of(service, replace(search, since=since, until=until), now)
     closed_to_all = _closed_to(facts, service, wanted)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
     for coach_id, coach in facts.coaches.items():
@@ -228,7 +238,8 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
     return found
 
 
-def _facts_of(service: Service, search: SlotSearch, since: datetime, until: datetime) -> _Facts:
+def _facts_of(service: Service, search: SlotSearch, now: datetime) -> _Facts:
+    since, until = search.since, search.until
     parameters = {
         "service": service.pk,
         "coaches": list(search.coaches) or None,
@@ -237,6 +248,8 @@ def _facts_of(service: Service, search: SlotSearch, since: datetime, until: date
         "reach": since - _MARGIN - REACH,
         "participant": search.participant,
         "moving": search.moving or _NOBODY,
+        # What ran out stands in nobody's way; whoever books lets it go.
+        "now": now,
     }
     facts = _Facts()
     rows: list[_Row]
@@ -246,7 +259,8 @@ def _facts_of(service: Service, search: SlotSearch, since: datetime, until: date
     rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
     years = range((since - REACH).year, (until + REACH).year + 1)
     for row in rows:
-        _note(facts, row, years)
+        if not (search.is_all_free and row.kind in _TAKEN):
+            _note(facts, row, years)
     return facts
 
 
@@ -254,6 +268,7 @@ def _facts_of(service: Service, search: SlotSearch, since: datetime, until: date
 _ORDER = {kind: place for place, kind in enumerate(
     ("coach", "weekly", "day", "travel", "away", "location", "room", "busy", "used", "elsewhere", "took")
 )}  # fmt: skip
+_TAKEN = ("busy", "used", "elsewhere", "took")
 
 
 def _note(facts: _Facts, row: _Row, years: range) -> None:

@@ -97,6 +97,8 @@ def join_waitlist(session: Session, *, participant: Participant, by: User) -> Bo
         raise PermissionDenied
     session = lock_session(session.pk)
     check_open(session)
+    if session.is_private:
+        raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
     release_lapsed(session)
     if not session.is_full:
         raise RuleError("not_full", _("There is a free seat. You can book it."))
@@ -118,7 +120,21 @@ def free_seats(session: Session, count: int = 1) -> None:
         return
     Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
     session.seats_taken -= count
-    offer_free_seats(session)
+    if session.is_private and not session.seats_taken:
+        _call_off_empty(session)
+    else:
+        offer_free_seats(session)
+
+
+def _call_off_empty(session: Session) -> None:
+    """What was booked as a slot goes with the last who had booked it; its time is free again at once."""
+    if not session.is_planned:
+        return
+    session.status = Session.Status.CANCELLED
+    session.cancelled_at = clock.now()
+    session.save(update_fields=["status", "cancelled_at"])
+    record("session.cancelled", by=None, on=session, after={"bookings": 0})
+    publish("session.cancelled", subject=session, reason="")
 
 
 def offer_free_seats(session: Session) -> None:
