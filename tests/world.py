@@ -61,11 +61,9 @@ from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
-from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
-from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
@@ -127,9 +125,8 @@ def make_world() -> World:
     )  # fmt: skip
     for part in ("coach", "coach2"):
         make_working_life(people[part])
-    now = timezone.now()
-    free_starts(make_service(people["coach"], name="Coaching"), SlotSearch(now, now + timedelta(days=7), minutes=60))
-    things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    things = _times(people)
+    things |= _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
@@ -238,6 +235,19 @@ def rule_of(body: dict[str, Any]) -> WeeklyRule:
     first_day = date.fromisoformat(body["first_day"])
     last_day = last_day_of_weeks(first_day, body["weeks"])
     return WeeklyRule(tuple(body["weekdays"]), first_day, last_day, time.fromisoformat(body["at"]), body["time_zone"])
+
+
+def _times(people: dict[str, User]) -> dict[str, Any]:
+    """What Cora gives by time, when one can begin, and on which days one looks."""
+    day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
+    service = make_service(people["coach"], name="Coaching", price=0)
+    free_starts(service, SlotSearch(day, day + timedelta(days=7), minutes=60))
+    return {
+        "service": service,
+        "slot": (day + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "day": day.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "next_day": (day + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def _money(people: dict[str, User]) -> dict[str, Any]:

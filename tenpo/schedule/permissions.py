@@ -3,7 +3,7 @@ from uuid import UUID
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin, is_active_coach
 from tenpo.schedule.calendar_models import CalendarConnection
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Service, Session
 
 
 def can_manage_session(user: User | None, session: Session) -> bool:
@@ -19,6 +19,20 @@ def can_create_session(user: User | None, *, coach: User) -> bool:
 def can_book_for(user: User, participant: Participant) -> bool:
     """Everybody for their own participants, an admin for anybody's; waiting in line as well."""
     return participant.user_id == user.pk or is_active_admin(user)
+
+
+def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, is_client: bool) -> bool:
+    """As a seat; and whoever gives the service books it for those who were with one of its coaches before."""
+    return can_book_for(user, participant) or (gives_it and is_client and is_active_coach(user))
+
+
+def is_open_to(service: Service, *, is_staff: bool, is_client: bool) -> bool:
+    """Whether a service may be booked: by its coaches and admins always, by others as it says."""
+    if is_staff:
+        return True
+    if service.open_to == Service.OpenTo.CLIENTS:
+        return is_client
+    return service.open_to != Service.OpenTo.TEAM
 
 
 def can_cancel_booking(user: User | None, booking: Booking) -> bool:

@@ -28,6 +28,7 @@ from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
 
@@ -43,7 +44,8 @@ _TAKE_SEAT = """
       (SELECT id FROM people_participant WHERE id = %s FOR NO KEY UPDATE) AS locked_participant
 """
 
-_RULES = ", ".join(f"'{name}', p.{name}" for name in POLICY_COLUMNS)
+# The rules of a policy `p` beside its windows, as JSON has them.
+POLICY_RULES = ", ".join(f"'{name}', p.{name}" for name in POLICY_COLUMNS)
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
 
 
@@ -74,7 +76,7 @@ def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[
     mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
-    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"), rules=_RULES)
+    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
     taken = next(iter(Session.objects.raw(statement, [*parameters, participant.pk])), None)
     if taken is None:
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
@@ -100,6 +102,8 @@ def join_waitlist(session: Session, *, participant: Participant, by: User) -> Bo
         raise PermissionDenied
     session = lock_session(session.pk)
     check_open(session)
+    if session.is_private:
+        raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
     release_lapsed(session)
     if not session.is_full:
         raise RuleError("not_full", _("There is a free seat. You can book it."))
@@ -121,7 +125,22 @@ def free_seats(session: Session, count: int = 1) -> None:
         return
     Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
     session.seats_taken -= count
-    offer_free_seats(session)
+    if session.is_private and not session.seats_taken:
+        _call_off_empty(session)
+    else:
+        offer_free_seats(session)
+
+
+def _call_off_empty(session: Session) -> None:
+    """What was booked as a slot goes with the last who had booked it; its time is free again at once."""
+    if not session.is_planned:
+        return
+    session.status = Session.Status.CANCELLED
+    session.cancelled_at = clock.now()
+    session.save(update_fields=["status", "cancelled_at"])
+    count_freed(session.coach_id)
+    record("session.cancelled", by=None, on=session, after={"bookings": 0})
+    publish("session.cancelled", subject=session, reason="")
 
 
 def offer_free_seats(session: Session) -> None:

@@ -1,8 +1,8 @@
-"""The schedule's endpoints: sessions and series, bookings, imports and feeds."""
+"""The schedule's endpoints: sessions and series, slots, bookings, imports and feeds."""
 
 from ninja import Router
 
-from tenpo.schedule.api import attendance, bookings, calendars, feeds, imports, reviews, series, sessions
+from tenpo.schedule.api import attendance, bookings, calendars, feeds, imports, reviews, series, sessions, slots
 
 router = Router()
 router.add_router("", sessions.router)
@@ -13,3 +13,4 @@ router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
 router.add_router("", calendars.router)
+router.add_router("", slots.router)
