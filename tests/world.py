@@ -61,9 +61,11 @@ from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
+from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review

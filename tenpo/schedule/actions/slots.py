@@ -22,7 +22,7 @@ from tenpo.core.errors import RuleError
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
-from tenpo.schedule.actions.seats import already_elsewhere, release_lapsed_for, release_lapsed_of
+from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, is_open_to
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
