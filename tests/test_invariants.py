@@ -45,7 +45,7 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
-from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
+from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -552,6 +552,7 @@ def make_business() -> None:
     make_payouts(coach, other)
     make_refunds()
     make_sponsors()
+    make_time()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))

@@ -82,6 +82,14 @@ METHODS_KEPT = 20
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200
 
+# Rooms at one location, coaches of one service, answers to choose from in a question (`schedule.actions`).
+ROOMS_KEPT = 50
+COACHES_OF_A_SERVICE = 50
+CHOICES_OF_A_QUESTION = 20
+# Times off, and travels, of each coach that are not over yet, and the days that each lasts.
+AWAY_KEPT = 100
+AWAY_DAYS = 400
+
 # Counts one try for each row of `{source}`.
 _HIT = """
     INSERT INTO core_ratecount (key, window_starts_at, count)

@@ -3,8 +3,10 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.schedule.time_invariants import TIME_INVARIANTS
 
 INVARIANTS = (
+    *TIME_INVARIANTS,
     Invariant(
         "session-counts-its-seats",
         _("A session counts the seats that its bookings take."),
