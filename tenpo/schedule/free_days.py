@@ -6,7 +6,6 @@ The library is loaded late: it takes a moment, and most installations never ask.
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, lru_cache
-from importlib import import_module
 from typing import Any
 
 from tenpo.schedule.availability_models import REGION_LENGTH
@@ -33,7 +32,7 @@ def is_region(region: str) -> bool:
 @cache
 def holiday_countries() -> tuple[str, ...]:
     """The codes of the countries whose holidays are known."""
-    return tuple(sorted(names[1] for names in _library("registry").COUNTRIES.values()))
+    return tuple(sorted(names[1] for names in _library().registry.COUNTRIES.values()))
 
 
 @cache
@@ -56,5 +55,8 @@ def _of_year(region: str, year: int, language: str = "") -> Mapping[date, str]:
     return dict(found)
 
 
-def _library(part: str = "") -> Any:
-    return import_module(f"holidays.{part}" if part else "holidays")
+def _library() -> Any:
+    import holidays  # noqa: PLC0415
+    import holidays.registry  # noqa: PLC0415
+
+    return holidays
