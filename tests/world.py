@@ -54,16 +54,21 @@ from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
 from tenpo.schedule.actions.feeds import new_feed_address
+from tenpo.schedule.actions.hours import set_day
 from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.places import close_location, close_room, open_room
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
-from tenpo.schedule.models import Booking, CalendarFeed, Session
+from tenpo.schedule.actions.services import withdraw_service
+from tenpo.schedule.actions.time_off import add_time_off
+from tenpo.schedule.models import Booking, CalendarFeed, Session, TimeOff, Travel
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.tests.make import make_session, set_times
-from tenpo.schedule.tests.time_make import make_service, make_working_life
+from tenpo.schedule.tests.time_make import make_location, make_service, make_working_life
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
+DAY_OFF = date(2031, 3, 5)
 SECOND_FACTOR_DAY = "2031-01-01"
 PEOPLE = ("member", "other", "coach", "coach2", "admin")
 ICS = (
@@ -119,8 +124,9 @@ def make_world() -> World:
     )  # fmt: skip
     for part in ("coach", "coach2"):
         make_working_life(people[part])
-    make_service(people["coach"], name="Coaching")
-    things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    things = (
+        _offers(people) | _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    )
     things |= _sponsors(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
@@ -132,6 +138,30 @@ def make_world() -> World:
     # When a key was used last is noted once a minute, which would look like a change here and there.
     ApiClient.objects.update(last_used_at=timezone.now() + timedelta(days=1))
     return World(people, cookies, keys, things, [*_texts(people, things), *_ids(things)])
+
+
+def _offers(people: dict[str, User]) -> dict[str, Any]:
+    """What Cora offers by time, where, and when she does not; another service is Carl's."""
+    coach, coach2 = people["coach"], people["coach2"]
+    door = "https://meet.example/Cora-desk"
+    questions = [{"label": "What about?"}]
+    service = make_service(coach, name="Coaching", join_link=door, questions=questions, locations=[])
+    withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
+    make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
+    location, other = make_location("Studio"), make_location("Pitch")
+    room = location.rooms.get()
+    spare = open_room(location, name="Spare", by=None)
+    away = timezone.now() + timedelta(days=230)
+    for whose in (coach, coach2):
+        reason = f"{whose.name} is ill"
+        set_day(whose, DAY_OFF, [], by=whose)
+        add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
+    return {
+        "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
+        "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
+        "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
+        "travel": Travel.objects.get(coach=coach), "day": DAY_OFF,
+    }  # fmt: skip
 
 
 def _sessions(people: dict[str, User]) -> dict[str, Any]:
@@ -376,6 +406,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         people["coach"].email: coach, people["coach2"].email: coach2,
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
+        "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
         "Cora-door": seen, "Carl-door": otto,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
@@ -406,6 +437,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "refund": member, "refund_failed": member, "line": member,
         "method": member,
         "sponsorship": member, "sponsored": member,
+        "service_withdrawn": coach, "time_off": coach, "travel": coach, "location_closed": admin, "room_closed": admin,
     }  # fmt: skip
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
     return [
@@ -416,7 +448,9 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
 
 
 def missing(thing: Any) -> str:
-    """The id of nothing, in the shape of this thing's."""
+    """The id of nothing, in the shape of this thing's; a day is one for everybody."""
+    if isinstance(thing, date):
+        return str(thing)
     if isinstance(thing, str):
         return thing[:-6] + ("aaaaaa" if not thing.endswith("aaaaaa") else "bbbbbb")
     return "987654321" if isinstance(thing.pk, int) else "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
@@ -424,4 +458,4 @@ def missing(thing: Any) -> str:
 
 def named(thing: Any) -> str:
     """How an address names a thing."""
-    return thing if isinstance(thing, str) else str(thing.pk)
+    return str(thing) if isinstance(thing, str | date) else str(thing.pk)

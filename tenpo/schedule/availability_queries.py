@@ -1,6 +1,7 @@
 """What a coach said of their time, and what of it is taken."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -22,7 +23,7 @@ def zone_of(coach: User) -> str:
     return said or coach.time_zone
 
 
-def taught_during(coach: User, starts_at: datetime, ends_at: datetime) -> QuerySet[Session]:
+def taught_during(coach: User | UUID, starts_at: datetime, ends_at: datetime) -> QuerySet[Session]:
     """The sessions of a coach that are planned in this time, the first one first."""
     during = Session.objects.filter(coach=coach, status=Session.Status.PLANNED)
     return during.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).order_by("starts_at", "id")

@@ -51,3 +51,14 @@ def digest_of_week(hours: Sequence[Hours]) -> str:
     """Tells whether two weeks are the same, so that nobody overwrites what they did not see."""
     said = "\n".join(repr(one._order) for one in sorted(hours, key=lambda one: one._order))
     return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def minutes_of(clock: str) -> int:
+    """Minutes from midnight of "09:30"; "24:00" is the end of the day."""
+    hours, _colon, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def said_minutes(minutes: int) -> str:
+    """Minutes from midnight as "09:30"."""
+    return f"{minutes // 60:02}:{minutes % 60:02}"

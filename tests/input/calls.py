@@ -208,6 +208,7 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
+    "post_service": Call(body=lambda calls: {"coach_ids": [str(calls.people["coach"].pk)]}),
     "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -231,6 +232,8 @@ def make_calls(world: World) -> Calls:
         "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
+        "service_id": "service", "location_id": "location", "room_id": "room", "coach_id": "coach",
+        "time_off_id": "time_off", "travel_id": "travel",
         "reconciliation_id": "compared", "difference_id": "difference",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
@@ -240,6 +243,7 @@ def make_calls(world: World) -> Calls:
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
         "device_id": device.pk,
         "token": things["token"],
+        "day": "2031-03-05",
         "provider": "sandbox",
     }
     return Calls(world.people, things, ids)

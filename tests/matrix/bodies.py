@@ -130,6 +130,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/invites#admin": {"email": "new@example.com", "role": "admin"},
     "PATCH /api/v1/sessions/{session_id}": {"place": "There"},
     "PATCH /api/v1/sessions/{session_id}/following": {"place": "There"},
+    "PUT /api/v1/coaches/{coach_id}/days/{day}": {"hours": [{"opens": "13:00", "closes": "15:00"}]},
+    "POST /api/v1/services#for-coach": {
+        "name": "New", "durations": [60], "prices": [{"people": 1, "amount": 9_000}], "location_ids": ["{=location}"],
+        "coach_ids": ["{coach}"],
+    },
     "POST /api/v1/ledger/days": {"day": "{=open_day}"},
     "POST /api/v1/reconciliations": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},
