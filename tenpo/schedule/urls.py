@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, imports, series, sessions, teaching
+from tenpo.schedule.views import bookings, calendar, hours, imports, places, series, services, sessions, teaching
 
 app_name = "schedule"
 urlpatterns = [
@@ -24,6 +24,25 @@ urlpatterns = [
     path("teaching/import/", imports.session_import, name="session-import"),
     path("teaching/import/<uuid:import_id>/", imports.session_import_detail, name="session-import-detail"),
     path("teaching/import/<uuid:import_id>/progress/", imports.session_import_progress, name="session-import-progress"),
+    path("teaching/services/", services.service_list, name="service-list"),
+    path("teaching/services/new/", services.service_create, name="service-create"),
+    path("teaching/services/<uuid:service_id>/", services.service_detail, name="service-detail"),
+    path("teaching/services/<uuid:service_id>/edit/", services.service_edit, name="service-edit"),
+    path("teaching/services/<uuid:service_id>/offer/", services.service_offer, name="service-offer"),
+    path("teaching/hours/", hours.hours_home, name="hours-home"),
+    path("teaching/hours/<uuid:coach_id>/", hours.hours, name="hours"),
+    path("teaching/hours/<uuid:coach_id>/day/", hours.day_set, name="day-set"),
+    path("teaching/hours/<uuid:coach_id>/time-off/", hours.time_off_add, name="time-off-add"),
+    path("teaching/hours/<uuid:coach_id>/travel/", hours.travel_add, name="travel-add"),
+    path("teaching/hours/<uuid:coach_id>/terms/", hours.working_terms_set, name="working-terms-set"),
+    path("teaching/time-off/<uuid:time_off_id>/remove/", hours.time_off_remove, name="time-off-remove"),
+    path("teaching/travels/<uuid:travel_id>/remove/", hours.travel_remove, name="travel-remove"),
+    path("places/", places.location_list, name="location-list"),
+    path("places/new/", places.location_create, name="location-create"),
+    path("places/<uuid:location_id>/", places.location_edit, name="location-edit"),
+    path("places/<uuid:location_id>/close/", places.location_close, name="location-close"),
+    path("places/<uuid:location_id>/rooms/", places.room_create, name="room-create"),
+    path("places/rooms/<uuid:room_id>/", places.room_change, name="room-change"),
     path("teaching/<uuid:session_id>/", teaching.session_roster, name="session-roster"),
     path("teaching/<uuid:session_id>/edit/", teaching.session_edit, name="session-edit"),
     path("teaching/<uuid:session_id>/cancel/", teaching.session_cancel, name="session-cancel"),
