@@ -48,7 +48,7 @@ from tenpo.schedule.occurrences import WeeklyRule
 from tenpo.schedule.tests.calendar_plants import CALENDAR_PLANTS, make_calendars
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
-from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
+from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -561,6 +561,7 @@ def make_business() -> None:
     make_sponsors()
     make_meetings(admin)
     make_calendars()
+    make_time()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))

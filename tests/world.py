@@ -57,21 +57,27 @@ from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.feeds import new_feed_address
+from tenpo.schedule.actions.hours import set_day
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.actions.places import close_location, close_room, open_room
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.actions.services import withdraw_service
+from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.glance import free_starts
-from tenpo.schedule.models import Booking, CalendarFeed, Session
+from tenpo.schedule.models import Booking, CalendarFeed, Session, TimeOff, Travel
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
-from tenpo.schedule.tests.time_make import make_service, make_working_life
+from tenpo.schedule.tests.time_make import make_location, make_service, make_working_life
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+DAY_OFF = date(2031, 3, 5)
 SECOND_FACTOR_DAY = "2031-01-01"
 PEOPLE = ("member", "other", "coach", "coach2", "admin")
 ICS = (
@@ -127,7 +133,7 @@ def make_world() -> World:
     )  # fmt: skip
     for part in ("coach", "coach2"):
         make_working_life(people[part])
-    things = _times(people)
+    things = _offers(people)
     things |= _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {
@@ -140,6 +146,34 @@ def make_world() -> World:
     # When a key was used last is noted once a minute, which would look like a change here and there.
     ApiClient.objects.update(last_used_at=timezone.now() + timedelta(days=1))
     return World(people, cookies, keys, things, [*_texts(people, things), *_ids(things)])
+
+
+def _offers(people: dict[str, User]) -> dict[str, Any]:
+    """What Cora offers by time, where, and when she does not; another service is Carl's."""
+    coach, coach2 = people["coach"], people["coach2"]
+    door = "https://meet.example/Cora-desk"
+    questions = [{"label": "What about?"}]
+    service = make_service(coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0)
+    withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
+    make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
+    location, other = make_location("Studio"), make_location("Pitch")
+    room = location.rooms.get()
+    spare = open_room(location, name="Spare", by=None)
+    away = timezone.now() + timedelta(days=230)
+    some_day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
+    free_starts(service, SlotSearch(some_day, some_day + timedelta(days=7), minutes=60))
+    for whose in (coach, coach2):
+        reason = f"{whose.name} is ill"
+        set_day(whose, DAY_OFF, [], by=whose)
+        add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
+    return {
+        "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
+        "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
+        "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
+        "travel": Travel.objects.get(coach=coach), "day": DAY_OFF,
+        "slot": (some_day + timedelta(hours=12)).strftime(MOMENT), "slots_since": some_day.strftime(MOMENT),
+        "slots_until": (some_day + timedelta(days=1)).strftime(MOMENT),
+    }  # fmt: skip
 
 
 def _sessions(people: dict[str, User]) -> dict[str, Any]:
@@ -168,7 +202,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     set_times(Session.objects.filter(pk=past.pk), starts_at=now - 2 * hour, ends_at=now - hour)
     gone = session()
     absent = make_booking(gone, member)
-    set_times(Session.objects.filter(pk=gone.pk), starts_at=now - 4 * hour, ends_at=now - 3 * hour)
+    set_times(Session.objects.filter(pk=gone.pk), starts_at=now - 6 * hour, ends_at=now - 5 * hour)
     mark_attendance(absent, state=Booking.State.NO_SHOW, by=coach)
     later = make_session(coach, starts_in=timedelta(hours=5))
     for late in (member, third):
@@ -237,19 +271,6 @@ def rule_of(body: dict[str, Any]) -> WeeklyRule:
     first_day = date.fromisoformat(body["first_day"])
     last_day = last_day_of_weeks(first_day, body["weeks"])
     return WeeklyRule(tuple(body["weekdays"]), first_day, last_day, time.fromisoformat(body["at"]), body["time_zone"])
-
-
-def _times(people: dict[str, User]) -> dict[str, Any]:
-    """What Cora gives by time, when one can begin, and on which days one looks."""
-    day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
-    service = make_service(people["coach"], name="Coaching", price=0)
-    free_starts(service, SlotSearch(day, day + timedelta(days=7), minutes=60))
-    return {
-        "service": service,
-        "slot": (day + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "day": day.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "next_day": (day + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
 
 
 def _money(people: dict[str, User]) -> dict[str, Any]:
@@ -442,6 +463,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         people["coach"].email: coach, people["coach2"].email: coach2,
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
+        "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
         "Cora-door": seen, "Carl-door": otto,
         "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
         "Cora diary": coach, "Cora second": coach, "Carl diary": coach2,
@@ -478,6 +500,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "refund": member, "refund_failed": member, "line": member,
         "method": member,
         "sponsorship": member, "sponsored": member,
+        "service_withdrawn": coach, "time_off": coach, "travel": coach, "location_closed": admin, "room_closed": admin,
     }  # fmt: skip
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
     return [
@@ -488,7 +511,9 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
 
 
 def missing(thing: Any) -> str:
-    """The id of nothing, in the shape of this thing's."""
+    """The id of nothing, in the shape of this thing's; a day is one for everybody."""
+    if isinstance(thing, date):
+        return str(thing)
     if isinstance(thing, str):
         return thing[:-6] + ("aaaaaa" if not thing.endswith("aaaaaa") else "bbbbbb")
     return "987654321" if isinstance(thing.pk, int) else "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
@@ -496,4 +521,4 @@ def missing(thing: Any) -> str:
 
 def named(thing: Any) -> str:
     """How an address names a thing."""
-    return thing if isinstance(thing, str) else str(thing.pk)
+    return str(thing) if isinstance(thing, str | date) else str(thing.pk)

@@ -90,6 +90,13 @@ REVIEW_BLIND_DAYS = 7
 REVIEWS_TAKEN_DAYS = 30
 # Calendars elsewhere that one person has connected (`schedule.actions.calendars`).
 CALENDARS_KEPT = 10
+# Rooms at one location, coaches of one service, answers to choose from in a question (`schedule.actions`).
+ROOMS_KEPT = 50
+COACHES_OF_A_SERVICE = 50
+CHOICES_OF_A_QUESTION = 20
+# Times off, and travels, of each coach that are not over yet, and the days that each lasts.
+AWAY_KEPT = 100
+AWAY_DAYS = 400
 
 # Counts one try for each row of `{source}`.
 _HIT = """

@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -39,6 +40,14 @@ def check_fields(row: models.Model, *names: str) -> None:
             raise ValidationError({name: _("At most %(n)s characters.") % {"n": longest}})
         if isinstance(value, str) and "\0" in value:
             raise ValidationError({name: _("This text holds a character that nobody can read.")})
+
+
+def set_differing(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Set on a row what differs; what it was before, by field. What is equal is no change, and nothing is saved."""
+    before = {name: getattr(row, name) for name, value in values.items() if getattr(row, name) != value}
+    for name in before:
+        setattr(row, name, values[name])
+    return before
 
 
 class BusinessQuerySet(models.QuerySet["Business"]):

@@ -14,6 +14,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
 from tenpo.demo.calendars import calendars_of_today
+from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
@@ -126,6 +127,7 @@ def finish(story: Story) -> None:
     _start_series(story)
     refunds_of_today(story)
     calendars_of_today(story)
+    away_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
 
@@ -147,6 +149,7 @@ def _set_up(story: Story) -> None:
     )  # fmt: skip
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
     set_terms(story)
+    offers_of_the_first_day(story)
     for coach, business in zip(_from_outside(story), (20, 30), strict=True):
         create_split_rule(
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,

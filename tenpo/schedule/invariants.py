@@ -6,8 +6,10 @@ from tenpo.core.invariants import Invariant
 from tenpo.schedule.calendar_invariants import CALENDAR_INVARIANTS
 from tenpo.schedule.meeting_invariants import MEETING_INVARIANTS
 from tenpo.schedule.miss_invariants import MISS_INVARIANTS
+from tenpo.schedule.time_invariants import TIME_INVARIANTS
 
 INVARIANTS = (
+    *TIME_INVARIANTS,
     Invariant(
         "session-counts-its-seats",
         _("A session counts the seats that its bookings take."),

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from uuid import UUID
 
 from tenpo.people.models import Participant, User
@@ -68,3 +69,20 @@ def can_note(user: User, session: Session) -> bool:
 def can_change_calendar(user: User | None, connection: CalendarConnection) -> bool:
     """Whoever connected it, and nobody else."""
     return user is not None and connection.user_id == user.pk
+
+
+def can_manage_places(user: User | None) -> bool:
+    """Admins say where the business works."""
+    return is_active_admin(user)
+
+
+def can_give_service(user: User | None, coaches: Collection[User]) -> bool:
+    """A coach what they alone give, an admin what any coaches give."""
+    if is_active_admin(user):
+        return True
+    return is_active_coach(user) and user is not None and {coach.pk for coach in coaches} == {user.pk}
+
+
+def can_manage_hours(user: User | None, *, coach: User) -> bool:
+    """A coach their own, an admin any coach's."""
+    return is_active_coach(coach) and (is_active_admin(user) or (user is not None and user.pk == coach.pk))

@@ -133,7 +133,7 @@ CALLS = {
             PAID | {"session_id": str(calls.ids["session_id"]), "participant_id": None, "agreed_amount": None}
         )
     ),
-    "list_slots": Call(query=lambda calls: f"?since={calls.things['day']}&until={calls.things['next_day']}"),
+    "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
     "create_slot_booking": Call(
         body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
     ),
@@ -226,6 +226,7 @@ CALLS = {
     ),
     "create_calendar_conflict_theirs": Call(ids=_thing("own_conflict", "conflict_id")),
     "list_busy_times": Call(query=lambda calls: "?since=2030-01-01T00:00:00Z&until=2030-02-01T00:00:00Z"),
+    "post_service": Call(body=lambda calls: {"coach_ids": [str(calls.people["coach"].pk)]}),
     "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -250,6 +251,7 @@ def make_calls(world: World) -> Calls:
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
         "coach_id": "coach", "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
+        "location_id": "location", "room_id": "room", "time_off_id": "time_off", "travel_id": "travel",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,
@@ -260,6 +262,7 @@ def make_calls(world: World) -> Calls:
         "conflict_id": things["own_conflict"].pk,
         "device_id": device.pk,
         "token": things["token"],
+        "day": "2031-03-05",
         "provider": "sandbox",
     }
     return Calls(world.people, things, ids)

@@ -24,6 +24,11 @@ BY_CARD = {"provider": "sandbox", "test_card": SUCCEEDS, "agreed": 0}
 OFFER = {"title": "New", "place": "There", "capacity": 4, "price": "10", "join_link": ""}
 WHEN = {"day": "2031-03-04", "at": "07:00", "minutes": 30, "time_zone": "Europe/Berlin"}
 TERMS = {"capacity": 4, "price": "10", "place": "There"}
+SERVICE = {
+    "name": "New", "format": "virtual", "durations": "60", "price_basis": "session", "capacity": 1, "people_0": 1,
+    "amount_0": "10", "join_link": "https://meet.example/new", "notice_minutes": 240, "window_days": 60,
+    "step_minutes": 30, "buffer_before": 0, "buffer_after": 0, "open_to": "members",
+}  # fmt: skip
 SETTINGS = {
     "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
     "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3, "second_factor_for": "admins",
@@ -109,6 +114,27 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /teaching/{weekly}/following/cancel/": {"reason": "Ill"},
     "POST /teaching/import/#for-coach": {"coach": "{=coach}"},
     "POST /teaching/import/{plan}/": TERMS,
+    "POST /places/new/": {"name": "New", "latitude": "52.5", "longitude": "13.4"},
+    "POST /places/{location}/": {"name": "New"},
+    "POST /places/{location}/close/": {"act": "close"},
+    "POST /places/{location_closed}/close/#reopen": {"act": "reopen"},
+    "POST /places/{location}/rooms/": {"name": "New"},
+    "POST /places/rooms/{room}/": {"act": "rename", "name": "New"},
+    "POST /places/rooms/{room}/#close": {"act": "close"},
+    "POST /places/rooms/{room_closed}/#reopen": {"act": "reopen"},
+    "POST /teaching/hours/{coach}/": {"day_0": 0, "opens_0": "10:00", "closes_0": "12:00"},
+    "POST /teaching/hours/{coach}/day/": {"day": "2031-03-04", "opens": "10:00", "closes": "12:00"},
+    "POST /teaching/hours/{coach}/day/#clear": {"day": "2031-03-05", "act": "clear"},
+    "POST /teaching/hours/{coach}/terms/": {"time_zone": "Europe/Lisbon", "country": "PT"},
+    "POST /teaching/hours/{coach}/time-off/": {"first_day": "2031-03-04", "last_day": "2031-03-04"},
+    "POST /teaching/hours/{coach}/travel/": {
+        "starts_on": "2031-03-04", "ends_on": "2031-03-04", "time_zone": "Asia/Tokyo",
+    },
+    "POST /teaching/services/new/": SERVICE,
+    "POST /teaching/services/new/#for-coach": {**SERVICE, "coaches": "{=coach}", "coaches_rule": "chosen"},
+    "POST /teaching/services/{service}/edit/": {**SERVICE, "coaches": "{=coach}", "coaches_rule": "chosen"},
+    "POST /teaching/services/{service}/offer/": {"act": "withdraw"},
+    "POST /teaching/services/{service_withdrawn}/offer/#offer": {"act": "offer"},
     "POST /settings/": SETTINGS,
     "POST /settings/#second-factor": {**SETTINGS, "second_factor_for": "nobody"},
     # Signing in
@@ -143,6 +169,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/invites#admin": {"email": "new@example.com", "role": "admin"},
     "PATCH /api/v1/sessions/{session_id}": {"place": "There"},
     "PATCH /api/v1/sessions/{session_id}/following": {"place": "There"},
+    "PUT /api/v1/coaches/{coach_id}/days/{day}": {"hours": [{"opens": "13:00", "closes": "15:00"}]},
+    "POST /api/v1/services#for-coach": {
+        "name": "New", "durations": [60], "prices": [{"people": 1, "amount": 9_000}], "location_ids": ["{=location}"],
+        "coach_ids": ["{coach}"],
+    },
     "POST /api/v1/ledger/days": {"day": "{=open_day}"},
     "POST /api/v1/reconciliations": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},

@@ -71,15 +71,15 @@ SEEN = {
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.CoachTime":             ("none", "none"),
     "schedule.CoachWeek":             ("none", "none"),
-    "schedule.Location":              ("all", "all"),
+    "schedule.Location":              ("open", "all"),
     "schedule.Miss":                  ("own", "all"),
-    "schedule.Room":                  ("all", "all"),
+    "schedule.Room":                  ("open", "all"),
     "schedule.OutsideEvent":          ("own", "own"),
     "schedule.WrittenEvent":          ("own", "own"),
     "schedule.Series":                ("all", "all"),
-    "schedule.Service":               ("all", "all"),
-    "schedule.ServiceCoach":          ("all", "all"),
-    "schedule.ServicePrice":          ("all", "all"),
+    "schedule.Service":               ("open", "all"),
+    "schedule.ServiceCoach":          ("open", "all"),
+    "schedule.ServicePrice":          ("open", "all"),
     "schedule.Session":               ("all", "all"),
     "schedule.TimeOff":               ("own", "all"),
     "schedule.Travel":                ("own", "all"),
@@ -131,6 +131,11 @@ def check(world: World, label: str) -> None:
                 opened = set(rows.opened().values_list("pk", flat=True))
                 assert [row.pk for row in seen if row.author_id != user.pk and row.pk not in opened] == []
                 assert len(seen) < len(everything)
+            case "open":
+                closed = [row for row in rows if is_closed(row)]
+                assert closed
+                assert [row for row in closed if row in seen and user.pk not in givers_of(row)] == []
+                assert len(seen) >= len(everything) - len(closed)
             case "coaches":
                 whose = [row if label == "people.User" else row.user for row in seen]
                 assert [one for one in whose if one.pk != user.pk and not one.is_coach] == []
@@ -148,3 +153,16 @@ def people_of(row: Model, depth: int = 3) -> set[object]:
     keys = [field.name for field in row._meta.concrete_fields if field.is_relation]
     leads = [getattr(row, name) for name in keys]
     return {person for lead in leads if lead is not None for person in people_of(lead, depth - 1)}
+
+
+def is_closed(row: Any) -> bool:
+    """Whether a place, a room, or a service with what stands beside it, is not there for people any more."""
+    if hasattr(row, "closed_at"):
+        return row.closed_at is not None or (hasattr(row, "location") and is_closed(row.location))
+    return not getattr(row, "service", row).is_offered
+
+
+def givers_of(row: Any) -> set[object]:
+    """Who gives a service, and so sees it when it is withdrawn."""
+    service = row if row._meta.label == "schedule.Service" else getattr(row, "service", None)
+    return {given.coach_id for given in service.given_by.all()} if service else set()

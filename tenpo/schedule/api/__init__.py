@@ -1,8 +1,21 @@
-"""The schedule's endpoints: sessions and series, slots, bookings, imports and feeds."""
+"""The schedule's endpoints: sessions and series, bookings, imports, calendars; services, places, hours and slots."""
 
 from ninja import Router
 
-from tenpo.schedule.api import attendance, bookings, calendars, feeds, imports, reviews, series, sessions, slots
+from tenpo.schedule.api import (
+    attendance,
+    bookings,
+    calendars,
+    feeds,
+    hours,
+    imports,
+    places,
+    reviews,
+    series,
+    services,
+    sessions,
+    slots,
+)
 
 router = Router()
 router.add_router("", sessions.router)
@@ -14,3 +27,6 @@ router.add_router("", imports.router)
 router.add_router("", feeds.router)
 router.add_router("", calendars.router)
 router.add_router("", slots.router)
+router.add_router("", places.router)
+router.add_router("", services.router)
+router.add_router("", hours.router)
