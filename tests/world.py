@@ -60,7 +60,7 @@ from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
-from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
+from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict
 from tenpo.schedule.tests.make import make_session
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
@@ -335,6 +335,7 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "conflict_theirs": make_conflict(
             make_session(coach, starts_in=timedelta(days=91), title="Open hour"), label="Cora second"
         ),
+        "channel": make_channel(calendars["Otter diary"]),
         "calendar_to_end": calendars["Minnow old diary"],
         "notification": make_notification(member, session="Minnow news"),
         "delivery": make_delivery(member, state="dead", session="Minnow news"),

@@ -17,12 +17,21 @@ from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
-from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
-__all__ = ["Booking", "CalendarConnection", "CalendarFeed", "OutsideEvent", "Series", "Session", "WrittenEvent"]
+__all__ = [
+    "Booking",
+    "CalendarChannel",
+    "CalendarConnection",
+    "CalendarFeed",
+    "OutsideEvent",
+    "Series",
+    "Session",
+    "WrittenEvent",
+]
 
 MAX_CAPACITY = 10_000
 MAX_SESSION_MINUTES = 24 * 60

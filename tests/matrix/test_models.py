@@ -64,6 +64,7 @@ SEEN = {
     "people.User":                    ("coaches", "all"),
     "people.Visit":                   ("none", "none"),
     "schedule.Booking":               ("own", "all"),
+    "schedule.CalendarChannel":       ("none", "none"),
     "schedule.CalendarConnection":    ("own", "own"),
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.OutsideEvent":          ("own", "own"),
