@@ -57,11 +57,14 @@ from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
+from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
+from tenpo.schedule.tests.time_make import make_service, make_working_life
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
 SECOND_FACTOR_DAY = "2031-01-01"
@@ -117,6 +120,10 @@ def make_world() -> World:
         name="Cora earns", business_percent=20, creator_percent=80, teacher_percent=0, coach=people["coach"],
         by=people["admin"],
     )  # fmt: skip
+    for part in ("coach", "coach2"):
+        make_working_life(people[part])
+    now = timezone.now()
+    free_starts(make_service(people["coach"], name="Coaching"), SlotSearch(now, now + timedelta(days=7), minutes=60))
     things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {
@@ -154,7 +161,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     Booking.objects.filter(pk=before.pk).update(state="cancelled", cancelled_at=timezone.now())
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
     ended = timezone.now() - timedelta(hours=1)
-    Session.objects.filter(pk=past.pk).update(starts_at=ended - timedelta(hours=1), ends_at=ended)
+    set_times(Session.objects.filter(pk=past.pk), starts_at=ended - timedelta(hours=1), ends_at=ended)
     declined = make_booking(session(), member, card=DECLINED)
     at_bank = make_booking(session(), member, card=NEEDS_CONFIRMATION)
     manual = book_session(session(), participant=member.participant, by=member, provider="transfer")

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
+from tenpo.schedule import glance
 from tenpo.schedule.actions import calendar_channels, calendar_syncing, calendar_writing, reminders, seats, sessions
 from tenpo.schedule.calendar_models import CalendarConnection
 
@@ -53,3 +54,10 @@ def forget_past_events(timestamp: int) -> None:
     """Drop the times of other calendars that are over, and what we wrote there for days that are."""
     calendar_syncing.forget_past_events()
     calendar_writing.forget_past_written()
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="schedule.forget_past_weeks", queue="periodic")
+def forget_past_weeks(timestamp: int) -> None:
+    """Drop what was worked out of weeks that are over."""
+    glance.forget_past_weeks()
