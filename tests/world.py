@@ -70,7 +70,7 @@ from tenpo.schedule.models import Booking, CalendarFeed, Session, TimeOff, Trave
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
-from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_conflict
+from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
 from tenpo.schedule.tests.time_make import make_location, make_service, make_working_life
@@ -413,6 +413,7 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "conflict_theirs": make_conflict(
             make_session(coach, starts_in=timedelta(days=91), title="Open hour"), label="Cora second"
         ),
+        "channel": make_channel(calendars["Otter diary"]),
         "calendar_to_end": calendars["Minnow old diary"],
         "notification": make_notification(member, session="Minnow news"),
         "delivery": make_delivery(member, state="dead", session="Minnow news"),

@@ -258,6 +258,11 @@ PAYPAL_API = env.text("TENPO_PAYPAL_API")
 STRIPE_KEY = env.text("TENPO_STRIPE_KEY")
 STRIPE_WEBHOOK_SECRETS = [one.strip() for one in env.text("TENPO_STRIPE_WEBHOOK_SECRETS").split(",") if one.strip()]
 STRIPE_API = env.text("TENPO_STRIPE_API")
+GOOGLE_CLIENT_ID = env.text("TENPO_GOOGLE_CLIENT_ID")
+GOOGLE_CLIENT_SECRET = env.text("TENPO_GOOGLE_CLIENT_SECRET")
+GOOGLE_SIGN_IN = "https://accounts.google.com/o/oauth2/v2/auth"
+GOOGLE_TOKENS = "https://oauth2.googleapis.com"
+GOOGLE_API = "https://www.googleapis.com"
 # Beside the hosts of the internet (`core.outgoing`).
 OUTGOING_HOSTS = [one.strip().lower() for one in env.text("TENPO_OUTGOING_HOSTS").split(",") if one.strip()]
 SHOWS_WRITTEN_MAILS = (DEBUG or env.flag("TENPO_DEMO")) and not env.text("TENPO_EMAIL_URL")

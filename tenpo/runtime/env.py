@@ -37,6 +37,8 @@ SETTINGS = [
     Setting("TENPO_STRIPE_KEY", "", "Secret key of your Stripe account, sk_live_… or sk_test_…: people can then pay by card. Empty: nothing of Stripe is offered.", secret=True),
     Setting("TENPO_STRIPE_WEBHOOK_SECRETS", "", "Signing secrets, whsec_… with commas, of the webhook endpoints at Stripe that lead to /api/v1/webhooks/stripe. Without one payments are asked about once a minute.", secret=True),
     Setting("TENPO_STRIPE_API", "https://api.stripe.com", "Where Stripe's API is; another address is for tests."),
+    Setting("TENPO_GOOGLE_CLIENT_ID", "", "Client id of your app at Google (OAuth, web application): people can then connect their Google calendars. Empty: nobody can."),
+    Setting("TENPO_GOOGLE_CLIENT_SECRET", "", "The secret of that app.", secret=True),
     Setting("TENPO_OUTGOING_HOSTS", "", "Hosts of yours that people's calendars may lead to though they are not in the internet, with commas: caldav.lan, or radicale.lan:5232, which may then be asked at that port and without https."),
     Setting("TENPO_WORKERS", "2", "Web worker processes."),
     Setting("TENPO_THREADS", "4", "Threads in each web worker; each keeps one database connection."),

@@ -39,6 +39,7 @@ class CalendarConnection(BaseModel):
     class Kind(models.TextChoices):
         FEED = "feed", _("Calendar address (.ics)")
         CALDAV = "caldav", _("CalDAV")
+        GOOGLE = "google", _("Google")
 
     class State(models.TextChoices):
         ACTIVE = "active", _("Connected")
@@ -200,3 +201,27 @@ class WrittenEvent(BaseModel):
 
     def __str__(self) -> str:
         return str(self.ours.get("title", ""))
+
+
+class CalendarChannelQuerySet(models.QuerySet["CalendarChannel"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """The machine room: nobody's business, not even its owner's."""
+        return self.none()
+
+
+class CalendarChannel(BaseModel):
+    """That Google tells us when a calendar changes, until a time; its notifications bear a secret of ours."""
+
+    connection = models.ForeignKey(CalendarConnection, models.PROTECT, related_name="channels")
+    # Compared only. Its id here is its name there.
+    token_hash = models.CharField(max_length=64)
+    resource = models.CharField(max_length=200)
+    ends_at = models.DateTimeField()
+
+    objects = CalendarChannelQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(name="calendar_channel_ends", fields=["ends_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} until {self.ends_at:%Y-%m-%d %H:%M}"

@@ -110,7 +110,7 @@ def our_events(user: User, *, now: datetime) -> dict[str, Ours]:
 def _ours(event: Event, session: Session, booking: Booking | None) -> Ours:
     said = said_of(event)
     assert said is not None, "what is called off is not written"
-    return Ours(OurEvent(str(event["UID"]), said, stored_file(event)), session, booking)
+    return Ours(OurEvent(str(event["UID"]), said, str(event["DESCRIPTION"]), stored_file(event)), session, booking)
 
 
 def conflicts_of(user: User) -> WrittenEventQuerySet:

@@ -4,6 +4,7 @@ from procrastinate.contrib.django import app
 
 from tenpo.schedule import glance
 from tenpo.schedule.actions import (
+    calendar_channels,
     calendar_syncing,
     calendar_writing,
     check_in,
@@ -62,6 +63,13 @@ def open_reviews(timestamp: int) -> None:
 def queue_due_calendars(timestamp: int) -> None:
     """Queue those of people's calendars that are to be asked again."""
     calendar_syncing.queue_due_calendars()
+
+
+@app.periodic(cron="*/20 * * * *")
+@app.task(name="schedule.renew_channels", queue="periodic")
+def renew_channels(timestamp: int) -> None:
+    """Have Google go on telling us when calendars change."""
+    calendar_channels.renew_channels()
 
 
 @app.task(name="schedule.sync_calendar")

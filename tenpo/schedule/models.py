@@ -28,7 +28,7 @@ from tenpo.schedule.availability_models import (
     Travel,
     WorkingTerms,
 )
-from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
 from tenpo.schedule.miss_models import Miss
 from tenpo.schedule.note_models import SessionNote
 from tenpo.schedule.review_models import SessionReview
@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 __all__ = [
-    "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarConnection", "CalendarFeed", "CoachTime",
-    "CoachWeek", "Location", "Miss", "OutsideEvent", "Room", "Series", "Service", "ServiceCoach", "ServicePrice",
-    "Session", "SessionNote", "SessionReview", "TimeOff", "Travel", "WorkingTerms", "WrittenEvent",
+    "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarChannel", "CalendarConnection",
+    "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Miss", "OutsideEvent", "Room", "Series", "Service",
+    "ServiceCoach", "ServicePrice", "Session", "SessionNote", "SessionReview", "TimeOff", "Travel", "WorkingTerms",
+    "WrittenEvent",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000

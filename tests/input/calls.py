@@ -30,7 +30,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import CalendarFeed
-from tenpo.schedule.tests.calendar_plants import make_calendar, make_conflict
+from tenpo.schedule.tests.calendar_plants import CHANNEL_TOKEN, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended
 from tenpo.web.views.openapi import Operation, Reader
@@ -123,6 +123,10 @@ def _coach(calls: Calls) -> dict[str, Any]:
 
 def _event(calls: Calls) -> dict[str, str]:
     return signed_event(calls.things["charge"])[0]
+
+
+def _channel(calls: Calls) -> dict[str, str]:
+    return {"X-Goog-Channel-ID": str(calls.things["channel"].pk), "X-Goog-Channel-Token": CHANNEL_TOKEN}
 
 
 PAID = {"provider": "sandbox", "source": SUCCEEDS}
@@ -225,6 +229,7 @@ CALLS = {
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
     "create_calendar_conflict_theirs": Call(ids=_thing("own_conflict", "conflict_id")),
+    "receive_calendar_notification": Call(headers=_channel),
     "list_busy_times": Call(query=lambda calls: "?since=2030-01-01T00:00:00Z&until=2030-02-01T00:00:00Z"),
     "post_service": Call(body=lambda calls: {"coach_ids": [str(calls.people["coach"].pk)]}),
     "search_everything": Call(query=lambda calls: "?q=yoga"),

@@ -67,6 +67,7 @@ SEEN = {
     "schedule.AvailabilityException": ("own", "all"),
     "schedule.Attendance":            ("own", "all"),
     "schedule.Booking":               ("own", "all"),
+    "schedule.CalendarChannel":       ("none", "none"),
     "schedule.CalendarConnection":    ("own", "own"),
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.CoachTime":             ("none", "none"),

@@ -17,10 +17,11 @@ from tenpo.core.outgoing import NotAllowed, check_url
 from tenpo.core.tokens import new_id
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
-from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, LoginRefused
 from tenpo.schedule.calendars.caldav import FoundCalendar, find_calendars
+from tenpo.schedule.calendars.google import end_journey
 from tenpo.schedule.permissions import can_change_calendar
 
 State = CalendarConnection.State
@@ -101,6 +102,33 @@ def connect_caldav(
             account=f"{username} · {check_url(calendar.url).host}"[:254],
             secrets=json.dumps({"calendar": calendar.url, "username": username, "password": password}),
             blocks_time=blocks_time,
+        ),
+        by=by,
+        visit=visit,
+    )
+
+
+def connect_google(
+    user: User, *, code: str, verifier: str, back: str, by: User | None, visit: str | None = None
+) -> CalendarConnection:
+    """Follow somebody's own calendar at Google, into which they have just let us (`code`, once).
+
+    Nothing is written to it yet (`change_connection`). Raises RuleError not_let_in, not_answered, too_many.
+    """
+    try:
+        token, whose = end_journey(code, verifier=verifier, back=back)
+    except CalendarTimeout:
+        raise RuleError("not_answered", _("Google does not answer. Please try again in a moment.")) from None
+    except CalendarLost:
+        raise RuleError("not_let_in", _("Google did not let us into your calendar. Please try again.")) from None
+    return _connect(
+        user,
+        CalendarConnection(
+            id=new_id(),
+            kind=CalendarConnection.Kind.GOOGLE,
+            label="Google",
+            account=whose[:254],
+            secrets=json.dumps({"refresh_token": token}),
         ),
         by=by,
         visit=visit,
@@ -227,6 +255,8 @@ def _end(locked: CalendarConnection, *, by: User | None) -> None:
     record("calendar_connection.ended", by=by, on=locked, before=_facts(locked))
     OutsideEvent.objects.filter(connection=locked).delete()
     WrittenEvent.objects.filter(connection=locked).delete()
+    # What is still told by them, to nobody any more, ends there by itself.
+    CalendarChannel.objects.filter(connection=locked).delete()
     locked.delete()
 
 

@@ -4,15 +4,18 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Field, Router
 
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problems, refuse_keys
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problem, problems, refuse_keys
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.outgoing import MAX_URL
+from tenpo.core.tokens import id_of
 from tenpo.people.http import check_fresh, visit_of
+from tenpo.schedule.actions.calendar_channels import take_notification
 from tenpo.schedule.actions.calendar_conflicts import keep_ours, take_theirs
 from tenpo.schedule.actions.calendars import change_connection, connect_feed, disconnect_calendar, switch_connection
 from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
@@ -225,6 +228,17 @@ def list_busy_times(request: ApiRequest, since: TimeIn, until: TimeIn) -> Any:
         raise RuleError("too_long", _("At most the times of %(n)s days.") % {"n": MAX_DAYS})
     found = busy_outside([request.user.pk], since, until).get(request.user.pk, [])
     return [{"starts_at": starts_at, "ends_at": ends_at} for starts_at, ends_at in found]
+
+
+@router.post(
+    "/calendar-notifications", auth=None, response={200: None, **problems(400)}, summary="Receive a calendar's word"
+)
+def receive_calendar_notification(request: HttpRequest) -> HttpResponse:
+    """Where Google tells us that a calendar has changed. The channel's secret says who it is; repeats do nothing."""
+    channel_id = id_of(request.headers.get("X-Goog-Channel-ID", ""))
+    if channel_id is None or not take_notification(channel_id, request.headers.get("X-Goog-Channel-Token", "")):
+        return problem(400, "bad_signature", _("This is not told by a channel of ours."))
+    return HttpResponse(status=200)
 
 
 def _my_conflict(request: ApiRequest, conflict_id: UUID) -> WrittenEvent:

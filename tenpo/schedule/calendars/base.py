@@ -81,6 +81,7 @@ class OurEvent:
 
     uid: str
     said: Said
+    text: str
     content: bytes
 
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from tenpo.core.tokens import hash_token
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.calendar_syncing import note_failure, take_calendar_file
 from tenpo.schedule.actions.calendars import change_connection, connect_caldav, connect_feed, switch_connection
-from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
+from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, WrittenEvent
 from tenpo.schedule.calendar_queries import our_events
 from tenpo.schedule.calendars.base import Said
 from tenpo.schedule.calendars.caldav import FoundCalendar
@@ -65,6 +66,17 @@ def make_conflict(session: Session, *, label: str = "Home") -> WrittenEvent:
     return WrittenEvent.objects.create(
         connection=made, uid=ours.event.uid, session=session, state="conflict", reference="https://dav.example.com/1.ics",
         tag='"2"', ours=said.plain(), theirs=theirs.plain(), ends_at=session.ends_at,
+    )  # fmt: skip
+
+
+CHANNEL_TOKEN = "t0ken-of-a-channel"
+
+
+def make_channel(connection: CalendarConnection) -> CalendarChannel:
+    """Google tells of this calendar, as far as we know."""
+    return CalendarChannel.objects.create(
+        connection=connection, token_hash=hash_token(CHANNEL_TOKEN), resource="r1",
+        ends_at=timezone.now() + timedelta(days=7),
     )  # fmt: skip
 
 

@@ -1,10 +1,13 @@
+import hmac
 from dataclasses import asdict
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,6 +19,7 @@ from tenpo.schedule.actions.calendars import (
     change_connection,
     connect_caldav,
     connect_feed,
+    connect_google,
     disconnect_calendar,
     find_account,
     switch_connection,
@@ -24,15 +28,21 @@ from tenpo.schedule.calendar_forms import CalDavForm, CalendarForm, ChosenCalend
 from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
 from tenpo.schedule.calendar_queries import coming_times, conflicts_of, my_calendars, ours_now, takes_place
 from tenpo.schedule.calendar_words import advice_for
+from tenpo.schedule.calendars import offers_google
 from tenpo.schedule.calendars.base import Said
 from tenpo.schedule.calendars.caldav import FoundCalendar
+from tenpo.schedule.calendars.google import begin_journey
 
 
 @login_required
 @require_safe
 def calendar_list(request: PageRequest) -> HttpResponse:
     """The calendars that I keep elsewhere."""
-    context = {"calendars": my_calendars(request.user), "conflicts": conflicts_of(request.user)}
+    context = {
+        "calendars": my_calendars(request.user),
+        "conflicts": conflicts_of(request.user),
+        "offers_google": offers_google(),
+    }
     return render(request, "schedule/calendar_list.html", context)
 
 
@@ -94,6 +104,49 @@ def caldav_choose(request: PageRequest) -> HttpResponse:
             messages.success(request, _("Connected. It is read within a minute."))
             return redirect("schedule:calendar-detail", made.pk)
     return render(request, "schedule/caldav_choose.html", {"form": form}, status=422 if form.errors else 200)
+
+
+# In a visit: who was sent to Google, until they are back.
+JOURNEY = "google_journey"
+
+
+@login_required
+@require_safe
+def google_connect(request: PageRequest) -> HttpResponse:
+    """On to Google, where somebody lets us into their calendar; a link, as no form of ours may lead to another site."""
+    if not offers_google():
+        raise Http404
+    hit("calendar-user", request.user.pk)
+    journey = begin_journey(_back_from_google())
+    request.session[JOURNEY] = {"state": journey.state, "verifier": journey.verifier}
+    return redirect(journey.url)
+
+
+@login_required
+@require_safe
+def google_back(request: PageRequest) -> HttpResponse:
+    """Back from Google, by whoever was sent there in this visit, once."""
+    if not offers_google():
+        raise Http404
+    journey = request.session.pop(JOURNEY, None)
+    state, code = request.GET.get("state", ""), request.GET.get("code", "")
+    if journey is None or not code or not hmac.compare_digest(journey["state"].encode(), state.encode()):
+        messages.error(request, _("Google did not let us into your calendar. Please try again."))
+        return redirect("schedule:calendar-list")
+    hit("calendar-user", request.user.pk)
+    user, back = request.user, _back_from_google()
+    made = attempt(
+        request,
+        lambda: connect_google(
+            user, code=code, verifier=journey["verifier"], back=back, by=user, visit=visit_of(request)
+        ),
+        done=_("Connected. It is read within a minute."),
+    )
+    return redirect("schedule:calendar-detail", made.pk) if made else redirect("schedule:calendar-list")
+
+
+def _back_from_google() -> str:
+    return f"{settings.PUBLIC_URL}{reverse('schedule:google-back')}"
 
 
 @login_required
