@@ -19,6 +19,7 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import lock_and_count
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
@@ -146,11 +147,11 @@ def complete_past_sessions(limit: int = 500) -> int:
 
 
 def lock_coach(coach: User) -> None:
-    """Let one coach's new times be written one after the other; comes before the lock of any session.
+    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
 
     The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
     """
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=coach.pk)
+    lock_and_count(coach.pk)
 
 
 def new_session(
