@@ -219,8 +219,13 @@ def check_session(session: Session) -> None:
         raise ValidationError({"place": _("Say where it takes place, or give a link to join.")})
 
 
-def change_session(session: Session, changes: Mapping[str, Any], *, by: User | None) -> Session:
-    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs."""
+def change_session(
+    session: Session, changes: Mapping[str, Any], *, by: User | None, is_own_wish: bool = False
+) -> Session:
+    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
+
+    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count.
+    """
     before = _differing(session, changes)
     if not before:
         return session
@@ -236,7 +241,7 @@ def change_session(session: Session, changes: Mapping[str, Any], *, by: User | N
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:
-        _follow_the_start(session)
+        _follow_the_start(session, is_own_wish=is_own_wish)
     if session.capacity > before.get("capacity", session.capacity):
         offer_free_seats(session)
     return session
@@ -254,7 +259,7 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
     minutes = values.pop("minutes", session.minutes)
     starts_at = values.get("starts_at", session.starts_at)
     values["ends_at"] = starts_at + timedelta(minutes=minutes)
-    if session.busy_from and session.busy_until:
+    if session.busy_from and session.busy_until and "busy_from" not in values:
         # The time before and after moves along.
         values["busy_from"] = starts_at - (session.starts_at - session.busy_from)
         values["busy_until"] = values["ends_at"] + (session.busy_until - session.ends_at)
@@ -284,7 +289,7 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
         raise RuleError("capacity_below_taken", message % {"n": session.seats_taken})
 
 
-def _follow_the_start(session: Session) -> None:
+def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
     """Whoever was reminded of the old time is reminded again; no hold outlasts the new start.
 
     When the new start is near, the change itself is the reminder. Whoever has booked did so for another time, so until
@@ -296,7 +301,8 @@ def _follow_the_start(session: Session) -> None:
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
-    bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
+    if not is_own_wish:
+        bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
     bookings.filter(held_until__gt=session.starts_at).update(held_until=session.starts_at)
 
 

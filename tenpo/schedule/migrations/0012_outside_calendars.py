@@ -4,20 +4,17 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.uuid
-import tenpo.core.db
-import tenpo.core.fields
 from django.conf import settings
 from django.db import migrations, models
+
+import tenpo.core.db
+import tenpo.core.fields
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
-<<<<<<<< HEAD:tenpo/schedule/migrations/0012_outside_calendars.py
         ('schedule', '0011_reviews_and_notes'),
-========
-        ('schedule', '0011_reviews_and_notes'),
->>>>>>>> calendars:tenpo/schedule/migrations/0009_outside_calendars.py
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
