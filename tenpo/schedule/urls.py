@@ -1,12 +1,14 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, imports, series, sessions, teaching
+from tenpo.schedule.views import bookings, calendar, finding, imports, series, sessions, teaching
 
 app_name = "schedule"
 urlpatterns = [
     path("sessions/", sessions.session_list, name="session-list"),
     path("sessions/events.json", sessions.session_events, name="session-events"),
     path("sessions/<uuid:session_id>/", sessions.session_detail, name="session-detail"),
+    path("book/", finding.service_list, name="service-list"),
+    path("book/<uuid:service_id>/", finding.slot_list, name="slot-list"),
     path("bookings/", bookings.booking_list, name="booking-list"),
     path("bookings/<uuid:booking_id>/", bookings.booking_detail, name="booking-detail"),
     path("bookings/<uuid:booking_id>/booking.ics", bookings.booking_ics, name="booking-ics"),
