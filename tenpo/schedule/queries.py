@@ -19,6 +19,7 @@ from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.queries import Standing
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
 
 
@@ -35,7 +36,7 @@ class SessionFilter:
 
 def find_sessions(user: User, wanted: SessionFilter, *, now: datetime | None = None) -> SessionQuerySet:
     """The sessions that can still be booked or waited for and fit the filter."""
-    rows = Session.objects.visible_to(user).upcoming(now).matching(wanted.words)
+    rows = Session.objects.visible_to(user).open_to_all().upcoming(now).matching(wanted.words)
     if wanted.coach_id:
         rows = rows.filter(coach=wanted.coach_id)
     rows = in_days(rows, wanted.since, wanted.until)
@@ -234,5 +235,5 @@ def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Book
     taught = Session.objects.taught_by(user).exclude(status="cancelled").filter(starts_at__lt=until, ends_at__gt=since)
     return (
         list(mine.select_related("session__coach").order_by("session__starts_at", "id")[:FEED_ROWS]),
-        list(taught.order_by("starts_at", "id")[:FEED_ROWS]),
+        list(with_guests(taught).order_by("starts_at", "id")[:FEED_ROWS]),
     )

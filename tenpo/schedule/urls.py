@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, finding, imports, series, sessions, teaching
+from tenpo.schedule.views import bookings, calendar, clients, finding, imports, series, sessions, teaching
 
 app_name = "schedule"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("calendar/feed/end/", calendar.feed_end, name="feed-end"),
     path("calendar/feed/<str:token>.ics", calendar.feed, name="feed"),
     path("teaching/", teaching.teaching_list, name="teaching-list"),
+    path("teaching/clients/", clients.client_list, name="client-list"),
     path("teaching/new/", teaching.session_create, name="session-create"),
     path("teaching/series/new/", series.series_create, name="series-create"),
     path("teaching/<uuid:session_id>/following/edit/", series.following_edit, name="following-edit"),

@@ -53,6 +53,9 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = get_object_or_404(sessions, pk=session_id)
     if mine := live_booking(session, user):
         return redirect("checkout:booking-result", mine.pk)
+    if session.is_private:
+        # There is no second seat in what was booked as a slot.
+        return redirect("schedule:session-detail", session.pk)
     use_wallet = uses_wallet(request)
     price = _price(session, user, use_wallet=use_wallet)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
