@@ -119,8 +119,8 @@ def make_world() -> World:
     )  # fmt: skip
     for part in ("coach", "coach2"):
         make_working_life(people[part])
-    make_service(people["coach"], name="Coaching")
-    things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    things = _times(people)
+    things |= _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
@@ -196,6 +196,17 @@ def rule_of(body: dict[str, Any]) -> WeeklyRule:
     first_day = date.fromisoformat(body["first_day"])
     last_day = last_day_of_weeks(first_day, body["weeks"])
     return WeeklyRule(tuple(body["weekdays"]), first_day, last_day, time.fromisoformat(body["at"]), body["time_zone"])
+
+
+def _times(people: dict[str, User]) -> dict[str, Any]:
+    """What Cora gives by time, when one can begin, and on which days one looks."""
+    day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {
+        "service": make_service(people["coach"], name="Coaching", price=0),
+        "slot": (day + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "day": day.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "next_day": (day + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def _money(people: dict[str, User]) -> dict[str, Any]:

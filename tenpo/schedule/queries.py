@@ -17,7 +17,7 @@ from tenpo.core import clock
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
-from tenpo.people.models import User
+from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
@@ -89,6 +89,18 @@ def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Bookin
     """The reader's live booking of each session: one statement."""
     mine = Booking.objects.filter(session__in=[session.pk for session in sessions], participant__user=user)
     return {booking.session_id: booking for booking in mine.live().select_related("line")}
+
+
+def bookable_participants(user: User) -> ParticipantQuerySet:
+    """Whom somebody may name when they book a time: those whom they see, and a coach who was with them before.
+
+    The action asks besides whether it was with a coach of the service.
+    """
+    seen = Participant.objects.visible_to(user)
+    if user.is_admin or not user.is_coach:
+        return seen
+    came = Booking.objects.filter(session__coach=user, state__in=["confirmed", "attended"])
+    return Participant.objects.filter(Q(user=user) | Q(pk__in=came.values("participant")))
 
 
 def waitlist_position(booking: Booking) -> int:

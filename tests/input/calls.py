@@ -131,6 +131,10 @@ CALLS = {
             PAID | {"session_id": str(calls.ids["session_id"]), "participant_id": None, "agreed_amount": None}
         )
     ),
+    "list_slots": Call(query=lambda calls: f"?since={calls.things['day']}&until={calls.things['next_day']}"),
+    "create_slot_booking": Call(
+        body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
+    ),
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
     "accept_offer": Call(ids=_thing("offer", "booking_id"), body=lambda calls: PAID | {"agreed_amount": None}),
     "join_session_waitlist": Call(ids=_thing("full", "session_id")),
@@ -231,7 +235,7 @@ def make_calls(world: World) -> Calls:
         "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
-        "reconciliation_id": "compared", "difference_id": "difference",
+        "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

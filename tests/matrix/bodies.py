@@ -134,6 +134,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/reconciliations": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},
     "POST /api/v1/share-policies/preview": {"percent": 70},
+    "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
+    "POST /api/v1/slot-bookings#for-participant": {
+        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{participant}",
+    },
     "POST /api/v1/sessions": {
         "title": "New", "starts_at": "2031-03-04T06:00:00Z", "minutes": 30, "time_zone": "UTC", "place": "There",
         "capacity": 4, "price": 1_000,

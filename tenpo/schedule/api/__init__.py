@@ -1,8 +1,8 @@
-"""The schedule's endpoints: sessions and series, bookings, imports and feeds."""
+"""The schedule's endpoints: sessions and series, slots, bookings, imports and feeds."""
 
 from ninja import Router
 
-from tenpo.schedule.api import bookings, feeds, imports, series, sessions
+from tenpo.schedule.api import bookings, feeds, imports, series, sessions, slots
 
 router = Router()
 router.add_router("", sessions.router)
@@ -10,3 +10,4 @@ router.add_router("", bookings.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
+router.add_router("", slots.router)
