@@ -57,6 +57,7 @@ from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
@@ -198,12 +199,20 @@ def rule_of(body: dict[str, Any]) -> WeeklyRule:
     return WeeklyRule(tuple(body["weekdays"]), first_day, last_day, time.fromisoformat(body["at"]), body["time_zone"])
 
 
+QUESTIONS = [
+    {"key": "q1", "label": "What hurts?", "kind": "text", "required": False, "options": []},
+    {"key": "q2", "label": "How often?", "kind": "choice", "required": False, "options": ["Hardly", "Often"]},
+    {"key": "q3", "label": "My doctor knows", "kind": "yes", "required": False, "options": []},
+]
+
+
 def _times(people: dict[str, User]) -> dict[str, Any]:
     """What Cora gives by time, when one can begin, and on which days one looks."""
     day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
     return {
-        "service": make_service(people["coach"], name="Coaching", price=0),
+        "service": make_service(people["coach"], name="Coaching", price=0, questions=QUESTIONS),
         "slot": (day + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "start": start_name(day + timedelta(hours=12)),
         "day": day.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "next_day": (day + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -33,6 +33,7 @@ SETTINGS = {
 BODIES: dict[str, dict[str, Any]] = {
     # Pages
     "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
+    "POST /book/{service}/{=start}/": {"agreed": 0},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
     "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},

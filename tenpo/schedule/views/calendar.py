@@ -16,8 +16,8 @@ from tenpo.core.networks import hit_from
 from tenpo.people.http import PageRequest, is_fresh, show_again, visit_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address, open_feed
-from tenpo.schedule.ical import feed_file
 from tenpo.schedule.guest_queries import say_guests
+from tenpo.schedule.ical import feed_file
 from tenpo.schedule.models import CalendarFeed
 from tenpo.schedule.queries import calendar_of, day_start, feed_bookings, feed_taught
 from tenpo.schedule.views.sessions import calendar_days, calendar_event

@@ -123,18 +123,13 @@ def _payments_of(user: User, bookings: list[Booking]) -> dict[object, Payment]:
 def _suggestions(user: User, now: datetime) -> list[Session]:
     """The next sessions with a free seat that this person neither has nor teaches."""
     mine = Booking.objects.of(user).live().filter(session=OuterRef("pk"))
-    free = (
-        Session.objects.visible_to(user)
-        .open_to_all()
-        .upcoming(now)
-        .filter(seats_taken__lt=F("capacity"))
-        .exclude(coach=user)
-    )
+    offered = Session.objects.visible_to(user).open_to_all().upcoming(now)
+    free = offered.filter(seats_taken__lt=F("capacity")).exclude(coach=user)
     return list(free.filter(~Exists(mine)).select_related("coach").order_by("starts_at", "id")[:SUGGESTED])
 
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
-    """What a coach teaches today and this week, with who waits, and what still lacks its attendance. Three statements."""
+    """What a coach teaches today and this week, who comes or waits, and what lacks its attendance. Three statements."""
     now = now or timezone.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = midnight + timedelta(days=1)
