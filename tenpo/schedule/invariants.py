@@ -167,6 +167,29 @@ INVARIANTS = (
           AND 'session.' || s.status IS DISTINCT FROM said.action""",
     ),
     Invariant(
+        "slot-is-there-for-somebody",
+        _("A session that was booked as a slot goes with the last who had booked it."),
+        """
+        SELECT s.id, s.status FROM schedule_session s
+        WHERE s.is_private AND s.status = 'planned' AND NOT EXISTS (
+            SELECT FROM schedule_booking b WHERE b.session_id = s.id AND b.state <> 'cancelled')""",
+    ),
+    Invariant(
+        "slot-keeps-its-time-free",
+        _("A session that was booked as a slot says from when until when its coach and its room are taken."),
+        """
+        SELECT id, starts_at, ends_at, busy_from, busy_until FROM schedule_session
+        WHERE is_private AND (service_id IS NULL OR busy_from IS NULL OR busy_until IS NULL
+            OR busy_from > starts_at OR busy_until < ends_at)""",
+    ),
+    Invariant(
+        "slot-has-no-line",
+        _("Nobody stands in line for what somebody booked as a slot."),
+        """
+        SELECT b.id, b.state, b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE s.is_private AND b.state IN ('waitlisted', 'offered')""",
+    ),
+    Invariant(
         "participant-has-one-live-place",
         _("Somebody has one place in a session at a time."),
         """

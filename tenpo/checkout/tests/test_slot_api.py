@@ -88,7 +88,7 @@ def test_what_is_asked_wrongly_is_said_by_field(coach, query, field):
 
 def test_a_time_is_booked_once_however_often_it_is_sent(coach):
     service, api = make_service(coach), Api(make_member())
-    pays = {"provider": "sandbox", "source": "4242424242424242", "agreed_amount": 6_000}
+    pays: dict[str, Any] = {"provider": "sandbox", "source": "4242424242424242", "agreed_amount": 6_000}
 
     first, again = (api.book(service, key="one", **pays) for _ in range(2))
 
