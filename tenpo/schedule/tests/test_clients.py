@@ -1,6 +1,7 @@
 """Who comes to what was booked as a slot, and who a coach's clients are."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -53,7 +54,7 @@ def test_a_client_was_there_and_comes_again(lena):
     be_over(last)
     make_booking(make_session(lena, starts_in=timedelta(days=60)), maya)
 
-    [client] = clients_of(lena)
+    client: Any = clients_of(lena).get()
 
     assert (client.name, client.times) == ("Maya Berg", 2)
     assert (client.last_id, client.next_id) == (last.session_id, coming.session_id)
@@ -65,7 +66,7 @@ def test_who_did_not_come_or_cancelled_was_not_there(lena):
     Booking.objects.filter(pk=absent.pk).update(state="no_show")
     cancel_booking(gone, by=gone.booked_by)
 
-    [client] = clients_of(lena)
+    client: Any = clients_of(lena).get()
 
     assert (client.pk, client.times, client.last_id, client.next_id) == (absent.participant_id, 0, None, None)
 
