@@ -58,9 +58,11 @@ from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.find_queries import start_name
+from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
+from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_service, make_working_life
 
@@ -122,6 +124,8 @@ def make_world() -> World:
         make_working_life(people[part])
     things = _times(people)
     things |= _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    now = timezone.now()
+    free_starts(things["service"], SlotSearch(now, now + timedelta(days=7), minutes=60))
     things |= _sponsors(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),

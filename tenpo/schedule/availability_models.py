@@ -185,3 +185,55 @@ class WorkingTerms(BaseModel):
 
     def __str__(self) -> str:
         return str(self.coach)
+
+
+class UnseenQuerySet[T: models.Model](models.QuerySet[T]):
+    """What is only worked out from other rows, and seen by nobody."""
+
+    def visible_to(self, user: "Viewer") -> Self:
+        return self.none()
+
+
+class CoachTimeQuerySet(UnseenQuerySet["CoachTime"]):
+    pass
+
+
+class CoachTime(models.Model):
+    """How often a coach's time has changed: whatever was worked out before that is old.
+
+    It counts in the transaction that changes something (`lock_coach`), or right after it.
+    """
+
+    coach = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="+")
+    version = models.BigIntegerField(default=1)
+
+    objects = CoachTimeQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.coach_id}: {self.version}"
+
+
+class CoachWeekQuerySet(UnseenQuerySet["CoachWeek"]):
+    pass
+
+
+class CoachWeek(BaseModel):
+    """One week of a coach as bits (`slot_bits`), as of one version of their time; kept so that many are searched."""
+
+    coach = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
+    week = models.IntegerField()
+    version = models.BigIntegerField()
+    # The clock that their hours were read from, which is their account's, unless they said another one.
+    time_zone = models.CharField(max_length=TIME_ZONE_LENGTH)
+    first = models.BinaryField()
+    open = models.BinaryField()
+    there = models.BinaryField()
+    free = models.BinaryField()
+
+    objects = CoachWeekQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="coach_week_once", fields=["coach", "week"])]
+
+    def __str__(self) -> str:
+        return f"{self.coach_id}: {self.week}"

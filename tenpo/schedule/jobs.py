@@ -1,5 +1,6 @@
 from procrastinate.contrib.django import app
 
+from tenpo.schedule import glance
 from tenpo.schedule.actions import reminders, seats, sessions
 
 
@@ -22,3 +23,10 @@ def remind_people(timestamp: int) -> None:
 def complete_past_sessions(timestamp: int) -> None:
     """Complete what ended a day ago."""
     sessions.complete_past_sessions()
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="schedule.forget_past_weeks", queue="periodic")
+def forget_past_weeks(timestamp: int) -> None:
+    """Drop what was worked out of weeks that are over."""
+    glance.forget_past_weeks()

@@ -20,6 +20,8 @@ from tenpo.people.models import HASH_LENGTH, Participant, User
 from tenpo.schedule.availability_models import (
     Availability,
     AvailabilityException,
+    CoachTime,
+    CoachWeek,
     TimeOff,
     Travel,
     WorkingTerms,
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 __all__ = [
-    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "Location", "Room", "Series", "Service",
-    "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
+    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Room",
+    "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000

@@ -5,7 +5,7 @@ What is shown is what `book_slot` accepts: it asks the same question, for one st
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -39,6 +39,7 @@ from tenpo.schedule.slots import (
 # How far before a time something may begin that still reaches into it: a session of a day, and the time after it.
 REACH = timedelta(days=1, minutes=MAX_BUFFER_MINUTES)
 MAX_DAYS = 62
+HOSTS_WINDOW_DAYS = 2 * 365
 # What is counted on the days at both ends is on them, in whatever clock.
 _MARGIN = timedelta(days=2)
 
@@ -93,7 +94,9 @@ class _Row(NamedTuple):
 
 
 @dataclass
-class _Coach:
+class CoachFacts:
+    """What decides on the slots of one coach."""
+
     hours: Hours = field(default_factory=Hours)
     busy: Spans = field(default_factory=list)
     away: Spans = field(default_factory=list)
@@ -102,10 +105,10 @@ class _Coach:
 
 
 @dataclass
-class _Facts:
+class Facts:
     """Everything that decides on slots, as it was at one moment."""
 
-    coaches: dict[UUID, _Coach] = field(default_factory=dict)
+    coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
     # The locations at which the service is given, in the order of their names; its rooms at each, and what uses them.
     locations: list[UUID] = field(default_factory=list)
     rooms: dict[UUID, UUID] = field(default_factory=dict)
@@ -113,6 +116,9 @@ class _Facts:
     elsewhere: Spans = field(default_factory=list)
     taken_part: list[int] = field(default_factory=list)
 
+
+# The service's rooms at each location, each with the starts between which it is used.
+type _Rooms = dict[UUID | None, dict[UUID, Spans]]
 
 _MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
 _MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
@@ -191,7 +197,8 @@ def _facts_sql() -> str:
       AND b.session_id <> %(moving)s AND (b.state <> 'held' OR b.held_until > %(now)s)"""  # noqa: S608 (our own words)
 
 
-_SQL = _facts_sql()
+# In one line: psycopg keeps what it made of a statement only as long as that is not too long.
+_SQL = " ".join(_facts_sql().split())
 _NOBODY = UUID(int=0)
 
 
@@ -203,33 +210,23 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
     them stand in `coaches`), or of all together.
     """
     now = now or clock.now()
-    since, until = search.since, min(search.until, search.since + timedelta(days=MAX_DAYS))
-    wanted = Wanted(
-        minutes=search.minutes,
-        step=service.step_minutes,
-        before=service.buffer_before,
-        after=service.buffer_after,
-        earliest=max(
-            minute_after(since), minute_after(now if search.by_host else now + _minutes(service.notice_minutes))
-        ),
-        latest=min(
-            minute_after(until) - 1,
-            minute_of(now + timedelta(days=MAX_DAYS * 12 if search.by_host else service.window_days)),
-        ),
-    )
+    wanted = wanted_of(service, search, now)
     if wanted.earliest > wanted.latest:
         return []
-    facts = _facts_of(service, replace(search, since=since, until=until), now)
+    facts = facts_between(
+        service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
+        moving=search.moving, is_all_free=search.is_all_free, now=now,
+    )  # fmt: skip
     closed_to_all = _closed_to(facts, service, wanted)
+    free_rooms = _rooms_of(facts, wanted)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
     for coach_id, coach in facts.coaches.items():
-        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all):
+        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all, free_rooms):
             by_start.setdefault((start, location), []).append(coach_id)
     if service.coaches_rule == Service.Coaches.ALL:
         everybody = len(facts.coaches)
         by_start = {key: coaches for key, coaches in by_start.items() if len(coaches) == everybody}
     order = {location: place for place, location in enumerate(facts.locations)}
-    free_rooms = _rooms_of(facts, wanted)
     found = []
     for start, location in sorted(by_start, key=lambda key: (key[0], order.get(key[1], -1) if key[1] else -1)):
         rooms = tuple(room for room, closed in free_rooms.get(location, {}).items() if not _is_in(start, closed))
@@ -238,20 +235,48 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
     return found
 
 
-def _facts_of(service: Service, search: SlotSearch, now: datetime) -> _Facts:
-    since, until = search.since, search.until
+def wanted_of(service: Service, search: SlotSearch, now: datetime) -> Wanted:
+    """What a start of the service must leave room for, and when it may be by the search, the notice and the window."""
+    soonest = now if search.by_host else now + timedelta(minutes=service.notice_minutes)
+    furthest = now + timedelta(days=HOSTS_WINDOW_DAYS if search.by_host else service.window_days)
+    return Wanted(
+        minutes=search.minutes,
+        step=service.step_minutes,
+        before=service.buffer_before,
+        after=service.buffer_after,
+        earliest=max(minute_after(search.since), minute_after(soonest)),
+        latest=min(minute_after(_end_of(search)) - 1, minute_of(furthest)),
+    )
+
+
+def _end_of(search: SlotSearch) -> datetime:
+    return min(search.until, search.since + timedelta(days=MAX_DAYS))
+
+
+def facts_between(
+    service: Service,
+    since: datetime,
+    until: datetime,
+    *,
+    coaches: Collection[UUID] = (),
+    participant: UUID | None = None,
+    moving: UUID | None = None,
+    is_all_free: bool = False,
+    now: datetime | None = None,
+) -> Facts:
+    """What decides on slots between two times, of some or of all who give a service: one statement."""
     parameters = {
         "service": service.pk,
-        "coaches": list(search.coaches) or None,
+        "coaches": list(coaches) or None,
         "since": since - _MARGIN,
         "until": until + _MARGIN,
         "reach": since - _MARGIN - REACH,
-        "participant": search.participant,
-        "moving": search.moving or _NOBODY,
+        "participant": participant,
+        "moving": moving or _NOBODY,
         # What ran out stands in nobody's way; whoever books lets it go.
-        "now": now,
+        "now": now or clock.now(),
     }
-    facts = _Facts()
+    facts = Facts()
     rows: list[_Row]
     with connection.cursor() as cursor:
         cursor.execute(_SQL, parameters)
@@ -259,7 +284,7 @@ def _facts_of(service: Service, search: SlotSearch, now: datetime) -> _Facts:
     rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
     years = range((since - REACH).year, (until + REACH).year + 1)
     for row in rows:
-        if not (search.is_all_free and row.kind in _TAKEN):
+        if not (is_all_free and row.kind in _TAKEN):
             _note(facts, row, years)
     return facts
 
@@ -271,14 +296,14 @@ _ORDER = {kind: place for place, kind in enumerate(
 _TAKEN = ("busy", "used", "elsewhere", "took")
 
 
-def _note(facts: _Facts, row: _Row, years: range) -> None:
+def _note(facts: Facts, row: _Row, years: range) -> None:
     """Take down one row of the database's answer."""
     start, end = row.start or 0, row.end or 0
     match row.kind:
         case "coach":
             zone, _, region = (row.word or "").partition(" ")
             hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
-            facts.coaches[row.owner] = _Coach(hours, most_per_day=row.number)
+            facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
         case "location":
             facts.locations.append(row.owner)
         case "room" if row.place:
@@ -293,7 +318,7 @@ def _note(facts: _Facts, row: _Row, years: range) -> None:
             _note_of_coach(facts.coaches[row.owner], row)
 
 
-def _note_of_coach(coach: _Coach, row: _Row) -> None:
+def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
     start, end = row.start or 0, row.end or 0
     match row.kind:
         case "weekly":
@@ -313,7 +338,7 @@ def _note_of_coach(coach: _Coach, row: _Row) -> None:
 
 
 def _starts_of(
-    coach: _Coach, facts: _Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans
+    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
 ) -> list[tuple[int, UUID | None]]:
     """When, and where, one coach could begin."""
     bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
@@ -321,11 +346,9 @@ def _starts_of(
         [
             *closed_to_all,
             *forbidden(coach.busy, wanted),
-            *forbidden(coach.away, bare),
-            *closed_days(coach.days, coach.most_per_day, ZoneInfo(coach.hours.time_zone)),
+            *forbidden(away_of(coach), bare),
         ]
     )
-    free_rooms = _rooms_of(facts, wanted)
     found: dict[tuple[int, UUID | None], None] = {}
     for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
         for location in _where(opened.location, facts.locations, search.location):
@@ -340,6 +363,12 @@ def _starts_of(
     return list(found)
 
 
+def away_of(coach: CoachFacts) -> Spans:
+    """When a coach is away, or has as much to do on a day as they want."""
+    full = closed_days(coach.days, coach.most_per_day, ZoneInfo(coach.hours.time_zone))
+    return merged([*coach.away, *full])
+
+
 def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> Sequence[UUID | None]:
     """At which locations an opening counts: that of the hours, or all at which the service is given."""
     if not given_at:
@@ -349,7 +378,7 @@ def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> S
     return [location for location in possible if asked in (None, location)]
 
 
-def _closed_to(facts: _Facts, service: Service, wanted: Wanted) -> Spans:
+def _closed_to(facts: Facts, service: Service, wanted: Wanted) -> Spans:
     """Between which starts the participant cannot: elsewhere, or with as many on that day or in that week as may be."""
     bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
     zone = business_zone()
@@ -367,9 +396,9 @@ def _closed_to(facts: _Facts, service: Service, wanted: Wanted) -> Spans:
     return merged(closed)
 
 
-def _rooms_of(facts: _Facts, wanted: Wanted) -> dict[UUID | None, dict[UUID, Spans]]:
+def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
     """The service's rooms at each location, each with the starts between which it is used."""
-    found: dict[UUID | None, dict[UUID, Spans]] = {}
+    found: _Rooms = {}
     for room, location in facts.rooms.items():
         found.setdefault(location, {})[room] = forbidden(facts.used.get(room, ()), wanted)
     return found
@@ -390,7 +419,3 @@ def _is_in(start: int, spans: Spans) -> bool:
 @lru_cache(maxsize=10_000)
 def _day_in(zone: str, minute: int) -> date:
     return at_minute(minute).astimezone(ZoneInfo(zone)).date()
-
-
-def _minutes(number: int) -> timedelta:
-    return timedelta(minutes=number)

@@ -67,6 +67,8 @@ SEEN = {
     "schedule.AvailabilityException": ("own", "all"),
     "schedule.Booking":               ("own", "all"),
     "schedule.CalendarFeed":          ("own", "own"),
+    "schedule.CoachTime":             ("none", "none"),
+    "schedule.CoachWeek":             ("none", "none"),
     "schedule.Location":              ("all", "all"),
     "schedule.Room":                  ("all", "all"),
     "schedule.Series":                ("all", "all"),

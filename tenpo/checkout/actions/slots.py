@@ -16,6 +16,7 @@ from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere
 from tenpo.schedule.actions.slots import (
+    IN_THE_WAY,
     SlotWish,
     coaches_for,
     release_lapsed_around,
@@ -24,9 +25,6 @@ from tenpo.schedule.actions.slots import (
     why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service
-
-# What may only mean that something ran out and nobody has let it go yet.
-IN_THE_WAY = ("slot_taken", "participant_elsewhere")
 
 type Reserved = tuple[Booking, Payment | None]
 

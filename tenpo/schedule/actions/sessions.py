@@ -19,6 +19,7 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import lock_and_count
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
@@ -146,11 +147,11 @@ def complete_past_sessions(limit: int = 500) -> int:
 
 
 def lock_coach(coach: User) -> None:
-    """Let one coach's new times be written one after the other; comes before the lock of any session.
+    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
 
     The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
     """
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=coach.pk)
+    lock_and_count(coach.pk)
 
 
 def new_session(
@@ -192,8 +193,13 @@ def check_session(session: Session) -> None:
         raise ValidationError({"place": _("Say where it takes place, or give a link to join.")})
 
 
-def change_session(session: Session, changes: Mapping[str, Any], *, by: User | None) -> Session:
-    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs."""
+def change_session(
+    session: Session, changes: Mapping[str, Any], *, by: User | None, is_own_wish: bool = False
+) -> Session:
+    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
+
+    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count.
+    """
     before = _differing(session, changes)
     if not before:
         return session
@@ -209,7 +215,7 @@ def change_session(session: Session, changes: Mapping[str, Any], *, by: User | N
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:
-        _follow_the_start(session)
+        _follow_the_start(session, is_own_wish=is_own_wish)
     if session.capacity > before.get("capacity", session.capacity):
         offer_free_seats(session)
     return session
@@ -227,7 +233,7 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
     minutes = values.pop("minutes", session.minutes)
     starts_at = values.get("starts_at", session.starts_at)
     values["ends_at"] = starts_at + timedelta(minutes=minutes)
-    if session.busy_from and session.busy_until:
+    if session.busy_from and session.busy_until and "busy_from" not in values:
         # The time before and after moves along.
         values["busy_from"] = starts_at - (session.starts_at - session.busy_from)
         values["busy_until"] = values["ends_at"] + (session.busy_until - session.ends_at)
@@ -257,7 +263,7 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
         raise RuleError("capacity_below_taken", message % {"n": session.seats_taken})
 
 
-def _follow_the_start(session: Session) -> None:
+def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
     """Whoever was reminded of the old time is reminded again; no hold outlasts the new start.
 
     When the new start is near, the change itself is the reminder. Whoever has booked did so for another time, so until
@@ -267,7 +273,8 @@ def _follow_the_start(session: Session) -> None:
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
-    bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
+    if not is_own_wish:
+        bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
     bookings.filter(held_until__gt=session.starts_at).update(held_until=session.starts_at)
 
 

@@ -5,7 +5,7 @@ Order of locks: coach, rooms by id, (session,) participant; see ARCHITECTURE.md.
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,8 @@ LOAD_AROUND = timedelta(days=7)
 NEAR = timedelta(days=7)
 NEAREST = 6
 MINUTE = timedelta(minutes=1)
+# What may only mean that something ran out and nobody has let it go yet.
+IN_THE_WAY = ("slot_taken", "participant_elsewhere")
 
 _LOCK = """
     SELECT {columns}, uuidv7() AS session_id,
@@ -73,13 +75,15 @@ class SlotWish:
     starts_at: datetime
     minutes: int
     location_id: UUID | None
-    answers: Mapping[str, Any]
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    # The session that is to be moved there; it stands in nobody's way.
+    moving: UUID | None = None
 
     def search(self, *coaches: UUID, participant: UUID | None = None, by_host: bool = False) -> SlotSearch:
         """The question whether just this one can be booked."""
         return SlotSearch(
             since=self.starts_at, until=self.starts_at + MINUTE, minutes=self.minutes, coaches=coaches,
-            location=self.location_id, participant=participant, by_host=by_host,
+            location=self.location_id, participant=participant, by_host=by_host, moving=self.moving,
         )  # fmt: skip
 
 
@@ -220,7 +224,9 @@ def not_offered() -> RuleError:
 
 def why_not(wish: SlotWish, coaches: Collection[UUID], *, participant: Participant, by: User) -> RuleError:
     """Why a slot cannot be booked, and the nearest starts that can (`facts["nearest"]`)."""
-    service = get_object_or_404(Service.objects.visible_to(by), pk=wish.service_id)
+    # What was booked can be moved when it is offered no more.
+    seen = Service.objects.all() if wish.moving else Service.objects.visible_to(by)
+    service = get_object_or_404(seen, pk=wish.service_id)
     is_its_coach = ServiceCoach.objects.filter(service=service, coach=by).exists()
     by_host = (by.is_admin or is_its_coach) and participant.user_id != by.pk
     search = wish.search(*coaches, participant=participant.pk, by_host=by_host)
