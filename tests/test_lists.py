@@ -45,11 +45,12 @@ from tenpo.people.models import Import, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import OutsideEvent, Session, WrittenEvent
+from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, WrittenEvent
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay
+from tenpo.schedule.tests.time_make import make_hours, make_service
 from tenpo.schedule.views.calendar import LIST_DAYS
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
@@ -75,6 +76,7 @@ LIMITED = {
     "/api/v1/payment-methods": METHODS_KEPT,
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
     "/api/v1/payout-balances": 2,  # earnings and wallet
+    "/api/v1/services/{service}/slots?since={=day}&until={=next_day}": 15,  # the starts of a day
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }
@@ -133,6 +135,9 @@ def add_rows(world: World, number: int) -> None:
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
             )
+        make_service(host)
+        make_hours(host)
+        ServiceCoach.objects.create(service=things["service"], coach=host)
         make_booking(_session(coach), member)
         make_booking(things["booked"], make_member())
         _add_there(world)

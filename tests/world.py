@@ -65,6 +65,7 @@ from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.time_off import add_time_off
+from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session, TimeOff, Travel
 from tenpo.schedule.notifications import REMINDER
@@ -152,7 +153,10 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
     """What Cora offers by time, where, and when she does not; another service is Carl's."""
     coach, coach2 = people["coach"], people["coach2"]
     door = "https://meet.example/Cora-desk"
-    questions = [{"label": "What about?"}]
+    questions = [
+        {"label": "What hurts?"}, {"label": "How often?", "kind": "choice", "options": ["Hardly", "Often"]},
+        {"label": "My doctor knows", "kind": "yes"},
+    ]  # fmt: skip
     service = make_service(coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0)
     withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
     make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
@@ -171,6 +175,7 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
         "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
         "travel": Travel.objects.get(coach=coach), "day": DAY_OFF,
+        "start": start_name(some_day + timedelta(hours=12)),
         "slot": (some_day + timedelta(hours=12)).strftime(MOMENT), "slots_since": some_day.strftime(MOMENT),
         "slots_until": (some_day + timedelta(days=1)).strftime(MOMENT),
     }  # fmt: skip

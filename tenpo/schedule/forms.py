@@ -213,6 +213,26 @@ class TeachingForm(forms.Form):
         return chosen
 
 
+class ClientFilter(TeachingForm):
+    """Which clients somebody looks for; an admin also whose."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Who"), required=False, max_length=80, widget=forms.TextInput(attrs={"type": "search"})
+    )
+    field_order = ["q", "coach"]
+
+    def __init__(self, data: Any, *, viewer: User) -> None:
+        super().__init__(data)
+        if not viewer.is_admin:
+            del self.fields["coach"]
+
+    def words(self) -> str:
+        """What was typed, when it makes sense."""
+        self.full_clean()
+        typed: str = self.cleaned_data.get("q", "")
+        return typed
+
+
 class CalendarFileForm(forms.Form):
     """A calendar file, and whose sessions its events become."""
 

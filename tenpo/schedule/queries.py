@@ -20,6 +20,7 @@ from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
 
@@ -37,7 +38,7 @@ class SessionFilter:
 
 def find_sessions(user: User, wanted: SessionFilter, *, now: datetime | None = None) -> SessionQuerySet:
     """The sessions that can still be booked or waited for and fit the filter."""
-    rows = Session.objects.visible_to(user).upcoming(now).matching(wanted.words)
+    rows = Session.objects.visible_to(user).open_to_all().upcoming(now).matching(wanted.words)
     if wanted.coach_id:
         rows = rows.filter(coach=wanted.coach_id)
     rows = in_days(rows, wanted.since, wanted.until)
@@ -251,7 +252,7 @@ def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Book
     taught = Session.objects.taught_by(user).exclude(status="cancelled").filter(starts_at__lt=until, ends_at__gt=since)
     return (
         list(mine.select_related("session__coach").order_by("session__starts_at", "id")[:FEED_ROWS]),
-        list(taught.order_by("starts_at", "id")[:FEED_ROWS]),
+        list(with_guests(taught).order_by("starts_at", "id")[:FEED_ROWS]),
     )
 
 

@@ -25,7 +25,7 @@ class Place:
 
 MEMBER_PLACES = [
     Place("web:home", _("Today"), "sun", ("/",)),
-    Place("schedule:session-list", _("Find"), "compass", ("/sessions/", "/places/")),
+    Place("schedule:session-list", _("Find"), "compass", ("/sessions/", "/book/", "/places/")),
     Place("schedule:calendar", _("Calendar"), "calendar-days", ("/calendar/", "/bookings/")),
     Place("people:profile", _("Me"), "circle-user", ("/me/", "/account/", "/orders/", "/sponsorships/")),
 ]

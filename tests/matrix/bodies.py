@@ -43,6 +43,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /me/calendars/{caldav}/#writes": {"label": "Renamed", "writes_sessions": "on"},
     "PATCH /api/v1/calendars/{caldav}#writes": {"writes_sessions": True},
     "POST /me/calendars/{calendar}/": {"label": "Renamed"},
+    "POST /book/{service}/{=start}/": {"agreed": 0},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
     "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},

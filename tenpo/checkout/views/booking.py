@@ -23,6 +23,7 @@ from tenpo.checkout.queries.bookings import (
     live_booking,
     say_failure,
 )
+from tenpo.checkout.views.paying import REFUSED, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
@@ -40,9 +41,6 @@ from tenpo.schedule.permissions import can_cancel_booking, is_host_of
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
-# A page that refuses by a rule is shown again with what was typed.
-REFUSED, INVALID = 409, 422
-
 
 @login_required
 @never_cache
@@ -54,7 +52,10 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = get_object_or_404(sessions, pk=session_id)
     if mine := live_booking(session, user):
         return redirect("checkout:booking-result", mine.pk)
-    use_wallet = _uses_wallet(request)
+    if session.is_private:
+        # There is no second seat in what was booked as a slot.
+        return redirect("schedule:session-detail", session.pk)
+    use_wallet = uses_wallet(request)
     price = _price(session, user, use_wallet=use_wallet)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
@@ -76,7 +77,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 return redirect("checkout:booking-result", mine.pk)
             refusal, price = error, _price(session, user, use_wallet=use_wallet)
         else:
-            return redirect(_next_address(booking))
+            return redirect(next_address(booking))
     session.refresh_from_db(fields=["seats_taken", "status"])
     context = {
         "session": session,
@@ -87,7 +88,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
         "policy": say_offered_policy(session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_form.html", context, status=_status(refusal, form))
+    return render(request, "checkout/booking_form.html", context, status=status_of(refusal, form))
 
 
 @login_required
@@ -101,7 +102,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     step = checkout_step(booking, payment)
     if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
         return redirect("checkout:booking-result", booking.pk)
-    use_wallet = _uses_wallet(request)
+    use_wallet = uses_wallet(request)
     price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else _ordered_price(booking)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
@@ -126,7 +127,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             refusal = error
             price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else price
         else:
-            return redirect(_next_address(booking))
+            return redirect(next_address(booking))
     failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
     context = {
         "booking": booking,
@@ -139,7 +140,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "use_wallet": use_wallet,
         "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_pay.html", context, status=_status(refusal, form))
+    return render(request, "checkout/booking_pay.html", context, status=status_of(refusal, form))
 
 
 @login_required
@@ -247,11 +248,6 @@ def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     return get_object_or_404(mine, pk=booking_id)
 
 
-def _uses_wallet(request: HttpRequest) -> bool:
-    """Whether the wallet is asked to pay: yes, unless the page was opened, or its form sent, without it."""
-    return not (request.POST.get("keep_wallet") or request.GET.get("wallet") == "no")
-
-
 def _price(session: Session, buyer: User, *, use_wallet: bool) -> Quote:
     return quote(
         price=session.price,
@@ -277,13 +273,6 @@ def _ordered_price(booking: Booking) -> Quote:
         own_share=line.own_share,
         back_to=line.back_to,
     )
-
-
-def _next_address(booking: Booking) -> str:
-    payment = last_payment(booking)
-    if payment and payment.state == Payment.State.NEEDS_ACTION and booking.state == Booking.State.HELD:
-        return action_address(payment)
-    return reverse("checkout:booking-result", args=[booking.pk])
 
 
 def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
@@ -314,9 +303,3 @@ def _say_given_back(line: Line) -> list[str]:
         amount = say_money(Money(back.method, line.order.currency), exact=False)
         words.append(_("%(amount)s goes back the way it was paid.") % {"amount": amount})
     return words
-
-
-def _status(refusal: RuleError | None, form: Any) -> int:
-    if refusal:
-        return REFUSED
-    return INVALID if form.is_bound and not form.is_valid() else 200

@@ -16,6 +16,7 @@ from tenpo.orders.queries import quote
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.forms import FindForm
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
@@ -75,7 +76,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """One session: when, where, who, what it costs whom, and what I can do."""
     user = request.user
     assert isinstance(user, User)
-    rows = Session.objects.visible_to(user).select_related("coach__coach_profile", "cancellation_policy")
+    rows = with_guests(Session.objects.visible_to(user).select_related("coach__coach_profile", "cancellation_policy"))
     session = get_object_or_404(rows, pk=session_id)
     booking = my_bookings_in(user, [session]).get(session.pk)
     is_open = session.is_planned and not session.has_started()

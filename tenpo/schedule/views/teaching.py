@@ -21,6 +21,7 @@ from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.actions.misses import is_waivable
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
@@ -69,7 +70,7 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
     user = teacher(request)
     form = TeachingForm(request.GET)
     is_past = request.GET.get("when") == "past"
-    rows = taught_sessions(user, coach=form.chosen(), is_past=is_past)
+    rows = with_guests(taught_sessions(user, coach=form.chosen(), is_past=is_past))
     order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
     page = page_of(request, rows, order=order)
     context = {"sessions": page.items, "next": page.next_cursor, "is_past": is_past, "form": form}

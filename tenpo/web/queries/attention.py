@@ -78,7 +78,7 @@ def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
     by_hand = unmarked(payments)
     unknown = payments.filter(state=Payment.State.UNKNOWN, created_at__lt=now - UNKNOWN_FOR)
     dead = Delivery.objects.visible_to(admin).filter(state=Delivery.State.DEAD)
-    planned = Session.objects.visible_to(admin).upcoming(now).select_related("coach")
+    planned = Session.objects.visible_to(admin).open_to_all().upcoming(now).select_related("coach")
     waiting = Count("bookings", filter=Q(bookings__state=Booking.State.WAITLISTED))
     wanted = planned.filter(seats_taken__gte=F("capacity")).annotate(waiting=waiting).filter(waiting__gt=0)
     return Attention(
