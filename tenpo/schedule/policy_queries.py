@@ -80,9 +80,13 @@ def say_booked_policy(booking: Booking, *, misses: Misses | None = None) -> str:
 
 def say_offered_policy(session: Session, user: User, *, to: str, misses: Misses | None = None) -> str:
     """What would hold of a place in a session, which has its policy, for `user`, who booked nothing yet."""
-    policy = session.cancellation_policy.terms
+    return say_policy_for(session.cancellation_policy.terms, session.starts_at, user, to=to, misses=misses)
+
+
+def say_policy_for(policy: Policy, starts_at: datetime, user: User, *, to: str, misses: Misses | None = None) -> str:
+    """What a policy would mean for `user` of something that starts then."""
     counted = count_misses(policy, user.pk, now=clock.now(), known=misses)
-    return say_policy(policy, session.starts_at, to=to, misses=counted)
+    return say_policy(policy, starts_at, to=to, misses=counted)
 
 
 def _terms_lead_to(booking: Booking) -> str:

@@ -23,7 +23,7 @@ from tenpo.checkout.queries.bookings import (
     live_booking,
     say_failure,
 )
-from tenpo.checkout.views.paying import REFUSED, next_address, status_of, uses_wallet
+from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money

@@ -23,10 +23,9 @@ from tenpo.core.errors import RuleError
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.limits import hit
 from tenpo.orders.actions.default_policy import DEFAULT_WINDOWS
+from tenpo.orders.cancelling import read_policy
 from tenpo.orders.models import CancellationPolicy
-from tenpo.orders.policies import read_windows
 from tenpo.orders.queries import Quote, quote
-from tenpo.orders.words import describe_windows
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
 from tenpo.schedule.actions.slots import SlotWish, why_not
@@ -43,6 +42,7 @@ from tenpo.schedule.find_queries import (
     zone_of,
 )
 from tenpo.schedule.models import Booking, Service
+from tenpo.schedule.policy_queries import say_policy_for
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.finding import map_address, wish_query
 
@@ -181,8 +181,8 @@ class _Page:
     def _policy(self) -> str:
         usual = CancellationPolicy.objects.filter(is_default=True)
         policy = self.service.cancellation_policy or usual.first()
-        windows = policy.windows if policy else DEFAULT_WINDOWS
-        return describe_windows(read_windows(windows), self.at, to=self.price.back_to)
+        terms = policy.terms if policy else read_policy(DEFAULT_WINDOWS, {})
+        return say_policy_for(terms, self.at, self.user, to=self.price.back_to)
 
 
 def _moment(start: str) -> datetime:
