@@ -88,6 +88,8 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     bookings = list(live.select_related("line__order").order_by("id"))
     for booking in bookings:
         booking.session = session
+    # Nobody has missed what does not take place.
+    Miss.objects.filter(booking__in=bookings).delete()
     ended = _end(bookings, by_host=True)
     released = [(booking, given) for booking, (given, _back) in zip(bookings, ended, strict=True)]
     back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet", "method")}

@@ -126,8 +126,8 @@ def waive_no_show(booking: Booking, *, reason: str, by: User) -> Booking:
     booking.session = session
     if not can_waive(by, booking):
         raise PermissionDenied
-    if booking.state != Booking.State.NO_SHOW or booking.line is None:
-        raise RuleError("no_show_only", _("Only who is noted as not having come is let off."))
+    if booking.state != Booking.State.NO_SHOW or booking.line is None or not booking.line.price:
+        raise RuleError("no_show_only", _("Only who is noted as not having come to what was paid is let off."))
     miss = Miss.objects.filter(booking=booking).first()
     if miss is not None and miss.outcome == Miss.Outcome.WAIVED:
         return booking

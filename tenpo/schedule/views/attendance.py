@@ -74,7 +74,8 @@ def no_show_waive(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     user = teacher(request)
     rows = Booking.objects.visible_to(user).select_related("session", "line__order", "participant", "booked_by", "miss")
     booking = get_object_or_404(rows, pk=booking_id)
-    if not can_waive(user, booking) or booking.state != Booking.State.NO_SHOW or booking.line is None:
+    line = booking.line
+    if not can_waive(user, booking) or booking.state != Booking.State.NO_SHOW or line is None or not line.price:
         raise Http404
     form = WaiverForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -89,7 +90,7 @@ def no_show_waive(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "form": form,
         "booking": booking,
         "session": booking.session,
-        "left": parts_left(booking.line).whole,
+        "left": parts_left(line).whole,
         "is_open": is_waivable(booking.session),
         "is_done": hasattr(booking, "miss") and booking.miss.outcome == "waived",
     }
