@@ -17,7 +17,7 @@ const clock = (minutes) => `${String(Math.floor(minutes / 60)).padStart(2, "0")}
 const minutesOf = (text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));
 const snap = (minutes) => Math.round(minutes / STEP) * STEP;
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
-const fill = (words, parts) => words.replace(/%\((\w+)\)s/g, (_all, name) => parts[name]);
+const fill = (words, parts) => words.replace(/\{(\w+)\}/g, (_all, name) => parts[name]);
 const nameOf = (day) => days[day].dataset.name;
 
 function read(row) {
@@ -308,7 +308,7 @@ for (const day of days) {
   more.type = "button";
   more.className = "button quiet small week-add";
   more.dataset.addRow = "";
-  more.textContent = "+";
+  more.textContent = `+ ${form.dataset.addShort}`;
   more.setAttribute("aria-label", fill(form.dataset.add, { day: day.dataset.name }));
   more.addEventListener("click", () => {
     const row = blank(Number(day.dataset.day));
