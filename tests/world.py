@@ -22,6 +22,7 @@ from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import grant_refund
+from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_bought_by_hand, make_request
@@ -58,7 +59,7 @@ from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.glance import free_starts
-from tenpo.schedule.models import Booking, CalendarFeed, Session
+from tenpo.schedule.models import Booking, CalendarFeed, Service, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
@@ -205,9 +206,19 @@ def rule_of(body: dict[str, Any]) -> WeeklyRule:
 def _times(people: dict[str, User]) -> dict[str, Any]:
     """What Cora gives by time, when one can begin, and on which days one looks."""
     day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
+    service = make_service(people["coach"], name="Coaching", price=0)
+    asked_first = make_service(people["coach"], name="Coaching on demand", price=0, needs_approval=True)
+    member, noon = people["member"], day + timedelta(hours=12)
+
+    def book(what: Service, hours: int) -> Booking:
+        at = noon - timedelta(days=1) + timedelta(hours=hours)
+        return book_slot(what, starts_at=at, minutes=60, participant=member.participant, by=member)
+
     return {
-        "service": make_service(people["coach"], name="Coaching", price=0),
-        "slot": (day + timedelta(hours=12)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "service": service,
+        "time": book(service, 0),
+        "asked": book(asked_first, 2),
+        "slot": noon.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "day": day.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "next_day": (day + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 IN_THE_WAY = ("slot_taken", "participant_elsewhere")
 
 _LOCK = """
-    SELECT {columns}, uuidv7() AS session_id,
+    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
       (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
@@ -62,6 +62,20 @@ _LOCK = """
 """
 
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
+
+
+@dataclass(frozen=True)
+class TakenSlot:
+    """A slot that is locked and free: its session and the windows of its policy, not written yet; the answers as kept.
+
+    `asks_first` says that its coach decides on it.
+    """
+
+    session: Session
+    booking_id: UUID
+    windows: list[Window]
+    answers: list[dict[str, Any]]
+    asks_first: bool
 
 
 @dataclass(frozen=True)
@@ -92,13 +106,10 @@ def slot_taken() -> RuleError:
     return RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
 
 
-def take_slot(
-    wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User
-) -> tuple[Session, list[Window], list[dict[str, Any]]]:
+def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> TakenSlot:
     """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
 
-    Returns its session, which is not written yet, the windows of its cancellation policy, and the answers as they are
-    kept. Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
+    Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
     or slot_taken when it is not free: `why_not` says why.
     """
     locked = _lock(wish, coach_id, participant=participant, by=by)
@@ -123,7 +134,9 @@ def take_slot(
         policy = default_cancellation_policy()
         locked.policy_id, windows = policy.pk, read_windows(policy.windows)
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
-    return _session(locked, slot, price), windows, answers
+    return TakenSlot(
+        _session(locked, slot, price), locked.booking_id, windows, answers, locked.needs_approval and not is_staff
+    )
 
 
 def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:
