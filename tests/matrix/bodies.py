@@ -136,7 +136,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/share-policies/preview": {"percent": 70},
     "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
     "POST /api/v1/slot-bookings#for-participant": {
-        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{participant}",
+        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{=participant}",
     },
     "POST /api/v1/bookings/{booking_id}/move": {"starts_at": "{=slot}"},
     "POST /api/v1/sessions": {
