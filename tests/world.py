@@ -22,6 +22,7 @@ from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import grant_refund
+from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_bought_by_hand, make_request
@@ -67,7 +68,7 @@ from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts
-from tenpo.schedule.models import Booking, CalendarFeed, Session, TimeOff, Travel
+from tenpo.schedule.models import Booking, CalendarFeed, Service, Session, TimeOff, Travel
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
@@ -170,7 +171,15 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         reason = f"{whose.name} is ill"
         set_day(whose, DAY_OFF, [], by=whose)
         add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
+    asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, locations=[])
+    member, noon = people["member"], some_day + timedelta(hours=12)
+
+    def book(what: Service, hours: int) -> Booking:
+        at = noon - timedelta(days=1) + timedelta(hours=hours)
+        return book_slot(what, starts_at=at, minutes=60, participant=member.participant, by=member)
+
     return {
+        "time": book(service, 0), "asked": book(asked_first, 2),
         "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
         "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
         "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],

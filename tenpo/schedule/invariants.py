@@ -52,7 +52,8 @@ INVARIANTS = (
         SELECT b.id, b.state, o.state AS order_state FROM schedule_booking b
         LEFT JOIN orders_line l ON l.id = b.line_id LEFT JOIN orders_order o ON o.id = l.order_id
         WHERE (b.state IN ('confirmed', 'attended', 'no_show') AND o.state IS DISTINCT FROM 'paid')
-           OR (b.state = 'held' AND o.state IS DISTINCT FROM 'open') OR (b.state = 'cancelled' AND o.state = 'open')""",
+           OR (b.state = 'held' AND NOT b.awaits_approval AND o.state IS DISTINCT FROM 'open')
+           OR (b.state = 'cancelled' AND o.state = 'open')""",
     ),
     Invariant(
         "coach-teaches-one-session-at-a-time",
@@ -188,11 +189,18 @@ INVARIANTS = (
             OR busy_from > starts_at OR busy_until < ends_at)""",
     ),
     Invariant(
+        "request-is-not-ordered",
+        _("What waits for its coach's yes is held, and nothing of it is ordered."),
+        """
+        SELECT id, state, line_id FROM schedule_booking
+        WHERE awaits_approval AND (state NOT IN ('held', 'cancelled') OR line_id IS NOT NULL)""",
+    ),
+    Invariant(
         "slot-has-no-line",
         _("Nobody stands in line for what somebody booked as a slot."),
         """
         SELECT b.id, b.state, b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
-        WHERE s.is_private AND b.state IN ('waitlisted', 'offered')""",
+        WHERE s.is_private AND b.state = 'waitlisted'""",
     ),
     Invariant(
         "participant-has-one-live-place",

@@ -287,6 +287,8 @@ class Booking(BaseModel):
     # How often whoever booked has moved it.
     reschedules = models.PositiveSmallIntegerField(default=0, db_default=0)
     held_until = models.DateTimeField(null=True)
+    # Held until its coach says yes or no, and not ordered before; of one that is over, that it never got its yes.
+    awaits_approval = models.BooleanField(default=False, db_default=False)
     waitlisted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
@@ -316,6 +318,10 @@ class Booking(BaseModel):
                 name="booking_held_has_an_end",
                 condition=Q(state__in=["held", "offered"], held_until__isnull=False)
                 | (~Q(state__in=["held", "offered"]) & Q(held_until=None)),
+            ),
+            models.CheckConstraint(
+                name="booking_that_awaits_approval_is_not_ordered",
+                condition=Q(awaits_approval=False) | Q(state__in=["held", "cancelled"], line=None),
             ),
             models.CheckConstraint(
                 name="booking_confirmed_is_ordered",

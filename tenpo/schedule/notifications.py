@@ -204,6 +204,50 @@ def _say_reminder(facts: Facts) -> Words:
     )
 
 
+def _say_requested(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s asks for a time: %(session)s")
+        % {"person": facts["participant"], "session": facts["session"]},
+        text=_("%(when)s. It is held until %(until)s; please say yes or no.")
+        % {"when": _capital(facts.when()), "until": facts.when("held_until")},
+        act=_("Answer"),
+        path=_roster_path(facts),
+    )
+
+
+def _say_approved(facts: Facts) -> Words:
+    return Words(
+        title=_("%(coach)s said yes: %(session)s") % {"coach": facts["coach"], "session": facts["session"]},
+        text=_("Your time is held for you until %(until)s. Please pay for it by then.")
+        % {"until": facts.when("held_until")},
+        act=_("Pay and book"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_declined(facts: Facts) -> Words:
+    said = _("%(coach)s cannot give you this time. Nothing was paid.") % {"coach": facts["coach"]}
+    reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if "reason" in facts else ""
+    return Words(
+        title=_("This time does not suit: %(session)s") % {"session": facts["session"]},
+        text="\n\n".join(part for part in (said, reason) if part),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_request_lapsed(facts: Facts) -> Words:
+    return Words(
+        title=_("Nobody answered: %(session)s") % {"session": facts["session"]},
+        text=_("You had no answer in time, so nothing was booked. Please ask for another time."),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
 def _say_new_booking(facts: Facts) -> Words:
     return Words(
         title=_("%(person)s booked %(session)s") % {"person": facts["participant"], "session": facts["session"]},
@@ -278,6 +322,22 @@ HOLD_LAPSED = Kind(
     "booking.hold_lapsed", gettext_lazy("A seat was let go, as it was not paid"), Audience.MEMBER, _say_hold_lapsed,
     icon="hourglass",
 )  # fmt: skip
+APPROVED = Kind(
+    "booking.approved", gettext_lazy("A coach says yes to a time that you asked for"), Audience.MEMBER, _say_approved,
+    icon="ticket",
+)  # fmt: skip
+DECLINED = Kind(
+    "booking.declined", gettext_lazy("A coach says no to a time that you asked for"), Audience.MEMBER, _say_declined,
+    icon="calendar-x",
+)  # fmt: skip
+REQUEST_LAPSED = Kind(
+    "booking.request_lapsed", gettext_lazy("Nobody answers to a time that you asked for"), Audience.MEMBER,
+    _say_request_lapsed, icon="hourglass",
+)  # fmt: skip
+REQUESTED = Kind(
+    "coach.requested", gettext_lazy("Somebody asks for a time of yours"), Audience.COACH, _say_requested,
+    icon="hourglass",
+)  # fmt: skip
 NEW_BOOKING = Kind(
     "coach.booked", gettext_lazy("Somebody books your session"), Audience.COACH, _say_new_booking, by_email=False,
     icon="user-plus",
@@ -292,7 +352,8 @@ SESSION_FULL = Kind(
 
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, WAITLISTED, OFFERED,
-    OFFER_LAPSED, HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
+    OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING, BOOKING_CANCELLED,
+    SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -332,11 +393,11 @@ def to_its_people(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
     return [Notice(kind, person, payload) for person in people if person is not None]
 
 
-def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "") -> list[Notice]:
+def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "", **more: Any) -> list[Notice]:
     session = booking.session
     if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
         return []
-    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity)
+    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
     return [Notice(kind, session.coach_id, payload, once=once)]
 
 
@@ -344,7 +405,8 @@ def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
     """Who booked, and the coach; also that the session is full now, once for each number of seats."""
     booking = _booking_of(message)
     notices = to_its_people(CONFIRMED, booking) + _to_its_coach(NEW_BOOKING, booking)
-    if booking.session.is_full:
+    # What was booked as a slot is full with whoever booked it.
+    if booking.session.is_full and not booking.session.is_private:
         once = f"full:{booking.session_id}:{booking.session.capacity}"
         notices += _to_its_coach(SESSION_FULL, booking, once=once)
     return notices
@@ -412,8 +474,33 @@ def on_booking_offered(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
-    """Whoever lost the seat that was held for them."""
-    return to_its_people(OFFER_LAPSED if message.payload.get("was_offer") else HOLD_LAPSED, _booking_of(message))
+    """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
+    booking = _booking_of(message)
+    if message.payload.get("was_request"):
+        return to_its_people(REQUEST_LAPSED, booking)
+    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
+    return to_its_people(OFFER_LAPSED if is_from_line else HOLD_LAPSED, booking)
+
+
+def on_booking_requested(message: OutboxMessage) -> list[Notice]:
+    """The coach who is asked, unless it is over by the time that we speak of it."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.HELD or booking.held_until is None:
+        return []
+    return _to_its_coach(REQUESTED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_approved(message: OutboxMessage) -> list[Notice]:
+    """Whoever asked and has to pay; one that is booked by its yes is told as every booking is."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+        return []
+    return to_its_people(APPROVED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_declined(message: OutboxMessage) -> list[Notice]:
+    """Whoever asked, with the coach's word."""
+    return to_its_people(DECLINED, _booking_of(message), reason=message.payload.get("reason", ""))
 
 
 def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
@@ -431,6 +518,9 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,
     "booking.lapsed": on_booking_lapsed,
+    "booking.requested": on_booking_requested,
+    "booking.approved": on_booking_approved,
+    "booking.declined": on_booking_declined,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
     **MEETING_TELLS,

@@ -138,6 +138,12 @@ CALLS = {
         )
     ),
     "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
+    "move_booking": Call(
+        ids=_thing("time", "booking_id"),
+        body=lambda calls: {"starts_at": calls.things["slot"], "coach_id": None, "location_id": None},
+    ),
+    "create_booking_approval": Call(ids=_thing("asked", "booking_id")),
+    "create_booking_rejection": Call(ids=_thing("asked", "booking_id")),
     "create_slot_booking": Call(
         body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
     ),

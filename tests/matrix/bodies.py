@@ -181,8 +181,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/share-policies/preview": {"percent": 70},
     "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
     "POST /api/v1/slot-bookings#for-participant": {
-        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{participant}",
+        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{=participant}",
     },
+    "POST /api/v1/bookings/{booking_id}/move": {"starts_at": "{=slot}"},
     "POST /api/v1/sessions": {
         "title": "New", "starts_at": "2031-03-04T06:00:00Z", "minutes": 30, "time_zone": "UTC", "place": "There",
         "capacity": 4, "price": 1_000,

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
+from tenpo.checkout.actions.requests import write_request
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
@@ -52,6 +53,9 @@ def book_slot(
     which it is free. `answers` are by the keys of the service's questions. Whoever gives the service, and an admin, may
     book it for somebody, whatever the notice and the window.
 
+    Where its coach says yes to each, it is only asked for: held, with nothing ordered or paid (`requests`). Whoever
+    gives it says yes by booking.
+
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
     sponsor_spent, payment_needed; ValidationError for an answer or where a coach must be chosen; Http404.
@@ -59,7 +63,7 @@ def book_slot(
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
     keeps = keep and can_be_kept(by, provider=provider, source=source)
     pays = Wish(by, provider, agreed, use_wallet, keeps, call)
-    if begun := begun_by(call):
+    if begun := begun_by(call) or _requested_by(call):
         return charge_for(*begun, source)
 
     def attempt() -> Reserved:
@@ -75,9 +79,22 @@ def book_slot(
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
 def _reserve(wish: SlotWish, coach_id: UUID, participant: Participant, pays: Wish) -> Reserved:
-    session, policy, answers = take_slot(wish, coach_id, participant=participant, by=pays.by)
-    booking = Booking(session=session, participant=participant, booked_by=pays.by, answers=answers)
-    return order_place(booking, policy, pays)
+    taken = take_slot(wish, coach_id, participant=participant, by=pays.by)
+    booking = Booking(session=taken.session, participant=participant, booked_by=pays.by, answers=taken.answers)
+    if taken.asks_first:
+        # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
+        booking.pk = pays.call.id if pays.call else taken.booking_id
+        write_request(booking, taken)
+        return booking, None
+    return order_place(booking, taken.policy, pays)
+
+
+def _requested_by(call: Call | None) -> Reserved | None:
+    """What a call that died had asked a coach for."""
+    if call is None or not call.is_again:
+        return None
+    booking = Booking.objects.select_related("session").filter(pk=call.id).first()
+    return (booking, None) if booking else None
 
 
 def _of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:

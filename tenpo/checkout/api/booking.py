@@ -106,6 +106,7 @@ class BookedOut(OutSchema):
     participant_id: UUID
     state: str = Field(..., examples=["confirmed"])
     held_until: datetime | None = Field(None, description="Until when a held or offered seat waits.")
+    awaits_approval: bool = Field(False, description="Held until its coach says yes or no, and not ordered yet.")
     position: int | None = Field(None, description="Place in line on the waitlist, from 1.")
     ending: str = ""
     cost: CostOut | None
@@ -178,6 +179,7 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
         participant_id=booking.participant_id,
         state=booking.state,
         held_until=booking.held_until,
+        awaits_approval=booking.awaits_approval,
         position=waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else None,
         ending=booking.ending,
         cost=CostOut(

@@ -182,7 +182,15 @@ def release_lapsed(session: Session) -> int:
     record_all([("booking.lapsed", booking, None, {"ending": booking.ending}) for booking in bookings], by=None)
     publish_all(
         [
-            ("booking.lapsed", booking, {"session_id": session.pk, "was_offer": was_offer[booking.pk]})
+            (
+                "booking.lapsed",
+                booking,
+                {
+                    "session_id": session.pk,
+                    "was_offer": was_offer[booking.pk],
+                    "was_request": booking.awaits_approval,
+                },
+            )
             for booking in bookings
         ]
     )

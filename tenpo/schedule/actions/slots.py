@@ -20,7 +20,7 @@ from tenpo.core import clock
 from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.default_policy import default_cancellation_policy
-from tenpo.orders.cancelling import Policy, read_policy
+from tenpo.orders.cancelling import read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
@@ -41,7 +41,7 @@ _LOCK = """
     WITH counted AS (
       INSERT INTO schedule_coachtime AS c (coach_id, version) SELECT id, 1 FROM people_user WHERE id = %(coach)s
       ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
-    SELECT {columns}, uuidv7() AS session_id,
+    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
       (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
@@ -65,6 +65,20 @@ _LOCK = """
 """
 
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
+
+
+@dataclass(frozen=True)
+class TakenSlot:
+    """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
+
+    `asks_first` says that its coach decides on it.
+    """
+
+    session: Session
+    booking_id: UUID
+    policy: Policy
+    answers: list[dict[str, Any]]
+    asks_first: bool
 
 
 @dataclass(frozen=True)
@@ -95,13 +109,10 @@ def slot_taken() -> RuleError:
     return RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
 
 
-def take_slot(
-    wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User
-) -> tuple[Session, Policy, list[dict[str, Any]]]:
+def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> TakenSlot:
     """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
 
-    Returns its session, which is not written yet, its cancellation policy, and the answers as they are
-    kept. Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
+    Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
     or slot_taken when it is not free: `why_not` says why.
     """
     locked = _lock(wish, coach_id, participant=participant, by=by)
@@ -126,7 +137,9 @@ def take_slot(
         default = default_cancellation_policy()
         locked.policy_id, policy = default.pk, default.terms
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
-    return _session(locked, slot, price), policy, answers
+    return TakenSlot(
+        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff
+    )
 
 
 def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:

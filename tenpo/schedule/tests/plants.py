@@ -32,6 +32,7 @@ TIME_PLANTS: dict[str, str | list[str]] = {
     "slot-keeps-its-time-free": f"""
         UPDATE schedule_session SET is_private = true
         WHERE id = (SELECT session_id FROM schedule_booking WHERE id = ({_FIRST}))""",
+    "request-is-not-ordered": f"UPDATE schedule_booking SET awaits_approval = true WHERE id = ({_FIRST})",
     "slot-has-no-line": [
         _SERVICE,
         f"""
