@@ -208,6 +208,14 @@ def fresh_business(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def takes_transfers(db: None) -> None:
+    """The business has said which account bank transfers go to, and offers them."""
+    from tenpo.core.tests.make import make_account_to_pay_to
+
+    make_account_to_pay_to()
+
+
+@pytest.fixture
 def one_window() -> None:
     """For tests of limits: what is counted before and after a window turns is not counted together."""
     # All windows of `core.limits` turn with this one, and no test takes longer than what must be left of it.

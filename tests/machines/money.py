@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.checkout.actions import buying, settling, topping_up
-from tenpo.core.business import current_business, forget_business
+from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.actions import splits
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
@@ -77,7 +78,7 @@ class SellingMachine(Machine):
         self.people = make_people(
             *(None for _ in MEMBERS), *(Role.ADMIN for _ in ADMINS), *(Role.COACH for _ in COACHES)
         )
-        current_business()
+        make_account_to_pay_to()
         BusinessRow.objects.update(
             top_up_least=nouns.TOP_UP_LEAST, top_up_most=nouns.TOP_UP_MOST, wallet_most=nouns.WALLET_MOST,
             hold_minutes=HOLD // timedelta(minutes=1),
