@@ -26,9 +26,9 @@ from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_bought_by_hand, make_request
-from tenpo.core.business import current_business, forget_business
-from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
+from tenpo.core.models import CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.ledger.models import Account, Transfer
 from tenpo.notify.actions.preferences import set_preferences
 from tenpo.notify.models import Channel
@@ -116,9 +116,7 @@ def calendar_file(uid: str, title: str, days: int) -> bytes:
 
 def make_world() -> World:
     """Everything that a route can be asked for."""
-    current_business()
-    Business.objects.update(second_factor_starts_on=SECOND_FACTOR_DAY)
-    forget_business()
+    make_account_to_pay_to(second_factor_starts_on=SECOND_FACTOR_DAY)
     people: dict[str, User] = {
         "member": make_member("Mina Minnowmark"),
         "other": make_member("Otto Ottermark"),

@@ -91,6 +91,14 @@ class Business(BaseModel):
     top_up_most = models.PositiveIntegerField(default=50_000, db_default=50_000, validators=[MinValueValidator(1)])
     wallet_most = models.PositiveIntegerField(default=200_000, db_default=200_000, validators=[MinValueValidator(1)])
     invite_days = models.PositiveSmallIntegerField(default=14, validators=[MinValueValidator(1), MaxValueValidator(90)])
+    # Whether people may pay by bank transfer. It is switched on only with an account below; who offered it before there
+    # was one to set goes on, and is told so.
+    offers_bank_transfer = models.BooleanField(default=False, db_default=False)
+    # The account that bank transfers go to, as its bank knows it; empty while nobody has said.
+    bank_holder = models.CharField(max_length=70, blank=True, default="", db_default="")
+    bank_iban = models.CharField(max_length=34, blank=True, default="", db_default="")
+    bank_bic = models.CharField(max_length=11, blank=True, default="", db_default="")
+    bank_name = models.CharField(max_length=80, blank=True, default="", db_default="")
     second_factor_for = models.CharField(
         max_length=10, choices=SecondFactorFor, default=SecondFactorFor.ADMINS, db_default=SecondFactorFor.ADMINS
     )
@@ -106,6 +114,11 @@ class Business(BaseModel):
             models.CheckConstraint(
                 name="business_second_factor_for_is_known",
                 condition=Q(second_factor_for__in=["nobody", "admins", "team", "everybody"]),
+            ),
+            models.CheckConstraint(
+                name="business_account_has_a_holder",
+                condition=(~Q(bank_iban="") & ~Q(bank_holder=""))
+                | Q(bank_holder="", bank_iban="", bank_bic="", bank_name=""),
             ),
         ]
 

@@ -138,6 +138,9 @@ def _set_up(story: Story) -> None:
     update_business(
         by=story.admin, name=cast.COMPANY, currency="EUR", time_zone=cast.ZONE, hold_minutes=120, offer_hours=36,
         credit_months=3,
+        # The IBAN that every book takes as its example: it belongs to nobody.
+        offers_bank_transfer=True, bank_holder=cast.COMPANY, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX",
+        bank_name="Commerzbank",
         # Whoever tries the demo signs in with the passwords that it prints.
         second_factor_for=Business.SecondFactorFor.NOBODY,
     )  # fmt: skip

@@ -13,8 +13,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tenpo.core.business import current_business, forget_business
+from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions.refunds import update_refund_terms
@@ -61,7 +62,7 @@ class BusinessMachine(Machine):
         self.people = make_people(
             *(None for _ in MEMBERS), *(Role.ADMIN for _ in ADMINS), *(Role.COACH for _ in COACHES)
         )
-        current_business()
+        make_account_to_pay_to()
         BusinessRow.objects.update(
             top_up_least=nouns.TOP_UP_LEAST, top_up_most=nouns.TOP_UP_MOST, wallet_most=nouns.WALLET_MOST,
             hold_minutes=HOLD // timedelta(minutes=1),

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tenpo.config.api import api
+from tenpo.core.tests.make import ACCOUNT
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.tests.make import PASSWORD
 from tenpo.web.views.openapi import Reader
@@ -33,6 +34,7 @@ SETTINGS = {
     "name": "New", "currency": "EUR", "time_zone": "UTC", "locale": "en", "accent_hue": 3, "invite_days": 3,
     "hold_minutes": 10, "offer_hours": 3, "manual_hold_days": 3, "credit_months": 3, "second_factor_for": "admins",
     "second_factor_starts_on": SECOND_FACTOR_DAY, "top_up_least": "5", "top_up_most": "50", "wallet_most": "500",
+    "offers_bank_transfer": "on", **ACCOUNT,
 }  # fmt: skip
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -138,6 +140,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /teaching/services/{service_withdrawn}/offer/#offer": {"act": "offer"},
     "POST /settings/": SETTINGS,
     "POST /settings/#second-factor": {**SETTINGS, "second_factor_for": "nobody"},
+    "POST /settings/#account": {**SETTINGS, "bank_iban": "AT611904300234573201"},
     # Signing in
     "POST /account/login/": {"login": "nobody@example.com", "password": PASSWORD},
     # API
@@ -158,6 +161,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/me": {"name": "New name"},
     "PATCH /api/v1/business": {"name": "New"},
     "PATCH /api/v1/business#second-factor": {"name": "New", "second_factor_for": "nobody"},
+    "PATCH /api/v1/business#account": {"name": "New", "bank_iban": "AT611904300234573201"},
     "PATCH /api/v1/people/{user_id}": {"roles": ["coach"]},
     "PATCH /api/v1/people/{user_id}#admin": {"roles": ["admin"]},
     "POST /api/v1/payouts": {"account_id": "{payout_account}", "source": "earnings", "amount": 1_000},

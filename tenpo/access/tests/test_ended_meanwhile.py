@@ -14,6 +14,7 @@ from tenpo.checkout.tests.make import make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
+from tenpo.core.tests.make import ACCOUNT
 from tenpo.payments.actions import connect
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms, Refund, RefundTerms
@@ -108,6 +109,10 @@ MAKING: dict[str, Way] = {
     "written calendar by page": with_calendar("/me/calendars/{}/", {"label": "Home", "writes_sessions": "on"}),
     "written calendar by API": with_calendar("/api/v1/calendars/{}", {"writes_sessions": True}, "PATCH"),
     "second factor by page": lambda *_: Ask("/settings/", settings_form()),
+    "account to pay to by page": lambda *_: Ask(
+        "/settings/", settings_form() | {"second_factor_for": "admins"} | ACCOUNT
+    ),
+    "account to pay to by API": lambda *_: Ask("/api/v1/business", ACCOUNT, "PATCH"),
     "second factor by API": lambda *_: Ask("/api/v1/business", {"second_factor_for": NOBODY}, "PATCH"),
 }
 # There only where Stripe is switched on, which the matrix does not see.
@@ -148,7 +153,8 @@ def what_lasts() -> list[Any]:
         *Refund.objects.values_list("pk", "state"),
         *RefundTerms.objects.values_list("ask_days", "cancellation_to"),
     ]
-    return [*what_lets_in(), *keys, *feeds, *written, *paid, *Business.objects.values_list("second_factor_for")]
+    held = Business.objects.values_list("second_factor_for", "bank_iban")
+    return [*what_lets_in(), *keys, *feeds, *written, *paid, *held]
 
 
 def made_while(end: Callable[[User], None], way: Way) -> tuple[int, bool]:

@@ -8,9 +8,12 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tenpo.orders.models import Order
 from tenpo.orders.policies import GivenBack, parts_back, parts_left
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
+from tenpo.payments.providers.manual import BankTransfer
+from tenpo.payments.slips import Slip, slip_for
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_queries import comes_back
@@ -70,6 +73,21 @@ def action_address(payment: Payment) -> str:
 def is_card_to_enter(payment: Payment) -> bool:
     """Whether the payer still has to enter a card, on Stripe's own page, rather than to confirm at a bank."""
     return (payment.reference or "").startswith("cs_")
+
+
+def transfer_reference(payment: Payment) -> str:
+    """What a payer writes on a bank transfer, so that an admin knows the money."""
+    if payment.order_id is None:
+        return payment.transfer_reference
+    return Order.objects.values_list("number", flat=True).get(pk=payment.order_id)
+
+
+def slip_of_payment(payment: Payment) -> Slip | None:
+    """How to make a payment that waits for its bank transfer; None for every other one."""
+    is_waiting = payment.provider == BankTransfer.name and payment.state in Payment.OPEN
+    if not is_waiting:
+        return None
+    return slip_for(transfer_reference(payment), amount=payment.amount, currency=payment.currency)
 
 
 def checkout_step(booking: Booking, payment: Payment | None) -> Step:

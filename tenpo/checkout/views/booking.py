@@ -22,6 +22,7 @@ from tenpo.checkout.queries.bookings import (
     last_payment,
     live_booking,
     say_failure,
+    slip_of_payment,
 )
 from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
@@ -164,6 +165,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         # A page of Stripe's on which nobody has entered a card yet.
         "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
+        "slip": slip_of_payment(payment) if payment else None,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
         "policy": say_booked_policy(booking),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",

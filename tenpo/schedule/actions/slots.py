@@ -20,7 +20,7 @@ from tenpo.core import clock
 from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.default_policy import default_cancellation_policy
-from tenpo.orders.cancelling import read_policy
+from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
