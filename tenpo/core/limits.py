@@ -60,6 +60,7 @@ LIMITS = {
     "payout-account-user": Limit(10, 3600),
     # Papers, each of which takes a processor for a second.
     "paper-user": Limit(20, 300),
+    "upload-user": Limit(60, 3600),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
@@ -86,6 +87,10 @@ SPONSORED_AT_ONCE = 200
 # both wrote before; and so long either may be written.
 REVIEW_BLIND_DAYS = 7
 REVIEWS_TAKEN_DAYS = 30
+
+# Files that people bring (`core.files`): of each, below what `runtime.front` takes at all; and of each session.
+FILE_BYTES_MAX = 24_000_000
+RESOURCES_KEPT = 50
 
 # Counts one try for each row of `{source}`.
 _HIT = """

@@ -1,6 +1,6 @@
 from procrastinate.contrib.django import app
 
-from tenpo.schedule.actions import check_in, reminders, reviews, seats, sessions
+from tenpo.schedule.actions import check_in, reminders, resources, reviews, seats, sessions
 
 
 @app.periodic(cron="* * * * *")
@@ -36,3 +36,10 @@ def settle_attendance(timestamp: int) -> None:
 def open_reviews(timestamp: int) -> None:
     """Tell people of reviews that they can read now."""
     reviews.open_reviews()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="schedule.drop_unnamed_files", queue="periodic")
+def drop_unnamed_files(timestamp: int) -> None:
+    """Let go the files of resources that were taken away."""
+    resources.drop_unnamed_files()

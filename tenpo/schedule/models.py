@@ -19,6 +19,7 @@ from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
 from tenpo.schedule.attendance_models import Attendance  # noqa: F401 (a model of this app, in a file of its own)
 from tenpo.schedule.note_models import SessionNote  # noqa: F401 (likewise)
+from tenpo.schedule.resource_models import SessionResource  # noqa: F401 (likewise)
 from tenpo.schedule.review_models import SessionReview  # noqa: F401 (likewise)
 
 if TYPE_CHECKING:

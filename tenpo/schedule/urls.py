@@ -1,6 +1,17 @@
 from django.urls import path
 
-from tenpo.schedule.views import bookings, calendar, check_in, imports, notes, reviews, series, sessions, teaching
+from tenpo.schedule.views import (
+    bookings,
+    calendar,
+    check_in,
+    imports,
+    notes,
+    resources,
+    reviews,
+    series,
+    sessions,
+    teaching,
+)
 
 app_name = "schedule"
 urlpatterns = [
@@ -19,6 +30,8 @@ urlpatterns = [
     path("calendar/feed/end/", calendar.feed_end, name="feed-end"),
     path("calendar/feed/<str:token>.ics", calendar.feed, name="feed"),
     path("coaches/<uuid:coach_id>/reviews/", reviews.coach_reviews, name="coach-reviews"),
+    path("resources/<uuid:resource_id>/", resources.resource_file, name="resource-file"),
+    path("resources/<uuid:resource_id>/act/", resources.resource_act, name="resource-act"),
     path("teaching/", teaching.teaching_list, name="teaching-list"),
     path("teaching/new/", teaching.session_create, name="session-create"),
     path("teaching/series/new/", series.series_create, name="series-create"),
@@ -34,5 +47,6 @@ urlpatterns = [
     path("teaching/<uuid:session_id>/attendance/", teaching.attendance_all, name="attendance-all"),
     path("teaching/<uuid:session_id>/check-in/", check_in.check_in_list, name="check-in"),
     path("teaching/<uuid:session_id>/notes/", notes.session_notes, name="session-notes"),
+    path("teaching/<uuid:session_id>/resources/", resources.session_resources, name="session-resources"),
     path("teaching/<uuid:session_id>/roster.csv", teaching.roster_csv, name="roster-csv"),
 ]

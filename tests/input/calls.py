@@ -173,6 +173,9 @@ CALLS = {
         ids=lambda calls: {"session_id": calls.things["own_session"].pk}, body=lambda calls: {"booking_id": None}
     ),
     "list_session_notes": Call(ids=lambda calls: {"session_id": calls.things["own_session"].pk}),
+    "create_session_file": Call(
+        file=lambda calls: ("slides.pdf", b"%PDF-1.7"), fields=lambda calls: {"kind": "slides"}
+    ),
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
     "delete_check_in": Call(ids=_thing("here", "booking_id")),
@@ -241,7 +244,7 @@ def make_calls(world: World) -> Calls:
         "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
-        "coach_id": "coach", "reconciliation_id": "compared", "difference_id": "difference",
+        "coach_id": "coach", "resource_id": "resource", "reconciliation_id": "compared", "difference_id": "difference",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

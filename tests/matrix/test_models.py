@@ -6,7 +6,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from tenpo.schedule.models import BookingQuerySet
+from tenpo.schedule.models import Booking, BookingQuerySet
+from tenpo.schedule.resource_models import PLACED
 from tests.test_architecture import own_models
 from tests.world import PEOPLE, World
 
@@ -69,6 +70,7 @@ SEEN = {
     "schedule.Series":                ("all", "all"),
     "schedule.Session":               ("all", "all"),
     "schedule.SessionNote":           ("own", "none"),
+    "schedule.SessionResource":       ("kept", "all"),
     "schedule.SessionReview":         ("opened", "opened"),
 }  # fmt: skip
 OPEN = {"core.Business"}
@@ -114,6 +116,13 @@ def check(world: World, label: str) -> None:
             case "opened":
                 opened = set(rows.opened().values_list("pk", flat=True))
                 assert [row.pk for row in seen if row.author_id != user.pk and row.pk not in opened] == []
+                assert len(seen) < len(everything)
+            case "kept":
+                placed = set(
+                    Booking.objects.concerning(user).filter(state__in=PLACED).values_list("session", flat=True)
+                )
+                others = [row for row in seen if not row.is_public and row.session.coach_id != user.pk]
+                assert [row.pk for row in others if row.session_id not in placed] == []
                 assert len(seen) < len(everything)
             case "coaches":
                 whose = [row if label == "people.User" else row.user for row in seen]

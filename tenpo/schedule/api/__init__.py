@@ -2,13 +2,14 @@
 
 from ninja import Router
 
-from tenpo.schedule.api import attendance, bookings, feeds, imports, reviews, series, sessions
+from tenpo.schedule.api import attendance, bookings, feeds, imports, resources, reviews, series, sessions
 
 router = Router()
 router.add_router("", sessions.router)
 router.add_router("", attendance.router)
 router.add_router("", bookings.router)
 router.add_router("", reviews.router)
+router.add_router("", resources.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
