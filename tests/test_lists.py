@@ -44,6 +44,8 @@ from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import Import, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.actions.resources import add_link
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, WrittenEvent
 from tenpo.schedule.review_models import SessionReview
@@ -67,6 +69,7 @@ LIMITED = {
     "/api/v1/credits/{credit}/transfers": 1,  # each booking spends what expires first
     "/api/v1/ledger/transfers?account_id={credit}": 1,
     "/api/v1/calendars": CALENDARS_KEPT,
+    "/api/v1/bookings/{attended}/reviews": 0,  # one of each side, and the admin is neither
     "/api/v1/feeds": 0,  # one for each person, and the admin has none
     "/api/v1/ledger/accounts?kind=sales": 1,
     "/api/v1/ledger/accounts/{credit}/transfers": 1,
@@ -139,8 +142,10 @@ def add_rows(world: World, number: int) -> None:
         make_hours(host)
         ServiceCoach.objects.create(service=things["service"], coach=host)
         make_booking(_session(coach), member)
-        make_booking(things["booked"], make_member())
+        booked = make_booking(things["booked"], make_member())
+        write_note(things["booked"], booking=booked, text="Knee", by=coach)
         _add_there(world)
+        add_link(things["booked"], "https://video.example.com/1", kind="recording", name="Film", by=coach)
         full = _session(host, capacity=1)
         make_booking(full, make_member())
         for session, who in ((full, admin), (full, member), (things["full"], make_member())):

@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.shortcuts import resolve_url
 from django.test import Client
 from django.utils import timezone
@@ -62,6 +63,7 @@ from tenpo.schedule.actions.hours import set_day
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.places import close_location, close_room, open_room
+from tenpo.schedule.actions.resources import add_file, add_link
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.actions.services import withdraw_service
@@ -251,6 +253,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "expected": expected,
         "attended": attended,
         "absent": absent,
+        **_kept(coach, booked, coach2, elsewhere),
         "waiting": waiting,
         "offer": offer,
         "declined": declined,
@@ -264,6 +267,15 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "usual": booked.cancellation_policy,
         "agreed": digest_of(plan_series(coach, rule_of(RULE), minutes=30)),
     }
+
+
+def _kept(coach: User, booked: Session, coach2: User, elsewhere: Session) -> dict[str, Any]:
+    """Files and links of two sessions: for those with a place, and one for everybody."""
+    file = SimpleUploadedFile("minnow.pdf", b"%PDF-1.7 Minnow slides inside")
+    resource = add_file(booked, file, kind="slides", name="Minnow slides", by=coach)
+    add_link(elsewhere, "https://video.example/otter-film", kind="recording", name="Otter film", by=coach2)
+    add_link(booked, "https://video.example/all", kind="other", name="For all", is_public=True, by=coach)
+    return {"resource": resource}
 
 
 def _said(coach: User, member: User, coach2: User, other: User) -> Booking:
@@ -488,6 +500,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Minnow reason": member, "Otter reason": other,
         "Minnow blind words": frozenset({"coach"}), "Otter praise": frozenset({"other", "coach2", "admin"}),
         "Minnow knee": frozenset({"coach"}), "Otter knee": frozenset({"coach2"}),
+        "Minnow slides": seen, "Otter film": otto, "otter-film": otto,
         "Sven Sponsormark": member, "Sue Seamark": otter, "Minnow budget": member, "Otter budget": member | otter,
         "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),

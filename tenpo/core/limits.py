@@ -62,6 +62,7 @@ LIMITS = {
     "paper-user": Limit(20, 300),
     # Calendars that somebody connects or has asked again: each is an address that our server knocks at.
     "calendar-user": Limit(30, 3600),
+    "upload-user": Limit(60, 3600),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
@@ -97,6 +98,10 @@ CHOICES_OF_A_QUESTION = 20
 # Times off, and travels, of each coach that are not over yet, and the days that each lasts.
 AWAY_KEPT = 100
 AWAY_DAYS = 400
+
+# Files that people bring (`core.files`): of each, below what `runtime.front` takes at all; and of each session.
+FILE_BYTES_MAX = 24_000_000
+RESOURCES_KEPT = 50
 
 # Counts one try for each row of `{source}`.
 _HIT = """

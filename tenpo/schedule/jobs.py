@@ -9,6 +9,7 @@ from tenpo.schedule.actions import (
     calendar_writing,
     check_in,
     reminders,
+    resources,
     reviews,
     seats,
     sessions,
@@ -84,3 +85,10 @@ def forget_past_events(timestamp: int) -> None:
     """Drop the times of other calendars that are over, and what we wrote there for days that are."""
     calendar_syncing.forget_past_events()
     calendar_writing.forget_past_written()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="schedule.drop_unnamed_files", queue="periodic")
+def drop_unnamed_files(timestamp: int) -> None:
+    """Let go the files of resources that were taken away."""
+    resources.drop_unnamed_files()

@@ -83,4 +83,14 @@ MEETING_INVARIANTS = (
         LEFT JOIN schedule_booking b ON b.session_id = n.session_id AND b.participant_id = n.participant_id
         WHERE n.author_id <> s.coach_id OR (n.participant_id IS NOT NULL AND b.id IS NULL)""",
     ),
+    Invariant(
+        "resource-is-a-file-or-a-link",
+        _("What is kept with a session is a file or a link, and each file belongs to one."),
+        """
+        SELECT r.id, r.file_key, r.link FROM schedule_sessionresource r
+        LEFT JOIN schedule_sessionresource other
+            ON other.file_key = r.file_key AND other.id <> r.id AND r.file_key <> ''
+        WHERE (r.link = '') = (r.file_key = '') OR (r.file_key <> '' AND r.size_bytes IS NULL)
+            OR other.id IS NOT NULL""",
+    ),
 )

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.models import Booking
+from tenpo.schedule.permissions import reviewer_id
+from tenpo.schedule.resource_models import PLACED, SessionResource
 from tenpo.schedule.review_models import SessionReview
 
 
@@ -35,6 +37,15 @@ def _say_opened(facts: Facts) -> Words:
     )
 
 
+def _say_resource(facts: Facts) -> Words:
+    return Words(
+        title=_("New with %(session)s: %(name)s") % {"session": facts["session"], "name": facts["name"]},
+        text=_("It stands with your booking."),
+        act=_("Look at it"),
+        path=path_to("schedule:booking-detail", facts["booking_id"]),
+    )
+
+
 REVIEW_WAITS = Kind(
     "review.waits", gettext_lazy("The other side wrote about a session"), Audience.MEMBER, _say_waits, by_email=False,
     icon="star",
@@ -43,8 +54,12 @@ REVIEW_OPENED = Kind(
     "review.opened", gettext_lazy("You can read what was written about you"), Audience.MEMBER, _say_opened,
     by_email=False, icon="star",
 )  # fmt: skip
+RESOURCE_ADDED = Kind(
+    "resource.added", gettext_lazy("Something new is kept with a session that you booked"), Audience.MEMBER,
+    _say_resource, by_email=False, icon="file-text",
+)  # fmt: skip
 
-MEETING_KINDS = (REVIEW_WAITS, REVIEW_OPENED)
+MEETING_KINDS = (REVIEW_WAITS, REVIEW_OPENED, RESOURCE_ADDED)
 
 
 def _to_subject(kind: Kind, message: OutboxMessage) -> list[Notice]:
@@ -74,7 +89,20 @@ def on_review_opened(message: OutboxMessage) -> list[Notice]:
     return _to_subject(REVIEW_OPENED, message)
 
 
+def on_resource_added(message: OutboxMessage) -> list[Notice]:
+    """Whoever has a place; of each kind once for a session, however many files follow."""
+    resource = SessionResource.objects.select_related("session").filter(pk=message.subject_id).first()
+    if resource is None:
+        return []
+    once = f"resource:{resource.session_id}:{resource.kind}"
+    bookings = Booking.objects.filter(session=resource.session_id, state__in=PLACED).select_related("participant")
+    facts = {"session": resource.session.title, "name": resource.name}
+    people = {reviewer_id(booking): booking.pk for booking in bookings.order_by("-id")}
+    return [Notice(RESOURCE_ADDED, who, {**facts, "booking_id": str(pk)}, once=once) for who, pk in people.items()]
+
+
 MEETING_TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "review.written": on_review_written,
+    "resource.added": on_resource_added,
     "review.opened": on_review_opened,
 }

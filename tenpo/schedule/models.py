@@ -31,6 +31,7 @@ from tenpo.schedule.availability_models import (
 from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
 from tenpo.schedule.miss_models import Miss
 from tenpo.schedule.note_models import SessionNote
+from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
 
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarChannel", "CalendarConnection",
     "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Miss", "OutsideEvent", "Room", "Series", "Service",
-    "ServiceCoach", "ServicePrice", "Session", "SessionNote", "SessionReview", "TimeOff", "Travel", "WorkingTerms",
+    "ServiceCoach", "ServicePrice", "Session", "SessionNote", "SessionResource",
+    "SessionReview", "TimeOff", "Travel", "WorkingTerms",
     "WrittenEvent",
 ]  # fmt: skip
 

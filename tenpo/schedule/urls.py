@@ -12,6 +12,7 @@ from tenpo.schedule.views import (
     imports,
     notes,
     places,
+    resources,
     reviews,
     series,
     services,
@@ -52,6 +53,8 @@ urlpatterns = [
     path("me/calendars/<uuid:connection_id>/on/", calendars.calendar_on, name="calendar-on"),
     path("me/calendars/<uuid:connection_id>/off/", calendars.calendar_off, name="calendar-off"),
     path("me/calendars/<uuid:connection_id>/disconnect/", calendars.calendar_disconnect, name="calendar-disconnect"),
+    path("resources/<uuid:resource_id>/", resources.resource_file, name="resource-file"),
+    path("resources/<uuid:resource_id>/act/", resources.resource_act, name="resource-act"),
     path("teaching/", teaching.teaching_list, name="teaching-list"),
     path("teaching/clients/", clients.client_list, name="client-list"),
     path("teaching/new/", teaching.session_create, name="session-create"),
@@ -87,5 +90,6 @@ urlpatterns = [
     path("teaching/<uuid:session_id>/attendance/", attendance.attendance_all, name="attendance-all"),
     path("teaching/<uuid:session_id>/check-in/", check_in.check_in_list, name="check-in"),
     path("teaching/<uuid:session_id>/notes/", notes.session_notes, name="session-notes"),
+    path("teaching/<uuid:session_id>/resources/", resources.session_resources, name="session-resources"),
     path("teaching/<uuid:session_id>/roster.csv", teaching.roster_csv, name="roster-csv"),
 ]

@@ -188,6 +188,9 @@ CALLS = {
         ids=lambda calls: {"session_id": calls.things["own_session"].pk}, body=lambda calls: {"booking_id": None}
     ),
     "list_session_notes": Call(ids=lambda calls: {"session_id": calls.things["own_session"].pk}),
+    "create_session_file": Call(
+        file=lambda calls: ("slides.pdf", b"%PDF-1.7"), fields=lambda calls: {"kind": "slides"}
+    ),
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
     "delete_check_in": Call(ids=_thing("here", "booking_id")),
@@ -263,6 +266,7 @@ def make_calls(world: World) -> Calls:
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
         "coach_id": "coach", "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
         "location_id": "location", "room_id": "room", "time_off_id": "time_off", "travel_id": "travel",
+        "resource_id": "resource",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

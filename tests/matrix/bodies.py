@@ -103,6 +103,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /bookings/{came}/attendance/": {"state": "attended"},
     "POST /bookings/{attended}/review/": {"rating": 5, "comment": "Calm and clear."},
     "POST /teaching/{booked}/notes/": {"about": "", "text": "Knee: no jumps until March."},
+    "POST /teaching/{booked}/resources/": {
+        "kind": "recording", "name": "New", "link": "https://video.example.com/1", "is_public": "on",
+    },
+    "POST /resources/{resource}/act/": {"act": "public"},
+    "POST /resources/{resource}/act/#remove": {"act": "remove"},
     "POST /bookings/{expected}/check-in/": {"act": "in"},
     "POST /bookings/{here}/check-in/#out": {"act": "out"},
     "POST /bookings/{here}/check-in/#undo": {"act": "undo"},
@@ -209,4 +214,6 @@ def files_of(address: str) -> dict[str, Any]:
         return {"file": SimpleUploadedFile("new.csv", b"email,name,role\nnew@example.com,New,member\n")}
     if address in ("/teaching/import/", "/api/v1/imports/sessions"):
         return {"file": SimpleUploadedFile("new.ics", calendar_file("new", "New", 80))}
+    if address.endswith("/files"):
+        return {"file": SimpleUploadedFile("slides.pdf", b"%PDF-1.7")}
     return {}

@@ -6,7 +6,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from tenpo.schedule.models import BookingQuerySet
+from tenpo.schedule.models import Booking, BookingQuerySet
+from tenpo.schedule.resource_models import PLACED
 from tests.test_architecture import own_models
 from tests.world import PEOPLE, World
 
@@ -86,6 +87,7 @@ SEEN = {
     "schedule.Travel":                ("own", "all"),
     "schedule.WorkingTerms":          ("own", "all"),
     "schedule.SessionNote":           ("own", "none"),
+    "schedule.SessionResource":       ("kept", "all"),
     "schedule.SessionReview":         ("opened", "opened"),
 }  # fmt: skip
 OPEN = {"core.Business"}
@@ -137,6 +139,13 @@ def check(world: World, label: str) -> None:
                 assert closed
                 assert [row for row in closed if row in seen and user.pk not in givers_of(row)] == []
                 assert len(seen) >= len(everything) - len(closed)
+            case "kept":
+                placed = set(
+                    Booking.objects.concerning(user).filter(state__in=PLACED).values_list("session", flat=True)
+                )
+                others = [row for row in seen if not row.is_public and row.session.coach_id != user.pk]
+                assert [row.pk for row in others if row.session_id not in placed] == []
+                assert len(seen) < len(everything)
             case "coaches":
                 whose = [row if label == "people.User" else row.user for row in seen]
                 assert [one for one in whose if one.pk != user.pk and not one.is_coach] == []

@@ -10,6 +10,7 @@ from tenpo.schedule.api import (
     hours,
     imports,
     places,
+    resources,
     reviews,
     series,
     services,
@@ -22,6 +23,7 @@ router.add_router("", sessions.router)
 router.add_router("", attendance.router)
 router.add_router("", bookings.router)
 router.add_router("", reviews.router)
+router.add_router("", resources.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from tenpo.people.models import User
 from tenpo.schedule.actions.check_in import check_in, check_out
 from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.actions.resources import add_link
 from tenpo.schedule.tests.meeting_make import make_attended, make_begun, review
 
 HERE = "SELECT id FROM schedule_attendance WHERE left_at IS NULL ORDER BY id LIMIT 1"
@@ -32,6 +33,7 @@ MEETING_PLANTS: dict[str, str | list[str]] = {
             WHERE id = (SELECT session_id FROM schedule_sessionreview WHERE id = ({REVIEW})) RETURNING id)
         UPDATE schedule_sessionreview SET told_at = NULL WHERE id = ({REVIEW})""",
     "note-is-its-coachs": "UPDATE schedule_sessionnote SET author_id = uuidv7()",
+    "resource-is-a-file-or-a-link": "UPDATE schedule_sessionresource SET link = ''",
 }
 # What cannot be broken alone: invariant → what its plant breaks as well.
 MEETING_ALSO = {
@@ -50,4 +52,5 @@ def make_meetings(admin: User) -> None:
     said = make_attended()
     review(said, by=said.booked_by)
     review(said, by=said.session.coach)
+    add_link(said.session, "https://video.example.com/1", kind="recording", name="Film", by=admin)
     write_note(said.session, booking=said, text="Knee", by=said.session.coach)

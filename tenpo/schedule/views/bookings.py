@@ -15,6 +15,7 @@ from tenpo.schedule.models import Booking
 from tenpo.schedule.permissions import can_review
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+from tenpo.schedule.resource_models import SessionResource
 
 TABS = ("coming", "waiting", "past")
 
@@ -51,6 +52,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "line": line,
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
+        "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_review": booking.state == Booking.State.ATTENDED
         and session.has_ended(now)
         and can_review(user, booking, is_coach=False),

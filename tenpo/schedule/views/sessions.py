@@ -31,6 +31,7 @@ from tenpo.schedule.queries import (
     waitlist_length,
     waitlist_position,
 )
+from tenpo.schedule.resource_models import SessionResource
 
 ORDER = ("starts_at", "id")
 STRIP_DAYS = 14
@@ -92,6 +93,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
         "policy": policy or say_offered_policy(session, user, to=price.back_to),
         "price": price,
+        "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "rating": coach_rating(session.coach),
     }
     return render(request, "schedule/session_detail.html", context)
