@@ -19,6 +19,7 @@ SERVED = {
         "Location",
         "TrainerLocation",
         "TrainerGroupDiscount",
+        "google_calendar_integrations",
     },
     "pay_per_minute": {"users", "wallets", "transactions", "withdrawals", "auto_top_up_settings"},
     "peer_learning": {"users", "transactions", "payment_splits", "payouts", "employer_sponsorships", "availability"},
