@@ -124,6 +124,12 @@ _MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
 _MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
 
 
+_NEAR = (
+    "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
+    " AND s.id NOT IN (SELECT session_id FROM lapsed)"
+)
+
+
 def _facts_sql() -> str:
     def session(owner: str) -> str:
         busy_from, busy_until = "coalesce(s.busy_from, s.starts_at)", "coalesce(s.busy_until, s.ends_at)"
@@ -132,10 +138,6 @@ def _facts_sql() -> str:
             " NULL::uuid, NULL, NULL::date, NULL::date"
         )
 
-    near = (
-        "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
-        " AND s.id NOT IN (SELECT session_id FROM lapsed)"
-    )
     return f"""
     WITH given AS MATERIALIZED (
         SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
@@ -143,8 +145,8 @@ def _facts_sql() -> str:
           AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
           AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))),
     lapsed AS MATERIALIZED (
-        SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
-        WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s AND s.is_private
+        SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id AND s.is_private
+        WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s
         GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
            t.most_per_day::bigint AS number, NULL::uuid AS place,
@@ -168,7 +170,7 @@ def _facts_sql() -> str:
     WHERE coach_id IN (SELECT coach_id FROM given) AND ends_at > %(since)s AND starts_at < %(until)s
     UNION ALL
     SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
-    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {near}
+    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {_NEAR}
     UNION ALL
     SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, NULL, NULL, NULL, NULL, NULL
     FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
@@ -180,7 +182,7 @@ def _facts_sql() -> str:
     UNION ALL
     SELECT 'used', {session("s.room_id")}
     FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
-    WHERE sr.service_id = %(service)s AND {near}
+    WHERE sr.service_id = %(service)s AND {_NEAR}
     UNION ALL
     SELECT 'elsewhere', b.participant_id, {_MINUTE.format("b.starts_at")}, {_MINUTE_UP.format("b.ends_at")},
            NULL, NULL, NULL, NULL, NULL

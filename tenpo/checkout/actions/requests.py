@@ -79,8 +79,8 @@ def _approve(booking: Booking, by: User) -> Booking:
     if not booking.awaits_approval and booking.state in (Booking.State.OFFERED, Booking.State.CONFIRMED):
         return booking
     session, buyer = booking.session, booking.booked_by
-    check_open(session)
     _check_waits(booking)
+    check_open(session)
     booking.awaits_approval = False
     record("booking.approved", by=by, on=booking)
     price = quote(

@@ -29,6 +29,7 @@ class Step(StrEnum):
     DECLINED = "declined"
     OFFERED = "offered"
     WAITLISTED = "waitlisted"
+    REQUESTED = "requested"
     OVER = "over"
 
 
@@ -100,6 +101,8 @@ def checkout_step(booking: Booking, payment: Payment | None) -> Step:
         return Step.OFFERED
     if booking.state != Booking.State.HELD:
         return Step.CONFIRMED
+    if booking.awaits_approval:
+        return Step.REQUESTED
     if payment is None or payment.state in (Payment.State.FAILED, Payment.State.CANCELLED):
         return Step.DECLINED
     if payment.state == Payment.State.NEEDS_ACTION:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.test import Client
 from django.utils import timezone
 
 from tenpo.access.actions.idempotency import Call
@@ -184,3 +185,20 @@ def test_of_a_yes_and_a_no_at_once_one_counts(service, coach):
     assert found["not_requested"] == 3
     states = list(Booking.objects.values_list("state", "session__status"))
     assert set(states) <= {("offered", "planned"), ("cancelled", "cancelled")}
+
+
+def test_whoever_asked_sees_that_and_nothing_to_pay(service):
+    member = make_member()
+    booking = ask(service, member)
+    client = Client()
+    client.force_login(member)
+
+    result = client.get(f"/bookings/{booking.pk}/result/")
+    detail = client.get(f"/bookings/{booking.pk}/")
+
+    assert (result.status_code, detail.status_code) == (200, 200)
+    assert "Asked for" in result.content.decode()
+    assert f"/bookings/{booking.pk}/pay/" not in detail.content.decode()
+    assert client.get(f"/bookings/{booking.pk}/pay/").status_code == 302
+    assert client.get(f"/bookings/{booking.pk}/cancel/").status_code == 200
+    assert client.get("/").status_code == 200

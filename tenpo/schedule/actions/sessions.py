@@ -1,8 +1,9 @@
 """What coaches offer: sessions created, edited and completed. Cancelling stands in `cancellations`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -26,7 +27,7 @@ from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
 from tenpo.schedule.attendance_models import Attendance
-from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
+from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
 
 MIN_SESSION_MINUTES = 5
@@ -73,6 +74,11 @@ def overlapping() -> RuleError:
     return RuleError("overlap", _("A coach teaches one session at a time, and there is another one at this time."))
 
 
+def room_is_taken() -> RuleError:
+    """The refusal behind the constraint that a room holds one session at a time."""
+    return RuleError("room_taken", _("Another session is in this room at this time."))
+
+
 def below_taken() -> RuleError:
     """The refusal behind the constraint that nobody loses a seat because a session shrinks."""
     return RuleError("capacity_below_taken", _("More seats are taken than that. Nobody loses a seat by an edit."))
@@ -101,6 +107,7 @@ def create_session(coach: User, *, by: User | None, source_uid: str = "", **term
     return session
 
 
+@refuse_on(EXCLUSION, "session_room_never_in_two", room_is_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
 @refuse_on(CHECK, "session_seats_within_capacity", below_taken)
 @transaction.atomic
@@ -111,10 +118,11 @@ def edit_session(
 
     Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
     go to the waitlist. `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost.
-    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, overlap.
+    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, overlap, room_taken.
     """
     if {"starts_at", "minutes"} & changes.keys():
         lock_coach(session.coach)
+        lock_rooms([session.room_id])
     session = lock_session(session.pk)
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -170,6 +178,12 @@ def complete_past_sessions(limit: int = 500) -> int:
     for session in sessions:
         complete_session(session, by=None)
     return len(sessions)
+
+
+def lock_rooms(ids: Iterable[UUID | None]) -> None:
+    """Let what is in some rooms be written one after the other; comes after the coach, before any session."""
+    if rooms := [room for room in ids if room]:
+        list(Room.objects.filter(pk__in=rooms).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def lock_coach(coach: User) -> None:
