@@ -171,7 +171,7 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         reason = f"{whose.name} is ill"
         set_day(whose, DAY_OFF, [], by=whose)
         add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
-    asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, locations=[])
+    asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, join_link=door, locations=[])
     member, noon = people["member"], some_day + timedelta(hours=12)
 
     def book(what: Service, hours: int) -> Booking:

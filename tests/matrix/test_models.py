@@ -82,7 +82,7 @@ SEEN = {
     "schedule.Service":               ("open", "all"),
     "schedule.ServiceCoach":          ("open", "all"),
     "schedule.ServicePrice":          ("open", "all"),
-    "schedule.Session":               ("all", "all"),
+    "schedule.Session":               ("offered", "all"),
     "schedule.TimeOff":               ("own", "all"),
     "schedule.Travel":                ("own", "all"),
     "schedule.WorkingTerms":          ("own", "all"),
@@ -134,6 +134,12 @@ def check(world: World, label: str) -> None:
                 opened = set(rows.opened().values_list("pk", flat=True))
                 assert [row.pk for row in seen if row.author_id != user.pk and row.pk not in opened] == []
                 assert len(seen) < len(everything)
+            case "offered":
+                mine = set(Booking.objects.concerning(user).values_list("session", flat=True))
+                booked = {row.pk for row in rows if row.is_private}
+                assert booked
+                assert [row for row in seen if row.pk in booked - mine and row.coach_id != user.pk] == []
+                assert {row.pk for row in seen} >= everything - booked
             case "open":
                 closed = [row for row in rows if is_closed(row)]
                 assert closed
