@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from tests.machines.booking_nouns import ASKED_AFTER, BY_HAND, largest_remainder
 from tests.machines.machine import Refused
-from tests.machines.money_model import Money
 from tests.machines.money_nouns import ADMINS, ASK_DAYS, Booking, Payment, Refund
+from tests.machines.top_up_model import TopUps
 
 # What must come of it in some run of the machine, with what stands in `payout_model`.
 RULES = (
@@ -23,7 +23,7 @@ GRANTED = ("approved", "sent", "done", "failed")
 type Bought = Booking | Payment
 
 
-class Refunds(Money):
+class Refunds(TopUps):
     """What goes back of what was sold, and of top-ups."""
 
     def __init__(self, now: datetime) -> None:

@@ -1,16 +1,18 @@
-"""The money machine: with what `money` has, what was bought goes back, asked for or not, by any way."""
+"""The money machine: with what `money` and all of its parts have, what was bought goes back, by any way."""
 
 from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.checkout.actions import refunding
 from tenpo.payments.actions import refund_sending, refunds
 from tests.machines import money_nouns as nouns
-from tests.machines.money import MANY, SellingMachine, admins, cards, coaches, prices, somebody, which
-from tests.machines.money_nouns import ADMINS, MEMBERS
+from tests.machines.money import MANY, admins, cards, coaches, prices, shares, somebody, which
+from tests.machines.money_nouns import ADMINS, COACHES, MEMBERS
+from tests.machines.money_stories import STORIES
+from tests.machines.payouts import PayingMachine
 from tests.machines.refund_model import Bought
 
 places = st.sampled_from(["method", "method", "wallet", "credit"])
@@ -19,7 +21,27 @@ parts = st.sampled_from(["all", "all", "half", "third", "1", "more", "0"])
 ACTS = ("send", "arrive", "again", "wallet", "credit", "method", "done")
 
 
-class MoneyMachine(SellingMachine):
+class MoneyMachine(PayingMachine):
+    # What is there at first
+
+    @initialize(
+        percents=shares,
+        coach=st.sampled_from([None, *COACHES]),
+        amount=st.sampled_from([500, 3_000, 20_000, 499, 20_001]),
+        story=st.sampled_from(list(STORIES)),
+    )
+    def begin(self, percents: tuple[int, int, int], coach: int | None, amount: int, story: str) -> None:
+        self.they_agree()
+        self.decide_split_rule(ADMINS[0], coach, "", 100, percents, 0, None)
+        self.they_agree()
+        for member in MEMBERS:
+            self._top_up(member, amount, "sandbox", "succeeds")
+        for name, said in STORIES[story]:
+            getattr(self, name)(**said)
+            self.they_agree()
+
+    # Given, or asked for
+
     @rule(
         to=st.sampled_from(["method", "method", "wallet", "credit"]),
         automatic=st.sampled_from([None, None, 400, 5_000, 0]),
@@ -30,8 +52,6 @@ class MoneyMachine(SellingMachine):
             partial(self.model.decide_refund_terms, to, automatic, by=by),
             lambda: refunds.update_refund_terms(by=self.people[by], cancellation_to=to, automatic_amount=automatic),
         )
-
-    # Given, or asked for
 
     @precondition(lambda self: self.model.bookings)
     @rule(which=which, part=parts, to=places, by=admins)
