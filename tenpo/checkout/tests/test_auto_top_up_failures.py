@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions import auto_topping_up
 from tenpo.checkout.actions.auto_topping_up import look_after_wallet, look_after_wallets, paid_in_today
 from tenpo.checkout.actions.buying import book_session
@@ -22,6 +23,7 @@ from tenpo.notify.models import Delivery
 from tenpo.payments.actions.auto_top_ups import (
     WAITS,
     TopUpWish,
+    drop_auto_top_up,
     set_auto_top_up,
 )
 from tenpo.payments.actions.methods import add_payment_method, remove_payment_method
@@ -139,6 +141,22 @@ def test_removing_the_card_switches_it_off_and_says_so():
     assert (settings.is_on, settings.method, settings.failure_code) == (False, None, "method_removed")
     assert look_after_wallet(member) is None
     assert told(member) == ["auto_top_up.switched_off"]
+
+
+@pytest.mark.parametrize("is_on", [True, False], ids=["on", "off"])
+def test_the_record_says_that_the_card_is_gone_before_it_says_what_comes_after(is_on):
+    member = make_auto_top_up(make_member(), low_below=500)
+    method = settings_of(member).method
+    assert method is not None
+    if not is_on:
+        set_auto_top_up(member, TopUpWish(False, 1_000, "fixed", 2_500, 5_000, 500, method), by=member)
+
+    remove_payment_method(method, by=member)
+    drop_auto_top_up(member, by=member)
+
+    said = AuditLog.objects.filter(object_id=settings_of(member).pk).order_by("-id").values_list("before", "after")
+    (before, _after), (was, left) = ((one or {}, other or {}) for one, other in said[:2])
+    assert (was["method"], left["method"], before["method"]) == (str(method.pk), None, None)
 
 
 # When nobody knows
