@@ -1,8 +1,8 @@
 """What the money machine begins with: who there is, its clock, what is compared, whom and what a step means.
 
-What is done stands beside it, by its noun: `wallets`, `sales`, `payouts`, and `refunds`, which is all of it. A new rule
-is one method there (what is done to both) and one in the model (what must come of it), which lists it. Seats, waitlists
-and shares of the company are the booking machine's.
+What is done stands beside it, by its noun: `wallets`, `sales`, `sponsors`, `auto_top_ups`, `payouts`, and `refunds`,
+which is all of it. A new rule is one method there (what is done to both) and one in the model (what must come of it),
+which lists it. Seats, waitlists and shares of the company are the booking machine's.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions.refunds import update_refund_terms
-from tenpo.payments.providers.sandbox import REFUND_FAILS, REFUNDS_LATE
+from tenpo.payments.providers.sandbox import KEPT_DECLINED, REFUND_FAILS, REFUNDS_LATE
 from tenpo.people.models import Role
 from tests.machines import money_nouns as nouns
 from tests.machines.booking import CARDS as BOOKING_CARDS
@@ -31,7 +31,7 @@ from tests.machines.money_nouns import ADMINS, COACHES, EVERYBODY, MEMBERS
 from tests.machines.money_rows import Rows, expected_of
 from tests.machines.payout_model import CODES, RULES, Business
 
-CARDS = {**BOOKING_CARDS, "back late": REFUNDS_LATE, "not back": REFUND_FAILS}
+CARDS = {**BOOKING_CARDS, "back late": REFUNDS_LATE, "not back": REFUND_FAILS, "blocked": KEPT_DECLINED}
 # Sessions of one run: every step reads all of them.
 MANY = 10
 

@@ -211,14 +211,11 @@ def _switch_off(settings: AutoTopUp, *, left: PaymentMethod | None = None) -> No
     """`left` is the method by which it was filled, where that is gone."""
     settings.is_on, settings.paused_until = False, None
     settings.save(update_fields=["is_on", "paused_until", "failure_code", "failed_times", "method"])
-    after: dict[str, Any] = {
-        "is_on": False,
-        "failed_times": settings.failed_times,
-        "failure_code": settings.failure_code,
-    }
     before: dict[str, Any] = {"is_on": True}
+    after: dict[str, Any] = {"is_on": False}
     if left is not None:
         before["method"], after["method"] = left.pk, None
+    after |= {"failed_times": settings.failed_times, "failure_code": settings.failure_code}
     record("auto_top_up.switched_off", by=None, on=settings, before=before, after=after)
     publish("auto_top_up.switched_off", subject=settings, code=settings.failure_code, times=settings.failed_times)
 
