@@ -41,6 +41,11 @@ class LocationForm(forms.Form):
 
 
 class RoomForm(forms.Form):
-    """What a room is called."""
+    """What a room is called: a new one, or one that is there."""
 
     name = forms.CharField(label=_("Room"), max_length=_length(Room, "name"))
+
+    def __init__(self, data: Any = None, *, room: Room | None = None) -> None:
+        auto_id = f"room-{room.pk}-%s" if room else "room-%s"
+        super().__init__(data, initial={"name": room.name} if room else None, auto_id=auto_id)
+        self.room = room

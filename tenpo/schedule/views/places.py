@@ -1,4 +1,3 @@
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -110,10 +109,10 @@ def room_change(request: PageRequest, room_id: UUID) -> HttpResponse:
     """Rename a room, close it, or open it again."""
     room = get_object_or_404(Room.objects.select_related("location"), pk=room_id)
     act = request.POST.get("act", "")
+    if act == "rename":
+        return _rename(request, room)
     try:
-        if act == "rename":
-            actions.rename_room(room, name=request.POST.get("name", ""), by=request.user)
-        elif act == "close":
+        if act == "close":
             actions.close_room(room, by=request.user)
         elif act == "reopen":
             actions.reopen_room(room, by=request.user)
@@ -121,9 +120,21 @@ def room_change(request: PageRequest, room_id: UUID) -> HttpResponse:
             raise Http404
     except RuleError as refusal:
         messages.error(request, str(refusal))
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
     return redirect("schedule:location-edit", room.location_id)
+
+
+def _rename(request: PageRequest, room: Room) -> HttpResponse:
+    form = RoomForm(request.POST, room=room)
+    if form.is_valid():
+        try:
+            actions.rename_room(room, name=form.cleaned_data["name"], by=request.user)
+        except (RuleError, ValidationError) as error:
+            _add(form, error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("schedule:location-edit", room.location_id)
+    location = get_object_or_404(find_locations(request.user), pk=room.location_id)
+    return _location_page(request, location, form=LocationForm(location=location), renamed=form)
 
 
 def _add(form: LocationForm | RoomForm, error: RuleError | ValidationError) -> None:
@@ -134,15 +145,24 @@ def _add(form: LocationForm | RoomForm, error: RuleError | ValidationError) -> N
 
 
 def _location_page(
-    request: PageRequest, location: Location, *, form: LocationForm, room_form: RoomForm | None = None
+    request: PageRequest,
+    location: Location,
+    *,
+    form: LocationForm,
+    room_form: RoomForm | None = None,
+    renamed: RoomForm | None = None,
 ) -> HttpResponse:
-    rooms: list[Any] = list(location.rooms.all())
+    rooms: list[Room] = list(location.rooms.all())
     context = {
         "form": form,
         "location": location,
-        "rooms": [room for room in rooms if room.closed_at is None],
+        "rooms": [
+            renamed if renamed and renamed.room == room else RoomForm(room=room)
+            for room in rooms
+            if room.closed_at is None
+        ],
         "closed_rooms": [room for room in rooms if room.closed_at is not None],
         "room_form": room_form or RoomForm(),
     }
-    status = 422 if form.errors or (room_form and room_form.errors) else 200
-    return render(request, "schedule/location_form.html", context, status=status)
+    is_wrong = form.errors or (room_form and room_form.errors) or (renamed and renamed.errors)
+    return render(request, "schedule/location_form.html", context, status=422 if is_wrong else 200)
