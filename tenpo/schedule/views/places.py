@@ -14,9 +14,8 @@ from tenpo.people.models import User
 from tenpo.schedule.actions import places as actions
 from tenpo.schedule.models import Location, Room
 from tenpo.schedule.permissions import can_manage_places
-from tenpo.schedule.place_forms import LocationForm, RoomForm
+from tenpo.schedule.place_forms import LocationForm, RenameForm, RoomForm
 from tenpo.schedule.service_queries import find_locations
-from tenpo.schedule.views.teaching import add_problems
 
 
 @login_required
@@ -95,7 +94,7 @@ def room_create(request: PageRequest, location_id: UUID) -> HttpResponse:
     room_form = RoomForm(request.POST)
     if room_form.is_valid():
         try:
-            actions.open_room(location, name=room_form.cleaned_data["name"], by=request.user)
+            actions.open_room(location, name=room_form.cleaned_data["room"], by=request.user)
         except (RuleError, ValidationError) as error:
             _add(room_form, error)
         else:
@@ -124,10 +123,10 @@ def room_change(request: PageRequest, room_id: UUID) -> HttpResponse:
 
 
 def _rename(request: PageRequest, room: Room) -> HttpResponse:
-    form = RoomForm(request.POST, room=room)
+    form = RenameForm(request.POST, room=room)
     if form.is_valid():
         try:
-            actions.rename_room(room, name=form.cleaned_data["name"], by=request.user)
+            actions.rename_room(room, name=form.cleaned_data["room_name"], by=request.user)
         except (RuleError, ValidationError) as error:
             _add(form, error)
         else:
@@ -137,11 +136,15 @@ def _rename(request: PageRequest, room: Room) -> HttpResponse:
     return _location_page(request, location, form=LocationForm(location=location), renamed=form)
 
 
-def _add(form: LocationForm | RoomForm, error: RuleError | ValidationError) -> None:
-    if isinstance(error, RuleError) and error.code == "name_taken":
-        form.add_error("name", str(error))
-    else:
-        add_problems(form, error)
+def _add(form: LocationForm | RoomForm | RenameForm, error: RuleError | ValidationError) -> None:
+    """A name that is taken or wrong stands beside the field in which it was typed."""
+    named = next(name for name in ("room", "room_name", "name") if name in form.fields)
+    if isinstance(error, RuleError):
+        form.add_error(named if error.code == "name_taken" else None, str(error))
+        return
+    for name, texts in error.message_dict.items():
+        for text in texts:
+            form.add_error(named if name == "name" else name, text)
 
 
 def _location_page(
@@ -150,14 +153,14 @@ def _location_page(
     *,
     form: LocationForm,
     room_form: RoomForm | None = None,
-    renamed: RoomForm | None = None,
+    renamed: RenameForm | None = None,
 ) -> HttpResponse:
     rooms: list[Room] = list(location.rooms.all())
     context = {
         "form": form,
         "location": location,
         "rooms": [
-            renamed if renamed and renamed.room == room else RoomForm(room=room)
+            renamed if renamed and renamed.room == room else RenameForm(room=room)
             for room in rooms
             if room.closed_at is None
         ],
