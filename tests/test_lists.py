@@ -139,7 +139,7 @@ def add_rows(world: World, number: int) -> None:
     for _ in range(number):
         host = make_coach()
         for who in (admin, member):
-            _add_own(who, host)
+            _add_own(who, host, things["booked"])
             give_money(who, amount=100, reason="Welcome", by=admin)
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
@@ -230,7 +230,7 @@ def _session(coach: User, **wanted: Any) -> Session:
     return make_session(coach, starts_in=timedelta(hours=next(_hours)), **wanted)
 
 
-def _add_own(who: User, host: User) -> None:
+def _add_own(who: User, host: User, booked: Session) -> None:
     """What somebody finds on the pages about themselves."""
     make_booking(_session(who), who)
     cancel_booking(make_booking(_session(host), who), by=who)
@@ -246,10 +246,9 @@ def _add_own(who: User, host: User) -> None:
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
     if who.calendar_connections.count() < CALENDARS_KEPT:
         make_calendar(who)
-    taught = _session(who)
     WrittenEvent.objects.create(
-        connection=who.calendar_connections.earliest("pk"), uid=str(taught.pk), session=taught, state="conflict",
-        reference="1.ics", ours=OURS, theirs=OURS, ends_at=taught.ends_at,
+        connection=who.calendar_connections.earliest("pk"), uid=str(host.pk), session=booked, state="conflict",
+        reference="1.ics", ours=OURS, theirs=OURS, ends_at=booked.ends_at,
     )  # fmt: skip
     start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days))
     OutsideEvent.objects.create(
