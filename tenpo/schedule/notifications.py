@@ -83,6 +83,28 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
     )
 
 
+def _say_rescheduled(facts: Facts) -> Words:
+    before = facts.part("before")
+    return Words(
+        title=_("Moved: %(session)s") % {"session": facts["session"]},
+        text=_("You moved it: from %(before)s to %(when)s.") % {"before": before.when(), "when": facts.when()},
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_person_moved(facts: Facts) -> Words:
+    before = facts.part("before")
+    return Words(
+        title=_("%(person)s comes to %(session)s instead")
+        % {"person": facts["participant"], "session": facts["session"]},
+        text=_("From %(before)s to %(when)s.") % {"before": before.when(), "when": facts.when()},
+        act=_("See who comes"),
+        path=_roster_path(facts),
+    )
+
+
 def _say_missed(facts: Facts) -> Words:
     return Words(
         title=_("You were missed: %(session)s") % {"session": facts["session"]},
@@ -300,6 +322,13 @@ CANCELLED_BY_HOST = Kind(
     "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
     _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
 )  # fmt: skip
+RESCHEDULED = Kind(
+    "booking.rescheduled", gettext_lazy("You moved a booking"), Audience.MEMBER, _say_rescheduled, icon="calendar-clock"
+)
+PERSON_MOVED = Kind(
+    "coach.booking_rescheduled", gettext_lazy("Somebody moves to another session of yours"), Audience.COACH,
+    _say_person_moved, by_email=False, icon="calendar-clock",
+)  # fmt: skip
 MISSED = Kind(
     "booking.missed", gettext_lazy("You did not come to a session"), Audience.MEMBER, _say_missed, by_email=False,
     icon="user-x",
@@ -351,9 +380,9 @@ SESSION_FULL = Kind(
 )
 
 KINDS = (
-    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, WAITLISTED, OFFERED,
-    OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING, BOOKING_CANCELLED,
-    SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, RESCHEDULED,
+    PERSON_MOVED, WAITLISTED, OFFERED, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED,
+    NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -431,6 +460,12 @@ def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
     """Whoever did not come, with what the policy says of it."""
     more = {"by_grace": True} if message.payload.get("by_grace") else {}
     return to_its_people(MISSED, _booking_of(message), **_back(message), **more)
+
+
+def on_booking_rescheduled(message: OutboxMessage) -> list[Notice]:
+    """Whoever moved their booking, and the coach."""
+    booking, before = _booking_of(message), message.payload.get("before", {})
+    return to_its_people(RESCHEDULED, booking, before=before) + _to_its_coach(PERSON_MOVED, booking, before=before)
 
 
 def on_booking_waived(message: OutboxMessage) -> list[Notice]:
@@ -514,6 +549,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.cancelled": on_booking_cancelled,
     "booking.no_show_settled": on_booking_no_show_settled,
     "booking.waived": on_booking_waived,
+    "booking.rescheduled": on_booking_rescheduled,
     "booking.session_cancelled": on_booking_session_cancelled,
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,

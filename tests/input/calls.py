@@ -194,6 +194,7 @@ CALLS = {
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
     "delete_check_in": Call(ids=_thing("here", "booking_id")),
+    "put_booking_session": Call(body=lambda calls: {"session_id": str(calls.things["next"].pk)}),
     "put_booking_waiver": Call(ids=_thing("absent", "booking_id")),
     "edit_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),

@@ -17,9 +17,9 @@ READING = Reading(
     sessions=("status, starts_at, capacity, seats_taken, price", "schedule_session"),
     bookings=(
         "session_id, user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id, company_share,"
-        " credit_spent, own_share, refunded_percent, kind, outcome, percent",
+        " credit_spent, own_share, refunded_percent, kind, outcome, percent, reschedules",
         "(SELECT b.id, session_id, p.user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id,"
-        "   company_share, credit_spent, own_share, refunded_percent, m.kind, outcome, m.percent"
+        "   company_share, credit_spent, own_share, refunded_percent, m.kind, outcome, m.percent, reschedules"
         "  FROM schedule_booking b JOIN people_participant p ON p.id = participant_id"
         "  LEFT JOIN orders_line l ON l.id = line_id LEFT JOIN schedule_miss m ON m.booking_id = b.id) b",
     ),
@@ -65,10 +65,10 @@ class Rows:
                 (
                     sessions[session], people[participant], people[buyer], state, ending, at(held_until),
                     tuple((w["hours_before"], w["percent"]) for w in policy), tuple(parts) if line else None,
-                    (kind, outcome, percent) if kind else None,
+                    (kind, outcome, percent) if kind else None, moves,
                 )
                 for _id, session, participant, buyer, state, ending, held_until, policy, line, _order, *parts, kind,
-                outcome, percent
+                outcome, percent, moves
                 in self.read["bookings"]
             ],
             "payments": [
@@ -91,6 +91,7 @@ def expected_of(of: Business) -> dict[str, Any]:
             (
                 of.sessions.index(b.session), b.participant, b.buyer, b.state, b.ending, b.held_until, b.windows,
                 (b.company, b.credit, b.own, b.percent_back) if b.order else None, b.miss,
+                b.moves,
             )
             for b in of.bookings
         ],

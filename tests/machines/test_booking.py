@@ -15,12 +15,13 @@ from tenpo.schedule import policy_queries
 from tenpo.schedule.actions import cancellations
 from tests.machines.booking import BookingMachine
 from tests.machines.machine import finds_a_difference, run
+from tests.machines.policies import PolicyMachine
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 
 
 def test_booking_agrees_with_the_model():
-    run(BookingMachine)
+    run(PolicyMachine)
 
 
 def test_a_hold_that_ran_out_does_not_keep_its_owner_out():

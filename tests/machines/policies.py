@@ -1,0 +1,135 @@
+"""The booking machine, where policies say more than windows: what is free, who is let off, what may be moved."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from tenpo.checkout.actions import settling
+from tenpo.orders.tests.make import make_cancellation_policy
+from tenpo.schedule.actions import cancellations, misses, rescheduling
+from tests.machines import booking_nouns as nouns
+from tests.machines.booking import WINDOWS, BookingMachine, hosts, members, somebody, ways, which
+from tests.machines.booking_nouns import ADMIN, COACHES
+from tests.machines.machine import START
+from tests.machines.policy_model import CODES, RULES, Policies
+
+
+class PolicyMachine(BookingMachine):
+    model: Policies
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Policies(START)
+        self.windows = {
+            windows: make_cancellation_policy(
+                *windows, no_show_percent=rules.no_show, grace_count=rules.grace, grace_days=rules.days,
+                reschedules=rules.moves, reschedule_hours=rules.move_hours,
+            )
+            for windows in WINDOWS
+            for rules in [nouns.RULES_OF[windows]]
+        }  # fmt: skip
+
+    @classmethod
+    def outcomes(cls) -> set[str]:
+        return {*super().outcomes(), *RULES, *CODES}
+
+    @precondition(lambda self: self._any("confirmed"))
+    @rule(which=which, host=hosts, how=st.sampled_from(["for", "off"]))
+    def cancel_for_somebody(self, which: int, host: str, how: str) -> None:
+        booking, row = self._booking(which, "confirmed")
+        by = self._host(host, booking.session)
+        waiver = "Ill" if how == "off" else ""
+        self.both(
+            partial(self.model.cancel, booking, by=by, how=how),
+            lambda: cancellations.cancel_booking(row, by=self.people[by], for_member=how == "for", waiver=waiver),
+        )
+
+    @precondition(lambda self: self._any("confirmed"))
+    @rule(completes=st.sampled_from([True, True, False]), then=st.sampled_from(["waive", "came"]), host=hosts)
+    def do_not_come(self, completes: bool, then: str, host: str) -> None:
+        """Nobody comes to a session; it is completed, and its host lets somebody off, or was mistaken."""
+        session = next(booking.session for booking in reversed(self.model.bookings) if booking.state == "confirmed")
+        row = self.rows.session(self.model.sessions.index(session))
+        self._move_to(max(self.clock.now, session.ends_at))
+        absent = self.model.of(session, "confirmed")
+        for booking in self.model.of(session, "cancelled")[:1] + absent:
+            self._mark(booking, "no_show", session.coach)
+            self.they_agree()
+        if completes:
+            self._complete(session, row, session.coach)
+            self.they_agree()
+        if then == "waive":
+            self._waive(absent[0], self._host(host, session))
+        else:
+            self._mark(absent[0], "attended", session.coach)
+
+    @precondition(lambda self: self.model.bookings)
+    @rule(which=which, host=hosts)
+    def waive(self, which: int, host: str) -> None:
+        booking, _row = self._booking(which, "no_show")
+        self._waive(booking, self._host(host, booking.session))
+
+    def _waive(self, booking: nouns.Booking, by: int) -> None:
+        row = self._row(booking)
+        self.both(
+            partial(self.model.waive, booking, by=by),
+            lambda: misses.waive_no_show(row, reason="Ill", by=self.people[by]),
+        )
+
+    @precondition(lambda self: self.model.bookings)
+    @rule(which=which, to=which, by=somebody)
+    def reschedule(self, which: int, to: int, by: int | None) -> None:
+        booking, _row = self._booking(which, "confirmed")
+        session, _its_row = self._session(to)
+        self._reschedule(booking, session, booking.buyer if by is None else by)
+
+    @precondition(lambda self: self._any("confirmed") and len(self.model.sessions) < 6)
+    @rule(hours=st.sampled_from([3, 26, 70]), dearer=st.sampled_from([0, 0, 0, 1]), back=st.booleans())
+    def go_to_another_session(self, hours: int, dearer: int, back: bool) -> None:
+        """Its coach plans another one, at the same price or not, and somebody moves there; perhaps back."""
+        booking = next(booking for booking in reversed(self.model.bookings) if booking.state == "confirmed")
+        old, planned = booking.session, len(self.model.sessions)
+        price = booking.price + dearer
+        self.plan_session(COACHES.index(old.coach), "coach", 1, price, timedelta(hours=hours), old.windows)
+        self.they_agree()
+        if len(self.model.sessions) > planned:
+            self._reschedule(booking, self.model.sessions[-1], booking.buyer)
+            if back:
+                self.they_agree()
+                self._reschedule(booking, old, booking.buyer)
+
+    @rule(participant=members)
+    def book_for_somebody_by_hand(self, participant: int) -> None:
+        """An admin books for somebody, pays by transfer, and would mark it themselves."""
+        session, row = self._session(0)
+        self._book(session, row, participant, ADMIN, ("transfer", ""), "right", 1)
+        self.they_agree()
+        if self.model.payments:
+            paid = self.rows.payment(len(self.model.payments) - 1)
+            self.both(
+                partial(self.model.mark_paid, self.model.payments[-1], by=ADMIN),
+                lambda: settling.mark_paid(paid, by=self.people[ADMIN]),
+            )
+
+    def _reschedule(self, booking: nouns.Booking, to: nouns.Session, by: int) -> None:
+        row, target = self._row(booking), self.rows.session(self.model.sessions.index(to))
+        self.both(
+            partial(self.model.reschedule, booking, to, by=by),
+            lambda: rescheduling.reschedule_booking(row, to=target, by=self.people[by]),
+        )
+
+    @precondition(lambda self: self._any("confirmed") and len(self.model.sessions) < 6)
+    @rule(way=ways)
+    def want_to_be_in_two_places(self, way: Any) -> None:
+        """The other coach plans something at the same time, and somebody who is taken wants to book it too."""
+        booking = next(booking for booking in reversed(self.model.bookings) if booking.state == "confirmed")
+        session, other = booking.session, 1 - COACHES.index(booking.session.coach)
+        planned = len(self.model.sessions)
+        self.plan_session(other, "coach", 1, session.price, session.starts_at - self.clock.now, session.windows)
+        self.they_agree()
+        if len(self.model.sessions) > planned:
+            who, row = booking.participant, self.rows.session(planned)
+            self._book(self.model.sessions[planned], row, who, who, way, "right", 1)
