@@ -9,6 +9,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.schedule.actions import cancellations, misses, rescheduling
+from tenpo.schedule.models import Booking
 from tests.machines import booking_nouns as nouns
 from tests.machines.booking import (
     WINDOWS,
@@ -63,6 +64,8 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
 }
 
 
+# What is compared besides.
+MISSED = ("miss__kind", "miss__outcome", "miss__percent", "reschedules")
 # What can be tried whatever is booked.
 ALWAYS = ("waive", "cancel", "reschedule")
 
@@ -82,6 +85,13 @@ class PolicyMachine(BookingMachine):
             for windows in WINDOWS
             for rules in [nouns.RULES_OF[windows]]
         }  # fmt: skip
+
+    def found(self) -> dict[str, Any]:
+        return {**super().found(), "missed": list(Booking.objects.order_by("id").values_list(*MISSED))}
+
+    def expected(self) -> dict[str, Any]:
+        nothing = (None, None, None)
+        return {**super().expected(), "missed": [(*(b.miss or nothing), b.moves) for b in self.model.bookings]}
 
     @classmethod
     def outcomes(cls) -> set[str]:
