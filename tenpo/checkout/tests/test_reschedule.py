@@ -25,7 +25,9 @@ from tenpo.payments.providers.sandbox import DECLINED
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions import rescheduling
+from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
+from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_session, edit_session
@@ -267,6 +269,26 @@ def test_what_ran_out_stands_in_nobodys_way():
     moved = reschedule_booking(booking, to=new, by=member)
 
     assert (moved.session_id, read(held).ending) == (new.pk, "expired")
+
+
+def test_who_read_it_before_it_was_moved_looks_again():
+    """The lock is of the session in which it was; what is done there would be done to the wrong one."""
+    coach, member = make_coach(), make_member()
+    old, new = of(coach), of(coach)
+    stale = read(make_booking(old, member))
+    booking = reschedule_booking(read(stale), to=new, by=member)
+
+    acts: list[partial[Any]] = [
+        partial(cancel_booking, stale, by=member),
+        partial(mark_attendance, stale, state=Booking.State.NO_SHOW, by=coach),
+        partial(waive_no_show, stale, reason="Ill", by=coach),
+        partial(reschedule_booking, stale, to=of(coach), by=member),
+    ]
+    for act in acts:
+        with pytest.raises(RuleError) as refusal:
+            act()
+        assert refusal.value.code == "moved_meanwhile"
+    assert (read(booking).state, seats(old, new)) == ("confirmed", [0, 1])
 
 
 # At once

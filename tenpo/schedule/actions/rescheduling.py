@@ -21,6 +21,7 @@ from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import (
     already_booked,
     already_elsewhere,
+    check_not_moved,
     check_open,
     free_seats,
     lock_participants,
@@ -42,6 +43,22 @@ def move_of(booking: Booking) -> Move:
         booking.terms, starts_at=booking.session.starts_at, now=clock.now(), moves=booking.reschedules,
         was_moved=booking.was_moved,
     )  # fmt: skip
+
+
+def check_move(booking: Booking) -> Move:
+    """The same, of a locked booking; raises RuleError not_movable, moved_too_often or too_late where it may not."""
+    move = move_of(booking)
+    if not move.is_allowed:
+        raise RuleError(move.refusal, REFUSALS[move.refusal]())
+    return move
+
+
+def note_move(booking: Booking, move: Move) -> list[str]:
+    """Count that whoever booked moves a locked booking, and remember what may still come back of it; what changed."""
+    booking.policy_rules = replace(booking.terms, most=move.most).rules()
+    booking.reschedules += move.counts
+    booking.rescheduled_at = clock.now()
+    return ["policy_rules", "reschedules", "rescheduled_at"]
 
 
 def reschedule_booking(booking: Booking, *, to: Session, by: User) -> Booking:
@@ -79,13 +96,10 @@ def _reschedule(booking: Booking, to: Session, by: User) -> Booking:
     if booking.session_id == new.pk:
         booking.session = new
         return booking
-    if booking.session_id != old.pk:
-        raise RuleError("moved_meanwhile", _("This booking was moved meanwhile. Please look at it again."))
+    check_not_moved(booking, old)
     booking.session = old
     _check(booking, new)
-    move = move_of(booking)
-    if not move.is_allowed:
-        raise RuleError(move.refusal, REFUSALS[move.refusal]())
+    move = check_move(booking)
     _move(booking, new, move)
     record("booking.rescheduled", by=by, on=booking, before={"session": old}, after={"session": new})
     before = {"starts_at": old.starts_at.isoformat(), "ends_at": old.ends_at.isoformat(), "session": old.title}
@@ -134,12 +148,8 @@ def _move(booking: Booking, new: Session, move: Move) -> None:
     booking.sequence += booking.session.version + 1
     booking.line, booking.session = line, new
     booking.starts_at, booking.ends_at = new.starts_at, new.ends_at
-    booking.policy_rules = replace(booking.terms, most=move.most).rules()
-    booking.reschedules += move.counts
-    booking.rescheduled_at, booking.moved_at, booking.reminded_at = now, None, now if is_near else None
+    counted = note_move(booking, move)
+    booking.moved_at, booking.reminded_at = None, now if is_near else None
     booking.save(
-        update_fields=[
-            "session", "starts_at", "ends_at", "policy_rules", "reschedules", "rescheduled_at", "moved_at",
-            "reminded_at", "sequence",
-        ]
-    )  # fmt: skip
+        update_fields=["session", "starts_at", "ends_at", "moved_at", "reminded_at", "sequence", *counted],
+    )
