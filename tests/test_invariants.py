@@ -46,6 +46,7 @@ from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
+from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -63,10 +64,6 @@ TO_COME = "SELECT id FROM orders_split WHERE part <> 'business' AND earned_at IS
 PAYER = "SELECT payer_id FROM payments_payment WHERE purpose = 'order' ORDER BY id LIMIT 1"
 CREDIT = "SELECT id FROM ledger_account WHERE kind = 'credit' AND balance > 0 ORDER BY id LIMIT 1"
 LAST_CLOSE = "SELECT id FROM books_dayclose ORDER BY day DESC LIMIT 1"
-# What the audit says of sessions would show as well that somebody changed one.
-UNSAID = "DELETE FROM audit_auditlog WHERE action IN ('session.created', 'session.changed')"
-# Nor can be said what the windows frozen in a booking come to once its session was moved.
-MOVED = "UPDATE schedule_session SET version = 1"
 
 
 def again(table: str, found: str, **changed: str) -> str:
@@ -287,6 +284,7 @@ PLANTS: dict[str, str | list[str]] = {
         WHERE state = 'needs_action'""",
     **PAYOUT_PLANTS,
     **REFUND_PLANTS,
+    **TIME_PLANTS,
     # orders
     "paid-line-earns-its-price": f"""
         UPDATE ledger_transfer SET subject_id = uuidv7() WHERE kind = 'company_share' AND subject_id = (

@@ -61,11 +61,14 @@ from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.resources import add_file, add_link
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.slot_queries import SlotSearch
+from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
+from tenpo.schedule.tests.time_make import make_service, make_working_life
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
 SECOND_FACTOR_DAY = "2031-01-01"
@@ -121,6 +124,10 @@ def make_world() -> World:
         name="Cora earns", business_percent=20, creator_percent=80, teacher_percent=0, coach=people["coach"],
         by=people["admin"],
     )  # fmt: skip
+    for part in ("coach", "coach2"):
+        make_working_life(people[part])
+    now = timezone.now()
+    free_starts(make_service(people["coach"], name="Coaching"), SlotSearch(now, now + timedelta(days=7), minutes=60))
     things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {
@@ -158,11 +165,11 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     Booking.objects.filter(pk=before.pk).update(state="cancelled", cancelled_at=timezone.now())
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
     now, hour = timezone.now(), timedelta(hours=1)
-    Session.objects.filter(pk=past.pk).update(starts_at=now - 2 * hour, ends_at=now - hour)
+    set_times(Session.objects.filter(pk=past.pk), starts_at=now - 2 * hour, ends_at=now - hour)
     running, soon = session(), session()
     here, expected = make_booking(running, member), make_booking(soon, member)
-    Session.objects.filter(pk=running.pk).update(starts_at=now - hour / 3, ends_at=now + hour / 3)
-    Session.objects.filter(pk=soon.pk).update(starts_at=now + hour / 2, ends_at=now + hour)
+    set_times(Session.objects.filter(pk=running.pk), starts_at=now - hour / 3, ends_at=now + hour / 3)
+    set_times(Session.objects.filter(pk=soon.pk), starts_at=now + hour / 2, ends_at=now + hour)
     check_in(here, by=coach)
     attended = _said(coach, member, coach2, other)
     declined = make_booking(session(), member, card=DECLINED)

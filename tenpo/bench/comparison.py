@@ -17,7 +17,7 @@ from tenpo import __version__
 from tenpo.bench import tpcb
 from tenpo.bench.caller import callers
 from tenpo.bench.closeup import Closeup, look_at
-from tenpo.bench.fill import add_rows, fill_base
+from tenpo.bench.fill import COACHES, POTS, add_rows, fill_base
 from tenpo.bench.load import Sample
 from tenpo.bench.operations import BOOKINGS_PER_CALLER, MOST_BOOKINGS_A_SECOND, Operation, all_operations
 from tenpo.bench.scratch import Scratch, web_server
@@ -58,7 +58,7 @@ def measure(here: Scratch, plan: Plan, say: Say) -> dict[str, Any]:
     say("Making the tables of TPC-B")
     tpcb.prepare(here, scale=plan.scale)
     say(f"Filling in {plan.rows:,} bookings")
-    place = fill_base(callers=_callers_needed(plan))
+    place = fill_base(callers=_callers_needed(plan), coaches=min(COACHES, plan.rows), pots=min(POTS, 10 * plan.rows))
     add_rows(place, plan.rows)
     _settle(here)
     with callers() as processes, web_server(here):
@@ -138,13 +138,24 @@ def _in_turns(here: Scratch, plan: Plan, operations: Sequence[Operation], client
         before = tpcb.run_tpcb(here, clients=clients, seconds=plan.seconds)
         turns.anchors.append(before)
         for operation in operations:
-            say(f"{operation.what} ({clients} at once, {note}, round {number + 1} of {plan.rounds})")
+            at_once = operation.at_once or clients
+            say(f"{operation.what} ({at_once} at once, {note}, round {number + 1} of {plan.rounds})")
+            if at_once != clients:
+                turns.add(operation.name, *_beside(here, operation, at_once, plan.seconds))
+                continue
             sample = operation.many(clients, plan.seconds)
             after = tpcb.run_tpcb(here, clients=clients, seconds=plan.seconds)
             turns.anchors.append(after)
             turns.add(operation.name, before, sample, after)
             before = after
     return turns
+
+
+def _beside(here: Scratch, operation: Operation, clients: int, seconds: int) -> tuple[Sample, Sample, Sample]:
+    """An operation between two slots of TPC-B, by a number of clients of its own."""
+    before = tpcb.run_tpcb(here, clients=clients, seconds=seconds)
+    sample = operation.many(clients, seconds)
+    return before, sample, tpcb.run_tpcb(here, clients=clients, seconds=seconds)
 
 
 def _close_ups(here: Scratch, operations: Sequence[Operation], say: Say) -> dict[str, Closeup]:

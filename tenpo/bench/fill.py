@@ -32,7 +32,15 @@ from tenpo.orders.models import Line, Order, SharePolicy
 from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, Role, RoleGrant, User
 from tenpo.people.visits import SessionStore
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import (
+    Availability,
+    Booking,
+    CoachTime,
+    Service,
+    ServiceCoach,
+    ServicePrice,
+    Session,
+)
 
 PRICE = 8_000
 CAPACITY = 10_000
@@ -43,7 +51,13 @@ BOOKABLE = 100
 # Credit in a currency that no session is sold in (ISO 4217: for testing), so that no booking spends it.
 TEST_CURRENCY = "XTS"
 TEST_CREDIT = 1_000_000_000
-POTS = 200
+# Enough that two of some dozens of clients seldom take from the same one.
+POTS = 5_000
+# Coaches who can be booked by time, and what each of them teaches in the month to come.
+COACHES = 200
+TAUGHT = 95
+ONE_COACH, ANY_COACH = "Of one coach", "Of any coach"
+COACHES_ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Sydney")
 READERS_BOOKINGS = 60
 
 
@@ -64,10 +78,14 @@ class Place:
     callers: list[Caller]
     covered: list[UUID]
     by_card: list[UUID]
+    coaches: int
 
 
-def fill_base(*, callers: int) -> Place:
-    """People with keys, and sessions to book: those that the company pays in full, and those paid by card."""
+def fill_base(*, callers: int, coaches: int, pots: int) -> Place:
+    """People with keys, and sessions to book: those that the company pays in full, and those paid by card.
+
+    And so many coaches with hours, and so many people with credit.
+    """
     admin, reader, *others = _make_users(["Admin", "Reader", *(f"Caller {n}" for n in range(callers))])
     RoleGrant.objects.create(user=admin, role=Role.ADMIN)
     admin = User.objects.with_roles().get(pk=admin.pk)
@@ -79,9 +97,11 @@ def fill_base(*, callers: int) -> Place:
         callers=[_caller(user) for user in others],
         covered=[session.pk for session in covered],
         by_card=[session.pk for session in by_card],
+        coaches=coaches,
     )
     _book([(place.reader.user, session) for session in covered[:READERS_BOOKINGS]])
-    _give_test_credit([caller.user for caller in place.callers[:POTS]])
+    _give_test_credit(_make_users([f"Owner {n}" for n in range(pots)]))
+    _make_hours(coaches)
     return place
 
 
@@ -142,10 +162,12 @@ def _caller(user: User) -> Caller:
     return Caller(User.objects.with_roles().get(pk=user.pk), key)
 
 
-def _make_sessions(coach: User, number: int) -> list[Session]:
+def _make_sessions(
+    coach: User, number: int, *, every: timedelta = timedelta(hours=1), first_in: timedelta = timedelta(days=7)
+) -> list[Session]:
     policy = default_cancellation_policy()
-    first = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=7)
-    starts = [first + timedelta(hours=hour) for hour in range(number)]
+    first = timezone.now().replace(minute=0, second=0, microsecond=0) + first_in
+    starts = [first + place * every for place in range(number)]
     return Session.objects.bulk_create(
         [
             Session(
@@ -197,10 +219,34 @@ def _book(pairs: Sequence[tuple[User, Session]]) -> None:
 @transaction.atomic
 def _give_test_credit(owners: Sequence[User]) -> None:
     """As a payment gives it that came when its seat was gone."""
-    for user in owners:
-        credit_payment(
-            Payment.objects.create(
-                payer=user, provider="sandbox", amount=TEST_CREDIT, currency=TEST_CURRENCY, state="succeeded",
-                paid_at=timezone.now(), reference=str(uuid4()), description="To be spent",
-            )
-        )  # fmt: skip
+    with transaction.atomic():
+        for user in owners:
+            credit_payment(
+                Payment.objects.create(
+                    payer=user, provider="sandbox", amount=TEST_CREDIT, currency=TEST_CURRENCY, state="succeeded",
+                    paid_at=timezone.now(), reference=str(uuid4()), description="To be spent",
+                )
+            )  # fmt: skip
+
+
+def _make_hours(number: int) -> None:
+    """Coaches around the world who work from nine to one and two to six on weekdays, and teach every eight hours."""
+    coaches = _make_users([f"Coach {n}" for n in range(number)])
+    for place, coach in enumerate(coaches):
+        coach.time_zone = COACHES_ZONES[place % len(COACHES_ZONES)]
+    User.objects.bulk_update(coaches, ["time_zone"], batch_size=BATCH)
+    RoleGrant.objects.bulk_create(RoleGrant(user=coach, role=Role.COACH) for coach in coaches)
+    CoachTime.objects.bulk_create(CoachTime(coach=coach) for coach in coaches)
+    Availability.objects.bulk_create(
+        Availability(coach=coach, weekday=weekday, opens=opens, closes=opens + 4 * 60)
+        for coach in coaches for weekday in range(5) for opens in (9 * 60, 14 * 60)
+    )  # fmt: skip
+    for name, given_by in ((ONE_COACH, coaches[:1]), (ANY_COACH, coaches)):
+        rule = Service.Coaches.ANY if len(given_by) > 1 else Service.Coaches.CHOSEN
+        service = Service.objects.create(
+            name=name, durations=[60], currency=current_business().currency, coaches_rule=rule
+        )
+        ServicePrice.objects.create(service=service, people=1, amount=PRICE)
+        ServiceCoach.objects.bulk_create(ServiceCoach(service=service, coach=coach) for coach in given_by)
+    for coach in coaches:
+        _make_sessions(coach, TAUGHT, every=timedelta(hours=8), first_in=timedelta(hours=12))

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from tenpo.bench import tpcb
 from tenpo.bench.caller import Callers
-from tenpo.bench.fill import POTS, Caller, Place, pots, signed_in_cookie
+from tenpo.bench.fill import Caller, Place, pots, signed_in_cookie
 from tenpo.bench.load import Sample, send
 from tenpo.bench.scratch import HOST, Scratch, app_conninfo
 from tenpo.ledger.actions import Pot
@@ -17,7 +17,7 @@ from tenpo.runtime import postgres
 
 NAMES = (
     "booking", "card", "bookings", "sessions", "page", "transfer", "deliver", "transfer-in-database",
-    "transfer-with-fee", "batch",
+    "transfer-with-fee", "batch", "slots", "any-slots",
 )  # fmt: skip
 LIST_ROWS = 50
 # More than any machine books, so that no slot runs dry.
@@ -52,6 +52,8 @@ class Operation:
     what: str
     many: Callable[[int, int], Sample]
     one: Callable[[], str] | None = None
+    # By so many clients, whatever the others are measured by.
+    at_once: int | None = None
 
 
 class Bookings:
@@ -114,6 +116,8 @@ def all_operations(here: Scratch, place: Place, callers: Callers) -> list[Operat
         _reading(here, "page", "The page of one's bookings", request("GET", "/bookings/", cookie=cookie)),
         _function(callers, "transfer", "Post a transfer as an action does"),
         _function(callers, "deliver", "Deliver a message of the outbox"),
+        _function(callers, "slots", "Find the slots of one coach, 30 days", at_once=1),
+        _function(callers, "any-slots", f"Find when any of {place.coaches} coaches is free, 30 days", at_once=1),
         *_in_database(here),
     ]
 
@@ -135,27 +139,29 @@ def _reading(here: Scratch, name: str, what: str, one: str) -> Operation:
     return Operation(name, what, many, lambda: one)
 
 
-def _function(callers: Callers, name: str, what: str) -> Operation:
+def _function(callers: Callers, name: str, what: str, *, at_once: int | None = None) -> Operation:
     def many(clients: int, seconds: int) -> Sample:
         return callers.run(name, clients=clients, seconds=seconds)
 
-    return Operation(name, what, many, lambda: name)
+    return Operation(name, what, many, lambda: name, at_once)
 
 
 def _in_database(here: Scratch) -> list[Operation]:
     """What the database alone could post: the ceiling of every way to call it."""
-    mine = pots()[:POTS]
+    mine = pots()
     with here.as_superuser() as admin:
         admin.execute(
             "CREATE TABLE bench_pot (n integer PRIMARY KEY,"
             " debit jsonb NOT NULL, credit jsonb NOT NULL, fees jsonb NOT NULL, provider jsonb NOT NULL)"
         )
         admin.execute(f"GRANT SELECT ON bench_pot TO {postgres.APP}")
+        rows = []
         for number, debit in enumerate(mine, start=1):
             sales, fees = (Pot(kind, debit.currency) for kind in (Account.Kind.SALES, Account.Kind.FEES))
             provider = Pot(Account.Kind.PROVIDER, debit.currency, name="sandbox")
-            row = [number, *(json.dumps(pot.as_json()) for pot in (debit, sales, fees, provider))]
-            admin.execute("INSERT INTO bench_pot VALUES (%s, %s, %s, %s, %s)", row)
+            rows.append([number, *(json.dumps(pot.as_json()) for pot in (debit, sales, fees, provider))])
+        with admin.cursor() as cursor:
+            cursor.executemany("INSERT INTO bench_pot VALUES (%s, %s, %s, %s, %s)", rows)
     batch = min(BATCH, len(mine))
     what = {
         "transfer-in-database": ("Post a transfer from pgbench, without an application", 1),
@@ -179,4 +185,5 @@ def _script(here: Scratch, name: str, what: str, counts: int, *, last: int, batc
         latency = found.p50_ms / counts if found.p50_ms is not None else None
         return replace(found, done=found.done * counts, rate=found.rate * counts, p50_ms=latency)
 
-    return Operation(name, what, many)
+    # A batch is measured by two clients: more of them would wait for each other's pots.
+    return Operation(name, what, many, at_once=2 if counts > 1 else None)

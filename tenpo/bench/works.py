@@ -3,14 +3,18 @@
 import functools
 import random
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import transaction
 
-from tenpo.bench.fill import pots
-from tenpo.core import outbox
+from tenpo.bench.fill import ANY_COACH, ONE_COACH, pots
+from tenpo.core import clock, outbox
 from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.schedule.glance import free_starts
+from tenpo.schedule.models import Service
+from tenpo.schedule.slot_queries import SlotSearch, find_slots
 
 _pots = functools.cache(pots)
 
@@ -34,5 +38,27 @@ def deliver() -> int:
     return outbox.drain(MESSAGES)
 
 
+def slots() -> int:
+    """What can be booked of one coach in a month."""
+    return len(find_slots(_service(ONE_COACH), _month())) and 1
+
+
+def any_slots() -> int:
+    """When any of many coaches could begin in a month."""
+    return len(free_starts(_service(ANY_COACH), _month())) and 1
+
+
+def _month() -> SlotSearch:
+    now = clock.now()
+    return SlotSearch(since=now, until=now + timedelta(days=30), minutes=60)
+
+
+@functools.cache
+def _service(name: str) -> Service:
+    return Service.objects.get(name=name)
+
+
 # Each returns how many it did; 0 when there is nothing to do.
-WORKS: dict[str, Callable[[], int]] = {"transfer": transfer, "deliver": deliver}
+WORKS: dict[str, Callable[[], int]] = {
+    "transfer": transfer, "deliver": deliver, "slots": slots, "any-slots": any_slots,
+}  # fmt: skip

@@ -54,12 +54,44 @@ INVARIANTS = (
         "coach-teaches-one-session-at-a-time",
         _("A coach teaches one session at a time."),
         """
-        SELECT id, coach_id, starts_at, busy_until FROM (
-            SELECT s.*, max(ends_at) OVER (
-                PARTITION BY coach_id ORDER BY starts_at, id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until
+        SELECT id, coach_id, starts_at, taken_until FROM (
+            SELECT s.*, max(coalesce(busy_until, ends_at)) OVER (
+                PARTITION BY coach_id ORDER BY coalesce(busy_from, starts_at), id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS taken_until
             FROM schedule_session s WHERE status <> 'cancelled') taught
-        WHERE starts_at < busy_until""",
+        WHERE coalesce(busy_from, starts_at) < taken_until""",
+    ),
+    Invariant(
+        "room-holds-one-session-at-a-time",
+        _("A room holds one session at a time."),
+        """
+        SELECT id, room_id, starts_at, taken_until FROM (
+            SELECT s.*, max(coalesce(busy_until, ends_at)) OVER (
+                PARTITION BY room_id ORDER BY coalesce(busy_from, starts_at), id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS taken_until
+            FROM schedule_session s WHERE status <> 'cancelled' AND room_id IS NOT NULL) used
+        WHERE coalesce(busy_from, starts_at) < taken_until""",
+    ),
+    Invariant(
+        "participant-is-in-one-place-at-a-time",
+        _("A participant is in one place at a time, but where a session was moved to another one of theirs."),
+        """
+        SELECT id, participant_id, starts_at, taken_until FROM (
+            SELECT b.*, max(ends_at) OVER (
+                PARTITION BY participant_id ORDER BY starts_at, id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS taken_until
+            FROM schedule_booking b
+            WHERE state IN ('held', 'confirmed', 'attended', 'no_show') AND starts_at IS NOT NULL) booked
+        WHERE starts_at < taken_until""",
+    ),
+    Invariant(
+        "booking-claims-its-sessions-time",
+        _("A booking claims the time of its session, or none."),
+        """
+        SELECT b.id, b.starts_at, b.ends_at, s.starts_at AS session_starts_at, s.ends_at AS session_ends_at
+        FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE b.state IN ('held', 'confirmed', 'attended', 'no_show') AND b.starts_at IS NOT NULL
+          AND (b.starts_at, b.ends_at) IS DISTINCT FROM (s.starts_at, s.ends_at)""",
     ),
     Invariant(
         "session-ends-after-it-starts",

@@ -1,5 +1,6 @@
 from procrastinate.contrib.django import app
 
+from tenpo.schedule import glance
 from tenpo.schedule.actions import check_in, reminders, resources, reviews, seats, sessions
 
 
@@ -43,3 +44,10 @@ def open_reviews(timestamp: int) -> None:
 def drop_unnamed_files(timestamp: int) -> None:
     """Let go the files of resources that were taken away."""
     resources.drop_unnamed_files()
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="schedule.forget_past_weeks", queue="periodic")
+def forget_past_weeks(timestamp: int) -> None:
+    """Drop what was worked out of weeks that are over."""
+    glance.forget_past_weeks()

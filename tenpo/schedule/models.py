@@ -7,8 +7,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Value
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
@@ -18,12 +18,27 @@ from tenpo.core.money import MAX_AMOUNT
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
 from tenpo.schedule.attendance_models import Attendance  # noqa: F401 (a model of this app, in a file of its own)
+from tenpo.schedule.availability_models import (
+    Availability,
+    AvailabilityException,
+    CoachTime,
+    CoachWeek,
+    TimeOff,
+    Travel,
+    WorkingTerms,
+)
 from tenpo.schedule.note_models import SessionNote  # noqa: F401 (likewise)
 from tenpo.schedule.resource_models import SessionResource  # noqa: F401 (likewise)
 from tenpo.schedule.review_models import SessionReview  # noqa: F401 (likewise)
+from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
+
+__all__ = [
+    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Room",
+    "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
+]  # fmt: skip
 
 MAX_CAPACITY = 10_000
 MAX_SESSION_MINUTES = 24 * 60
@@ -49,8 +64,20 @@ class Series(BaseModel):
 
 class SessionQuerySet(models.QuerySet["Session"]):
     def visible_to(self, user: "Viewer") -> Self:
-        """Whoever is signed in sees what is offered; nobody sees it from outside."""
-        return self if user.is_authenticated else self.none()
+        """Whoever is signed in sees what is offered to all; nobody sees it from outside.
+
+        What was booked as a slot is seen by its coach, by whoever booked it or takes part, and by admins.
+        """
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_admin:
+            return self
+        mine = Booking.objects.filter(session=OuterRef("pk")).filter(Q(booked_by=user) | Q(participant__user=user))
+        return self.filter(Q(is_private=False) | Q(coach=user) | Exists(mine))
+
+    def open_to_all(self) -> Self:
+        """Without those that were booked as a slot, for somebody."""
+        return self.filter(is_private=False)
 
     def upcoming(self, now: datetime | None = None) -> Self:
         return self.filter(status=Session.Status.PLANNED, starts_at__gt=now or clock.now())
@@ -67,8 +94,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(search=query)
 
 
+_BUSY = TsTzRange(Coalesce("busy_from", "starts_at"), Coalesce("busy_until", "ends_at"), Value("[)"))
+
+
 class Session(BaseModel):
-    """One meeting at one time, that people book a seat in."""
+    """One meeting at one time, that people book a seat in; or one that came to be because somebody booked a slot."""
 
     class Status(models.TextChoices):
         PLANNED = "planned", _("Planned")
@@ -84,6 +114,16 @@ class Session(BaseModel):
     time_zone = models.CharField(_("Time zone"), max_length=TIME_ZONE_LENGTH)
     place = models.CharField(_("Place"), max_length=200, blank=True)
     join_link = models.URLField(_("Link to join"), max_length=500, blank=True)
+    # What it is a session of, when it was booked as a slot; how and where people meet.
+    service = models.ForeignKey(Service, models.PROTECT, null=True, related_name="sessions")
+    format = models.CharField(max_length=10, choices=Format, default=Format.CLASS, db_default=Format.CLASS)
+    location = models.ForeignKey(Location, models.PROTECT, null=True, db_index=False, related_name="+")
+    room = models.ForeignKey(Room, models.PROTECT, null=True, db_index=False, related_name="+")
+    # Booked as a slot: it is there for those who booked it, and goes when the last of them goes.
+    is_private = models.BooleanField(default=False, db_default=False)
+    # From when until when its coach and its room are taken, with the time before and after; none: while it lasts.
+    busy_from = models.DateTimeField(null=True)
+    busy_until = models.DateTimeField(null=True)
     capacity = models.PositiveIntegerField(
         _("Seats"), validators=[MinValueValidator(1), MaxValueValidator(MAX_CAPACITY)]
     )
@@ -111,12 +151,22 @@ class Session(BaseModel):
     class Meta:
         constraints = [
             ExclusionConstraint(
-                name="session_coach_never_in_two",
-                expressions=[
-                    (UuidPoint("coach"), RangeOperators.OVERLAPS),
-                    (TsTzRange("starts_at", "ends_at", Value("[)")), RangeOperators.OVERLAPS),
-                ],
+                name="session_coach_never_in_two_at_once",
+                expressions=[(UuidPoint("coach"), RangeOperators.OVERLAPS), (_BUSY, RangeOperators.OVERLAPS)],
                 condition=~Q(status="cancelled"),
+            ),
+            ExclusionConstraint(
+                name="session_room_never_in_two_at_once",
+                expressions=[(UuidPoint("room"), RangeOperators.OVERLAPS), (_BUSY, RangeOperators.OVERLAPS)],
+                condition=~Q(status="cancelled") & Q(room__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="session_is_within_its_busy_time",
+                condition=Q(busy_from=None, busy_until=None)
+                | Q(busy_from__lte=F("starts_at"), busy_until__gte=F("ends_at")),
+            ),
+            models.CheckConstraint(
+                name="session_booked_as_a_slot_has_a_service", condition=Q(is_private=False) | Q(service__isnull=False)
             ),
             models.CheckConstraint(name="session_ends_after_it_starts", condition=Q(ends_at__gt=F("starts_at"))),
             models.CheckConstraint(name="session_seats_within_capacity", condition=Q(seats_taken__lte=F("capacity"))),
@@ -212,6 +262,8 @@ class Booking(BaseModel):
         DECLINED = "declined", _("Payment declined")
 
     SEATED = ("offered", "held", "confirmed", "attended", "no_show")
+    # Who is in one place at a time: an offer is somebody's only when they take it.
+    PRESENT = ("held", "confirmed", "attended", "no_show")
     LIVE = ("waitlisted", "offered", "held", "confirmed", "attended", "no_show")
 
     session = models.ForeignKey(Session, models.PROTECT, related_name="bookings")
@@ -219,6 +271,12 @@ class Booking(BaseModel):
     booked_by = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="bookings")
     line = models.OneToOneField(Line, models.PROTECT, null=True, related_name="booking")
     state = models.CharField(max_length=10, choices=State)
+    # When its session is, as long as its participant counts on it: they are in one place at a time. None: they do not
+    # yet or any more, or their session was moved to where they have another one.
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    # What the service asked, and what was answered: `label` and `answer`.
+    answers = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     # The cancellation windows that held when this was booked.
     policy = models.JSONField(default=list)
     held_until = models.DateTimeField(null=True)
@@ -238,6 +296,14 @@ class Booking(BaseModel):
                 name="booking_one_live_per_participant",
                 fields=["session", "participant"],
                 condition=~Q(state="cancelled"),
+            ),
+            ExclusionConstraint(
+                name="booking_participant_never_in_two_at_once",
+                expressions=[
+                    (UuidPoint("participant"), RangeOperators.OVERLAPS),
+                    (TsTzRange("starts_at", "ends_at", Value("[)")), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(starts_at__isnull=False, state__in=["held", "confirmed", "attended", "no_show"]),
             ),
             models.CheckConstraint(
                 name="booking_held_has_an_end",

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tenpo.checkout.tests.make import make_booking
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 from tests.work import work
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -154,7 +154,7 @@ def test_who_came_is_marked_by_key_and_taken_back(open_page, assert_calm):
     for name in ("Ada Brook", "Bo Lund"):
         make_booking(session, make_member(name))
     start = session.starts_at - timedelta(days=7, minutes=30)
-    Session.objects.filter(pk=session.pk).update(starts_at=start, ends_at=start + timedelta(hours=1))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=start, ends_at=start + timedelta(hours=1))
     page = open_page(f"/teaching/{session.pk}/", coach)
     row = page.locator(".row", has_text="Ada Brook")
 

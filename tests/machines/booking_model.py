@@ -25,6 +25,7 @@ from tests.machines.booking_nouns import (
     HOLD_WHILE_UNDER_WAY,
     OFFER,
     OPEN,
+    PRESENT,
     SEATED,
     TOLD,
     Booking,
@@ -46,8 +47,8 @@ RULES = (
 CODES = (
     "already_booked", "capacity_below_taken", "completed", "ends_too_early", "forbidden", "full", "invalid",
     "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over", "over", "overlap",
-    "overlaps", "own_payment", "payment_needed", "payment_under_way", "price_changed", "started", "starts_in_past",
-    "too_early", "too_late",
+    "overlaps", "own_payment", "participant_elsewhere", "payment_needed", "payment_under_way", "price_changed",
+    "started", "starts_in_past", "too_early", "too_late",
 )  # fmt: skip
 
 
@@ -95,6 +96,8 @@ class Business:
         for name, value in new.items():
             setattr(session, name, value)
         self._follow_the_start(session, was_moved="starts_at" in new)
+        for booking in self.of(session, "held", "confirmed") if "starts_at" in new else ():
+            booking.claims = not self._is_elsewhere(booking.participant, session)
         self._offer_free_seats(session)
 
     def _follow_the_start(self, session: Session, *, was_moved: bool) -> None:
@@ -217,10 +220,7 @@ class Business:
         try:
             self._check_bookable(session, participant, by, provider, agreed)
         except Refused as refusal:
-            lapsed = self._lapsed(session)
-            if refusal.code not in ("full", "already_booked") or not lapsed:
-                raise
-            self._let_go(session, lapsed)
+            self._let_go_lapsed_for(session, participant, refusal)
             self._check_bookable(session, participant, by, provider, agreed)
         booking = Booking(session, participant, by)
         self.bookings.append(booking)
@@ -233,7 +233,35 @@ class Business:
         if booking.state != "offered" or not booking.held_until or booking.held_until <= self.now:
             raise Refused("offer_over")
         self._check_price(booking.session, by, provider, agreed)
+        if self._is_elsewhere(booking.participant, booking.session):
+            self._let_go_lapsed_for(booking.session, booking.participant, Refused("participant_elsewhere"))
+            self._check_price(booking.session, by, provider, agreed)
+            if self._is_elsewhere(booking.participant, booking.session):
+                raise Refused("participant_elsewhere")
         self._order(booking, provider, card)
+
+    def _let_go_lapsed_for(self, session: Session, participant: int, refusal: Refused) -> None:
+        """What of the session, or of the participant, ran out; nothing: the refusal stays."""
+        sessions = [session]
+        if refusal.code == "participant_elsewhere":
+            theirs = [b for each in self.sessions for b in self._lapsed(each) if b.participant == participant]
+            sessions = [each for each in self.sessions if any(b.session is each for b in theirs)]
+        elif refusal.code not in ("full", "already_booked"):
+            raise refusal
+        lapsed = [(each, self._lapsed(each)) for each in sessions]
+        if not any(bookings for _session, bookings in lapsed):
+            raise refusal
+        for each, bookings in lapsed:
+            self._let_go(each, bookings)
+
+    def _is_elsewhere(self, participant: int, session: Session) -> bool:
+        """Whether somebody has a place in another session at this time, which they count on."""
+        return any(
+            booking.participant == participant and booking.claims and booking.session is not session
+            and booking.state in PRESENT and booking.session.starts_at < session.ends_at
+            and session.starts_at < booking.session.ends_at
+            for booking in self.bookings
+        )  # fmt: skip
 
     def pay_again(self, booking: Booking, *, by: int, provider: str, card: str) -> None:
         """What waits for its payer is given up first, and stays so when the new attempt is refused."""
@@ -268,6 +296,8 @@ class Business:
         self._check_price(session, buyer, provider, agreed)
         if self._place_of(session, participant):
             raise Refused("already_booked")
+        if self._is_elsewhere(participant, session):
+            raise Refused("participant_elsewhere")
 
     def _check_price(self, session: Session, buyer: int, provider: str, agreed: int | None) -> None:
         _company, _spent, own = self.quote(session, buyer)
@@ -277,6 +307,7 @@ class Business:
             raise Refused("payment_needed")
 
     def _order(self, booking: Booking, provider: str, card: str) -> None:
+        booking.claims = True
         booking.windows = booking.session.windows
         booking.company, booking.spent, booking.own = self.quote(booking.session, booking.buyer)
         booking.order = 1 + max(other.order for other in self.bookings)

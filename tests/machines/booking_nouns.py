@@ -37,6 +37,7 @@ TOLD = {
 }
 OPEN = ("needs_action", "pending", "unknown")
 SEATED = ("offered", "held", "confirmed", "attended", "no_show")
+PRESENT = ("held", "confirmed", "attended", "no_show")
 
 type Windows = tuple[tuple[int, int], ...]
 
@@ -85,6 +86,7 @@ class Booking:
     order: int = 0  # which one of all, once there is one
     is_paid: bool = False
     was_moved: bool = False
+    claims: bool = False  # the time of its session, from when it is held
     percent_back: int | None = None
 
     @property

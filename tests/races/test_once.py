@@ -54,7 +54,7 @@ def test_one_coach_teaches_one_session_at_a_time(server):
 @pytest.mark.control
 def test_one_coach_control(server):
     """Without the constraint, the coach is wanted everywhere at once."""
-    with without_constraint("schedule_session", "session_coach_never_in_two"):
+    with without_constraint("schedule_session", "session_coach_never_in_two_at_once"):
         answers = server.at_once(overlapping_sessions(20))
         faults = {finding.name for finding in find_faults()}
         # The constraint cannot come back beside rows that break it.

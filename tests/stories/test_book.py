@@ -20,6 +20,7 @@ from tenpo.payments.providers.sandbox import (
 )
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.models import Session
+from tenpo.schedule.tests.make import set_times
 from tests.stories.conftest import Api
 from tests.work import work
 
@@ -213,7 +214,7 @@ def test_the_coach_changes_overlaps_and_marks(api):
     old = coach.refusal("PATCH", f"/sessions/{session['id']}", {"version": session["version"], "place": "Room 1"})
     assert old[0] == 409
     now = timezone.now()
-    Session.objects.update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1))
+    set_times(Session.objects.all(), starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1))
     row = coach.put(f"/bookings/{booked['id']}/attendance", {"state": "attended"})
     assert row["state"] == "attended"
     assert coach.post(f"/sessions/{session['id']}/completion")["status"] == "completed"
@@ -235,7 +236,7 @@ def test_the_refusals(api):
     assert stranger.refusal("POST", f"/sessions/{session['id']}/cancellation", {"reason": ""}) == (403, "not_allowed")
     assert stranger.refusal("POST", "/sessions", _body(session)) == (403, "not_allowed")
     assert api(None).refusal("POST", "/bookings", body) == (401, "not_signed_in")
-    Session.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
+    set_times(Session.objects.all(), starts_at=timezone.now() - timedelta(minutes=1))
     assert stranger.refusal("POST", "/bookings", body) == (409, "started")
     assert member.refusal("POST", f"/bookings/{booked['id']}/cancellation") == (409, "started")
 

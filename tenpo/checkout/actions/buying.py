@@ -7,6 +7,7 @@ session is locked first, and a sponsor's budget before the ledger's accounts; th
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -18,7 +19,7 @@ from tenpo.audit.actions import record, records_of
 from tenpo.checkout.actions.settling import charge, give_up_attempt
 from tenpo.core import clock
 from tenpo.core.business import current_business
-from tenpo.core.errors import UNIQUE, RuleError, refuse_on
+from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import new_order
@@ -33,7 +34,16 @@ from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
-from tenpo.schedule.actions.seats import already_booked, check_open, lock_session, release_lapsed_of, take_seat
+from tenpo.schedule.actions.seats import (
+    already_booked,
+    already_elsewhere,
+    check_open,
+    lock_participants,
+    lock_session,
+    release_lapsed_for,
+    release_lapsed_of,
+    take_seat,
+)
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
 
@@ -74,7 +84,8 @@ def book_session(
     Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
     says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
     pays a price that changed under them. A repeat of a `call` that died goes on with what that one had made. Raises
-    RuleError full, started, not_planned, already_booked, price_changed, sponsor_spent, payment_needed; Http404.
+    RuleError full, started, not_planned, already_booked, participant_elsewhere, price_changed, sponsor_spent,
+    payment_needed; Http404.
     """
     if not can_book_for(by, participant):
         raise PermissionDenied
@@ -86,14 +97,7 @@ def book_session(
 
     if begun := _begun_by(call):
         return _charge(*begun, source)
-    try:
-        booking, payment = _with_credit_at_hand(attempt)
-    except RuleError as refusal:
-        # What ran out stands in nobody's way, also not in the way of whoever it belonged to. It is let go in a
-        # transaction of its own: it touches other people's credit.
-        if refusal.code not in ("full", "already_booked") or not release_lapsed_of(session.pk):
-            raise
-        booking, payment = _with_credit_at_hand(attempt)
+    booking, payment = _past_what_lapsed(attempt, session.pk, participant)
     return _charge(booking, payment, source)
 
 
@@ -115,7 +119,7 @@ def take_offer(
     def attempt() -> tuple[Booking, Payment | None]:
         return _reserve_offered(booking, wish)
 
-    taken, payment = _begun_by(call) or _with_credit_at_hand(attempt)
+    taken, payment = _begun_by(call) or _past_what_lapsed(attempt, booking.session_id, booking.participant)
     return _charge(taken, payment, source)
 
 
@@ -140,17 +144,20 @@ def pay_booking(
     return _charge(booking, payment, source)
 
 
+@refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
 def _reserve(session: Session, participant: Participant, wish: _Wish) -> tuple[Booking, Payment | None]:
-    session, windows = take_seat(session.pk, by=wish.by)
+    session, windows = take_seat(session.pk, participant=participant, by=wish.by)
     booking = Booking(session=session, participant=participant, booked_by=wish.by)
     return _order(booking, windows, wish)
 
 
+@refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @transaction.atomic
 def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | None]:
     session = lock_session(booking.session_id)
+    lock_participants([booking.participant_id])
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
     booking.session = session
     if booking.booked_by_id != wish.by.pk:
@@ -178,6 +185,7 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
     if price.own_share and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
+    booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
     booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
     if price.own_share:
         booking.state = Booking.State.HELD
@@ -295,6 +303,23 @@ def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
             if refusal.code not in SPENT_MEANWHILE:
                 raise
     return attempt()
+
+
+def _past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participant: Participant) -> T:
+    """What ran out stands in nobody's way, also not in the way of whoever it belonged to.
+
+    It is let go in a transaction of its own: it touches other people's credit.
+    """
+    try:
+        return _with_credit_at_hand(attempt)
+    except RuleError as refusal:
+        if refusal.code in ("full", "already_booked"):
+            released = release_lapsed_of(session_id)
+        else:
+            released = release_lapsed_for(participant) if refusal.code == "participant_elsewhere" else 0
+        if not released:
+            raise
+    return _with_credit_at_hand(attempt)
 
 
 def hold_end(session: Session, provider: str, now: datetime) -> datetime:

@@ -20,7 +20,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 
 def make_refund_terms(**changes: Any) -> RefundTerms:
@@ -40,7 +40,7 @@ def takes_place(line: Line, *, days_ago: int = 1) -> Line:
     """It has taken place, and what it sold is earned."""
     begins = timezone.now() - timedelta(days=days_ago)
     session = Session.objects.get(pk=line.subject_id)
-    Session.objects.filter(pk=session.pk).update(starts_at=begins, ends_at=begins + timedelta(hours=1))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=begins, ends_at=begins + timedelta(hours=1))
     complete_session(session, by=make_admin())
     return Line.objects.select_related("order__buyer").get(pk=line.pk)
 

@@ -26,7 +26,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import release_lapsed_of
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 from tests.at_once import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -48,7 +48,7 @@ def earned(coach: User) -> int:
 
 def took_place(session: Session) -> Session:
     begins = timezone.now() - timedelta(hours=3)
-    Session.objects.filter(pk=session.pk).update(starts_at=begins, ends_at=begins + timedelta(hours=1))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=begins, ends_at=begins + timedelta(hours=1))
     return complete_session(session, by=make_admin())
 
 

@@ -14,7 +14,7 @@ from tenpo.people.tests.make import make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -44,7 +44,7 @@ def test_after_the_new_start_nothing_can_be_given_back():
     session, member = make_session(price=10_000), make_member()
     booking = make_booking(session, member)
     moved(session, to=timedelta(minutes=10))
-    Session.objects.update(starts_at=timezone.now() - timedelta(seconds=1))
+    set_times(Session.objects.all(), starts_at=timezone.now() - timedelta(seconds=1))
 
     with pytest.raises(RuleError, match="begun"):
         cancel_booking(booking, by=member)

@@ -41,7 +41,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere, release_lapsed_of
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import WEEK, make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -392,7 +392,7 @@ def test_an_offer_is_for_whom_it_is_made_and_while_it_holds():
 
 def test_refusals_of_the_waitlist():
     member = make_member()
-    session = make_session(capacity=1)
+    session = make_session(capacity=1, starts_in=WEEK)
     refuses("not_full", join_waitlist, session, participant=member.participant, by=member)
     make_booking(session, make_member())
     join_waitlist(session, participant=member.participant, by=member)

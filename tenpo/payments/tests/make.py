@@ -20,7 +20,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 IBANS = ("DE89370400440532013000", "AT611904300234573201", "NL91ABNA0417164300", "FR1420041010050500013M02606")
 BANK = {"bank_iban": "DE02120300000000202051", "bank_bic": "BYLADEM1001"}
@@ -45,7 +45,7 @@ def make_earnings(user: User, amount: int) -> None:
     # Whoever earns need not be a coach whom everybody sees.
     Split.objects.filter(line__subject_id=session.pk).update(recipient=user)
     begins = timezone.now() - timedelta(days=30)
-    Session.objects.filter(pk=session.pk).update(starts_at=begins, ends_at=begins + timedelta(hours=1))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=begins, ends_at=begins + timedelta(hours=1))
     complete_session(session, by=make_admin())
 
 

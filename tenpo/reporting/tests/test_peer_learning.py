@@ -25,7 +25,7 @@ from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +178,11 @@ def test_a_transaction_is_refunded_when_all_of_it_came_back():
 def test_a_split_is_pending_until_what_was_sold_has_taken_place():
     booking = make_shared()
     before = {row["recipient_type"]: row for row in rows("payment_splits")}
-    Session.objects.update(starts_at=timezone.now() - timedelta(hours=3), ends_at=timezone.now() - timedelta(hours=2))
+    set_times(
+        Session.objects.all(),
+        starts_at=timezone.now() - timedelta(hours=3),
+        ends_at=timezone.now() - timedelta(hours=2),
+    )
 
     complete_session(booking.session, by=make_admin())
 

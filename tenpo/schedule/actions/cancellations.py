@@ -15,6 +15,7 @@ from tenpo.orders.actions.giving_back import give_back, lock_lines
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.policies import GivenBack, percent_back, read_windows
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
@@ -69,6 +70,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.cancel_reason = reason
     session.seats_taken = 0
     session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
+    count_freed(session.coach_id)
 
     live = Booking.objects.filter(session=session).live().select_for_update(of=("self",), no_key=True)
     bookings = list(live.select_related("line__order").order_by("id"))

@@ -1,16 +1,16 @@
 """Seats and the waitlist. Whoever changes a session's seats holds that session's row.
 
-Order of locks everywhere: session, booking, order, payment, ledger accounts.
+Order of locks everywhere: session, participant, booking, order, payment, ledger accounts.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -38,7 +38,8 @@ _TAKE_SEAT = """
     FROM orders_cancellationpolicy p
     WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
       AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
-    RETURNING {columns}, p.windows AS policy_windows
+    RETURNING {columns}, p.windows AS policy_windows,
+      (SELECT id FROM people_participant WHERE id = %s FOR NO KEY UPDATE) AS locked_participant
 """
 
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
@@ -57,15 +58,22 @@ def lock_session(session_id: UUID) -> Session:
     return session
 
 
-def take_seat(session_id: UUID, *, by: User) -> tuple[Session, list[Window]]:
-    """Take one free seat and lock the session with it: one statement. Also returns the cancellation windows.
+def already_elsewhere() -> RuleError:
+    """The refusal behind the constraint that a participant is in one place at a time."""
+    return RuleError(
+        "participant_elsewhere", _("There is another session at this time already, and nobody can be in two.")
+    )
+
+
+def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, list[Window]]:
+    """Take one free seat, and lock the session and then the participant: one statement. Also returns the windows.
 
     Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
     mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
     statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"))
-    taken = next(iter(Session.objects.raw(statement, parameters)), None)
+    taken = next(iter(Session.objects.raw(statement, [*parameters, participant.pk])), None)
     if taken is None:
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
         check_open(lock_session(session_id))
@@ -158,6 +166,40 @@ def release_lapsed(session: Session) -> int:
     )
     free_seats(session, len(bookings))
     return len(bookings)
+
+
+def lock_participants(ids: Iterable[UUID]) -> None:
+    """Let what participants take on be written one after the other; comes after the lock of their session.
+
+    The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
+    """
+    list(Participant.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
+
+@transaction.atomic
+def hold_time(session: Session) -> None:
+    """Let those with a place in a locked session count on its time, as it is now.
+
+    Whoever is in another session then keeps both places and claims this time no more: they are told that it moved, and
+    decide themselves.
+    """
+    booked = Booking.objects.filter(session=session, state__in=[Booking.State.HELD, Booking.State.CONFIRMED])
+    lock_participants(booked.values_list("participant", flat=True))
+    elsewhere = (
+        Booking.objects.filter(
+            participant=OuterRef("participant"), state__in=Booking.PRESENT, starts_at__lt=session.ends_at
+        )
+        .filter(ends_at__gt=session.starts_at)
+        .exclude(session=session)
+    )
+    booked.filter(Exists(elsewhere)).update(starts_at=None, ends_at=None)
+    booked.exclude(Exists(elsewhere)).update(starts_at=session.starts_at, ends_at=session.ends_at)
+
+
+def release_lapsed_for(participant: Participant) -> int:
+    """Let go whatever of one participant ran out, session by session; returns how many."""
+    lapsed = Booking.objects.filter(participant=participant, state__in=["held", "offered"], held_until__lte=clock.now())
+    return sum(release_lapsed_of(session_id) for session_id in lapsed.order_by().values_list("session", flat=True))
 
 
 @transaction.atomic

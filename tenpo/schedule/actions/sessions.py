@@ -19,8 +19,9 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import lock_and_count
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
-from tenpo.schedule.actions.seats import lock_session, offer_free_seats
+from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
@@ -147,11 +148,11 @@ def complete_past_sessions(limit: int = 500) -> int:
 
 
 def lock_coach(coach: User) -> None:
-    """Let one coach's new times be written one after the other; comes before the lock of any session.
+    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
 
     The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
     """
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=coach.pk)
+    lock_and_count(coach.pk)
 
 
 def new_session(
@@ -207,6 +208,8 @@ def change_session(session: Session, changes: Mapping[str, Any], *, by: User | N
     record("session.changed", by=by, on=session, before=before, after=after)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
         publish("session.changed", subject=session, before=told)
+    if {"starts_at", "ends_at"} & before.keys():
+        hold_time(session)
     if "starts_at" in before:
         _follow_the_start(session)
     if session.capacity > before.get("capacity", session.capacity):
@@ -226,6 +229,10 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
     minutes = values.pop("minutes", session.minutes)
     starts_at = values.get("starts_at", session.starts_at)
     values["ends_at"] = starts_at + timedelta(minutes=minutes)
+    if session.busy_from and session.busy_until:
+        # The time before and after moves along.
+        values["busy_from"] = starts_at - (session.starts_at - session.busy_from)
+        values["busy_until"] = values["ends_at"] + (session.busy_until - session.ends_at)
     before = {}
     for name, value in values.items():
         old = getattr(session, name)

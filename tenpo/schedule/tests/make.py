@@ -3,21 +3,27 @@
 from datetime import datetime, timedelta
 from itertools import count
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
+from tenpo.schedule.actions.seats import hold_time
 from tenpo.schedule.models import Session
 
 _numbers = count(1)
+WEEK = timedelta(days=7)
+# Apart from each other, and from those that start in so many days.
+AFTER_ANOTHER, FIRST = timedelta(hours=3), WEEK + timedelta(minutes=90)
+APART = 60
 
 
 def make_session(
     coach: User | None = None,
     *,
-    starts_in: timedelta = timedelta(days=7),
+    starts_in: timedelta | None = None,
     starts_at: datetime | None = None,
     minutes: int = 60,
     capacity: int = 10,
@@ -25,11 +31,12 @@ def make_session(
     policy: CancellationPolicy | None = None,
     title: str = "",
 ) -> Session:
-    """A planned session. Two of the same coach must not overlap: give them other times."""
-    start = starts_at or timezone.now() + starts_in
+    """A planned session, each some time after the one before: nobody is in two at once. Say when if it matters."""
+    number = next(_numbers)
+    start = starts_at or timezone.now() + (starts_in or FIRST + number % APART * AFTER_ANOTHER)
     return Session.objects.create(
         coach=coach or make_coach(),
-        title=title or f"Session {next(_numbers)}",
+        title=title or f"Session {number}",
         starts_at=start,
         ends_at=start + timedelta(minutes=minutes),
         time_zone="Europe/Berlin",
@@ -39,3 +46,11 @@ def make_session(
         currency="EUR",
         cancellation_policy=policy or make_cancellation_policy(),
     )
+
+
+def set_times(sessions: QuerySet[Session], **times: datetime) -> None:
+    """Let sessions be at another time, as if they always had been: `starts_at`, `ends_at` or both."""
+    changed = list(sessions.values_list("pk", flat=True))
+    sessions.update(**times)
+    for session in Session.objects.filter(pk__in=changed):
+        hold_time(session)

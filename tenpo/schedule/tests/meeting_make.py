@@ -14,7 +14,7 @@ from tenpo.schedule.actions.reviews import write_review
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.review_models import SessionReview
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 # Where nobody else is, until a session is moved to where it shall be.
 _days = count(400)
@@ -53,7 +53,8 @@ def review(booking: Booking, *, by: User, rating: int = 4, comment: str = "") ->
 def move(session: Session, *, begun_ago: timedelta, minutes: int = 60) -> None:
     """Let a session have begun so long ago, as only a test can."""
     start = timezone.now() - begun_ago
-    Session.objects.filter(pk=session.pk).update(starts_at=start, ends_at=start + timedelta(minutes=minutes))
+    chosen = Session.objects.filter(pk=session.pk)
+    set_times(chosen, starts_at=start, ends_at=start + timedelta(minutes=minutes))
 
 
 def make_stay(

@@ -37,7 +37,8 @@ MEETING_PLANTS: dict[str, str | list[str]] = {
 }
 # What cannot be broken alone: invariant → what its plant breaks as well.
 MEETING_ALSO = {
-    "review-is-opened-in-time": {"past-session-is-completed"},
+    "review-is-opened-in-time": {"booking-claims-its-sessions-time", "past-session-is-completed"},
+    "stay-ends-with-its-session": {"booking-claims-its-sessions-time"},
     "who-was-checked-in-did-come": {"booking-is-as-last-recorded"},
 }
 

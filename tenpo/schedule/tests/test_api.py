@@ -13,7 +13,7 @@ from tenpo.people.actions.imports import run_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member
 from tenpo.schedule.models import Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.test_import_sessions import event, file_of
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def test_roster_and_attendance():
     row = call("GET", f"sessions/{session.pk}/roster")[1][0]
     assert (row["name"], row["state"]) == ("Lena", "confirmed")
     assert call("PUT", f"bookings/{booking.pk}/attendance", {"state": "attended"})[1]["code"] == "too_early"
-    Session.objects.filter(pk=session.pk).update(starts_at=timezone.now())
+    set_times(Session.objects.filter(pk=session.pk), starts_at=timezone.now())
     assert call("PUT", f"bookings/{booking.pk}/attendance", {"state": "no_show"})[1]["state"] == "no_show"
     assert call("PUT", f"bookings/{booking.pk}/attendance", {"state": "confirmed"})[1]["state"] == "confirmed"
     assert call("POST", f"sessions/{session.pk}/attendance")[1] == {"marked": 1}

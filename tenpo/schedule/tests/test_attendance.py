@@ -12,7 +12,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = pytest.mark.django_db
 ATTENDED, NO_SHOW, CONFIRMED = Booking.State.ATTENDED, Booking.State.NO_SHOW, Booking.State.CONFIRMED
@@ -23,7 +23,7 @@ def booked(*, begun_ago: timedelta = timedelta(minutes=1)) -> Booking:
     session = make_session()
     booking = make_booking(session, make_member())
     start = timezone.now() - begun_ago
-    Session.objects.filter(pk=session.pk).update(starts_at=start, ends_at=start + timedelta(hours=1))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=start, ends_at=start + timedelta(hours=1))
     return Booking.objects.select_related("session__coach").get(pk=booking.pk)
 
 
@@ -65,10 +65,10 @@ def test_from_the_start_until_a_week_after_the_end(begun_ago, code):
 def test_all_came_leaves_marks_that_were_made():
     first = booked()
     session = first.session
-    Session.objects.filter(pk=session.pk).update(starts_at=timezone.now() + timedelta(hours=1),
+    set_times(Session.objects.filter(pk=session.pk), starts_at=timezone.now() + timedelta(hours=1),
                                                  ends_at=timezone.now() + timedelta(hours=2))  # fmt: skip
     others = [make_booking(session, make_member()) for _ in range(2)]
-    Session.objects.filter(pk=session.pk).update(starts_at=timezone.now())
+    set_times(Session.objects.filter(pk=session.pk), starts_at=timezone.now())
     mark_attendance(first, state=NO_SHOW, by=session.coach)
 
     assert [mark_all_attended(session, by=make_admin()), mark_all_attended(session, by=None)] == [2, 0]
@@ -83,7 +83,7 @@ def test_who_only_waited_did_not_come():
     make_booking(session, make_member())
     member = make_member()
     waiting = join_waitlist(session, participant=member.participant, by=member)
-    Session.objects.filter(pk=session.pk).update(starts_at=timezone.now())
+    set_times(Session.objects.filter(pk=session.pk), starts_at=timezone.now())
 
     with pytest.raises(RuleError) as refusal:
         mark_attendance(waiting, state=ATTENDED, by=session.coach)

@@ -18,6 +18,7 @@ from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.stays import presence_in
+from tenpo.schedule.tests.make import set_times
 from tenpo.schedule.tests.meeting_make import make_begun, make_stay, move
 from tests.at_once import at_once, without_constraint
 
@@ -82,7 +83,8 @@ def test_nobody_is_checked_in_for_what_is_off_or_not_booked():
     coach = booking.session.coach
     cancel_session(booking.session, reason="", by=coach)
     full = make_begun()
-    Session.objects.filter(pk=full.session_id).update(capacity=1, starts_at=timezone.now() + MINUTE)
+    Session.objects.filter(pk=full.session_id).update(capacity=1)
+    set_times(Session.objects.filter(pk=full.session_id), starts_at=timezone.now() + MINUTE)
     waits = make_member()
     other = join_waitlist(full.session, participant=waits.participant, by=waits)
 

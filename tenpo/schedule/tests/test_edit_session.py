@@ -15,7 +15,7 @@ from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_past_sessions, complete_session, edit_session
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def told(session: Session) -> int:
 def begin(session: Session, *, ago: timedelta = timedelta(minutes=5), minutes: int = 60) -> Session:
     """Make a session have begun that long ago."""
     start = timezone.now() - ago
-    Session.objects.filter(pk=session.pk).update(starts_at=start, ends_at=start + timedelta(minutes=minutes))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=start, ends_at=start + timedelta(minutes=minutes))
     session.refresh_from_db()
     return session
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -15,9 +16,13 @@ from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = pytest.mark.django_db
+
+
+# Each with its own times of day, so that one person may book all of them.
+_rounds = count(1)
 
 
 def statements(client: Client, address: str) -> int:
@@ -27,10 +32,11 @@ def statements(client: Client, address: str) -> int:
     return len(captured)
 
 
-def make_sessions(count: int, coach: User | None = None) -> list[Session]:
+def make_sessions(number: int, coach: User | None = None) -> list[Session]:
     coach = coach or make_coach()
     policy = make_session(coach, starts_in=timedelta(days=1)).cancellation_policy
-    starts = [timedelta(days=2 + n) for n in range(count)]
+    shift = next(_rounds) * timedelta(hours=2)
+    starts = [timedelta(days=2 + n) + shift for n in range(number)]
     return [make_session(coach, starts_in=start, policy=policy, title="Many") for start in starts]
 
 
@@ -198,7 +204,9 @@ def test_nobody_waits_for_a_session_that_has_begun():
     before = signed_in(session.coach).get(roster).content.decode()
 
     now = timezone.now()
-    Session.objects.filter(pk=session.pk).update(starts_at=now - timedelta(minutes=9), ends_at=now + timedelta(hours=1))
+    set_times(
+        Session.objects.filter(pk=session.pk), starts_at=now - timedelta(minutes=9), ends_at=now + timedelta(hours=1)
+    )
     after = signed_in(session.coach).get(roster).content.decode()
 
     assert "A free seat is offered to the first in line." in before

@@ -19,7 +19,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member, make_us
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.dashboard import dashboard
 from tenpo.web.queries.today import day_of, teaching_of
@@ -118,10 +118,10 @@ def test_credit_left_leaves_out_what_has_lapsed():
 def test_a_session_that_runs_is_still_next():
     member = make_member()
     booking = make_booking(make_session(), member)
-    Session.objects.update(starts_at=timezone.now() - timedelta(minutes=10))
+    set_times(Session.objects.all(), starts_at=timezone.now() - timedelta(minutes=10))
 
     assert day_of(member).next == booking
-    Session.objects.update(ends_at=timezone.now() - timedelta(minutes=1))
+    set_times(Session.objects.all(), ends_at=timezone.now() - timedelta(minutes=1))
     assert day_of(member).next is None
 
 
@@ -133,8 +133,10 @@ def test_a_coach_sees_today_the_week_and_what_to_mark():
     make_session(coach, starts_at=midday + timedelta(days=9), title="Next week")
     past = make_session(coach, starts_at=midday + timedelta(days=1), title="Over")
     make_booking(past, make_member())
-    Session.objects.filter(pk=past.pk).update(
-        starts_at=midday - timedelta(days=2), ends_at=midday - timedelta(days=2) + timedelta(hours=1)
+    set_times(
+        Session.objects.filter(pk=past.pk),
+        starts_at=midday - timedelta(days=2),
+        ends_at=midday - timedelta(days=2) + timedelta(hours=1),
     )
     make_session(title="Somebody else's", starts_at=midday + timedelta(days=1))
 
@@ -268,9 +270,9 @@ def _fill(count: int) -> None:
         member = make_member()
         make_booking(make_session(coach, starts_in=timedelta(hours=3 + 2 * n)), member)
         book_session(
-            make_session(starts_in=timedelta(hours=2)), participant=member.participant, by=member, provider="payroll"
+            make_session(starts_in=timedelta(hours=1)), participant=member.participant, by=member, provider="payroll"
         )
-        make_session(starts_in=timedelta(hours=5))
+        make_session(starts_in=timedelta(hours=26, minutes=6 * Session.objects.count()), minutes=5)
 
 
 def test_todays_statements_are_few_and_do_not_grow():

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('schedule', '0006_reviews_and_notes'),
+        ('schedule', '0010_reviews_and_notes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

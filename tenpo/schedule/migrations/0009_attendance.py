@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('people', '0005_no_index_twice'),
-        ('schedule', '0004_bookings_that_were_moved'),
+        ('schedule', '0008_weeks_at_a_glance'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

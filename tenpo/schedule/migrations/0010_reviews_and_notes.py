@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('people', '0005_no_index_twice'),
-        ('schedule', '0005_attendance'),
+        ('schedule', '0009_attendance'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

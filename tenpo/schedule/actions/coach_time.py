@@ -1,0 +1,32 @@
+"""What was worked out of a coach's time is old once it changes; see `CoachTime`."""
+
+from uuid import UUID
+
+from django.db import connection
+
+from tenpo.people.models import User
+
+_TAKEN = """
+    WITH coach AS MATERIALIZED (SELECT id FROM people_user WHERE id = %s FOR NO KEY UPDATE)
+    INSERT INTO schedule_coachtime AS t (coach_id, version) SELECT id, 1 FROM coach
+    ON CONFLICT (coach_id) DO UPDATE SET version = t.version + 1"""
+_FREED = """
+    UPDATE schedule_coachtime SET version = version + 1 WHERE coach_id = (
+        SELECT coach_id FROM schedule_coachtime WHERE coach_id = %s FOR NO KEY UPDATE SKIP LOCKED)"""
+
+
+def lock_and_count(coach_id: UUID) -> None:
+    """Lock a coach, as a user, and count that their time changes: one statement, before the lock of any session."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKEN, [coach_id])
+        if not cursor.rowcount:
+            raise User.DoesNotExist
+
+
+def count_freed(coach_id: UUID) -> None:
+    """Count that some of a coach's time is free again, whatever is locked.
+
+    Whoever holds the coach counts themselves, so nobody waits for them; at worst what is free is shown a little later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FREED, [coach_id])

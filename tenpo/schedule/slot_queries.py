@@ -1,0 +1,405 @@
+"""Slots: what of a service can be booked when, at one look at the database, however many coaches give it.
+
+What is shown is what `book_slot` accepts: it asks the same question, for one start, once it holds the locks.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from tenpo.core import clock
+from tenpo.core.days import business_zone
+from tenpo.schedule.free_days import holidays_of
+from tenpo.schedule.models import Service
+from tenpo.schedule.service_models import MAX_BUFFER_MINUTES
+from tenpo.schedule.slots import (
+    Hours,
+    Opening,
+    Spans,
+    Wanted,
+    Weekly,
+    at_minute,
+    closed_days,
+    forbidden,
+    merged,
+    minute_after,
+    minute_of,
+    openings,
+    overlap,
+    starts,
+)
+
+# How far before a time something may begin that still reaches into it: a session of a day, and the time after it.
+REACH = timedelta(days=1, minutes=MAX_BUFFER_MINUTES)
+MAX_DAYS = 62
+HOSTS_WINDOW_DAYS = 2 * 365
+# What is counted on the days at both ends is on them, in whatever clock.
+_MARGIN = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A start that can be booked, and by whom it would be given; of several coaches in the order of their places."""
+
+    starts_at: datetime
+    minutes: int
+    coaches: tuple[UUID, ...]
+    location: UUID | None
+    rooms: tuple[UUID, ...] = ()
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + timedelta(minutes=self.minutes)
+
+
+@dataclass(frozen=True)
+class SlotSearch:
+    """What somebody looks for: from when until when, how long, by whom, where, and for whom.
+
+    Without coaches it is all who give the service; without a location wherever they do. `participant` is whoever would
+    take part: where they are elsewhere, or have had as many as one may, nothing is shown. `by_host` leaves the notice
+    and the window to whoever books for somebody.
+    """
+
+    since: datetime
+    until: datetime
+    minutes: int
+    coaches: Collection[UUID] = ()
+    location: UUID | None = None
+    participant: UUID | None = None
+    by_host: bool = False
+    # A session that is to be moved stands in nobody's way.
+    moving: UUID | None = None
+
+
+class _Row(NamedTuple):
+    kind: str
+    owner: UUID
+    start: int | None
+    end: int | None
+    number: int | None
+    place: UUID | None
+    word: str | None
+    first: date | None
+    last: date | None
+
+
+@dataclass
+class CoachFacts:
+    """What decides on the slots of one coach."""
+
+    hours: Hours = field(default_factory=Hours)
+    busy: Spans = field(default_factory=list)
+    away: Spans = field(default_factory=list)
+    days: Counter[date] = field(default_factory=Counter)
+    most_per_day: int | None = None
+
+
+@dataclass
+class Facts:
+    """Everything that decides on slots, as it was at one moment."""
+
+    coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
+    # The locations at which the service is given, in the order of their names; its rooms at each, and what uses them.
+    locations: list[UUID] = field(default_factory=list)
+    rooms: dict[UUID, UUID] = field(default_factory=dict)
+    used: dict[UUID, Spans] = field(default_factory=dict)
+    elsewhere: Spans = field(default_factory=list)
+    taken_part: list[int] = field(default_factory=list)
+
+
+# The service's rooms at each location, each with the starts between which it is used.
+type _Rooms = dict[UUID | None, dict[UUID, Spans]]
+
+_MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
+_MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
+
+
+def _facts_sql() -> str:
+    def session(owner: str) -> str:
+        busy_from, busy_until = "coalesce(s.busy_from, s.starts_at)", "coalesce(s.busy_until, s.ends_at)"
+        return (
+            f"{owner}, {_MINUTE.format(busy_from)}, {_MINUTE_UP.format(busy_until)}, {_MINUTE.format('s.starts_at')},"
+            " NULL::uuid, NULL, NULL::date, NULL::date"
+        )
+
+    near = "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
+    return f"""
+    WITH given AS MATERIALIZED (
+        SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
+        WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
+          AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
+          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[])))
+    SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
+           t.most_per_day::bigint AS number, NULL::uuid AS place,
+           coalesce(nullif(t.time_zone, ''), u.time_zone) || ' ' || coalesce(t.holidays_of, '') AS word,
+           NULL::date AS first, NULL::date AS last
+    FROM given g JOIN people_user u ON u.id = g.coach_id
+    LEFT JOIN schedule_workingterms t ON t.coach_id = u.id
+    UNION ALL
+    SELECT 'weekly', coach_id, opens, closes, weekday, location_id, NULL, starts_on, ends_on
+    FROM schedule_availability WHERE coach_id IN (SELECT coach_id FROM given)
+    UNION ALL
+    SELECT 'day', coach_id, opens, closes, NULL, location_id, NULL, day, NULL
+    FROM schedule_availabilityexception
+    WHERE coach_id IN (SELECT coach_id FROM given) AND day BETWEEN %(reach)s::date AND %(until)s::date + 1
+    UNION ALL
+    SELECT 'travel', coach_id, NULL, NULL, NULL, NULL, time_zone, starts_on, ends_on
+    FROM schedule_travel WHERE coach_id IN (SELECT coach_id FROM given) AND ends_on >= %(reach)s::date
+    UNION ALL
+    SELECT 'away', coach_id, {_MINUTE.format("starts_at")}, {_MINUTE_UP.format("ends_at")}, NULL, NULL, NULL, NULL, NULL
+    FROM schedule_timeoff
+    WHERE coach_id IN (SELECT coach_id FROM given) AND ends_at > %(since)s AND starts_at < %(until)s
+    UNION ALL
+    SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
+    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {near}
+    UNION ALL
+    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, NULL, NULL, NULL, NULL, NULL
+    FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
+    WHERE sl.service_id = %(service)s AND l.closed_at IS NULL
+    UNION ALL
+    SELECT 'room', r.id, NULL, NULL, NULL, r.location_id, NULL, NULL, NULL
+    FROM schedule_service_rooms sr JOIN schedule_room r ON r.id = sr.room_id
+    WHERE sr.service_id = %(service)s AND r.closed_at IS NULL
+    UNION ALL
+    SELECT 'used', {session("s.room_id")}
+    FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
+    WHERE sr.service_id = %(service)s AND {near}
+    UNION ALL
+    SELECT 'elsewhere', b.participant_id, {_MINUTE.format("b.starts_at")}, {_MINUTE_UP.format("b.ends_at")},
+           NULL, NULL, NULL, NULL, NULL
+    FROM schedule_booking b
+    WHERE b.participant_id = %(participant)s AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
+      AND b.starts_at > %(reach)s AND b.starts_at < %(until)s AND b.session_id <> %(moving)s
+    UNION ALL
+    SELECT 'took', b.participant_id, {_MINUTE.format("s.starts_at")}, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+    WHERE b.participant_id = %(participant)s AND s.service_id = %(service)s
+      AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
+      AND s.starts_at > %(since)s - interval '8 days' AND s.starts_at < %(until)s + interval '8 days'
+      AND b.session_id <> %(moving)s"""  # noqa: S608 (our own words)
+
+
+# In one line: psycopg keeps what it made of a statement only as long as that is not too long.
+_SQL = " ".join(_facts_sql().split())
+_NOBODY = UUID(int=0)
+
+
+def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[Slot]:
+    """The slots in the order of their starts: one statement.
+
+    `since` and `until` are at most `MAX_DAYS` apart; the notice and the window of the service hold besides. What the
+    service says of its coaches decides what one slot is: of one coach each that is free then (any or chosen: all of
+    them stand in `coaches`), or of all together.
+    """
+    now = now or clock.now()
+    wanted = wanted_of(service, search, now)
+    if wanted.earliest > wanted.latest:
+        return []
+    facts = facts_between(
+        service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
+        moving=search.moving,
+    )  # fmt: skip
+    closed_to_all = _closed_to(facts, service, wanted)
+    free_rooms = _rooms_of(facts, wanted)
+    by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
+    for coach_id, coach in facts.coaches.items():
+        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all, free_rooms):
+            by_start.setdefault((start, location), []).append(coach_id)
+    if service.coaches_rule == Service.Coaches.ALL:
+        everybody = len(facts.coaches)
+        by_start = {key: coaches for key, coaches in by_start.items() if len(coaches) == everybody}
+    order = {location: place for place, location in enumerate(facts.locations)}
+    found = []
+    for start, location in sorted(by_start, key=lambda key: (key[0], order.get(key[1], -1) if key[1] else -1)):
+        rooms = tuple(room for room, closed in free_rooms.get(location, {}).items() if not _is_in(start, closed))
+        coaches = tuple(by_start[start, location])
+        found.append(Slot(at_minute(start), search.minutes, coaches, location, rooms))
+    return found
+
+
+def wanted_of(service: Service, search: SlotSearch, now: datetime) -> Wanted:
+    """What a start of the service must leave room for, and when it may be by the search, the notice and the window."""
+    soonest = now if search.by_host else now + timedelta(minutes=service.notice_minutes)
+    furthest = now + timedelta(days=HOSTS_WINDOW_DAYS if search.by_host else service.window_days)
+    return Wanted(
+        minutes=search.minutes,
+        step=service.step_minutes,
+        before=service.buffer_before,
+        after=service.buffer_after,
+        earliest=max(minute_after(search.since), minute_after(soonest)),
+        latest=min(minute_after(_end_of(search)) - 1, minute_of(furthest)),
+    )
+
+
+def _end_of(search: SlotSearch) -> datetime:
+    return min(search.until, search.since + timedelta(days=MAX_DAYS))
+
+
+def facts_between(
+    service: Service,
+    since: datetime,
+    until: datetime,
+    *,
+    coaches: Collection[UUID] = (),
+    participant: UUID | None = None,
+    moving: UUID | None = None,
+) -> Facts:
+    """What decides on slots between two times, of some or of all who give a service: one statement."""
+    parameters = {
+        "service": service.pk,
+        "coaches": list(coaches) or None,
+        "since": since - _MARGIN,
+        "until": until + _MARGIN,
+        "reach": since - _MARGIN - REACH,
+        "participant": participant,
+        "moving": moving or _NOBODY,
+    }
+    facts = Facts()
+    rows: list[_Row]
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, parameters)
+        rows = [_Row(*row) for row in cursor.fetchall()]
+    rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
+    years = range((since - REACH).year, (until + REACH).year + 1)
+    for row in rows:
+        _note(facts, row, years)
+    return facts
+
+
+# Coaches come first, since the other rows speak of them; days before what is counted on them.
+_ORDER = {kind: place for place, kind in enumerate(
+    ("coach", "weekly", "day", "travel", "away", "location", "room", "busy", "used", "elsewhere", "took")
+)}  # fmt: skip
+
+
+def _note(facts: Facts, row: _Row, years: range) -> None:
+    """Take down one row of the database's answer."""
+    start, end = row.start or 0, row.end or 0
+    match row.kind:
+        case "coach":
+            zone, _, region = (row.word or "").partition(" ")
+            hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
+            facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
+        case "location":
+            facts.locations.append(row.owner)
+        case "room" if row.place:
+            facts.rooms[row.owner] = row.place
+        case "used":
+            facts.used.setdefault(row.owner, []).append((start, end))
+        case "elsewhere":
+            facts.elsewhere.append((start, end))
+        case "took":
+            facts.taken_part.append(start)
+        case _:
+            _note_of_coach(facts.coaches[row.owner], row)
+
+
+def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
+    start, end = row.start or 0, row.end or 0
+    match row.kind:
+        case "weekly":
+            opening = Opening(start, end, row.place)
+            coach.hours.weekly.append(Weekly(row.number or 0, opening, row.first, row.last))
+        case "day" if row.first:
+            day = coach.hours.exceptions.setdefault(row.first, [])
+            if row.start is not None:
+                day.append(Opening(start, end, row.place))
+        case "travel" if row.first and row.last:
+            coach.hours.travels.append((row.first, row.last, row.word or ""))
+        case "away":
+            coach.away.append((start, end))
+        case "busy":
+            coach.busy.append((start, end))
+            coach.days[_day_in(coach.hours.time_zone, row.number or 0)] += 1
+
+
+def _starts_of(
+    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
+) -> list[tuple[int, UUID | None]]:
+    """When, and where, one coach could begin."""
+    bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
+    closed = merged(
+        [
+            *closed_to_all,
+            *forbidden(coach.busy, wanted),
+            *forbidden(away_of(coach), bare),
+        ]
+    )
+    found: dict[tuple[int, UUID | None], None] = {}
+    for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
+        for location in _where(opened.location, facts.locations, search.location):
+            here = closed
+            if facts.rooms:
+                rooms = free_rooms.get(location)
+                if not rooms:
+                    continue
+                here = merged([*closed, *_common(list(rooms.values()))])
+            for start in starts(opened, here, wanted):
+                found[start, location] = None
+    return list(found)
+
+
+def away_of(coach: CoachFacts) -> Spans:
+    """When a coach is away, or has as much to do on a day as they want."""
+    full = closed_days(coach.days, coach.most_per_day, ZoneInfo(coach.hours.time_zone))
+    return merged([*coach.away, *full])
+
+
+def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> Sequence[UUID | None]:
+    """At which locations an opening counts: that of the hours, or all at which the service is given."""
+    if not given_at:
+        # Given nowhere in particular: online, or at a place that is agreed on.
+        return () if asked or said else (None,)
+    possible = [said] if said in given_at else ([] if said else list(given_at))
+    return [location for location in possible if asked in (None, location)]
+
+
+def _closed_to(facts: Facts, service: Service, wanted: Wanted) -> Spans:
+    """Between which starts the participant cannot: elsewhere, or with as many on that day or in that week as may be."""
+    bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
+    zone = business_zone()
+    days = Counter(_day_in(zone.key, start) for start in facts.taken_part)
+    closed = [*forbidden(facts.elsewhere, bare), *closed_days(days, service.most_per_day, zone)]
+    if service.most_per_week is not None:
+        weeks = Counter(day - timedelta(days=day.weekday()) for day in days.elements())
+        full = {
+            monday + timedelta(days=number): service.most_per_week
+            for monday, count in weeks.items()
+            if count >= service.most_per_week
+            for number in range(7)
+        }
+        closed += closed_days(full, service.most_per_week, zone)
+    return merged(closed)
+
+
+def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
+    """The service's rooms at each location, each with the starts between which it is used."""
+    found: _Rooms = {}
+    for room, location in facts.rooms.items():
+        found.setdefault(location, {})[room] = forbidden(facts.used.get(room, ()), wanted)
+    return found
+
+
+def _common(lists: Sequence[Spans]) -> Spans:
+    """The times that are in each of the lists."""
+    shared = lists[0]
+    for other in lists[1:]:
+        shared = overlap(shared, other)
+    return shared
+
+
+def _is_in(start: int, spans: Spans) -> bool:
+    return any(first <= start < end for first, end in spans)
+
+
+@lru_cache(maxsize=10_000)
+def _day_in(zone: str, minute: int) -> date:
+    return at_minute(minute).astimezone(ZoneInfo(zone)).date()

@@ -1,0 +1,193 @@
+"""Weeks as bits say of many coaches what `find_slots` says of each, and are old as soon as something changes."""
+
+from datetime import date, datetime, time, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_admin, make_coach
+from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.coach_time import lock_and_count
+from tenpo.schedule.actions.sessions import create_session, edit_session
+from tenpo.schedule.glance import coaches_at, days_with_slots, forget_past_weeks, free_starts
+from tenpo.schedule.models import (
+    Availability,
+    AvailabilityException,
+    CoachWeek,
+    Service,
+    ServiceCoach,
+    TimeOff,
+    WorkingTerms,
+)
+from tenpo.schedule.slot_queries import SlotSearch, find_slots
+from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.time_make import make_hours, make_service
+
+pytestmark = pytest.mark.django_db
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAY = datetime(2027, 6, 7, tzinfo=BERLIN)
+MONTH = SlotSearch(since=DAY, until=DAY + timedelta(days=30), minutes=60)
+
+
+@pytest.fixture(autouse=True)
+def _a_week_before():
+    with time_machine.travel(DAY - timedelta(days=7), tick=False):
+        yield
+
+
+def coach_in(zone: str) -> User:
+    coach = make_coach()
+    User.objects.filter(pk=coach.pk).update(time_zone=zone)
+    coach.refresh_from_db()
+    return coach
+
+
+def seen(service: Service, search: SlotSearch = MONTH) -> list[datetime]:
+    return free_starts(service, search)
+
+
+def exact(service: Service, search: SlotSearch = MONTH) -> list[datetime]:
+    return [slot.starts_at for slot in find_slots(service, search)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_bits_say_what_spans_say(seed):
+    """Over both changes of clocks, for coaches around the world with whatever hours, breaks and sessions."""
+    random = Random(seed)
+    zones = ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Auckland"]
+    since = datetime.combine(random.choice([date(2027, 10, 20), date(2027, 3, 1)]), time(13, 35), BERLIN)
+    with time_machine.travel(since - timedelta(days=3), tick=False):
+        coaches = [coach_in(zone) for zone in random.sample(zones, 3)]
+        for coach in coaches:
+            _random_life(random, coach, since)
+        service = make_service(
+            *coaches, coaches_rule="any", step_minutes=random.choice([15, 20, 30, 45]), window_days=60,
+            buffer_before=random.choice([0, 10, 30]), buffer_after=random.choice([0, 15]), notice_minutes=600,
+        )  # fmt: skip
+        service.locations.clear()
+        search = SlotSearch(since=since, until=since + timedelta(days=21), minutes=random.choice([30, 50, 90]))
+
+        assert seen(service, search) == exact(service, search)
+        assert seen(service, search) == exact(service, search), "and again, from what was kept"
+        days = days_with_slots(service, search, BERLIN)
+        assert days == sorted({start.astimezone(BERLIN).date() for start in exact(service, search)})
+
+
+def _random_life(random: Random, coach: User, since: datetime) -> None:
+    for weekday in range(7):
+        opens = random.randrange(0, 200) * 5
+        for _ in range(random.randrange(0, 3)):
+            closes = min(24 * 60, opens + random.randrange(6, 90) * 5)
+            if opens < closes:
+                Availability.objects.create(coach=coach, weekday=weekday, opens=opens, closes=closes)
+            opens = closes + random.randrange(1, 40) * 5
+    for _ in range(3):
+        AvailabilityException.objects.get_or_create(
+            coach=coach, day=since.date() + timedelta(days=random.randrange(20)), opens=600, closes=900
+        )
+    away = since + timedelta(hours=random.randrange(400))
+    TimeOff.objects.create(coach=coach, starts_at=away, ends_at=away + timedelta(minutes=random.randrange(10, 3_000)))
+    start = since
+    for _ in range(12):
+        start += timedelta(minutes=random.randrange(90, 2_000))
+        make_session(coach, starts_at=start, minutes=random.randrange(5, 90))
+
+
+def test_a_full_day_is_closed():
+    coach = coach_in("Europe/Berlin")
+    make_hours(coach)
+    WorkingTerms.objects.create(coach=coach, most_per_day=1)
+    service = make_service(coach)
+    make_session(coach, starts_at=DAY + timedelta(hours=20))
+
+    assert seen(service) == exact(service) != []
+    assert days_with_slots(service, MONTH, BERLIN)[0] == DAY.date() + timedelta(days=1)
+
+
+def test_what_changes_is_seen_at_once():
+    coach, admin = coach_in("Europe/Berlin"), make_admin()
+    make_hours(coach)
+    service = make_service(coach)
+    before = seen(service)
+    terms: dict[str, Any] = {
+        "title": "One",
+        "minutes": 60,
+        "time_zone": "UTC",
+        "capacity": 1,
+        "price": 0,
+        "place": "Here",
+    }
+
+    session = create_session(coach, by=coach, starts_at=DAY + timedelta(hours=9), **terms)
+    after = seen(service)
+    edit_session(session, by=coach, starts_at=DAY + timedelta(hours=12))
+    moved = seen(service)
+    cancel_session(session, reason="", by=admin)
+    again = seen(service)
+    User.objects.filter(pk=coach.pk).update(time_zone="UTC")
+    elsewhere = seen(service)
+
+    assert before != after != moved
+    assert again == before
+    assert elsewhere != again
+    assert elsewhere == exact(service)
+
+
+@pytest.mark.control
+def test_what_nobody_counts_is_not_seen_control():
+    coach = coach_in("Europe/Berlin")
+    make_hours(coach)
+    service = make_service(coach)
+    before = seen(service)
+
+    make_session(coach, starts_at=DAY + timedelta(hours=9))
+
+    assert seen(service) == before != exact(service)
+    with transaction.atomic():
+        lock_and_count(coach.pk)
+    assert seen(service) == exact(service)
+
+
+def test_whom_to_ask_further():
+    works, rests, gone = (coach_in("Europe/Berlin") for _ in range(3))
+    for coach in (works, gone):
+        make_hours(coach)
+    service = make_service(works, rests, gone)
+    gone.role_grants.all().delete()
+
+    assert coaches_at(service, MONTH) == [works.pk]
+
+
+def test_one_statement_for_one_coach_and_for_thirty():
+    coach = coach_in("Europe/Berlin")
+    make_hours(coach)
+    service = make_service(coach)
+    seen(service)
+    with CaptureQueriesContext(connection) as few:
+        seen(service)
+    for _ in range(30):
+        other = coach_in("Asia/Tokyo")
+        make_hours(other)
+        ServiceCoach.objects.create(service=service, coach=other)
+    seen(service)
+    with CaptureQueriesContext(connection) as many:
+        seen(service)
+
+    assert len(few) == len(many) == 1
+
+
+def test_weeks_that_are_over_are_dropped():
+    coach = coach_in("Europe/Berlin")
+    make_hours(coach)
+    seen(make_service(coach))
+    kept = CoachWeek.objects.count()
+
+    assert forget_past_weeks() == 0
+    assert forget_past_weeks(DAY + timedelta(days=60)) == kept > 0
