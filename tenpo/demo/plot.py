@@ -13,6 +13,7 @@ from tenpo.checkout.actions.topping_up import top_up
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
+from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
@@ -93,6 +94,8 @@ def happen(story: Story, number: int, *, left: int) -> None:
     _sponsors(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
+    say_and_keep(story, number)
+    open_doors(story, number)
     _special_lately(story, left)
     story.work()
 

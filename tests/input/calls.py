@@ -24,12 +24,13 @@ from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account
+from tenpo.people.actions.accounts import grant_role
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import CalendarFeed
+from tenpo.schedule.models import CalendarFeed, Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended
 from tenpo.web.views.openapi import Operation, Reader
@@ -258,6 +259,12 @@ def make_calls(world: World) -> Calls:
     return Calls(world.people, things, ids)
 
 
+def _own_session(admin: User) -> Session:
+    """A session that the admin teaches themselves: what is only for its coach."""
+    grant_role(admin, role="coach", by=admin)
+    return make_session(admin)
+
+
 def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
     """Places of the admin's: offered, not yet paid, at the bank, and booked."""
     offered = make_session(capacity=1)
@@ -273,7 +280,7 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
         "own_payout": make_payout(admin),
         "own_top_up": top_up(admin, amount=1_500, provider="transfer", by=admin),
         "own_attended": make_attended(member=admin),
-        "own_session": make_session(admin),
+        "own_session": _own_session(admin),
         "own_line": make_bought(member=admin),
         "own_refund": make_request(make_bought(member=admin), 500),
         "offer": offer,

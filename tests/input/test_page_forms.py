@@ -32,7 +32,7 @@ from tests.world import PEOPLE, World, named
 
 VISITORS = (*PEOPLE, "anon")
 # Files, fragments and what programs ask for; and the page of components, whose forms are there to be looked at.
-NO_PAGE = re.compile(r"\.(ics|csv|json|pdf)\b|/progress/$|^/design|^/_allauth/|^/api/v1/(?!docs)")
+NO_PAGE = re.compile(r"\.(ics|csv|json|pdf)\b|/progress/$|^/design|^/_allauth/|^/resources/|^/api/v1/(?!docs)")
 PAGES = [
     row for row in rows()
     if row.method == "GET" and row.path not in OUTSIDE and not NO_PAGE.search(row.path)

@@ -39,6 +39,7 @@ UPLOADS = {
     "/teaching/{booked}/resources/": "coach",
     "/api/v1/imports/sessions": "coach",
 }
+_MORE = {path: {"kind": "other"} for path in UPLOADS if "{booked}" in path}
 NAME = "../../a\r\nX-Evil: 1\0.csv"
 
 
@@ -46,7 +47,7 @@ def upload(world: World, path: str, content: bytes) -> Any:
     client = Client(raise_request_exception=False)
     client.cookies[settings.SESSION_COOKIE_NAME] = world.cookies[UPLOADS[path]]
     address = path.format(booked=world.things["booked"].pk)
-    return client.post(address, {"file": SimpleUploadedFile(NAME, content), "kind": "other"})
+    return client.post(address, {"file": SimpleUploadedFile(NAME, content)} | _MORE.get(path, {}))
 
 
 def check(world: World, path: str, what: str) -> None:

@@ -91,7 +91,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /bookings/{attended}/review/": {"rating": 5, "comment": "Calm and clear."},
     "POST /teaching/{booked}/notes/": {"about": "", "text": "Knee: no jumps until March."},
     "POST /teaching/{booked}/resources/": {
-        "kind": "recording", "name": "New", "link": "https://video.example.com/1", "is_public": "on",
+        "kind": "slides", "name": "New", "is_public": "on",
     },
     "POST /resources/{resource}/act/": {"act": "public"},
     "POST /resources/{resource}/act/#remove": {"act": "remove"},
@@ -165,6 +165,6 @@ def files_of(address: str) -> dict[str, Any]:
         return {"file": SimpleUploadedFile("new.csv", b"email,name,role\nnew@example.com,New,member\n")}
     if address in ("/teaching/import/", "/api/v1/imports/sessions"):
         return {"file": SimpleUploadedFile("new.ics", calendar_file("new", "New", 80))}
-    if address.endswith("/files"):
+    if address.endswith("/files") or (address.startswith("/teaching/") and address.endswith("/resources/")):
         return {"file": SimpleUploadedFile("slides.pdf", b"%PDF-1.7")}
     return {}

@@ -53,6 +53,9 @@ NEVER = {
         SELECT a.id FROM orders_sharepolicy a JOIN orders_sharepolicy b ON a.id < b.id
             AND coalesce(a.coach_id, a.id) = coalesce(b.coach_id, a.id) AND (a.coach_id IS NULL) = (b.coach_id IS NULL)
         WHERE tstzrange(a.active_from, a.active_until) && tstzrange(b.active_from, b.active_until)""",
+    "a review before the session's end": """
+        SELECT r.id FROM schedule_sessionreview r JOIN schedule_session s ON s.id = r.session_id
+        WHERE r.created_at < s.ends_at""",
     "a job that is left over": "SELECT id FROM procrastinate_jobs",
 }
 
@@ -120,6 +123,7 @@ UNFILLED = {
         users.handle users.avatar_url users.teaching_philosophy users.website users.marketing_opt_out
         users.stripe_account_id users.stripe_account_status transactions.stripe_charge_id
         payment_splits.stripe_transfer_id payouts.stripe_transfer_id
+        session_resources.course_id
     """,
 }
 
