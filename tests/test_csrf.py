@@ -19,6 +19,7 @@ PROVEN_OTHERWISE = (
     "/notifications/off/{}/",
     # A provider signs what it says.
     "/api/v1/webhooks/{}",
+    "/api/v1/video/webhooks/{}",
     # An invite's secret makes the account.
     "/api/v1/invites/{}/acceptance",
 )

@@ -67,8 +67,9 @@ from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.make import make_session, set_times
-from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
+from tenpo.schedule.tests.meeting_make import make_attended, make_stay, make_video_room, review
 from tenpo.schedule.tests.time_make import make_service, make_working_life
+from tenpo.schedule.video_models import VideoRoom
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
 SECOND_FACTOR_DAY = "2031-01-01"
@@ -182,6 +183,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     elsewhere = session(coach2, title="Elsewhere")
     make_booking(elsewhere, other)
     make_stay(elsewhere, other)
+    VideoRoom.objects.create(session=elsewhere, provider="jitsi", reference="otter-room", made_by=coach2)
     return {
         # Free, so that nobody is asked for money that a credit would change.
         "session": session(price=0),
@@ -193,6 +195,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "booking": booking,
         "came": came,
         "running": running,
+        "video_room": make_video_room(here),
         "soon": soon,
         "here": here,
         "expected": expected,
@@ -429,6 +432,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Minnow blind words": frozenset({"coach"}), "Otter praise": frozenset({"other", "coach2", "admin"}),
         "Minnow knee": frozenset({"coach"}), "Otter knee": frozenset({"coach2"}),
         "Minnow slides": seen, "Otter film": otto, "otter-film": otto,
+        "otter-room": frozenset(), things["video_room"].reference: frozenset({"member", "coach"}),
         "Sven Sponsormark": member, "Sue Seamark": otter, "Minnow budget": member, "Otter budget": member | otter,
         "ADDER-1": admin, "adder-line": admin,
         "Adder tool": admin, "Adder trouble": admin, "adder-reference": admin, "adder-count": frozenset(),

@@ -60,6 +60,7 @@ LIMITS = {
     "payout-account-user": Limit(10, 3600),
     # Papers, each of which takes a processor for a second.
     "paper-user": Limit(20, 300),
+    "join-user": Limit(30, 300),
     "upload-user": Limit(60, 3600),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),

@@ -1,7 +1,7 @@
 from procrastinate.contrib.django import app
 
 from tenpo.schedule import glance
-from tenpo.schedule.actions import check_in, reminders, resources, reviews, seats, sessions
+from tenpo.schedule.actions import check_in, reminders, resources, reviews, seats, sessions, video_rooms
 
 
 @app.periodic(cron="* * * * *")
@@ -51,3 +51,10 @@ def drop_unnamed_files(timestamp: int) -> None:
 def forget_past_weeks(timestamp: int) -> None:
     """Drop what was worked out of weeks that are over."""
     glance.forget_past_weeks()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="schedule.reconcile_video_rooms", queue="periodic")
+def reconcile_video_rooms(timestamp: int) -> None:
+    """Ask what webhooks of video rooms have lost."""
+    video_rooms.reconcile_video_rooms()

@@ -93,4 +93,29 @@ MEETING_INVARIANTS = (
         WHERE (r.link = '') = (r.file_key = '') OR (r.file_key <> '' AND r.size_bytes IS NULL)
             OR other.id IS NOT NULL""",
     ),
+    Invariant(
+        "stay-in-a-room-was-told",
+        _("Whoever was in a video room came in when its provider told so."),
+        """
+        SELECT a.id, a.session_id, a.joined_at FROM schedule_attendance a
+        JOIN schedule_videoroom r ON r.session_id = a.session_id
+        LEFT JOIN schedule_videoroomevent e ON e.room_id = r.id AND e.kind = 'joined' AND e.at = a.joined_at
+            AND e.person_ref = replace(a.participant_id::text, '-', '')
+        WHERE a.source = 'room' AND e.id IS NULL""",
+    ),
+    Invariant(
+        "video-room-is-over-after-its-session",
+        _("A video room is over some hours after its session."),
+        """
+        SELECT r.id, s.ends_at FROM schedule_videoroom r JOIN schedule_session s ON s.id = r.session_id
+        WHERE r.opened_at IS NOT NULL AND r.ended_at IS NULL AND s.ends_at < now() - interval '4 hours'""",
+        is_about_time=True,
+    ),
+    Invariant(
+        "video-room-event-counts-once",
+        _("What was told of a video room counts once."),
+        """
+        SELECT room_id, event_id, count(*) AS times FROM schedule_videoroomevent
+        GROUP BY room_id, event_id HAVING count(*) > 1""",
+    ),
 )

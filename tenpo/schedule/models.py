@@ -31,6 +31,7 @@ from tenpo.schedule.note_models import SessionNote  # noqa: F401 (likewise)
 from tenpo.schedule.resource_models import SessionResource  # noqa: F401 (likewise)
 from tenpo.schedule.review_models import SessionReview  # noqa: F401 (likewise)
 from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
+from tenpo.schedule.video_models import VideoRoom, VideoRoomEvent  # noqa: F401 (likewise)
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tenpo.core import clock
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.video_models import VideoRoomEvent
+
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,32 @@ def merged(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, d
         else:
             found.append((since, until))
     return found
+
+
+def room_stays(
+    events: Iterable[VideoRoomEvent], *, ends_at: datetime, now: datetime
+) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """The stays that the events of a room come to, by person; in whichever order they were told, and however often.
+
+    Several connections of one person at once are one stay. What is open when the session is over ends with it; so does
+    what is open when the room was closed. An end of which nobody saw the beginning says nothing.
+    """
+    order = {VideoRoomEvent.Kind.JOINED: 0, VideoRoomEvent.Kind.LEFT: 1, VideoRoomEvent.Kind.ENDED: 2}
+    open_since: dict[tuple[str, str], datetime] = {}
+    spans: dict[str, list[tuple[datetime, datetime]]] = {}
+    for event in sorted(events, key=lambda one: (one.at, order[VideoRoomEvent.Kind(one.kind)], one.event_id)):
+        connection = (event.person_ref, event.connection)
+        if event.kind == VideoRoomEvent.Kind.JOINED:
+            open_since.setdefault(connection, event.at)
+            continue
+        closed = list(open_since) if event.kind == VideoRoomEvent.Kind.ENDED else [connection]
+        for one in closed:
+            if (since := open_since.pop(one, None)) is not None:
+                spans.setdefault(one[0], []).append((since, event.at))
+    # Open ones last until the end, or for ever as far as is known now.
+    for (person, _connection), since in open_since.items():
+        spans.setdefault(person, []).append((since, max(since, ends_at) if now >= ends_at else _EVER))
+    return {
+        person: [(since, None if until == _EVER else until) for since, until in merged(theirs) if until > since]
+        for person, theirs in spans.items()
+    }

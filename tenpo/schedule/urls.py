@@ -11,6 +11,7 @@ from tenpo.schedule.views import (
     series,
     sessions,
     teaching,
+    video,
 )
 
 app_name = "schedule"
@@ -18,6 +19,7 @@ urlpatterns = [
     path("sessions/", sessions.session_list, name="session-list"),
     path("sessions/events.json", sessions.session_events, name="session-events"),
     path("sessions/<uuid:session_id>/", sessions.session_detail, name="session-detail"),
+    path("sessions/<uuid:session_id>/join/", video.session_join, name="session-join"),
     path("bookings/", bookings.booking_list, name="booking-list"),
     path("bookings/<uuid:booking_id>/", bookings.booking_detail, name="booking-detail"),
     path("bookings/<uuid:booking_id>/booking.ics", bookings.booking_ics, name="booking-ics"),
@@ -48,5 +50,6 @@ urlpatterns = [
     path("teaching/<uuid:session_id>/check-in/", check_in.check_in_list, name="check-in"),
     path("teaching/<uuid:session_id>/notes/", notes.session_notes, name="session-notes"),
     path("teaching/<uuid:session_id>/resources/", resources.session_resources, name="session-resources"),
+    path("teaching/<uuid:session_id>/video/", video.session_video, name="session-video"),
     path("teaching/<uuid:session_id>/roster.csv", teaching.roster_csv, name="roster-csv"),
 ]

@@ -4,13 +4,18 @@ A new operation finds its ids here by the names of its path's parameters; where 
 more than the example in its schema, it has an entry of its own in `CALLS`.
 """
 
+import base64
+import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import jwt
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -32,7 +37,7 @@ from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import CalendarFeed, Session
 from tenpo.schedule.tests.make import make_session
-from tenpo.schedule.tests.meeting_make import make_attended
+from tenpo.schedule.tests.meeting_make import make_attended, make_begun
 from tenpo.web.views.openapi import Operation, Reader
 from tests.world import World, calendar_file
 
@@ -125,6 +130,19 @@ def _event(calls: Calls) -> dict[str, str]:
     return signed_event(calls.things["charge"])[0]
 
 
+def room_event() -> tuple[dict[str, str], bytes]:
+    """What a provider of video rooms tells of a room, signed as it signs."""
+    body = json.dumps(
+        {"event": "room_finished", "id": "1", "created_at": "1795000000", "room": {"room_id": "x"}}
+    ).encode()
+    claims = {
+        "iss": settings.PLUGNMEET_KEY,
+        "exp": int(time.time()) + 300,
+        "sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
+    }
+    return {"Authorization": jwt.encode(claims, settings.PLUGNMEET_SECRET, algorithm="HS256")}, body
+
+
 PAID = {"provider": "sandbox", "source": SUCCEEDS}
 CALLS = {
     "create_api_key": Call(body=lambda calls: {"expires_at": "2999-01-01T00:00:00Z"}),
@@ -176,6 +194,14 @@ CALLS = {
     "list_session_notes": Call(ids=lambda calls: {"session_id": calls.things["own_session"].pk}),
     "create_session_file": Call(
         file=lambda calls: ("slides.pdf", b"%PDF-1.7"), fields=lambda calls: {"kind": "slides"}
+    ),
+    "put_video_room": Call(ids=_thing("running", "session_id")),
+    "post_session_join": Call(ids=lambda calls: {"session_id": calls.things["own_running"].pk}),
+    "delete_video_room": Call(ids=_thing("booked", "session_id")),
+    "receive_video_event": Call(
+        ids=lambda calls: {"provider": "plugnmeet"},
+        headers=lambda calls: room_event()[0],
+        raw=lambda calls: room_event()[1],
     ),
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
@@ -259,6 +285,13 @@ def make_calls(world: World) -> Calls:
     return Calls(world.people, things, ids)
 
 
+def _own_running(admin: User) -> Session:
+    """A session under way in which the admin has a place, by a link."""
+    session = make_begun(member=admin).session
+    Session.objects.filter(pk=session.pk).update(join_link="https://meet.example/1")
+    return session
+
+
 def _own_session(admin: User) -> Session:
     """A session that the admin teaches themselves: what is only for its coach."""
     grant_role(admin, role="coach", by=admin)
@@ -279,6 +312,7 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),
         "own_top_up": top_up(admin, amount=1_500, provider="transfer", by=admin),
+        "own_running": _own_running(admin),
         "own_attended": make_attended(member=admin),
         "own_session": _own_session(admin),
         "own_line": make_bought(member=admin),

@@ -95,6 +95,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /resources/{resource}/act/": {"act": "public"},
     "POST /resources/{resource}/act/#remove": {"act": "remove"},
+    "POST /teaching/{running}/video/": {"act": "end"},
     "POST /bookings/{expected}/check-in/": {"act": "in"},
     "POST /bookings/{here}/check-in/#out": {"act": "out"},
     "POST /bookings/{here}/check-in/#undo": {"act": "undo"},

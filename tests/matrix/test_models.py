@@ -83,6 +83,8 @@ SEEN = {
     "schedule.SessionReview":         ("opened", "opened"),
     "schedule.TimeOff":               ("own", "all"),
     "schedule.Travel":                ("own", "all"),
+    "schedule.VideoRoom":             ("own", "all"),
+    "schedule.VideoRoomEvent":        ("none", "all"),
     "schedule.WorkingTerms":          ("own", "all"),
 }  # fmt: skip
 OPEN = {"core.Business"}

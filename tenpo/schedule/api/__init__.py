@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from tenpo.schedule.api import attendance, bookings, feeds, imports, resources, reviews, series, sessions
+from tenpo.schedule.api import attendance, bookings, feeds, imports, resources, reviews, series, sessions, video
 
 router = Router()
 router.add_router("", sessions.router)
@@ -13,3 +13,4 @@ router.add_router("", resources.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
+router.add_router("", video.router)

@@ -7,14 +7,18 @@ import time_machine
 from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.tokens import new_token
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.reviews import write_review
+from tenpo.schedule.actions.video_rooms import take_in
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.make import make_session, set_times
+from tenpo.schedule.video.base import RoomEvent
+from tenpo.schedule.video_models import VideoRoom, VideoRoomEvent
 
 # Where nobody else is, until a session is moved to where it shall be.
 _days = count(400)
@@ -42,6 +46,19 @@ def make_attended(
         mark_attendance(booking, state=Booking.State.ATTENDED, by=booking.session.coach)
     booking.refresh_from_db(fields=["state"])
     return booking
+
+
+def make_video_room(booking: Booking, *, provider: str = "jitsi") -> VideoRoom:
+    """The room of a session, opened, which whoever has this place came into and left."""
+    session = booking.session
+    room = VideoRoom.objects.create(
+        session=session, provider=provider, reference=new_token(), made_by=session.coach, opened_at=timezone.now()
+    )
+    now, who = timezone.now(), booking.participant_id.hex
+    came = RoomEvent("1", VideoRoomEvent.Kind.JOINED, room.reference, now - timedelta(minutes=2), who, "1")
+    left = RoomEvent("2", VideoRoomEvent.Kind.LEFT, room.reference, now - timedelta(minutes=1), who, "1")
+    take_in(room, [came, left])
+    return room
 
 
 def review(booking: Booking, *, by: User, rating: int = 4, comment: str = "") -> SessionReview:

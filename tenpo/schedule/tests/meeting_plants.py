@@ -6,7 +6,7 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.check_in import check_in, check_out
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.resources import add_link
-from tenpo.schedule.tests.meeting_make import make_attended, make_begun, review
+from tenpo.schedule.tests.meeting_make import make_attended, make_begun, make_video_room, review
 
 HERE = "SELECT id FROM schedule_attendance WHERE left_at IS NULL ORDER BY id LIMIT 1"
 REVIEW = "SELECT id FROM schedule_sessionreview ORDER BY id LIMIT 1"
@@ -34,10 +34,20 @@ MEETING_PLANTS: dict[str, str | list[str]] = {
         UPDATE schedule_sessionreview SET told_at = NULL WHERE id = ({REVIEW})""",
     "note-is-its-coachs": "UPDATE schedule_sessionnote SET author_id = uuidv7()",
     "resource-is-a-file-or-a-link": "UPDATE schedule_sessionresource SET link = ''",
+    "stay-in-a-room-was-told": "UPDATE schedule_videoroomevent SET at = at - interval '1 minute'",
+    "video-room-is-over-after-its-session": """
+        WITH old AS (UPDATE schedule_session
+            SET starts_at = now() - interval '7 hours', ends_at = now() - interval '6 hours'
+            WHERE id = (SELECT session_id FROM schedule_videoroom) RETURNING id)
+        DELETE FROM schedule_attendance WHERE session_id IN (SELECT id FROM old)""",
+    "video-room-event-counts-once": """
+        INSERT INTO schedule_videoroomevent (room_id, event_id, kind, person_ref, connection, at)
+        SELECT room_id, event_id, kind, person_ref, connection, at FROM schedule_videoroomevent LIMIT 1""",
 }
 # What cannot be broken alone: invariant → what its plant breaks as well.
 MEETING_ALSO = {
     "review-is-opened-in-time": {"booking-claims-its-sessions-time", "past-session-is-completed"},
+    "video-room-is-over-after-its-session": {"booking-claims-its-sessions-time"},
     "stay-ends-with-its-session": {"booking-claims-its-sessions-time"},
     "who-was-checked-in-did-come": {"booking-is-as-last-recorded"},
 }
@@ -50,6 +60,7 @@ def make_meetings(admin: User) -> None:
     gone = make_begun(begun_ago=timedelta(minutes=20))
     check_in(gone, by=admin)
     check_out(gone, by=admin)
+    make_video_room(gone)
     said = make_attended()
     review(said, by=said.booked_by)
     review(said, by=said.session.coach)

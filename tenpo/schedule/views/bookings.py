@@ -17,6 +17,7 @@ from tenpo.schedule.models import Booking
 from tenpo.schedule.permissions import can_review
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.video_queries import has_video, is_placed
 
 TABS = ("coming", "waiting", "past")
 
@@ -54,6 +55,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
+        "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED
         and session.has_ended(now)
         and can_review(user, booking, is_coach=False),

@@ -32,6 +32,7 @@ from tenpo.schedule.queries import (
     waitlist_position,
 )
 from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.video_queries import has_video, is_placed
 
 ORDER = ("starts_at", "id")
 STRIP_DAYS = 14
@@ -95,6 +96,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "policy": describe_windows(read_windows(windows), session.starts_at, to=back_to),
         "price": price,
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
+        "can_join": has_video(session) and (session.coach_id == user.pk or is_placed(booking)),
         "rating": coach_rating(session.coach),
     }
     return render(request, "schedule/session_detail.html", context)
