@@ -13,7 +13,6 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy
 
 from tenpo.core import clock
-from tenpo.core.api import read_json
 from tenpo.schedule.video.base import BadSignature, RoomEvent
 from tenpo.schedule.video.bigbluebutton import BigBlueButton
 from tenpo.schedule.video_models import VideoRoomEvent
@@ -40,10 +39,10 @@ class PlugNmeet(BigBlueButton):
         token = next((headers[name] for name in HEADERS if headers.get(name)), "")
         check_token(token, body, key=settings.PLUGNMEET_KEY, secret=settings.PLUGNMEET_SECRET, now=clock.now())
         try:
-            said = read_json(body)
+            said = json.loads(body)
             kind = KINDS.get(said["event"])
             return [_event(said, kind)] if kind else []
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
             raise BadSignature("an event that cannot be read") from None
 
 
