@@ -1,5 +1,6 @@
 """What two say of each other after a session, and what people say of a coach."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
+from tenpo.core.limits import REVIEW_BLIND_DAYS
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.reviews import is_open_for_reviews, write_review
@@ -21,6 +24,8 @@ from tenpo.schedule.permissions import can_review
 from tenpo.schedule.queries import coach_rating
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.views.teaching import add_problems
+
+BLIND_FOR = timedelta(days=REVIEW_BLIND_DAYS)
 
 
 @login_required
@@ -51,6 +56,7 @@ def booking_review(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "form": form,
         "mine": mine,
         "theirs": theirs,
+        "is_open": theirs is not None or clock.now() >= booking.session.ends_at + BLIND_FOR,
         "is_fixed": mine is not None and mine.is_open,
         "can_write": booking.state == Booking.State.ATTENDED and is_open_for_reviews(booking.session),
     }
