@@ -198,13 +198,25 @@ def visiting_client() -> None:
 
 @pytest.fixture(autouse=True)
 def fresh_business(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the business that another one left in the process's memory, nor has it read again by the clock."""
-    from tenpo.core import business
+    """No test sees what another one left in the process's memory, nor has it read again by the clock."""
+    from tenpo.core import kept
+    from tenpo.core.business import current_business
+    from tenpo.payments.queries import refund_terms
 
-    monkeypatch.setattr(business, "SECONDS_KEPT", math.inf)
-    business.forget_business()
+    monkeypatch.setattr(kept, "SECONDS_KEPT", math.inf)
+    for row in (current_business, refund_terms):
+        row.forget()
     yield
-    business.forget_business()
+    for row in (current_business, refund_terms):
+        row.forget()
+
+
+@pytest.fixture
+def takes_transfers(db: None) -> None:
+    """The business has said which account bank transfers go to, and offers them."""
+    from tenpo.core.tests.make import make_account_to_pay_to
+
+    make_account_to_pay_to()
 
 
 @pytest.fixture

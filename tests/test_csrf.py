@@ -20,6 +20,8 @@ PROVEN_OTHERWISE = (
     # A provider signs what it says.
     "/api/v1/webhooks/{}",
     "/api/v1/video/webhooks/{}",
+    # Google bears the secret of the channel that we opened.
+    "/api/v1/calendar-notifications",
     # An invite's secret makes the account.
     "/api/v1/invites/{}/acceptance",
 )

@@ -27,7 +27,7 @@ from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
-from tenpo.orders.policies import Window
+from tenpo.orders.cancelling import Policy, Window
 from tenpo.orders.tests.sponsor_plants import SPONSOR_PLANTS, make_sponsors
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.wallets import give_money, take_back_grant
@@ -45,8 +45,10 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
+from tenpo.schedule.tests.calendar_plants import CALENDAR_PLANTS, make_calendars
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
-from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
+from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
+from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -343,7 +345,9 @@ PLANTS: dict[str, str | list[str]] = {
     "only-what-was-paid-is-given-back": f"""
         UPDATE orders_line SET refunded_at = NULL WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({CALLED_OFF}))""",
+    **CALENDAR_PLANTS,
     **SPONSOR_PLANTS,
+    **MISS_PLANTS,
     # schedule
     "session-counts-its-seats": [
         UNSAID,
@@ -503,7 +507,7 @@ def make_business() -> None:
     """A business with a row of every kind, each made by the rules that people use."""
     admin, coach, other = make_admin(), make_coach("Carla"), make_coach("Otto")
     policy = create_cancellation_policy(
-        name="Usual", windows=[Window(24, 100), Window(0, 50)], by=admin, is_default=True
+        name="Usual", policy=Policy((Window(24, 100), Window(0, 50))), by=admin, is_default=True
     )
     create_share_policy(name="Half", terms=ShareTerms(percent=50), by=admin)
     create_share_policy(name="Otto's", terms=ShareTerms(percent=10), by=admin, coach=other)
@@ -556,6 +560,8 @@ def make_business() -> None:
     make_refunds()
     make_sponsors()
     make_meetings(admin)
+    make_calendars()
+    make_time()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))
@@ -586,6 +592,7 @@ def make_business() -> None:
     create_api_client(members[7], name="Calendar", scopes=["read"], expires_at=None, by=members[7])
     run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda _call: Answer(201, {}))
     switch_off_email(first, "booking.confirmed")
+    make_misses()
     # Some days ago something moved that no other plant touches, and those days are closed.
     post(1_000, key="long ago")
     run("UPDATE ledger_transfer SET created_at = created_at - interval '3 days' WHERE key = 'long ago'")

@@ -7,7 +7,7 @@ which `add_rows` makes no rows is found too.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -25,7 +25,7 @@ from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core import outbox
-from tenpo.core.limits import METHODS_KEPT
+from tenpo.core.limits import CALENDARS_KEPT, METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.core.tokens import new_id
 from tenpo.notify.tests.make import make_delivery
@@ -47,10 +47,12 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.resources import add_link
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, WrittenEvent
 from tenpo.schedule.review_models import SessionReview
+from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay
+from tenpo.schedule.tests.time_make import make_hours, make_service
 from tenpo.schedule.views.calendar import LIST_DAYS
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
@@ -66,6 +68,7 @@ LIMITED = {
     "/api/v1/api-keys?owner_id={user}": MAX_KEYS_PER_USER,
     "/api/v1/credits/{credit}/transfers": 1,  # each booking spends what expires first
     "/api/v1/ledger/transfers?account_id={credit}": 1,
+    "/api/v1/calendars": CALENDARS_KEPT,
     "/api/v1/bookings/{attended}/reviews": 0,  # one of each side, and the admin is neither
     "/api/v1/feeds": 0,  # one for each person, and the admin has none
     "/api/v1/ledger/accounts?kind=sales": 1,
@@ -76,6 +79,7 @@ LIMITED = {
     "/api/v1/payment-methods": METHODS_KEPT,
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
     "/api/v1/payout-balances": 2,  # earnings and wallet
+    "/api/v1/services/{service}/slots?since={=day}&until={=next_day}": 15,  # the starts of a day
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }
@@ -98,6 +102,8 @@ QUESTIONS["/money/ledger/journal/"] = "since=2020-01-01&until=2999-12-31"
 _hours = count(FIRST_DAY * 24)
 # The same of those that are over, longer ago than all others.
 _hours_ago = count(20 * 24, 2)
+_days = count()
+OURS = {"title": "A", "starts_at": "2030-01-01T00:00+00:00", "ends_at": "2030-01-01T01:00+00:00", "place": ""}
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,9 @@ def add_rows(world: World, number: int) -> None:
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
             )
+        make_service(host)
+        make_hours(host)
+        ServiceCoach.objects.create(service=things["service"], coach=host)
         make_booking(_session(coach), member)
         booked = make_booking(things["booked"], make_member())
         write_note(things["booked"], booking=booked, text="Knee", by=coach)
@@ -209,6 +218,18 @@ def _add_own(who: User, host: User) -> None:
     browser = Client()
     browser.force_login(who)
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
+    if who.calendar_connections.count() < CALENDARS_KEPT:
+        make_calendar(who)
+    taught = _session(who)
+    WrittenEvent.objects.create(
+        connection=who.calendar_connections.earliest("pk"), uid=str(taught.pk), session=taught, state="conflict",
+        reference="1.ics", ours=OURS, theirs=OURS, ends_at=taught.ends_at,
+    )  # fmt: skip
+    start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days))
+    OutsideEvent.objects.create(
+        connection=who.calendar_connections.earliest("pk"), user=who, uid=str(start), starts_at=start,
+        ends_at=start + timedelta(hours=1), is_busy=True,
+    )  # fmt: skip
     if who.payment_methods.kept().count() < METHODS_KEPT:
         add_payment_method(who, provider="sandbox", source=SUCCEEDS, by=who)
     if who.api_clients.filter(revoked_at=None).count() < MAX_KEYS_PER_USER:

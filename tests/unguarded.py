@@ -107,6 +107,21 @@ def price() -> None:
     buying.quote = stale_quote
 
 
+def slots() -> None:
+    """Nobody waits for whoever books with the same coach, in the same room or for the same person."""
+    actions = part("schedule.actions.slots")
+    find_slots, lock = actions.find_slots, "FOR NO KEY UPDATE"
+    assert lock in actions._LOCK
+    actions._LOCK = actions._LOCK.replace(f"{lock} OF r", "").replace(lock, "")
+
+    def find_and_wait(*asked: Any, **how: Any) -> Any:
+        found = find_slots(*asked, **how)
+        meet()
+        return found
+
+    actions.find_slots = find_and_wait
+
+
 def idempotency() -> None:
     """Every call works, whatever its key."""
     idempotency, new_id = part("access.actions.idempotency"), part("core.tokens").new_id
@@ -180,7 +195,7 @@ def wholeness() -> None:
 
 GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard
-    for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite, tries, limits, wholeness)
+    for guard in (seats, slots, count_of_seats, offer, payment, price, idempotency, invite, tries, limits, wholeness)
 }
 
 

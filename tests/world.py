@@ -23,12 +23,13 @@ from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import grant_refund
+from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_bought_by_hand, make_request
-from tenpo.core.business import current_business, forget_business
-from tenpo.core.models import Business, CheckRun, OutboxMessage, RateCount
+from tenpo.core.models import CheckRun, OutboxMessage, RateCount
 from tenpo.core.outbox import publish
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.ledger.models import Account, Transfer
 from tenpo.notify.actions.preferences import set_preferences
 from tenpo.notify.models import Channel
@@ -54,24 +55,34 @@ from tenpo.people.actions.accounts import update_profile
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
+from tenpo.schedule.actions.attendance import mark_attendance
+from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.feeds import new_feed_address
+from tenpo.schedule.actions.hours import set_day
 from tenpo.schedule.actions.imports import preview_sessions_import
 from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.actions.places import close_location, close_room, open_room
 from tenpo.schedule.actions.resources import add_file, add_link
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
+from tenpo.schedule.actions.services import withdraw_service
+from tenpo.schedule.actions.time_off import add_time_off
+from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts
-from tenpo.schedule.models import Booking, CalendarFeed, Session
+from tenpo.schedule.models import Booking, CalendarFeed, Service, Session, TimeOff, Travel
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
+from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, make_video_room, review
-from tenpo.schedule.tests.time_make import make_service, make_working_life
+from tenpo.schedule.tests.time_make import make_location, make_service, make_working_life
 from tenpo.schedule.video_models import VideoRoom
 
 RULE = {"weekdays": [1], "first_day": "2031-03-04", "weeks": 2, "at": "07:00", "minutes": 30, "time_zone": "UTC"}
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+DAY_OFF = date(2031, 3, 5)
 SECOND_FACTOR_DAY = "2031-01-01"
 PEOPLE = ("member", "other", "coach", "coach2", "admin")
 ICS = (
@@ -108,9 +119,7 @@ def calendar_file(uid: str, title: str, days: int) -> bytes:
 
 def make_world() -> World:
     """Everything that a route can be asked for."""
-    current_business()
-    Business.objects.update(second_factor_starts_on=SECOND_FACTOR_DAY)
-    forget_business()
+    make_account_to_pay_to(second_factor_starts_on=SECOND_FACTOR_DAY)
     people: dict[str, User] = {
         "member": make_member("Mina Minnowmark"),
         "other": make_member("Otto Ottermark"),
@@ -127,9 +136,8 @@ def make_world() -> World:
     )  # fmt: skip
     for part in ("coach", "coach2"):
         make_working_life(people[part])
-    now = timezone.now()
-    free_starts(make_service(people["coach"], name="Coaching"), SlotSearch(now, now + timedelta(days=7), minutes=60))
-    things = _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
+    things = _offers(people)
+    things |= _sessions(people) | _money(people) | _payouts(people) | _refunds(people) | _papers(people)
     things |= _sponsors(people)
     keys = {
         "read": _key(people["member"], "read only", "read"),
@@ -141,6 +149,46 @@ def make_world() -> World:
     # When a key was used last is noted once a minute, which would look like a change here and there.
     ApiClient.objects.update(last_used_at=timezone.now() + timedelta(days=1))
     return World(people, cookies, keys, things, [*_texts(people, things), *_ids(things)])
+
+
+def _offers(people: dict[str, User]) -> dict[str, Any]:
+    """What Cora offers by time, where, and when she does not; another service is Carl's."""
+    coach, coach2 = people["coach"], people["coach2"]
+    door = "https://meet.example/Cora-desk"
+    questions = [
+        {"label": "What hurts?"}, {"label": "How often?", "kind": "choice", "options": ["Hardly", "Often"]},
+        {"label": "My doctor knows", "kind": "yes"},
+    ]  # fmt: skip
+    service = make_service(coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0)
+    withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
+    make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
+    location, other = make_location("Studio"), make_location("Pitch")
+    room = location.rooms.get()
+    spare = open_room(location, name="Spare", by=None)
+    away = timezone.now() + timedelta(days=230)
+    some_day = (timezone.now() + timedelta(days=55)).replace(hour=0, minute=0, second=0, microsecond=0)
+    free_starts(service, SlotSearch(some_day, some_day + timedelta(days=7), minutes=60))
+    for whose in (coach, coach2):
+        reason = f"{whose.name} is ill"
+        set_day(whose, DAY_OFF, [], by=whose)
+        add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
+    asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, join_link=door, locations=[])
+    member, noon = people["member"], some_day + timedelta(hours=12)
+
+    def book(what: Service, hours: int) -> Booking:
+        at = noon - timedelta(days=1) + timedelta(hours=hours)
+        return book_slot(what, starts_at=at, minutes=60, participant=member.participant, by=member)
+
+    return {
+        "time": book(service, 0), "asked": book(asked_first, 2),
+        "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
+        "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
+        "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
+        "travel": Travel.objects.get(coach=coach), "day": DAY_OFF,
+        "start": start_name(some_day + timedelta(hours=12)),
+        "slot": (some_day + timedelta(hours=12)).strftime(MOMENT), "slots_since": some_day.strftime(MOMENT),
+        "slots_until": (some_day + timedelta(days=1)).strftime(MOMENT),
+    }  # fmt: skip
 
 
 def _sessions(people: dict[str, User]) -> dict[str, Any]:
@@ -167,6 +215,13 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
     Booking.objects.filter(pk=offer.pk).update(state="offered", held_until=timezone.now() + timedelta(hours=5))
     now, hour = timezone.now(), timedelta(hours=1)
     set_times(Session.objects.filter(pk=past.pk), starts_at=now - 2 * hour, ends_at=now - hour)
+    gone = session()
+    absent = make_booking(gone, member)
+    set_times(Session.objects.filter(pk=gone.pk), starts_at=now - 6 * hour, ends_at=now - 5 * hour)
+    mark_attendance(absent, state=Booking.State.NO_SHOW, by=coach)
+    later = make_session(coach, starts_in=timedelta(hours=5))
+    for late in (member, third):
+        cancel_booking(make_booking(later, late), by=late)
     running, soon = session(), session()
     here, expected = make_booking(running, member), make_booking(soon, member)
     set_times(Session.objects.filter(pk=running.pk), starts_at=now - hour / 3, ends_at=now + hour / 3)
@@ -200,6 +255,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         "here": here,
         "expected": expected,
         "attended": attended,
+        "absent": absent,
         **_kept(coach, booked, coach2, elsewhere),
         "waiting": waiting,
         "offer": offer,
@@ -347,6 +403,9 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     """What people are told, what they brought in, and what the machine room keeps."""
     member, other, coach, coach2, admin = (people[part] for part in PEOPLE)
     tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
+    diaries = {"Minnow diary": member, "Minnow old diary": member, "Otter diary": other}
+    calendars = {label: make_calendar(person, label=label) for label, person in diaries.items()}
+    make_conflict(make_session(coach2, starts_in=timedelta(days=90), title="Open hour"), label="Carl diary")
     for person, kind in ((member, "Minnow"), (other, "Otter")):
         create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
         make_notification(person, session=f"{kind} news")
@@ -373,6 +432,16 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "coach": coach,
         "feed": CalendarFeed.objects.get(user=member),
         "feed_token": tokens[member.pk],
+        "calendar": calendars["Minnow diary"],
+        "caldav": make_caldav(member, label="Minnow server", writes=False),
+        "conflict": make_conflict(
+            make_session(coach, starts_in=timedelta(days=90), title="Open hour"), label="Cora diary"
+        ),
+        "conflict_theirs": make_conflict(
+            make_session(coach, starts_in=timedelta(days=91), title="Open hour"), label="Cora second"
+        ),
+        "channel": make_channel(calendars["Otter diary"]),
+        "calendar_to_end": calendars["Minnow old diary"],
         "notification": make_notification(member, session="Minnow news"),
         "delivery": make_delivery(member, state="dead", session="Minnow news"),
         "message": OutboxMessage.objects.get(name="invite.declined"),
@@ -422,7 +491,10 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         people["coach"].email: coach, people["coach2"].email: coach2,
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
+        "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
         "Cora-door": seen, "Carl-door": otto,
+        "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
+        "Cora diary": coach, "Cora second": coach, "Carl diary": coach2,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,
@@ -448,15 +520,17 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
     of = {
         "booking": member | coach, "came": member | coach, "here": member | coach, "expected": member | coach,
-        "waiting": member | coach, "offer": member | coach,
+        "waiting": member | coach, "offer": member | coach, "absent": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
+        "calendar": member,
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
         "refund": member, "refund_failed": member, "line": member,
         "method": member,
         "sponsorship": member, "sponsored": member,
+        "service_withdrawn": coach, "time_off": coach, "travel": coach, "location_closed": admin, "room_closed": admin,
     }  # fmt: skip
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
     return [
@@ -467,7 +541,9 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
 
 
 def missing(thing: Any) -> str:
-    """The id of nothing, in the shape of this thing's."""
+    """The id of nothing, in the shape of this thing's; a day is one for everybody."""
+    if isinstance(thing, date):
+        return str(thing)
     if isinstance(thing, str):
         return thing[:-6] + ("aaaaaa" if not thing.endswith("aaaaaa") else "bbbbbb")
     return "987654321" if isinstance(thing.pk, int) else "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"
@@ -475,4 +551,4 @@ def missing(thing: Any) -> str:
 
 def named(thing: Any) -> str:
     """How an address names a thing."""
-    return thing if isinstance(thing, str) else str(thing.pk)
+    return str(thing) if isinstance(thing, str | date) else str(thing.pk)

@@ -200,7 +200,8 @@ def _book(pairs: Sequence[tuple[User, Session]]) -> None:
     bookings = Booking.objects.bulk_create(
         Booking(
             session=session, participant=participants[user.pk], booked_by=user, line=line, state="confirmed",
-            confirmed_at=now, policy=session.cancellation_policy.windows,
+            confirmed_at=now,
+            policy=session.cancellation_policy.windows, policy_rules=session.cancellation_policy.terms.rules(),
         )
         for line, (user, session) in zip(lines, pairs, strict=True)
     )  # fmt: skip

@@ -27,6 +27,41 @@ from tenpo.people.queries import called
 SAVED = "saved:"
 
 
+class HostCancelForm(forms.Form):
+    """How a host cancels somebody's booking: as host, or for them, by their policy or letting them off."""
+
+    AS_HOST, FOR_MEMBER, WAIVED = "host", "member", "waived"
+
+    how = forms.ChoiceField(
+        label=_("Why it is cancelled"),
+        choices=[
+            (AS_HOST, _("I cancel it: everything comes back")),
+            (FOR_MEMBER, _("They asked me to: by the policy")),
+            (WAIVED, _("They asked me to, and I let them off: everything comes back")),
+        ],
+        widget=forms.RadioSelect,
+        initial=AS_HOST,
+        required=False,
+    )
+    reason = forms.CharField(
+        label=_("Why you let them off"), max_length=300, required=False, help_text=_("Whoever booked reads this.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("how") == self.WAIVED and not cleaned.get("reason") and not self.errors:
+            self.add_error("reason", _("Say in a few words why."))
+        return cleaned
+
+    def wanted(self) -> dict[str, Any]:
+        """The choice as `cancel_booking` takes it."""
+        how = self.cleaned_data["how"]
+        return {
+            "for_member": how in (self.FOR_MEMBER, self.WAIVED),
+            "waiver": self.cleaned_data["reason"] if how == self.WAIVED else "",
+        }
+
+
 class PaymentForm(CardForm):
     """How somebody pays, and the own share (minor units) that they saw when they chose.
 

@@ -13,6 +13,12 @@ def succeed_late(charge_id: str) -> None:
     settling.decide_sandbox_charge(UUID(charge_id), succeeds=True)
 
 
+@app.task(name="checkout.refund_late")
+def refund_late(refund_id: str) -> None:
+    """The sandbox's bank takes what goes back late, or does not."""
+    settling.decide_sandbox_refund(UUID(refund_id))
+
+
 @app.periodic(cron="* * * * *")
 @app.task(name="checkout.reconcile_payments", queue="periodic")
 def reconcile_payments(timestamp: int) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tenpo.checkout.queries.bookings import say_failure
+from tenpo.checkout.queries.bookings import say_failure, slip_of_payment
 from tenpo.core.models import OutboxMessage
+from tenpo.core.money import Money
+from tenpo.core.words import say_money
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, TOP_UP_REFUNDED
+from tenpo.payments.formats import in_fours
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
@@ -23,13 +26,35 @@ SEEN_WITHIN = timedelta(minutes=2)
 
 
 def _say_waiting(facts: Facts) -> Words:
+    if "is_top_up" in facts:
+        return Words(
+            title=_("We wait for your transfer of %(amount)s") % {"amount": facts.money("amount")},
+            text=_("As soon as the money is there, it is in your wallet, and we tell you."),
+            act=_("See your top-up"),
+            path=path_to("checkout:top-up-result", facts["payment_id"]),
+            facts=_slip(facts),
+        )
     return Words(
         title=_("Your seat is held: %(session)s") % {"session": facts["session"]},
         text=_("It is yours until %(until)s. As soon as %(amount)s has come by %(method)s, you are booked.")
         % {"until": facts.when("held_until"), "amount": facts.money("amount"), "method": facts["method"].lower()},
         act=_("See your booking"),
-        path=path_to("schedule:booking-detail", facts["booking_id"]),
+        path=path_to("checkout:booking-result", facts["booking_id"]),
+        facts=_slip(facts),
     )
+
+
+def _slip(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """What somebody writes on a bank transfer; nothing where the money comes by another way."""
+    slip = facts.part("slip")
+    if not slip["reference"]:
+        return ()
+    parts = (
+        (_("To"), slip["holder"]), (_("IBAN"), in_fours(slip["iban"])), (_("BIC"), slip["bic"]),
+        (_("Bank"), slip["bank"]), (_("Reference"), slip["reference"]),
+        (_("Amount"), say_money(Money(facts.number("amount"), facts["currency"]))),
+    )  # fmt: skip
+    return tuple((name, value) for name, value in parts if value)
 
 
 def _say_failed(facts: Facts) -> Words:
@@ -170,7 +195,7 @@ def _say_to_mark(facts: Facts) -> Words:
 
 
 PAYMENT_AWAITED = Kind(
-    "payment.awaited", gettext_lazy("A seat waits for your transfer or payroll"), Audience.MEMBER, _say_waiting,
+    "payment.awaited", gettext_lazy("We wait for your transfer or payroll"), Audience.MEMBER, _say_waiting,
     icon="hourglass",
 )  # fmt: skip
 PAYMENT_FAILED = Kind(
@@ -246,6 +271,15 @@ def _facts(payment: Payment, booking: Booking | None) -> dict[str, Any]:
     }
 
 
+def _slip_facts(payment: Payment) -> dict[str, Any]:
+    """The account, and the reference to write; nothing where the money comes by another way."""
+    slip = slip_of_payment(payment)
+    if slip is None:
+        return {}
+    parts = ("holder", "iban", "bic", "bank", "reference")
+    return {"slip": {name: getattr(slip, name) for name in parts}}
+
+
 def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
     """The payer, and the admins, one of whom will see the money. Nobody when it has been decided since."""
     payment, booking = _payment_and_booking(message)
@@ -255,7 +289,8 @@ def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
         return []
     facts = _facts(payment, booking)
     admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
-    waits = [] if is_top_up else [Notice(PAYMENT_AWAITED, payment.payer_id, facts)]
+    slip = _slip_facts(payment)
+    waits = [Notice(PAYMENT_AWAITED, payment.payer_id, facts | slip)] if is_held or slip else []
     return [
         *waits,
         *(Notice(PAYMENT_TO_MARK, admin, facts) for admin in admins),

@@ -11,6 +11,7 @@ from tenpo.checkout.views import (
     refund_queue,
     refunds,
     sandbox,
+    slots,
     wallet,
     wallets,
 )
@@ -19,6 +20,7 @@ app_name = "checkout"
 urlpatterns = [
     path("sessions/<uuid:session_id>/book/", booking.book, name="book"),
     path("sessions/<uuid:session_id>/waitlist/", booking.waitlist_join, name="waitlist-join"),
+    path("book/<uuid:service_id>/<str:start>/", slots.slot_book, name="slot-book"),
     path("bookings/<uuid:booking_id>/pay/", booking.pay, name="pay"),
     path("bookings/<uuid:booking_id>/result/", booking.booking_result, name="booking-result"),
     path("bookings/<uuid:booking_id>/cancel/", booking.booking_cancel, name="booking-cancel"),

@@ -126,7 +126,7 @@ api = Api(
 @api.exception_handler(RuleError)
 def refused(request: HttpRequest, error: RuleError | type[RuleError]) -> HttpResponse:
     assert isinstance(error, RuleError)
-    return problem(409, error.code, str(error))
+    return problem(409, error.code, str(error), nearest=error.facts.get("nearest"))
 
 
 @api.exception_handler(PermissionDenied)

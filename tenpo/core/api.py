@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from django.http import HttpRequest, JsonResponse
@@ -143,6 +143,9 @@ class Problem(OutSchema):
     detail: str = ""
     code: str
     errors: list[FieldProblem] = []
+    nearest: Annotated[
+        list[datetime] | None, Field(description="Where a time was refused: the nearest ones that are free.")
+    ] = None
     instance: Annotated[
         str | None, Field(description="The request's id, to ask us about it. When it was our fault.")
     ] = None
@@ -165,20 +168,39 @@ TITLES = {
 
 
 def problem_body(
-    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
+    status: int,
+    code: str,
+    detail: str = "",
+    errors: Iterable[FieldProblem] = (),
+    *,
+    instance: str = "",
+    nearest: Iterable[datetime] | None = None,
 ) -> dict[str, Any]:
     """The body of a problem answer."""
     body = Problem(
-        title=TITLES[status], status=status, detail=detail, code=code, errors=list(errors), instance=instance or None
+        title=TITLES[status],
+        status=status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+        instance=instance or None,
+        nearest=None if nearest is None else list(nearest),
     )
-    return body.model_dump(exclude=set() if instance else {"instance"})
+    said = {"instance": bool(instance), "nearest": nearest is not None}
+    return body.model_dump(mode="json", exclude={name for name, is_said in said.items() if not is_said})
 
 
 def problem(
-    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
+    status: int,
+    code: str,
+    detail: str = "",
+    errors: Iterable[FieldProblem] = (),
+    *,
+    instance: str = "",
+    nearest: Iterable[datetime] | None = None,
 ) -> JsonResponse:
     """A problem answer with its own content type."""
-    body = problem_body(status, code, detail, errors, instance=instance)
+    body = problem_body(status, code, detail, errors, instance=instance, nearest=nearest)
     return JsonResponse(body, status=status, content_type="application/problem+json")
 
 

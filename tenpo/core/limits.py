@@ -61,6 +61,8 @@ LIMITS = {
     # Papers, each of which takes a processor for a second.
     "paper-user": Limit(20, 300),
     "join-user": Limit(30, 300),
+    # Calendars that somebody connects or has asked again: each is an address that our server knocks at.
+    "calendar-user": Limit(30, 3600),
     "upload-user": Limit(60, 3600),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
@@ -88,6 +90,15 @@ SPONSORED_AT_ONCE = 200
 # both wrote before; and so long either may be written.
 REVIEW_BLIND_DAYS = 7
 REVIEWS_TAKEN_DAYS = 30
+# Calendars elsewhere that one person has connected (`schedule.actions.calendars`).
+CALENDARS_KEPT = 10
+# Rooms at one location, coaches of one service, answers to choose from in a question (`schedule.actions`).
+ROOMS_KEPT = 50
+COACHES_OF_A_SERVICE = 50
+CHOICES_OF_A_QUESTION = 20
+# Times off, and travels, of each coach that are not over yet, and the days that each lasts.
+AWAY_KEPT = 100
+AWAY_DAYS = 400
 
 # Files that people bring (`core.files`): of each, below what `runtime.front` takes at all; and of each session.
 FILE_BYTES_MAX = 24_000_000

@@ -14,6 +14,8 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
+from tenpo.demo.calendars import calendars_of_today
+from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
@@ -26,8 +28,8 @@ from tenpo.orders.actions.sponsorships import (
     create_sponsorship,
     record_sponsor_payment,
 )
+from tenpo.orders.cancelling import Policy, Window
 from tenpo.orders.models import Line
-from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_pots
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import owed_by
@@ -127,6 +129,8 @@ def finish(story: Story) -> None:
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
     refunds_of_today(story)
+    calendars_of_today(story)
+    away_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
 
@@ -137,24 +141,30 @@ def _set_up(story: Story) -> None:
     update_business(
         by=story.admin, name=cast.COMPANY, currency="EUR", time_zone=cast.ZONE, hold_minutes=120, offer_hours=36,
         credit_months=3,
+        # The IBAN that every book takes as its example: it belongs to nobody.
+        offers_bank_transfer=True, bank_holder=cast.COMPANY, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX",
+        bank_name="Commerzbank",
         # Whoever tries the demo signs in with the passwords that it prints.
         second_factor_for=Business.SecondFactorFor.NOBODY,
     )  # fmt: skip
     story.begin()
     create_share_policy(name="The company pays 60%", terms=ShareTerms(percent=60), by=story.admin)
     create_cancellation_policy(
-        name="Free until two days before", windows=[Window(48, 100), Window(24, 50), Window(0, 0)], is_default=True,
-        by=story.admin,
+        name="Free until two days before", is_default=True, by=story.admin,
+        policy=Policy((Window(48, 100), Window(24, 50, "credit"), Window(0, 0)), grace_count=1, grace_days=90),
     )  # fmt: skip
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
     set_terms(story)
+    offers_of_the_first_day(story)
     for coach, business in zip(_from_outside(story), (20, 30), strict=True):
         create_split_rule(
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,
             teacher_percent=0, coach=coach, by=story.admin,
         )  # fmt: skip
     story.policies["Career hour"] = create_cancellation_policy(
-        name="One to one: three days' notice", windows=[Window(72, 100), Window(24, 25), Window(0, 0)], by=story.admin
+        name="One to one: three days' notice",
+        policy=Policy((Window(72, 100), Window(24, 25), Window(0, 0))),
+        by=story.admin,
     )
 
 

@@ -42,7 +42,7 @@ class AutoTopUp(BaseModel):
     kind = models.CharField(max_length=6, choices=Kind, default=Kind.FIXED)
     # What is paid in, or up to what.
     amount = models.BigIntegerField(default=2_500)
-    # No more than this is paid in by itself on one day of the business's.
+    # Nothing begins that would pay in more than this by itself on one day of the business's.
     daily_cap = models.BigIntegerField(default=5_000)
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     method = models.ForeignKey(PaymentMethod, models.PROTECT, null=True, related_name="+")

@@ -6,11 +6,14 @@ that a day may end at 24:00.
 
 from typing import TYPE_CHECKING, Self
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.db import DayRange, UuidPoint
 from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 from tenpo.people.models import User
 from tenpo.schedule.service_models import Location
@@ -147,7 +150,14 @@ class Travel(BaseModel):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="travel_ends_after_it_starts", condition=Q(ends_on__gte=F("starts_on")))
+            models.CheckConstraint(name="travel_ends_after_it_starts", condition=Q(ends_on__gte=F("starts_on"))),
+            ExclusionConstraint(
+                name="travel_one_zone_on_a_day",
+                expressions=[
+                    (UuidPoint("coach"), RangeOperators.OVERLAPS),
+                    (DayRange("starts_on", "ends_on", Value("[]")), RangeOperators.OVERLAPS),
+                ],
+            ),
         ]
         indexes = [models.Index(name="travel_of_coach", fields=["coach", "ends_on"])]
 

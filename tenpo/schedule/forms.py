@@ -163,6 +163,14 @@ class ReasonForm(forms.Form):
     )
 
 
+class WaiverForm(forms.Form):
+    """Why a host lets somebody off; whoever booked reads it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why"), max_length=300, help_text=gettext_lazy("Whoever booked reads this.")
+    )
+
+
 class FindForm(forms.Form):
     """What somebody looks for among the coming sessions."""
 
@@ -203,6 +211,26 @@ class TeachingForm(forms.Form):
         self.full_clean()
         chosen: User | None = self.cleaned_data.get("coach")
         return chosen
+
+
+class ClientFilter(TeachingForm):
+    """Which clients somebody looks for; an admin also whose."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Who"), required=False, max_length=80, widget=forms.TextInput(attrs={"type": "search"})
+    )
+    field_order = ["q", "coach"]
+
+    def __init__(self, data: Any, *, viewer: User) -> None:
+        super().__init__(data)
+        if not viewer.is_admin:
+            del self.fields["coach"]
+
+    def words(self) -> str:
+        """What was typed, when it makes sense."""
+        self.full_clean()
+        typed: str = self.cleaned_data.get("q", "")
+        return typed
 
 
 class CalendarFileForm(forms.Form):

@@ -90,7 +90,7 @@ def _starts(service: Service, search: SlotSearch, now: datetime) -> tuple[int, d
     numbers = range(first, last + 1)
     missing = [coach for coach, one in kept.items() if any(number not in one.weeks for number in numbers)]
     if missing:
-        _work_out(service, missing, kept, numbers)
+        _work_out(service, missing, kept, numbers, now)
     of_coaches = {}
     for coach, one in kept.items():
         of_coaches[coach] = start_bits(joined([one.weeks[number] for number in numbers]), wanted, since)
@@ -109,10 +109,12 @@ def _read(service: Service, search: SlotSearch, first: int, last: int) -> dict[U
     return kept
 
 
-def _work_out(service: Service, coaches: Sequence[UUID], kept: dict[UUID, _Kept], numbers: range) -> None:
+def _work_out(
+    service: Service, coaches: Sequence[UUID], kept: dict[UUID, _Kept], numbers: range, now: datetime
+) -> None:
     """Work out weeks from what stands in the database now, which is as new as the versions or newer, and keep them."""
     since, until = at_minute(numbers[0] * WEEK_MINUTES), at_minute((numbers[-1] + 1) * WEEK_MINUTES)
-    facts = facts_between(service, since, until, coaches=coaches)
+    facts = facts_between(service, since, until, coaches=coaches, now=now)
     rows = []
     for coach in coaches:
         said = facts.coaches.get(coach)

@@ -4,6 +4,7 @@ Times are written in UTC: the moment is then right whatever the reader's program
 hour that comes twice in autumn.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from tenpo.core.business import current_business
 from tenpo.schedule.models import Booking, Session
 
 PRODUCT = "-//Tenpo//Tenpo//EN"
+_OURS = re.compile(r"(booking|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def booking_file(booking: Booking) -> bytes:
@@ -30,14 +32,20 @@ def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
     return calendar_file(events, name=current_business().name, refresh=True)
 
 
-def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False) -> bytes:
+def stored_file(event: Event) -> bytes:
+    """One event as it lies in a calendar elsewhere: whoever stores it there publishes nothing (RFC 4791)."""
+    return calendar_file([event], name="", is_published=False)
+
+
+def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False, is_published: bool = True) -> bytes:
     """A whole file. With the same events it is the same bytes."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", _line(name))
+    if is_published:
+        calendar.add("method", "PUBLISH")
+        calendar.add("x-wr-calname", _line(name))
     if refresh:
         calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
         calendar.add("x-published-ttl", "PT1H")
@@ -85,13 +93,21 @@ def taught_event(session: Session) -> Event:
     )
 
 
+def is_ours(uid: str) -> bool:
+    """Whether an event that stands in somebody's calendar came from here."""
+    return bool(_OURS.fullmatch(uid.removesuffix(f"@{_host()}"))) and uid.endswith(f"@{_host()}")
+
+
+def _host() -> str:
+    return urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
+
+
 def _event(
     session: Session, *, uid: str, path: str, status: str, changed: datetime, sequence: int, join_link: str
 ) -> Event:
-    host = urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
     url = settings.PUBLIC_URL + path
     event = Event()
-    event.add("uid", f"{uid}@{host}")
+    event.add("uid", f"{uid}@{_host()}")
     event.add("sequence", sequence)
     event.add("dtstamp", changed.astimezone(UTC))
     event.add("last-modified", changed.astimezone(UTC))

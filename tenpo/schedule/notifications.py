@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
 
@@ -48,6 +49,12 @@ def _back_sentence(facts: Facts) -> str:
     return _sentences(credit, wallet, method)
 
 
+def _how_it_was_settled(facts: Facts) -> str:
+    if facts.has("waiver"):
+        return _("You are let off what the policy says: %(reason)s") % {"reason": facts["waiver"]}
+    return _("This time it costs nothing.") if facts.has("by_grace") else ""
+
+
 def _sentences(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
@@ -66,11 +73,39 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
     return Words(
         title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
         text=_sentences(
-            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()}, _back_sentence(facts)
+            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()},
+            _how_it_was_settled(facts),
+            _back_sentence(facts),
         ),
         act=_("See your booking"),
         path=_booking_path(facts),
         facts=_where_and_when(facts),
+    )
+
+
+def _say_missed(facts: Facts) -> Words:
+    return Words(
+        title=_("You were missed: %(session)s") % {"session": facts["session"]},
+        text=_sentences(
+            _("You are noted as not having come on %(when)s.") % {"when": facts.when()},
+            _how_it_was_settled(facts),
+            _back_sentence(facts) or _("Nothing of what was paid comes back."),
+        ),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+    )
+
+
+def _say_waived(facts: Facts) -> Words:
+    return Words(
+        title=_("You are let off: %(session)s") % {"session": facts["session"]},
+        text=_sentences(
+            _("You did not come on %(when)s, and it costs you nothing.") % {"when": facts.when()},
+            _back_sentence(facts),
+            _("The reason: %(reason)s") % {"reason": facts["reason"]},
+        ),
+        act=_("See your booking"),
+        path=_booking_path(facts),
     )
 
 
@@ -169,6 +204,50 @@ def _say_reminder(facts: Facts) -> Words:
     )
 
 
+def _say_requested(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s asks for a time: %(session)s")
+        % {"person": facts["participant"], "session": facts["session"]},
+        text=_("%(when)s. It is held until %(until)s; please say yes or no.")
+        % {"when": _capital(facts.when()), "until": facts.when("held_until")},
+        act=_("Answer"),
+        path=_roster_path(facts),
+    )
+
+
+def _say_approved(facts: Facts) -> Words:
+    return Words(
+        title=_("%(coach)s said yes: %(session)s") % {"coach": facts["coach"], "session": facts["session"]},
+        text=_("Your time is held for you until %(until)s. Please pay for it by then.")
+        % {"until": facts.when("held_until")},
+        act=_("Pay and book"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_declined(facts: Facts) -> Words:
+    said = _("%(coach)s cannot give you this time. Nothing was paid.") % {"coach": facts["coach"]}
+    reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if "reason" in facts else ""
+    return Words(
+        title=_("This time does not suit: %(session)s") % {"session": facts["session"]},
+        text="\n\n".join(part for part in (said, reason) if part),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
+def _say_request_lapsed(facts: Facts) -> Words:
+    return Words(
+        title=_("Nobody answered: %(session)s") % {"session": facts["session"]},
+        text=_("You had no answer in time, so nothing was booked. Please ask for another time."),
+        act=_("See your booking"),
+        path=_booking_path(facts),
+        facts=_where_and_when(facts),
+    )
+
+
 def _say_new_booking(facts: Facts) -> Words:
     return Words(
         title=_("%(person)s booked %(session)s") % {"person": facts["participant"], "session": facts["session"]},
@@ -221,6 +300,14 @@ CANCELLED_BY_HOST = Kind(
     "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
     _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
 )  # fmt: skip
+MISSED = Kind(
+    "booking.missed", gettext_lazy("You did not come to a session"), Audience.MEMBER, _say_missed, by_email=False,
+    icon="user-x",
+)  # fmt: skip
+WAIVED = Kind(
+    "booking.waived", gettext_lazy("You are let off what the policy says"), Audience.MEMBER, _say_waived,
+    by_email=False, icon="user-check",
+)  # fmt: skip
 WAITLISTED = Kind(
     "booking.waitlisted", gettext_lazy("You joined a waitlist"), Audience.MEMBER, _say_waitlisted, by_email=False,
     icon="hourglass",
@@ -233,6 +320,22 @@ OFFER_LAPSED = Kind(
 )
 HOLD_LAPSED = Kind(
     "booking.hold_lapsed", gettext_lazy("A seat was let go, as it was not paid"), Audience.MEMBER, _say_hold_lapsed,
+    icon="hourglass",
+)  # fmt: skip
+APPROVED = Kind(
+    "booking.approved", gettext_lazy("A coach says yes to a time that you asked for"), Audience.MEMBER, _say_approved,
+    icon="ticket",
+)  # fmt: skip
+DECLINED = Kind(
+    "booking.declined", gettext_lazy("A coach says no to a time that you asked for"), Audience.MEMBER, _say_declined,
+    icon="calendar-x",
+)  # fmt: skip
+REQUEST_LAPSED = Kind(
+    "booking.request_lapsed", gettext_lazy("Nobody answers to a time that you asked for"), Audience.MEMBER,
+    _say_request_lapsed, icon="hourglass",
+)  # fmt: skip
+REQUESTED = Kind(
+    "coach.requested", gettext_lazy("Somebody asks for a time of yours"), Audience.COACH, _say_requested,
     icon="hourglass",
 )  # fmt: skip
 NEW_BOOKING = Kind(
@@ -248,8 +351,9 @@ SESSION_FULL = Kind(
 )
 
 KINDS = (
-    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, WAITLISTED, OFFERED, OFFER_LAPSED,
-    HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS,
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, WAITLISTED, OFFERED,
+    OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING, BOOKING_CANCELLED,
+    SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -289,11 +393,11 @@ def to_its_people(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
     return [Notice(kind, person, payload) for person in people if person is not None]
 
 
-def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "") -> list[Notice]:
+def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "", **more: Any) -> list[Notice]:
     session = booking.session
     if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
         return []
-    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity)
+    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
     return [Notice(kind, session.coach_id, payload, once=once)]
 
 
@@ -301,18 +405,38 @@ def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
     """Who booked, and the coach; also that the session is full now, once for each number of seats."""
     booking = _booking_of(message)
     notices = to_its_people(CONFIRMED, booking) + _to_its_coach(NEW_BOOKING, booking)
-    if booking.session.is_full:
+    # What was booked as a slot is full with whoever booked it.
+    if booking.session.is_full and not booking.session.is_private:
         once = f"full:{booking.session_id}:{booking.session.capacity}"
         notices += _to_its_coach(SESSION_FULL, booking, once=once)
     return notices
 
 
 def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
-    """The participant when the host cancelled, the coach when the participant did and had a place."""
-    booking = _booking_of(message)
-    if message.payload.get("by_host"):
-        return to_its_people(CANCELLED_BY_HOST, booking, **_back(message))
-    return _to_its_coach(BOOKING_CANCELLED, booking) if booking.confirmed_at else []
+    """The participant when the host cancelled, the coach when the participant did and had a place.
+
+    Both, when the host did it for them.
+    """
+    booking, said = _booking_of(message), message.payload
+    notices = []
+    if said.get("by_host") or not said.get("by_member", True):
+        more = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
+        notices += to_its_people(CANCELLED_BY_HOST, booking, **_back(message), **more)
+    if not said.get("by_host") and booking.confirmed_at:
+        notices += _to_its_coach(BOOKING_CANCELLED, booking)
+    return notices
+
+
+def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
+    """Whoever did not come, with what the policy says of it."""
+    more = {"by_grace": True} if message.payload.get("by_grace") else {}
+    return to_its_people(MISSED, _booking_of(message), **_back(message), **more)
+
+
+def on_booking_waived(message: OutboxMessage) -> list[Notice]:
+    """Whoever did not come and is let off, with the reason."""
+    reason = message.payload.get("reason", "")
+    return to_its_people(WAIVED, _booking_of(message), reason=reason, **_back(message))
 
 
 def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
@@ -350,8 +474,33 @@ def on_booking_offered(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
-    """Whoever lost the seat that was held for them."""
-    return to_its_people(OFFER_LAPSED if message.payload.get("was_offer") else HOLD_LAPSED, _booking_of(message))
+    """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
+    booking = _booking_of(message)
+    if message.payload.get("was_request"):
+        return to_its_people(REQUEST_LAPSED, booking)
+    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
+    return to_its_people(OFFER_LAPSED if is_from_line else HOLD_LAPSED, booking)
+
+
+def on_booking_requested(message: OutboxMessage) -> list[Notice]:
+    """The coach who is asked, unless it is over by the time that we speak of it."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.HELD or booking.held_until is None:
+        return []
+    return _to_its_coach(REQUESTED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_approved(message: OutboxMessage) -> list[Notice]:
+    """Whoever asked and has to pay; one that is booked by its yes is told as every booking is."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+        return []
+    return to_its_people(APPROVED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_declined(message: OutboxMessage) -> list[Notice]:
+    """Whoever asked, with the coach's word."""
+    return to_its_people(DECLINED, _booking_of(message), reason=message.payload.get("reason", ""))
 
 
 def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
@@ -363,11 +512,17 @@ def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.confirmed": on_booking_confirmed,
     "booking.cancelled": on_booking_cancelled,
+    "booking.no_show_settled": on_booking_no_show_settled,
+    "booking.waived": on_booking_waived,
     "booking.session_cancelled": on_booking_session_cancelled,
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,
     "booking.lapsed": on_booking_lapsed,
+    "booking.requested": on_booking_requested,
+    "booking.approved": on_booking_approved,
+    "booking.declined": on_booking_declined,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
     **MEETING_TELLS,
+    **CALENDAR_TELLS,
 }

@@ -6,8 +6,9 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Avg, Case, Count, F, IntegerField, Q, Sum, Value, When
-from django.db.models.functions import TruncDate
+from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -17,8 +18,9 @@ from tenpo.core import clock
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
-from tenpo.people.models import User
+from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
 
@@ -36,7 +38,7 @@ class SessionFilter:
 
 def find_sessions(user: User, wanted: SessionFilter, *, now: datetime | None = None) -> SessionQuerySet:
     """The sessions that can still be booked or waited for and fit the filter."""
-    rows = Session.objects.visible_to(user).upcoming(now).matching(wanted.words)
+    rows = Session.objects.visible_to(user).open_to_all().upcoming(now).matching(wanted.words)
     if wanted.coach_id:
         rows = rows.filter(coach=wanted.coach_id)
     rows = in_days(rows, wanted.since, wanted.until)
@@ -91,6 +93,18 @@ def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Bookin
     return {booking.session_id: booking for booking in mine.live().select_related("line")}
 
 
+def bookable_participants(user: User) -> ParticipantQuerySet:
+    """Whom somebody may name when they book a time: those whom they see, and a coach who was with them before.
+
+    The action asks besides whether it was with a coach of the service.
+    """
+    seen = Participant.objects.visible_to(user)
+    if user.is_admin or not user.is_coach:
+        return seen
+    came = Booking.objects.filter(session__coach=user, state__in=["confirmed", "attended"])
+    return Participant.objects.filter(Q(user=user) | Q(pk__in=came.values("participant")))
+
+
 def waitlist_position(booking: Booking) -> int:
     """Which place in line a waitlisted booking has, from 1."""
     since = booking.waitlisted_at
@@ -122,13 +136,16 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
+    # All of it goes where it goes with the longest notice.
+    first = KeyTextTransform("to", KeyTransform("0", "policy"))
+    live = live.annotate(goes_to=Coalesce(first, "line__back_to", output_field=CharField()))
     sums = live.aggregate(
         people=Count("booked_by", distinct=True),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
         sponsor=Sum(F("line__sponsor_share") - F("line__sponsor_back"), filter=booked, default=0),
-        **{f"own_{to}": Sum(own, filter=booked & Q(line__back_to=to), default=0) for to in RefundTo.values},
+        **{f"own_{to}": Sum(own, filter=booked & Q(goes_to=to), default=0) for to in RefundTo.values},
     )
     for place in RefundTo.values:
         sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")
@@ -148,7 +165,7 @@ def roster(session: Session) -> list[Booking]:
         *(When(state__in=states, then=Value(number)) for number, states in enumerate(ROSTER_ORDER)),
         output_field=IntegerField(),
     )
-    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by")
+    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by", "miss")
     if session.status == Session.Status.CANCELLED:
         rows = rows.filter(ending=Booking.Ending.BY_HOST, line__isnull=False)
     else:
@@ -183,7 +200,7 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     waiting = ahead & Q(state="waitlisted")
     chosen = {"coming": coming, "waiting": waiting}.get(when)
     rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
-    return rows.select_related("session__coach", "line__order")
+    return rows.select_related("session__coach", "line__order", "miss")
 
 
 def own_booking(user: User, booking_id: UUID) -> Booking:
@@ -191,7 +208,7 @@ def own_booking(user: User, booking_id: UUID) -> Booking:
     rows = Booking.objects.visible_to(user)
     if not user.is_admin:
         rows = rows.concerning(user)
-    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant"), pk=booking_id)
+    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant", "miss"), pk=booking_id)
 
 
 FEED_PAST = timedelta(days=90)
@@ -235,7 +252,7 @@ def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Book
     taught = Session.objects.taught_by(user).exclude(status="cancelled").filter(starts_at__lt=until, ends_at__gt=since)
     return (
         list(mine.select_related("session__coach").order_by("session__starts_at", "id")[:FEED_ROWS]),
-        list(taught.order_by("starts_at", "id")[:FEED_ROWS]),
+        list(with_guests(taught).order_by("starts_at", "id")[:FEED_ROWS]),
     )
 
 

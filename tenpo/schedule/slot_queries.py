@@ -77,6 +77,8 @@ class SlotSearch:
     by_host: bool = False
     # A session that is to be moved stands in nobody's way.
     moving: UUID | None = None
+    # As if nothing were taken yet: what is offered at all.
+    is_all_free: bool = False
 
 
 class _Row(NamedTuple):
@@ -122,6 +124,12 @@ _MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
 _MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
 
 
+_NEAR = (
+    "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
+    " AND s.id NOT IN (SELECT session_id FROM lapsed)"
+)
+
+
 def _facts_sql() -> str:
     def session(owner: str) -> str:
         busy_from, busy_until = "coalesce(s.busy_from, s.starts_at)", "coalesce(s.busy_until, s.ends_at)"
@@ -130,13 +138,16 @@ def _facts_sql() -> str:
             " NULL::uuid, NULL, NULL::date, NULL::date"
         )
 
-    near = "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
     return f"""
     WITH given AS MATERIALIZED (
         SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
         WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
           AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
-          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[])))
+          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))),
+    lapsed AS MATERIALIZED (
+        SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id AND s.is_private
+        WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s
+        GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
            t.most_per_day::bigint AS number, NULL::uuid AS place,
            coalesce(nullif(t.time_zone, ''), u.time_zone) || ' ' || coalesce(t.holidays_of, '') AS word,
@@ -159,7 +170,7 @@ def _facts_sql() -> str:
     WHERE coach_id IN (SELECT coach_id FROM given) AND ends_at > %(since)s AND starts_at < %(until)s
     UNION ALL
     SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
-    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {near}
+    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {_NEAR}
     UNION ALL
     SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, NULL, NULL, NULL, NULL, NULL
     FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
@@ -171,20 +182,21 @@ def _facts_sql() -> str:
     UNION ALL
     SELECT 'used', {session("s.room_id")}
     FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
-    WHERE sr.service_id = %(service)s AND {near}
+    WHERE sr.service_id = %(service)s AND {_NEAR}
     UNION ALL
     SELECT 'elsewhere', b.participant_id, {_MINUTE.format("b.starts_at")}, {_MINUTE_UP.format("b.ends_at")},
            NULL, NULL, NULL, NULL, NULL
     FROM schedule_booking b
     WHERE b.participant_id = %(participant)s AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
       AND b.starts_at > %(reach)s AND b.starts_at < %(until)s AND b.session_id <> %(moving)s
+      AND (b.state <> 'held' OR b.held_until > %(now)s)
     UNION ALL
     SELECT 'took', b.participant_id, {_MINUTE.format("s.starts_at")}, NULL, NULL, NULL, NULL, NULL, NULL
     FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
     WHERE b.participant_id = %(participant)s AND s.service_id = %(service)s
       AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
       AND s.starts_at > %(since)s - interval '8 days' AND s.starts_at < %(until)s + interval '8 days'
-      AND b.session_id <> %(moving)s"""  # noqa: S608 (our own words)
+      AND b.session_id <> %(moving)s AND (b.state <> 'held' OR b.held_until > %(now)s)"""  # noqa: S608 (our own words)
 
 
 # In one line: psycopg keeps what it made of a statement only as long as that is not too long.
@@ -205,7 +217,7 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
         return []
     facts = facts_between(
         service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
-        moving=search.moving,
+        moving=search.moving, now=now, is_all_free=search.is_all_free,
     )  # fmt: skip
     closed_to_all = _closed_to(facts, service, wanted)
     free_rooms = _rooms_of(facts, wanted)
@@ -251,6 +263,8 @@ def facts_between(
     coaches: Collection[UUID] = (),
     participant: UUID | None = None,
     moving: UUID | None = None,
+    now: datetime,
+    is_all_free: bool = False,
 ) -> Facts:
     """What decides on slots between two times, of some or of all who give a service: one statement."""
     parameters = {
@@ -261,6 +275,8 @@ def facts_between(
         "reach": since - _MARGIN - REACH,
         "participant": participant,
         "moving": moving or _NOBODY,
+        # What ran out stands in nobody's way; whoever books lets it go.
+        "now": now,
     }
     facts = Facts()
     rows: list[_Row]
@@ -270,7 +286,8 @@ def facts_between(
     rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
     years = range((since - REACH).year, (until + REACH).year + 1)
     for row in rows:
-        _note(facts, row, years)
+        if not (is_all_free and row.kind in _TAKEN):
+            _note(facts, row, years)
     return facts
 
 
@@ -278,6 +295,7 @@ def facts_between(
 _ORDER = {kind: place for place, kind in enumerate(
     ("coach", "weekly", "day", "travel", "away", "location", "room", "busy", "used", "elsewhere", "took")
 )}  # fmt: skip
+_TAKEN = ("busy", "used", "elsewhere", "took")
 
 
 def _note(facts: Facts, row: _Row, years: range) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tenpo.checkout.tests.make import make_booking
 from tenpo.people.tests.make import make_coach, make_member
@@ -55,8 +55,13 @@ def test_somebody_goes_in_by_their_own_way(open_page, assert_calm):
     page.get_by_role("link", name="Go to the video room").click()
     page.wait_for_url("**/join/")
     assert_calm(page)
-    gone = []
-    page.route("https://jitsi.example/**", lambda route: (gone.append(route.request.url), route.fulfill(body="In")))
+    gone: list[str] = []
+
+    def meet(route: Route) -> None:
+        gone.append(route.request.url)
+        route.fulfill(body="In")
+
+    page.route("https://jitsi.example/**", meet)
 
     page.get_by_role("button", name="Go in").click()
     page.wait_for_url("https://jitsi.example/**")

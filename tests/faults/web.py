@@ -63,7 +63,7 @@ def respawning(server: Any) -> None:
 def main() -> None:
     part("config.rsgi")  # sets Django up, as `web` does
     buying, api = part("checkout.actions.buying"), part("checkout.api.booking")
-    mortal(buying, "_charge", before="made", after="settled")
+    mortal(buying, "charge_for", before="made", after="settled")
     mortal(part("payments.providers").provider_of("sandbox"), "start", after="charged")
     for name in ("cancel_booking", "join_waitlist", "mark_paid"):
         mortal(api, name, after="written")

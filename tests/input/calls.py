@@ -36,6 +36,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import CalendarFeed, Session
+from tenpo.schedule.tests.calendar_plants import CHANNEL_TOKEN, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended, make_begun
 from tenpo.web.views.openapi import Operation, Reader
@@ -143,6 +144,10 @@ def room_event() -> tuple[dict[str, str], bytes]:
     return {"Authorization": jwt.encode(claims, settings.PLUGNMEET_SECRET, algorithm="HS256")}, body
 
 
+def _channel(calls: Calls) -> dict[str, str]:
+    return {"X-Goog-Channel-ID": str(calls.things["channel"].pk), "X-Goog-Channel-Token": CHANNEL_TOKEN}
+
+
 PAID = {"provider": "sandbox", "source": SUCCEEDS}
 CALLS = {
     "create_api_key": Call(body=lambda calls: {"expires_at": "2999-01-01T00:00:00Z"}),
@@ -150,6 +155,16 @@ CALLS = {
         body=lambda calls: (
             PAID | {"session_id": str(calls.ids["session_id"]), "participant_id": None, "agreed_amount": None}
         )
+    ),
+    "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
+    "move_booking": Call(
+        ids=_thing("time", "booking_id"),
+        body=lambda calls: {"starts_at": calls.things["slot"], "coach_id": None, "location_id": None},
+    ),
+    "create_booking_approval": Call(ids=_thing("asked", "booking_id")),
+    "create_booking_rejection": Call(ids=_thing("asked", "booking_id")),
+    "create_slot_booking": Call(
+        body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
     ),
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
     "accept_offer": Call(ids=_thing("offer", "booking_id"), body=lambda calls: PAID | {"agreed_amount": None}),
@@ -206,6 +221,7 @@ CALLS = {
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
     "delete_check_in": Call(ids=_thing("here", "booking_id")),
+    "put_booking_waiver": Call(ids=_thing("absent", "booking_id")),
     "edit_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),
@@ -248,6 +264,10 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
+    "create_calendar_conflict_theirs": Call(ids=_thing("own_conflict", "conflict_id")),
+    "receive_calendar_notification": Call(headers=_channel),
+    "list_busy_times": Call(query=lambda calls: "?since=2030-01-01T00:00:00Z&until=2030-02-01T00:00:00Z"),
+    "post_service": Call(body=lambda calls: {"coach_ids": [str(calls.people["coach"].pk)]}),
     "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -271,15 +291,20 @@ def make_calls(world: World) -> Calls:
         "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
-        "coach_id": "coach", "resource_id": "resource", "reconciliation_id": "compared", "difference_id": "difference",
+        "coach_id": "coach", "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
+        "location_id": "location", "room_id": "room", "time_off_id": "time_off", "travel_id": "travel",
+        "resource_id": "resource",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,
         "credit_id": make_credit(admin, 500).pk,
         "notification_id": make_notification(admin).pk,
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
+        "calendar_id": make_calendar(admin).pk,
+        "conflict_id": things["own_conflict"].pk,
         "device_id": device.pk,
         "token": things["token"],
+        "day": "2031-03-05",
         "provider": "sandbox",
     }
     return Calls(world.people, things, ids)
@@ -308,6 +333,7 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
     asking = Payment.objects.get(order_id=asked.line.order_id)
     make_earnings(admin, 5_000)
     return {
+        "own_conflict": make_conflict(make_session(admin, starts_in=timedelta(days=90))),
         "own_method": add_payment_method(admin, provider="sandbox", source=SUCCEEDS, by=admin),
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),

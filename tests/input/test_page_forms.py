@@ -22,6 +22,7 @@ from tenpo.core.business import forget_business
 from tenpo.core.models import Business
 from tenpo.people.tests import make
 from tenpo.people.tests.make import PASSWORD
+from tenpo.schedule.views.calendars import FOUND
 from tests.input.conftest import undone
 from tests.input.forms import CHOSEN, TYPED, Field, Form, Page
 from tests.input.test_redirects import stays
@@ -317,8 +318,17 @@ def sign_in_elsewhere(visit: Visit) -> None:
 
 
 # Pages that are there once something else was done: by whom, and what.
+def find_an_account(visit: Visit) -> None:
+    """The calendars of an account were found, and one is to be chosen."""
+    session = visit.client.session
+    calendars = [{"url": "https://dav.example.com/1/", "name": "Home", "is_writable": True}]
+    session[FOUND] = {"username": "maya", "password": "k3y", "calendars": calendars}
+    session.save()
+
+
 LATER: dict[str, tuple[str, Callable[[Visit], None]]] = {
     "/me/keys/": ("member", show_that_it_is_me),
+    "/me/calendars/caldav/choose/": ("member", find_an_account),
     "/settings/": ("admin", show_that_it_is_me),
     "/me/money/payouts/accounts/": ("member", show_that_it_is_me),
     "/account/2fa/totp/activate/": ("member", show_that_it_is_me),

@@ -41,6 +41,25 @@ PRESENT = ("held", "confirmed", "attended", "no_show")
 
 type Windows = tuple[tuple[int, int], ...]
 
+LET_OFF_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a policy says beside its windows."""
+
+    no_show: int = 0
+    grace: int = 0
+    days: int = 0
+
+
+# Each policy of the machine is known by its windows.
+RULES_OF: dict[Windows, Rules] = {
+    ((1, 33), (0, 10)): Rules(no_show=20, grace=1, days=2),
+    ((0, 100),): Rules(no_show=40),
+    ((24, 50), (0, 0)): Rules(grace=2, days=30),
+}
+
 
 @dataclass(eq=False)
 class Session:
@@ -88,6 +107,21 @@ class Booking:
     was_moved: bool = False
     claims: bool = False  # the time of its session, from when it is held
     percent_back: int | None = None
+    # Given up late, or not come: which of them, how it was settled, what came back; and when.
+    miss: tuple[str, str, int] | None = None
+    missed_at: datetime | None = None
+    # What went back as a refund: to the company, to each credit, of the own share.
+    company_back: int = 0
+    spent_back: list[int] = field(default_factory=list)
+    own_back: int = 0
+
+    @property
+    def price(self) -> int:
+        return self.company + self.credit + self.own
+
+    @property
+    def rules(self) -> Rules:
+        return RULES_OF.get(self.windows, Rules())
 
     @property
     def credit(self) -> int:

@@ -1,55 +1,26 @@
-"""The rules of money in plain Python: wallets, what is sold and divided, earned, cancelled. No Tenpo is called.
+"""What the money model is made of, in plain Python: whose money is where, who earns which part. No Tenpo is called.
 
 People are numbers; payments, bookings, payouts too, in the order in which they came to be. Amounts are cents. A rule
-either changes the model or raises `Refused` and changes nothing, unless it says otherwise. Refunds stand in
-`refund_model`, what leaves to people in `payout_model`.
+either changes the model or raises `Refused` and changes nothing, unless it says otherwise. Sponsors stand in
+`sponsor_model`, what is sold in `sale_model`, what fills a wallet in `top_up_model`, what goes back in `refund_model`,
+what leaves in `payout_model`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from fractions import Fraction
+from collections.abc import Collection
+from datetime import datetime
 
 from dateutil.relativedelta import relativedelta
 
-from tests.machines.booking_nouns import (
-    ASKED_AFTER,
-    BY_HAND,
-    COMPLETED_AFTER,
-    HOLD,
-    HOLD_WHILE_UNDER_WAY,
-    OPEN,
-    TOLD,
-    Credit,
-    half_up,
-    largest_remainder,
-)
+from tests.machines.booking_nouns import Credit, largest_remainder
 from tests.machines.machine import Refused
-from tests.machines.money_nouns import (
-    ADMINS,
-    CARDS,
-    COMPANY_PERCENT,
-    LATE,
-    SPENT_FIRST,
-    SPONSORED,
-    TOP_UP_LEAST,
-    TOP_UP_MOST,
-    WALLET_MOST,
-    Booking,
-    Grant,
-    Payment,
-    Purse,
-    Refund,
-    Session,
-    Split,
-    SplitRule,
-)
+from tests.machines.money_nouns import ADMINS, Booking, Grant, Payment, Purse, Refund, Session, Split, SplitRule
 
 CREDIT_MONTHS = 24
 
 
 class Money:
-    """Whose money is where, and the rules that move it."""
+    """Whose money is where, what the business gives, and by which rules it divides what is sold."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -65,19 +36,7 @@ class Money:
         self.of: Counter[tuple[str, int]] = Counter()
         self.sides: Counter[str] = Counter()
 
-    # Wallets
-
-    def top_up(self, owner: int, *, amount: int, provider: str, card: str) -> None:
-        if not provider:
-            raise Refused("payment_needed")
-        if amount < TOP_UP_LEAST:
-            raise Refused("top_up_too_small")
-        if amount > TOP_UP_MOST:
-            raise Refused("top_up_too_large")
-        coming = [p.amount for p in self.payments if p.is_top_up and p.payer == owner and p.state in OPEN]
-        if self.of["wallet", owner] + sum(coming) + amount > WALLET_MOST:
-            raise Refused("wallet_full")
-        self._pay(Payment(owner, provider, amount, self.now, is_top_up=True), card)
+    # What is given
 
     def give_money(self, owner: int, *, amount: int, by: int) -> None:
         if by not in ADMINS:
@@ -97,346 +56,7 @@ class Money:
         grant.is_back = True
         self._to("granted", grant.owner, -grant.amount, side="grants")
 
-    # What is sold
-
-    def plan_session(self, session: Session) -> None:
-        self.sessions.append(session)
-
-    def quote(self, session: Session, buyer: int, *, uses_wallet: bool) -> tuple[int, list[tuple[Purse, int]], int]:
-        """Who pays: the company, credits (the next to expire first), money given, the wallet, and a card the rest."""
-        company = half_up(Fraction(session.price * COMPANY_PERCENT, 100)) if session.coach == SPONSORED else 0
-        rest = session.price - company
-        purses: list[tuple[Purse, int]] = [
-            (credit, credit.balance)
-            for credit in sorted(self.credits, key=lambda credit: credit.expires_at)
-            if credit.owner == buyer
-        ]
-        if uses_wallet:
-            purses += [(kind, self.of[kind, buyer]) for kind in SPENT_FIRST]
-        spent = []
-        for purse, left in purses:
-            if amount := min(rest, left):
-                spent.append((purse, amount))
-                rest -= amount
-        return company, spent, rest
-
-    def book(
-        self, session: Session, *, by: int, provider: str, card: str, agreed: int | None, uses_wallet: bool
-    ) -> None:
-        """What ran out stands in nobody's way: it is let go first, and stays so when the booking is refused."""
-        try:
-            self._check_bookable(session, by, provider, agreed, uses_wallet)
-        except Refused as refusal:
-            lapsed = self._lapsed(session)
-            if refusal.code != "already_booked" or not lapsed:
-                raise
-            self._let_go(lapsed)
-            self._check_bookable(session, by, provider, agreed, uses_wallet)
-        company, spent, own = self.quote(session, by, uses_wallet=uses_wallet)
-        booking = Booking(
-            session, by, company, spent, own, self._divide(session), windows=session.windows,
-            back_to=self.cancellation_to,
-        )  # fmt: skip
-        self.bookings.append(booking)
-        self._spend(booking, side="reserved")
-        if not own:
-            self._confirm(booking)
-            return
-        booking.held_until = min(self.now + HOLD, session.starts_at)
-        self._pay(Payment(by, provider, own, self.now, booking), card)
-
-    def _check_bookable(
-        self, session: Session, buyer: int, provider: str, agreed: int | None, uses_wallet: bool
-    ) -> None:
-        if session.status != "planned":
-            raise Refused("not_planned")
-        if session.starts_at <= self.now:
-            raise Refused("started")
-        own = self.quote(session, buyer, uses_wallet=uses_wallet)[2]
-        if agreed is not None and agreed != own:
-            raise Refused("price_changed")
-        if own and not provider:
-            raise Refused("payment_needed")
-        if any(booking.buyer == buyer and booking.state != "cancelled" for booking in self.of_session(session)):
-            raise Refused("already_booked")
-
-    def of_session(self, session: Session) -> list[Booking]:
-        return [booking for booking in self.bookings if booking.session is session]
-
-    def _divide(self, session: Session) -> list[Split]:
-        """By the coach's own rule before one for all, then the lower place, then what began last, then the newest."""
-        holding = [
-            (rule.coach is None, rule.place, -rule.starts.timestamp(), -number, rule)
-            for number, rule in enumerate(self.split_rules)
-            if rule.holds(self.now) and rule.coach in (None, session.coach) and rule.taught_by != "other"
-        ]
-        if not holding or not session.price:
-            return []
-        business, creator, teacher = min(holding)[-1].percents
-        # Whoever offers a session made it and teaches it.
-        shares = [(None, business), (session.coach, creator + teacher)]
-        if business == 100:
-            return []
-        shares = [(who, percent) for who, percent in shares if percent]
-        amounts = largest_remainder(session.price, [percent for _who, percent in shares])
-        return [Split(who, amount) for (who, _percent), amount in zip(shares, amounts, strict=True)]
-
-    def _spend(self, booking: Booking, *, side: str, sign: int = 1) -> None:
-        for purse, amount in booking.spent:
-            self._put(purse, booking.buyer, -amount * sign)
-            self.sides[side] += amount * sign
-
-    def _confirm(self, booking: Booking) -> None:
-        booking.state, booking.held_until, booking.is_paid = "confirmed", None, True
-        booking.paid_at = self.now
-        self._flow("company", "sales", booking.company)
-        self._flow("reserved", "sales", sum(amount for _purse, amount in booking.spent))
-
-    # Payments
-
-    def _pay(self, payment: Payment, card: str) -> None:
-        self.payments.append(payment)
-        if payment.provider in BY_HAND:
-            payment.state = "pending"
-            return
-        payment.card, payment.at_bank = card, CARDS[card]
-        if card == "silent":
-            payment.state = "unknown"
-            self._wait_longer(payment)
-        else:
-            self._hear(payment)
-
-    def decide(self, payment: Payment, *, succeeds: bool) -> None:
-        """The bank decides a charge that waits, and tells us; of one whose answer was lost we do not know it."""
-        decided = "succeeded" if succeeds else "declined"
-        if payment.at_bank in ("needs_action", "processing"):
-            payment.at_bank = decided
-        if payment.at_bank == decided and payment.state != "unknown":
-            self._hear(payment)
-            if not payment.is_told:
-                payment.is_told = True
-                self._ask_about_refunds(payment)
-
-    def mark_paid(self, payment: Payment, *, by: int) -> None:
-        if by not in ADMINS:
-            raise Refused("forbidden")
-        if payment.payer == by:
-            raise Refused("own_payment")
-        if payment.provider not in BY_HAND:
-            raise Refused("not_manual")
-        self._become(payment, "succeeded")
-
-    def reconcile(self) -> None:
-        for payment in self.payments:
-            if payment.state not in OPEN or payment.provider in BY_HAND or payment.made_at >= self.now - ASKED_AFTER:
-                continue
-            if payment.state == "needs_action" and payment.made_at < self.now - HOLD:
-                payment.at_bank = "cancelled"
-            self._hear(payment)
-
-    def _hear(self, payment: Payment) -> None:
-        self._become(payment, TOLD[payment.at_bank])
-
-    def _become(self, payment: Payment, state: str) -> None:
-        """Money fills a wallet or buys a held booking, once; any other becomes credit. What is final stays."""
-        given_up = payment.state in ("failed", "cancelled")
-        if payment.state in ("succeeded", state) or (given_up and state != "succeeded"):
-            return
-        payment.state = state
-        if state == "pending":
-            self._wait_longer(payment)
-        if state != "succeeded":
-            return
-        payment.paid_at = self.now
-        if payment.provider not in BY_HAND:
-            payment.fee = min(payment.amount * 15 // 1000 + 25, payment.amount)
-        self._flow("fees", payment.provider, payment.fee)
-        if payment.is_top_up:
-            self._to("wallet", payment.payer, payment.amount, side=payment.provider)
-            return
-        self._flow(payment.provider, "sales", payment.amount)
-        booking = payment.booking
-        # Nobody earns of what has taken place already.
-        if booking is not None and booking.state == "held" and booking.session.status == "planned":
-            self._confirm(booking)
-        else:
-            payment.booking = None
-            self._issue(payment, payment.amount)
-
-    def _wait_longer(self, payment: Payment) -> None:
-        booking = payment.booking
-        if booking is not None and booking.state == "held" and booking.session.status == "planned":
-            assert booking.held_until
-            longer = min(self.now + HOLD_WHILE_UNDER_WAY, booking.session.starts_at)
-            booking.held_until = max(booking.held_until, longer)
-
-    # Cancelling, and what comes back
-
-    def cancel(self, booking: Booking, *, by: int) -> None:
-        """Who booked gets back what the windows of the booking say; when the host cancels, everything."""
-        if by not in (booking.buyer, booking.session.coach, *ADMINS):
-            raise Refused("forbidden")
-        if booking.state == "cancelled":
-            return
-        if booking.session.starts_at <= self.now:
-            raise Refused("started")
-        percent = self._percent_back(booking) if by == booking.buyer else 100
-        self._end(booking)
-        if booking.is_paid:
-            self.give_back([booking], percent)
-
-    def cancel_session(self, session: Session, *, by: int) -> None:
-        if by not in (session.coach, *ADMINS):
-            raise Refused("forbidden")
-        if session.status == "cancelled":
-            return
-        if session.status == "completed":
-            raise Refused("completed")
-        session.status = "cancelled"
-        ended = [booking for booking in self.of_session(session) if booking.state != "cancelled"]
-        for booking in ended:
-            self._end(booking)
-        self.give_back([booking for booking in ended if booking.is_paid], 100)
-
-    def release_lapsed(self) -> None:
-        for session in self.sessions:
-            self._let_go(self._lapsed(session))
-
-    def _lapsed(self, session: Session) -> list[Booking]:
-        held = [booking for booking in self.of_session(session) if booking.state == "held"]
-        return [booking for booking in held if booking.held_until and booking.held_until <= self.now]
-
-    def _let_go(self, lapsed: Sequence[Booking]) -> None:
-        for booking in lapsed:
-            self._end(booking)
-
-    def _percent_back(self, booking: Booking) -> int:
-        for hours, percent in booking.windows:
-            if self.now <= booking.session.starts_at - timedelta(hours=hours):
-                return percent
-        return 0
-
-    def _end(self, booking: Booking) -> None:
-        """The place is given up. What was set aside for an unpaid one goes back; its payments stay open at the bank."""
-        booking.state, booking.held_until = "cancelled", None
-        if booking.is_paid:
-            return
-        self._spend(booking, side="reserved", sign=-1)
-        for payment in self.payments:
-            if payment.booking is booking and payment.state == "needs_action":
-                payment.state = "cancelled"
-
-    def give_back(self, bookings: Sequence[Booking], percent: int) -> None:
-        """Cancelled: so much of what is left of each, to each who paid in proportion."""
-        known = len(self.credits)
-        for booking in bookings:
-            booking.percent_back = percent
-            company, *theirs = booking.left()
-            back = half_up(Fraction(company * percent, 100))
-            parts = [back, *largest_remainder(half_up(Fraction(sum(theirs) * percent, 100)), theirs)]
-            self._return(booking, parts, booking.back_to)
-            if parts[-1] and booking.back_to == "method":
-                self._wait_to_leave(booking, parts[-1])
-        self.credits[known:] = sorted(self.credits[known:], key=lambda credit: (credit.owner, credit.source))
-
-    def _wait_to_leave(self, booking: Booking, own: int) -> None:
-        self.refunds.append(
-            Refund(
-                booking.buyer, booking, self._paid(booking), "cancellation", own, "method", "approved", [0, 0, 0, own],
-                by_policy=True,
-            )
-        )  # fmt: skip
-
-    def _return(self, booking: Booking, parts: Sequence[int], to: str) -> None:
-        """To each who paid; from each who earns, and what is gone of their earnings as a debt."""
-        company, *theirs, own = parts
-        self._take_from_splits(booking, sum(parts))
-        booking.company_back += company
-        self._flow("sales", "company", company)
-        for spent, part in zip(booking.of_purses(), theirs, strict=True):
-            left = [amount - booking.back[purse] for purse, amount in spent]
-            for (purse, _amount), back in zip(spent, largest_remainder(part, left), strict=True):
-                booking.back[purse] += back
-                self._put(purse, booking.buyer, back)
-                self.sides["sales"] -= back
-        booking.own_back += own
-        payment = self._paid(booking)
-        if own and payment:
-            self._place(payment, own, to)
-            if to == "method":
-                self._flow("sales", "refunds", own)
-                payment.refunded += own
-
-    def _place(self, payment: Payment, amount: int, to: str) -> None:
-        if to == "credit":
-            self._issue(payment, amount)
-        elif to == "wallet":
-            self._to("wallet", payment.payer, amount, side="sales")
-
-    def _paid(self, booking: Booking) -> Payment | None:
-        """What paid the buyer's own part."""
-        return next((p for p in self.payments if p.booking is booking and p.state == "succeeded"), None)
-
-    def _ask_about_refunds(self, payment: Payment) -> None:
-        for refund in self.refunds:
-            if refund.payment is payment and refund.state == "sent":
-                self._ask_about(refund)
-
-    def _ask_about(self, refund: Refund) -> None:
-        """What a provider did not give back at once it decides after a while; nothing is known before."""
-        assert refund.payment
-        assert refund.sent_at
-        if refund.at_provider == "pending" and refund.sent_at <= self.now - LATE:
-            refund.at_provider = "failed" if refund.payment.card == "not back" else "succeeded"
-        self._hear_of(refund)
-
-    def _hear_of(self, refund: Refund) -> None:
-        if refund.at_provider == "succeeded":
-            self._arrives(refund)
-        elif refund.at_provider == "failed":
-            refund.state = "failed"
-
-    def _arrives(self, refund: Refund) -> None:
-        assert refund.payment
-        refund.state = "done"
-        self._flow("refunds", refund.payment.provider, refund.own)
-
-    def _take_from_splits(self, booking: Booking, amount: int) -> None:
-        parts = largest_remainder(amount, [split.left for split in booking.splits])
-        for split, part in zip(booking.splits, parts, strict=True):
-            split.back += part
-            if split.is_earned and split.who is not None:
-                there = min(part, self.of["earnings", split.who])
-                self._to("earnings", split.who, -there, side="sales")
-                self._to("owed", split.who, there - part, side="sales")
-
-    # What is earned
-
-    def complete_session(self, session: Session, *, by: int) -> None:
-        if by not in (session.coach, *ADMINS):
-            raise Refused("forbidden")
-        if session.status == "completed":
-            return
-        if session.status == "cancelled":
-            raise Refused("not_planned")
-        if self.now < session.ends_at:
-            raise Refused("not_over")
-        self._complete(session)
-
-    def complete_past_sessions(self) -> None:
-        for session in self.sessions:
-            if session.status == "planned" and session.ends_at < self.now - COMPLETED_AFTER:
-                self._complete(session)
-
-    def _complete(self, session: Session) -> None:
-        session.status = "completed"
-        self._earn([booking for booking in self.of_session(session) if booking.is_paid])
-
-    def _earn(self, bookings: Sequence[Booking]) -> None:
-        for split in (split for booking in bookings for split in booking.splits):
-            if split.who is not None and not split.is_earned:
-                split.is_earned = True
-                self._to("earnings", split.who, split.left, side="sales")
+    # Who earns
 
     def decide_split_rule(self, rule: SplitRule, *, by: int) -> None:
         if by not in ADMINS:
@@ -455,6 +75,29 @@ class Money:
         if rule.ends is not None and rule.ends <= max(self.now, rule.starts):
             raise Refused("over")
         rule.ends = max(self.now, rule.starts)
+
+    def _divide(self, session: Session, bought_by: Collection[int | None]) -> list[Split]:
+        """By the coach's own rule before one for all, then the lower place, then what began last, then the newest.
+
+        Who buys, or pays for it as a sponsor, earns nothing of it.
+        """
+        if session.coach in bought_by:
+            return []
+        holding = [
+            (rule.coach is None, rule.place, -rule.starts.timestamp(), -number, rule)
+            for number, rule in enumerate(self.split_rules)
+            if rule.holds(self.now) and rule.coach in (None, session.coach) and rule.taught_by != "other"
+        ]
+        if not holding or not session.price:
+            return []
+        business, creator, teacher = min(holding)[-1].percents
+        # Whoever offers a session made it and teaches it.
+        shares = [(None, business), (session.coach, creator + teacher)]
+        if business == 100:
+            return []
+        shares = [(who, percent) for who, percent in shares if percent]
+        amounts = largest_remainder(session.price, [percent for _who, percent in shares])
+        return [Split(who, amount) for (who, _percent), amount in zip(shares, amounts, strict=True)]
 
     # Where it goes
 

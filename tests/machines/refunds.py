@@ -1,25 +1,48 @@
-"""The money machine: with what `money` has, what was bought goes back, asked for or not, by any way."""
+"""The money machine: with what `money` and all of its parts have, what was bought goes back, by any way."""
 
 from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from tenpo.checkout.actions import refunding
+from tenpo.checkout.actions import refunding, settling
 from tenpo.payments.actions import refund_sending, refunds
+from tenpo.payments.provider_models import SandboxRefund
 from tests.machines import money_nouns as nouns
-from tests.machines.money import MANY, SellingMachine, admins, cards, coaches, prices, somebody, which
-from tests.machines.money_nouns import ADMINS, MEMBERS
+from tests.machines.money import MANY, admins, cards, coaches, prices, shares, somebody, which
+from tests.machines.money_nouns import ADMINS, COACHES, MEMBERS
+from tests.machines.money_stories import STORIES
+from tests.machines.payouts import PayingMachine
 from tests.machines.refund_model import Bought
 
 places = st.sampled_from(["method", "method", "wallet", "credit"])
 parts = st.sampled_from(["all", "all", "half", "third", "1", "more", "0"])
 # What is done to one that was given or asked for.
-ACTS = ("send", "arrive", "again", "wallet", "credit", "method", "done")
+ACTS = ("send", "arrive", "told", "again", "wallet", "credit", "method", "done")
 
 
-class MoneyMachine(SellingMachine):
+class MoneyMachine(PayingMachine):
+    # What is there at first
+
+    @initialize(
+        percents=shares,
+        coach=st.sampled_from([None, *COACHES]),
+        amount=st.sampled_from([500, 3_000, 20_000, 499, 20_001]),
+        story=st.sampled_from(list(STORIES)),
+    )
+    def begin(self, percents: tuple[int, int, int], coach: int | None, amount: int, story: str) -> None:
+        self.they_agree()
+        self.decide_split_rule(ADMINS[0], coach, "", 100, percents, 0, None)
+        self.they_agree()
+        for member in MEMBERS:
+            self._top_up(member, amount, "sandbox", "succeeds")
+        for name, said in STORIES[story]:
+            getattr(self, name)(**said)
+            self.they_agree()
+
+    # Given, or asked for
+
     @rule(
         to=st.sampled_from(["method", "method", "wallet", "credit"]),
         automatic=st.sampled_from([None, None, 400, 5_000, 0]),
@@ -30,8 +53,6 @@ class MoneyMachine(SellingMachine):
             partial(self.model.decide_refund_terms, to, automatic, by=by),
             lambda: refunds.update_refund_terms(by=self.people[by], cancellation_to=to, automatic_amount=automatic),
         )
-
-    # Given, or asked for
 
     @precondition(lambda self: self.model.bookings)
     @rule(which=which, part=parts, to=places, by=admins)
@@ -134,6 +155,7 @@ class MoneyMachine(SellingMachine):
         row = self.rows.row("refunds", self.model.refunds.index(refund))
         who = by if by is not None else ADMINS[refund.user == ADMINS[0]]
         predicted, done = {
+            "told": (partial(self.model.bank_takes_refund, refund), lambda: self._tell_of(row.key)),
             "again": (
                 partial(self.model.send_again, refund, by=who),
                 lambda: refund_sending.send_refund_again(row, by=self.people[who]),
@@ -147,6 +169,10 @@ class MoneyMachine(SellingMachine):
             lambda: refunding.give_refund_elsewhere(row, to=act, by=self.people[who]),
         )
         self.do(predicted, done)
+
+    def _tell_of(self, key: str) -> None:
+        if refund := SandboxRefund.objects.filter(key=key).first():
+            settling.decide_sandbox_refund(refund.pk)
 
     # From the purchase to where it ends
 
@@ -178,7 +204,7 @@ class MoneyMachine(SellingMachine):
                 self._work_on(refund, act, None)
 
     @precondition(lambda self: len(self.model.sessions) < MANY)
-    @rule(coach=coaches, card=cards, part=parts, to=places, back_to=places, acts=st.lists(st.sampled_from(ACTS[:5])))
+    @rule(coach=coaches, card=cards, part=parts, to=places, back_to=places, acts=st.lists(st.sampled_from(ACTS[:6])))
     def refund_and_give_up(self, coach: int, card: str, part: str, to: str, back_to: str, acts: list[str]) -> None:
         """A part goes back before it takes place; then it is given up, and a part of what is left goes back."""
         self.decide_refund_terms(back_to, None, ADMINS[0])

@@ -3,13 +3,15 @@
 A run that failed prints its steps. They become a test here, as Python has them, and stay.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tenpo.core.compiled import Compiled
 from tenpo.orders import queries
-from tenpo.orders.policies import percent_back
+from tenpo.orders.cancelling import what_comes_back
+from tenpo.schedule import policy_queries
 from tenpo.schedule.actions import cancellations
 from tests.machines.booking import BookingMachine
 from tests.machines.machine import finds_a_difference, run
@@ -63,6 +65,10 @@ def test_a_seat_that_is_not_given_back_control(monkeypatch):
 
 @pytest.mark.control
 def test_a_window_too_late_control(monkeypatch):
-    monkeypatch.setattr(cancellations, "percent_back", lambda windows, **when: percent_back(windows[1:], **when))
+    monkeypatch.setattr(
+        policy_queries,
+        "what_comes_back",
+        lambda policy, **when: what_comes_back(replace(policy, windows=policy.windows[1:]), **when),
+    )
 
     assert finds_a_difference(BookingMachine)

@@ -42,6 +42,7 @@ SAID = {
         "came",
         "here",
         "expected",
+        "absent",
     ),
 }
 

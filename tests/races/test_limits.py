@@ -120,6 +120,24 @@ def test_few_payouts_are_asked_for(server):
     assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
 
 
+def test_few_refunds_are_asked_for(server):
+    body = {"line_id": NOTHING, "amount": 1_000, "to": "wallet", "reason": "Ill"}
+    caller, limit = with_key(make_member()), LIMITS["refund-user"].count
+
+    answers = server.at_once([caller.call("POST", "/refunds", body) for _ in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_calendars_are_asked_for(server):
+    """Each is an address that our server knocks at."""
+    caller, limit = with_key(make_member()), LIMITS["calendar-user"].count
+
+    answers = server.at_once([caller.call("POST", "/calendars", {"address": "nowhere"}) for _ in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {422: limit, 429: TRIES - limit}
+
+
 def test_few_ways_to_be_paid_are_added(server):
     """By somebody whose visit has just shown their password, as it must for these."""
     member, limit = make_known(), LIMITS["payout-account-user"].count

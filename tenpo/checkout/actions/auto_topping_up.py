@@ -2,7 +2,7 @@
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
@@ -47,7 +47,7 @@ def top_up_if_low(owner: User) -> Payment | None:
     """Begin the top-up that somebody wished for when little is left in their wallet; None when none is due.
 
     Nothing begins while one is under way, its outcome unknown, or waiting after a failure; and never more on one day
-    of the business's than its owner allows.
+    of the business's than its owner allows, with what came on it (`paid_in_today`).
     """
     payment = _begin(owner)
     return payment and charge(payment, str(payment.saved_method_id), is_automatic=True)
@@ -99,9 +99,14 @@ def _amount_due(wish: AutoTopUp, owner: User, business: Business) -> int:
 
 
 def paid_in_today(owner: User) -> int:
-    """What was paid into somebody's wallet by itself since the business's midnight, or is on its way (minor units)."""
-    begun = Payment.objects.filter(payer=owner, is_automatic=True, created_at__gte=midnight(day_here()))
-    return _sum_of(begun.exclude(state__in=[Payment.State.FAILED, Payment.State.CANCELLED]))
+    """What was paid into somebody's wallet by itself since the business's midnight, or is on its way (minor units).
+
+    What began before midnight and came after it counts on both days. So does what was given up, which left the day its
+    room, and came after all: it is kept, even where the day has more than its cap then, and nothing else begins.
+    """
+    by_itself, today = Payment.objects.filter(payer=owner, is_automatic=True), midnight(day_here())
+    of_today = by_itself.filter(Q(created_at__gte=today) | Q(paid_at__gte=today))
+    return _sum_of(of_today.exclude(state__in=[Payment.State.FAILED, Payment.State.CANCELLED]))
 
 
 def _why_not(method: PaymentMethod) -> str:

@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
-from tenpo.audit.actions import record, records_of
+from tenpo.audit.actions import Entry, record, records_of
 from tenpo.checkout.actions.settling import charge, give_up_attempt
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -24,8 +24,9 @@ from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import new_order
 from tenpo.orders.actions.sponsor_shares import take_from_budget
+from tenpo.orders.cancelling import Policy
 from tenpo.orders.models import Line
-from tenpo.orders.policies import Window, read_windows, split_line
+from tenpo.orders.policies import split_line
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.actions.cancelling import cancel_payments
@@ -44,6 +45,7 @@ from tenpo.schedule.actions.seats import (
     release_lapsed_of,
     take_seat,
 )
+from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
 
@@ -53,7 +55,7 @@ SPENT_MEANWHILE = ("insufficient_funds", "sponsor_spent")
 
 
 @dataclass(frozen=True)
-class _Wish:
+class Wish:
     """How whoever books wants to pay, and what they saw; see `book_session`."""
 
     by: User
@@ -90,15 +92,15 @@ def book_session(
     if not can_book_for(by, participant):
         raise PermissionDenied
     keeps = keep and can_be_kept(by, provider=provider, source=source)
-    wish = _Wish(by, provider, agreed, use_wallet, keeps, call)
+    wish = Wish(by, provider, agreed, use_wallet, keeps, call)
 
     def attempt() -> tuple[Booking, Payment | None]:
         return _reserve(session, participant, wish)
 
-    if begun := _begun_by(call):
-        return _charge(*begun, source)
+    if begun := begun_by(call):
+        return charge_for(*begun, source)
     booking, payment = _past_what_lapsed(attempt, session.pk, participant)
-    return _charge(booking, payment, source)
+    return charge_for(booking, payment, source)
 
 
 def take_offer(
@@ -114,13 +116,13 @@ def take_offer(
 ) -> Booking:
     """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
     keeps = keep and can_be_kept(by, provider=provider, source=source)
-    wish = _Wish(by, provider, agreed, use_wallet, keeps, call)
+    wish = Wish(by, provider, agreed, use_wallet, keeps, call)
 
     def attempt() -> tuple[Booking, Payment | None]:
         return _reserve_offered(booking, wish)
 
-    taken, payment = _begun_by(call) or _past_what_lapsed(attempt, booking.session_id, booking.participant)
-    return _charge(taken, payment, source)
+    taken, payment = begun_by(call) or _past_what_lapsed(attempt, booking.session_id, booking.participant)
+    return charge_for(taken, payment, source)
 
 
 def pay_booking(
@@ -133,29 +135,29 @@ def pay_booking(
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
-    if begun := _begun_by(call):
-        return _charge(*begun, source)
+    if begun := begun_by(call):
+        return charge_for(*begun, source)
     if booking.line is not None:
         waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
         for left_alone in waiting:
             give_up_attempt(left_alone)
     keeps = keep and can_be_kept(by, provider=provider, source=source)
-    booking, payment = _new_attempt(booking, _Wish(by, provider, None, False, keeps, call))
-    return _charge(booking, payment, source)
+    booking, payment = _new_attempt(booking, Wish(by, provider, None, False, keeps, call))
+    return charge_for(booking, payment, source)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
-def _reserve(session: Session, participant: Participant, wish: _Wish) -> tuple[Booking, Payment | None]:
-    session, windows = take_seat(session.pk, participant=participant, by=wish.by)
+def _reserve(session: Session, participant: Participant, wish: Wish) -> tuple[Booking, Payment | None]:
+    session, policy = take_seat(session.pk, participant=participant, by=wish.by)
     booking = Booking(session=session, participant=participant, booked_by=wish.by)
-    return _order(booking, windows, wish)
+    return order_place(booking, policy, wish)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @transaction.atomic
-def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | None]:
+def _reserve_offered(booking: Booking, wish: Wish) -> tuple[Booking, Payment | None]:
     session = lock_session(booking.session_id)
     lock_participants([booking.participant_id])
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
@@ -166,11 +168,10 @@ def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | 
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     booking.booked_by = wish.by
-    windows = read_windows(session.cancellation_policy.windows)
-    return _order(booking, windows, wish)
+    return order_place(booking, session.cancellation_policy.terms, wish)
 
 
-def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Booking, Payment | None]:
+def order_place(booking: Booking, policy: Policy, wish: Wish) -> tuple[Booking, Payment | None]:
     """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
     session = booking.session
     price = quote(
@@ -186,7 +187,7 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
     booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
-    booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
+    booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()
     if price.own_share:
         booking.state = Booking.State.HELD
         booking.held_until = hold_end(session, wish.provider, now)
@@ -200,7 +201,7 @@ def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Bookin
     return booking, payment
 
 
-def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
+def _write(booking: Booking, price: Quote, wish: Wish) -> Payment | None:
     """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one.
 
     What a sponsor pays of it is taken from their budget first, with one statement more.
@@ -221,6 +222,13 @@ def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
     )  # fmt: skip
     booking.line = line
     rows: list[Model] = [line.order, line]
+    entries: list[Entry] = []
+    news: list[tuple[str, Model, dict[str, object]]] = []
+    if session._state.adding:
+        # A slot: its session comes to be with its booking.
+        rows.insert(0, session)
+        entries.append(("session.created", session, None, facts_of(session)))
+        news.append(("session.created", session, {"coach_id": session.coach_id}))
     for split in splits:
         split.line = line
         rows.append(split)
@@ -236,14 +244,14 @@ def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
         payment.pk = payment_id
         rows.append(payment)
     event = "booking.held" if payment else "booking.confirmed"
-    rows += records_of([(event, booking, None, _shares(price))], by=buyer)
-    rows += messages_of([(event, booking, {"session_id": session.pk, "line_id": line.pk}), *sponsor_news])
+    rows += records_of([*entries, (event, booking, None, _shares(price))], by=buyer)
+    rows += messages_of([*news, (event, booking, {"session_id": session.pk, "line_id": line.pk}), *sponsor_news])
     post_transfers(postings, rows=rows)
     return payment
 
 
 @transaction.atomic
-def _new_attempt(booking: Booking, wish: _Wish) -> tuple[Booking, Payment]:
+def _new_attempt(booking: Booking, wish: Wish) -> tuple[Booking, Payment]:
     by, provider = wish.by, wish.provider
     session = lock_session(booking.session_id)
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
@@ -280,7 +288,7 @@ def _new_attempt(booking: Booking, wish: _Wish) -> tuple[Booking, Payment]:
     return booking, payment
 
 
-def _begun_by(call: Call | None) -> tuple[Booking, Payment | None] | None:
+def begun_by(call: Call | None) -> tuple[Booking, Payment | None] | None:
     """What a call had made when it died: its booking, and its payment where the provider must still be asked."""
     if call is None or not call.is_again:
         return None
@@ -294,7 +302,7 @@ def _begun_by(call: Call | None) -> tuple[Booking, Payment | None] | None:
     return booking, None if is_asked or has_lapsed else payment
 
 
-def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
+def with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
     """Try again when what the price counted on was spent elsewhere at the same moment: the price is another."""
     for _again in range(CREDIT_RACES):
         try:
@@ -311,7 +319,7 @@ def _past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participant
     It is let go in a transaction of its own: it touches other people's credit.
     """
     try:
-        return _with_credit_at_hand(attempt)
+        return with_credit_at_hand(attempt)
     except RuleError as refusal:
         if refusal.code in ("full", "already_booked"):
             released = release_lapsed_of(session_id)
@@ -319,7 +327,7 @@ def _past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participant
             released = release_lapsed_for(participant) if refusal.code == "participant_elsewhere" else 0
         if not released:
             raise
-    return _with_credit_at_hand(attempt)
+    return with_credit_at_hand(attempt)
 
 
 def hold_end(session: Session, provider: str, now: datetime) -> datetime:
@@ -330,7 +338,7 @@ def hold_end(session: Session, provider: str, now: datetime) -> datetime:
     return min(now + wait, session.starts_at)
 
 
-def _payment_of(booking: Booking, amount: int, wish: _Wish) -> Payment:
+def _payment_of(booking: Booking, amount: int, wish: Wish) -> Payment:
     assert booking.line is not None
     return Payment(
         payer=booking.booked_by,
@@ -343,7 +351,8 @@ def _payment_of(booking: Booking, amount: int, wish: _Wish) -> Payment:
     )
 
 
-def _charge(booking: Booking, payment: Payment | None, source: str) -> Booking:
+def charge_for(booking: Booking, payment: Payment | None, source: str) -> Booking:
+    """Ask for the money of a booking that is written, outside of any transaction; the booking as it then is."""
     if payment is None:
         return booking
     charge(payment, source)

@@ -265,7 +265,7 @@ def _grant(refund: Refund, line: Line | None, payment: Payment | None, amount: i
 
 def _is_granted_by_itself(refund: Refund) -> bool:
     """Whether the terms grant it: with what they granted of the same thing before, it is not too much."""
-    most = refund_terms().automatic_amount
+    most = refund_terms.afresh().automatic_amount
     if most is None:
         return False
     by_policy = Refund.objects.granted().filter(by_policy=True, origin=Refund.Origin.REQUEST)

@@ -30,7 +30,7 @@ from tenpo.payments.models import Payment, Payout, ProviderEvent
 from tenpo.payments.provider_models import PaymentMethod, StripeAccount
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
-from tenpo.payments.providers.sandbox import decide_charge, signed_event
+from tenpo.payments.providers.sandbox import decide_charge, decide_refund, signed_event
 from tenpo.payments.queries import live_payment, manual_providers
 from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
@@ -170,6 +170,18 @@ def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:
     if charge is None:
         return False
     headers, body = signed_event(charge)
+    return receive_event("sandbox", headers, body)
+
+
+def decide_sandbox_refund(refund_id: UUID) -> bool:
+    """Let the sandbox's bank take a refund that it gives back late, or not, and tell us by webhook.
+
+    Returns whether that was news.
+    """
+    refund = decide_refund(refund_id)
+    if refund is None:
+        return False
+    headers, body = signed_event(refund)
     return receive_event("sandbox", headers, body)
 
 

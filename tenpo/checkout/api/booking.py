@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Field, Router
+from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
@@ -22,9 +22,7 @@ from tenpo.orders.actions.policies import check_terms
 from tenpo.orders.api import TermsIn, coach_of, terms_of
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.permissions import can_manage_policies
-from tenpo.orders.policies import read_windows
 from tenpo.orders.queries import quote
-from tenpo.orders.words import describe_windows
 from tenpo.payments.api import PaymentOut
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import PROVIDERS
@@ -34,6 +32,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.policy_queries import say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
 router = Router(tags=["Booking and paying"])
@@ -107,6 +106,7 @@ class BookedOut(OutSchema):
     participant_id: UUID
     state: str = Field(..., examples=["confirmed"])
     held_until: datetime | None = Field(None, description="Until when a held or offered seat waits.")
+    awaits_approval: bool = Field(False, description="Held until its coach says yes or no, and not ordered yet.")
     position: int | None = Field(None, description="Place in line on the waitlist, from 1.")
     ending: str = ""
     cost: CostOut | None
@@ -152,6 +152,19 @@ class CancellationOut(OutSchema):
     method: int = Field(..., description="Goes back the way it was paid.", examples=[0])
     company: int = Field(..., examples=[3000])
     sponsor: int = Field(..., examples=[0])
+    is_late: bool = Field(..., description="The windows do not give all of it, so that it counts.")
+    by_grace: bool = Field(..., description="It is late, and costs nothing all the same.")
+    until: datetime | None = Field(..., description="Until when this holds.")
+
+
+class CancellationIn(InSchema):
+    """How a host cancels somebody's booking. Whoever booked says nothing."""
+
+    for_member: bool = Field(False, description="They asked for it: by their policy, and not as host.")
+    waiver: str = Field(
+        "", max_length=300, examples=["Ill"],
+        description="Why you let them off: everything comes back, and it does not count. They read it.",
+    )  # fmt: skip
 
 
 def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
@@ -166,6 +179,7 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
         participant_id=booking.participant_id,
         state=booking.state,
         held_until=booking.held_until,
+        awaits_approval=booking.awaits_approval,
         position=waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else None,
         ending=booking.ending,
         cost=CostOut(
@@ -203,7 +217,6 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         buyer=request.user,
         use_wallet=use_wallet,
     )
-    windows = read_windows(session.cancellation_policy.windows)
     return QuoteOut(
         price=price.price,
         currency=price.currency,
@@ -215,7 +228,7 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         wallet_left=price.wallet_left,
         own_share=price.own_share,
         share_policy_id=price.policy.pk if price.policy else None,
-        cancellation=describe_windows(windows, session.starts_at, to=price.back_to),
+        cancellation=say_offered_policy(session, request.user, to=price.back_to),
     )
 
 
@@ -293,12 +306,15 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
     response={200: CancellationOut, **problems(403, 404)},
     summary="What cancelling would do",
 )
-def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
-    """What comes back if the booking is cancelled now, by you: under its policy, or in full when you are the host."""
+def get_cancellation(request: ApiRequest, booking_id: UUID, for_member: bool = False) -> Any:
+    """What comes back if the booking is cancelled now, by you: under its policy, or in full when you are the host.
+
+    A host who asks `for_member` sees what the policy would give.
+    """
     booking = _visible(request, booking_id)
     if not can_cancel_booking(request.user, booking):
         raise PermissionDenied
-    return cancellation_effect(booking, by_host=is_host_of(request.user, booking))
+    return cancellation_effect(booking, by_host=is_host_of(request.user, booking) and not for_member)
 
 
 @router.post(
@@ -307,13 +323,16 @@ def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
     summary="Cancel a booking",
 )
 @once(BookedOut, is_whole=True)
-def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
+def create_cancellation(
+    request: ApiRequest, booking_id: UUID, payload: Body[CancellationIn | None] = None
+) -> BookedOut:
     """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
 
     What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
-    coach or an admin cancels. Refusal: `started`.
+    coach or an admin cancels, unless they do so for whoever booked. Refusal: `started`.
     """
-    cancel_booking(_visible(request, booking_id), by=request.user)
+    how = payload.model_dump() if payload else {}
+    cancel_booking(_visible(request, booking_id), by=request.user, **how)
     return booked_out(_visible(request, booking_id), viewer=request.user)
 
 

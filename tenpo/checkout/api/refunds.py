@@ -312,7 +312,7 @@ def create_refund_diversion(request: ApiRequest, refund_id: UUID, payload: Refun
 def get_refund_terms(request: ApiRequest) -> RefundTerms:
     """What holds for whatever is asked for, and sold, now; for admins."""
     check_admin(request.user)
-    return refund_terms()
+    return refund_terms.afresh()
 
 
 @router.patch("/refund-terms", response={200: RefundTermsOut, **problems(403)}, summary="Change the terms of refunds")

@@ -8,12 +8,15 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tenpo.core import clock
-from tenpo.orders.policies import GivenBack, parts_back, parts_left, percent_back, read_windows
+from tenpo.orders.models import Order
+from tenpo.orders.policies import GivenBack, parts_back, parts_left
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
+from tenpo.payments.providers.manual import BankTransfer
+from tenpo.payments.slips import Slip, slip_for
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_queries import comes_back
 
 
 class Step(StrEnum):
@@ -26,6 +29,7 @@ class Step(StrEnum):
     DECLINED = "declined"
     OFFERED = "offered"
     WAITLISTED = "waitlisted"
+    REQUESTED = "requested"
     OVER = "over"
 
 
@@ -72,6 +76,21 @@ def is_card_to_enter(payment: Payment) -> bool:
     return (payment.reference or "").startswith("cs_")
 
 
+def transfer_reference(payment: Payment) -> str:
+    """What a payer writes on a bank transfer, so that an admin knows the money."""
+    if payment.order_id is None:
+        return payment.transfer_reference
+    return Order.objects.values_list("number", flat=True).get(pk=payment.order_id)
+
+
+def slip_of_payment(payment: Payment) -> Slip | None:
+    """How to make a payment that waits for its bank transfer; None for every other one."""
+    is_waiting = payment.provider == BankTransfer.name and payment.state in Payment.OPEN
+    if not is_waiting:
+        return None
+    return slip_for(transfer_reference(payment), amount=payment.amount, currency=payment.currency)
+
+
 def checkout_step(booking: Booking, payment: Payment | None) -> Step:
     """What comes next for a booking whose newest payment is `payment`. Pure."""
     if booking.state == Booking.State.CANCELLED:
@@ -82,6 +101,8 @@ def checkout_step(booking: Booking, payment: Payment | None) -> Step:
         return Step.OFFERED
     if booking.state != Booking.State.HELD:
         return Step.CONFIRMED
+    if booking.awaits_approval:
+        return Step.REQUESTED
     if payment is None or payment.state in (Payment.State.FAILED, Payment.State.CANCELLED):
         return Step.DECLINED
     if payment.state == Payment.State.NEEDS_ACTION:
@@ -103,22 +124,26 @@ class CancellationEffect:
     sponsor: int
     paid: int
     gives_up_seat: bool
+    # Whether it is late, and so counts; and whether it costs nothing all the same.
+    is_late: bool = False
+    by_grace: bool = False
+    # Until when it stays so.
+    until: datetime | None = None
 
 
-def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None = None) -> CancellationEffect:
+def cancellation_effect(
+    booking: Booking, *, by_host: bool, is_waived: bool = False, now: datetime | None = None
+) -> CancellationEffect:
     """What `cancel_booking` would do at `now`, in numbers."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
         return CancellationEffect(
             percent=0, credit=0, wallet=0, method=0, company=0, sponsor=0, paid=0, gives_up_seat=takes_seat
         )
-    percent = percent_back(
-        read_windows(booking.policy), starts_at=booking.session.starts_at, now=now or clock.now(), by_host=by_host,
-        was_moved=booking.was_moved,
-    )  # fmt: skip
-    back = GivenBack.of(parts_back(booking.line, percent), booking.line.back_to)
+    rule = comes_back(booking, now=now, by_host=by_host, is_waived=is_waived)
+    back = GivenBack.of(parts_back(booking.line, rule.percent), rule.to)
     return CancellationEffect(
-        percent=percent,
+        percent=rule.percent,
         credit=back.credit,
         wallet=back.wallet,
         method=back.method,
@@ -126,6 +151,9 @@ def cancellation_effect(booking: Booking, *, by_host: bool, now: datetime | None
         sponsor=back.sponsor,
         paid=parts_left(booking.line).buyers,
         gives_up_seat=takes_seat,
+        is_late=rule.is_late,
+        by_grace=rule.by_grace,
+        until=rule.until,
     )
 
 

@@ -129,7 +129,7 @@ def _until(line: Line | None, payment: Payment | None) -> datetime:
     if line is not None:
         moments += [line.order.settled_at] if line.order.settled_at else []
         moments += list(Session.objects.filter(pk=line.subject_id).values_list("ends_at", flat=True))
-    return max(moments, default=clock.now()) + timedelta(days=refund_terms().ask_days)
+    return max(moments, default=clock.now()) + timedelta(days=refund_terms.afresh().ask_days)
 
 
 def _is_paid(line: Line | None, payment: Payment | None) -> bool:

@@ -1,6 +1,6 @@
 """Wallets that are filled by themselves: when, by how much, set off by what, and once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from tenpo.checkout import jobs
 from tenpo.checkout.actions import auto_topping_up
 from tenpo.checkout.actions.auto_topping_up import look_after_wallet, look_after_wallets, paid_in_today, top_up_if_low
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.tests.make import left_in_wallet, make_auto_top_up, make_top_up, settings_of, told
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.models import Business
@@ -51,10 +52,15 @@ def later(**time: float) -> Any:
 
 
 def yesterday(*, by: timedelta = timedelta(seconds=1)) -> None:
-    """Let all payments have begun so long before this day of the business's did."""
+    """Let all payments have begun, and come, so long before this day of the business's did."""
+    begun = midnight_here() - by
+    Payment.objects.update(created_at=begun)
+    Payment.objects.filter(state=State.SUCCEEDED).update(paid_at=begun)
+
+
+def midnight_here() -> datetime:
     zone = ZoneInfo(current_business().time_zone)
-    midnight = timezone.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    Payment.objects.update(created_at=midnight - by)
+    return timezone.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 # Filling
@@ -141,6 +147,20 @@ def test_what_failed_leaves_the_day_its_room():
     top_up_if_low(member)
 
     assert paid_in_today(member) == 0
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(-1, 0), (0, 2_500)])
+def test_what_began_before_midnight_and_came_after_it_counts_on_both_days(seconds, counts):
+    member = make_auto_top_up(make_member(), threshold=9_000, daily_cap=2_500, card=SUCCEEDS_LATE)
+    top_up_if_low(member)
+    yesterday()
+    assert paid_in_today(member) == 0
+
+    decide_sandbox_charge(SandboxCharge.objects.get().pk, succeeds=True)
+    Payment.objects.update(paid_at=midnight_here() + timedelta(seconds=seconds))
+
+    assert paid_in_today(member) == counts
+    assert bool(top_up_if_low(member)) is (counts == 0)
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,29 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions import auto_topping_up
-from tenpo.checkout.actions.auto_topping_up import look_after_wallet, look_after_wallets
-from tenpo.checkout.actions.settling import decide_sandbox_charge, reconcile_payments
+from tenpo.checkout.actions.auto_topping_up import look_after_wallet, look_after_wallets, paid_in_today
+from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.settling import (
+    apply_outcome,
+    decide_sandbox_charge,
+    reconcile_payments,
+    settle_from_provider,
+)
 from tenpo.checkout.tests.make import left_in_wallet, make_auto_top_up, settings_of, told
+from tenpo.core.days import day_here, midnight
 from tenpo.notify.models import Delivery
 from tenpo.payments.actions.auto_top_ups import (
     WAITS,
     TopUpWish,
+    drop_auto_top_up,
     set_auto_top_up,
 )
 from tenpo.payments.actions.methods import add_payment_method, remove_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod
-from tenpo.payments.providers.base import ProviderTimeout
+from tenpo.payments.providers.base import Outcome, ProviderTimeout
 from tenpo.payments.providers.sandbox import (
     KEPT_DECLINED,
     NEEDS_CONFIRMATION,
@@ -31,7 +40,9 @@ from tenpo.payments.providers.sandbox import (
 )
 from tenpo.payments.queries import wallets_to_look_after
 from tenpo.payments.wallet_models import AutoTopUp
+from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
+from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -132,6 +143,22 @@ def test_removing_the_card_switches_it_off_and_says_so():
     assert told(member) == ["auto_top_up.switched_off"]
 
 
+@pytest.mark.parametrize("is_on", [True, False], ids=["on", "off"])
+def test_the_record_says_that_the_card_is_gone_before_it_says_what_comes_after(is_on):
+    member = make_auto_top_up(make_member(), low_below=500)
+    method = settings_of(member).method
+    assert method is not None
+    if not is_on:
+        set_auto_top_up(member, TopUpWish(False, 1_000, "fixed", 2_500, 5_000, 500, method), by=member)
+
+    remove_payment_method(method, by=member)
+    drop_auto_top_up(member, by=member)
+
+    said = AuditLog.objects.filter(object_id=settings_of(member).pk).order_by("-id").values_list("before", "after")
+    (before, _after), (was, left) = ((one or {}, other or {}) for one, other in said[:2])
+    assert (was["method"], left["method"], before["method"]) == (str(method.pk), None, None)
+
+
 # When nobody knows
 
 
@@ -179,6 +206,53 @@ def test_a_process_that_died_before_it_asked_is_made_up_for(monkeypatch):
     with later(hours=1, minutes=1):
         assert look_after_wallet(member)
     assert (left_in_wallet(member), SandboxCharge.objects.count()) == (2_500, 1)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "target"])
+def test_what_was_given_up_and_came_after_all_is_kept_and_leaves_the_day_no_room(monkeypatch, kind):
+    """The provider answers so late that the job gave the first one up, and another one was paid in meanwhile."""
+    member = make_auto_top_up(make_member(), threshold=9_000, kind=kind, amount=9_500, daily_cap=9_500)
+    start = Sandbox.start
+
+    def answers_late(self: Sandbox, payment: Payment, *given: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Sandbox, "start", start)
+        settle_from_provider(payment)
+        assert Payment.objects.get().failure_code == "never_started"
+        AutoTopUp.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+        assert look_after_wallet(member)
+        take_all_but(member, 100)
+        return start(self, payment, *given, **more)
+
+    monkeypatch.setattr(Sandbox, "start", answers_late)
+    look_after_wallet(member)
+    take_all_but(member, 100)
+
+    assert list(Payment.objects.values_list("state", flat=True)) == [State.SUCCEEDED] * 2
+    assert paid_in_today(member) == 19_000
+    settings = settings_of(member)
+    assert (settings.is_on, settings.is_paused, settings.failed_times, settings.failure_code) == (True, False, 0, "")
+    # The wallet is as good as empty, and it is neither paused nor off: the day has no room.
+    assert look_after_wallet(member) is None
+    assert Payment.objects.count() == 2
+
+
+def test_what_was_given_up_yesterday_and_came_today_counts_today():
+    member = make_auto_top_up(make_member(), threshold=9_000, daily_cap=2_500, card=SUCCEEDS_LATE)
+    payment = look_after_wallet(member)
+    assert payment is not None
+    Payment.objects.update(created_at=midnight(day_here()) - timedelta(hours=1))
+    apply_outcome(payment, Outcome(State.FAILED, failure_code="never_started"))
+    AutoTopUp.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+
+    decide_sandbox_charge(SandboxCharge.objects.get().pk, succeeds=True)
+
+    assert (left_in_wallet(member), paid_in_today(member)) == (2_500, 2_500)
+    assert look_after_wallet(member) is None
+
+
+def take_all_but(member: User, left: int) -> None:
+    """Somebody has spent what was in their wallet."""
+    book_session(make_session(price=left_in_wallet(member) - left), participant=member.participant, by=member)
 
 
 def test_a_provider_that_is_away_all_day_is_asked_for_one_payment(monkeypatch):

@@ -28,7 +28,7 @@ from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 class Api:

@@ -23,7 +23,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def by_transfer(member: User, amount: int = 5_000) -> Payment:

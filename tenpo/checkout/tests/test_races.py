@@ -33,7 +33,11 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, outcomes, without_constraint
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.invariants,
+    pytest.mark.usefixtures("takes_transfers"),
+]
 
 BUYERS, SEATS = 12, 3
 

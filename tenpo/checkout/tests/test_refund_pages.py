@@ -9,7 +9,6 @@ import time_machine
 from django.utils import timezone
 
 from tenpo.books.queries.reconciling import pairs_of
-from tenpo.checkout.actions.settling import receive_event
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -21,23 +20,22 @@ from tenpo.checkout.tests.refund_make import (
     make_refund_terms,
     make_request,
 )
-from tenpo.core import clock
 from tenpo.core.outbox import drain
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
 from tenpo.orders.models import Line
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import send_refund, send_waiting_refunds
-from tenpo.payments.models import Payment, Refund, RefundTerms, SandboxCharge
+from tenpo.payments.models import Payment, Refund, RefundTerms
 from tenpo.payments.provider_models import SandboxRefund
 from tenpo.payments.providers import provider_of
-from tenpo.payments.providers.sandbox import NEVER_ANSWERS, REFUND_FAILS, REFUNDS_LATE, signature
+from tenpo.payments.providers.sandbox import REFUND_FAILS
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def told(user: User) -> list[str]:
@@ -273,39 +271,7 @@ def test_the_same_by_api():
     assert shown["lines"][0]["own_back"] == 10_000
 
 
-# What the provider tells.
-
-
-def send_event(reference: str, what: str = "refund.updated") -> bool:
-    body = json.dumps({"type": what, "reference": reference}).encode()
-    event_id, at = f"evt_{reference}_{what}", str(int(clock.now().timestamp()))
-    headers = {"webhook-id": event_id, "webhook-timestamp": at, "webhook-signature": signature(event_id, at, body)}
-    return receive_event("sandbox", headers, body)
-
-
-def test_a_webhook_settles_the_refund_of_its_payment_once():
-    refund = make_granted(make_bought(card=REFUNDS_LATE))
-    send_refund(refund)
-    reference = Payment.objects.get().reference
-    assert reference
-
-    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
-        heard = [send_event(reference) for _again in range(3)]
-
-    assert heard == [True, False, False]
-    assert Refund.objects.get().state == "done"
-
-
-def test_a_webhook_of_one_whose_answer_was_lost_finds_it():
-    refund = make_granted(make_bought())
-    SandboxCharge.objects.update(card=NEVER_ANSWERS)
-    assert send_refund(refund).reference is None
-    reference = Payment.objects.get().reference
-    assert reference
-
-    send_event(reference)
-
-    assert Refund.objects.get().state == "done"
+# What the provider's list says.
 
 
 def test_the_providers_list_and_the_books_say_the_same_of_a_refund():

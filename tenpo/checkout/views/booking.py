@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
-from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.forms import HostCancelForm, PaymentForm
 from tenpo.checkout.queries.bookings import (
     Step,
     action_address,
@@ -22,27 +22,25 @@ from tenpo.checkout.queries.bookings import (
     last_payment,
     live_booking,
     say_failure,
+    slip_of_payment,
 )
+from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
 from tenpo.orders.models import Line
-from tenpo.orders.policies import GivenBack, Window, parts_given, read_windows
+from tenpo.orders.policies import GivenBack, parts_given
 from tenpo.orders.queries import Quote, quote
-from tenpo.orders.words import describe_windows
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
-from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import waitlist_position
-
-# A page that refuses by a rule is shown again with what was typed.
-REFUSED, INVALID = 409, 422
 
 
 @login_required
@@ -55,7 +53,10 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = get_object_or_404(sessions, pk=session_id)
     if mine := live_booking(session, user):
         return redirect("checkout:booking-result", mine.pk)
-    use_wallet = _uses_wallet(request)
+    if session.is_private:
+        # There is no second seat in what was booked as a slot.
+        return redirect("schedule:session-detail", session.pk)
+    use_wallet = uses_wallet(request)
     price = _price(session, user, use_wallet=use_wallet)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
@@ -77,7 +78,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 return redirect("checkout:booking-result", mine.pk)
             refusal, price = error, _price(session, user, use_wallet=use_wallet)
         else:
-            return redirect(_next_address(booking))
+            return redirect(next_address(booking))
     session.refresh_from_db(fields=["seats_taken", "status"])
     context = {
         "session": session,
@@ -86,9 +87,9 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "use_wallet": use_wallet,
         "refusal": refusal,
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
-        "policy": _say_policy(read_windows(session.cancellation_policy.windows), session, price.back_to),
+        "policy": say_offered_policy(session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_form.html", context, status=_status(refusal, form))
+    return render(request, "checkout/booking_form.html", context, status=status_of(refusal, form))
 
 
 @login_required
@@ -102,7 +103,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     step = checkout_step(booking, payment)
     if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
         return redirect("checkout:booking-result", booking.pk)
-    use_wallet = _uses_wallet(request)
+    use_wallet = uses_wallet(request)
     price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else _ordered_price(booking)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
@@ -127,7 +128,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             refusal = error
             price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else price
         else:
-            return redirect(_next_address(booking))
+            return redirect(next_address(booking))
     failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
     context = {
         "booking": booking,
@@ -138,11 +139,9 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "failure": "" if form.is_bound else failure,
         "is_offer": step == Step.OFFERED,
         "use_wallet": use_wallet,
-        "policy": _say_policy(
-            read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session, price.back_to
-        ),
+        "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_pay.html", context, status=_status(refusal, form))
+    return render(request, "checkout/booking_pay.html", context, status=status_of(refusal, form))
 
 
 @login_required
@@ -166,8 +165,9 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         # A page of Stripe's on which nobody has entered a card yet.
         "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
+        "slip": slip_of_payment(payment) if payment else None,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": _say_booked_policy(booking),
+        "policy": say_booked_policy(booking),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
         "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
     }
@@ -188,10 +188,11 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not can_cancel_booking(user, booking):
         return redirect("checkout:booking-result", booking.pk)
     by_host = is_host_of(user, booking)
+    form = HostCancelForm(request.POST or None) if by_host and booking.confirmed_at else None
     refusal = None
-    if request.method == "POST":
+    if request.method == "POST" and (form is None or not form.is_bound or form.is_valid()):
         try:
-            cancel_booking(booking, by=user)
+            cancel_booking(booking, by=user, **(form.wanted() if form and form.is_bound else {}))
         except RuleError as error:
             refusal = error
         else:
@@ -204,12 +205,16 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "session": booking.session,
         "effect": cancellation_effect(booking, by_host=by_host),
         "by_host": by_host,
+        "form": form,
+        # What it would do by their policy, and whether there is anything to let them off.
+        "for_member": cancellation_effect(booking, by_host=False) if form else None,
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
-        "policy": _say_booked_policy(booking),
+        "policy": say_booked_policy(booking),
     }
-    return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
+    status = REFUSED if refusal else INVALID if form and form.errors else 200
+    return render(request, "checkout/booking_cancel.html", context, status=status)
 
 
 @login_required
@@ -245,11 +250,6 @@ def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     return get_object_or_404(mine, pk=booking_id)
 
 
-def _uses_wallet(request: HttpRequest) -> bool:
-    """Whether the wallet is asked to pay: yes, unless the page was opened, or its form sent, without it."""
-    return not (request.POST.get("keep_wallet") or request.GET.get("wallet") == "no")
-
-
 def _price(session: Session, buyer: User, *, use_wallet: bool) -> Quote:
     return quote(
         price=session.price,
@@ -277,33 +277,19 @@ def _ordered_price(booking: Booking) -> Quote:
     )
 
 
-def _next_address(booking: Booking) -> str:
-    payment = last_payment(booking)
-    if payment and payment.state == Payment.State.NEEDS_ACTION and booking.state == Booking.State.HELD:
-        return action_address(payment)
-    return reverse("checkout:booking-result", args=[booking.pk])
-
-
 def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
     if by_host:
         return reverse("schedule:session-roster", args=[booking.session_id])
     return reverse("checkout:booking-result", args=[booking.pk])
 
 
-def _say_policy(windows: list[Window], session: Session, back_to: str, *, was_moved: bool = False) -> str:
-    return describe_windows(windows, session.starts_at, to=back_to, was_moved=was_moved)
-
-
-def _say_booked_policy(booking: Booking) -> str:
-    back_to = booking.line.back_to if booking.line else RefundTo.CREDIT
-    return _say_policy(read_windows(booking.policy), booking.session, back_to, was_moved=booking.was_moved)
-
-
 def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
-    return " ".join([_("Cancelled."), *_say_given_back(line)])
+    miss = Miss.objects.filter(booking=booking, outcome=Miss.Outcome.GRACE).first()
+    grace = [_("It was late, and costs nothing this time.")] if miss else []
+    return " ".join([_("Cancelled."), *_say_given_back(line), *grace])
 
 
 def _say_given_back(line: Line) -> list[str]:
@@ -319,9 +305,3 @@ def _say_given_back(line: Line) -> list[str]:
         amount = say_money(Money(back.method, line.order.currency), exact=False)
         words.append(_("%(amount)s goes back the way it was paid.") % {"amount": amount})
     return words
-
-
-def _status(refusal: RuleError | None, form: Any) -> int:
-    if refusal:
-        return REFUSED
-    return INVALID if form.is_bound and not form.is_valid() else 200

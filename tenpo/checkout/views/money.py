@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
 from tenpo.checkout.forms import PaymentFilter
-from tenpo.checkout.queries.bookings import booking_of_payment
+from tenpo.checkout.queries.bookings import booking_of_payment, transfer_reference
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
 from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
 from tenpo.core import charts
@@ -31,6 +31,7 @@ from tenpo.core.words import say_money, say_month
 from tenpo.ledger.queries import spend_by_month
 from tenpo.orders.models import Line
 from tenpo.payments.models import Payment
+from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.queries import manual_providers, unmarked
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 from tenpo.people.queries import called
@@ -123,6 +124,7 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
         "payment": payment,
         "refusal": refusal,
         "booking_id": booking_of_payment(payment),
+        "transfer_reference": transfer_reference(payment) if payment.provider == BankTransfer.name else "",
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
         "records": [_say_record(entry) for entry in AuditLog.objects.filter(object_id=payment.pk).order_by("-id")[:50]],
         "refunds": payment.refunds.order_by("id"),

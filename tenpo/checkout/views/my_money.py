@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from tenpo.checkout.queries.bookings import slip_of_payment
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -22,7 +23,7 @@ from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import funding_for
 from tenpo.orders.words import describe_share
 from tenpo.payments.models import Payment, Payout, Refund
-from tenpo.payments.queries import payable
+from tenpo.payments.queries import live_payment, payable
 from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
 
@@ -81,13 +82,14 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     orders = Order.objects.visible_to(cast(User, request.user)).select_related("buyer")
     order = get_object_or_404(orders, pk=order_id)
     lines = list(order.lines.select_related("share_policy", "sponsorship"))
-    payment = Payment.objects.filter(order_id=order.pk, state=Payment.State.SUCCEEDED).first()
+    payment = live_payment(order.pk)
     refunds = list(Refund.objects.filter(line_id__in=[line.pk for line in lines]).order_by("id"))
     cancelled = [(line, _cancelled(line, refunds)) for line in lines if line.refunded_percent is not None]
     context = {
         "order": order,
         "lines": lines,
-        "payment": payment,
+        "payment": payment if payment and payment.state == Payment.State.SUCCEEDED else None,
+        "slip": slip_of_payment(payment) if payment else None,
         "cancelled": cancelled,
         "refunds": [refund for refund in refunds if refund.origin != Refund.Origin.CANCELLATION],
         "refundable": [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)],

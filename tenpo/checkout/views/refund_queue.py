@@ -118,7 +118,8 @@ def top_up_refund_give(request: PageRequest, payment_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def terms(request: PageRequest) -> HttpResponse:
     """What holds for every refund that is asked for, and for what is sold, from now on."""
-    now = refund_terms()
+    # What another process changed a second ago must not be written back.
+    now = refund_terms.afresh()
     form = RefundTermsForm(
         request.POST or None, initial={name: getattr(now, name) for name in TERMS} | typed_before(request)
     )

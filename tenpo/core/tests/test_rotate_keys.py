@@ -22,7 +22,9 @@ from tenpo.people.second_factors import open_for, seal_for
 from tenpo.people.tests.make import make_member
 from tenpo.runtime import keys
 from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.calendar_models import CalendarConnection
 from tenpo.schedule.note_models import SessionNote
+from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,12 @@ def make_batches(count: int = 5) -> Callable[[], bool]:
     return lambda: all(row.document == f"file {row.count}" for row in PayoutBatch.objects.all())
 
 
+def make_calendars(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        make_calendar(label=f"{number}")
+    return lambda: all("k3y" in row.secrets for row in CalendarConnection.objects.all())
+
+
 # How five values are made in each place where something is sealed, and what tells that all can still be read. A new
 # `EncryptedField` is rotated by existing; its line here is what proves it.
 MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
@@ -97,6 +105,7 @@ MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
     "payments.PayoutAccount.details": make_accounts,
     "payments.PayoutBatch.document": make_batches,
     "schedule.SessionNote.text": make_notes,
+    "schedule.CalendarConnection.secrets": make_calendars,
 }
 
 
@@ -174,6 +183,7 @@ DAMAGE: dict[str, dict[str, str]] = {
     "payments.PayoutAccount.details": damage("payments_payoutaccount", "details"),
     "payments.PayoutBatch.document": damage("payments_payoutbatch", "document"),
     "schedule.SessionNote.text": damage("schedule_sessionnote", "text"),
+    "schedule.CalendarConnection.secrets": damage("schedule_calendarconnection", "secrets"),
 }
 
 

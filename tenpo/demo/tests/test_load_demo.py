@@ -19,7 +19,7 @@ from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
 from tenpo.runtime import env, postgres
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, CalendarConnection, OutsideEvent, Session
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.today import day_of, teaching_of
 
@@ -106,6 +106,8 @@ def _check_history() -> None:
     assert {invite.state() for invite in Invite.objects.all()} == set(Invite.State)
     assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
     assert not OutboxMessage.objects.filter(delivered_at=None).exists()
+    assert set(CalendarConnection.objects.values_list("state", flat=True)) == {"active", "off"}
+    assert OutsideEvent.objects.count() > 50
     _check_reports()
 
 
@@ -114,7 +116,8 @@ UNFILLED = {
     "youth_sports": """
         User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.price_per_hour Trainer.session_duration
         Trainer.additionalSources Trainer.external Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
-        Refund.ticket_id
+        Refund.ticket_id google_calendar_integrations.id google_calendar_integrations.userId
+        google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
     """,
     "pay_per_minute": """
         users.onboarding_completed wallets.average_minute_cost withdrawals.paypal_email withdrawals.crypto_address

@@ -170,9 +170,10 @@ def leave_method(method: PaymentMethod) -> None:
     settings.method = None
     if settings.is_on:
         settings.failure_code = METHOD_REMOVED
-        _switch_off(settings)
+        _switch_off(settings, left=method)
     else:
         settings.save(update_fields=["method"])
+        record("auto_top_up.changed", by=None, on=settings, before={"method": method.pk}, after={"method": None})
 
 
 def stop_filling(user_id: UUID) -> None:
@@ -206,11 +207,16 @@ def tell_if_low(user: User) -> bool:
     return True
 
 
-def _switch_off(settings: AutoTopUp) -> None:
+def _switch_off(settings: AutoTopUp, *, left: PaymentMethod | None = None) -> None:
+    """`left` is the method by which it was filled, where that is gone."""
     settings.is_on, settings.paused_until = False, None
     settings.save(update_fields=["is_on", "paused_until", "failure_code", "failed_times", "method"])
-    after = {"is_on": False, "failed_times": settings.failed_times, "failure_code": settings.failure_code}
-    record("auto_top_up.switched_off", by=None, on=settings, before={"is_on": True}, after=after)
+    before: dict[str, Any] = {"is_on": True}
+    after: dict[str, Any] = {"is_on": False}
+    if left is not None:
+        before["method"], after["method"] = left.pk, None
+    after |= {"failed_times": settings.failed_times, "failure_code": settings.failure_code}
+    record("auto_top_up.switched_off", by=None, on=settings, before=before, after=after)
     publish("auto_top_up.switched_off", subject=settings, code=settings.failure_code, times=settings.failed_times)
 
 

@@ -20,7 +20,8 @@ log = structlog.get_logger()
 def ask_for_due_payouts() -> int:
     """Ask for what everybody earned before this week or month began, where they are paid out by themselves.
 
-    It may be called as often as one likes: what was asked for is held, and is not there a second time.
+    It may be called as often as one likes: what was asked for is held, and is not there a second time. One that goes
+    wrong keeps no other waiting.
     """
     terms, business = payout_terms(), current_business()
     begins_at = period_begins_at(terms, clock.now(), ZoneInfo(business.time_zone))
@@ -32,7 +33,10 @@ def ask_for_due_payouts() -> int:
     waiting = PayoutAccount.objects.live().filter(is_default=True, usable_from__lte=clock.now())
     asked = 0
     for account in waiting.filter(owner__in=earning.values("owner")).select_related("owner").order_by("id"):
-        asked += _ask_for(account, terms, begins_at)
+        try:
+            asked += _ask_for(account, terms, begins_at)
+        except Exception:  # the others go on
+            log.exception("payout_not_asked", account_id=str(account.pk))
     return asked
 
 

@@ -24,6 +24,7 @@ from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.models import Payment, Refund, RefundTerms
 from tenpo.payments.permissions import can_decide_refund, can_withdraw_refund
+from tenpo.payments.queries import refund_terms
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
@@ -192,6 +193,7 @@ def update_refund_terms(*, by: User | None, visit: str | None = None, **changes:
     if after:
         terms.save(update_fields=list(after))
         record("refund_terms.changed", by=by, on=terms, before={name: before[name] for name in after}, after=after)
+        transaction.on_commit(refund_terms.forget)
     return terms
 
 

@@ -128,12 +128,10 @@ class Sandbox:
         return _refund_outcome(refund)
 
     def retrieve_refund(self, payment: Payment, *, key: str) -> RefundOutcome | None:
-        # What goes back late is decided once somebody asks after its time.
-        late = SandboxRefund.objects.filter(key=key, state="pending")
-        late = late.filter(created_at__lte=clock.now() - timedelta(seconds=LATE_SECONDS))
-        late.filter(charge__card=REFUND_FAILS).update(state="failed", failure_code="lost_or_stolen_card")
-        late.update(state="succeeded")
-        refund = SandboxRefund.objects.filter(key=key).first()
+        # What goes back late is decided after its time, at the latest when somebody asks.
+        refunds = SandboxRefund.objects.filter(key=key)
+        _decide_refunds(refunds.filter(created_at__lte=clock.now() - timedelta(seconds=LATE_SECONDS)))
+        refund = refunds.first()
         return _refund_outcome(refund) if refund else None
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
@@ -229,6 +227,8 @@ def _refund(payment: Payment, *, amount: int, key: str) -> tuple[SandboxRefund |
     waits = charge.card in (REFUNDS_LATE, REFUND_FAILS)
     refund = SandboxRefund(key=key, charge=charge, amount=amount, state="pending" if waits else "succeeded")
     refund.save(force_insert=True)
+    if waits:
+        defer("checkout.refund_late", in_seconds=LATE_SECONDS, refund_id=str(refund.pk))
     return refund, True
 
 
@@ -264,10 +264,26 @@ def decide_charge(charge_id: UUID, *, succeeds: bool) -> SandboxCharge | None:
     return SandboxCharge.objects.filter(pk=charge_id, state=state).first()
 
 
-def signed_event(charge: SandboxCharge) -> tuple[dict[str, str], bytes]:
-    """The webhook that tells of a charge's new state: headers and body (Standard Webhooks' shape)."""
-    body = json.dumps({"type": f"charge.{charge.state}", "reference": str(charge.pk)}).encode()
-    event_id, timestamp = f"evt_{charge.pk}_{charge.state}", str(int(clock.now().timestamp()))
+def decide_refund(refund_id: UUID) -> SandboxRefund | None:
+    """The card's bank takes what goes back late, or does not, as its number says; None when it knows of no such."""
+    _decide_refunds(SandboxRefund.objects.filter(pk=refund_id))
+    return SandboxRefund.objects.select_related("charge").filter(pk=refund_id).first()
+
+
+def _decide_refunds(refunds: QuerySet[SandboxRefund]) -> None:
+    waiting = refunds.filter(state="pending")
+    waiting.filter(charge__card=REFUND_FAILS).update(state="failed", failure_code="lost_or_stolen_card")
+    waiting.update(state="succeeded")
+
+
+def signed_event(what: SandboxCharge | SandboxRefund) -> tuple[dict[str, str], bytes]:
+    """The webhook that tells of the new state of a charge, or of a refund of one (Standard Webhooks' shape).
+
+    Headers and body. A refund says of which charge it is, as that is where to look.
+    """
+    kind, charge = ("refund", what.charge) if isinstance(what, SandboxRefund) else ("charge", what)
+    body = json.dumps({"type": f"{kind}.{what.state}", "reference": str(charge.pk)}).encode()
+    event_id, timestamp = f"evt_{what.pk}_{what.state}", str(int(clock.now().timestamp()))
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,

@@ -29,6 +29,7 @@ MOVEMENTS = {
     "payment": MovementKind.PAYMENT,
     "refund": MovementKind.REFUND,
     "payment_refund": MovementKind.REFUND,
+    "refund_failure": MovementKind.REFUND,
     "transfer": MovementKind.TRANSFER,
     "transfer_refund": MovementKind.TRANSFER,
     "payout": MovementKind.PAYOUT,

@@ -23,6 +23,8 @@ SECRET = "whsec_of_the_double"
 LOOKED_AT = 50
 FEE_PERCENT_TENTHS, FEE_FIXED = 14, 25
 PAYS, DECLINED, POOR, ASKS, LATE = "4242", "0002", "9995", "3155", "0077"
+# What goes back to this one waits for its bank; all others say at once that it arrived.
+BACK_LATE = "7726"
 DECLINES = {DECLINED: ("card_declined", "generic_decline"), POOR: ("card_declined", "insufficient_funds")}
 
 
@@ -193,7 +195,8 @@ class StripeDouble:
         self._update(charge, amount_refunded=charge["amount_refunded"] + asked["amount"])
         found = self._make(
             "refund", "re", amount=asked["amount"], currency=intent["currency"], charge=charge["id"],
-            payment_intent=intent["id"], metadata=asked["metadata"], status="succeeded",
+            payment_intent=intent["id"], metadata=asked["metadata"],
+            status="pending" if charge["payment_method_details"]["card"]["last4"] == BACK_LATE else "succeeded",
         )  # fmt: skip
         line = self._line("refund", -asked["amount"], 0, intent["currency"], found["id"])
         self._update(found, balance_transaction=line["id"])
@@ -307,6 +310,19 @@ class StripeDouble:
         if status != "paid":
             self.balances[payout["description"]] += payout["amount"]
         self._tell(f"payout.{status}", payout, account=payout["description"])
+
+    def end_refund(self, refund_id: Any, *, reason: str = "") -> None:
+        """The bank takes a refund, or not, for a reason: that may be said of one that had arrived, too."""
+        with self._lock:
+            refund = self.things[refund_id]
+            charge = self.things[refund["charge"]]
+            self._update(refund, status="failed" if reason else "succeeded")
+            if reason:
+                line = self._line("refund_failure", refund["amount"], 0, refund["currency"], refund["id"])
+                self._update(refund, failure_reason=reason, failure_balance_transaction=line["id"])
+                self._update(charge, amount_refunded=charge["amount_refunded"] - refund["amount"])
+            for kind in ("refund.updated", "charge.refund.updated", *(["refund.failed"] if reason else [])):
+                self._tell(kind, refund)
 
     def settle(self, intent_id: Any, *, succeeds: bool = True) -> None:
         """The bank decides about a payment that waits for it."""

@@ -3,7 +3,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from tenpo.access.actions.accounts import disable_user
 from tenpo.ledger.models import Transfer
@@ -140,3 +142,28 @@ def test_who_is_disabled_meanwhile_does_not_keep_the_others_waiting(next_period,
 
     assert ask_for_due_payouts() == 1
     assert Payout.objects.get().payee == otto
+
+
+def test_one_that_goes_wrong_keeps_no_other_waiting_and_is_an_error_of_ours(next_period, monkeypatch):
+    make_terms(schedule="weekly")
+    coaches = [make_coach() for _ in range(3)]
+    for coach in coaches:
+        make_payout_account(coach)
+        make_earnings(coach, 5_000)
+    next_period()
+
+    def breaks(account: PayoutAccount, **wanted: Any) -> Payout:
+        if account.owner_id == coaches[1].pk:
+            Payout.objects.create(amount=0)  # the database refuses it
+        return ask_for_payout(account, **wanted)
+
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(payout_schedule, "ask_for_payout", transaction.atomic(breaks))
+        assert ask_for_due_payouts() == 2
+
+    assert {one.payee for one in Payout.objects.all()} == {coaches[0], coaches[2]}
+    account = PayoutAccount.objects.get(owner=coaches[1])
+    [said] = [line for line in logs if line["event"] == "payout_not_asked"]
+    assert (said["log_level"], said["account_id"], bool(said["exc_info"])) == ("error", str(account.pk), True)
+    # The next run makes up for it.
+    assert (ask_for_due_payouts(), earnings_left(coaches[1])) == (1, 0)

@@ -9,14 +9,31 @@ pytestmark = pytest.mark.django_db
 
 SERVED = {
     "company_coaching": set(source_designs()["company_coaching"]),
-    "fitness_coaching": {"SessionParticipants"},
-    "youth_sports": {"User", "Trainer", "Payment", "TrainerOrder", "Refund"},
+    "fitness_coaching": {"CoachAvailability", "SessionParticipants"},
+    "youth_sports": {
+        "User",
+        "Trainer",
+        "Payment",
+        "TrainerOrder",
+        "Refund",
+        "Location",
+        "TrainerLocation",
+        "TrainerGroupDiscount",
+        "google_calendar_integrations",
+    },
     "pay_per_minute": {"users", "wallets", "transactions", "withdrawals", "auto_top_up_settings"},
     "peer_learning": {
-        "users", "transactions", "payment_splits", "payouts", "employer_sponsorships", "session_assessments",
-        "session_attendance", "session_resources",
+        "users",
+        "transactions",
+        "payment_splits",
+        "payouts",
+        "employer_sponsorships",
+        "availability",
+        "session_assessments",
+        "session_attendance",
+        "session_resources",
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("source", SERVED)

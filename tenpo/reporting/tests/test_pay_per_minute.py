@@ -30,7 +30,7 @@ from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("takes_transfers")]
 
 rows = partial(view_rows, "pay_per_minute")
 

@@ -13,43 +13,55 @@ from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.giving_back import give_back, lock_lines
 from tenpo.orders.actions.sponsor_shares import returned_together
-from tenpo.orders.policies import GivenBack, percent_back, read_windows
+from tenpo.orders.cancelling import ComesBack
+from tenpo.orders.policies import GivenBack
+from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import count_freed
+from tenpo.schedule.actions.misses import clean_waiver, note_miss
 from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
-from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
+from tenpo.schedule.models import Booking, Miss, Session
+from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, can_waive, is_host_of
+from tenpo.schedule.policy_queries import comes_back
 
 NOTHING = GivenBack()
 
 
 @transaction.atomic
-def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
+def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "") -> Booking:
     """Give up one place, waitlisted, offered, held or booked.
 
-    What comes back follows the windows frozen in the booking; everything does when the host cancels, or moved the start
-    since it was booked. The freed seat goes to the first in line. Cancelling again changes nothing.
+    What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
+    since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
+    says why, everything comes back and it does not count. The freed seat goes to the first in line. Cancelling again
+    changes nothing. Raises RuleError started; ValidationError for a waiver that is too long.
     """
+    waiver = clean_waiver(waiver) if waiver else ""
+    for_member = for_member or bool(waiver)
+    by_host = is_host_of(by, booking) and not for_member
+    if not by_host:
+        # What somebody gives up late is counted under their own lock, which comes before the session's.
+        lock_users(User(pk=booking.booked_by_id))
     session = lock_session(booking.session_id)
     booking = _locked(booking)
     booking.session = session
-    if not can_cancel_booking(by, booking):
+    if not can_cancel_booking(by, booking) or (waiver and not can_waive(by, booking)):
         raise PermissionDenied
     if booking.state == Booking.State.CANCELLED:
         return booking
     if booking.state in (Booking.State.ATTENDED, Booking.State.NO_SHOW) or session.has_started():
         raise RuleError("started", _("This session has already begun, so the booking stays."))
-    by_host = is_host_of(by, booking)
     takes_seat = booking.state in Booking.SEATED
-    (given,) = _end([booking], by_host=by_host)
-    record(
-        "booking.cancelled",
-        by=by,
-        on=booking,
-        after=_given(booking, given),
-    )
-    back = {"credit": given.credit, "wallet": given.wallet, "method": given.method}
-    publish("booking.cancelled", subject=booking, session_id=session.pk, by_host=by_host, **back)
+    ((given, back),) = _end([booking], by_host=by_host, is_waived=bool(waiver))
+    if back is not None and back.is_late and booking.line and booking.line.price:
+        note_miss(booking, Miss.Kind.LATE, back, waiver=waiver, by=by)
+    said = {"waiver": waiver} if waiver else {}
+    record("booking.cancelled", by=by, on=booking, after={**_given(booking, given), **said, **_said(back)})
+    publish(
+        "booking.cancelled", subject=booking, session_id=session.pk, by_host=by_host,
+        by_member=not is_host_of(by, booking), waiver=waiver, by_grace=back is not None and back.by_grace,
+        credit=given.credit, wallet=given.wallet, method=given.method,
+    )  # fmt: skip
     if takes_seat:
         free_seats(session)
     return booking
@@ -76,7 +88,10 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     bookings = list(live.select_related("line__order").order_by("id"))
     for booking in bookings:
         booking.session = session
-    released = list(zip(bookings, _end(bookings, by_host=True), strict=True))
+    # Nobody has missed what does not take place.
+    Miss.objects.filter(booking__in=bookings).delete()
+    ended = _end(bookings, by_host=True)
+    released = [(booking, given) for booking, (given, _back) in zip(bookings, ended, strict=True)]
     back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet", "method")}
     record(
         "session.cancelled",
@@ -119,30 +134,35 @@ def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
     }
 
 
+def _said(back: ComesBack | None) -> dict[str, object]:
+    return {"by_grace": True} if back is not None and back.by_grace else {}
+
+
 def _locked(booking: Booking) -> Booking:
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
     return rows.get(pk=booking.pk)
 
 
-def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
-    """End locked bookings of one session and settle their money; what each gave back."""
+def _end(
+    bookings: Sequence[Booking], *, by_host: bool, is_waived: bool = False
+) -> list[tuple[GivenBack, ComesBack | None]]:
+    """End locked bookings of one session and settle their money: what each gave back, and by which rule if paid."""
     now = clock.now()
     lines = lock_lines([booking.line_id for booking in bookings if booking.line_id and booking.confirmed_at])
-    paid, unpaid = [], []
+    paid, unpaid, rules = [], [], {}
     for booking in bookings:
         if booking.line is None:
             continue
         if booking.confirmed_at is None:
             unpaid.append(booking)
             continue
-        booking.line = lines[booking.line.pk]
-        windows = read_windows(booking.policy)
-        percent = percent_back(
-            windows, starts_at=booking.session.starts_at, now=now, by_host=by_host, was_moved=booking.was_moved
-        )
-        paid.append((booking.line, percent))
+        booking.line = line = lines[booking.line.pk]
+        rules[line.pk] = back = comes_back(booking, now=now, by_host=by_host, is_waived=is_waived)
+        line.back_to = back.to
+        paid.append((line, back.percent))
     end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
     with posted_together(), returned_together():
         given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
         void_orders(unpaid)
-    return [given.get(booking.line_id, NOTHING) if booking.line_id else NOTHING for booking in bookings]
+    found = [booking.line_id or booking.pk for booking in bookings]
+    return [(given.get(id_, NOTHING), rules.get(id_)) for id_ in found]

@@ -22,11 +22,13 @@ from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
-from tenpo.orders.policies import Window, read_windows
+from tenpo.orders.cancelling import Policy, read_policy
+from tenpo.orders.models import POLICY_COLUMNS
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
 
@@ -38,10 +40,12 @@ _TAKE_SEAT = """
     FROM orders_cancellationpolicy p
     WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
       AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
-    RETURNING {columns}, p.windows AS policy_windows,
+    RETURNING {columns}, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules,
       (SELECT id FROM people_participant WHERE id = %s FOR NO KEY UPDATE) AS locked_participant
 """
 
+# The rules of a policy `p` beside its windows, as JSON has them.
+POLICY_RULES = ", ".join(f"'{name}', p.{name}" for name in POLICY_COLUMNS)
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
 
 
@@ -65,20 +69,21 @@ def already_elsewhere() -> RuleError:
     )
 
 
-def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, list[Window]]:
-    """Take one free seat, and lock the session and then the participant: one statement. Also returns the windows.
+def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, Policy]:
+    """Take one free seat, and lock the session and then the participant: one statement. Also returns the policy.
 
     Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
     mean that nobody has let go yet what ran out, see `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
-    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"))
+    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
     taken = next(iter(Session.objects.raw(statement, [*parameters, participant.pk])), None)
     if taken is None:
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
         check_open(lock_session(session_id))
         raise RuleError("full", _("This session is full. You can join the waitlist."))
-    return taken, read_windows(json.loads(taken.policy_windows))  # type: ignore[attr-defined]
+    windows, rules = taken.policy_windows, taken.policy_rules  # type: ignore[attr-defined]
+    return taken, read_policy(json.loads(windows), json.loads(rules))
 
 
 def check_open(session: Session) -> None:
@@ -97,6 +102,8 @@ def join_waitlist(session: Session, *, participant: Participant, by: User) -> Bo
         raise PermissionDenied
     session = lock_session(session.pk)
     check_open(session)
+    if session.is_private:
+        raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
     release_lapsed(session)
     if not session.is_full:
         raise RuleError("not_full", _("There is a free seat. You can book it."))
@@ -118,7 +125,22 @@ def free_seats(session: Session, count: int = 1) -> None:
         return
     Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
     session.seats_taken -= count
-    offer_free_seats(session)
+    if session.is_private and not session.seats_taken:
+        _call_off_empty(session)
+    else:
+        offer_free_seats(session)
+
+
+def _call_off_empty(session: Session) -> None:
+    """What was booked as a slot goes with the last who had booked it; its time is free again at once."""
+    if not session.is_planned:
+        return
+    session.status = Session.Status.CANCELLED
+    session.cancelled_at = clock.now()
+    session.save(update_fields=["status", "cancelled_at"])
+    count_freed(session.coach_id)
+    record("session.cancelled", by=None, on=session, after={"bookings": 0})
+    publish("session.cancelled", subject=session, reason="")
 
 
 def offer_free_seats(session: Session) -> None:
@@ -160,7 +182,15 @@ def release_lapsed(session: Session) -> int:
     record_all([("booking.lapsed", booking, None, {"ending": booking.ending}) for booking in bookings], by=None)
     publish_all(
         [
-            ("booking.lapsed", booking, {"session_id": session.pk, "was_offer": was_offer[booking.pk]})
+            (
+                "booking.lapsed",
+                booking,
+                {
+                    "session_id": session.pk,
+                    "was_offer": was_offer[booking.pk],
+                    "was_request": booking.awaits_approval,
+                },
+            )
             for booking in bookings
         ]
     )

@@ -1,8 +1,23 @@
-"""The schedule's endpoints: sessions and series, bookings, imports and feeds."""
+"""The schedule's endpoints: sessions and series, bookings, imports, calendars; services, places, hours and slots."""
 
 from ninja import Router
 
-from tenpo.schedule.api import attendance, bookings, feeds, imports, resources, reviews, series, sessions, video
+from tenpo.schedule.api import (
+    attendance,
+    bookings,
+    calendars,
+    feeds,
+    hours,
+    imports,
+    places,
+    resources,
+    reviews,
+    series,
+    services,
+    sessions,
+    slots,
+    video,
+)
 
 router = Router()
 router.add_router("", sessions.router)
@@ -13,4 +28,9 @@ router.add_router("", resources.router)
 router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
+router.add_router("", calendars.router)
+router.add_router("", slots.router)
+router.add_router("", places.router)
+router.add_router("", services.router)
+router.add_router("", hours.router)
 router.add_router("", video.router)

@@ -1,5 +1,6 @@
 """Bookings: read, and taken into a calendar. They are made, paid and cancelled in checkout."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,14 +8,12 @@ from uuid import UUID
 from django.http import HttpResponse
 from ninja import Field, Query, Router
 
-from tenpo.core import clock
 from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
-from tenpo.orders.policies import percent_back, read_windows
-from tenpo.orders.words import describe_windows
-from tenpo.payments.refund_models import RefundTo
+from tenpo.schedule.api.sessions import MissOut
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
+from tenpo.schedule.policy_queries import Misses, comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 
 router = Router(tags=["Bookings"])
@@ -55,6 +54,7 @@ class BookingOut(OutSchema):
     confirmed_at: datetime | None
     cancelled_at: datetime | None
     cancellation_terms: Annotated[str, Field(description="The policy as it held at the booking, in one sentence.")]
+    miss: Annotated[MissOut | None, Field(description="What became of it where it was given up late, or not taken.")]
     percent_back_now: Annotated[int, Field(description="What a cancellation at this moment would give back.")]
 
 
@@ -72,10 +72,9 @@ class BookingQuery(PageQuery):
     ] = "coming"
 
 
-def booking_out(booking: Booking) -> dict[str, Any]:
-    """A booking as the API shows it to whoever made it."""
+def booking_out(booking: Booking, misses: Misses) -> dict[str, Any]:
+    """A booking as the API shows it to whoever made it, who had these `misses`."""
     session, line = booking.session, booking.line
-    windows = read_windows(booking.policy)
     plain = ("id", "participant_id", "state", "ending", "held_until", "waitlisted_at", "confirmed_at", "cancelled_at")
     may_join = booking.confirmed_at is not None and booking.state != Booking.State.CANCELLED
     return {
@@ -91,15 +90,14 @@ def booking_out(booking: Booking) -> dict[str, Any]:
             for n in ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spent", "own_share")
         },
         "currency": line.order.currency if line else None,
-        "cancellation_terms": describe_windows(
-            windows, session.starts_at, to=line.back_to if line else RefundTo.CREDIT, was_moved=booking.was_moved
-        )
-        if windows
-        else "",
-        "percent_back_now": percent_back(
-            windows, starts_at=session.starts_at, now=clock.now(), was_moved=booking.was_moved
-        ),
+        "cancellation_terms": say_booked_policy(booking, misses=misses),
+        "miss": getattr(booking, "miss", None),
+        "percent_back_now": comes_back(booking, misses=misses).percent,
     }
+
+
+def _misses_in(bookings: Sequence[Booking]) -> Misses:
+    return misses_under([booking.terms for booking in bookings], {booking.booked_by_id for booking in bookings})
 
 
 @router.get("/bookings", response=PageOut[BookingOut], summary="My bookings")
@@ -107,7 +105,8 @@ def list_bookings(request: ApiRequest, query: Query[BookingQuery]) -> dict[str, 
     """The caller's bookings by the start of their sessions; past ones with the latest first."""
     order = ("-session__starts_at", "-id") if query.when == "past" else ("session__starts_at", "id")
     page = keyset_page(my_bookings(request.user, when=query.when), order=order, cursor=query.cursor, limit=query.limit)
-    return {"items": [booking_out(booking) for booking in page.items], "next_cursor": page.next_cursor}
+    misses = _misses_in(page.items)
+    return {"items": [booking_out(booking, misses) for booking in page.items], "next_cursor": page.next_cursor}
 
 
 @router.get("/bookings/{uuid:booking_id}", response={200: BookingDetailOut, **problems(404)}, summary="Read a booking")
@@ -115,7 +114,10 @@ def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
     """One booking of the caller's, with what a cancellation would give back now."""
     booking = own_booking(request.user, booking_id)
     waits = booking.state == Booking.State.WAITLISTED
-    return {**booking_out(booking), "waitlist_position": waitlist_position(booking) if waits else None}
+    return {
+        **booking_out(booking, _misses_in([booking])),
+        "waitlist_position": waitlist_position(booking) if waits else None,
+    }
 
 
 @router.get(

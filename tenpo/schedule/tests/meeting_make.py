@@ -70,8 +70,7 @@ def review(booking: Booking, *, by: User, rating: int = 4, comment: str = "") ->
 def move(session: Session, *, begun_ago: timedelta, minutes: int = 60) -> None:
     """Let a session have begun so long ago, as only a test can."""
     start = timezone.now() - begun_ago
-    chosen = Session.objects.filter(pk=session.pk)
-    set_times(chosen, starts_at=start, ends_at=start + timedelta(minutes=minutes))
+    set_times(Session.objects.filter(pk=session.pk), starts_at=start, ends_at=start + timedelta(minutes=minutes))
 
 
 def make_stay(

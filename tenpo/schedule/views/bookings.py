@@ -7,14 +7,13 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tenpo.orders.policies import GivenBack, parts_back, percent_back, read_windows
-from tenpo.orders.words import describe_windows
-from tenpo.payments.refund_models import RefundTo
+from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.permissions import can_review
+from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.video_queries import has_video, is_placed
@@ -44,9 +43,9 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     assert isinstance(user, User)
     booking = own_booking(user, booking_id)
     session, line = booking.session, booking.line
-    windows = read_windows(booking.policy)
     now = timezone.now()
-    percent = percent_back(windows, starts_at=session.starts_at, now=now, was_moved=booking.was_moved)
+    misses = misses_under([booking.terms], [booking.booked_by_id])
+    rule = comes_back(booking, now=now, misses=misses)
     is_open = session.is_planned and not session.has_started(now)
     context: dict[str, Any] = {
         "booking": booking,
@@ -61,12 +60,9 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         and can_review(user, booking, is_coach=False),
         "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
         "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
-        "policy": describe_windows(
-            windows, session.starts_at, to=line.back_to if line else RefundTo.CREDIT, was_moved=booking.was_moved
-        )
-        if windows
-        else "",
-        "back": GivenBack.of(parts_back(line, percent), line.back_to) if line else None,
+        "policy": say_booked_policy(booking, misses=misses),
+        "back": GivenBack.of(parts_back(line, rule.percent), rule.to) if line else None,
+        "rule": rule,
     }
     return render(request, "schedule/booking_detail.html", context)
 

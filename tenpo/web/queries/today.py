@@ -11,6 +11,7 @@ from tenpo.ledger.models import Account
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.people.models import User
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 
 WEEK = timedelta(days=7)
@@ -122,19 +123,20 @@ def _payments_of(user: User, bookings: list[Booking]) -> dict[object, Payment]:
 def _suggestions(user: User, now: datetime) -> list[Session]:
     """The next sessions with a free seat that this person neither has nor teaches."""
     mine = Booking.objects.of(user).live().filter(session=OuterRef("pk"))
-    free = Session.objects.visible_to(user).upcoming(now).filter(seats_taken__lt=F("capacity")).exclude(coach=user)
+    offered = Session.objects.visible_to(user).open_to_all().upcoming(now)
+    free = offered.filter(seats_taken__lt=F("capacity")).exclude(coach=user)
     return list(free.filter(~Exists(mine)).select_related("coach").order_by("starts_at", "id")[:SUGGESTED])
 
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
-    """What a coach teaches today and this week, with who waits, and what still lacks its attendance. Two statements."""
+    """What a coach teaches today and this week, who comes or waits, and what lacks its attendance. Three statements."""
     now = now or timezone.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = midnight + timedelta(days=1)
     waitlisted = Count("bookings", filter=Q(bookings__state=Booking.State.WAITLISTED))
     planned = Session.objects.taught_by(coach).select_related("coach").exclude(status=Session.Status.CANCELLED)
     coming = planned.filter(ends_at__gte=midnight, starts_at__lt=midnight + WEEK).annotate(waitlisted=waitlisted)
-    sessions = list(coming.order_by("starts_at", "id")[: 2 * SHOWN])
+    sessions = list(with_guests(coming).order_by("starts_at", "id")[: 2 * SHOWN])
     unmarked = Count("bookings", filter=Q(bookings__state=Booking.State.CONFIRMED))
     past = planned.filter(starts_at__range=(now - UNMARKED_FOR, now)).annotate(unmarked=unmarked)
     return Teaching(

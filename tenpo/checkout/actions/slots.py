@@ -1,0 +1,126 @@
+"""Booking a slot: a session that comes to be with its booking, and the money for it."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from tenpo.access.actions.idempotency import Call
+from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
+from tenpo.checkout.actions.requests import write_request
+from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
+from tenpo.payments.actions.methods import can_be_kept
+from tenpo.payments.models import Payment
+from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.seats import already_elsewhere
+from tenpo.schedule.actions.slots import (
+    IN_THE_WAY,
+    SlotWish,
+    coaches_for,
+    release_lapsed_around,
+    slot_taken,
+    take_slot,
+    why_not,
+)
+from tenpo.schedule.models import Booking, Location, Service
+
+type Reserved = tuple[Booking, Payment | None]
+
+
+def book_slot(
+    service: Service,
+    *,
+    starts_at: datetime,
+    minutes: int,
+    coach: User | None = None,
+    location: Location | None = None,
+    participant: Participant,
+    by: User,
+    answers: Mapping[str, Any] | None = None,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+    use_wallet: bool = True,
+    keep: bool = False,
+    call: Call | None = None,
+) -> Booking:
+    """Book a time with a coach: a session of its own, which is paid as `book_session` says.
+
+    Without a `coach` it is the only one, or of any coaches who has the least to do; without a `location` the first at
+    which it is free. `answers` are by the keys of the service's questions. Whoever gives the service, and an admin, may
+    book it for somebody, whatever the notice and the window.
+
+    Where its coach says yes to each, it is only asked for: held, with nothing ordered or paid (`requests`). Whoever
+    gives it says yes by booking.
+
+    What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
+    participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
+    sponsor_spent, payment_needed; ValidationError for an answer or where a coach must be chosen; Http404.
+    """
+    wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
+    keeps = keep and can_be_kept(by, provider=provider, source=source)
+    pays = Wish(by, provider, agreed, use_wallet, keeps, call)
+    if begun := begun_by(call) or _requested_by(call):
+        return charge_for(*begun, source)
+
+    def attempt() -> Reserved:
+        coaches = [coach.pk] if coach else coaches_for(wish, participant=participant, by=by)
+        return _of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participant, pays))
+
+    booking, payment = _past_what_lapsed(attempt, wish, [coach.pk] if coach else [], participant, by)
+    return charge_for(booking, payment, source)
+
+
+@refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
+@refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
+@refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
+@transaction.atomic
+def _reserve(wish: SlotWish, coach_id: UUID, participant: Participant, pays: Wish) -> Reserved:
+    taken = take_slot(wish, coach_id, participant=participant, by=pays.by)
+    booking = Booking(session=taken.session, participant=participant, booked_by=pays.by, answers=taken.answers)
+    if taken.asks_first:
+        # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
+        booking.pk = pays.call.id if pays.call else taken.booking_id
+        write_request(booking, taken)
+        return booking, None
+    return order_place(booking, taken.policy, pays)
+
+
+def _requested_by(call: Call | None) -> Reserved | None:
+    """What a call that died had asked a coach for."""
+    if call is None or not call.is_again:
+        return None
+    booking = Booking.objects.select_related("session").filter(pk=call.id).first()
+    return (booking, None) if booking else None
+
+
+def _of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:
+    """Of coaches who were free a moment ago, the first who still is; each is asked in a transaction of its own."""
+    for coach_id in coaches:
+        try:
+            return with_credit_at_hand(partial(reserve, coach_id))
+        except RuleError as refusal:
+            if refusal.code != "slot_taken":
+                raise
+    raise slot_taken()
+
+
+def _past_what_lapsed(
+    attempt: Callable[[], Reserved], wish: SlotWish, coaches: Collection[UUID], participant: Participant, by: User
+) -> Reserved:
+    """What ran out stands in nobody's way: it is let go, and tried again. Otherwise it is said why it is not free."""
+    try:
+        return attempt()
+    except RuleError as refusal:
+        if refusal.code not in IN_THE_WAY:
+            raise
+    if release_lapsed_around(wish, coaches, participant):
+        try:
+            return attempt()
+        except RuleError as refusal:
+            if refusal.code not in IN_THE_WAY:
+                raise
+    raise why_not(wish, coaches, participant=participant, by=by)
