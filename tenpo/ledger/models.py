@@ -124,6 +124,7 @@ class Transfer(BaseModel):
         CREDIT_SPEND = "credit_spend", _("Credit spent")
         CREDIT_ISSUE = "credit_issue", _("Credit given")
         CREDIT_RESTORE = "credit_restore", _("Credit given back")
+        CREDIT_BACK = "credit_back", _("Credit taken back for a refund")
         TOP_UP = "top_up", _("Top-up")
         GRANT = "grant", _("Money given")
         GRANT_BACK = "grant_back", _("Money given, taken back")

@@ -21,6 +21,12 @@ WALLET = (Account.Kind.GRANTED, Account.Kind.WALLET)
 _AMOUNT = models.BigIntegerField()
 
 
+def credit_from(source_id: UUID, owner: User, *, at: datetime) -> Account | None:
+    """Of somebody's credits that came from one payment and hold at a time, the one with the most left."""
+    credits = Account.objects.credits_of(owner).filter(source_id=source_id, balance__gt=0)
+    return credits.filter(Q(expires_at=None) | Q(expires_at__gt=at)).order_by("-balance", "id").first()
+
+
 @dataclass(frozen=True)
 class AccountSum:
     """One line of the trial balance: all that was ever debited and credited, in minor units."""

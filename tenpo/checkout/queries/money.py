@@ -27,6 +27,7 @@ CAUSES = {
     Transfer.Kind.CREDIT_SPEND: lambda what: _("Spent on %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_ISSUE: lambda what: _("Cancelled: %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_RESTORE: lambda what: _("Cancelled: %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_BACK: lambda what: _("Refund of %(what)s") % {"what": what},
     Transfer.Kind.TOP_UP: lambda what: _("Top-up"),
     Transfer.Kind.GRANT: lambda what: _("Given: %(what)s") % {"what": what},
     Transfer.Kind.GRANT_BACK: lambda what: _("Taken back: %(what)s") % {"what": what},

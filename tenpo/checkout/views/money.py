@@ -140,10 +140,8 @@ def _give_url(payment: Payment) -> str:
     """Where an admin gives something back of what a payment paid; empty when nothing is left of it."""
     if payment.state != Payment.State.SUCCEEDED or not payment.left:
         return ""
-    if payment.purpose == Payment.Purpose.TOP_UP:
-        return reverse("checkout:top-up-refund-give", args=[payment.pk])
     if payment.order_id is None:
-        return ""
+        return reverse("checkout:payment-refund-give", args=[payment.pk])
     line = Line.objects.get(order_id=payment.order_id)
     return reverse("checkout:refund-give", args=[line.pk])
 
