@@ -9,12 +9,12 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from tenpo.checkout.queries.bookings import say_failure
 from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.payments.models import Grant, Payment, Refund
 from tenpo.payments.queries import auto_top_up_of
+from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 
 CAUSES = {

@@ -33,6 +33,7 @@ from tenpo.orders.models import Line
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.queries import manual_providers, unmarked
+from tenpo.payments.words import why_not_paid
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 from tenpo.people.queries import called
 
@@ -123,6 +124,7 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
     context = {
         "payment": payment,
         "refusal": refusal,
+        "why": why_not_paid(payment.failure_code),
         "booking_id": booking_of_payment(payment),
         "transfer_reference": transfer_reference(payment) if payment.provider == BankTransfer.name else "",
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],

@@ -23,6 +23,7 @@ from tenpo.payments.permissions import can_decide_refund
 from tenpo.payments.providers import provider_of
 from tenpo.payments.queries import manual_providers, refund_terms
 from tenpo.payments.refund_models import RefundTo
+from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
     admins_only,
@@ -83,6 +84,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
     context = {
         **_effect(request, found, refund.asked),
         "refund": refund,
+        "why": why_not_sent(refund.failure_code),
         "line": line,
         "grant": grant,
         "word": word,
