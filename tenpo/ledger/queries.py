@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncMonth
 
 from tenpo.core.paging import PAGE_SIZE, keyset_page
-from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.models import Account, Transfer, title_of
 from tenpo.people.models import User
 
 # Of which accounts a person reads a statement.
@@ -38,9 +38,8 @@ class AccountSum:
     debits: int
     credits: int
 
-    @property
-    def label(self) -> str:
-        return str(Account.Kind(self.kind).label)
+    def __str__(self) -> str:
+        return title_of(self.kind, self.name)
 
     @property
     def balance(self) -> int:

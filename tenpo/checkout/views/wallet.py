@@ -116,6 +116,7 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
     """How much, and how it is paid."""
     user = cast(User, request.user)
     form = TopUpForm(request.POST or None, shown_to=user, saved=ready_methods(user))
+    form.choose(request.GET.get("amount", ""))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
