@@ -12,6 +12,7 @@ import httpx2
 import jwt
 import pytest
 from django.utils import timezone
+from livekit.api import AccessToken, TokenVerifier, WebhookReceiver
 
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.video_double import KEY, SECRET, URL, Double, xml
@@ -196,13 +197,22 @@ def test_what_was_signed_and_cannot_be_read_is_refused(body):
         read(body, token(body))
 
 
-def test_livekits_own_sender_is_understood():
-    livekit = pytest.importorskip("livekit.api", reason="livekit-api is not installed")
+def test_livekits_own_sender_is_understood_and_its_own_reader_agrees():
     body = json.dumps(BODY).encode()
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    secret = livekit.AccessToken(KEY, SECRET).with_sha256(digest).to_jwt()
+    sent = AccessToken(KEY, SECRET).with_sha256(digest).to_jwt()
+    reader = WebhookReceiver(TokenVerifier(KEY, SECRET))
 
-    assert len(read(body, secret)) == 1
+    [event] = read(body, sent)
+    theirs = reader.receive(body.decode(), token(body))
+
+    assert (event.event_id, event.connection) == (theirs.id, theirs.participant.sid)
+    # What is not of this body both refuse.
+    other = body.replace(b"mina", b"otto")
+    with pytest.raises(BadSignature):
+        read(other, sent)
+    with pytest.raises(Exception, match="hash mismatch"):
+        reader.receive(other.decode(), sent)
 
 
 def test_jitsis_room_is_a_name_and_where_asked_for_a_token(settings):
