@@ -17,7 +17,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.models import Booking, Miss, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 FREE = "Your first late cancellation or no-show in 90 days costs nothing."
@@ -35,7 +35,7 @@ def late(member: User, *, coach: User | None = None, hours: int = 24) -> Booking
 def absent(member: User) -> Booking:
     booking = late(member)
     start = timezone.now() - timedelta(hours=2)
-    Session.objects.filter(pk=booking.session_id).update(starts_at=start, ends_at=start + timedelta(hours=1))
+    set_times(Session.objects.filter(pk=booking.session_id), starts_at=start, ends_at=start + timedelta(hours=1))
     return mark_attendance(booking, state=Booking.State.NO_SHOW, by=booking.session.coach)
 
 

@@ -18,8 +18,8 @@ from tenpo.schedule.actions.resources import add_file, add_link, change_resource
 from tenpo.schedule.meeting_forms import ResourceForm
 from tenpo.schedule.models import Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.resource_files import file_answer_of
 from tenpo.schedule.resource_models import SessionResource
-from tenpo.schedule.serving import file_answer_of
 from tenpo.schedule.views.teaching import add_problems, managed_session, teacher
 
 

@@ -1,4 +1,4 @@
-"""Files of a session as an answer: kept by whoever asks, and never shown by their browser as something of ours."""
+"""Files of sessions, as page and endpoint hand them out."""
 
 from pathlib import PurePath
 
