@@ -107,7 +107,10 @@ class Calls:
         operation, call = OPERATIONS[name], CALLS.get(name, Call())
         if call.file and "content" not in changes:
             file_name, content = call.file(self)
-            return client.post(self.path(name), {"file": SimpleUploadedFile(file_name, content)} | call.fields(self))
+            return client.post(
+                changes.get("path", self.path(name)),
+                {"file": SimpleUploadedFile(file_name, content)} | call.fields(self),
+            )
         sent: dict[str, Any] = {"data": b"", "content_type": "application/json", "headers": self.headers(name)}
         if call.raw:
             sent["data"] = call.raw(self)

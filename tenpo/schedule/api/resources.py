@@ -95,7 +95,7 @@ def create_session_file(
     session_id: UUID,
     file: File[UploadedFile],
     kind: Form[Kind] = "document",
-    name: Form[str] = "",
+    name: str = Form("", max_length=200),  # type: ignore[type-arg] # the other way loses its default
     *,
     is_public: Form[bool] = False,
 ) -> tuple[int, SessionResource]:

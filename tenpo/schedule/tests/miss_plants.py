@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.db.models import F
+
 from tenpo.checkout.tests.make import make_booking
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.tests.make import make_admin, make_coach, make_member
