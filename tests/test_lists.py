@@ -7,7 +7,7 @@ which `add_rows` makes no rows is found too.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import count
 from typing import Any
 
@@ -44,16 +44,22 @@ from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import Import, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.hours import set_day, set_weekly_hours
 from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.actions.places import close_location, open_room
 from tenpo.schedule.actions.resources import add_link
 from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.services import withdraw_service
+from tenpo.schedule.actions.time_off import add_time_off, add_travel
+from tenpo.schedule.availability_queries import hours_of
 from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, WrittenEvent
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay
-from tenpo.schedule.tests.time_make import make_hours, make_service
+from tenpo.schedule.tests.time_make import make_hours, make_location, make_service
 from tenpo.schedule.views.calendar import LIST_DAYS
+from tenpo.schedule.weekly_hours import Hours
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
 
@@ -133,7 +139,7 @@ def add_rows(world: World, number: int) -> None:
     for _ in range(number):
         host = make_coach()
         for who in (admin, member):
-            _add_own(who, host)
+            _add_own(who, host, things["booked"])
             give_money(who, amount=100, reason="Welcome", by=admin)
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
@@ -166,6 +172,7 @@ def add_rows(world: World, number: int) -> None:
         CheckRun.objects.create(seconds=1, asked=100)
         make_difference(f"line-{host.pk}", of=things["compared"])
         make_difference(f"line-{host.pk}-alone")
+        _add_offers(world, host)
         make_close(DayClose.objects.earliest("day").day - timedelta(days=1))
         OutboxMessage.objects.create(
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
@@ -200,11 +207,30 @@ def _add_sponsored(world: World) -> None:
     make_sponsorship(admin, member, sponsor=member, amount=1)
 
 
+def _add_offers(world: World, host: User) -> None:
+    """One more service of Cora's with all that stands beside it, a room, a day that differs, a time off, a travel."""
+    coach, things = world.people["coach"], world.things
+    location = make_location(f"Place {host.pk}")
+    room = open_room(things["location"], name=f"Room {host.pk}", by=None)
+    make_service(coach, host, locations=[location, things["location"]], rooms=[room], name=f"Service {host.pk}")
+    withdraw_service(make_service(coach, host, locations=[location], name=f"Stopped {host.pk}"), by=None)
+    close_location(make_location(f"Closed {host.pk}"), by=None)
+    # Each on days of its own, and in the middle of the day, whatever the zone.
+    day = timezone.localdate() + timedelta(days=400 + 3 * coach.travels.count())
+    set_day(coach, day, [], by=None)
+    noon = datetime.combine(day, time(12), UTC)
+    add_time_off(coach, starts_at=noon, ends_at=noon + timedelta(hours=1), stand_in=host, by=None)
+    add_travel(coach, starts_on=day, ends_on=day, time_zone="Asia/Tokyo", by=None)
+    minutes = 30 * coach.availability.filter(weekday=6, location=things["location"]).count()
+    further = Hours(6, minutes, minutes + 15, things["location"].pk)
+    set_weekly_hours(coach, [*hours_of(coach), further], by=None)
+
+
 def _session(coach: User, **wanted: Any) -> Session:
     return make_session(coach, starts_in=timedelta(hours=next(_hours)), **wanted)
 
 
-def _add_own(who: User, host: User) -> None:
+def _add_own(who: User, host: User, booked: Session) -> None:
     """What somebody finds on the pages about themselves."""
     make_booking(_session(who), who)
     cancel_booking(make_booking(_session(host), who), by=who)
@@ -220,10 +246,9 @@ def _add_own(who: User, host: User) -> None:
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
     if who.calendar_connections.count() < CALENDARS_KEPT:
         make_calendar(who)
-    taught = _session(who)
     WrittenEvent.objects.create(
-        connection=who.calendar_connections.earliest("pk"), uid=str(taught.pk), session=taught, state="conflict",
-        reference="1.ics", ours=OURS, theirs=OURS, ends_at=taught.ends_at,
+        connection=who.calendar_connections.earliest("pk"), uid=str(host.pk), session=booked, state="conflict",
+        reference="1.ics", ours=OURS, theirs=OURS, ends_at=booked.ends_at,
     )  # fmt: skip
     start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days))
     OutsideEvent.objects.create(

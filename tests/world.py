@@ -74,7 +74,7 @@ from tenpo.schedule.models import Booking, CalendarFeed, Service, Session, TimeO
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
-from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict
+from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict, make_removed
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review
 from tenpo.schedule.tests.time_make import make_location, make_service, make_working_life
@@ -404,7 +404,7 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
     diaries = {"Minnow diary": member, "Minnow old diary": member, "Otter diary": other}
     calendars = {label: make_calendar(person, label=label) for label, person in diaries.items()}
-    make_conflict(make_session(coach2, starts_in=timedelta(days=90), title="Open hour"), label="Carl diary")
+    make_conflict(make_session(coach2, starts_in=timedelta(days=100), title="Open hour"), label="Carl diary")
     for person, kind in ((member, "Minnow"), (other, "Otter")):
         create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
         make_notification(person, session=f"{kind} news")
@@ -433,11 +433,9 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "feed_token": tokens[member.pk],
         "calendar": calendars["Minnow diary"],
         "caldav": make_caldav(member, label="Minnow server", writes=False),
-        "conflict": make_conflict(
-            make_session(coach, starts_in=timedelta(days=90), title="Open hour"), label="Cora diary"
-        ),
-        "conflict_theirs": make_conflict(
-            make_session(coach, starts_in=timedelta(days=91), title="Open hour"), label="Cora second"
+        "conflict": make_removed(make_booking(make_session(starts_in=timedelta(days=102)), admin), label="Adder diary"),
+        "conflict_theirs": make_removed(
+            make_booking(make_session(starts_in=timedelta(days=103)), admin), label="Adder second"
         ),
         "channel": make_channel(calendars["Otter diary"]),
         "calendar_to_end": calendars["Minnow old diary"],
@@ -493,7 +491,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
         "Cora-door": seen, "Carl-door": otto,
         "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
-        "Cora diary": coach, "Cora second": coach, "Carl diary": coach2,
+        "Adder diary": admin, "Adder second": admin, "Carl diary": coach2,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
         "Minnow-session": member, "Minnow-once": member,
         "Otter spare": other, "Otter news": other, "Otter browser": other, "Otter-session": other, "Otter-once": other,

@@ -41,6 +41,18 @@ class LocationForm(forms.Form):
 
 
 class RoomForm(forms.Form):
-    """What a room is called."""
+    """A new room."""
 
-    name = forms.CharField(label=_("Room"), max_length=_length(Room, "name"))
+    room = forms.CharField(label=_("Room"), max_length=_length(Room, "name"))
+
+
+class RenameForm(forms.Form):
+    """What a room is called; several of these stand on one page."""
+
+    room_name = forms.CharField(label=_("Room"), max_length=_length(Room, "name"))
+
+    def __init__(self, data: Any = None, *, room: Room) -> None:
+        # The one that was sent has its errors where they are looked for.
+        auto_id = f"room-{room.pk}-%s" if data is None else "id_%s"
+        super().__init__(data, initial={"room_name": room.name}, auto_id=auto_id)
+        self.room = room

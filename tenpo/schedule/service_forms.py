@@ -1,11 +1,13 @@
 """Fields of services: lengths, prices by group size, who gives them and where, what is asked."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Field
+from django.forms.utils import ErrorDict
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -99,8 +101,6 @@ class ServiceForm(forms.Form):
     needs_approval = of_service("needs_approval")
     cancellation_policy = policy_field()
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    price_rows = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    question_rows = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(
         self, data: Mapping[str, Any] | None = None, *, viewer: User, service: Service | None = None,
@@ -110,14 +110,16 @@ class ServiceForm(forms.Form):
         super().__init__(data, initial=initial)
         self.viewer, self.currency = viewer, service.currency if service else current_business().currency
         self._choices_of(viewer, initial.get("notice_minutes"))
-        self.price_count = self._count("price_rows", len(offer.prices) + 1 if offer else FIRST_PRICES, MAX_PRICE_ROWS)
-        self.question_count = self._count(
-            "question_rows", len(service.questions) + 1 if service else FIRST_QUESTIONS, MAX_QUESTIONS
-        )
+        self.price_count = self._count("people", len(offer.prices) + 1 if offer else FIRST_PRICES, MAX_PRICE_ROWS)
+        first = len(service.questions) + 1 if service else FIRST_QUESTIONS
+        self.question_count = self._count("question", first, MAX_QUESTIONS)
         for number in range(self.price_count):
             self._add_price(number)
         for number in range(self.question_count):
             self._add_question(number)
+        if self.asks_for_rows:
+            # Whoever only wants a further row has done nothing wrong yet.
+            self._errors = ErrorDict()
 
     def _choices_of(self, viewer: User, notice: int | None) -> None:
         """What may be chosen: who, where, and how long ahead."""
@@ -144,14 +146,12 @@ class ServiceForm(forms.Form):
         ]
 
     def _count(self, name: str, first: int, most: int) -> int:
-        """How many rows of a kind are drawn: as many as were, and some more where they were asked for."""
-        typed = str(self.data.get(name, "")) if self.is_bound else ""
-        count = int(typed) if typed.isdecimal() and len(typed) < 4 else first
-        if self.is_bound and self.data.get("more") == name:
-            count += MORE_ROWS
-        count = max(1, min(count, most))
-        self.initial[name] = count
-        return count
+        """How many rows of a kind are drawn: as many as were sent, and some more where they were asked for."""
+        if not self.is_bound:
+            return min(first, most)
+        sent = [int(found[1]) + 1 for key in self.data if (found := re.fullmatch(rf"{name}_(\d{{1,2}})", key))]
+        more = MORE_ROWS if self.data.get("more") == name else 0
+        return min(max(sent, default=1) + more, most)
 
     def _add_price(self, number: int) -> None:
         is_first = number == 0
@@ -181,7 +181,7 @@ class ServiceForm(forms.Form):
     @property
     def asks_for_rows(self) -> bool:
         """Whether further rows were asked for, and nothing is to be saved."""
-        return self.is_bound and self.data.get("more") in ("price_rows", "question_rows")
+        return self.is_bound and self.data.get("more") in ("people", "question")
 
     def prices(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
         """The fields of each group size, side by side."""

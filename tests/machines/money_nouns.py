@@ -91,6 +91,16 @@ class Sponsorship:
         return [most - spent for most, spent in ends if most is not None]
 
 
+class Quote(NamedTuple):
+    """Who pays which part of a price."""
+
+    company: int
+    sponsorship: Sponsorship | None
+    sponsor: int
+    spent: list[tuple[Purse, int]]
+    own: int
+
+
 @dataclass(eq=False)
 class Booking:
     session: Session

@@ -186,7 +186,12 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("fill_by_itself", {"owner": 1, "wish": FILLS, "card": "late", "times": 2, "spends": False, "succeeds": False}),
         ("fill_by_itself", {"owner": 1, "wish": FILLS, "card": "silent", "times": 1, "spends": True, "succeeds": True}),
     ],
-    "told once that it is low": [
+    "in two places at once, and told once that little is left": [
+        *[("plan_session", {"coach": each, "price": 999, "starts_in": 2, "windows": A_THIRD}) for each in (4, 5)],
+        *[
+            ("book", {"which": n, "by": 1, "way": ("sandbox", "succeeds"), "more": 0, "uses_wallet": True})
+            for n in (0, 1)
+        ],
         ("decide_auto_top_up", {"owner": 0, "wish": TELLS, "is_fresh": True, "by": None}),
         ("teach", {"coach": 4, "price": 10_001, "card": "succeeds", "is_late": False}),
         ("look_after_wallets", {"dies": False}),

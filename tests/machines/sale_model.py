@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
-from typing import NamedTuple
 
 from tests.machines.booking_nouns import (
     ASKED_AFTER,
@@ -27,21 +26,11 @@ from tests.machines.money_nouns import (
     Booking,
     Payment,
     Purse,
+    Quote,
     Refund,
     Session,
-    Sponsorship,
 )
 from tests.machines.sponsor_model import Sponsors
-
-
-class Quote(NamedTuple):
-    """Who pays which part of a price."""
-
-    company: int
-    sponsorship: Sponsorship | None
-    sponsor: int
-    spent: list[tuple[Purse, int]]
-    own: int
 
 
 class Sales(Sponsors):
@@ -82,8 +71,8 @@ class Sales(Sponsors):
         try:
             self._check_bookable(session, by, provider, agreed, uses_wallet)
         except Refused as refusal:
-            lapsed = self._lapsed(session)
-            if refusal.code != "already_booked" or not lapsed:
+            lapsed = self._lapsed_in_the_way(session, by, refusal.code)
+            if not lapsed:
                 raise
             self._let_go(lapsed)
             self._check_bookable(session, by, provider, agreed, uses_wallet)
@@ -115,6 +104,21 @@ class Sales(Sponsors):
             raise Refused("payment_needed")
         if any(booking.buyer == buyer and booking.state != "cancelled" for booking in self.of_session(session)):
             raise Refused("already_booked")
+        if any(self._is_at_once(booking, session) for booking in self.bookings if booking.buyer == buyer):
+            raise Refused("participant_elsewhere")
+
+    def _is_at_once(self, booking: Booking, session: Session) -> bool:
+        other = booking.session
+        return booking.state != "cancelled" and other.starts_at < session.ends_at and session.starts_at < other.ends_at
+
+    def _lapsed_in_the_way(self, session: Session, buyer: int, code: str) -> list[Booking]:
+        """What of the session ran out; or of all sessions in which something of the buyer's did."""
+        if code == "already_booked":
+            return self._lapsed(session)
+        if code != "participant_elsewhere":
+            return []
+        by_session = [self._lapsed(each) for each in self.sessions]
+        return [one for lapsed in by_session if any(one.buyer == buyer for one in lapsed) for one in lapsed]
 
     def of_session(self, session: Session) -> list[Booking]:
         return [booking for booking in self.bookings if booking.session is session]

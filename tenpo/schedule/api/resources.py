@@ -12,8 +12,8 @@ from tenpo.core.api import ApiRequest, InSchema, OutSchema, file_answer, problem
 from tenpo.core.limits import hit
 from tenpo.schedule.actions.resources import add_file, add_link, change_resource, remove_resource
 from tenpo.schedule.api.sessions import visible_session
+from tenpo.schedule.resource_files import file_answer_of
 from tenpo.schedule.resource_models import SessionResource
-from tenpo.schedule.views.resources import file_answer_of
 
 router = Router(tags=["Sessions"])
 

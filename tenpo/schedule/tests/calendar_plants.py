@@ -10,10 +10,10 @@ from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.calendar_syncing import note_failure, take_calendar_file
 from tenpo.schedule.actions.calendars import change_connection, connect_caldav, connect_feed, switch_connection
 from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, WrittenEvent
-from tenpo.schedule.calendar_queries import our_events
+from tenpo.schedule.calendar_queries import Ours, our_events
 from tenpo.schedule.calendars.base import Said
 from tenpo.schedule.calendars.caldav import FoundCalendar
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.feed_server import calendar, event
 from tenpo.schedule.tests.make import make_session
 
@@ -61,11 +61,23 @@ def make_conflict(session: Session, *, label: str = "Home") -> WrittenEvent:
     """A session that somebody moved by an hour in its coach's calendar."""
     made = make_caldav(session.coach, label=label)
     [ours] = [one for one in our_events(session.coach, now=timezone.now()).values() if one.session == session]
-    said, hour = ours.event.said, timedelta(hours=1)
-    theirs = Said(said.title, said.starts_at + hour, said.ends_at + hour, said.place)
+    return _differs(made, ours, moved_by=timedelta(hours=1))
+
+
+def make_removed(booking: Booking, *, label: str = "Home") -> WrittenEvent:
+    """A booking that somebody removed from the calendar of whoever booked it."""
+    made = make_caldav(booking.booked_by, label=label)
+    [ours] = [one for one in our_events(booking.booked_by, now=timezone.now()).values() if one.booking == booking]
+    return _differs(made, ours)
+
+
+def _differs(made: CalendarConnection, ours: Ours, *, moved_by: timedelta | None = None) -> WrittenEvent:
+    said = ours.event.said
+    theirs = Said(said.title, said.starts_at + moved_by, said.ends_at + moved_by, said.place) if moved_by else None
     return WrittenEvent.objects.create(
-        connection=made, uid=ours.event.uid, session=session, state="conflict", reference="https://dav.example.com/1.ics",
-        tag='"2"', ours=said.plain(), theirs=theirs.plain(), ends_at=session.ends_at,
+        connection=made, uid=ours.event.uid, session=ours.session, booking=ours.booking, state="conflict",
+        reference="https://dav.example.com/1.ics", tag='"2"' if theirs else "", ours=said.plain(),
+        theirs=theirs.plain() if theirs else None, ends_at=ours.session.ends_at,
     )  # fmt: skip
 
 

@@ -59,6 +59,8 @@ def hours_home(request: HttpRequest) -> HttpResponse:
         coach = user if user.is_coach else User.objects.coaches().active().order_by("name", "id").first()
     if coach is None:
         return render(request, "schedule/hours_nobody.html")
+    if user.is_admin and chosen.errors:
+        return _page(request, User.objects.with_roles().get(pk=coach.pk), Forms(), whose=chosen)
     return redirect("schedule:hours", coach.pk)
 
 
@@ -194,7 +196,7 @@ def _terms(coach: User) -> WorkingTerms:
     return WorkingTerms.objects.filter(coach=coach).first() or WorkingTerms(coach=coach)
 
 
-def _page(request: HttpRequest, coach: User, sent: Forms) -> HttpResponse:
+def _page(request: HttpRequest, coach: User, sent: Forms, *, whose: WhoseForm | None = None) -> HttpResponse:
     said, terms = hours_of(coach), _terms(coach)
     zone = terms.time_zone or coach.time_zone
     today = clock.now().date()
@@ -202,7 +204,7 @@ def _page(request: HttpRequest, coach: User, sent: Forms) -> HttpResponse:
     context: dict[str, Any] = {
         "coach": coach,
         "is_own": coach == request.user,
-        "whose": WhoseForm(initial={"coach": coach.pk}) if getattr(request.user, "is_admin", False) else None,
+        "whose": whose or WhoseForm(initial={"coach": coach.pk}) if getattr(request.user, "is_admin", False) else None,
         "zone": zone,
         "week": sent.week or WeekForm(None, hours=said),
         "seen": request.POST.get("seen", "") if sent.week else digest_of_week(said),

@@ -1,4 +1,3 @@
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,9 +14,8 @@ from tenpo.people.models import User
 from tenpo.schedule.actions import places as actions
 from tenpo.schedule.models import Location, Room
 from tenpo.schedule.permissions import can_manage_places
-from tenpo.schedule.place_forms import LocationForm, RoomForm
+from tenpo.schedule.place_forms import LocationForm, RenameForm, RoomForm
 from tenpo.schedule.service_queries import find_locations
-from tenpo.schedule.views.teaching import add_problems
 
 
 @login_required
@@ -96,7 +94,7 @@ def room_create(request: PageRequest, location_id: UUID) -> HttpResponse:
     room_form = RoomForm(request.POST)
     if room_form.is_valid():
         try:
-            actions.open_room(location, name=room_form.cleaned_data["name"], by=request.user)
+            actions.open_room(location, name=room_form.cleaned_data["room"], by=request.user)
         except (RuleError, ValidationError) as error:
             _add(room_form, error)
         else:
@@ -110,10 +108,10 @@ def room_change(request: PageRequest, room_id: UUID) -> HttpResponse:
     """Rename a room, close it, or open it again."""
     room = get_object_or_404(Room.objects.select_related("location"), pk=room_id)
     act = request.POST.get("act", "")
+    if act == "rename":
+        return _rename(request, room)
     try:
-        if act == "rename":
-            actions.rename_room(room, name=request.POST.get("name", ""), by=request.user)
-        elif act == "close":
+        if act == "close":
             actions.close_room(room, by=request.user)
         elif act == "reopen":
             actions.reopen_room(room, by=request.user)
@@ -121,28 +119,53 @@ def room_change(request: PageRequest, room_id: UUID) -> HttpResponse:
             raise Http404
     except RuleError as refusal:
         messages.error(request, str(refusal))
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
     return redirect("schedule:location-edit", room.location_id)
 
 
-def _add(form: LocationForm | RoomForm, error: RuleError | ValidationError) -> None:
-    if isinstance(error, RuleError) and error.code == "name_taken":
-        form.add_error("name", str(error))
-    else:
-        add_problems(form, error)
+def _rename(request: PageRequest, room: Room) -> HttpResponse:
+    form = RenameForm(request.POST, room=room)
+    if form.is_valid():
+        try:
+            actions.rename_room(room, name=form.cleaned_data["room_name"], by=request.user)
+        except (RuleError, ValidationError) as error:
+            _add(form, error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("schedule:location-edit", room.location_id)
+    location = get_object_or_404(find_locations(request.user), pk=room.location_id)
+    return _location_page(request, location, form=LocationForm(location=location), renamed=form)
+
+
+def _add(form: LocationForm | RoomForm | RenameForm, error: RuleError | ValidationError) -> None:
+    """A name that is taken or wrong stands beside the field in which it was typed."""
+    named = next(name for name in ("room", "room_name", "name") if name in form.fields)
+    if isinstance(error, RuleError):
+        form.add_error(named if error.code == "name_taken" else None, str(error))
+        return
+    for name, texts in error.message_dict.items():
+        for text in texts:
+            form.add_error(named if name == "name" else name, text)
 
 
 def _location_page(
-    request: PageRequest, location: Location, *, form: LocationForm, room_form: RoomForm | None = None
+    request: PageRequest,
+    location: Location,
+    *,
+    form: LocationForm,
+    room_form: RoomForm | None = None,
+    renamed: RenameForm | None = None,
 ) -> HttpResponse:
-    rooms: list[Any] = list(location.rooms.all())
+    rooms: list[Room] = list(location.rooms.all())
     context = {
         "form": form,
         "location": location,
-        "rooms": [room for room in rooms if room.closed_at is None],
+        "rooms": [
+            renamed if renamed and renamed.room == room else RenameForm(room=room)
+            for room in rooms
+            if room.closed_at is None
+        ],
         "closed_rooms": [room for room in rooms if room.closed_at is not None],
         "room_form": room_form or RoomForm(),
     }
-    status = 422 if form.errors or (room_form and room_form.errors) else 200
-    return render(request, "schedule/location_form.html", context, status=status)
+    is_wrong = form.errors or (room_form and room_form.errors) or (renamed and renamed.errors)
+    return render(request, "schedule/location_form.html", context, status=422 if is_wrong else 200)

@@ -1,6 +1,5 @@
 """Files and links of a session: kept by its coach, and fetched by whoever may."""
 
-from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -9,24 +8,19 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from whitenoise.responders import MissingFileError, StaticFile
 
 from tenpo.core.errors import RuleError
-from tenpo.core.files import path_of
 from tenpo.core.limits import hit
 from tenpo.people.models import User
 from tenpo.schedule.actions.resources import add_file, add_link, change_resource, remove_resource
 from tenpo.schedule.meeting_forms import ResourceForm
 from tenpo.schedule.models import Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.resource_files import file_answer_of
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.views.teaching import add_problems, managed_session, teacher
-
-ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
-ENDINGS["application/pdf"] = ".pdf"
 
 
 @login_required
@@ -75,33 +69,6 @@ def resource_file(request: HttpRequest, resource_id: UUID) -> HttpResponse | Fil
     assert isinstance(user, User)
     resource = get_object_or_404(SessionResource.objects.visible_to(user).exclude(file_key=""), pk=resource_id)
     return file_answer_of(request, resource)
-
-
-def file_answer_of(request: HttpRequest, resource: SessionResource) -> FileResponse:
-    """A file as an attachment under the name that its coach gave it."""
-    headers = [
-        ("Content-Type", "application/octet-stream"),
-        ("Content-Disposition", content_disposition_header(True, file_name(resource)) or "attachment"),
-        ("Cache-Control", "private, no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
-    try:
-        found = StaticFile(str(path_of(resource.file_key)), headers).get_response(request.method or "GET", request.META)
-    except (MissingFileError, OSError):
-        # A backup was brought back from a moment at which it was about to go.
-        raise Http404 from None
-    response = FileResponse(found.file or (), status=found.status, content_type="application/octet-stream")
-    for name, value in found.headers:
-        response.headers[name] = value
-    response.headers["Accept-Ranges"] = "bytes"
-    return response
-
-
-def file_name(resource: SessionResource) -> str:
-    """What a browser calls the file; its ending says what it is by its content where we know."""
-    ending = ENDINGS.get(resource.mime_type, "")
-    plain = "".join(c for c in resource.name if c.isprintable() and c not in '/\\:"').strip(". ") or "file"
-    return plain if not ending or PurePath(plain).suffix.lower() in (ending, ".jpeg") else f"{plain}{ending}"
 
 
 def _add(session: Session, cleaned: dict[str, Any], by: User) -> None:

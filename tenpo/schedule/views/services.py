@@ -1,4 +1,3 @@
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -139,10 +138,8 @@ def _lowest(service: Service) -> int | None:
 
 
 def _form_page(request: HttpRequest, form: ServiceForm, *, service: Service | None) -> HttpResponse:
-    # Whoever only asked for further rows has done nothing wrong yet.
-    status = 422 if form.is_bound and form.errors and not form.asks_for_rows else 200
-    context: dict[str, Any] = {"form": form, "service": service, "says_errors": not form.asks_for_rows}
-    return render(request, "schedule/service_form.html", context, status=status)
+    context = {"form": form, "service": service}
+    return render(request, "schedule/service_form.html", context, status=422 if form.errors else 200)
 
 
 def _add(form: ServiceForm, error: RuleError | ValidationError) -> None:
