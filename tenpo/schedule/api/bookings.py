@@ -74,7 +74,7 @@ class BookingDetailOut(BookingOut):
     waitlist_position: int | None
 
 
-class MoveOut(OutSchema):
+class SessionMoveOut(OutSchema):
     """Whether a booking may be moved now, to a session of the same coach at the same price; it costs nothing."""
 
     is_allowed: bool
@@ -85,7 +85,7 @@ class MoveOut(OutSchema):
     session_ids: Annotated[list[UUID], Field(description="Where to: the next ones.")]
 
 
-class MoveIn(InSchema):
+class SessionMoveIn(InSchema):
     """Where a booking goes."""
 
     session_id: UUID
@@ -148,7 +148,7 @@ def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
 
 
 @router.get(
-    "/bookings/{uuid:booking_id}/session", response={200: MoveOut, **problems(404)}, summary="Where it can move"
+    "/bookings/{uuid:booking_id}/session", response={200: SessionMoveOut, **problems(404)}, summary="Where it can move"
 )
 def get_booking_move(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
     """What moving a booking of the caller's would do, and to which sessions it can go. Nothing changes."""
@@ -164,7 +164,7 @@ def get_booking_move(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
     response={200: BookingDetailOut, **problems(403, 404, 409)},
     summary="Move a booking",
 )
-def put_booking_session(request: ApiRequest, booking_id: UUID, body: MoveIn) -> dict[str, Any]:
+def put_booking_session(request: ApiRequest, booking_id: UUID, body: SessionMoveIn) -> dict[str, Any]:
     """Move one's booking to another session of the same coach at the same price; line, money and policy stay.
 
     To where it is changes nothing. Refusals: `not_confirmed`, `started`, `not_planned`, `full`, `other_coach`,
