@@ -203,7 +203,8 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         Session.objects.filter(pk=made.pk).update(join_link=f"https://meet.example/{whose.name}-door")
         return Session.objects.get(pk=made.pk)
 
-    booked, line, offering, past = session(), session(capacity=1), session(capacity=1), session()
+    movable = make_cancellation_policy((48, 100), (24, 50), (0, 0), reschedules=2, reschedule_hours=1)
+    booked, line, offering, past = session(policy=movable), session(capacity=1), session(capacity=1), session()
     full = session(capacity=1)
     booking, came = make_booking(booked, member), make_booking(past, member)
     make_booking(full, third)
@@ -243,6 +244,7 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
         # Free, so that nobody is asked for money that a credit would change.
         "session": session(price=0),
         "booked": booked,
+        "next": session(),
         "full": full,
         "past": past,
         "series": series,

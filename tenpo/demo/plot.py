@@ -151,7 +151,9 @@ def _set_up(story: Story) -> None:
     create_share_policy(name="The company pays 60%", terms=ShareTerms(percent=60), by=story.admin)
     create_cancellation_policy(
         name="Free until two days before", is_default=True, by=story.admin,
-        policy=Policy((Window(48, 100), Window(24, 50, "credit"), Window(0, 0)), grace_count=1, grace_days=90),
+        policy=Policy((Window(48, 100), Window(24, 50, "credit"), Window(0, 0)), grace_count=1, grace_days=90,
+            reschedules=2, reschedule_hours=24,
+        ),
     )  # fmt: skip
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
     set_terms(story)

@@ -62,6 +62,10 @@ class Facts:
         """Whether something is said of `key`, be it that it was empty."""
         return key in self._payload
 
+    def value(self, key: str) -> Any:
+        """What stands under `key`, as it is."""
+        return self._payload.get(key)
+
     def part(self, key: str) -> "Facts":
         """The facts inside one fact."""
         inner = self._payload.get(key)

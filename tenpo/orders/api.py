@@ -21,6 +21,7 @@ from tenpo.orders.cancelling import (
     MAX_GRACE,
     MAX_GRACE_DAYS,
     MAX_HOURS_BEFORE,
+    MAX_RESCHEDULES,
     MAX_WINDOWS,
     Policy,
     Window,
@@ -174,6 +175,8 @@ class CancellationPolicyIn(InSchema):
         0, ge=0, le=MAX_GRACE, description="So many late cancellations and no-shows of a person cost nothing …"
     )
     grace_days: int = Field(0, ge=0, le=MAX_GRACE_DAYS, description="… within so many days.")
+    reschedules: int = Field(0, ge=0, le=MAX_RESCHEDULES, description="How often a booking may be moved …")
+    reschedule_hours: int = Field(0, ge=0, le=MAX_HOURS_BEFORE, description="… until so many hours before it starts.")
     is_default: bool = False
 
 
@@ -194,6 +197,8 @@ class CancellationPolicyOut(OutSchema):
     no_show_percent: int
     grace_count: int
     grace_days: int
+    reschedules: int
+    reschedule_hours: int
     is_default: bool
     retired_at: datetime | None
     words: str = Field(..., description="The policy in a sentence.")
@@ -292,6 +297,8 @@ def post_cancellation_policy(request: ApiRequest, payload: CancellationPolicyIn)
         no_show_percent=payload.no_show_percent,
         grace_count=payload.grace_count,
         grace_days=payload.grace_days,
+        reschedules=payload.reschedules,
+        reschedule_hours=payload.reschedule_hours,
     )
     made = create_cancellation_policy(name=payload.name, policy=policy, is_default=payload.is_default, by=request.user)
     return 201, made

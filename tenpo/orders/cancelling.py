@@ -5,7 +5,7 @@ does it, asks here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -169,3 +169,45 @@ def after_no_show(policy: Policy, *, back_to: str, misses: int = 0) -> ComesBack
 def whole_place(policy: Policy, back_to: str) -> str:
     """Where it goes when all of it comes back: as with the longest notice."""
     return (policy.windows[0].to if policy.windows else "") or back_to
+
+
+@dataclass(frozen=True)
+class Move:
+    """Whether something booked may be moved now, at no cost: `refusal` is why not, else empty.
+
+    `until` when, and how often still (`left`); once it was moved, at most `most` percent come back of it.
+    """
+
+    refusal: str
+    until: datetime
+    left: int
+    most: int
+    # Whether it is one of those that the policy counts.
+    counts: bool = True
+
+    @property
+    def is_allowed(self) -> bool:
+        return not self.refusal
+
+
+def may_be_moved(policy: Policy, *, starts_at: datetime, now: datetime, moves: int, was_moved: bool = False) -> Move:
+    """Whether who booked something may move it at `now`, who moved it `moves` times: to what costs the same.
+
+    Until the policy's last moment and as often as it says; until it starts, and uncounted, where the host moved it
+    before. What cancelling would not give back any more does not come back by moving first. Refusals: not_movable,
+    moved_too_often, too_late.
+    """
+    if was_moved and now <= starts_at:
+        return Move("", starts_at, max(0, policy.reschedules - moves), policy.most, counts=False)
+    until = starts_at - timedelta(hours=policy.reschedule_hours)
+    left = max(0, policy.reschedules - moves)
+    refusal = ""
+    if not policy.reschedules:
+        refusal = "not_movable"
+    elif not left:
+        refusal = "moved_too_often"
+    elif now > until:
+        refusal = "too_late"
+    # Grace is for cancelling: by the windows alone.
+    back = what_comes_back(replace(policy, grace_count=0), starts_at=starts_at, now=now, back_to="")
+    return Move(refusal, until, left, min(policy.most, back.percent))

@@ -10,8 +10,16 @@ from tenpo.core.days import day_here, midnight
 from tenpo.core.forms import AmountField, DayField
 from tenpo.orders.actions.policies import ShareTerms, check_cancellation_terms, check_terms
 from tenpo.orders.actions.splits import MAX_PLACE
-from tenpo.orders.cancelling import MAX_GRACE, MAX_GRACE_DAYS, MAX_HOURS_BEFORE, MAX_WINDOWS, Policy, Window
-from tenpo.orders.models import SharePolicy, SplitRule
+from tenpo.orders.cancelling import (
+    MAX_GRACE,
+    MAX_GRACE_DAYS,
+    MAX_HOURS_BEFORE,
+    MAX_RESCHEDULES,
+    MAX_WINDOWS,
+    Policy,
+    Window,
+)
+from tenpo.orders.models import POLICY_COLUMNS, SharePolicy, SplitRule
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 
@@ -170,6 +178,20 @@ class CancellationPolicyForm(forms.Form):
     grace_days = forms.IntegerField(
         label=_("Within"), required=False, min_value=1, max_value=MAX_GRACE_DAYS, help_text=_("So many days.")
     )
+    reschedules = forms.IntegerField(
+        label=_("May be moved"),
+        required=False,
+        min_value=0,
+        max_value=MAX_RESCHEDULES,
+        help_text=_("To another session of the same coach that costs the same; leave empty for never."),
+    )
+    reschedule_hours = forms.IntegerField(
+        label=_("Until"),
+        required=False,
+        min_value=0,
+        max_value=MAX_HOURS_BEFORE,
+        help_text=_("So many hours before it starts."),
+    )
     is_default = forms.BooleanField(label=_("New sessions start with it"), required=False)
 
     def __init__(self, data: Any = None) -> None:
@@ -202,7 +224,7 @@ class CancellationPolicyForm(forms.Form):
                 continue
             windows.append(Window(hours, percent, cleaned.get(f"to_{number}", "")))
         if not self.errors:
-            rules = {name: cleaned.get(name) or 0 for name in ("no_show_percent", "grace_count", "grace_days")}
+            rules = {name: cleaned.get(name) or 0 for name in POLICY_COLUMNS}
             cleaned["policy"] = Policy(tuple(windows), **rules)
             try:
                 check_cancellation_terms(cleaned["policy"])

@@ -19,6 +19,8 @@ from tenpo.schedule.models import Booking, Session
 
 PRODUCT = "-//Tenpo//Tenpo//EN"
 _OURS = re.compile(r"(booking|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# When something became of a booking that its calendar event says.
+CHANGED_BY = ("created_at", "confirmed_at", "cancelled_at", "rescheduled_at")
 
 
 def booking_file(booking: Booking) -> bytes:
@@ -60,12 +62,8 @@ def booking_event(booking: Booking) -> Event:
     is_off = booking.state == Booking.State.CANCELLED or session.status == Session.Status.CANCELLED
     is_sure = booking.state in (Booking.State.CONFIRMED, Booking.State.ATTENDED, Booking.State.NO_SHOW)
     status = "CANCELLED" if is_off else "CONFIRMED" if is_sure else "TENTATIVE"
-    changed = max(
-        moment
-        for moment in (booking.created_at, booking.confirmed_at, booking.cancelled_at, session.changed_at)
-        if moment
-    )
-    sequence = session.version + (booking.confirmed_at is not None) + is_off
+    changed = max(moment for moment in (*(getattr(booking, name) for name in CHANGED_BY), session.changed_at) if moment)
+    sequence = booking.sequence + session.version + (booking.confirmed_at is not None) + is_off
     path = reverse("schedule:booking-detail", args=[booking.pk])
     return _event(
         session,

@@ -8,7 +8,8 @@ from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVect
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Coalesce, Now
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
@@ -287,8 +288,11 @@ class Booking(BaseModel):
     # The cancellation windows that held when this was booked, and the rules beside them.
     policy = models.JSONField(default=list)
     policy_rules = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
-    # How often whoever booked has moved it.
+    # How often whoever booked has moved it, of what its policy counts; when last; and what its calendar event had
+    # counted by then.
     reschedules = models.PositiveSmallIntegerField(default=0, db_default=0)
+    rescheduled_at = models.DateTimeField(null=True)
+    sequence = models.PositiveIntegerField(default=0, db_default=0)
     held_until = models.DateTimeField(null=True)
     # Held until its coach says yes or no, and not ordered before; of one that is over, that it never got its yes.
     awaits_approval = models.BooleanField(default=False, db_default=False)
@@ -335,6 +339,11 @@ class Booking(BaseModel):
                 name="booking_cancelled_has_a_time",
                 condition=Q(state="cancelled", cancelled_at__isnull=False)
                 | (~Q(state="cancelled") & Q(cancelled_at=None)),
+            ),
+            models.CheckConstraint(
+                name="booking_is_moved_as_often_as_allowed",
+                condition=Q(reschedules=0)
+                | Q(reschedules__lte=Cast(KeyTextTransform("reschedules", "policy_rules"), models.IntegerField())),
             ),
             models.CheckConstraint(
                 name="booking_waits_since", condition=~Q(state="waitlisted") | Q(waitlisted_at__isnull=False)

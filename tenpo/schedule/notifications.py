@@ -12,51 +12,25 @@ from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
-
-
-def _booking_path(facts: Facts) -> str:
-    return path_to("schedule:booking-detail", facts["booking_id"])
+from tenpo.schedule.policy_notifications import (
+    MISSED,
+    PERSON_MOVED,
+    POLICY_KINDS,
+    RESCHEDULED,
+    WAIVED,
+    back_sentence,
+    booking_path,
+    how_it_was_settled,
+    policy_fact,
+    roster_path,
+    sentences,
+    terms_of,
+    where_and_when,
+)
 
 
 def _session_path(facts: Facts) -> str:
     return path_to("schedule:session-detail", facts["session_id"])
-
-
-def _roster_path(facts: Facts) -> str:
-    return path_to("schedule:session-roster", facts["session_id"])
-
-
-def _where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
-    found = [
-        (_("Session"), facts["session"]),
-        (_("When"), facts.when("starts_at", until="ends_at")),
-        (_("With"), facts["coach"]),
-        (_("Where"), facts["place"]),
-    ]
-    return tuple((name, value) for name, value in found if value)
-
-
-def _back_sentence(facts: Facts) -> str:
-    credit, wallet, method = "", "", ""
-    if facts.number("credit"):
-        credit = _("%(amount)s went back to you as credit; your next booking uses it first.") % {
-            "amount": facts.money("credit")
-        }
-    if facts.number("wallet"):
-        wallet = _("%(amount)s went back to your wallet.") % {"amount": facts.money("wallet")}
-    if facts.number("method"):
-        method = _("%(amount)s goes back the way it was paid.") % {"amount": facts.money("method")}
-    return _sentences(credit, wallet, method)
-
-
-def _how_it_was_settled(facts: Facts) -> str:
-    if facts.has("waiver"):
-        return _("You are let off what the policy says: %(reason)s") % {"reason": facts["waiver"]}
-    return _("This time it costs nothing.") if facts.has("by_grace") else ""
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
 
 
 def _say_confirmed(facts: Facts) -> Words:
@@ -64,48 +38,22 @@ def _say_confirmed(facts: Facts) -> Words:
         title=_("You are booked: %(session)s") % {"session": facts["session"]},
         text=_("%(when)s with %(coach)s.") % {"when": _capital(facts.when()), "coach": facts["coach"]},
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=(*where_and_when(facts), *policy_fact(facts)),
     )
 
 
 def _say_cancelled_by_host(facts: Facts) -> Words:
     return Words(
         title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
-        text=_sentences(
+        text=sentences(
             _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()},
-            _how_it_was_settled(facts),
-            _back_sentence(facts),
+            how_it_was_settled(facts),
+            back_sentence(facts),
         ),
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
-    )
-
-
-def _say_missed(facts: Facts) -> Words:
-    return Words(
-        title=_("You were missed: %(session)s") % {"session": facts["session"]},
-        text=_sentences(
-            _("You are noted as not having come on %(when)s.") % {"when": facts.when()},
-            _how_it_was_settled(facts),
-            _back_sentence(facts) or _("Nothing of what was paid comes back."),
-        ),
-        act=_("See your booking"),
-        path=_booking_path(facts),
-    )
-
-
-def _say_waived(facts: Facts) -> Words:
-    return Words(
-        title=_("You are let off: %(session)s") % {"session": facts["session"]},
-        text=_sentences(
-            _("You did not come on %(when)s, and it costs you nothing.") % {"when": facts.when()},
-            _back_sentence(facts),
-            _("The reason: %(reason)s") % {"reason": facts["reason"]},
-        ),
-        act=_("See your booking"),
-        path=_booking_path(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -117,10 +65,10 @@ def _say_session_cancelled(facts: Facts) -> Words:
             filter(
                 None,
                 [
-                    _sentences(
+                    sentences(
                         _("The session with %(coach)s on %(when)s does not take place.")
                         % {"coach": facts["coach"], "when": facts.when()},
-                        _back_sentence(facts),
+                        back_sentence(facts),
                     ),
                     reason,
                 ],
@@ -136,8 +84,8 @@ def _say_session_changed(facts: Facts) -> Words:
         title=_("Changed: %(session)s") % {"session": facts["session"]},
         text=_("Something about your session is different now. Please look whether it still suits you."),
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_changes(facts) or _where_and_when(facts),
+        path=booking_path(facts),
+        facts=_changes(facts) or where_and_when(facts),
     )
 
 
@@ -160,7 +108,7 @@ def _say_waitlisted(facts: Facts) -> Words:
         title=_("You are in line: %(session)s") % {"session": facts["session"]},
         text=_("We tell you as soon as a seat is free for you."),
         act=_("See your place in line"),
-        path=_booking_path(facts),
+        path=booking_path(facts),
     )
 
 
@@ -170,8 +118,8 @@ def _say_offered(facts: Facts) -> Words:
         text=_("A seat became free and is held for you until %(until)s. After that it goes to the next in line.")
         % {"until": facts.when("held_until")},
         act=_("Take the seat"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -199,8 +147,8 @@ def _say_reminder(facts: Facts) -> Words:
         text=_("We look forward to seeing you: %(when)s with %(coach)s.")
         % {"when": facts.when(), "coach": facts["coach"]},
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -211,7 +159,7 @@ def _say_requested(facts: Facts) -> Words:
         text=_("%(when)s. It is held until %(until)s; please say yes or no.")
         % {"when": _capital(facts.when()), "until": facts.when("held_until")},
         act=_("Answer"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -221,8 +169,8 @@ def _say_approved(facts: Facts) -> Words:
         text=_("Your time is held for you until %(until)s. Please pay for it by then.")
         % {"until": facts.when("held_until")},
         act=_("Pay and book"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -233,8 +181,8 @@ def _say_declined(facts: Facts) -> Words:
         title=_("This time does not suit: %(session)s") % {"session": facts["session"]},
         text="\n\n".join(part for part in (said, reason) if part),
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -243,8 +191,8 @@ def _say_request_lapsed(facts: Facts) -> Words:
         title=_("Nobody answered: %(session)s") % {"session": facts["session"]},
         text=_("You had no answer in time, so nothing was booked. Please ask for another time."),
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -254,7 +202,7 @@ def _say_new_booking(facts: Facts) -> Words:
         text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
         % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
         act=_("See who comes"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -264,7 +212,7 @@ def _say_booking_cancelled(facts: Facts) -> Words:
         text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
         % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
         act=_("See who comes"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -274,7 +222,7 @@ def _say_full(facts: Facts) -> Words:
         text=_("All %(capacity)s seats of your session are taken: %(when)s.")
         % {"capacity": facts["capacity"], "when": facts.when()},
         act=_("See who comes"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -299,14 +247,6 @@ SESSION_CANCELLED = Kind(
 CANCELLED_BY_HOST = Kind(
     "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
     _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
-)  # fmt: skip
-MISSED = Kind(
-    "booking.missed", gettext_lazy("You did not come to a session"), Audience.MEMBER, _say_missed, by_email=False,
-    icon="user-x",
-)  # fmt: skip
-WAIVED = Kind(
-    "booking.waived", gettext_lazy("You are let off what the policy says"), Audience.MEMBER, _say_waived,
-    by_email=False, icon="user-check",
 )  # fmt: skip
 WAITLISTED = Kind(
     "booking.waitlisted", gettext_lazy("You joined a waitlist"), Audience.MEMBER, _say_waitlisted, by_email=False,
@@ -351,14 +291,14 @@ SESSION_FULL = Kind(
 )
 
 KINDS = (
-    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, MISSED, WAIVED, WAITLISTED, OFFERED,
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
     OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING, BOOKING_CANCELLED,
     SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
 def _booking_of(message: OutboxMessage) -> Booking:
-    rows = Booking.objects.select_related("session__coach", "participant")
+    rows = Booking.objects.select_related("session__coach", "participant", "line")
     return rows.get(pk=message.subject_id)
 
 
@@ -404,7 +344,7 @@ def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "", **more: Any) 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
     """Who booked, and the coach; also that the session is full now, once for each number of seats."""
     booking = _booking_of(message)
-    notices = to_its_people(CONFIRMED, booking) + _to_its_coach(NEW_BOOKING, booking)
+    notices = to_its_people(CONFIRMED, booking, **terms_of(booking)) + _to_its_coach(NEW_BOOKING, booking)
     # What was booked as a slot is full with whoever booked it.
     if booking.session.is_full and not booking.session.is_private:
         once = f"full:{booking.session_id}:{booking.session.capacity}"
@@ -431,6 +371,12 @@ def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
     """Whoever did not come, with what the policy says of it."""
     more = {"by_grace": True} if message.payload.get("by_grace") else {}
     return to_its_people(MISSED, _booking_of(message), **_back(message), **more)
+
+
+def on_booking_rescheduled(message: OutboxMessage) -> list[Notice]:
+    """Whoever moved their booking, and the coach."""
+    booking, before = _booking_of(message), message.payload.get("before", {})
+    return to_its_people(RESCHEDULED, booking, before=before) + _to_its_coach(PERSON_MOVED, booking, before=before)
 
 
 def on_booking_waived(message: OutboxMessage) -> list[Notice]:
@@ -514,6 +460,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.cancelled": on_booking_cancelled,
     "booking.no_show_settled": on_booking_no_show_settled,
     "booking.waived": on_booking_waived,
+    "booking.rescheduled": on_booking_rescheduled,
     "booking.session_cancelled": on_booking_session_cancelled,
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Exists, F, OuterRef, QuerySet
+
 from tenpo.core import clock
 from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Policy, what_comes_back
 from tenpo.orders.policy_words import say_policy
@@ -87,6 +89,22 @@ def say_policy_for(policy: Policy, starts_at: datetime, user: User, *, to: str, 
     """What a policy would mean for `user` of something that starts then."""
     counted = count_misses(policy, user.pk, now=clock.now(), known=misses)
     return say_policy(policy, starts_at, to=to, misses=counted)
+
+
+def sessions_to_move_to(booking: Booking, user: User) -> QuerySet[Session]:
+    """Where `user` may move their booking, which has its session and line: same coach, same price, with a free seat.
+
+    None at a time at which the participant is elsewhere.
+    """
+    assert booking.line is not None
+    rows = Session.objects.visible_to(user).upcoming().filter(coach=booking.session.coach_id, is_private=False)
+    rows = rows.filter(price=booking.line.price, currency=booking.line.order.currency, seats_taken__lt=F("capacity"))
+    theirs = Booking.objects.filter(participant=booking.participant_id).exclude(pk=booking.pk)
+    meanwhile = theirs.filter(
+        state__in=Booking.PRESENT, starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
+    )
+    rows = rows.exclude(pk=booking.session_id).exclude(Exists(meanwhile))
+    return rows.exclude(Exists(theirs.live().filter(session=OuterRef("pk")))).order_by("starts_at", "id")
 
 
 def _terms_lead_to(booking: Booking) -> str:

@@ -24,7 +24,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.config.api import api
 from tenpo.notify.tests.make import make_notification
-from tenpo.orders.tests.make import make_credit
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
@@ -224,6 +224,11 @@ CALLS = {
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
     "delete_check_in": Call(ids=_thing("here", "booking_id")),
+    "create_cancellation": Call(body=lambda calls: {"waiver": ""}),
+    "put_booking_session": Call(
+        ids=_thing("own_movable", "booking_id"), body=lambda calls: {"session_id": str(calls.things["next"].pk)}
+    ),
+    "get_booking_move": Call(ids=_thing("own_movable", "booking_id")),
     "put_booking_waiver": Call(ids=_thing("absent", "booking_id")),
     "edit_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),
@@ -344,6 +349,10 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
         "own_running": _own_running(admin),
         "own_attended": make_attended(member=admin),
         "own_session": _own_session(admin),
+        "own_movable": make_booking(
+            make_session(coach, starts_in=timedelta(days=95), policy=make_cancellation_policy(reschedules=9)),
+            admin,
+        ),
         "own_line": make_bought(member=admin),
         "own_refund": make_request(make_bought(member=admin), 500),
         "offer": offer,

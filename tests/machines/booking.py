@@ -18,12 +18,12 @@ from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
 from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.actions import policies
-from tenpo.orders.models import CancellationPolicy, SharePolicy
+from tenpo.orders.models import SharePolicy
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers import sandbox
 from tenpo.people.models import Participant, Role
-from tenpo.schedule.actions import attendance, cancellations, misses, seats, sessions
+from tenpo.schedule.actions import attendance, cancellations, seats, sessions
 from tenpo.schedule.models import Booking, Session
 from tests.machines import booking_nouns as nouns
 from tests.machines.booking_model import CODES, RULES, Business
@@ -31,7 +31,7 @@ from tests.machines.booking_nouns import ADMIN, COACHES, MEMBERS
 from tests.machines.booking_rows import Rows, expected_of, newest
 from tests.machines.machine import START, Machine, code_of, make_people
 
-WINDOWS: list[nouns.Windows] = [((48, 100), (24, 50), (0, 0)), ((1, 33), (0, 10)), ((0, 100),), ((24, 50), (0, 0))]
+WINDOWS: list[nouns.Windows] = [((48, 100), (24, 50), (0, 0)), ((1, 33), (0, 10)), ((0, 100),)]
 CARDS = {
     "succeeds": sandbox.SUCCEEDS,
     "declined": sandbox.DECLINED,
@@ -60,13 +60,6 @@ terms = st.one_of(
 )
 
 
-def _policy(windows: nouns.Windows) -> CancellationPolicy:
-    rules = nouns.RULES_OF.get(windows, nouns.Rules())
-    return make_cancellation_policy(
-        *windows, no_show_percent=rules.no_show, grace_count=rules.grace, grace_days=rules.days
-    )
-
-
 class BookingMachine(Machine):
     rows: Rows  # read anew after each step
 
@@ -82,7 +75,7 @@ class BookingMachine(Machine):
         )
         forget_business()
         self.people = make_people(*(None for _ in MEMBERS), Role.ADMIN, *(Role.COACH for _ in COACHES))
-        self.windows = {windows: _policy(windows) for windows in WINDOWS}
+        self.windows = {windows: make_cancellation_policy(*windows) for windows in WINDOWS}
         self.shares: list[SharePolicy] = []
 
     @classmethod
@@ -395,16 +388,13 @@ class BookingMachine(Machine):
         )
 
     @precondition(lambda self: self.model.bookings)
-    @rule(which=which, by=somebody, how=st.sampled_from([*[""] * 4, "for", "off"]))
-    def cancel(self, which: int, by: int | None, how: str = "") -> None:
-        """By whoever booked, or the host: as host, for whoever booked, or letting them off."""
+    @rule(which=which, by=somebody)
+    def cancel(self, which: int, by: int | None) -> None:
         booking, row = self._booking(which, "waitlisted", *nouns.SEATED)
-        who = booking.session.coach if how and by is None else booking.buyer if by is None else by
+        who = booking.buyer if by is None else by
         self.both(
-            partial(self.model.cancel, booking, by=who, how=how),
-            lambda: cancellations.cancel_booking(
-                row, by=self.people[who], for_member=how == "for", waiver="Ill" if how == "off" else ""
-            ),
+            partial(self.model.cancel, booking, by=who),
+            lambda: cancellations.cancel_booking(row, by=self.people[who]),
         )
 
     @precondition(lambda self: self._any("waitlisted"))
@@ -483,14 +473,10 @@ class BookingMachine(Machine):
     # Who came
 
     @precondition(lambda self: self.model.bookings)
-    @rule(which=which, host=hosts, state=st.sampled_from(["attended", "no_show", "confirmed", "let off"]))
+    @rule(which=which, host=hosts, state=st.sampled_from(["attended", "no_show", "confirmed"]))
     def mark(self, which: int, host: str, state: str) -> None:
         booking, _row = self._booking(which, "confirmed", "attended", "no_show")
-        by = self._host(host, booking.session)
-        if state == "let off":
-            self._waive(booking, by)
-        else:
-            self._mark(booking, state, by)
+        self._mark(booking, state, self._host(host, booking.session))
 
     def _mark(self, booking: nouns.Booking, state: str, by: int) -> None:
         row = self._row(booking)
@@ -498,32 +484,6 @@ class BookingMachine(Machine):
             partial(self.model.mark, booking, state, by=by),
             lambda: attendance.mark_attendance(row, state=Booking.State(state), by=self.people[by]),
         )
-
-    def _waive(self, booking: nouns.Booking, by: int) -> None:
-        row = self._row(booking)
-        self.both(
-            partial(self.model.waive, booking, by=by),
-            lambda: misses.waive_no_show(row, reason="Ill", by=self.people[by]),
-        )
-
-    @precondition(lambda self: self._any("confirmed"))
-    @rule(completes=st.booleans(), then=st.sampled_from(["", "waive", "came"]))
-    def do_not_come(self, completes: bool, then: str) -> None:
-        """Nobody comes to a session; it is completed, and its coach lets somebody off, or was mistaken."""
-        session = next(booking.session for booking in reversed(self.model.bookings) if booking.state == "confirmed")
-        row = self.rows.session(self.model.sessions.index(session))
-        self._move_to(max(self.clock.now, session.ends_at))
-        absent = self.model.of(session, "confirmed")
-        for booking in absent:
-            self._mark(booking, "no_show", session.coach)
-            self.they_agree()
-        if completes:
-            self._complete(session, row, session.coach)
-            self.they_agree()
-        if then == "waive":
-            self._waive(absent[0], session.coach)
-        elif then == "came":
-            self._mark(absent[0], "attended", session.coach)
 
     @rule(which=which, host=hosts)
     def mark_all(self, which: int, host: str) -> None:

@@ -23,7 +23,6 @@ from tests.machines.booking_nouns import (
     HOLD,
     HOLD_BY_HAND,
     HOLD_WHILE_UNDER_WAY,
-    LET_OFF_WITHIN,
     OFFER,
     OPEN,
     PRESENT,
@@ -43,13 +42,13 @@ from tests.machines.machine import Refused
 RULES = (
     "plan_session", "edit_session", "cancel_session", "complete_session", "complete_past_sessions", "join_waitlist",
     "release_lapsed", "book", "take_offer", "pay_again", "decide", "mark_paid", "reconcile", "earlier_payment",
-    "cancel", "mark", "mark_all", "waive", "decide_share", "end_share",
+    "cancel", "mark", "mark_all", "decide_share", "end_share",
 )  # fmt: skip
 CODES = (
     "already_booked", "capacity_below_taken", "completed", "ends_too_early", "forbidden", "full", "invalid",
-    "no_show_only", "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over",
+    "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over",
     "over", "overlap", "overlaps", "own_payment", "participant_elsewhere", "payment_needed", "payment_under_way",
-    "price_changed", "settled",
+    "price_changed",
     "started", "starts_in_past", "too_early", "too_late",
 )  # fmt: skip
 
@@ -121,7 +120,6 @@ class Business:
         ended = [booking for booking in self.bookings if booking.session is session and booking.state != "cancelled"]
         for booking in ended:
             self._end(booking, "host")
-            booking.miss = booking.missed_at = None
         self._give_back([booking for booking in ended if booking.is_paid], 100)
 
     def complete_session(self, session: Session, *, by: int) -> None:
@@ -133,17 +131,12 @@ class Business:
             raise Refused("not_planned")
         if self.now < session.ends_at:
             raise Refused("not_over")
-        self._complete(session)
+        session.status = "completed"
 
     def complete_past_sessions(self) -> None:
-        for session in sorted(self.sessions, key=lambda session: session.ends_at):
+        for session in self.sessions:
             if session.status == "planned" and session.ends_at < self.now - COMPLETED_AFTER:
-                self._complete(session)
-
-    def _complete(self, session: Session) -> None:
-        """Who did not come, and was not let off, gets back what their policy says."""
-        session.status = "completed"
-        self._settle([booking for booking in self.of(session, "no_show") if booking.miss is None])
+                session.status = "completed"
 
     def taken(self, session: Session) -> int:
         return len(self.of(session, *SEATED))
@@ -262,10 +255,11 @@ class Business:
         for each, bookings in lapsed:
             self._let_go(each, bookings)
 
-    def _is_elsewhere(self, participant: int, session: Session) -> bool:
+    def _is_elsewhere(self, participant: int, session: Session, *, but: Booking | None = None) -> bool:
         """Whether somebody has a place in another session at this time, which they count on."""
         return any(
             booking.participant == participant and booking.claims and booking.session is not session
+            and booking is not but
             and booking.state in PRESENT and booking.session.starts_at < session.ends_at
             and session.starts_at < booking.session.ends_at
             for booking in self.bookings
@@ -424,26 +418,18 @@ class Business:
 
     # Cancelling
 
-    def cancel(self, booking: Booking, *, by: int, how: str = "") -> None:
-        """Who booked gets back what the policy of the booking says; when the host cancels, everything.
-
-        Unless they do it for whoever booked, by their policy ("for") or letting them off ("off").
-        """
+    def cancel(self, booking: Booking, *, by: int) -> None:
+        """Who booked gets back what the windows of the booking say; when the host cancels, everything."""
         session = booking.session
         if by != booking.buyer and not self._is_host(by, session):
-            raise Refused("forbidden")
-        if how == "off" and by == booking.buyer:
             raise Refused("forbidden")
         if booking.state == "cancelled":
             return
         if booking.state in ("attended", "no_show") or session.starts_at <= self.now:
             raise Refused("started")
-        by_host = by != booking.buyer and not how
-        percent = 100 if by_host else self._percent_back(booking)
-        self._end(booking, "host" if by_host else "member")
+        percent = self._percent_back(booking) if by == booking.buyer else 100
+        self._end(booking, "member" if by == booking.buyer else "host")
         if booking.is_paid:
-            if percent < 100 and booking.price:
-                percent = self._miss(booking, "late", percent, let_off=how == "off")
             self._give_back([booking], percent)
         self._offer_free_seats(session)
 
@@ -454,20 +440,6 @@ class Business:
             if self.now <= booking.session.starts_at - timedelta(hours=hours):
                 return percent
         return 0
-
-    def _miss(self, booking: Booking, kind: str, percent: int, *, let_off: bool = False) -> int:
-        """Somebody missed something: the first so many of theirs in some days cost nothing. What comes back of it."""
-        rules = booking.rules
-        earlier = [
-            other
-            for other in self.bookings
-            if other.buyer == booking.buyer and other.miss and other.miss[1] != "waived" and other.missed_at
-            and other.missed_at > self.now - timedelta(days=rules.days)
-        ]  # fmt: skip
-        outcome = "waived" if let_off else "grace" if len(earlier) < rules.grace else "charged"
-        percent = percent if outcome == "charged" else 100
-        booking.miss, booking.missed_at = (kind, outcome, percent), self.now
-        return percent
 
     def _end(self, booking: Booking, ending: str) -> None:
         """The place is given up. What was set aside for an unpaid one goes back; its payments stay open at the bank."""
@@ -494,74 +466,20 @@ class Business:
         return credit.owner, credit.source, order
 
     def _give_back_one(self, booking: Booking, percent: int) -> None:
-        """Of what is left, the company's part to the company; the buyer's to its credits, the rest as new credit."""
+        """The company's part to the company; the buyer's to the credits it came from, the rest as new credit."""
         booking.percent_back = percent
-        gone = booking.spent_back or [0 for _spent in booking.spent]
-        left = [amount - back for (_credit, amount), back in zip(booking.spent, gone, strict=True)]
-        own = booking.own - booking.own_back
-        self._flow("sales", "company", half_up(Fraction((booking.company - booking.company_back) * percent, 100)))
-        back = half_up(Fraction((sum(left) + own) * percent, 100))
-        restored, issued = largest_remainder(back, [sum(left), own])
-        for (credit, _amount), part in zip(booking.spent, largest_remainder(restored, left), strict=True):
+        self._flow("sales", "company", half_up(Fraction(booking.company * percent, 100)))
+        back = half_up(Fraction((booking.credit + booking.own) * percent, 100))
+        restored, issued = largest_remainder(back, [booking.credit, booking.own])
+        for (credit, _amount), part in zip(
+            booking.spent, largest_remainder(restored, [amount for _credit, amount in booking.spent]), strict=True
+        ):
             if part:
                 self.sides["sales"] -= part
                 self._still_open(credit, booking).balance += part
         if issued:
             (payment,) = (p for p in self.payments if p.booking is booking and p.state == "succeeded")
             self._issue(payment, issued)
-
-    def _settle(self, absent: list[Booking]) -> None:
-        """What the policies say of who did not come. Free places are neither counted nor settled."""
-        known = len(self.credits)
-        for booking in absent:
-            if booking.price:
-                percent = self._miss(booking, "no_show", booking.rules.no_show)
-                company = half_up(Fraction(booking.company * percent, 100))
-                back = half_up(Fraction((booking.credit + booking.own) * percent, 100))
-                restored, own = largest_remainder(back, [booking.credit, booking.own])
-                self._refund(booking, company, largest_remainder(restored, [a for _credit, a in booking.spent]), own)
-        self.credits[known:] = sorted(self.credits[known:], key=self._place)
-
-    def waive(self, booking: Booking, *, by: int) -> None:
-        """Who did not come is let off: all that is left goes back."""
-        if by == booking.buyer or not self._is_host(by, booking.session):
-            raise Refused("forbidden")
-        if booking.state != "no_show" or not booking.price:
-            raise Refused("no_show_only")
-        if booking.miss and booking.miss[1] == "waived":
-            return
-        if self.now > booking.session.ends_at + LET_OFF_WITHIN:
-            raise Refused("too_late")
-        booking.missed_at = booking.missed_at or self.now
-        booking.miss = ("no_show", "waived", 100)
-        known, gone = len(self.credits), booking.spent_back or [0 for _spent in booking.spent]
-        rest = [amount - back for (_credit, amount), back in zip(booking.spent, gone, strict=True)]
-        self._refund(booking, booking.company - booking.company_back, rest, booking.own - booking.own_back)
-        self.credits[known:] = sorted(self.credits[known:], key=self._place)
-
-    def _refund(self, booking: Booking, company: int, spent: list[int], own: int) -> None:
-        """So much of each part goes back; each refund opens credits of its own."""
-        gone = booking.spent_back or [0 for _spent in booking.spent]
-        booking.company_back, booking.own_back = booking.company_back + company, booking.own_back + own
-        booking.spent_back = [before + now for before, now in zip(gone, spent, strict=True)]
-        self._flow("sales", "company", company)
-        opened: dict[tuple[int, int], Credit] = {}
-
-        def new(owner: int, source: int) -> Credit:
-            if (owner, source) not in opened:
-                expires_at = self.now + relativedelta(months=CREDIT_MONTHS)
-                opened[owner, source] = Credit(owner, source, expires_at)
-                self.credits.append(opened[owner, source])
-            return opened[owner, source]
-
-        for (credit, _amount), part in zip(booking.spent, spent, strict=True):
-            if part:
-                self.sides["sales"] -= part
-                (credit if credit.expires_at > self.now else new(credit.owner, credit.source)).balance += part
-        if own:
-            (payment,) = (p for p in self.payments if p.booking is booking and p.state == "succeeded")
-            self.sides["sales"] -= own
-            new(payment.payer, self.payments.index(payment)).balance += own
 
     def _still_open(self, credit: Credit, booking: Booking) -> Credit:
         """The credit itself, or, where it has lapsed, a new one from the same payment."""
@@ -591,15 +509,7 @@ class Business:
         self._check_markable(booking.session, by)
         if booking.state not in ("confirmed", "attended", "no_show"):
             raise Refused("not_booked")
-        if booking.state == state:
-            return
-        if booking.state == "no_show" and booking.miss:
-            if booking.miss[2]:
-                raise Refused("settled")
-            booking.miss = booking.missed_at = None
         booking.state = state
-        if state == "no_show" and booking.session.status == "completed":
-            self._settle([booking])
 
     def mark_all(self, session: Session, *, by: int) -> None:
         self._check_markable(session, by)
@@ -653,13 +563,10 @@ class Business:
             if session.status != "cancelled":
                 found |= {session.starts_at - timedelta(hours=hours) for hours, _percent in session.windows}
                 found |= {session.starts_at, session.ends_at, session.ends_at + ATTENDANCE_OPEN}
-                found.add(session.ends_at + LET_OFF_WITHIN)
         found |= {booking.held_until for booking in self.bookings if booking.held_until}
         for booking in self.bookings:
             if booking.state == "confirmed":
                 found |= {booking.session.starts_at - timedelta(hours=hours) for hours, _percent in booking.windows}
-            if booking.missed_at:
-                found.add(booking.missed_at + timedelta(days=booking.rules.days))
         for share in self.shares:
             found |= {at for at in (share.starts, share.ends) if at}
         return sorted(at for at in found if at > self.now)

@@ -51,13 +51,15 @@ class Rules:
     no_show: int = 0
     grace: int = 0
     days: int = 0
+    moves: int = 0
+    move_hours: int = 0
 
 
-# Each policy of the machine is known by its windows.
+# Each policy of the machine of policies is known by its windows.
 RULES_OF: dict[Windows, Rules] = {
     ((1, 33), (0, 10)): Rules(no_show=20, grace=1, days=2),
-    ((0, 100),): Rules(no_show=40),
-    ((24, 50), (0, 0)): Rules(grace=2, days=30),
+    ((0, 100),): Rules(no_show=40, moves=1),
+    ((48, 100), (24, 50), (0, 0)): Rules(moves=1, move_hours=3),
 }
 
 
@@ -107,6 +109,9 @@ class Booking:
     was_moved: bool = False
     claims: bool = False  # the time of its session, from when it is held
     percent_back: int | None = None
+    # How often it was moved, as its policy counts, and what may come back since.
+    moves: int = 0
+    most: int = 100
     # Given up late, or not come: which of them, how it was settled, what came back; and when.
     miss: tuple[str, str, int] | None = None
     missed_at: datetime | None = None

@@ -17,11 +17,11 @@ READING = Reading(
     sessions=("status, starts_at, capacity, seats_taken, price", "schedule_session"),
     bookings=(
         "session_id, user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id, company_share,"
-        " credit_spent, own_share, refunded_percent, kind, outcome, percent",
-        "(SELECT b.id, session_id, p.user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id,"
-        "   company_share, credit_spent, own_share, refunded_percent, m.kind, outcome, m.percent"
+        " credit_spent, own_share, refunded_percent",
+        "(SELECT b.id, session_id, user_id, booked_by_id, state, ending, held_until, policy, line_id, order_id,"
+        "   company_share, credit_spent, own_share, refunded_percent"
         "  FROM schedule_booking b JOIN people_participant p ON p.id = participant_id"
-        "  LEFT JOIN orders_line l ON l.id = line_id LEFT JOIN schedule_miss m ON m.booking_id = b.id) b",
+        "  LEFT JOIN orders_line l ON l.id = line_id) b",
     ),
     payments=("payer_id, provider, amount, fee, state, order_id", "payments_payment"),
     credits=("owner_id, source_id, name, expires_at, balance", "ledger_account WHERE kind = 'credit'"),
@@ -65,10 +65,8 @@ class Rows:
                 (
                     sessions[session], people[participant], people[buyer], state, ending, at(held_until),
                     tuple((w["hours_before"], w["percent"]) for w in policy), tuple(parts) if line else None,
-                    (kind, outcome, percent) if kind else None,
                 )
-                for _id, session, participant, buyer, state, ending, held_until, policy, line, _order, *parts, kind,
-                outcome, percent
+                for _id, session, participant, buyer, state, ending, held_until, policy, line, _order, *parts
                 in self.read["bookings"]
             ],
             "payments": [
@@ -90,7 +88,7 @@ def expected_of(of: Business) -> dict[str, Any]:
         "bookings": [
             (
                 of.sessions.index(b.session), b.participant, b.buyer, b.state, b.ending, b.held_until, b.windows,
-                (b.company, b.credit, b.own, b.percent_back) if b.order else None, b.miss,
+                (b.company, b.credit, b.own, b.percent_back) if b.order else None,
             )
             for b in of.bookings
         ],

@@ -13,14 +13,46 @@ from tenpo.orders import queries
 from tenpo.orders.cancelling import what_comes_back
 from tenpo.schedule import policy_queries
 from tenpo.schedule.actions import cancellations
-from tests.machines.booking import BookingMachine
+from tests.machines.booking import WINDOWS, BookingMachine
 from tests.machines.machine import finds_a_difference, run
+from tests.machines.policies import STORIES, PolicyMachine
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 
 
 def test_booking_agrees_with_the_model():
     run(BookingMachine)
+
+
+def test_policies_agree_with_the_model():
+    run(PolicyMachine)
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_they_agree_about_each_story_of_policies(story, windows):
+    state = PolicyMachine()
+    state.begin(capacity=2, price=3_000, starts_in=timedelta(hours=25), windows=windows, story=story)
+    state.they_agree()
+    state.teardown()
+
+
+@pytest.mark.control
+def test_misses_that_are_not_counted_control(monkeypatch):
+    monkeypatch.setattr(policy_queries, "count_misses", lambda *_asked, **_more: 0)
+    state = PolicyMachine()
+
+    try:
+        with pytest.raises(AssertionError, match="Tenpo says"):
+            state.begin(
+                capacity=2,
+                price=3_000,
+                starts_in=timedelta(hours=25),
+                windows=((1, 33), (0, 10)),
+                story="late, and late again",
+            )
+    finally:
+        state.undo()
 
 
 def test_a_hold_that_ran_out_does_not_keep_its_owner_out():

@@ -108,7 +108,8 @@ def move_booking(request: ApiRequest, booking_id: UUID, payload: MoveIn) -> Book
     """Move what was booked as a time to another start, for the same price. Whoever gives it may whatever the notice.
 
     Refusals: `slot_taken`, `slot_not_offered` and `participant_elsewhere`, each with the `nearest` starts that are
-    free; `not_a_slot`, `not_booked`, `not_planned`, `started`, `other_coach`.
+    free; `not_a_slot`, `not_booked`, `not_planned`, `started`, `other_coach`, `not_movable`,
+    `moved_too_often`, `too_late`.
     """
     moved = move_slot(
         _visible(request, booking_id),

@@ -14,7 +14,7 @@ from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, 
 from tenpo.core.errors import RuleError
 from tenpo.core.models import OutboxMessage
 from tenpo.orders.actions.splits import create_split_rule
-from tenpo.orders.tests.make import credit_left
+from tenpo.orders.tests.make import credit_left, make_cancellation_policy
 from tenpo.payments.providers.sandbox import DECLINED
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
@@ -71,6 +71,28 @@ def test_moving_it_twice_to_the_same_time_changes_nothing_more(coach):
     again = move_slot(booking, starts_at=NINE + HOUR, by=member)
 
     assert (again.session.version, everything()) == (1, before)
+
+
+def test_whoever_booked_moves_it_as_their_policy_says(coach):
+    member = make_member()
+    policy = make_cancellation_policy((24 * 60, 100), (0, 50), reschedules=1)
+    booking = book(make_service(coach, cancellation_policy=policy), member)
+    move_slot(booking, starts_at=NINE + HOUR, by=member)
+
+    refusal = refusal_of(booking, member, at=NINE + 2 * HOUR)
+    by_host = move_slot(booking, starts_at=NINE + 2 * HOUR, by=coach)
+
+    assert refusal.code == "moved_too_often"
+    by_host.refresh_from_db()
+    # Half was all that came back when it was moved first.
+    assert (by_host.reschedules, by_host.terms.most) == (1, 50)
+
+
+def test_what_may_not_be_moved_is_not(coach):
+    member = make_member()
+    service = make_service(coach, cancellation_policy=make_cancellation_policy((24, 100), (0, 50)))
+
+    assert refusal_of(book(service, member), member).code == "not_movable"
 
 
 def test_whoever_it_was_moved_for_can_give_it_back_in_full(coach):

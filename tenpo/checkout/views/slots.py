@@ -22,8 +22,7 @@ from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.limits import hit
-from tenpo.orders.actions.default_policy import DEFAULT_WINDOWS
-from tenpo.orders.cancelling import read_policy
+from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.queries import ready_methods
@@ -181,7 +180,7 @@ class _Page:
     def _policy(self) -> str:
         usual = CancellationPolicy.objects.filter(is_default=True)
         policy = self.service.cancellation_policy or usual.first()
-        terms = policy.terms if policy else read_policy(DEFAULT_WINDOWS, {})
+        terms = policy.terms if policy else USUAL
         return say_policy_for(terms, self.at, self.user, to=self.price.back_to)
 
 

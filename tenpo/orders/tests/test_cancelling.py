@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from tenpo.orders.cancelling import (
     ComesBack,
+    Move,
     Policy,
     Window,
     after_no_show,
     check_policy,
+    may_be_moved,
     read_policy,
     what_comes_back,
 )
@@ -130,3 +132,47 @@ def test_what_is_frozen_reads_as_it_was(rows, no_show, grace):
 def test_what_makes_no_policy_is_refused(wrong, field):
     with pytest.raises(ValueError, match=f"^{field}$"):
         check_policy(wrong)
+
+
+# Moving
+
+
+def move(policy: Policy, hours: float, *, moves: int = 0, was_moved: bool = False) -> Move:
+    now = START - timedelta(hours=hours)
+    return may_be_moved(policy, starts_at=START, now=now, moves=moves, was_moved=was_moved)
+
+
+@pytest.mark.parametrize(
+    ("hours", "moves", "refusal", "most"),
+    [
+        (72, 0, "", 100),
+        (47, 0, "", 50),
+        (24, 1, "", 50),
+        (23, 0, "too_late", 20),
+        (72, 2, "moved_too_often", 100),
+        (-1, 0, "too_late", 0),
+    ],
+)
+def test_it_may_be_moved_so_often_and_so_late(hours, moves, refusal, most):
+    policy = Policy(WINDOWS, grace_count=3, grace_days=9, reschedules=2, reschedule_hours=24)
+
+    found = move(policy, hours, moves=moves)
+
+    assert found == Move(refusal, until(24), 2 - moves, most)
+    assert found.is_allowed == (not refusal)
+
+
+def test_without_a_rule_nothing_is_moved_but_what_the_host_moved():
+    policy = Policy(WINDOWS)
+
+    assert move(policy, 72).refusal == "not_movable"
+    assert move(policy, 0, was_moved=True) == Move("", START, 0, 100, counts=False)
+    assert move(policy, -0.1, was_moved=True).refusal == "not_movable"
+
+
+def test_what_may_come_back_never_grows_again():
+    policy = Policy(WINDOWS, reschedules=3, most=20)
+
+    assert move(policy, 72).most == 20
+    assert back(policy, 72).percent == 20
+    assert back(policy, 72, by_host=True).percent == 100

@@ -13,7 +13,7 @@ from tenpo.core.outbox import publish, publish_all
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.misses import forget_no_show, settle_no_show
-from tenpo.schedule.actions.seats import lock_session
+from tenpo.schedule.actions.seats import check_not_moved, lock_session
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
@@ -28,7 +28,8 @@ def mark_attendance(booking: Booking, *, state: Booking.State, by: User | None) 
     """Write down whether somebody came: from the start on, until a week after the end.
 
     Who did not come to a session that is completed gets back what their policy says; before, it says so when it is.
-    Marking the same again changes nothing. Raises RuleError too_early, too_late, not_planned, not_booked, settled.
+    Marking the same again changes nothing. Raises RuleError too_early, too_late, not_planned, not_booked,
+    settled, moved_meanwhile.
     """
     assert state in MARKS
     if state == Booking.State.NO_SHOW:
@@ -37,6 +38,7 @@ def mark_attendance(booking: Booking, *, state: Booking.State, by: User | None) 
     session = lock_session(booking.session_id)
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order")
     booking = rows.get(pk=booking.pk)
+    check_not_moved(booking, session)
     booking.session = session
     _check_markable(session, by=by)
     if booking.state not in MARKS:

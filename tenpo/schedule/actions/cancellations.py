@@ -19,7 +19,7 @@ from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.misses import clean_waiver, note_miss
-from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
+from tenpo.schedule.actions.seats import check_not_moved, end_bookings, free_seats, lock_session, void_orders
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, can_waive, is_host_of
 from tenpo.schedule.policy_queries import comes_back
@@ -34,7 +34,7 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
     since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
     says why, everything comes back and it does not count. The freed seat goes to the first in line. Cancelling again
-    changes nothing. Raises RuleError started; ValidationError for a waiver that is too long.
+    changes nothing. Raises RuleError started, moved_meanwhile; ValidationError for a waiver that is too long.
     """
     waiver = clean_waiver(waiver) if waiver else ""
     for_member = for_member or bool(waiver)
@@ -44,6 +44,7 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
         lock_users(User(pk=booking.booked_by_id))
     session = lock_session(booking.session_id)
     booking = _locked(booking)
+    check_not_moved(booking, session)
     booking.session = session
     if not can_cancel_booking(by, booking) or (waiver and not can_waive(by, booking)):
         raise PermissionDenied

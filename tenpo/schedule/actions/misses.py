@@ -25,7 +25,7 @@ from tenpo.payments.actions.refunds import lock_payments, settle_decided
 from tenpo.payments.models import Payment, Refund
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
-from tenpo.schedule.actions.seats import lock_session
+from tenpo.schedule.actions.seats import check_not_moved, lock_session
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_waive
 from tenpo.schedule.policy_queries import count_misses
@@ -123,6 +123,7 @@ def waive_no_show(booking: Booking, *, reason: str, by: User) -> Booking:
     session = lock_session(booking.session_id)
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order")
     booking = rows.get(pk=booking.pk)
+    check_not_moved(booking, session)
     booking.session = session
     if not can_waive(by, booking):
         raise PermissionDenied

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
+from tenpo.schedule.actions.rescheduling import check_move, note_move
 from tenpo.schedule.actions.seats import already_elsewhere, check_open, lock_participants, lock_session
 from tenpo.schedule.actions.sessions import change_session
 from tenpo.schedule.actions.slots import (
@@ -36,12 +37,12 @@ def move_slot(
 ) -> Booking:
     """Move what was booked as a slot to another start of its service, of the same length and for the same price.
 
-    Whoever booked may as long as it can be booked anew, the host always and whatever the notice; whoever it was moved
-    for by the host can then give it back in full. Another coach gives it only where any may, and where nobody earns a
-    part of it yet. Without a location it stays where it is. Where it is already, nothing changes.
+    Whoever booked may by their policy, and as long as it can be booked anew; the host always and whatever the notice;
+    whoever it was moved for by the host can then give it back in full. Another coach gives it only where any may, and
+    where nobody earns a part of it yet. Without a location it stays where it is. Where it is already, nothing changes.
 
     Raises RuleError slot_taken, slot_not_offered, participant_elsewhere, each with the `nearest` starts; not_a_slot,
-    not_booked, started, not_planned, other_coach.
+    not_booked, started, not_planned, other_coach, not_movable, moved_too_often, too_late.
     """
     session = Session.objects.select_related("service").get(pk=booking.session_id)
     if session.service is None or not session.is_private:
@@ -88,6 +89,7 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     is_there = (session.starts_at, session.coach_id, session.location_id)
     if is_there == (wish.starts_at, coach_id, wish.location_id):
         return booking
+    move = None if is_host else check_move(booking)
     service = Service.objects.get(pk=wish.service_id)
     _check_coach(booking, service, coach_id)
     search = wish.search(coach_id, participant=booking.participant_id, by_host=is_host)
@@ -95,6 +97,8 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     if slot is None:
         raise slot_taken()
     change_session(session, _changes(service, session, slot), by=by, is_own_wish=not is_host)
+    if move is not None:
+        booking.save(update_fields=note_move(booking, move))
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 

@@ -62,6 +62,12 @@ def lock_session(session_id: UUID) -> Session:
     return session
 
 
+def check_not_moved(booking: Booking, session: Session) -> None:
+    """Raise RuleError moved_meanwhile unless a booking, read under the lock of its session, is still in that one."""
+    if booking.session_id != session.pk:
+        raise RuleError("moved_meanwhile", _("This booking was moved meanwhile. Please look at it again."))
+
+
 def already_elsewhere() -> RuleError:
     """The refusal behind the constraint that a participant is in one place at a time."""
     return RuleError(

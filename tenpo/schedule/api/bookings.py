@@ -6,17 +6,27 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
-from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, file_answer, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
+from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
 from tenpo.schedule.api.sessions import MissOut
 from tenpo.schedule.ical import booking_file
-from tenpo.schedule.models import Booking
-from tenpo.schedule.policy_queries import Misses, comes_back, misses_under, say_booked_policy
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_queries import (
+    Misses,
+    comes_back,
+    misses_under,
+    say_booked_policy,
+    sessions_to_move_to,
+)
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 
 router = Router(tags=["Bookings"])
+
+MOVES_SHOWN = 50
 
 
 class BookedSession(OutSchema):
@@ -62,6 +72,23 @@ class BookingDetailOut(BookingOut):
     """A booking, and where it stands in line."""
 
     waitlist_position: int | None
+
+
+class SessionMoveOut(OutSchema):
+    """Whether a booking may be moved now, to a session of the same coach at the same price; it costs nothing."""
+
+    is_allowed: bool
+    refusal: Annotated[str, Field(description="Why not: `not_movable`, `moved_too_often`, `too_late`; else empty.")]
+    until: datetime
+    left: Annotated[int, Field(description="How often still.")]
+    most: Annotated[int, Field(description="At most so many percent come back of it once it was moved.")]
+    session_ids: Annotated[list[UUID], Field(description="Where to: the next ones.")]
+
+
+class SessionMoveIn(InSchema):
+    """Where a booking goes."""
+
+    session_id: UUID
 
 
 class BookingQuery(PageQuery):
@@ -118,6 +145,40 @@ def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
         **booking_out(booking, _misses_in([booking])),
         "waitlist_position": waitlist_position(booking) if waits else None,
     }
+
+
+@router.get(
+    "/bookings/{uuid:booking_id}/session", response={200: SessionMoveOut, **problems(404)}, summary="Where it can move"
+)
+def get_booking_move(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
+    """What moving a booking of the caller's would do, and to which sessions it can go. Nothing changes."""
+    booking = _own(request, booking_id)
+    move = move_of(booking)
+    found = sessions_to_move_to(booking, request.user)[:MOVES_SHOWN] if move.is_allowed else []
+    told = {name: getattr(move, name) for name in ("is_allowed", "refusal", "until", "left", "most")}
+    return {**told, "session_ids": [session.pk for session in found]}
+
+
+@router.put(
+    "/bookings/{uuid:booking_id}/session",
+    response={200: BookingDetailOut, **problems(403, 404, 409)},
+    summary="Move a booking",
+)
+def put_booking_session(request: ApiRequest, booking_id: UUID, body: SessionMoveIn) -> dict[str, Any]:
+    """Move one's booking to another session of the same coach at the same price; line, money and policy stay.
+
+    To where it is changes nothing. Refusals: `not_confirmed`, `started`, `not_planned`, `full`, `other_coach`,
+    `other_price`, `private_session`, `already_booked`, `participant_elsewhere`, `moved_meanwhile`, `not_movable`,
+    `moved_too_often`, `too_late`.
+    """
+    to = get_object_or_404(Session.objects.visible_to(request.user), pk=body.session_id)
+    reschedule_booking(_own(request, booking_id), to=to, by=request.user)
+    return get_booking(request, booking_id)
+
+
+def _own(request: ApiRequest, booking_id: UUID) -> Booking:
+    rows = Booking.objects.of(request.user).select_related("session", "line__order")
+    return get_object_or_404(rows.filter(line__isnull=False), pk=booking_id)
 
 
 @router.get(

@@ -10,7 +10,6 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.misses import waive_no_show
-from tenpo.schedule.actions.seats import hold_time
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
@@ -47,9 +46,9 @@ def make_misses() -> None:
         cancel_booking(booking, by=member)
     cancel_booking(bookings[3], by=coach, waiver="Ill")
     begun = Session.objects.filter(bookings__in=absent)
-    begun.update(starts_at=F("starts_at") - timedelta(hours=20), ends_at=F("ends_at") - timedelta(hours=20))
-    for session in begun.distinct():
-        hold_time(session)
+    for session in begun:
+        earlier = {name: getattr(session, name) - timedelta(hours=20) for name in ("starts_at", "ends_at")}
+        set_times(Session.objects.filter(pk=session.pk), **earlier)
     for booking in absent:
         mark_attendance(booking, state=Booking.State.NO_SHOW, by=coach)
     waive_no_show(absent[0], reason="The train did not go", by=admin)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
+from tenpo.schedule.actions.rescheduling import move_of
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.permissions import can_review
@@ -63,6 +64,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "policy": say_booked_policy(booking, misses=misses),
         "back": GivenBack.of(parts_back(line, rule.percent), rule.to) if line else None,
         "rule": rule,
+        "can_move": booking.state == Booking.State.CONFIRMED and not session.is_private and move_of(booking).is_allowed,
     }
     return render(request, "schedule/booking_detail.html", context)
 

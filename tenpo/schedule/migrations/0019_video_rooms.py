@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("schedule", "0016_resources"),
+        ("schedule", "0018_check_moved_bookings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
