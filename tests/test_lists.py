@@ -91,7 +91,7 @@ LIMITED = {
 }
 # Which say that there is nothing: an example, what only a browser's hardware makes, and the month before.
 # And of a top-up nothing can go back once its wallet is spent.
-EMPTY = {"/design", "/account/2fa/webauthn/", "/me/money/top-ups/{top_up}/refund/"}
+EMPTY = {"/design", "/account/2fa/webauthn/", "/me/money/payments/{top_up}/refund/"}
 # Of each device allauth asks apart whether it is still signed in; nobody has many.
 ASKED_APART = {"/account/sessions/", "/_allauth/browser/v1/auth/sessions"}
 # When the first of the rows begins, in days from now; the others follow each hour. So the calendar's page lists them

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core.business import current_business
 from tenpo.core.days import midnight
 from tenpo.core.forms import AmountField, DayField
-from tenpo.core.money import Money
+from tenpo.core.money import Money, round_amounts
 from tenpo.core.once import OnceForm
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Transfer
@@ -145,6 +145,17 @@ class TopUpForm(OnceForm, PaymentForm):
     def __init__(self, data: Any = None, *, shown_to: User, saved: Sequence[PaymentMethod] = ()) -> None:
         super().__init__(data, needs_payment=True, has_agreed=False, saved=saved, shown_to=shown_to)
         self.fields["amount"].help_text = say_top_up_range()
+
+    def choose(self, typed: str) -> None:
+        """Have an amount stand in the form that was chosen by its link; what is none of those is left out."""
+        if typed in {str(amount) for amount in self.usual}:
+            self.initial["amount"] = int(typed)
+
+    @property
+    def usual(self) -> list[int]:
+        """Amounts (minor units) that one can choose instead of typing them."""
+        business = current_business()
+        return round_amounts(business.top_up_least, business.top_up_most)
 
 
 class AutoTopUpForm(forms.Form):

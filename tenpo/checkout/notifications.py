@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tenpo.checkout.queries.bookings import say_failure, slip_of_payment
+from tenpo.checkout.queries.bookings import slip_of_payment
 from tenpo.core.models import OutboxMessage
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
@@ -17,6 +17,7 @@ from tenpo.payments.formats import in_fours
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
+from tenpo.payments.words import say_failure
 from tenpo.people.models import Role, User
 from tenpo.schedule.models import Booking
 from tenpo.schedule.notifications import booking_facts
@@ -98,6 +99,17 @@ def _say_topped_up(facts: Facts) -> Words:
     return Words(
         title=_("%(amount)s is in your wallet") % {"amount": facts.money("amount")},
         text=_("Your top-up by %(method)s has come.") % {"method": facts["method"]},
+        act=_("See your wallet"),
+        path=path_to("checkout:my-wallet"),
+    )
+
+
+def _say_given_up(facts: Facts) -> Words:
+    return Words(
+        title=_("We do not wait any more for %(amount)s for your wallet") % {"amount": facts.money("amount")},
+        text=_(
+            "No money came, so you need not pay it. Should it be on its way, it fills your wallet once it is there."
+        ),
         act=_("See your wallet"),
         path=path_to("checkout:my-wallet"),
     )
@@ -214,6 +226,10 @@ PAYMENT_TO_MARK = Kind(
 WALLET_TOPPED_UP = Kind(
     "wallet.topped_up", gettext_lazy("A top-up is in your wallet"), Audience.MEMBER, _say_topped_up, icon="wallet",
 )  # fmt: skip
+WALLET_GIVEN_UP = Kind(
+    "wallet.top_up_given_up", gettext_lazy("We stop waiting for the money of a top-up"), Audience.MEMBER, _say_given_up,
+    icon="hourglass",
+)  # fmt: skip
 WALLET_FILLED = Kind(
     "auto_top_up.done", gettext_lazy("Your wallet is filled by itself"), Audience.MEMBER, _say_filled, icon="wallet",
 )  # fmt: skip
@@ -241,8 +257,8 @@ TAKEN_BACK = Kind(
 )  # fmt: skip
 
 KINDS = (
-    PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_FILLED, WALLET_NOT_FILLED,
-    WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, TAKEN_BACK, PAYMENT_TO_MARK,
+    PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_GIVEN_UP, WALLET_FILLED,
+    WALLET_NOT_FILLED, WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, TAKEN_BACK, PAYMENT_TO_MARK,
 )  # fmt: skip
 
 
@@ -319,6 +335,14 @@ def on_wallet_topped_up(message: OutboxMessage) -> list[Notice]:
     return [Notice(WALLET_TOPPED_UP, payment.payer_id, _facts(payment, None), is_quiet=was_seen)]
 
 
+def on_top_up_given_up(message: OutboxMessage) -> list[Notice]:
+    """The owner. Nobody when the money was seen since."""
+    payment, _booking = _payment_and_booking(message)
+    if payment.state != Payment.State.CANCELLED:
+        return []
+    return [Notice(WALLET_GIVEN_UP, payment.payer_id, _facts(payment, None))]
+
+
 def on_not_filled(message: OutboxMessage) -> list[Notice]:
     """The owner of a wallet that could not be filled, with why, and when it is tried again."""
     settings = AutoTopUp.objects.get(pk=message.subject_id)
@@ -365,6 +389,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "payment.failed": on_payment_failed,
     "payment.came_late": on_payment_came_late,
     "wallet.topped_up": on_wallet_topped_up,
+    "wallet.top_up_given_up": on_top_up_given_up,
     "auto_top_up.failed": on_not_filled,
     "auto_top_up.switched_off": on_switched_off,
     "wallet.low": on_wallet_low,

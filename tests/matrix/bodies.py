@@ -79,7 +79,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /money/payouts/{payout_sent}/#done": {"act": "done"},
     "POST /money/payouts/{payout_to_fail}/#failed": {"act": "failed", "word": "Closed"},
     "POST /me/money/lines/{line}/refund/": {"amount": "10", "to": "method", "reason": "Ill"},
-    "POST /me/money/top-ups/{top_up}/refund/": {"amount": "1", "reason": "Too much"},
+    "POST /me/money/payments/{top_up}/refund/": {"amount": "1", "reason": "Too much"},
     "POST /money/lines/{line}/refund/": {"amount": "10", "to": "wallet", "word": "Sorry"},
     "POST /money/payments/{top_up}/refund/": {"amount": "1", "word": "Sorry"},
     "POST /money/refunds/terms/": {"ask_days": "30", "automatic_amount": "", "cancellation_to": "wallet"},

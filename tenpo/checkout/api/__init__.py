@@ -2,11 +2,12 @@
 
 from ninja import Router
 
-from tenpo.checkout.api import auto_top_up, booking, payments, refunds, slots, wallet
+from tenpo.checkout.api import auto_top_up, booking, payments, policies, refunds, slots, wallet
 
 router = Router()
 router.add_router("", booking.router)
 router.add_router("", payments.router)
+router.add_router("", policies.router)
 router.add_router("", slots.router)
 router.add_router("", wallet.router)
 router.add_router("", auto_top_up.router)

@@ -1,32 +1,19 @@
-"""Booking and paying by API; providers' webhooks land here."""
+"""Booking and paying by API."""
 
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
-from django.utils.translation import gettext as _
 from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
-from tenpo.checkout.actions.settling import mark_paid, receive_event
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
-from tenpo.checkout.queries.policies import share_effect
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, problem, problems
-from tenpo.core.business import current_business
-from tenpo.orders.actions.policies import check_terms
-from tenpo.orders.api import TermsIn, coach_of, terms_of
-from tenpo.orders.models import SharePolicy
-from tenpo.orders.permissions import can_manage_policies
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.orders.queries import quote
 from tenpo.payments.api import PaymentOut
-from tenpo.payments.models import Payment
-from tenpo.payments.providers import PROVIDERS
-from tenpo.payments.providers.base import BadSignature
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
@@ -349,106 +336,6 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     """
     session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
     return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
-
-
-@router.post(
-    "/payments/{uuid:payment_id}/confirmation",
-    response={200: PaymentOut, **problems(403, 404, 409)},
-    summary="Mark a payment as paid",
-)
-@once(PaymentOut, is_whole=True)
-def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
-    """An admin saw the money of a payroll or bank transfer payment. Marking twice changes nothing.
-
-    When the seat was let go meanwhile, the money becomes credit. Nobody marks their own.
-
-    Refusals: `not_manual`, `own_payment`.
-    """
-    payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
-    return mark_paid(payment, by=request.user)
-
-
-@router.post("/webhooks/{provider}", auth=None, response={200: None, **problems(400, 404)}, summary="Receive an event")
-def receive_webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    """Where a payment provider tells us what became of a payment. Its signature says who it is; repeats do nothing."""
-    if provider not in PROVIDERS:
-        raise Http404
-    try:
-        receive_event(provider, request.headers, request.body)
-    except BadSignature:
-        return problem(400, "bad_signature", _("This event is not signed by the provider."))
-    return HttpResponse(status=200)
-
-
-class ShareEffectRow(OutSchema):
-    """One coming session now and under the proposed policy (minor units)."""
-
-    session_id: UUID
-    title: str
-    starts_at: datetime
-    price: int = Field(..., examples=[8000])
-    company_now: int = Field(..., examples=[4000])
-    company_then: int = Field(..., examples=[4800])
-    own_now: int = Field(..., examples=[4000])
-    own_then: int = Field(..., examples=[3200])
-
-
-class ShareEffectOut(OutSchema):
-    """What a proposed policy would do: to the next sessions, and to a month like the last three (minor units)."""
-
-    sessions: list[ShareEffectRow]
-    other_sessions: int = Field(..., description="Coming sessions that are not listed.")
-    seats: int = Field(..., description="Seats booked in the last 90 days, by which the month is estimated.")
-    company_month_now: int
-    company_month_then: int
-    own_month_now: int
-    own_month_then: int
-
-
-@router.post(
-    "/share-policies/preview",
-    response={200: ShareEffectOut, **problems(403, 404)},
-    summary="What a share policy would do",
-    tags=["Orders and policies"],
-)
-def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOut:
-    """Compare a policy with what holds now, saving nothing: each coming session, and an estimated month. For admins."""
-    if not can_manage_policies(request.user):
-        raise PermissionDenied
-    terms = terms_of(payload)
-    check_terms(terms)
-    proposed = SharePolicy(
-        coach=coach_of(request, payload),
-        percent=terms.percent,
-        amount=terms.amount,
-        cap=terms.cap,
-        currency=current_business().currency,
-        active_from=payload.active_from or timezone.now(),
-        active_until=payload.active_until,
-    )
-    effect = share_effect(proposed)
-    rows = [
-        ShareEffectRow(
-            session_id=row.session.pk,
-            title=row.session.title,
-            starts_at=row.session.starts_at,
-            price=row.session.price,
-            company_now=row.company_now,
-            company_then=row.company_then,
-            own_now=row.own_now,
-            own_then=row.own_then,
-        )
-        for row in effect.sessions
-    ]
-    return ShareEffectOut(
-        sessions=rows,
-        other_sessions=effect.others,
-        seats=effect.seats,
-        company_month_now=effect.company_month_now,
-        company_month_then=effect.company_month_then,
-        own_month_now=effect.own_month_now,
-        own_month_then=effect.own_month_then,
-    )
 
 
 def _participant(request: ApiRequest, participant_id: UUID | None) -> Participant:

@@ -6,7 +6,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from tenpo.orders.models import Order
 from tenpo.orders.policies import GivenBack, parts_back, parts_left
@@ -31,26 +30,6 @@ class Step(StrEnum):
     WAITLISTED = "waitlisted"
     REQUESTED = "requested"
     OVER = "over"
-
-
-FAILURES = {
-    "card_declined": lambda: _("The card was declined. Nothing was paid."),
-    "unknown_card": lambda: _("We do not know this card. Nothing was paid."),
-    "not_confirmed": lambda: _("The payment was not confirmed at the bank. Nothing was paid."),
-    "authentication_required": lambda: _("The bank wants you to confirm this payment yourself. Nothing was paid."),
-    "expired_card": lambda: _("This card has expired. Nothing was paid."),
-    "insufficient_funds": lambda: _("There is not enough money on this card. Nothing was paid."),
-    "unknown_method": lambda: _("This way to pay is not there any more. Nothing was paid."),
-    "method_removed": lambda: _("This card was removed. Nothing was paid."),
-    "top_up_refunded": lambda: _("Money that had been paid into your wallet was given back."),
-    "not_offered": lambda: _("This way to pay is not offered any more. Nothing was paid."),
-    "never_started": lambda: _("The payment did not get through. Nothing was paid."),
-}
-
-
-def say_failure(code: str) -> str:
-    """Why a payment failed, for whoever wanted to pay."""
-    return FAILURES[code]() if code in FAILURES else _("The payment failed. Nothing was paid.")
 
 
 def live_booking(session: Session, user: User) -> Booking | None:

@@ -183,7 +183,7 @@ def test_a_top_up_is_asked_for_and_given_on_its_pages():
     member, admin = make_member(), make_admin()
     paid = make_top_up(member, 5_000)
     mine, theirs = signed_in(member), freshly_signed_in(admin)
-    url = f"/me/money/top-ups/{paid.pk}/refund/"
+    url = f"/me/money/payments/{paid.pk}/refund/"
     assert url in read(mine.get(f"/me/money/top-ups/{paid.pk}/"))
 
     mine.post(url, {"amount": "20", "reason": "Too much"})

@@ -21,7 +21,6 @@ from tenpo.checkout.queries.bookings import (
     is_card_to_enter,
     last_payment,
     live_booking,
-    say_failure,
     slip_of_payment,
 )
 from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
@@ -34,6 +33,7 @@ from tenpo.orders.policies import GivenBack, parts_given
 from tenpo.orders.queries import Quote, quote
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
+from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist

@@ -33,6 +33,7 @@ from tenpo.orders.models import Line
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.queries import manual_providers, unmarked
+from tenpo.payments.words import why_not_paid
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 from tenpo.people.queries import called
 
@@ -123,6 +124,7 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
     context = {
         "payment": payment,
         "refusal": refusal,
+        "why": why_not_paid(payment.failure_code),
         "booking_id": booking_of_payment(payment),
         "transfer_reference": transfer_reference(payment) if payment.provider == BankTransfer.name else "",
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
@@ -140,10 +142,8 @@ def _give_url(payment: Payment) -> str:
     """Where an admin gives something back of what a payment paid; empty when nothing is left of it."""
     if payment.state != Payment.State.SUCCEEDED or not payment.left:
         return ""
-    if payment.purpose == Payment.Purpose.TOP_UP:
-        return reverse("checkout:top-up-refund-give", args=[payment.pk])
     if payment.order_id is None:
-        return ""
+        return reverse("checkout:payment-refund-give", args=[payment.pk])
     line = Line.objects.get(order_id=payment.order_id)
     return reverse("checkout:refund-give", args=[line.pk])
 

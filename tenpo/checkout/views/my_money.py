@@ -23,7 +23,7 @@ from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import funding_for
 from tenpo.orders.words import describe_share
 from tenpo.payments.models import Payment, Payout, Refund
-from tenpo.payments.queries import live_payment, payable
+from tenpo.payments.queries import live_payment, payable, payout_terms
 from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
 
@@ -45,6 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "credits": credits,
         "credit_left": spendable(credits),
         "wallet_left": sum(balance_of(user, currency, WALLET).values()),
+        "may_be_paid": user.is_coach or earns or _is_paid_out(user),
         "earned": payable(user, Payout.Source.EARNINGS, currency) if earns else None,
         "funding": [(person, describe_share(person.sponsorship)) for person in funding_for(user, clock.now())],
         "sponsors": Sponsorship.objects.filter(sponsor=user).count(),
@@ -53,6 +54,11 @@ def overview(request: HttpRequest) -> HttpResponse:
         "next_cursor": page.next_cursor,
     }
     return render(request, "checkout/my_money.html", context)
+
+
+def _is_paid_out(user: User) -> bool:
+    """Whether somebody who earns nothing has money to be paid out, or had."""
+    return payout_terms().pays_wallets or Payout.objects.filter(payee=user).exists()
 
 
 @login_required
