@@ -125,7 +125,7 @@ PAY_PER_MINUTE = {"transactions": " UNION ALL ".join([PAYMENTS, GRANTS, SPENT, W
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reporting", "0009_google_calendars"),
+        ("reporting", "0010_what_happens_in_sessions"),
         ("orders", "0008_sponsorships"),
         ("payments", "0023_check_refunds_of_sponsors"),
     ]
