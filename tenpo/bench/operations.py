@@ -16,8 +16,8 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.runtime import postgres
 
 NAMES = (
-    "booking", "card", "bookings", "sessions", "page", "transfer", "deliver", "transfer-in-database",
-    "transfer-with-fee", "batch", "slots", "any-slots",
+    "booking", "card", "bookings", "sessions", "page", "transfer", "deliver", "slots", "any-slots",
+    "transfer-in-database", "transfer-with-fee", "batch",
 )  # fmt: skip
 LIST_ROWS = 50
 # More than any machine books, so that no slot runs dry.

@@ -104,9 +104,9 @@ def create_series(
     `agreed` is the digest of the plan that was shown: another one is refused. Raises ValidationError; RuleError
     plan_changed, no_free_date, overlap.
     """
-    lock_coach(coach)
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
+    lock_coach(coach)
     planned = plan_series(coach, rule, minutes=terms["minutes"])
     if agreed is not None and agreed != digest_of(planned):
         raise RuleError("plan_changed", _("The dates are not those that you saw any more. Please look at them again."))

@@ -97,9 +97,10 @@ def create_session(coach: User, *, by: User | None, source_uid: str = "", **term
 
     Raises ValidationError for what is out of range, RuleError overlap when the coach is taken at that time.
     """
-    lock_coach(coach)
+    # Asked before the lock, which counts a change of the coach's time.
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
+    lock_coach(coach)
     session = new_session(coach, terms, source_uid=source_uid)
     session.save(force_insert=True)
     record("session.created", by=by, on=session, after=facts_of(session))
@@ -120,12 +121,12 @@ def edit_session(
     go to the waitlist. `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost.
     Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, overlap, room_taken.
     """
+    if not can_manage_session(by, session):
+        raise PermissionDenied
     if {"starts_at", "minutes"} & changes.keys():
         lock_coach(session.coach)
         lock_rooms([session.room_id])
     session = lock_session(session.pk)
-    if not can_manage_session(by, session):
-        raise PermissionDenied
     if version is not None and version != session.version:
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
     return change_session(session, changes, by=by)
