@@ -220,14 +220,13 @@ def _book(pairs: Sequence[tuple[User, Session]]) -> None:
 @transaction.atomic
 def _give_test_credit(owners: Sequence[User]) -> None:
     """As a payment gives it that came when its seat was gone."""
-    with transaction.atomic():
-        for user in owners:
-            credit_payment(
-                Payment.objects.create(
-                    payer=user, provider="sandbox", amount=TEST_CREDIT, currency=TEST_CURRENCY, state="succeeded",
-                    paid_at=timezone.now(), reference=str(uuid4()), description="To be spent",
-                )
-            )  # fmt: skip
+    for user in owners:
+        credit_payment(
+            Payment.objects.create(
+                payer=user, provider="sandbox", amount=TEST_CREDIT, currency=TEST_CURRENCY, state="succeeded",
+                paid_at=timezone.now(), reference=str(uuid4()), description="To be spent",
+            )
+        )  # fmt: skip
 
 
 def _make_hours(number: int) -> None:

@@ -17,11 +17,11 @@ from tenpo.core.db import DayRange, UuidPoint
 from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 from tenpo.people.models import User
 from tenpo.schedule.service_models import Location
+from tenpo.schedule.slots import MINUTES_OF_DAY
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
-MINUTES_OF_DAY = 24 * 60
 MAX_HOURS_ROWS = 100
 MAX_EXCEPTIONS = 400
 REGION_LENGTH = 12

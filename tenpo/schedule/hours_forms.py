@@ -16,11 +16,12 @@ from tenpo.core.forms import DayField, ZoneField, known_zones
 from tenpo.core.words import locale
 from tenpo.people.models import User
 from tenpo.schedule.actions.hours import MAX_SESSIONS_A_DAY
-from tenpo.schedule.availability_models import MAX_HOURS_ROWS, MINUTES_OF_DAY
+from tenpo.schedule.availability_models import MAX_HOURS_ROWS
 from tenpo.schedule.forms import CoachField, time_field
 from tenpo.schedule.free_days import holiday_countries, regions_of
 from tenpo.schedule.models import Location, TimeOff, WorkingTerms
 from tenpo.schedule.occurrences import local_moment
+from tenpo.schedule.slots import MINUTES_OF_DAY
 from tenpo.schedule.weekly_hours import Hours
 
 ROW = re.compile(r"^(?:opens|closes|day)_(\d{1,3})$")

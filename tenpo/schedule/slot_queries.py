@@ -1,6 +1,6 @@
 """Slots: what of a service can be booked when, at one look at the database, however many coaches give it.
 
-What is shown is what `book_slot` accepts: it asks the same question, for one start, once it holds the locks.
+What is shown is what the constraints accept. Whoever books one asks the same question, for one start, under the locks.
 """
 
 from collections import Counter
@@ -117,8 +117,10 @@ class Facts:
     taken_part: list[int] = field(default_factory=list)
 
 
-# The service's rooms at each location, each with the starts between which it is used.
+# By location: the service's rooms there, each with the starts between which it is used.
 type _Rooms = dict[UUID | None, dict[UUID, Spans]]
+# By location: between which starts the participant cannot, or no room is free.
+type _Closed = dict[UUID | None, Spans]
 
 _MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
 _MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
@@ -128,6 +130,14 @@ _NEAR = (
     "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
     " AND s.id NOT IN (SELECT session_id FROM lapsed)"
 )
+
+# Who gives a service now, of those asked for; and the clock that a user `u` works by, whose terms are `t`.
+GIVEN = """
+    SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
+    WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
+      AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
+      AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))"""
+CLOCK = "coalesce(nullif(t.time_zone, ''), u.time_zone)"
 
 
 def _facts_sql() -> str:
@@ -139,18 +149,14 @@ def _facts_sql() -> str:
         )
 
     return f"""
-    WITH given AS MATERIALIZED (
-        SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
-        WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
-          AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
-          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))),
+    WITH given AS MATERIALIZED ({GIVEN}),
     lapsed AS MATERIALIZED (
         SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id AND s.is_private
         WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s
         GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
            t.most_per_day::bigint AS number, NULL::uuid AS place,
-           coalesce(nullif(t.time_zone, ''), u.time_zone) || ' ' || coalesce(t.holidays_of, '') AS word,
+           {CLOCK} || ' ' || coalesce(t.holidays_of, '') AS word,
            NULL::date AS first, NULL::date AS last
     FROM given g JOIN people_user u ON u.id = g.coach_id
     LEFT JOIN schedule_workingterms t ON t.coach_id = u.id
@@ -219,11 +225,11 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
         service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
         moving=search.moving, now=now, is_all_free=search.is_all_free,
     )  # fmt: skip
-    closed_to_all = _closed_to(facts, service, wanted)
     free_rooms = _rooms_of(facts, wanted)
+    closed = _closed_at(facts, _closed_to(facts, service, wanted), free_rooms)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
     for coach_id, coach in facts.coaches.items():
-        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all, free_rooms):
+        for start, location in _starts_of(coach, facts, search, wanted, closed):
             by_start.setdefault((start, location), []).append(coach_id)
     if service.coaches_rule == Service.Coaches.ALL:
         everybody = len(facts.coaches)
@@ -340,28 +346,17 @@ def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
 
 
 def _starts_of(
-    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
+    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed: _Closed
 ) -> list[tuple[int, UUID | None]]:
     """When, and where, one coach could begin."""
-    bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
-    closed = merged(
-        [
-            *closed_to_all,
-            *forbidden(coach.busy, wanted),
-            *forbidden(away_of(coach), bare),
-        ]
-    )
+    cannot = [*forbidden(coach.busy, wanted), *forbidden(away_of(coach), wanted.alone)]
+    closed_here = {location: merged([*spans, *cannot]) for location, spans in closed.items()}
     found: dict[tuple[int, UUID | None], None] = {}
     for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
         for location in _where(opened.location, facts.locations, search.location):
-            here = closed
-            if facts.rooms:
-                rooms = free_rooms.get(location)
-                if not rooms:
-                    continue
-                here = merged([*closed, *_common(list(rooms.values()))])
-            for start in starts(opened, here, wanted):
-                found[start, location] = None
+            if location in closed_here:
+                for start in starts(opened, closed_here[location], wanted):
+                    found[start, location] = None
     return list(found)
 
 
@@ -382,10 +377,9 @@ def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> S
 
 def _closed_to(facts: Facts, service: Service, wanted: Wanted) -> Spans:
     """Between which starts the participant cannot: elsewhere, or with as many on that day or in that week as may be."""
-    bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
     zone = business_zone()
     days = Counter(_day_in(zone.key, start) for start in facts.taken_part)
-    closed = [*forbidden(facts.elsewhere, bare), *closed_days(days, service.most_per_day, zone)]
+    closed = [*forbidden(facts.elsewhere, wanted.alone), *closed_days(days, service.most_per_day, zone)]
     if service.most_per_week is not None:
         weeks = Counter(day - timedelta(days=day.weekday()) for day in days.elements())
         full = {
@@ -404,6 +398,15 @@ def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
     for room, location in facts.rooms.items():
         found.setdefault(location, {})[room] = forbidden(facts.used.get(room, ()), wanted)
     return found
+
+
+def _closed_at(facts: Facts, closed_to_all: Spans, free_rooms: _Rooms) -> _Closed:
+    """Where it can be given at all, and when not there, whoever gives it: with rooms, where one of them is free."""
+    if facts.rooms:
+        return {
+            location: merged([*closed_to_all, *_common(list(rooms.values()))]) for location, rooms in free_rooms.items()
+        }
+    return dict.fromkeys([*facts.locations, None], closed_to_all)
 
 
 def _common(lists: Sequence[Spans]) -> Spans:

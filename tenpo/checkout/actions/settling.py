@@ -26,8 +26,8 @@ from tenpo.payments.actions.payout_sending import ask_about_payout
 from tenpo.payments.actions.refund_sending import settle_refunds_of
 from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.actions.wallets import fill_wallet
-from tenpo.payments.models import Payment, Payout, ProviderEvent
-from tenpo.payments.provider_models import PaymentMethod, StripeAccount
+from tenpo.payments.models import Payment, Payout, ProviderEvent, SandboxCharge
+from tenpo.payments.provider_models import PaymentMethod, SandboxRefund, StripeAccount
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
 from tenpo.payments.providers.sandbox import decide_charge, decide_refund, signed_event
@@ -166,11 +166,7 @@ def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:
 
     Returns whether that was news.
     """
-    charge = decide_charge(charge_id, succeeds=succeeds)
-    if charge is None:
-        return False
-    headers, body = signed_event(charge)
-    return receive_event("sandbox", headers, body)
+    return _hear_from_sandbox(decide_charge(charge_id, succeeds=succeeds))
 
 
 def decide_sandbox_refund(refund_id: UUID) -> bool:
@@ -178,10 +174,14 @@ def decide_sandbox_refund(refund_id: UUID) -> bool:
 
     Returns whether that was news.
     """
-    refund = decide_refund(refund_id)
-    if refund is None:
+    return _hear_from_sandbox(decide_refund(refund_id))
+
+
+def _hear_from_sandbox(what: SandboxCharge | SandboxRefund | None) -> bool:
+    """Its webhook of what it decided, if it did; whether that was news."""
+    if what is None:
         return False
-    headers, body = signed_event(refund)
+    headers, body = signed_event(what)
     return receive_event("sandbox", headers, body)
 
 

@@ -9,6 +9,7 @@ from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import ask_for_refund, grant_refund
 from tenpo.checkout.actions.settling import decide_sandbox_charge, mark_paid
 from tenpo.checkout.tests.make import make_manual, make_top_up
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import make_credit, make_share_policy
@@ -67,6 +68,7 @@ def make_bought(
 
 def make_bought_by_hand(*, price: int = 10_000, member: User | None = None) -> Line:
     """A line that a bank transfer paid."""
+    make_account_to_pay_to()
     member = member or make_member()
     session = make_session(make_coach(), price=price)
     booking = book_session(session, participant=member.participant, by=member, provider="transfer", use_wallet=False)

@@ -75,6 +75,7 @@ def test_two_people_of_one_buyer_may_be_in_two_places():
     assert Booking.objects.filter(booked_by=admin, state="confirmed").count() == 2
 
 
+@pytest.mark.usefixtures("takes_transfers")
 def test_a_hold_that_ran_out_is_let_go_for_another_place():
     member = make_member()
     held = book_session(at(0, price=2_000), participant=member.participant, by=member, provider="transfer")

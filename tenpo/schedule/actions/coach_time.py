@@ -15,10 +15,13 @@ _FREED = """
         SELECT coach_id FROM schedule_coachtime WHERE coach_id = %s FOR NO KEY UPDATE SKIP LOCKED)"""
 
 
-def lock_and_count(coach_id: UUID) -> None:
-    """Lock a coach, as a user, and count that their time changes: one statement, before the lock of any session."""
+def lock_coach(coach: User) -> None:
+    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
+
+    The constraint alone would do; but two that wait for each other's row inside it are a deadlock. One statement.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_TAKEN, [coach_id])
+        cursor.execute(_TAKEN, [coach.pk])
         if not cursor.rowcount:
             raise User.DoesNotExist
 

@@ -16,12 +16,13 @@ from tenpo.core.models import check_fields, set_differing
 from tenpo.core.outbox import publish
 from tenpo.core.zones import is_zone
 from tenpo.people.models import User
-from tenpo.schedule.actions.sessions import lock_coach
-from tenpo.schedule.availability_models import MAX_EXCEPTIONS, MAX_HOURS_ROWS, MINUTES_OF_DAY
+from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.availability_models import MAX_EXCEPTIONS, MAX_HOURS_ROWS
 from tenpo.schedule.availability_queries import hours_of, zone_of
 from tenpo.schedule.free_days import is_region
 from tenpo.schedule.models import Availability, AvailabilityException, Location, WorkingTerms
 from tenpo.schedule.permissions import can_manage_hours
+from tenpo.schedule.slots import MINUTES_OF_DAY
 from tenpo.schedule.weekly_hours import Hours, digest_of_week, joined
 
 MAX_SESSIONS_A_DAY = 100

@@ -29,7 +29,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.coach_time import count_freed
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, BookingQuerySet, Session
 from tenpo.schedule.permissions import can_book_for
 
 # An offer leaves the next in line time to take it as well.
@@ -177,7 +177,7 @@ def offer_end(session: Session, now: datetime) -> datetime:
 
 def release_lapsed(session: Session) -> int:
     """Let go the holds and offers of a locked session that ran out; returns how many."""
-    lapsed = Booking.objects.filter(session=session, state__in=["held", "offered"], held_until__lte=clock.now())
+    lapsed = _lapsed().filter(session=session)
     bookings = list(lapsed.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id"))
     if not bookings:
         return 0
@@ -221,21 +221,16 @@ def hold_time(session: Session) -> None:
     """
     booked = Booking.objects.filter(session=session, state__in=[Booking.State.HELD, Booking.State.CONFIRMED])
     lock_participants(booked.values_list("participant", flat=True))
-    elsewhere = (
-        Booking.objects.filter(
-            participant=OuterRef("participant"), state__in=Booking.PRESENT, starts_at__lt=session.ends_at
-        )
-        .filter(ends_at__gt=session.starts_at)
-        .exclude(session=session)
-    )
+    present = Booking.objects.filter(participant=OuterRef("participant"), state__in=Booking.PRESENT)
+    then = present.filter(starts_at__lt=session.ends_at, ends_at__gt=session.starts_at)
+    elsewhere = then.exclude(session=session)
     booked.filter(Exists(elsewhere)).update(starts_at=None, ends_at=None)
     booked.exclude(Exists(elsewhere)).update(starts_at=session.starts_at, ends_at=session.ends_at)
 
 
 def release_lapsed_for(participant: Participant) -> int:
     """Let go whatever of one participant ran out, session by session; returns how many."""
-    lapsed = Booking.objects.filter(participant=participant, state__in=["held", "offered"], held_until__lte=clock.now())
-    return sum(release_lapsed_of(session_id) for session_id in lapsed.order_by().values_list("session", flat=True))
+    return _release_by_session(_lapsed().filter(participant=participant))
 
 
 @transaction.atomic
@@ -274,8 +269,14 @@ def void_orders(bookings: Sequence[Booking]) -> None:
 
 def release_lapsed_everywhere(limit: int = 500) -> int:
     """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
-    lapsed = Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
-    released = 0
-    for session_id in lapsed.order_by().values_list("session", flat=True).distinct()[:limit]:
-        released += release_lapsed_of(session_id)
-    return released
+    return _release_by_session(_lapsed(), limit)
+
+
+def _lapsed() -> BookingQuerySet:
+    """The holds and offers that ran out and are not let go yet."""
+    return Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
+
+
+def _release_by_session(lapsed: BookingQuerySet, limit: int | None = None) -> int:
+    sessions = lapsed.order_by().values_list("session", flat=True).distinct()[:limit]
+    return sum(release_lapsed_of(session_id) for session_id in sessions)

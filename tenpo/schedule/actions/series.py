@@ -21,12 +21,12 @@ from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.seats import lock_session
 from tenpo.schedule.actions.sessions import (
     below_taken,
     change_session,
     facts_of,
-    lock_coach,
     new_session,
     overlapping,
 )

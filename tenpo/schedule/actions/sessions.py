@@ -22,7 +22,7 @@ from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
-from tenpo.schedule.actions.coach_time import lock_and_count
+from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
@@ -185,14 +185,6 @@ def lock_rooms(ids: Iterable[UUID | None]) -> None:
     """Let what is in some rooms be written one after the other; comes after the coach, before any session."""
     if rooms := [room for room in ids if room]:
         list(Room.objects.filter(pk__in=rooms).order_by("pk").select_for_update(no_key=True).values_list("pk"))
-
-
-def lock_coach(coach: User) -> None:
-    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
-
-    The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
-    """
-    lock_and_count(coach.pk)
 
 
 def new_session(

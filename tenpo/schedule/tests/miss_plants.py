@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from django.db.models import F
-
 from tenpo.checkout.tests.make import make_booking
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.tests.make import make_admin, make_coach, make_member
@@ -12,7 +10,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 
 FREE = "SELECT id FROM schedule_miss WHERE outcome = 'grace' ORDER BY id LIMIT 1"
 LATE = "SELECT booking_id FROM schedule_miss WHERE kind = 'late' AND outcome = 'charged' ORDER BY id LIMIT 1"

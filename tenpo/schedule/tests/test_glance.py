@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.actions.coach_time import lock_and_count
+from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.glance import coaches_at, days_with_slots, forget_past_weeks, free_starts
 from tenpo.schedule.models import (
@@ -151,7 +151,7 @@ def test_what_nobody_counts_is_not_seen_control():
 
     assert seen(service) == before != exact(service)
     with transaction.atomic():
-        lock_and_count(coach.pk)
+        lock_coach(coach)
     assert seen(service) == exact(service)
 
 
