@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MAX_UID = 255
 MAX_TAG = 255
+# An address of theirs, with a name of ours at its end; and what says where a reading goes on.
+MAX_REFERENCE = 3_000
+MAX_TOKEN = 8_000
 
 
 class CalendarConnectionQuerySet(models.QuerySet["CalendarConnection"]):
@@ -72,7 +75,7 @@ class CalendarConnection(BaseModel):
     # Since when something of ours may have changed that is to be written.
     wants_writing_at = models.DateTimeField(null=True)
     # Where the next reading goes on, in its adapter's own words; empty: from the start.
-    sync_token = models.TextField(blank=True)
+    sync_token = models.TextField(max_length=MAX_TOKEN, blank=True)
     synced_at = models.DateTimeField(null=True)
     # Until when what repeats has been written out; all is read anew before that comes near.
     expanded_until = models.DateTimeField(null=True)
@@ -184,7 +187,7 @@ class WrittenEvent(BaseModel):
     booking = models.ForeignKey("schedule.Booking", models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=8, choices=State, default=State.WRITTEN)
     # Where it stands, and the version that we last saw there; no version: it does not stand there.
-    reference = models.TextField()
+    reference = models.TextField(max_length=MAX_REFERENCE)
     tag = models.CharField(max_length=MAX_TAG, blank=True)
     # What we last wrote, by its hash; and what it says to people, on both sides. Nothing of theirs: it was removed.
     content_hash = models.CharField(max_length=64, blank=True)

@@ -16,7 +16,7 @@ from tenpo.core.forms import DayField, ZoneField, known_zones
 from tenpo.core.words import locale
 from tenpo.people.models import User
 from tenpo.schedule.actions.hours import MAX_SESSIONS_A_DAY
-from tenpo.schedule.availability_models import MAX_HOURS_ROWS
+from tenpo.schedule.availability_models import MAX_HOURS_ROWS, REGION_LENGTH
 from tenpo.schedule.forms import CoachField, time_field
 from tenpo.schedule.free_days import holiday_countries, regions_of
 from tenpo.schedule.models import Location, TimeOff, WorkingTerms
@@ -240,7 +240,9 @@ class TermsForm(forms.Form):
 
     time_zone = ZoneField(required=False)
     country = forms.ChoiceField(label=gettext_lazy("Public holidays of"), required=False)
-    region = forms.CharField(label=gettext_lazy("Region"), required=False, widget=forms.Select)
+    region = forms.CharField(
+        label=gettext_lazy("Region"), required=False, max_length=REGION_LENGTH, widget=forms.Select
+    )
     most_per_day = forms.IntegerField(
         label=gettext_lazy("Sessions a day at most"), required=False, min_value=1, max_value=MAX_SESSIONS_A_DAY
     )

@@ -133,10 +133,10 @@ def test_a_yes_that_is_not_paid_in_time_is_over_too(service, coach):
 
 def test_only_its_coach_and_admins_answer(service, coach):
     member = make_member()
-    booking = ask(service, member)
+    booking, strangers = ask(service, member), (member, make_member(), working_coach())
     before = everything()
 
-    for stranger in (member, make_member(), working_coach()):
+    for stranger in strangers:
         for answer in (approve_request, decline_request):
             with pytest.raises(PermissionDenied):
                 answer(booking, by=stranger)

@@ -13,7 +13,7 @@ from tenpo.core.jobs import defer, defer_all
 from tenpo.core.outbox import publish
 from tenpo.schedule.actions.calendar_writing import Overtaken, write_calendar
 from tenpo.schedule.actions.calendars import end_connection, still_held
-from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent
+from tenpo.schedule.calendar_models import MAX_TOKEN, CalendarConnection, OutsideEvent
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, Reading
 from tenpo.schedule.calendars.busy_reading import DAYS_AHEAD, BusyTime
@@ -81,7 +81,8 @@ def take_reading(
     now = clock.now()
     changed = _replace_times(locked, reading) if reading is not None else 0
     if reading is not None:
-        locked.sync_token = reading.sync_token
+        # One that nobody could keep is none: the next reading is a whole one.
+        locked.sync_token = reading.sync_token if len(reading.sync_token) <= MAX_TOKEN else ""
         if reading.is_whole:
             locked.expanded_until, locked.unread_events = until, reading.unread
     before, locked.state, locked.problem = locked.state, State.ACTIVE, ""

@@ -26,7 +26,7 @@ from tenpo.schedule.weekly_hours import Hours, digest_of_week, minutes_of, said_
 router = Router(tags=["Working hours"])
 
 # From midnight to midnight: a day may end at 24:00.
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", examples=["09:00"])]
+Clock = Annotated[str, Field(max_length=5, pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", examples=["09:00"])]
 
 
 class HoursIn(InSchema):

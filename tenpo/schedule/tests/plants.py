@@ -20,25 +20,16 @@ _OTHER = f"""
 _SLOT = """
     is_private = true, busy_from = starts_at, busy_until = ends_at, service_id = (
         SELECT id FROM schedule_service ORDER BY id LIMIT 1)"""
-_SERVICE = """
-    INSERT INTO schedule_service (name, description, format, durations, price_basis, currency, capacity, buffer_before,
-        buffer_after, notice_minutes, window_days, step_minutes, coaches_rule, open_to, needs_approval, questions,
-        join_link, is_offered)
-    VALUES ('Coaching', '', 'one_on_one', '{60}', 'session', 'EUR', 1, 0, 0, 0, 60, 30, 'chosen', 'members', false,
-        '[]', '', true)"""
 
 TIME_PLANTS: dict[str, str | list[str]] = {
-    "slot-is-there-for-somebody": [_SERVICE, f"UPDATE schedule_session SET {_SLOT} WHERE title = 'Bare'"],
+    "slot-is-there-for-somebody": f"UPDATE schedule_session SET {_SLOT} WHERE title = 'Bare'",
     "slot-keeps-its-time-free": f"""
         UPDATE schedule_session SET is_private = true
         WHERE id = (SELECT session_id FROM schedule_booking WHERE id = ({_FIRST}))""",
     "request-is-not-ordered": f"UPDATE schedule_booking SET awaits_approval = true WHERE id = ({_FIRST})",
-    "slot-has-no-line": [
-        _SERVICE,
-        f"""
+    "slot-has-no-line": f"""
         UPDATE schedule_session SET {_SLOT} WHERE id = (
             SELECT session_id FROM schedule_booking WHERE state = 'waitlisted' ORDER BY waitlisted_at LIMIT 1)""",
-    ],
     "room-holds-one-session-at-a-time": [
         UNSAID,
         """

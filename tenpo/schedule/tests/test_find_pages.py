@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member, make_user, signed_in
+from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import find_times, offered_services, with_offer
 from tenpo.schedule.models import Location, Service, ServicePrice, TimeOff, WorkingTerms
@@ -91,13 +92,13 @@ def test_nothing_offered_yet_says_what_will_be_here():
 
 def test_what_is_not_offered_or_given_by_nobody_is_not_listed():
     gone = make_coach()
-    User.objects.filter(pk=gone.pk).update(disabled_at=timezone.now())
-    make_service(make_lena(), name="Retired", is_offered=False)
+    withdraw_service(make_service(make_lena(), name="Withdrawn"), by=None)
     make_service(gone, name="Orphan")
+    User.objects.filter(pk=gone.pk).update(disabled_at=timezone.now())
 
     text = shown(make_member(), LIST)
 
-    assert "Retired" not in text
+    assert "Withdrawn" not in text
     assert "Orphan" not in text
 
 
@@ -357,6 +358,6 @@ def test_a_map_shows_the_point_or_else_the_address():
 
 
 def test_what_one_may_not_see_is_not_there():
-    service = make_service(make_lena(), is_offered=False)
+    service = withdraw_service(make_service(make_lena()), by=None)
 
     assert signed_in(make_member()).get(times_url(service)).status_code == 404
