@@ -172,7 +172,9 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         reason = f"{whose.name} is ill"
         set_day(whose, DAY_OFF, [], by=whose)
         add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
-    asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, join_link=door, locations=[])
+    asked_first = make_service(
+        coach, name="On demand", price=0, needs_approval=True, join_link=f"{door}-asked", locations=[]
+    )
     member, noon = people["member"], some_day + timedelta(hours=12)
 
     def book(what: Service, hours: int) -> Booking:
@@ -491,7 +493,8 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         people["coach"].email: coach, people["coach2"].email: coach2,
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
-        "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
+        "Cora-desk": seen, "Cora-desk-asked": coach, "Carl-desk": coach2,
+        "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
         "Cora-door": seen, "Carl-door": otto,
         "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
         "Adder diary": admin, "Adder second": admin, "Carl diary": coach2,

@@ -34,6 +34,7 @@ SAID = {
     # Whoever has the address reads the calendar of its owner.
     "/calendar/feed/{feed_token}.ics": (
         "Cora-door",
+        "Cora-desk",
         "booking",
         "at_bank",
         "declined",
