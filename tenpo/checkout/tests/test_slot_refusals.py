@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from tenpo.checkout.tests.slot_make import (
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.models import Room, Service, ServicePrice, Session, TimeOff, WorkingTerms
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service
@@ -62,7 +64,7 @@ def test_another_length_another_coach_and_what_is_offered_no_more_are_refused(co
 
     assert refusal_of(service, member, minutes=45).code == "slot_not_offered"
     assert refusal_of(service, member, coach=working_coach()).code == "slot_not_offered"
-    Service.objects.update(is_offered=False)
+    withdraw_service(service, by=None)
     with pytest.raises(Http404):
         book(service, member)
     assert refusal_of(service, member, by=make_admin()).code == "slot_not_offered"
@@ -175,11 +177,13 @@ def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
     Service.objects.update(coaches_rule="all")
     assert refusal_of(service, member).code == "all_together"
     Service.objects.update(coaches_rule="chosen")
-    ServicePrice.objects.all().delete()
-    assert refusal_of(service, member).code == "slot_not_offered"
+    with transaction.atomic():
+        ServicePrice.objects.all().delete()
+        assert refusal_of(service, member).code == "slot_not_offered"
+        transaction.set_rollback(True)
 
 
-def test_a_hold_that_is_still_good_stands_in_the_way(coach):
+def test_a_hold_that_is_still_good_stands_in_the_way(coach, takes_transfers):
     service = make_service(coach)
     book(service, make_member(), provider="transfer", source="")
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking
-from tenpo.orders.tests.make import make_share_policy
+from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
@@ -34,7 +34,7 @@ def statements(client: Client, address: str) -> int:
 
 def make_sessions(number: int, coach: User | None = None) -> list[Session]:
     coach = coach or make_coach()
-    policy = make_session(coach, starts_in=timedelta(days=1)).cancellation_policy
+    policy = make_cancellation_policy()
     shift = next(_rounds) * timedelta(hours=2)
     starts = [timedelta(days=2 + n) + shift for n in range(number)]
     return [make_session(coach, starts_in=start, policy=policy, title="Many") for start in starts]
