@@ -252,4 +252,5 @@ def is_our_page(row: Row) -> bool:
 
 def plain(operation: str) -> str:
     """A method and an address without the names in its braces and without its question."""
-    return re.sub(r"\{\w+\}", "{}", re.split(r"[?#]", operation)[0]).replace("/webhooks/sandbox", "/webhooks/{}")
+    bare = re.sub(r"\{\w+\}", "{}", re.split(r"[?#]", operation)[0])
+    return re.sub(r"/webhooks/(sandbox|plugnmeet)$", "/webhooks/{}", bare)
