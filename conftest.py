@@ -4,6 +4,7 @@ Migrations run once, as the owner, into a template; each test process copies it.
 real installation, and a fresh database costs a copy. The server is left running for the next run.
 """
 
+import gc
 import hashlib
 import math
 import os
@@ -37,6 +38,12 @@ QUICK = {
 }
 # A table that a test left this large is cleared up: with what it deleted it would slow down all tests after it.
 LARGE_PAGES = 200
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are loaded by now, and stay: the collector looks through them no more."""
+    gc.collect()
+    gc.freeze()
 
 
 def _admin(database: str) -> psycopg.Connection[Any]:

@@ -95,6 +95,7 @@ CODES = {
     "action_url", "currency", "email", "event_id", "failure_code", "fingerprint", "key", "kind", "locale", "number",
     "prefix", "provider", "reference", "role", "route", "rule", "secret_hash", "state", "time_zone", "token_hash",
     "card", "consumer", "file_key", "mime_type", "password", "request_id", "source_id",
+    "sync_token",
 }  # fmt: skip
 # Nobody may write these again: what stands there came by the actions below.
 APPEND_ONLY = {
