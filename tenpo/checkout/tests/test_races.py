@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -190,9 +191,16 @@ def test_cancelling_many_times_gives_back_once():
 @pytest.mark.control
 def test_cancelling_many_times_control(monkeypatch):
     """Without the locks, only the keys of the ledger stand between one credit and many."""
+    monkeypatch.setattr(cancellations, "lock_users", lambda *users: None)
     monkeypatch.setattr(cancellations, "lock_session", lambda pk: Session.objects.get(pk=pk))
-    unlocked = Booking.objects.select_related("line__order", "booked_by")
-    monkeypatch.setattr(cancellations, "_locked", lambda booking: unlocked.get(pk=booking.pk))
+    all_have_read = Barrier(8, timeout=10)
+
+    def unlocked(booking: Booking) -> Booking:
+        read = Booking.objects.select_related("line__order", "booked_by").get(pk=booking.pk)
+        all_have_read.wait()
+        return read
+
+    monkeypatch.setattr(cancellations, "_locked", unlocked)
     member, session = make_member(), make_session()
     mine = make_booking(session, member)
 
