@@ -113,7 +113,8 @@ def _check_history() -> None:
 # Columns without a value: what Tenpo does not know yet, and what takes a provider that no demo has.
 UNFILLED = {
     "youth_sports": """
-        User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.additionalSources Trainer.external Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
+        User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.additionalSources Trainer.external
+        Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
         Refund.ticket_id google_calendar_integrations.id google_calendar_integrations.userId
         google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
     """,
