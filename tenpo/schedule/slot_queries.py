@@ -109,8 +109,10 @@ class Facts:
     """Everything that decides on slots, as it was at one moment."""
 
     coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
-    # The locations at which the service is given, in the order of their names; its rooms at each, and what uses them.
+    # The open locations at which the service is given, in the order of their names, and whether it is given at any;
+    # its rooms at each, and what uses them.
     locations: list[UUID] = field(default_factory=list)
+    is_somewhere: bool = False
     rooms: dict[UUID, UUID] = field(default_factory=dict)
     used: dict[UUID, Spans] = field(default_factory=dict)
     elsewhere: Spans = field(default_factory=list)
@@ -138,6 +140,12 @@ GIVEN = """
       AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
       AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))"""
 CLOCK = "coalesce(nullif(t.time_zone, ''), u.time_zone)"
+# What of a calendar elsewhere `e` takes the time of a coach `g`; asked by the index `outside_event_by_user_and_time`.
+OUTSIDE = (
+    "uuidrange(e.user_id, e.user_id, '[]') && uuidrange(g.coach_id, g.coach_id, '[]')"
+    " AND tstzrange(e.starts_at, e.ends_at, '[)') && tstzrange(%(since)s, %(until)s, '[)') AND e.is_busy"
+    " AND EXISTS (SELECT FROM schedule_calendarconnection c WHERE c.id = e.connection_id AND c.blocks_time)"
+)
 
 
 def _facts_sql() -> str:
@@ -175,12 +183,17 @@ def _facts_sql() -> str:
     FROM schedule_timeoff
     WHERE coach_id IN (SELECT coach_id FROM given) AND ends_at > %(since)s AND starts_at < %(until)s
     UNION ALL
+    SELECT 'outside', g.coach_id, {_MINUTE.format("e.starts_at")}, {_MINUTE_UP.format("e.ends_at")},
+           NULL, NULL, NULL, NULL, NULL
+    FROM given g JOIN schedule_outsideevent e ON {OUTSIDE}
+    UNION ALL
     SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
     WHERE s.coach_id IN (SELECT coach_id FROM given) AND {_NEAR}
     UNION ALL
-    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, (l.closed_at IS NULL)::int, NULL, NULL,
+           NULL, NULL
     FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
-    WHERE sl.service_id = %(service)s AND l.closed_at IS NULL
+    WHERE sl.service_id = %(service)s
     UNION ALL
     SELECT 'room', r.id, NULL, NULL, NULL, r.location_id, NULL, NULL, NULL
     FROM schedule_service_rooms sr JOIN schedule_room r ON r.id = sr.room_id
@@ -299,9 +312,9 @@ def facts_between(
 
 # Coaches come first, since the other rows speak of them; days before what is counted on them.
 _ORDER = {kind: place for place, kind in enumerate(
-    ("coach", "weekly", "day", "travel", "away", "location", "room", "busy", "used", "elsewhere", "took")
+    ("coach", "weekly", "day", "travel", "away", "location", "room", "outside", "busy", "used", "elsewhere", "took")
 )}  # fmt: skip
-_TAKEN = ("busy", "used", "elsewhere", "took")
+_TAKEN = ("outside", "busy", "used", "elsewhere", "took")
 
 
 def _note(facts: Facts, row: _Row, years: range) -> None:
@@ -313,7 +326,9 @@ def _note(facts: Facts, row: _Row, years: range) -> None:
             hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
             facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
         case "location":
-            facts.locations.append(row.owner)
+            facts.is_somewhere = True
+            if row.number:
+                facts.locations.append(row.owner)
         case "room" if row.place:
             facts.rooms[row.owner] = row.place
         case "used":
@@ -340,6 +355,9 @@ def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
             coach.hours.travels.append((row.first, row.last, row.word or ""))
         case "away":
             coach.away.append((start, end))
+        case "outside":
+            # What is elsewhere takes time, and is no session on that day.
+            coach.busy.append((start, end))
         case "busy":
             coach.busy.append((start, end))
             coach.days[_day_in(coach.hours.time_zone, row.number or 0)] += 1
@@ -353,7 +371,7 @@ def _starts_of(
     closed_here = {location: merged([*spans, *cannot]) for location, spans in closed.items()}
     found: dict[tuple[int, UUID | None], None] = {}
     for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
-        for location in _where(opened.location, facts.locations, search.location):
+        for location in _where(opened.location, facts, search.location):
             if location in closed_here:
                 for start in starts(opened, closed_here[location], wanted):
                     found[start, location] = None
@@ -366,11 +384,12 @@ def away_of(coach: CoachFacts) -> Spans:
     return merged([*coach.away, *full])
 
 
-def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> Sequence[UUID | None]:
+def _where(said: UUID | None, facts: Facts, asked: UUID | None) -> Sequence[UUID | None]:
     """At which locations an opening counts: that of the hours, or all at which the service is given."""
-    if not given_at:
+    if not facts.is_somewhere:
         # Given nowhere in particular: online, or at a place that is agreed on.
         return () if asked or said else (None,)
+    given_at = facts.locations
     possible = [said] if said in given_at else ([] if said else list(given_at))
     return [location for location in possible if asked in (None, location)]
 
