@@ -109,10 +109,11 @@ class Facts:
     """Everything that decides on slots, as it was at one moment."""
 
     coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
-    # The open locations at which the service is given, in the order of their names, and whether it is given at any;
-    # its rooms at each, and what uses them.
+    # The open locations at which the service is given, in the order of their names; its open rooms at each, and what
+    # uses them. What was given somewhere, or in a room, is given nowhere when all of them are closed.
     locations: list[UUID] = field(default_factory=list)
     is_somewhere: bool = False
+    needs_room: bool = False
     rooms: dict[UUID, UUID] = field(default_factory=dict)
     used: dict[UUID, Spans] = field(default_factory=dict)
     elsewhere: Spans = field(default_factory=list)
@@ -195,9 +196,9 @@ def _facts_sql() -> str:
     FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
     WHERE sl.service_id = %(service)s
     UNION ALL
-    SELECT 'room', r.id, NULL, NULL, NULL, r.location_id, NULL, NULL, NULL
+    SELECT 'room', r.id, NULL, NULL, (r.closed_at IS NULL)::int, r.location_id, NULL, NULL, NULL
     FROM schedule_service_rooms sr JOIN schedule_room r ON r.id = sr.room_id
-    WHERE sr.service_id = %(service)s AND r.closed_at IS NULL
+    WHERE sr.service_id = %(service)s
     UNION ALL
     SELECT 'used', {session("s.room_id")}
     FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
@@ -330,7 +331,9 @@ def _note(facts: Facts, row: _Row, years: range) -> None:
             if row.number:
                 facts.locations.append(row.owner)
         case "room" if row.place:
-            facts.rooms[row.owner] = row.place
+            facts.needs_room = True
+            if row.number:
+                facts.rooms[row.owner] = row.place
         case "used":
             facts.used.setdefault(row.owner, []).append((start, end))
         case "elsewhere":
@@ -421,7 +424,7 @@ def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
 
 def _closed_at(facts: Facts, closed_to_all: Spans, free_rooms: _Rooms) -> _Closed:
     """Where it can be given at all, and when not there, whoever gives it: with rooms, where one of them is free."""
-    if facts.rooms:
+    if facts.needs_room:
         return {
             location: merged([*closed_to_all, *_common(list(rooms.values()))]) for location, rooms in free_rooms.items()
         }

@@ -22,6 +22,7 @@ from tenpo.checkout.tests.slot_make import (
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.models import Room, Service, ServicePrice, Session, TimeOff, WorkingTerms
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service
@@ -62,7 +63,7 @@ def test_another_length_another_coach_and_what_is_offered_no_more_are_refused(co
 
     assert refusal_of(service, member, minutes=45).code == "slot_not_offered"
     assert refusal_of(service, member, coach=working_coach()).code == "slot_not_offered"
-    Service.objects.update(is_offered=False)
+    withdraw_service(service, by=None)
     with pytest.raises(Http404):
         book(service, member)
     assert refusal_of(service, member, by=make_admin()).code == "slot_not_offered"
@@ -170,6 +171,7 @@ def test_another_price_than_was_shown_and_no_way_to_pay_are_refused(coach):
     assert book(service, member, agreed=6_000).state == "confirmed"
 
 
+@pytest.mark.invariants(but={"service-has-a-price-for-one"})
 def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
     service, member = make_service(coach), make_member()
     Service.objects.update(coaches_rule="all")
@@ -179,6 +181,7 @@ def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
     assert refusal_of(service, member).code == "slot_not_offered"
 
 
+@pytest.mark.usefixtures("takes_transfers")
 def test_a_hold_that_is_still_good_stands_in_the_way(coach):
     service = make_service(coach)
     book(service, make_member(), provider="transfer", source="")

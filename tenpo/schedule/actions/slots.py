@@ -1,6 +1,7 @@
 """Slots: what is free of a coach, a room and a participant, taken as it was shown.
 
-Order of locks: coach, rooms by id, (session,) participant; see ARCHITECTURE.md.
+Order of locks: coach, service, locations and rooms by id, (session,) participant; see ARCHITECTURE.md. Service and
+locations are shared by all who book; whoever changes a service, or closes a place, waits for them, and they for them.
 """
 
 import json
@@ -43,6 +44,10 @@ _LOCK = """
       ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
     SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
       (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
+      (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
+      ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+            WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+            ORDER BY l.id FOR KEY SHARE OF l) AS locked_locations,
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
@@ -151,9 +156,13 @@ def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User)
         columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
     )
     values = names | {
-        "coach": coach_id, "location": wish.location_id, "participant": participant.pk, "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "participant": participant.pk,
+        "by": by.pk, "now": clock.now(),
     }  # fmt: skip
-    locked = next(iter(Service.objects.raw(sql, values)), None)
+    locked: Any = next(iter(Service.objects.raw(sql, values)), None)
+    if locked is not None and locked.locked_version != locked.version:
+        # It was changed while we waited for it, and is ours now.
+        locked = next(iter(Service.objects.raw(sql, values)), None)
     if locked is None:
         raise Http404
     return locked
@@ -257,6 +266,9 @@ def why_not(wish: SlotWish, coaches: Collection[UUID], *, participant: Participa
 
 
 def _reason(service: Service, wish: SlotWish, search: SlotSearch) -> RuleError:
+    if find_slots(service, search):
+        # It is free after all, as somebody changed something since it was tried.
+        return slot_taken()
     if find_slots(service, replace(search, participant=None)):
         ends_at = wish.starts_at + timedelta(minutes=wish.minutes)
         present = Booking.objects.filter(participant=search.participant, state__in=Booking.PRESENT)
