@@ -3,6 +3,7 @@
 What is shown is what the constraints accept. Whoever books one asks the same question, for one start, under the locks.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from tenpo.core import clock
+from tenpo.core.compiled import Question
 from tenpo.core.days import business_zone
 from tenpo.schedule.free_days import holidays_of
 from tenpo.schedule.models import Service
@@ -224,8 +226,10 @@ _SQL = " ".join(_facts_sql().split())
 _NOBODY = UUID(int=0)
 
 
-def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[Slot]:
-    """The slots in the order of their starts: one statement.
+def find_slots(
+    service: Service, search: SlotSearch, *, now: datetime | None = None, beside: Question | None = None
+) -> list[Slot]:
+    """The slots in the order of their starts: one statement, in which something `beside` it is asked as well.
 
     `since` and `until` are at most `MAX_DAYS` apart; the notice and the window of the service hold besides. What the
     service says of its coaches decides what one slot is: of one coach each that is free then (any or chosen: all of
@@ -237,7 +241,7 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
         return []
     facts = facts_between(
         service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
-        moving=search.moving, now=now, is_all_free=search.is_all_free,
+        moving=search.moving, now=now, is_all_free=search.is_all_free, beside=beside,
     )  # fmt: skip
     free_rooms = _rooms_of(facts, wanted)
     closed = _closed_at(facts, _closed_to(facts, service, wanted), free_rooms)
@@ -285,6 +289,7 @@ def facts_between(
     moving: UUID | None = None,
     now: datetime,
     is_all_free: bool = False,
+    beside: Question | None = None,
 ) -> Facts:
     """What decides on slots between two times, of some or of all who give a service: one statement."""
     parameters = {
@@ -300,9 +305,18 @@ def facts_between(
     }
     facts = Facts()
     rows: list[_Row]
+    sql = _SQL
+    if beside is not None:
+        asked, values = beside.json_sql()
+        sql = f"{_SQL} UNION ALL SELECT 'beside', NULL, NULL, NULL, NULL, NULL, {asked}::text, NULL, NULL"
+        parameters |= values
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, parameters)
+        cursor.execute(sql, parameters)
         rows = [_Row(*row) for row in cursor.fetchall()]
+    if beside is not None:
+        [answer] = [row for row in rows if row.kind == "beside"]
+        rows.remove(answer)
+        beside.answer = json.loads(answer.word or "null")
     rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
     years = range((since - REACH).year, (until + REACH).year + 1)
     for row in rows:

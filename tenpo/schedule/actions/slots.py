@@ -5,7 +5,7 @@ locations are shared by all who book; whoever changes a service, or closes a pla
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.core.compiled import CompiledFor, Param, columns_of
+from tenpo.core.compiled import CompiledFor, Param, Question, columns_of
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
@@ -76,7 +76,7 @@ _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=P
 class TakenSlot:
     """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
 
-    `asks_first` says that its coach decides on it.
+    `asks_first` says that its coach decides on it; `beside` is what was asked together with it.
     """
 
     session: Session
@@ -84,6 +84,7 @@ class TakenSlot:
     policy: Policy
     answers: list[dict[str, Any]]
     asks_first: bool
+    beside: Question | None = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,12 @@ def slot_taken() -> RuleError:
     return RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
 
 
-def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> TakenSlot:
+def take_slot(
+    wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User, beside: Callable[[str], Question]
+) -> TakenSlot:
     """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
+
+    Together with the second it is asked what stands `beside` it, by the currency of the service.
 
     Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
     or slot_taken when it is not free: `why_not` says why.
@@ -134,7 +139,8 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
         raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
     by_host = is_staff and participant.user_id != by.pk
     search = wish.search(coach_id, participant=participant.pk, by_host=by_host)
-    slot = next(iter(find_slots(locked, search)), None)
+    question = beside(locked.currency)
+    slot = next(iter(find_slots(locked, search, beside=question)), None)
     if slot is None:
         raise slot_taken()
     policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
@@ -143,8 +149,9 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
         locked.policy_id, policy = default.pk, default.terms
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
     return TakenSlot(
-        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff
-    )
+        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff,
+        question,
+    )  # fmt: skip
 
 
 def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:
