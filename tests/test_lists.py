@@ -232,7 +232,8 @@ def _session(coach: User, **wanted: Any) -> Session:
 
 def _add_own(who: User, host: User, booked: Session) -> None:
     """What somebody finds on the pages about themselves."""
-    make_booking(_session(who), who)
+    taught = _session(who)
+    make_booking(taught, who)
     cancel_booking(make_booking(_session(host), who), by=who)
     make_credit(who, 100)
     make_top_up(who, 500)
@@ -250,11 +251,12 @@ def _add_own(who: User, host: User, booked: Session) -> None:
         connection=who.calendar_connections.earliest("pk"), uid=str(host.pk), session=booked, state="conflict",
         reference="1.ics", ours=OURS, theirs=OURS, ends_at=booked.ends_at,
     )  # fmt: skip
-    start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days))
-    OutsideEvent.objects.create(
-        connection=who.calendar_connections.earliest("pk"), user=who, uid=str(start), starts_at=start,
-        ends_at=start + timedelta(hours=1), is_busy=True,
-    )  # fmt: skip
+    # One that stands alone, and one over what they teach.
+    for start in (datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days)), taught.starts_at):
+        OutsideEvent.objects.create(
+            connection=who.calendar_connections.earliest("pk"), user=who, uid=str(start), starts_at=start,
+            ends_at=start + timedelta(hours=1), is_busy=True,
+        )  # fmt: skip
     if who.payment_methods.kept().count() < METHODS_KEPT:
         add_payment_method(who, provider="sandbox", source=SUCCEEDS, by=who)
     if who.api_clients.filter(revoked_at=None).count() < MAX_KEYS_PER_USER:

@@ -152,7 +152,10 @@ def make_world() -> World:
 
 
 def _offers(people: dict[str, User]) -> dict[str, Any]:
-    """What Cora offers by time, where, and when she does not; another service is Carl's."""
+    """What Cora offers by time, where, and when she does not; another service is Carl's.
+
+    The link of what was booked is for whoever booked it; that of its service, and of what was only asked for, is not.
+    """
     coach, coach2 = people["coach"], people["coach2"]
     door = "https://meet.example/Cora-desk"
     questions = [
@@ -172,17 +175,17 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         reason = f"{whose.name} is ill"
         set_day(whose, DAY_OFF, [], by=whose)
         add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
-    asked_first = make_service(
-        coach, name="On demand", price=0, needs_approval=True, join_link=f"{door}-asked", locations=[]
-    )
+    asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, join_link=door, locations=[])
     member, noon = people["member"], some_day + timedelta(hours=12)
 
     def book(what: Service, hours: int) -> Booking:
         at = noon - timedelta(days=1) + timedelta(hours=hours)
         return book_slot(what, starts_at=at, minutes=60, participant=member.participant, by=member)
 
+    booked, asked = book(service, 0), book(asked_first, 2)
+    Session.objects.filter(pk=booked.session_id).update(join_link="https://meet.example/Cora-couch")
     return {
-        "time": book(service, 0), "asked": book(asked_first, 2),
+        "time": booked, "asked": asked,
         "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
         "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
         "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
@@ -493,9 +496,8 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         people["coach"].email: coach, people["coach2"].email: coach2,
         "Ada Addermark": admin, people["admin"].email: admin, "addermark@example.com": admin,
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
-        "Cora-desk": seen, "Cora-desk-asked": coach, "Carl-desk": coach2,
-        "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
-        "Cora-door": seen, "Carl-door": otto,
+        "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
+        "Cora-couch": seen, "Cora-door": seen, "Carl-door": otto,
         "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
         "Adder diary": admin, "Adder second": admin, "Carl diary": coach2,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
@@ -522,8 +524,9 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     """The ids of what is not for everybody."""
     member, coach, admin = (frozenset({part, "admin"}) for part in ("member", "coach", "admin"))
     of = {
-        "booking": member | coach, "came": member | coach, "here": member | coach, "expected": member | coach,
-        "waiting": member | coach, "offer": member | coach, "absent": member | coach,
+        "booking": member | coach, "time": member | coach, "asked": member | coach, "came": member | coach,
+        "here": member | coach, "expected": member | coach, "waiting": member | coach, "offer": member | coach,
+        "absent": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
@@ -538,6 +541,8 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
     ids = [Secret(str(things[name].pk), readers, name) for name, readers in of.items()]
     return [
         *ids,
+        # What is booked as a slot is for those who booked it and whoever gives it, wherever sessions are listed.
+        *(Secret(str(things[name].session_id), member | coach, f"session of {name}") for name in ("time", "asked")),
         Secret(str(things["moved"].pk), member, "ledger transfer"),
         *(Secret(str(things[name].pk), admin, name) for name in ("close", "compared", "difference")),
     ]

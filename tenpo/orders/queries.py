@@ -11,7 +11,7 @@ from django.db.models import Case, F, IntegerField, Q, QuerySet, Subquery, Value
 from django.db.models.functions import JSONObject
 
 from tenpo.core import clock
-from tenpo.core.compiled import Compiled, Param
+from tenpo.core.compiled import Compiled, Param, Question
 from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
 from tenpo.orders.models import Line, SharePolicy, SplitRule
@@ -74,16 +74,21 @@ def quote(
     kind: Line.Kind = Line.Kind.SESSION,
     use_wallet: bool = True,
     at: datetime | None = None,
+    asked: Question | None = None,
 ) -> Quote:
     """What `buyer` would pay for `price`: what company and sponsor leave of it, less what the buyer owns.
 
     The company's share is by the policy in force; a coach's own policy goes before the one for everybody. Of several
     sponsors one pays: the first that has something for the buyer. What they own is spent in this order: credits, the
     one that expires first before the others; money given; and the wallet. One statement, which also brings the ids that
-    an order of it will have.
+    an order of it will have, or none where it was `asked` together with something else (`quote_question`).
     """
-    values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
-    [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
+    if asked is not None and asked.answer is not None:
+        terms, rule, back_to, funding, left, ids = asked.answer
+        ids = [UUID(each) for each in ids]
+    else:
+        values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
+        [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
@@ -93,6 +98,11 @@ def quote(
     found = split_price(price=price, currency=currency, policy=policy, pots=pots, sponsored=sponsored, kind=kind)
     split_rule = SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
     return replace(found, ids=ids, wallet_left=wallet, split_rule=split_rule, back_to=back_to or RefundTo.CREDIT)
+
+
+def quote_question(*, currency: str, coach_id: UUID, buyer: User) -> Question:
+    """What a quote asks the database, to be asked together with something else."""
+    return _TERMS_AND_POTS.question(6, buyer=buyer.pk, currency=currency, coach=coach_id, now=clock.now())
 
 
 def _terms_and_pots() -> Any:

@@ -211,7 +211,7 @@ class CoachTimeQuerySet(UnseenQuerySet["CoachTime"]):
 class CoachTime(models.Model):
     """How often a coach's time has changed: whatever was worked out before that is old.
 
-    It counts in the transaction that changes something (`lock_coach`), or right after it.
+    It counts in the transaction that changes something (`lock_coach`, `count_changed`), or right after it.
     """
 
     coach = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="+")

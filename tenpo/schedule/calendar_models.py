@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.fields import EncryptedField
-from tenpo.core.models import BaseModel
+from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 from tenpo.people.models import User
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class CalendarConnection(BaseModel):
     writes_sessions = models.BooleanField(_("Sessions from here are written to it"), default=False, db_default=False)
     # Since when something of ours may have changed that is to be written.
     wants_writing_at = models.DateTimeField(null=True)
+    # Whose days the whole days in it were taken for when it was last read as a whole.
+    time_zone = models.CharField(max_length=TIME_ZONE_LENGTH, blank=True, db_default="")
     # Where the next reading goes on, in its adapter's own words; empty: from the start.
     sync_token = models.TextField(max_length=MAX_TOKEN, blank=True)
     synced_at = models.DateTimeField(null=True)

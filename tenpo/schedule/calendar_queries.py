@@ -1,6 +1,7 @@
 """When people are taken elsewhere, as the calendars that they connected say."""
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,6 +39,10 @@ _BUSY = """
 """
 
 
+OURS_AHEAD = timedelta(days=180)
+OURS_MOST = 300
+
+
 def busy_outside(
     user_ids: Collection[UUID], since: datetime, until: datetime
 ) -> dict[UUID, list[tuple[datetime, datetime]]]:
@@ -56,6 +61,28 @@ def busy_outside(
     return found
 
 
+def taught_while_elsewhere(coach: User, *, now: datetime | None = None) -> list[Session]:
+    """What somebody is to teach while a calendar of theirs says that they are elsewhere, in its order: two statements.
+
+    It is shown to them and moves nothing: only they know which of both holds.
+    """
+    now = now or clock.now()
+    planned = Session.objects.taught_by(coach).filter(status=Session.Status.PLANNED, ends_at__gt=now)
+    sessions = list(planned.order_by("starts_at", "id")[:OURS_MOST])
+    if not sessions:
+        return []
+    until = max(session.ends_at for session in sessions)
+    busy = busy_outside([coach.pk], sessions[0].starts_at, until).get(coach.pk, [])
+    ends = [ends_at for _starts_at, ends_at in busy]
+    found = []
+    for session in sessions:
+        # The first that is not over when it begins; they lie apart.
+        place = bisect_right(ends, session.starts_at)
+        if place < len(busy) and busy[place][0] < session.ends_at:
+            found.append(session)
+    return found
+
+
 def my_calendars(user: User) -> CalendarConnectionQuerySet:
     """What `user` has connected, in its order."""
     return CalendarConnection.objects.visible_to(user).order_by("id")
@@ -68,10 +95,6 @@ def coming_times(connected: CalendarConnection) -> list[OutsideEvent]:
     """The next times that a calendar takes."""
     rows = OutsideEvent.objects.filter(connection=connected, is_busy=True, ends_at__gt=clock.now())
     return list(rows.order_by("starts_at", "id")[:SHOWN_TIMES])
-
-
-OURS_AHEAD = timedelta(days=180)
-OURS_MOST = 300
 
 
 @dataclass(frozen=True)

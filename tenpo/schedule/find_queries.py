@@ -1,7 +1,7 @@
 """What the pages of finding a time read: what is offered, and when it is free on the reader's clock."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,13 +12,18 @@ from django.utils import timezone
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.people.models import User
+from tenpo.schedule.glance import days_with_slots
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
 from tenpo.schedule.queries import day_start
+from tenpo.schedule.slot_bits import GRID
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 
 STRIP_DAYS = 14
 # How far one look reaches: what is free later is another look.
 LOOK_DAYS = 3 * STRIP_DAYS
+# Of so many coaches days are looked for at a glance; and of how many days it is asked in vain before one is shown.
+GLANCED_FROM = 5
+GLANCES = 4
 # How a start stands in an address: minutes, in UTC.
 START_FORMAT = "%Y%m%dT%H%MZ"
 NOON, EVENING = 12, 17
@@ -154,8 +159,42 @@ class Times:
     looked_until: date
 
 
+@dataclass
+class _Look:
+    """What some weeks have: the days with anything free, and the starts of those that were looked at.
+
+    Where `ask` is given, the days are those of a glance, and each is asked about before it is shown.
+    """
+
+    free: list[date]
+    known: dict[date, list[Start]]
+    ask: Callable[[date], list[Start]] | None = None
+
+    def starts(self, day: date) -> list[Start]:
+        """The starts of a day, to the last one."""
+        if self.ask is not None and day not in self.known:
+            self.known[day] = self.ask(day)
+            self.free = sorted({*self.free} - {day} | ({day} if self.known[day] else set()))
+        return self.known.get(day, [])
+
+    def first_from(self, day: date) -> date | None:
+        """The first day from this one on with anything free; of some that a glance showed in vain the next one."""
+        ahead = self._ahead(day)
+        for _ in range(GLANCES):
+            if ahead is None or self.starts(ahead):
+                break
+            ahead = self._ahead(day)
+        return ahead
+
+    def _ahead(self, day: date) -> date | None:
+        return next((one for one in self.free if one >= day), None)
+
+
 def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
     """The days on which something is free, and the starts of the one that is shown. One statement, however many days.
+
+    Of more coaches than a few it is two, and the days are those of a glance: it does not see rooms, nor when the reader
+    is elsewhere. The starts are always those that can be booked.
 
     Call it with the zone of the wish in force: days are days of the reader. Where no day was asked for it is the first
     one with anything free.
@@ -166,26 +205,48 @@ def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None
     asked = min(max(wish.day or wish.since or today, today), last_day)
     first = _strip_of(asked, today)
     until = first + timedelta(days=LOOK_DAYS)
-    by_day = _by_day(find_slots(service, _search(user, service, wish, day_start(first), day_start(until)), now=now))
-    free = sorted(by_day)
+    look = _look_at(user, service, wish, first, until, now)
     chosen = asked
     if wish.day is None:
-        ahead = next((day for day in free if day >= asked), asked)
+        ahead = look.first_from(asked) or asked
         # Whoever leafs through the weeks stays in those they asked for.
         chosen = asked if wish.since and _strip_of(ahead, today) != first else ahead
         first = _strip_of(chosen, today)
+    starts = look.starts(chosen)
     days = [first + timedelta(days=number) for number in range(STRIP_DAYS)]
     after = days[-1] + timedelta(days=1)
     return Times(
-        days=[StripDay(day, day == chosen, day == today, day in by_day) for day in days],
+        days=[StripDay(day, day == chosen, day == today, day in look.free) for day in days],
         day=chosen,
-        starts=by_day.get(chosen, []),
-        next_free=next((day for day in free if day > chosen), None),
+        starts=starts,
+        next_free=next((day for day in look.free if day > chosen), None),
         earlier=first - timedelta(days=STRIP_DAYS) if first > today else None,
         later=after if after <= last_day else None,
         look_on=until if until <= last_day else None,
         looked_until=min(until - timedelta(days=1), last_day),
     )
+
+
+def _look_at(user: User, service: Service, wish: Wish, first: date, until: date, now: datetime) -> _Look:
+    """What is free from one day until another."""
+    search = _search(user, service, wish, day_start(first), day_start(until))
+    if not _is_glanced(service, wish):
+        by_day = _by_day(find_slots(service, search, now=now))
+        return _Look(sorted(by_day), by_day)
+
+    def ask(day: date) -> list[Start]:
+        since, end = day_start(day), day_start(day + timedelta(days=1))
+        return _by_day(find_slots(service, replace(search, since=since, until=end), now=now)).get(day, [])
+
+    return _Look(days_with_slots(service, search, wish.zone, now=now), {}, ask)
+
+
+def _is_glanced(service: Service, wish: Wish) -> bool:
+    """Whether so many could give it that their weeks are looked at as bits; not where bits cannot say what is free."""
+    terms = (wish.minutes, service.step_minutes, service.buffer_before, service.buffer_after)
+    is_whole = all(minutes % GRID == 0 for minutes in terms)
+    is_any = service.coaches_rule != Service.Coaches.ALL and not _coaches_in(service, wish)
+    return is_any and is_whole and wish.location is None and len(coaches_of(service)) >= GLANCED_FROM
 
 
 def _strip_of(day: date, today: date) -> date:

@@ -3,6 +3,7 @@
 What is shown is what the constraints accept. Whoever books one asks the same question, for one start, under the locks.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from tenpo.core import clock
+from tenpo.core.compiled import Question
 from tenpo.core.days import business_zone
 from tenpo.schedule.free_days import holidays_of
 from tenpo.schedule.models import Service
@@ -109,8 +111,11 @@ class Facts:
     """Everything that decides on slots, as it was at one moment."""
 
     coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
-    # The locations at which the service is given, in the order of their names; its rooms at each, and what uses them.
+    # The open locations at which the service is given, in the order of their names; its open rooms at each, and what
+    # uses them. What was given somewhere, or in a room, is given nowhere when all of them are closed.
     locations: list[UUID] = field(default_factory=list)
+    is_somewhere: bool = False
+    needs_room: bool = False
     rooms: dict[UUID, UUID] = field(default_factory=dict)
     used: dict[UUID, Spans] = field(default_factory=dict)
     elsewhere: Spans = field(default_factory=list)
@@ -138,6 +143,12 @@ GIVEN = """
       AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
       AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))"""
 CLOCK = "coalesce(nullif(t.time_zone, ''), u.time_zone)"
+# What of a calendar elsewhere `e` takes the time of a coach `g`; asked by the index `outside_event_by_user_and_time`.
+OUTSIDE = (
+    "uuidrange(e.user_id, e.user_id, '[]') && uuidrange(g.coach_id, g.coach_id, '[]')"
+    " AND tstzrange(e.starts_at, e.ends_at, '[)') && tstzrange(%(since)s, %(until)s, '[)') AND e.is_busy"
+    " AND EXISTS (SELECT FROM schedule_calendarconnection c WHERE c.id = e.connection_id AND c.blocks_time)"
+)
 
 
 def _facts_sql() -> str:
@@ -175,16 +186,21 @@ def _facts_sql() -> str:
     FROM schedule_timeoff
     WHERE coach_id IN (SELECT coach_id FROM given) AND ends_at > %(since)s AND starts_at < %(until)s
     UNION ALL
+    SELECT 'outside', g.coach_id, {_MINUTE.format("e.starts_at")}, {_MINUTE_UP.format("e.ends_at")},
+           NULL, NULL, NULL, NULL, NULL
+    FROM given g JOIN schedule_outsideevent e ON {OUTSIDE}
+    UNION ALL
     SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
     WHERE s.coach_id IN (SELECT coach_id FROM given) AND {_NEAR}
     UNION ALL
-    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, (l.closed_at IS NULL)::int, NULL, NULL,
+           NULL, NULL
     FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
-    WHERE sl.service_id = %(service)s AND l.closed_at IS NULL
+    WHERE sl.service_id = %(service)s
     UNION ALL
-    SELECT 'room', r.id, NULL, NULL, NULL, r.location_id, NULL, NULL, NULL
+    SELECT 'room', r.id, NULL, NULL, (r.closed_at IS NULL)::int, r.location_id, NULL, NULL, NULL
     FROM schedule_service_rooms sr JOIN schedule_room r ON r.id = sr.room_id
-    WHERE sr.service_id = %(service)s AND r.closed_at IS NULL
+    WHERE sr.service_id = %(service)s
     UNION ALL
     SELECT 'used', {session("s.room_id")}
     FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
@@ -210,8 +226,10 @@ _SQL = " ".join(_facts_sql().split())
 _NOBODY = UUID(int=0)
 
 
-def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[Slot]:
-    """The slots in the order of their starts: one statement.
+def find_slots(
+    service: Service, search: SlotSearch, *, now: datetime | None = None, beside: Question | None = None
+) -> list[Slot]:
+    """The slots in the order of their starts: one statement, in which something `beside` it is asked as well.
 
     `since` and `until` are at most `MAX_DAYS` apart; the notice and the window of the service hold besides. What the
     service says of its coaches decides what one slot is: of one coach each that is free then (any or chosen: all of
@@ -223,7 +241,7 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
         return []
     facts = facts_between(
         service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
-        moving=search.moving, now=now, is_all_free=search.is_all_free,
+        moving=search.moving, now=now, is_all_free=search.is_all_free, beside=beside,
     )  # fmt: skip
     free_rooms = _rooms_of(facts, wanted)
     closed = _closed_at(facts, _closed_to(facts, service, wanted), free_rooms)
@@ -271,6 +289,7 @@ def facts_between(
     moving: UUID | None = None,
     now: datetime,
     is_all_free: bool = False,
+    beside: Question | None = None,
 ) -> Facts:
     """What decides on slots between two times, of some or of all who give a service: one statement."""
     parameters = {
@@ -286,9 +305,18 @@ def facts_between(
     }
     facts = Facts()
     rows: list[_Row]
+    sql = _SQL
+    if beside is not None:
+        asked, values = beside.json_sql()
+        sql = f"{_SQL} UNION ALL SELECT 'beside', NULL, NULL, NULL, NULL, NULL, {asked}::text, NULL, NULL"
+        parameters |= values
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, parameters)
+        cursor.execute(sql, parameters)
         rows = [_Row(*row) for row in cursor.fetchall()]
+    if beside is not None:
+        [answer] = [row for row in rows if row.kind == "beside"]
+        rows.remove(answer)
+        beside.answer = json.loads(answer.word or "null")
     rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
     years = range((since - REACH).year, (until + REACH).year + 1)
     for row in rows:
@@ -299,9 +327,9 @@ def facts_between(
 
 # Coaches come first, since the other rows speak of them; days before what is counted on them.
 _ORDER = {kind: place for place, kind in enumerate(
-    ("coach", "weekly", "day", "travel", "away", "location", "room", "busy", "used", "elsewhere", "took")
+    ("coach", "weekly", "day", "travel", "away", "location", "room", "outside", "busy", "used", "elsewhere", "took")
 )}  # fmt: skip
-_TAKEN = ("busy", "used", "elsewhere", "took")
+_TAKEN = ("outside", "busy", "used", "elsewhere", "took")
 
 
 def _note(facts: Facts, row: _Row, years: range) -> None:
@@ -313,9 +341,13 @@ def _note(facts: Facts, row: _Row, years: range) -> None:
             hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
             facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
         case "location":
-            facts.locations.append(row.owner)
+            facts.is_somewhere = True
+            if row.number:
+                facts.locations.append(row.owner)
         case "room" if row.place:
-            facts.rooms[row.owner] = row.place
+            facts.needs_room = True
+            if row.number:
+                facts.rooms[row.owner] = row.place
         case "used":
             facts.used.setdefault(row.owner, []).append((start, end))
         case "elsewhere":
@@ -340,6 +372,9 @@ def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
             coach.hours.travels.append((row.first, row.last, row.word or ""))
         case "away":
             coach.away.append((start, end))
+        case "outside":
+            # What is elsewhere takes time, and is no session on that day.
+            coach.busy.append((start, end))
         case "busy":
             coach.busy.append((start, end))
             coach.days[_day_in(coach.hours.time_zone, row.number or 0)] += 1
@@ -353,7 +388,7 @@ def _starts_of(
     closed_here = {location: merged([*spans, *cannot]) for location, spans in closed.items()}
     found: dict[tuple[int, UUID | None], None] = {}
     for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
-        for location in _where(opened.location, facts.locations, search.location):
+        for location in _where(opened.location, facts, search.location):
             if location in closed_here:
                 for start in starts(opened, closed_here[location], wanted):
                     found[start, location] = None
@@ -366,11 +401,12 @@ def away_of(coach: CoachFacts) -> Spans:
     return merged([*coach.away, *full])
 
 
-def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> Sequence[UUID | None]:
+def _where(said: UUID | None, facts: Facts, asked: UUID | None) -> Sequence[UUID | None]:
     """At which locations an opening counts: that of the hours, or all at which the service is given."""
-    if not given_at:
+    if not facts.is_somewhere:
         # Given nowhere in particular: online, or at a place that is agreed on.
         return () if asked or said else (None,)
+    given_at = facts.locations
     possible = [said] if said in given_at else ([] if said else list(given_at))
     return [location for location in possible if asked in (None, location)]
 
@@ -402,7 +438,7 @@ def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
 
 def _closed_at(facts: Facts, closed_to_all: Spans, free_rooms: _Rooms) -> _Closed:
     """Where it can be given at all, and when not there, whoever gives it: with rooms, where one of them is free."""
-    if facts.rooms:
+    if facts.needs_room:
         return {
             location: merged([*closed_to_all, *_common(list(rooms.values()))]) for location, rooms in free_rooms.items()
         }

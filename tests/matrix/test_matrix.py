@@ -34,8 +34,12 @@ SAID = {
     # Whoever has the address reads the calendar of its owner.
     "/calendar/feed/{feed_token}.ics": (
         "Cora-door",
-        "Cora-desk",
+        "Cora-couch",
         "booking",
+        "time",
+        "asked",
+        "session of time",
+        "session of asked",
         "at_bank",
         "declined",
         "offer",

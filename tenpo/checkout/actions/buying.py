@@ -19,6 +19,7 @@ from tenpo.audit.actions import Entry, record, records_of
 from tenpo.checkout.actions.settling import charge, give_up_attempt
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
@@ -171,8 +172,13 @@ def _reserve_offered(booking: Booking, wish: Wish) -> tuple[Booking, Payment | N
     return order_place(booking, session.cancellation_policy.terms, wish)
 
 
-def order_place(booking: Booking, policy: Policy, wish: Wish) -> tuple[Booking, Payment | None]:
-    """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
+def order_place(
+    booking: Booking, policy: Policy, wish: Wish, *, asked: Question | None = None
+) -> tuple[Booking, Payment | None]:
+    """Price, order and write a booking whose seat is taken; also its payment when something is left to pay.
+
+    `asked` is what its price is made of, where that was asked before.
+    """
     session = booking.session
     price = quote(
         price=session.price,
@@ -180,6 +186,7 @@ def order_place(booking: Booking, policy: Policy, wish: Wish) -> tuple[Booking, 
         coach_id=session.coach_id,
         buyer=booking.booked_by,
         use_wallet=wish.use_wallet,
+        asked=asked,
     )
     if wish.agreed is not None and wish.agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))

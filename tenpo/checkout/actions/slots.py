@@ -12,6 +12,7 @@ from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
 from tenpo.checkout.actions.requests import write_request
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
+from tenpo.orders.queries import quote_question
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
@@ -79,14 +80,17 @@ def book_slot(
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
 def _reserve(wish: SlotWish, coach_id: UUID, participant: Participant, pays: Wish) -> Reserved:
-    taken = take_slot(wish, coach_id, participant=participant, by=pays.by)
+    taken = take_slot(
+        wish, coach_id, participant=participant, by=pays.by,
+        beside=lambda currency: quote_question(currency=currency, coach_id=coach_id, buyer=pays.by),
+    )  # fmt: skip
     booking = Booking(session=taken.session, participant=participant, booked_by=pays.by, answers=taken.answers)
     if taken.asks_first:
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(booking, taken)
         return booking, None
-    return order_place(booking, taken.policy, pays)
+    return order_place(booking, taken.policy, pays, asked=taken.beside)
 
 
 def _requested_by(call: Call | None) -> Reserved | None:

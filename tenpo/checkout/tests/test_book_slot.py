@@ -107,7 +107,7 @@ def test_a_covered_slot_takes_few_statements(coach, is_coach_known):
 
     assert booking.state == "confirmed"
     asked = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-    assert len(asked) == (4 if is_coach_known else 7), "\n".join(asked)
+    assert len(asked) == (3 if is_coach_known else 6), "\n".join(asked)
 
 
 def test_a_hold_that_ends_takes_its_session_along_once(coach):

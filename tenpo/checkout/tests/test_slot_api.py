@@ -124,7 +124,7 @@ def test_a_coach_books_for_a_client_and_knows_nobody_else(coach):
     assert Api(coach).book(service, participant_id=str(client.participant.pk)).status_code == 201
 
 
-def test_a_covered_time_takes_seven_statements_altogether(coach):
+def test_a_covered_time_takes_six_statements_altogether(coach):
     service, api = make_service(coach), Api(make_member())
     make_share_policy(percent=100)
     api.book(service, coach_id=str(coach.pk))
@@ -134,4 +134,4 @@ def test_a_covered_time_takes_seven_statements_altogether(coach):
 
     assert answer.status_code == 201
     asked = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-    assert len(asked) == 7, "\n".join(asked)
+    assert len(asked) == 6, "\n".join(asked)

@@ -172,6 +172,7 @@ def test_another_price_than_was_shown_and_no_way_to_pay_are_refused(coach):
     assert book(service, member, agreed=6_000).state == "confirmed"
 
 
+@pytest.mark.invariants(but={"service-has-a-price-for-one"})
 def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
     service, member = make_service(coach), make_member()
     Service.objects.update(coaches_rule="all")
@@ -183,7 +184,8 @@ def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
         transaction.set_rollback(True)
 
 
-def test_a_hold_that_is_still_good_stands_in_the_way(coach, takes_transfers):
+@pytest.mark.usefixtures("takes_transfers")
+def test_a_hold_that_is_still_good_stands_in_the_way(coach):
     service = make_service(coach)
     book(service, make_member(), provider="transfer", source="")
 

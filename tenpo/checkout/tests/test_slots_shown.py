@@ -23,6 +23,7 @@ from tenpo.schedule.models import (
     Availability,
     AvailabilityException,
     Booking,
+    OutsideEvent,
     Room,
     Service,
     Session,
@@ -32,7 +33,7 @@ from tenpo.schedule.models import (
 )
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.tests.make import make_session
-from tenpo.schedule.tests.time_make import make_service
+from tenpo.schedule.tests.time_make import make_outside_event, make_service
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +99,10 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
         "taught": draw(st.lists(spans(5, 120), max_size=3)),
         "room_used": draw(st.none() | spans(5, 180)),
         "elsewhere": draw(st.none() | spans(5, 180)),
+        # In calendars elsewhere: to the minute, marked as free now and then, in a calendar that takes no time.
+        "outside": draw(
+            st.lists(st.tuples(spans(5, 180), st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), max_size=3)
+        ),
     }
 
 
@@ -128,6 +133,9 @@ def make(world: dict[str, Any], coach: User, member: User, another: User) -> Ser
 
 
 def _take(world: dict[str, Any], service: Service, coach: User, member: User, another: User) -> None:
+    for (start, end), moved, is_busy, blocks_time in world["outside"]:
+        times = at(world, start + moved), at(world, end + moved)
+        make_outside_event(coach, *times, is_busy=is_busy > 0, blocks_time=blocks_time > 0)
     for start, end in world["taught"]:
         _where_it_fits(partial(_taught, world, coach, start, end - start))
     if world["room_used"]:
@@ -143,6 +151,17 @@ def _take(world: dict[str, Any], service: Service, coach: User, member: User, an
             session=other, participant=member.participant, booked_by=member, state="held",
             held_until=other.starts_at, starts_at=other.starts_at, ends_at=other.ends_at,
         )  # fmt: skip
+
+
+def is_elsewhere(world: dict[str, Any], start: datetime) -> bool:
+    """Whether the coach is elsewhere then, as a calendar of theirs says, or in the time before and after."""
+    before, after = (timedelta(minutes=world["service"][f"buffer_{side}"]) for side in ("before", "after"))
+    end = start + timedelta(minutes=world["minutes"])
+    return any(
+        at(world, first + moved) < end + after and start - before < at(world, last + moved)
+        for (first, last), moved, is_busy, blocks_time in world["outside"]
+        if is_busy and blocks_time and first < last
+    )
 
 
 def _taught(world: dict[str, Any], coach: User, minute: int, minutes: int) -> None:
@@ -190,6 +209,10 @@ def test_what_is_shown_is_what_is_accepted(people, world):
 
         accepted = {start for start in starts if is_accepted(service, coach, member, start)}
         assert accepted == shown & set(starts)
+        # What calendars elsewhere take, and nothing else, is what they take away.
+        OutsideEvent.objects.all().delete()
+        without = {slot.starts_at for slot in find_slots(service, search)}
+        assert shown == {start for start in without if not is_elsewhere(world, start)}
 
 
 def is_accepted(service: Service, coach: User, member: User, start: datetime) -> bool:

@@ -1,5 +1,6 @@
 """What calendars elsewhere say, read by a job and kept as the times at which somebody is taken."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from tenpo.core.jobs import defer, defer_all
 from tenpo.core.outbox import publish
 from tenpo.schedule.actions.calendar_writing import Overtaken, write_calendar
 from tenpo.schedule.actions.calendars import end_connection, still_held
-from tenpo.schedule.calendar_models import MAX_TOKEN, CalendarConnection, OutsideEvent
+from tenpo.schedule.actions.coach_time import count_changed
+from tenpo.schedule.availability_queries import zone_of
+from tenpo.schedule.calendar_models import MAX_TOKEN, CalendarConnection, OutsideEvent, WrittenEvent
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, Reading
 from tenpo.schedule.calendars.busy_reading import DAYS_AHEAD, BusyTime
@@ -44,7 +47,10 @@ def sync_calendar(connection: CalendarConnection) -> bool:
         return False
     now = clock.now()
     until = now + AHEAD
-    anew = held.expanded_until is None or held.expanded_until < now + AT_LEAST
+    zone = zone_of(held.user)
+    # Its whole days are others where its owner has moved to another clock since.
+    anew = held.expanded_until is None or held.expanded_until < now + AT_LEAST or held.time_zone != zone
+    held.time_zone = zone
     try:
         has_written_all = not kind_of(held).writes or write_calendar(held)
         if held.state == State.LEAVING and has_written_all:
@@ -79,12 +85,13 @@ def take_reading(
         defer("schedule.sync_calendar", connection_id=str(locked.pk))
         return False
     now = clock.now()
-    changed = _replace_times(locked, reading) if reading is not None else 0
+    changed = _replace_times(locked, reading) if reading is not None else Changed()
     if reading is not None:
         # One that nobody could keep is none: the next reading is a whole one.
         locked.sync_token = reading.sync_token if len(reading.sync_token) <= MAX_TOKEN else ""
         if reading.is_whole:
             locked.expanded_until, locked.unread_events = until, reading.unread
+            locked.time_zone = connection.time_zone
     before, locked.state, locked.problem = locked.state, State.ACTIVE, ""
     locked.synced_at, locked.due_at, locked.failures, locked.held_until = now, now + READ_EVERY, 0, None
     if locked.wants_writing_at is not None and began_at is not None and locked.wants_writing_at <= began_at:
@@ -92,7 +99,7 @@ def take_reading(
     locked.save(
         update_fields=[
             "sync_token", "expanded_until", "unread_events", "state", "problem", "synced_at", "due_at", "failures",
-            "held_until", "wants_writing_at",
+            "held_until", "wants_writing_at", "time_zone",
         ]
     )  # fmt: skip
     if locked.wants_writing_at is not None:
@@ -102,12 +109,15 @@ def take_reading(
             "calendar_connection.changed", by=None, on=locked,
             before={"state": before}, after={"state": locked.state},
         )  # fmt: skip
-    return bool(changed)
+    if changed.is_busy and locked.blocks_time:
+        count_changed(locked.user_id)
+    return bool(changed.rows)
 
 
 def take_calendar_file(connection: CalendarConnection, content: bytes) -> bool:
     """Keep what a calendar's file says, however it was fetched; raises CalendarLost when it is none."""
     now = clock.now()
+    connection.time_zone = zone_of(connection.user)
     reading = file_reading(content, connection, now=now, until=now + AHEAD)
     return take_reading(connection, reading, until=now + AHEAD)
 
@@ -171,25 +181,40 @@ def _hold(connection_id: UUID) -> CalendarConnection | None:
     return rows.filter(pk=connection_id).first() if taken else None
 
 
-def _replace_times(connection: CalendarConnection, reading: Reading) -> int:
-    """Bring the kept times to what was read; how many were written or removed. What is the same stays as it is."""
+@dataclass
+class Changed:
+    """How many of the kept times were written or removed, and whether somebody is taken at other times than before."""
+
+    rows: int = 0
+    is_busy: bool = False
+
+
+def _replace_times(connection: CalendarConnection, reading: Reading) -> Changed:
+    """Bring the kept times to what was read. What is the same stays as it is."""
     kept = OutsideEvent.objects.filter(connection=connection)
     if not reading.is_whole:
         kept = kept.filter(href__in=reading.parts)
     now = clock.now()
+    written = _written_at_google(connection)
     said = {
         (time.uid, time.recurrence_id): time
         for time in reading.times
         # Of ours that come back from there, our own table says more.
-        if time.ends_at > now and not is_ours(time.uid)
+        if time.ends_at > now and not is_ours(time.uid) and time.uid not in written
     }
-    gone = []
+    gone: list[UUID] = []
+    was_there: set[tuple[str, str]] = set()
+    changed = Changed()
     for event in kept:
         key = (event.uid, event.recurrence_id)
-        if key in said and _is_same(event, said[key]):
-            del said[key]
-        elif key not in said:
+        time = said.get(key)
+        changed.is_busy |= _taken(event) != _taken(time)
+        if time is None:
             gone.append(event.pk)
+        elif _is_same(event, time):
+            del said[key]
+        else:
+            was_there.add(key)
     OutsideEvent.objects.filter(pk__in=gone).delete()
     fields = ("href", "etag", "starts_at", "ends_at", "is_busy")
     OutsideEvent.objects.bulk_create(
@@ -202,7 +227,20 @@ def _replace_times(connection: CalendarConnection, reading: Reading) -> int:
         ],
         update_conflicts=True, unique_fields=["connection", "uid", "recurrence_id"], update_fields=[*fields],
     )  # fmt: skip
-    return len(gone) + len(said)
+    changed.rows = len(gone) + len(said)
+    changed.is_busy |= any(_taken(time) for key, time in said.items() if key not in was_there)
+    return changed
+
+
+def _taken(time: OutsideEvent | BusyTime | None) -> tuple[datetime, datetime] | None:
+    """What of its owner's time it takes."""
+    return (time.starts_at, time.ends_at) if time is not None and time.is_busy else None
+
+
+def _written_at_google(connection: CalendarConnection) -> set[str]:
+    """What Google calls our own events where it gives a calendar out as a file."""
+    rows = WrittenEvent.objects.filter(connection__user=connection.user_id, connection__kind="google")
+    return {f"{name}@google.com" for name in rows.values_list("reference", flat=True)}
 
 
 def _is_same(event: OutsideEvent, time: BusyTime) -> bool:

@@ -17,6 +17,7 @@ from tenpo.core.outgoing import NotAllowed, check_url
 from tenpo.core.tokens import new_id
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import count_changed
 from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, LoginRefused
@@ -177,6 +178,8 @@ def change_connection(
     record("calendar_connection.changed", by=by, on=connection, before=before, after=after)
     if "writes_sessions" in before:
         defer("schedule.sync_calendar", connection_id=str(connection.pk))
+    if "blocks_time" in before:
+        count_changed(connection.user_id)
     return connection
 
 
@@ -196,10 +199,11 @@ def switch_connection(connection: CalendarConnection, *, is_on: bool, by: User |
     connection.failures, connection.due_at = 0, clock.now()
     if not is_on or before == State.OFF:
         connection.sync_token, connection.expanded_until, connection.unread_events = "", None, 0
-        OutsideEvent.objects.filter(connection=connection).delete()
     connection.save(
         update_fields=["state", "problem", "failures", "due_at", "sync_token", "expanded_until", "unread_events"]
     )
+    if not is_on or before == State.OFF:
+        _forget_times(connection)
     if connection.state != before:
         record(
             "calendar_connection.changed", by=by, on=connection,
@@ -228,7 +232,7 @@ def disconnect_calendar(connection: CalendarConnection, *, by: User | None, remo
     before, locked.state, locked.problem = locked.state, State.LEAVING, ""
     locked.due_at, locked.failures = clock.now(), 0
     locked.save(update_fields=["state", "problem", "due_at", "failures"])
-    OutsideEvent.objects.filter(connection=locked).delete()
+    _forget_times(locked)
     if before != State.LEAVING:
         record("calendar_connection.changed", by=by, on=locked, before={"state": before}, after={"state": locked.state})
     defer("schedule.sync_calendar", connection_id=str(locked.pk))
@@ -253,11 +257,18 @@ def end_calendars(user: User, *, by: User | None) -> None:
 
 def _end(locked: CalendarConnection, *, by: User | None) -> None:
     record("calendar_connection.ended", by=by, on=locked, before=_facts(locked))
-    OutsideEvent.objects.filter(connection=locked).delete()
+    _forget_times(locked)
     WrittenEvent.objects.filter(connection=locked).delete()
     # What is still told by them, to nobody any more, ends there by itself.
     CalendarChannel.objects.filter(connection=locked).delete()
     locked.delete()
+
+
+def _forget_times(locked: CalendarConnection) -> None:
+    """Its owner is taken by it no more."""
+    forgotten, _each = OutsideEvent.objects.filter(connection=locked).delete()
+    if forgotten and locked.blocks_time:
+        count_changed(locked.user_id)
 
 
 def still_held(connection: CalendarConnection) -> CalendarConnection | None:

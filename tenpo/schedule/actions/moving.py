@@ -75,7 +75,7 @@ def move_slot(
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
     before = Session.objects.only("coach_id", "room_id").get(pk=booking.session_id)
     lock_users(User(pk=before.coach_id), User(pk=coach_id))
-    _lock_rooms(wish, before.room_id)
+    _lock_places(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
         # It was moved a moment ago; whoever wishes looks again.
@@ -102,15 +102,20 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 
-def _lock_rooms(wish: SlotWish, room_id: UUID | None) -> None:
-    """The room that it has, and those that it may have."""
+_LOCK = """
+    SELECT (SELECT s.id FROM schedule_service s WHERE s.id = %(service)s FOR SHARE),
+      ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+            WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+            ORDER BY l.id FOR KEY SHARE OF l),
+      ARRAY(SELECT r.id FROM schedule_room r WHERE r.id = %(room)s
+            OR r.id IN (SELECT room_id FROM schedule_service_rooms WHERE service_id = %(service)s)
+            ORDER BY r.id FOR NO KEY UPDATE)"""
+
+
+def _lock_places(wish: SlotWish, room_id: UUID | None) -> None:
+    """The service, where it may be given, and the room that it has with those that it may have: one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM schedule_room WHERE id = %(room)s"
-            " OR id IN (SELECT room_id FROM schedule_service_rooms WHERE service_id = %(service)s)"
-            " ORDER BY id FOR NO KEY UPDATE",
-            {"room": room_id, "service": wish.service_id},
-        )
+        cursor.execute(_LOCK, {"service": wish.service_id, "location": wish.location_id, "room": room_id})
 
 
 def _check(booking: Booking, *, by: User) -> None:

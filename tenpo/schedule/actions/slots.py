@@ -1,10 +1,11 @@
 """Slots: what is free of a coach, a room and a participant, taken as it was shown.
 
-Order of locks: coach, rooms by id, (session,) participant; see ARCHITECTURE.md.
+Order of locks: coach, service, locations and rooms by id, (session,) participant; see ARCHITECTURE.md. Service and
+locations are shared by all who book; whoever changes a service, or closes a place, waits for them, and they for them.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.core.compiled import CompiledFor, Param, columns_of
+from tenpo.core.compiled import CompiledFor, Param, Question, columns_of
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
@@ -43,6 +44,10 @@ _LOCK = """
       ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
     SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
       (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
+      (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
+      ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+            WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+            ORDER BY l.id FOR KEY SHARE OF l) AS locked_locations,
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
@@ -71,7 +76,7 @@ _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=P
 class TakenSlot:
     """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
 
-    `asks_first` says that its coach decides on it.
+    `asks_first` says that its coach decides on it; `beside` is what was asked together with it.
     """
 
     session: Session
@@ -79,6 +84,7 @@ class TakenSlot:
     policy: Policy
     answers: list[dict[str, Any]]
     asks_first: bool
+    beside: Question | None = None
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,12 @@ def slot_taken() -> RuleError:
     return RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
 
 
-def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> TakenSlot:
+def take_slot(
+    wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User, beside: Callable[[str], Question]
+) -> TakenSlot:
     """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
+
+    Together with the second it is asked what stands `beside` it, by the currency of the service.
 
     Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
     or slot_taken when it is not free: `why_not` says why.
@@ -129,7 +139,8 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
         raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
     by_host = is_staff and participant.user_id != by.pk
     search = wish.search(coach_id, participant=participant.pk, by_host=by_host)
-    slot = next(iter(find_slots(locked, search)), None)
+    question = beside(locked.currency)
+    slot = next(iter(find_slots(locked, search, beside=question)), None)
     if slot is None:
         raise slot_taken()
     policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
@@ -138,8 +149,9 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
         locked.policy_id, policy = default.pk, default.terms
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
     return TakenSlot(
-        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff
-    )
+        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff,
+        question,
+    )  # fmt: skip
 
 
 def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:
@@ -151,9 +163,13 @@ def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User)
         columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
     )
     values = names | {
-        "coach": coach_id, "location": wish.location_id, "participant": participant.pk, "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "participant": participant.pk,
+        "by": by.pk, "now": clock.now(),
     }  # fmt: skip
-    locked = next(iter(Service.objects.raw(sql, values)), None)
+    locked: Any = next(iter(Service.objects.raw(sql, values)), None)
+    if locked is not None and locked.locked_version != locked.version:
+        # It was changed while we waited for it, and is ours now.
+        locked = next(iter(Service.objects.raw(sql, values)), None)
     if locked is None:
         raise Http404
     return locked
@@ -257,6 +273,9 @@ def why_not(wish: SlotWish, coaches: Collection[UUID], *, participant: Participa
 
 
 def _reason(service: Service, wish: SlotWish, search: SlotSearch) -> RuleError:
+    if find_slots(service, search):
+        # It is free after all, as somebody changed something since it was tried.
+        return slot_taken()
     if find_slots(service, replace(search, participant=None)):
         ends_at = wish.starts_at + timedelta(minutes=wish.minutes)
         present = Booking.objects.filter(participant=search.participant, state__in=Booking.PRESENT)

@@ -19,7 +19,7 @@ from tenpo.schedule.actions.calendar_channels import take_notification
 from tenpo.schedule.actions.calendar_conflicts import keep_ours, take_theirs
 from tenpo.schedule.actions.calendars import change_connection, connect_feed, disconnect_calendar, switch_connection
 from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
-from tenpo.schedule.calendar_queries import busy_outside, conflicts_of, my_calendars
+from tenpo.schedule.calendar_queries import busy_outside, conflicts_of, my_calendars, taught_while_elsewhere
 
 router = Router(tags=["Calendars"])
 Label = Annotated[str, Field(max_length=80)]
@@ -97,6 +97,15 @@ class TheirsIn(InSchema):
     model_config = {"json_schema_extra": {"example": {"version": 0}}}
 
     version: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
+
+
+class OverlapOut(OutSchema):
+    """A session of the caller's at a time at which a calendar of theirs says that they are elsewhere."""
+
+    session_id: Annotated[UUID, Field(alias="pk")]
+    title: str
+    starts_at: datetime
+    ends_at: datetime
 
 
 class BusyOut(OutSchema):
@@ -216,6 +225,15 @@ def create_calendar_conflict_theirs(request: ApiRequest, conflict_id: UUID, body
     """
     take_theirs(_my_conflict(request, conflict_id), by=request.user, version=body.version)
     return 204, None
+
+
+@router.get("/calendar-overlaps", response=list[OverlapOut], summary="What I teach while I am elsewhere")
+def list_calendar_overlaps(request: ApiRequest) -> Any:
+    """The sessions to come that the caller teaches while a calendar of theirs takes the time, the next one first.
+
+    Nothing of it moves by itself.
+    """
+    return taught_while_elsewhere(request.user)
 
 
 @router.get("/busy-times", response={200: list[BusyOut], **problems(409, 422)}, summary="When I am taken elsewhere")

@@ -200,7 +200,7 @@ def _times(
             continue
         try:
             busy = read_busy(
-                content, time_zone=connection.user.time_zone, now=now, until=until, href=_name(part.url),
+                content, time_zone=connection.time_zone, now=now, until=until, href=_name(part.url),
                 etag=part.text(f"{DAV}getetag")[:255],
             )  # fmt: skip
         except TooMuch:

@@ -49,7 +49,7 @@ def file_reading(
 ) -> Reading:
     """What a whole calendar file says; raises CalendarLost when it is none."""
     try:
-        busy = read_busy(content, time_zone=connection.user.time_zone, now=now, until=until)
+        busy = read_busy(content, time_zone=connection.time_zone, now=now, until=until)
     except TooMuch:
         raise CalendarLost(Problem.TOO_LARGE) from None
     except UnreadableFile:

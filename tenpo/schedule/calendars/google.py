@@ -145,11 +145,11 @@ class Google:
                 except TokenGone:
                     items = None
                 if items is not None:
-                    times = _times(items, connection.user.time_zone, now, until)
+                    times = _times(items, connection.time_zone, now, until)
                     parts = frozenset(str(item["id"]) for item in items)
                     return Reading(times, is_whole=False, sync_token=token, parts=parts)
             items, token = _list(google, {"timeMin": _stamp(now), "timeMax": _stamp(until)})
-            times = _times(items, connection.user.time_zone, now, until)
+            times = _times(items, connection.time_zone, now, until)
             return Reading(times, is_whole=True, sync_token=token)
 
     def put(self, connection: CalendarConnection, event: OurEvent, *, reference: str, tag: str) -> tuple[str, str]:

@@ -242,7 +242,8 @@ def test_the_page_costs_as_many_statements_for_thirty_coaches():
     few, many = make_service(make_lena(), make_coach()), make_service(*[make_coach() for _ in range(30)])
     make_hours(many.given_by.all()[0].coach)
     client = signed_in(member)
-    client.get(times_url(few))
+    for service in (few, many):
+        client.get(times_url(service))
 
     counts = []
     for service in (few, many):
@@ -250,7 +251,8 @@ def test_the_page_costs_as_many_statements_for_thirty_coaches():
             assert client.get(times_url(service)).status_code == 200
         counts.append(len(asked))
 
-    assert counts[0] == counts[1]
+    # One more for a glance at all of them (`test_find_many`).
+    assert counts[1] == counts[0] + 1
 
 
 def test_length_coach_and_place_are_choices():

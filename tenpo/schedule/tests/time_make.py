@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
+from tenpo.core.tokens import new_id
 from tenpo.people.models import User
 from tenpo.schedule.actions.hours import set_day, set_weekly_hours, set_working_terms
 from tenpo.schedule.actions.places import open_location, open_room
 from tenpo.schedule.actions.services import create_service
 from tenpo.schedule.actions.time_off import add_time_off, add_travel
 from tenpo.schedule.availability_queries import hours_of
-from tenpo.schedule.models import Location, Service
+from tenpo.schedule.models import CalendarConnection, Location, OutsideEvent, Service
 from tenpo.schedule.weekly_hours import Hours
 
 MORNING, EVENING = 9 * 60, 17 * 60
@@ -54,6 +55,18 @@ def make_hours(coach: User, *, opens: int = MORNING, closes: int = EVENING, week
     """Further hours on each of these weekdays, in the clock of the coach."""
     further = [Hours(weekday, opens, closes) for weekday in weekdays]
     set_weekly_hours(coach, [*hours_of(coach), *further], by=None)
+
+
+def make_outside_event(
+    user: User, starts_at: datetime, ends_at: datetime, *, is_busy: bool = True, blocks_time: bool = True
+) -> OutsideEvent:
+    """A time at which somebody is taken elsewhere, in a calendar of its own."""
+    made = CalendarConnection.objects.create(
+        id=new_id(), user=user, kind="feed", secrets="{}", account="a", due_at=starts_at, blocks_time=blocks_time
+    )
+    return OutsideEvent.objects.create(
+        connection=made, user=user, uid="a", starts_at=starts_at, ends_at=ends_at, is_busy=is_busy
+    )
 
 
 def make_working_life(coach: User) -> None:

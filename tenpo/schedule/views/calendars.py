@@ -26,7 +26,14 @@ from tenpo.schedule.actions.calendars import (
 )
 from tenpo.schedule.calendar_forms import CalDavForm, CalendarForm, ChosenCalendarForm, FeedForm
 from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
-from tenpo.schedule.calendar_queries import coming_times, conflicts_of, my_calendars, ours_now, takes_place
+from tenpo.schedule.calendar_queries import (
+    coming_times,
+    conflicts_of,
+    my_calendars,
+    ours_now,
+    takes_place,
+    taught_while_elsewhere,
+)
 from tenpo.schedule.calendar_words import advice_for
 from tenpo.schedule.calendars import offers_google
 from tenpo.schedule.calendars.base import Said
@@ -41,6 +48,7 @@ def calendar_list(request: PageRequest) -> HttpResponse:
     context = {
         "calendars": my_calendars(request.user),
         "conflicts": conflicts_of(request.user),
+        "elsewhere": taught_while_elsewhere(request.user),
         "offers_google": offers_google(),
     }
     return render(request, "schedule/calendar_list.html", context)

@@ -20,6 +20,7 @@ from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.actions.misses import is_waivable
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
+from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
@@ -154,7 +155,10 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Who booked a session, who waits, and who came."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    context = {**roster_context(session), "is_own": can_note(user, session)}
+    is_own = can_note(user, session)
+    # What stands in somebody's own calendar is theirs alone to know.
+    is_elsewhere = is_own and session.is_planned and bool(busy_outside([user.pk], session.starts_at, session.ends_at))
+    context = {**roster_context(session), "is_own": is_own, "is_elsewhere": is_elsewhere}
     return render(request, "schedule/session_roster.html", context)
 
 
