@@ -159,7 +159,7 @@ def _say_requested(facts: Facts) -> Words:
         text=_("%(when)s. It is held until %(until)s; please say yes or no.")
         % {"when": _capital(facts.when()), "until": facts.when("held_until")},
         act=_("Answer"),
-        path=roster_path(facts),
+        path=path_to("checkout:request-answer", facts["booking_id"]),
     )
 
 

@@ -46,6 +46,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/calendars/{caldav}#writes": {"writes_sessions": True},
     "POST /me/calendars/{calendar}/": {"label": "Renamed"},
     "POST /book/{service}/{=start}/": {"agreed": 0},
+    "POST /teaching/requests/{asked}/": {"answer": "yes"},
+    "POST /teaching/requests/{asked}/#no": {"answer": "no", "word": "I am away."},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
     "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},

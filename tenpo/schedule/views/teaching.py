@@ -25,6 +25,7 @@ from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.request_queries import requests_for
 from tenpo.schedule.stays import with_presence
 
 # Fields of an action that stand under another name in the form.
@@ -73,7 +74,13 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
     rows = with_guests(taught_sessions(user, coach=form.chosen(), is_past=is_past))
     order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
     page = page_of(request, rows, order=order)
-    context = {"sessions": page.items, "next": page.next_cursor, "is_past": is_past, "form": form}
+    context = {
+        "sessions": page.items,
+        "next": page.next_cursor,
+        "is_past": is_past,
+        "form": form,
+        "asked": requests_for(user).count(),
+    }
     return render(request, "schedule/teaching_list.html", context)
 
 

@@ -13,6 +13,7 @@ from tenpo.payments.providers import provider_of
 from tenpo.people.models import User
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.request_queries import requests_for
 
 WEEK = timedelta(days=7)
 # Whoever looks back further has the list of their sessions for it.
@@ -72,8 +73,9 @@ class Day:
 
 @dataclass(frozen=True)
 class Teaching:
-    """A coach's day: today's sessions, the week ahead, and what still lacks its attendance."""
+    """A coach's day: what waits for their yes or no, today's sessions, the week ahead, what lacks its attendance."""
 
+    requests: list[Booking]
     today: list[Session]
     week: list[Session]
     unmarked: list[Session]
@@ -129,7 +131,7 @@ def _suggestions(user: User, now: datetime) -> list[Session]:
 
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
-    """What a coach teaches today and this week, who comes or waits, and what lacks its attendance. Three statements."""
+    """What a coach teaches today and this week, who comes or waits, asks, or was not marked. Four statements."""
     now = now or timezone.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = midnight + timedelta(days=1)
@@ -139,7 +141,9 @@ def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
     sessions = list(with_guests(coming).order_by("starts_at", "id")[: 2 * SHOWN])
     unmarked = Count("bookings", filter=Q(bookings__state=Booking.State.CONFIRMED))
     past = planned.filter(starts_at__range=(now - UNMARKED_FOR, now)).annotate(unmarked=unmarked)
+    asked = requests_for(coach, now=now).filter(session__coach=coach).select_related("session", "participant")
     return Teaching(
+        requests=list(asked.order_by("held_until", "id")[:SHOWN]),
         today=[session for session in sessions if session.starts_at < tomorrow],
         week=[session for session in sessions if session.starts_at >= tomorrow],
         unmarked=list(past.filter(unmarked__gt=0).order_by("-starts_at", "id")[:SHOWN]),
