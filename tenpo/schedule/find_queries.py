@@ -14,7 +14,7 @@ from tenpo.core.business import current_business
 from tenpo.people.models import User
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
 from tenpo.schedule.queries import day_start
-from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
+from tenpo.schedule.slot_queries import HOSTS_WINDOW_DAYS, Slot, SlotSearch, find_slots
 
 STRIP_DAYS = 14
 # How far one look reaches: what is free later is another look.
@@ -102,6 +102,25 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Seeker:
+    """For whom a time is looked for: who takes part, and whether a host looks, whom notice and window do not bind.
+
+    `moving` is the session that is to be moved, which stands in nobody's way; `coaches` are those who alone may give
+    it.
+    """
+
+    participant: UUID
+    by_host: bool = False
+    moving: UUID | None = None
+    coaches: tuple[UUID, ...] = ()
+
+
+def own(user: User) -> Seeker:
+    """Somebody who looks for themselves."""
+    return Seeker(user.participant.pk)
+
+
+@dataclass(frozen=True)
 class Start:
     """One start on a day, and the slots that begin then: one for each location."""
 
@@ -154,7 +173,7 @@ class Times:
     looked_until: date
 
 
-def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
+def find_times(seeker: Seeker, service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
     """The days on which something is free, and the starts of the one that is shown. One statement, however many days.
 
     Call it with the zone of the wish in force: days are days of the reader. Where no day was asked for it is the first
@@ -162,11 +181,12 @@ def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None
     """
     now = now or clock.now()
     today = timezone.localdate(now)
-    last_day = today + timedelta(days=service.window_days)
+    last_day = today + timedelta(days=HOSTS_WINDOW_DAYS if seeker.by_host else service.window_days)
     asked = min(max(wish.day or wish.since or today, today), last_day)
     first = _strip_of(asked, today)
     until = first + timedelta(days=LOOK_DAYS)
-    by_day = _by_day(find_slots(service, _search(user, service, wish, day_start(first), day_start(until)), now=now))
+    search = _search(seeker, service, wish, day_start(first), day_start(until))
+    by_day = _by_day(find_slots(service, search, now=now))
     free = sorted(by_day)
     chosen = asked
     if wish.day is None:
@@ -193,19 +213,21 @@ def _strip_of(day: date, today: date) -> date:
     return today + timedelta(days=(day - today).days // STRIP_DAYS * STRIP_DAYS)
 
 
-def slots_at(user: User, service: Service, wish: Wish, at: datetime, *, now: datetime | None = None) -> list[Slot]:
+def slots_at(seeker: Seeker, service: Service, wish: Wish, at: datetime, *, now: datetime | None = None) -> list[Slot]:
     """The slots that begin at one moment: one for each location at which somebody is free. One statement."""
-    return find_slots(service, _search(user, service, wish, at, at + MINUTE), now=now)
+    return find_slots(service, _search(seeker, service, wish, at, at + MINUTE), now=now)
 
 
-def _search(user: User, service: Service, wish: Wish, since: datetime, until: datetime) -> SlotSearch:
+def _search(seeker: Seeker, service: Service, wish: Wish, since: datetime, until: datetime) -> SlotSearch:
     return SlotSearch(
         since=since,
         until=until,
         minutes=wish.minutes,
-        coaches=_coaches_in(service, wish),
+        coaches=seeker.coaches or _coaches_in(service, wish),
         location=wish.location,
-        participant=user.participant.pk,
+        participant=seeker.participant,
+        by_host=seeker.by_host,
+        moving=seeker.moving,
     )
 
 

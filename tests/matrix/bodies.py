@@ -115,7 +115,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /bookings/{here}/check-in/#out": {"act": "out"},
     "POST /bookings/{here}/check-in/#undo": {"act": "undo"},
     "POST /bookings/{absent}/waive/": {"reason": "Ill"},
-    "POST /bookings/{booking}/move/": {"session": "{=next}"},
+    "POST /bookings/{booking}/move/": {"session": "{=next}", "at": "{=start}"},
     "POST /teaching/new/": {**OFFER, **WHEN},
     "POST /teaching/new/#for-coach": {**OFFER, **WHEN, "coach": "{=coach}"},
     "POST /teaching/series/new/": {**OFFER, **RULE, "agreed": "{=agreed}"},

@@ -177,6 +177,7 @@ def roster_context(session: Session) -> dict[str, Any]:
         "can_mark": is_markable(session),
         "can_waive": is_waivable(session),
         "can_check_in": is_check_in_open(session),
+        "can_move": session.is_private and session.is_planned and not session.has_started(),
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
         "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
     }
