@@ -46,6 +46,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/calendars/{caldav}#writes": {"writes_sessions": True},
     "POST /me/calendars/{calendar}/": {"label": "Renamed"},
     "POST /book/{service}/{=start}/": {"agreed": 0},
+    "POST /teaching/book/{=participant}/services/{service}/{=start}/": {"way": "offer"},
+    "POST /teaching/book/{=participant}/sessions/{next}/": {"way": "offer", "hours": "24"},
+    "POST /teaching/book/{=participant}/sessions/{next}/#now": {"way": "book", "provider": "payroll", "is_paid": "on"},
     "POST /teaching/requests/{asked}/": {"answer": "yes"},
     "POST /teaching/requests/{asked}/#no": {"answer": "no", "word": "I am away."},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
@@ -193,6 +196,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/reconciliations": {"provider": "sandbox", "since": "{=open_day}", "until": "{=open_day}"},
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},
     "POST /api/v1/share-policies/preview": {"percent": 70},
+    "POST /api/v1/placements": {"participant_id": "{=participant}", "session_id": "{=next}"},
+    "POST /api/v1/placements#time": {
+        "participant_id": "{=participant}", "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60,
+    },
     "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
     "POST /api/v1/slot-bookings#for-participant": {
         "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{=participant}",

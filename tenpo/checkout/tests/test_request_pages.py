@@ -124,7 +124,7 @@ def test_a_no_takes_a_word_with_it(service, coach):
 
     booking.refresh_from_db()
     assert (booking.state, booking.ending, told(member)) == ("cancelled", "host", ["booking.declined"])
-    assert AuditLog.objects.get(action="booking.cancelled").after["word"] == "I am away."
+    assert AuditLog.objects.filter(action="booking.cancelled", after__word="I am away.").exists()
     assert "You said no." in text_of(signed_in(coach).get(url(booking)))
 
 
@@ -159,7 +159,7 @@ def test_what_has_its_yes_is_read_with_who_comes(service, coach):
 
     answer = signed_in(coach).get(url(booking))
 
-    assert answer.url == f"/teaching/{booking.session_id}/"
+    assert answer.headers["Location"] == f"/teaching/{booking.session_id}/"
 
 
 def test_only_its_coach_and_admins_may(service):

@@ -170,6 +170,7 @@ def roster_context(session: Session) -> dict[str, Any]:
     bookings = with_presence(session, roster(session))
     waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
     seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
+    is_ahead = session.is_planned and not session.has_started()
     return {
         "session": session,
         "bookings": seated,
@@ -177,9 +178,10 @@ def roster_context(session: Session) -> dict[str, Any]:
         "can_mark": is_markable(session),
         "can_waive": is_waivable(session),
         "can_check_in": is_check_in_open(session),
-        "can_move": session.is_private and session.is_planned and not session.has_started(),
+        "can_place": is_ahead and not session.is_private and not session.is_full,
+        "can_move": is_ahead and session.is_private,
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
-        "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
+        "later": len(following(session)) if is_ahead else 0,
     }
 
 
