@@ -70,7 +70,8 @@ def test_a_session_stands_where_its_time_is(coach):
 
 
 @pytest.mark.parametrize(("state", "awaits", "kind", "said"), [
-    ("held", True, "asked", "asked for"), ("held", False, "kept", "not paid yet"), ("offered", False, "kept", "kept for them"),
+    ("held", True, "asked", "asked for"), ("held", False, "kept", "not paid yet"),
+    ("offered", False, "kept", "kept for them"),
 ])  # fmt: skip
 def test_a_time_says_for_whom_it_is_and_what_it_waits_for(coach, state, awaits, kind, said):
     booking = make_slot(coach, state=state, awaits=awaits)
