@@ -69,6 +69,8 @@ class Day:
 
     date: date
     is_today: bool
+    # The one that is asked for: a phone shows it alone.
+    is_chosen: bool
     blocks: list[Block] = field(default_factory=list)
     # When people can book: drawn as paper, the rest is shaded.
     open: list[Block] = field(default_factory=list)
@@ -114,7 +116,7 @@ def week_of(coach: User, day: date, *, viewer: User, now: datetime | None = None
     today = timezone.localdate(now)
     days = []
     for one in dates:
-        shown = Day(one, one == today, zone=_zone_on(one, travels))
+        shown = Day(one, one == today, one == day, zone=_zone_on(one, travels))
         shown.open = [_placed(block, one, first) for block in opened if _is_on(block, one)]
         shown.blocks = _side_by_side([_placed(block, one, first) for block in found if _is_on(block, one)])
         if one == today and first * 60 <= _minute_in(now, one) < last * 60:

@@ -117,7 +117,8 @@ UNFILLED = {
         User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.price_per_hour Trainer.session_duration
         Trainer.additionalSources Trainer.external Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
         Refund.ticket_id google_calendar_integrations.id google_calendar_integrations.userId
-        Session.google_event_id SessionDetails.sessions_remaining google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
+        Session.google_event_id SessionDetails.sessions_remaining
+        google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
     """,
     "pay_per_minute": """
         users.onboarding_completed wallets.average_minute_cost withdrawals.paypal_email withdrawals.crypto_address

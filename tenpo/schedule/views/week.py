@@ -38,4 +38,4 @@ def week(request: HttpRequest) -> HttpResponse:
 
 def _shown(coach: User, day: date, viewer: User) -> dict[str, Any]:
     shown = week_of(coach, day, viewer=viewer)
-    return {"week": shown, "chosen": next(one for one in shown.days if one.date == day)}
+    return {"week": shown, "chosen": next(one for one in shown.days if one.is_chosen)}
