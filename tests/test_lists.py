@@ -22,6 +22,7 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
 from tenpo.books.models import DayClose
 from tenpo.books.tests.make import make_close, make_difference
+from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core import outbox
@@ -173,6 +174,7 @@ def add_rows(world: World, number: int) -> None:
         make_difference(f"line-{host.pk}", of=things["compared"])
         make_difference(f"line-{host.pk}-alone")
         _add_offers(world, host)
+        _add_asked(world)
         make_close(DayClose.objects.earliest("day").day - timedelta(days=1))
         OutboxMessage.objects.create(
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
@@ -224,6 +226,17 @@ def _add_offers(world: World, host: User) -> None:
     minutes = 30 * coach.availability.filter(weekday=6, location=things["location"]).count()
     further = Hours(6, minutes, minutes + 15, things["location"].pk)
     set_weekly_hours(coach, [*hours_of(coach), further], by=None)
+
+
+def _add_asked(world: World) -> None:
+    """One more who asks Cora for a time, and waits for her answer."""
+    service = world.things["asked"].session.service
+    number, someone = service.sessions.count(), make_member()
+    day = (timezone.now() + timedelta(days=35 + number // 3)).replace(hour=10, minute=0, second=0, microsecond=0)
+    book_slot(
+        service, starts_at=day + timedelta(hours=2 * (number % 3)), minutes=60, participant=someone.participant,
+        by=someone,
+    )  # fmt: skip
 
 
 def _session(coach: User, **wanted: Any) -> Session:

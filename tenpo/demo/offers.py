@@ -80,6 +80,12 @@ def _services(story: Story, house: Location, studio: Location) -> None:
         description="Breathing and rest for one, or for two who want to learn it together.",
     )  # fmt: skip
     offer(
+        coach[MAYA], name="An hour after a hard week", durations=[60], prices={1: 8_500}, locations=[studio],
+        buffer_after=10, needs_approval=True, notice_minutes=12 * 60,
+        description="No exercises and no plan: an hour to put it down. Maya looks at each wish herself.",
+        questions=[{"label": "What happened?"}],
+    )  # fmt: skip
+    offer(
         coach[KENJI], name="Focus, online", durations=[50], prices={1: 6_500}, format="virtual",
         join_link="https://meet.example.com/kenji", notice_minutes=12 * 60, window_days=42,
         description="One habit, two weeks, and a talk about what became of it.",

@@ -15,6 +15,7 @@ from tenpo.core.models import Business
 from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_of_today
+from tenpo.demo.desk import desk_of_today
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
@@ -131,6 +132,7 @@ def finish(story: Story) -> None:
     refunds_of_today(story)
     calendars_of_today(story)
     away_of_today(story)
+    desk_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
 

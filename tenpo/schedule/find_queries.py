@@ -16,7 +16,7 @@ from tenpo.schedule.glance import days_with_slots
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
 from tenpo.schedule.queries import day_start
 from tenpo.schedule.slot_bits import GRID
-from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
+from tenpo.schedule.slot_queries import HOSTS_WINDOW_DAYS, Slot, SlotSearch, find_slots
 
 STRIP_DAYS = 14
 # How far one look reaches: what is free later is another look.
@@ -107,6 +107,25 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Seeker:
+    """For whom a time is looked for: who takes part, and whether a host looks, whom notice and window do not bind.
+
+    `moving` is the session that is to be moved, which stands in nobody's way; `coaches` are those who alone may give
+    it.
+    """
+
+    participant: UUID
+    by_host: bool = False
+    moving: UUID | None = None
+    coaches: tuple[UUID, ...] = ()
+
+
+def own(user: User) -> Seeker:
+    """Somebody who looks for themselves."""
+    return Seeker(user.participant.pk)
+
+
+@dataclass(frozen=True)
 class Start:
     """One start on a day, and the slots that begin then: one for each location."""
 
@@ -190,7 +209,7 @@ class _Look:
         return next((one for one in self.free if one >= day), None)
 
 
-def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
+def find_times(seeker: Seeker, service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
     """The days on which something is free, and the starts of the one that is shown. One statement, however many days.
 
     Of more coaches than a few it is two, and the days are those of a glance: it does not see rooms, nor when the reader
@@ -201,11 +220,11 @@ def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None
     """
     now = now or clock.now()
     today = timezone.localdate(now)
-    last_day = today + timedelta(days=service.window_days)
+    last_day = today + timedelta(days=HOSTS_WINDOW_DAYS if seeker.by_host else service.window_days)
     asked = min(max(wish.day or wish.since or today, today), last_day)
     first = _strip_of(asked, today)
     until = first + timedelta(days=LOOK_DAYS)
-    look = _look_at(user, service, wish, first, until, now)
+    look = _look_at(seeker, service, wish, first, until, now)
     chosen = asked
     if wish.day is None:
         ahead = look.first_from(asked) or asked
@@ -227,10 +246,10 @@ def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None
     )
 
 
-def _look_at(user: User, service: Service, wish: Wish, first: date, until: date, now: datetime) -> _Look:
+def _look_at(seeker: Seeker, service: Service, wish: Wish, first: date, until: date, now: datetime) -> _Look:
     """What is free from one day until another."""
-    search = _search(user, service, wish, day_start(first), day_start(until))
-    if not _is_glanced(service, wish):
+    search = _search(seeker, service, wish, day_start(first), day_start(until))
+    if not _is_glanced(search, service):
         by_day = _by_day(find_slots(service, search, now=now))
         return _Look(sorted(by_day), by_day)
 
@@ -241,12 +260,13 @@ def _look_at(user: User, service: Service, wish: Wish, first: date, until: date,
     return _Look(days_with_slots(service, search, wish.zone, now=now), {}, ask)
 
 
-def _is_glanced(service: Service, wish: Wish) -> bool:
+def _is_glanced(search: SlotSearch, service: Service) -> bool:
     """Whether so many could give it that their weeks are looked at as bits; not where bits cannot say what is free."""
-    terms = (wish.minutes, service.step_minutes, service.buffer_before, service.buffer_after)
+    terms = (search.minutes, service.step_minutes, service.buffer_before, service.buffer_after)
     is_whole = all(minutes % GRID == 0 for minutes in terms)
-    is_any = service.coaches_rule != Service.Coaches.ALL and not _coaches_in(service, wish)
-    return is_any and is_whole and wish.location is None and len(coaches_of(service)) >= GLANCED_FROM
+    is_any = service.coaches_rule != Service.Coaches.ALL and not search.coaches and search.location is None
+    is_plain = not search.by_host and search.moving is None
+    return is_any and is_plain and is_whole and len(coaches_of(service)) >= GLANCED_FROM
 
 
 def _strip_of(day: date, today: date) -> date:
@@ -254,19 +274,21 @@ def _strip_of(day: date, today: date) -> date:
     return today + timedelta(days=(day - today).days // STRIP_DAYS * STRIP_DAYS)
 
 
-def slots_at(user: User, service: Service, wish: Wish, at: datetime, *, now: datetime | None = None) -> list[Slot]:
+def slots_at(seeker: Seeker, service: Service, wish: Wish, at: datetime, *, now: datetime | None = None) -> list[Slot]:
     """The slots that begin at one moment: one for each location at which somebody is free. One statement."""
-    return find_slots(service, _search(user, service, wish, at, at + MINUTE), now=now)
+    return find_slots(service, _search(seeker, service, wish, at, at + MINUTE), now=now)
 
 
-def _search(user: User, service: Service, wish: Wish, since: datetime, until: datetime) -> SlotSearch:
+def _search(seeker: Seeker, service: Service, wish: Wish, since: datetime, until: datetime) -> SlotSearch:
     return SlotSearch(
         since=since,
         until=until,
         minutes=wish.minutes,
-        coaches=_coaches_in(service, wish),
+        coaches=seeker.coaches or _coaches_in(service, wish),
         location=wish.location,
-        participant=user.participant.pk,
+        participant=seeker.participant,
+        by_host=seeker.by_host,
+        moving=seeker.moving,
     )
 
 

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.business import current_business
-from tenpo.core.forms import AmountField, DayField, ZoneField
+from tenpo.core.forms import FIRST_DAY, LAST_DAY, AmountField, DayField, ZoneField
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
@@ -211,6 +212,38 @@ class TeachingForm(forms.Form):
         self.full_clean()
         chosen: User | None = self.cleaned_data.get("coach")
         return chosen
+
+
+class WeekForm(forms.Form):
+    """Which week is looked at, and whose: one's own, or for an admin any coach's."""
+
+    coach = CoachField(required=False, empty_label=None)
+    day = DayField(required=False)
+
+    def __init__(self, data: Any, *, viewer: User) -> None:
+        super().__init__(data)
+        self.viewer = viewer
+        if not viewer.is_admin:
+            del self.fields["coach"]
+        elif first := self._usual():
+            self.fields["coach"].initial = first
+
+    def _usual(self) -> User | None:
+        if self.viewer.is_coach:
+            return self.viewer
+        return User.objects.coaches().active().order_by("name", "id").first()
+
+    def whose(self) -> User | None:
+        """The coach who was chosen; without one oneself, or the first of all; None while there is no coach."""
+        self.full_clean()
+        chosen: User | None = self.cleaned_data.get("coach")
+        return chosen or self._usual()
+
+    def which(self) -> date | None:
+        """The day that was asked for, when it makes sense."""
+        self.full_clean()
+        day: date | None = self.cleaned_data.get("day")
+        return day if day and FIRST_DAY < day < LAST_DAY else None
 
 
 class ClientFilter(TeachingForm):

@@ -123,6 +123,17 @@ def _say_offered(facts: Facts) -> Words:
     )
 
 
+def _say_offered_by_host(facts: Facts) -> Words:
+    return Words(
+        title=_("A place is kept for you: %(session)s") % {"session": facts["session"]},
+        text=_("%(when)s with %(coach)s. It is yours if you want it; it is kept until %(until)s.")
+        % {"when": _capital(facts.when()), "coach": facts["coach"], "until": facts.when("held_until")},
+        act=_("Look at it"),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
 def _say_offer_lapsed(facts: Facts) -> Words:
     return Words(
         title=_("The offer is over: %(session)s") % {"session": facts["session"]},
@@ -159,7 +170,7 @@ def _say_requested(facts: Facts) -> Words:
         text=_("%(when)s. It is held until %(until)s; please say yes or no.")
         % {"when": _capital(facts.when()), "until": facts.when("held_until")},
         act=_("Answer"),
-        path=roster_path(facts),
+        path=path_to("checkout:request-answer", facts["booking_id"]),
     )
 
 
@@ -255,6 +266,10 @@ WAITLISTED = Kind(
 OFFERED = Kind(
     "booking.offered", gettext_lazy("A seat is offered to you"), Audience.MEMBER, _say_offered, icon="ticket"
 )
+OFFERED_BY_HOST = Kind(
+    "booking.offered_by_host", gettext_lazy("A place is kept for you by your coach"), Audience.MEMBER,
+    _say_offered_by_host, icon="ticket",
+)  # fmt: skip
 OFFER_LAPSED = Kind(
     "booking.offer_lapsed", gettext_lazy("An offer ran out"), Audience.MEMBER, _say_offer_lapsed, icon="hourglass"
 )
@@ -292,8 +307,8 @@ SESSION_FULL = Kind(
 
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
-    OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING, BOOKING_CANCELLED,
-    SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
+    OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING,
+    BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -419,6 +434,14 @@ def on_booking_offered(message: OutboxMessage) -> list[Notice]:
     return to_its_people(OFFERED, booking, held_until=booking.held_until.isoformat())
 
 
+def on_booking_offered_by_host(message: OutboxMessage) -> list[Notice]:
+    """Whoever a place is kept for, unless that is over by the time that we speak of it."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+        return []
+    return to_its_people(OFFERED_BY_HOST, booking, held_until=booking.held_until.isoformat())
+
+
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
     booking = _booking_of(message)
@@ -464,6 +487,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.session_cancelled": on_booking_session_cancelled,
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,
+    "booking.offered_by_host": on_booking_offered_by_host,
     "booking.lapsed": on_booking_lapsed,
     "booking.requested": on_booking_requested,
     "booking.approved": on_booking_approved,

@@ -27,6 +27,11 @@ def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, i
     return can_book_for(user, participant) or (gives_it and is_client and is_active_coach(user))
 
 
+def can_place(user: User, session: Session, *, is_client: bool) -> bool:
+    """Who books a seat for somebody else: an admin for anybody, a coach in what they teach for who was with them."""
+    return is_active_admin(user) or (is_client and can_manage_session(user, session))
+
+
 def is_open_to(service: Service, *, is_staff: bool, is_client: bool) -> bool:
     """Whether a service may be booked: by its coaches and admins always, by others as it says."""
     if is_staff:

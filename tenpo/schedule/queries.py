@@ -21,7 +21,7 @@ from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
 from tenpo.schedule.guest_queries import with_guests
-from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.models import Booking, BookingQuerySet, CalendarFeed, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
 
 
@@ -101,8 +101,21 @@ def bookable_participants(user: User) -> ParticipantQuerySet:
     seen = Participant.objects.visible_to(user)
     if user.is_admin or not user.is_coach:
         return seen
-    came = Booking.objects.filter(session__coach=user, state__in=["confirmed", "attended"])
-    return Participant.objects.filter(Q(user=user) | Q(pk__in=came.values("participant")))
+    return Participant.objects.filter(Q(user=user) | Q(pk__in=_came_to(user).values("participant")))
+
+
+def was_with(coach: User, participant: Participant) -> bool:
+    """Whether somebody was with a coach before, or is to come: one statement."""
+    return _came_to(coach).filter(participant=participant).exists()
+
+
+def _came_to(coach: User) -> BookingQuerySet:
+    return Booking.objects.filter(session__coach=coach, state__in=["confirmed", "attended"])
+
+
+def placeable_participants(user: User) -> ParticipantQuerySet:
+    """For whom staff can book: those whom they may name, but for themselves, with an account that is in use."""
+    return bookable_participants(user).filter(user__disabled_at=None, user__isnull=False).exclude(user=user)
 
 
 def waitlist_position(booking: Booking) -> int:

@@ -20,6 +20,7 @@ from tenpo.schedule.views import (
     sessions,
     teaching,
     video,
+    week,
 )
 
 app_name = "schedule"
@@ -60,6 +61,7 @@ urlpatterns = [
     path("resources/<uuid:resource_id>/", resources.resource_file, name="resource-file"),
     path("resources/<uuid:resource_id>/act/", resources.resource_act, name="resource-act"),
     path("teaching/", teaching.teaching_list, name="teaching-list"),
+    path("teaching/week/", week.week, name="week"),
     path("teaching/clients/", clients.client_list, name="client-list"),
     path("teaching/new/", teaching.session_create, name="session-create"),
     path("teaching/series/new/", series.series_create, name="series-create"),

@@ -164,6 +164,14 @@ CALLS = {
         ids=_thing("time", "booking_id"),
         body=lambda calls: {"starts_at": calls.things["slot"], "coach_id": None, "location_id": None},
     ),
+    "create_placement": Call(
+        body=lambda calls: {
+            "participant_id": str(calls.things["participant"].pk),
+            "session_id": str(calls.things["session"].pk),
+            "keep_hours": None,
+            "way": "offer",
+        }
+    ),
     "create_booking_approval": Call(ids=_thing("asked", "booking_id")),
     "create_booking_rejection": Call(ids=_thing("asked", "booking_id")),
     "create_slot_booking": Call(

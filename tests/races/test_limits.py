@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 
+from tenpo.checkout.tests.make import make_booking
 from tenpo.core.limits import LIMITS
 from tenpo.people.second_factors import seal_for
-from tenpo.people.tests.make import PASSWORD, make_member
+from tenpo.people.tests.make import PASSWORD, make_coach, make_member
+from tenpo.schedule.tests.make import make_session
 from tests.server import STRANGER, Answer, Caller, Request, Server, make_known, running, with_cookies, with_key
 
 pytestmark = [
@@ -127,6 +130,34 @@ def test_few_refunds_are_asked_for(server):
     answers = server.at_once([caller.call("POST", "/refunds", body) for _ in range(TRIES)])
 
     assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_ways_into_a_room_are_asked_for(server):
+    """Each makes the room anew at its provider."""
+    member, limit = make_member(), LIMITS["join-user"].count
+    session = make_session(starts_in=timedelta(days=3))
+    make_booking(session, member)
+    caller = with_key(member)
+
+    answers = server.at_once([caller.call("POST", f"/sessions/{session.pk}/join") for _ in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {409: limit, 429: TRIES - limit}
+
+
+def test_few_files_are_taken(server):
+    """Each is written down before it is looked at."""
+    coach, limit = make_coach(), LIMITS["upload-user"].count
+    caller, session = with_key(coach), make_session(coach)
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n'
+        b"Content-Type: application/pdf\r\n\r\n\r\n--x--\r\n"
+    )
+    call = caller.call("POST", f"/sessions/{session.pk}/files")
+    sent = replace(call, body=body, headers={**call.headers, "Content-Type": "multipart/form-data; boundary=x"})
+
+    answers = server.at_once([sent] * TRIES)
+
+    assert Counter(answer.status for answer in answers) == {409: limit, 429: TRIES - limit}
 
 
 def test_few_calendars_are_asked_for(server):

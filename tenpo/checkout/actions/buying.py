@@ -57,7 +57,10 @@ SPENT_MEANWHILE = ("insufficient_funds", "sponsor_spent")
 
 @dataclass(frozen=True)
 class Wish:
-    """How whoever books wants to pay, and what they saw; see `book_session`."""
+    """How something is to be paid, what was seen of it, and by whom it is booked; see `book_session`.
+
+    Who pays is who the booking is `booked_by`: staff books in somebody's name (`placing`).
+    """
 
     by: User
     provider: str
@@ -204,7 +207,7 @@ def order_place(
         booking.confirmed_at = now
     payment = _write(booking, price, wish)
     if price.wallet_spent:
-        look_after_wallet_soon(wish.by)
+        look_after_wallet_soon(booking.booked_by)
     return booking, payment
 
 
@@ -251,7 +254,7 @@ def _write(booking: Booking, price: Quote, wish: Wish) -> Payment | None:
         payment.pk = payment_id
         rows.append(payment)
     event = "booking.held" if payment else "booking.confirmed"
-    rows += records_of([*entries, (event, booking, None, _shares(price))], by=buyer)
+    rows += records_of([*entries, (event, booking, None, _shares(price))], by=wish.by)
     rows += messages_of([*news, (event, booking, {"session_id": session.pk, "line_id": line.pk}), *sponsor_news])
     post_transfers(postings, rows=rows)
     return payment

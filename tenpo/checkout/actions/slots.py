@@ -69,7 +69,7 @@ def book_slot(
 
     def attempt() -> Reserved:
         coaches = [coach.pk] if coach else coaches_for(wish, participant=participant, by=by)
-        return _of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participant, pays))
+        return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participant, pays))
 
     booking, payment = _past_what_lapsed(attempt, wish, [coach.pk] if coach else [], participant, by)
     return charge_for(booking, payment, source)
@@ -101,7 +101,7 @@ def _requested_by(call: Call | None) -> Reserved | None:
     return (booking, None) if booking else None
 
 
-def _of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:
+def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:
     """Of coaches who were free a moment ago, the first who still is; each is asked in a transaction of its own."""
     for coach_id in coaches:
         try:

@@ -2,11 +2,12 @@
 
 from ninja import Router
 
-from tenpo.checkout.api import auto_top_up, booking, payments, policies, refunds, slots, wallet
+from tenpo.checkout.api import auto_top_up, booking, payments, placing, policies, refunds, slots, wallet
 
 router = Router()
 router.add_router("", booking.router)
 router.add_router("", payments.router)
+router.add_router("", placing.router)
 router.add_router("", policies.router)
 router.add_router("", slots.router)
 router.add_router("", wallet.router)

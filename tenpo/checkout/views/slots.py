@@ -1,7 +1,6 @@
 """Booking a slot: one page from what was found to what became of it."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,7 +19,6 @@ from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
-from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.limits import hit
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
@@ -30,11 +28,11 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.slots import SlotWish, why_not
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import (
-    START_FORMAT,
     Option,
     Wish,
     coaches_of,
     options_of,
+    own,
     slots_at,
     start_name,
     with_offer,
@@ -44,6 +42,7 @@ from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.policy_queries import say_policy_for
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.finding import map_address, wish_query
+from tenpo.schedule.views.moving import moment_of
 
 # After these the time is gone, and another one is chosen; whatever was typed stays.
 GONE = ("slot_taken", "slot_not_offered", "participant_elsewhere", "too_many")
@@ -68,7 +67,7 @@ class _Page:
     def __init__(self, request: HttpRequest, user: User, service: Service, wish: Wish, at: datetime) -> None:
         self.request, self.user, self.service, self.wish, self.at = request, user, service, wish, at
         typed = request.POST or None
-        self.options = OptionForm(typed, options=options_of(service, slots_at(user, service, wish, at)))
+        self.options = OptionForm(typed, options=options_of(service, slots_at(own(user), service, wish, at)))
         self.answers = AnswersForm(typed, questions=service.questions)
         self.price = self._price()
         self.payment = PaymentForm(typed, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
@@ -186,8 +185,6 @@ class _Page:
 
 def _moment(start: str) -> datetime:
     """The start that an address names; Http404 for what is none."""
-    with suppress(ValueError):
-        at = datetime.strptime(start, START_FORMAT).replace(tzinfo=UTC)
-        if start_name(at) == start and FIRST_DAY < at.date() < LAST_DAY:
-            return at
+    if at := moment_of(start):
+        return at
     raise Http404

@@ -116,6 +116,7 @@ UNFILLED = {
         User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.additionalSources Trainer.external
         Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
         Refund.ticket_id google_calendar_integrations.id google_calendar_integrations.userId
+        Session.google_event_id SessionDetails.sessions_remaining
         google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
     """,
     "pay_per_minute": """
@@ -125,7 +126,8 @@ UNFILLED = {
         users.handle users.avatar_url users.teaching_philosophy users.website users.marketing_opt_out
         users.stripe_account_id users.stripe_account_status transactions.stripe_charge_id
         payment_splits.stripe_transfer_id payouts.stripe_transfer_id
-        session_resources.course_id
+        session_resources.course_id sessions.plugnmeet_room_id sessions.plugnmeet_room_sid
+        intro_sessions.course_id intro_sessions.bbb_room_url
     """,
 }
 
@@ -164,6 +166,10 @@ def _check_today() -> None:
     teaching = teaching_of(maya)
     assert teaching.today or teaching.week
     assert teaching.unmarked
+    assert teaching.requests
+    assert Booking.objects.filter(session__is_private=True, state="confirmed").count() > 5
+    assert Booking.objects.filter(session__is_private=True, state="offered").exists()
+    assert Session.objects.filter(is_private=True, status="planned", version__gt=0).exists()
     attention = attention_for(admin)
     assert attention.unmarked_payments
     assert attention.wanted_sessions

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 
 SERVED = {
     "company_coaching": set(source_designs()["company_coaching"]),
-    "fitness_coaching": {"CoachAvailability", "SessionParticipants"},
+    "fitness_coaching": {"CoachAvailability", "SessionParticipants", "Sessions", "WaitlistEntries"},
     "youth_sports": {
         "User",
         "Trainer",
@@ -20,6 +20,12 @@ SERVED = {
         "TrainerLocation",
         "TrainerGroupDiscount",
         "google_calendar_integrations",
+        "Schedule",
+        "Slot",
+        "ScheduleBooking",
+        "Session",
+        "SessionDetails",
+        "SessionParticipant",
     },
     "pay_per_minute": {"users", "wallets", "transactions", "withdrawals", "auto_top_up_settings"},
     "peer_learning": {
@@ -32,6 +38,8 @@ SERVED = {
         "session_assessments",
         "session_attendance",
         "session_resources",
+        "sessions",
+        "intro_sessions",
     },
 }
 

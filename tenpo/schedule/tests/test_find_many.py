@@ -46,7 +46,7 @@ def loaded(service: Service) -> Service:
 
 def found(who: User, service: Service, **wanted: object) -> Times:
     offer = loaded(service)
-    return find_times(who, offer, WishForm(wanted, service=offer).wish())
+    return find_times(own(who), offer, WishForm(wanted, service=offer).wish())
 
 
 def on_a_day(day: datetime) -> dict[str, str]:

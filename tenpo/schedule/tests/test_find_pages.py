@@ -15,7 +15,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member, make_user, signed_in
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.find_forms import WishForm
-from tenpo.schedule.find_queries import find_times, offered_services, with_offer
+from tenpo.schedule.find_queries import find_times, offered_services, own, with_offer
 from tenpo.schedule.models import Location, Service, ServicePrice, TimeOff, WorkingTerms
 from tenpo.schedule.service_prices import group_prices, lowest_price
 from tenpo.schedule.tests.make import make_session
@@ -49,7 +49,7 @@ def shown(who: User, address: str) -> str:
 
 def found(who: User, service: Service, **wanted: object):
     loaded = with_offer(Service.objects.all()).get(pk=service.pk)
-    return find_times(who, loaded, WishForm(wanted, service=loaded).wish())
+    return find_times(own(who), loaded, WishForm(wanted, service=loaded).wish())
 
 
 def make_lena(**hours: Any) -> User:
@@ -226,15 +226,15 @@ def test_one_statement_for_one_day_and_for_all(django_assert_num_queries):
     member, lena = make_member(), make_lena(weekdays=range(1))
     service = with_offer(Service.objects.all()).get(pk=make_service(lena, durations=[60, 30]).pk)
     wish = WishForm({}, service=service).wish()
-    find_times(member, service, wish)  # whose business it is, is asked once
+    find_times(own(member), service, wish)  # whose business it is, is asked once
     with django_assert_num_queries(1):
-        find_times(member, service, wish)
+        find_times(own(member), service, wish)
 
     make_hours(lena, opens=1080, closes=1200)
     make_session(lena, starts_at=MONDAY + timedelta(days=1))
 
     with django_assert_num_queries(1):
-        assert sum(day.is_free for day in find_times(member, service, wish).days) == 14
+        assert sum(day.is_free for day in find_times(own(member), service, wish).days) == 14
 
 
 def test_the_page_costs_as_many_statements_for_thirty_coaches():

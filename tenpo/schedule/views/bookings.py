@@ -64,7 +64,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "policy": say_booked_policy(booking, misses=misses),
         "back": GivenBack.of(parts_back(line, rule.percent), rule.to) if line else None,
         "rule": rule,
-        "can_move": booking.state == Booking.State.CONFIRMED and not session.is_private and move_of(booking).is_allowed,
+        "can_move": booking.state == Booking.State.CONFIRMED and move_of(booking).is_allowed,
     }
     return render(request, "schedule/booking_detail.html", context)
 

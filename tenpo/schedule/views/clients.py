@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 from tenpo.people.http import page_of
 from tenpo.schedule.forms import ClientFilter
 from tenpo.schedule.guest_queries import clients_of
+from tenpo.schedule.request_queries import requests_for
 from tenpo.schedule.views.teaching import teacher
 
 
@@ -21,6 +22,7 @@ def client_list(request: HttpRequest) -> HttpResponse:
         "clients": page.items,
         "next": page.next_cursor,
         "form": form,
+        "asked": requests_for(user).count(),
         "is_narrow": any(request.GET.get(name) for name in form.fields),
     }
     return render(request, "schedule/client_list.html", context)

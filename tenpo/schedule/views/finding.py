@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -21,6 +22,7 @@ from tenpo.schedule.find_queries import (
     find_times,
     host_zone,
     offered_services,
+    own,
     stand_ins,
     with_offer,
 )
@@ -71,7 +73,11 @@ def slot_list(request: HttpRequest, service_id: UUID) -> HttpResponse:
 
 
 def _context(user: User, service: Service, form: WishForm, wish: Wish) -> dict[str, Any]:
-    times = find_times(user, service, wish)
+    return times_context(user, service, form, wish, find_times(own(user), service, wish))
+
+
+def times_context(user: User, service: Service, form: WishForm, wish: Wish, times: Times) -> dict[str, Any]:
+    """What the page of free times shows to `user`, whoever they look for."""
     coaches = coaches_of(service)
     chosen = [coach for coach in coaches if coach.pk == wish.coach]
     return {
@@ -93,6 +99,7 @@ def _context(user: User, service: Service, form: WishForm, wish: Wish) -> dict[s
         "host_zone": host_zone(chosen or coaches),
         "query": wish_query(wish, service, own_zone=ZoneInfo(user.time_zone)),
         "is_narrow": bool(wish.coach or wish.location),
+        "starts_under": f"{reverse('schedule:offer-list')}{service.pk}/",
     }
 
 

@@ -26,6 +26,7 @@ from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.request_queries import requests_for
 from tenpo.schedule.stays import with_presence
 
 # Fields of an action that stand under another name in the form.
@@ -74,7 +75,13 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
     rows = with_guests(taught_sessions(user, coach=form.chosen(), is_past=is_past))
     order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
     page = page_of(request, rows, order=order)
-    context = {"sessions": page.items, "next": page.next_cursor, "is_past": is_past, "form": form}
+    context = {
+        "sessions": page.items,
+        "next": page.next_cursor,
+        "is_past": is_past,
+        "form": form,
+        "asked": requests_for(user).count(),
+    }
     return render(request, "schedule/teaching_list.html", context)
 
 
@@ -167,6 +174,7 @@ def roster_context(session: Session) -> dict[str, Any]:
     bookings = with_presence(session, roster(session))
     waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
     seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
+    is_ahead = session.is_planned and not session.has_started()
     return {
         "session": session,
         "bookings": seated,
@@ -174,8 +182,10 @@ def roster_context(session: Session) -> dict[str, Any]:
         "can_mark": is_markable(session),
         "can_waive": is_waivable(session),
         "can_check_in": is_check_in_open(session),
+        "can_place": is_ahead and not session.is_private and not session.is_full,
+        "can_move": is_ahead and session.is_private,
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
-        "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
+        "later": len(following(session)) if is_ahead else 0,
     }
 
 

@@ -11,10 +11,15 @@ from tenpo.ledger.models import Account
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.people.models import User
+from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.request_queries import requests_for
+from tenpo.schedule.video_queries import has_video
 
 WEEK = timedelta(days=7)
+# So many of those who come are named.
+NAMED = 12
 # Whoever looks back further has the list of their sessions for it.
 UNMARKED_FOR = timedelta(days=30)
 SHOWN = 20
@@ -72,11 +77,27 @@ class Day:
 
 @dataclass(frozen=True)
 class Teaching:
-    """A coach's day: today's sessions, the week ahead, and what still lacks its attendance."""
+    """A coach's day: what is next, what waits for a yes or no, today, the week ahead, and what lacks its attendance."""
 
+    next: Session | None
+    # Who comes to it, and whether people can be checked in and go in by video.
+    guests: list[Booking]
+    can_check_in: bool
+    can_join: bool
+    requests: list[Booking]
     today: list[Session]
     week: list[Session]
     unmarked: list[Session]
+
+    @property
+    def rest_today(self) -> list[Session]:
+        """What else there is today."""
+        return [session for session in self.today if session is not self.next]
+
+    @property
+    def rest_week(self) -> list[Session]:
+        """What else there is in the days after."""
+        return [session for session in self.week if session is not self.next]
 
 
 def day_of(user: User, *, now: datetime | None = None) -> Day:
@@ -129,7 +150,7 @@ def _suggestions(user: User, now: datetime) -> list[Session]:
 
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
-    """What a coach teaches today and this week, who comes or waits, and what lacks its attendance. Three statements."""
+    """What a coach teaches today and this week, who comes or waits, asks, or was not marked. Six statements."""
     now = now or timezone.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = midnight + timedelta(days=1)
@@ -139,8 +160,21 @@ def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
     sessions = list(with_guests(coming).order_by("starts_at", "id")[: 2 * SHOWN])
     unmarked = Count("bookings", filter=Q(bookings__state=Booking.State.CONFIRMED))
     past = planned.filter(starts_at__range=(now - UNMARKED_FOR, now)).annotate(unmarked=unmarked)
+    asked = requests_for(coach, now=now).filter(session__coach=coach).select_related("session", "participant")
+    upcoming = next((one for one in sessions if one.is_planned and not one.has_ended(now)), None)
     return Teaching(
+        next=upcoming,
+        guests=_comers(upcoming) if upcoming else [],
+        can_check_in=upcoming is not None and is_check_in_open(upcoming),
+        can_join=upcoming is not None and has_video(upcoming),
+        requests=list(asked.order_by("held_until", "id")[:SHOWN]),
         today=[session for session in sessions if session.starts_at < tomorrow],
         week=[session for session in sessions if session.starts_at >= tomorrow],
         unmarked=list(past.filter(unmarked__gt=0).order_by("-starts_at", "id")[:SHOWN]),
     )
+
+
+def _comers(session: Session) -> list[Booking]:
+    """Who has a place in a session, by name."""
+    coming = session.bookings.filter(state__in=[Booking.State.CONFIRMED, Booking.State.ATTENDED])
+    return list(coming.select_related("participant").order_by("participant__name", "id")[:NAMED])
