@@ -116,7 +116,12 @@ def slot_taken() -> RuleError:
 
 
 def take_slot(
-    wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User, beside: Callable[[str], Question]
+    wish: SlotWish,
+    coach_id: UUID,
+    *,
+    participant: Participant,
+    by: User,
+    beside: Callable[[str], Question] | None = None,
 ) -> TakenSlot:
     """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
 
@@ -139,7 +144,7 @@ def take_slot(
         raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
     by_host = is_staff and participant.user_id != by.pk
     search = wish.search(coach_id, participant=participant.pk, by_host=by_host)
-    question = beside(locked.currency)
+    question = beside(locked.currency) if beside else None
     slot = next(iter(find_slots(locked, search, beside=question)), None)
     if slot is None:
         raise slot_taken()

@@ -15,7 +15,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member, signed_in
 from tenpo.schedule import find_queries
 from tenpo.schedule.find_forms import WishForm
-from tenpo.schedule.find_queries import GLANCED_FROM, Times, find_times, with_offer
+from tenpo.schedule.find_queries import GLANCED_FROM, Times, find_times, own, with_offer
 from tenpo.schedule.models import Booking, Room, Service, ServiceCoach, Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_hours, make_outside_event, make_service
