@@ -231,7 +231,8 @@ class WeekForm(forms.Form):
     def _usual(self) -> User | None:
         if self.viewer.is_coach:
             return self.viewer
-        return User.objects.coaches().active().order_by("name", "id").first()
+        first: User | None = User.objects.coaches().active().order_by("name", "id").first()
+        return first
 
     def whose(self) -> User | None:
         """The coach who was chosen; without one oneself, or the first of all; None while there is no coach."""
