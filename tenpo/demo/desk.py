@@ -112,7 +112,8 @@ def _move(booking: Booking | None, *, by: User) -> None:
     """To the first other start that is free."""
     if booking is None or booking.state != Booking.State.CONFIRMED:
         return
-    service = Service.objects.get(sessions=booking.session_id)
+    service = booking.session.service
+    assert service is not None
     for slot in _starts(service, booking.booked_by)[5:]:
         if slot.coaches[0] != booking.session.coach_id:
             continue
