@@ -115,9 +115,10 @@ def _check_history() -> None:
 # Columns without a value: what Tenpo does not know yet, and what takes a provider that no demo has.
 UNFILLED = {
     "youth_sports": """
-        User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.external
-        Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id Refund.ticket_id google_calendar_integrations.id google_calendar_integrations.userId
+        User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.additionalSources Trainer.external
+        Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id Refund.ticket_id
         Session.google_event_id SessionDetails.sessions_remaining
+        google_calendar_integrations.id google_calendar_integrations.userId
         google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
     """,
     "pay_per_minute": """
