@@ -43,10 +43,11 @@ NEVER = {
         SELECT n.id FROM notify_notification n WHERE n.created_at > now() OR n.read_at < n.created_at""",
     "a notification of a session at another time than the session's": """
         SELECT n.id FROM notify_notification n JOIN schedule_session s ON s.id::text = n.payload ->> 'session_id'
-        WHERE (n.payload ->> 'starts_at')::timestamptz <> s.starts_at""",
+        WHERE (n.payload ->> 'starts_at')::timestamptz <> s.starts_at AND s.version = 0""",
     "an audit record of another time than the session's": """
         SELECT a.id FROM audit_auditlog a JOIN schedule_session s ON s.id = a.object_id
-        WHERE a.action = 'session.created' AND (a.after ->> 'starts_at')::timestamptz <> s.starts_at""",
+        WHERE a.action = 'session.created' AND (a.after ->> 'starts_at')::timestamptz <> s.starts_at
+            AND s.version = 0""",
     "a session planned after it began": """
         SELECT id FROM schedule_session WHERE created_at > starts_at""",
     "two policies at once": """
@@ -114,9 +115,9 @@ def _check_history() -> None:
 UNFILLED = {
     "youth_sports": """
         User.phone_number User.resetTokenExpiresAt Trainer.photos Trainer.additionalSources Trainer.external
-        Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id
-        Refund.ticket_id google_calendar_integrations.id google_calendar_integrations.userId
+        Trainer.stripe_account_id Payment.event_id Payment.event_ticket_id Refund.ticket_id
         Session.google_event_id SessionDetails.sessions_remaining
+        google_calendar_integrations.id google_calendar_integrations.userId
         google_calendar_integrations.email google_calendar_integrations.expiryDate google_calendar_integrations.isActive
     """,
     "pay_per_minute": """
