@@ -18,7 +18,12 @@ def can_create_session(user: User | None, *, coach: User) -> bool:
 
 
 def can_book_for(user: User, participant: Participant) -> bool:
-    """Everybody for their own participants, an admin for anybody's; waiting in line as well."""
+    """Everybody for themselves and their guests, an admin for whoever has an account; waiting in line as well.
+
+    A guest comes with whom they are a guest of, and with nobody else.
+    """
+    if participant.guest_of_id is not None:
+        return participant.guest_of_id == user.pk and participant.left_out_at is None
     return participant.user_id == user.pk or is_active_admin(user)
 
 

@@ -30,6 +30,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account
 from tenpo.people.actions.accounts import grant_role
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -307,6 +308,7 @@ def make_calls(world: World) -> Calls:
         "order_id": things["confirmed"].line.order_id,
         "credit_id": make_credit(admin, 500).pk,
         "notification_id": make_notification(admin).pk,
+        "guest_id": add_guests(["Guest"], by=admin)[0].pk,
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
         "calendar_id": make_calendar(admin).pk,
         "conflict_id": things["own_conflict"].pk,

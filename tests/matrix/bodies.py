@@ -40,6 +40,8 @@ SETTINGS = {
 BODIES: dict[str, dict[str, Any]] = {
     # Pages
     "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
+    "POST /me/guests/": {"name": "New"},
+    "POST /me/guests/{guest}/": {"name": "Newer"},
     "POST /me/calendars/feed/": {"address": "https://example.com/new.ics", "label": "New", "blocks_time": "on"},
     "POST /me/calendars/caldav/": {"address": "https://127.0.0.1/", "username": "maya", "password": "k3y"},
     "POST /me/calendars/{caldav}/#writes": {"label": "Renamed", "writes_sessions": "on"},
