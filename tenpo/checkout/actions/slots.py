@@ -9,11 +9,10 @@ from uuid import UUID
 from django.db import transaction
 
 from tenpo.access.actions.idempotency import Call
-from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
+from tenpo.checkout.actions.buying import Reserved, Wish, begun_by, charge_for, order_places, with_credit_at_hand
 from tenpo.checkout.actions.requests import write_request
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.payments.actions.methods import can_be_kept
-from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere
 from tenpo.schedule.actions.slots import (
@@ -26,8 +25,6 @@ from tenpo.schedule.actions.slots import (
     why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service
-
-type Reserved = tuple[Booking, Payment | None]
 
 
 def book_slot(
@@ -64,14 +61,14 @@ def book_slot(
     keeps = keep and can_be_kept(by, provider=provider, source=source)
     pays = Wish(by, provider, agreed, use_wallet, keeps, call)
     if begun := begun_by(call) or _requested_by(call):
-        return charge_for(*begun, source)
+        return charge_for(*begun, source)[0]
 
     def attempt() -> Reserved:
         coaches = [coach.pk] if coach else coaches_for(wish, participant=participant, by=by)
         return _of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participant, pays))
 
-    booking, payment = _past_what_lapsed(attempt, wish, [coach.pk] if coach else [], participant, by)
-    return charge_for(booking, payment, source)
+    reserved = _past_what_lapsed(attempt, wish, [coach.pk] if coach else [], participant, by)
+    return charge_for(*reserved, source)[0]
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
@@ -85,8 +82,8 @@ def _reserve(wish: SlotWish, coach_id: UUID, participant: Participant, pays: Wis
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(booking, taken)
-        return booking, None
-    return order_place(booking, taken.policy, pays)
+        return [booking], None
+    return order_places([booking], taken.policy, pays)
 
 
 def _requested_by(call: Call | None) -> Reserved | None:
@@ -94,7 +91,7 @@ def _requested_by(call: Call | None) -> Reserved | None:
     if call is None or not call.is_again:
         return None
     booking = Booking.objects.select_related("session").filter(pk=call.id).first()
-    return (booking, None) if booking else None
+    return ([booking], None) if booking else None
 
 
 def _of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:

@@ -59,7 +59,7 @@ def test_many_buyers_for_few_seats():
 @pytest.mark.control
 def test_many_buyers_control(monkeypatch):
     """Without the condition and the constraint, everybody gets a seat that is not there."""
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("AND s.seats_taken < s.capacity", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("s.seats_taken + %s <= s.capacity", "%s > 0"))
     session = make_session(price=0, capacity=SEATS)
     members = [make_member() for _ in range(BUYERS)]
 
@@ -71,7 +71,7 @@ def test_many_buyers_control(monkeypatch):
 
 
 def test_the_constraint_alone_refuses_too(monkeypatch):
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("AND s.seats_taken < s.capacity", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("s.seats_taken + %s <= s.capacity", "%s > 0"))
     session = make_session(price=0, capacity=SEATS)
     members = [make_member() for _ in range(BUYERS)]
 
@@ -192,7 +192,7 @@ def test_cancelling_many_times_control(monkeypatch):
     """Without the locks, only the keys of the ledger stand between one credit and many."""
     monkeypatch.setattr(cancellations, "lock_session", lambda pk: Session.objects.get(pk=pk))
     unlocked = Booking.objects.select_related("line__order", "booked_by")
-    monkeypatch.setattr(cancellations, "_locked", lambda booking: unlocked.get(pk=booking.pk))
+    monkeypatch.setattr(cancellations, "lock_order_of", lambda booking: [unlocked.get(pk=booking.pk)])
     member, session = make_member(), make_session()
     mine = make_booking(session, member)
 

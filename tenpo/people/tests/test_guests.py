@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -115,15 +116,15 @@ def test_guests_are_their_hosts_alone():
 def test_the_database_refuses_a_participant_who_is_not_somebodys(whose):
     lena, other = make_member(), make_member()
     mia = add_guests(["Mia"], by=lena)[0]
-    changes = {
+    changes: dict[str, Any] = {
         "nobody": {"guest_of": None},
         "two": {"user": other.pk, "guest_of": lena},
         "left out with an account": {"left_out_at": lena.created_at},
-    }[whose]
+    }
     row = mia if whose == "nobody" else other.participant
 
     with pytest.raises(IntegrityError, match="participant_is_somebodys"), transaction.atomic():
-        Participant.objects.filter(pk=row.pk).update(**changes)
+        Participant.objects.filter(pk=row.pk).update(**changes[whose])
 
 
 def test_the_page_adds_renames_and_leaves_out():
