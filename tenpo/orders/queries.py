@@ -155,6 +155,21 @@ def together(found: Sequence[Quote]) -> Quote:
     return replace(found[0], **sums, sponsor_name=", ".join(names))
 
 
+def frozen_quote(line: Line) -> Quote:
+    """The price of a line, and who pays it, as it was when it was ordered; it comes with its order."""
+    return Quote(
+        price=line.price,
+        currency=line.order.currency,
+        company_share=line.company_share,
+        sponsor_share=line.sponsor_share,
+        sponsor_name=line.sponsorship.name if line.sponsorship else "",
+        credit_spent=line.credit_spent,
+        wallet_spent=line.wallet_spent,
+        own_share=line.own_share,
+        back_to=line.back_to,
+    )
+
+
 def _terms_and_pots() -> Any:
     currency, now = cast("str", Param("currency")), cast("datetime", Param("now"))
     policies = policies_in_force(currency=currency, coach_id=cast("UUID", Param("coach")), at=now)

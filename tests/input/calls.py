@@ -160,6 +160,16 @@ CALLS = {
             PAID | {"session_id": str(calls.ids["session_id"]), "participant_id": None, "agreed_amount": None}
         )
     ),
+    "create_group_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "session_id": str(calls.ids["session_id"]),
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "agreed_amount": None,
+            }
+        )
+    ),
     "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
     "move_booking": Call(
         ids=_thing("time", "booking_id"),

@@ -154,6 +154,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /account/login/": {"login": "nobody@example.com", "password": PASSWORD},
     # API
     "POST /api/v1/bookings": {"session_id": "{session}", **CARD},
+    "POST /api/v1/group-bookings": {
+        "session_id": "{=session}", "participant_ids": ["{=participant}", "{guest}"], **CARD,
+    },
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
     "POST /api/v1/bookings/{booking_id}/cancellation": {},
     "POST /api/v1/bookings/{booking_id}/cancellation#waived": {"waiver": "Ill"},

@@ -95,7 +95,7 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
         use_wallet=payload.use_wallet,
         call=request.call,
     )
-    return booked_out(booking)
+    return booked_out(booking, is_alone=True)
 
 
 @router.post(

@@ -1,6 +1,8 @@
 """Cancelling: one booking under its policy, or a whole session at once."""
 
+from collections import Counter
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -116,23 +118,19 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         by=by,
     )
     publish("session.cancelled", subject=session, reason=reason)
-    publish_all(
-        [
-            (
-                "booking.session_cancelled",
-                booking,
-                {
-                    "session_id": session.pk,
-                    "reason": reason,
-                    "credit": given.credit,
-                    "wallet": given.wallet,
-                    "method": given.method,
-                },
-            )
-            for booking, given in released
-        ]
-    )
+    # Whoever ordered several is told once, with what came back of all.
+    sums: dict[UUID, Counter[str]] = {}
+    for booking, given in released:
+        of_order = sums.setdefault(_ordered_by(booking), Counter())
+        of_order.update({name: getattr(given, name) for name in ("credit", "wallet", "method")})
+    facts = {"session_id": session.pk, "reason": reason, "credit": 0, "wallet": 0, "method": 0}
+    publish_all([("booking.session_cancelled", one, facts | sums[_ordered_by(one)]) for one, _given_back in released])
     return session
+
+
+def _ordered_by(booking: Booking) -> UUID:
+    """What was ordered together bears the same id."""
+    return booking.line.order_id if booking.line else booking.pk
 
 
 def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
