@@ -160,7 +160,9 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         {"label": "What hurts?"}, {"label": "How often?", "kind": "choice", "options": ["Hardly", "Often"]},
         {"label": "My doctor knows", "kind": "yes"},
     ]  # fmt: skip
-    service = make_service(coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0)
+    service = make_service(
+        coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0, capacity=2
+    )
     withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
     make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
     location, other = make_location("Studio"), make_location("Pitch")

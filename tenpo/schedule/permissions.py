@@ -27,6 +27,11 @@ def can_book_for(user: User, participant: Participant) -> bool:
     return participant.user_id == user.pk or is_active_admin(user)
 
 
+def comes_with(user: User, participant: Participant) -> bool:
+    """Whether it is they themselves, or a guest of theirs; whoever books for them is no host."""
+    return user.pk in (participant.user_id, participant.guest_of_id)
+
+
 def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, is_client: bool) -> bool:
     """As a seat; and whoever gives the service books it for those who were with one of its coaches before."""
     return can_book_for(user, participant) or (gives_it and is_client and is_active_coach(user))

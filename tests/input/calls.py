@@ -180,6 +180,19 @@ CALLS = {
     "create_slot_booking": Call(
         body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
     ),
+    "create_group_slot_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "service_id": str(calls.ids["service_id"]),
+                "starts_at": calls.things["slot"],
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "coach_id": None,
+                "location_id": None,
+                "agreed_amount": None,
+            }
+        )
+    ),
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
     "accept_offer": Call(ids=_thing("offer", "booking_id"), body=lambda calls: PAID | {"agreed_amount": None}),
     "join_session_waitlist": Call(ids=_thing("full", "session_id")),

@@ -197,6 +197,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/share-policies": {"name": "New", "percent": 70},
     "POST /api/v1/share-policies/preview": {"percent": 70},
     "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
+    "POST /api/v1/group-slot-bookings": {
+        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60,
+        "participant_ids": ["{=participant}", "{guest}"],
+    },
     "POST /api/v1/slot-bookings#for-participant": {
         "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{=participant}",
     },

@@ -210,11 +210,16 @@ def _reserve_offered(booking: Booking, wish: Wish) -> Reserved:
     return order_places([booking], session.cancellation_policy.terms, wish)
 
 
-def order_places(bookings: list[Booking], policy: Policy, wish: Wish) -> Reserved:
-    """Price, order and write bookings of one session whose seats are taken; also their payment when one is needed."""
+def order_places(
+    bookings: list[Booking], policy: Policy, wish: Wish, *, prices: Sequence[int] | None = None
+) -> Reserved:
+    """Price, order and write bookings of one session whose seats are taken; also their payment when one is needed.
+
+    `prices` are what each of them costs, where that is not the session's price.
+    """
     session = bookings[0].session
     found = quotes(
-        [session.price] * len(bookings),
+        prices or [session.price] * len(bookings),
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=bookings[0].booked_by,

@@ -57,6 +57,10 @@ Agreed = Annotated[
     ),
 ]
 Places = Annotated[int, Field(ge=1, le=PLACES_AT_ONCE, description="How many places at once.")]
+ParticipantIds = Annotated[
+    list[UUID],
+    Field(min_length=1, max_length=PLACES_AT_ONCE, description="Who takes part: you (`/me`) and your guests."),
+]
 UseWallet = Annotated[bool, Field(description="Whether your wallet pays before the own share is asked for.")]
 
 
@@ -122,9 +126,7 @@ class PartyIn(InSchema):
     """Seats for several, to be booked at once."""
 
     session_id: UUID
-    participant_ids: list[UUID] = Field(
-        ..., min_length=1, max_length=PLACES_AT_ONCE, description="Who takes part: you (`/me`) and your guests."
-    )
+    participant_ids: ParticipantIds
     provider: Provider = ""
     source: Source = ""
     keep: Keep = False
@@ -297,12 +299,9 @@ def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
     Refusals: `full` (with how many are `left`), `started`, `not_planned`, `already_booked`, `participant_elsewhere`,
     `price_changed`, `sponsor_spent`, `payment_needed`.
     """
-    seen = Participant.objects.visible_to(request.user).in_bulk(payload.participant_ids)
-    if len(seen) < len(set(payload.participant_ids)):
-        raise Http404
     bookings = book_places(
         Session(pk=payload.session_id),
-        participants=[seen[one] for one in payload.participant_ids],
+        participants=participants_of(request.user, payload.participant_ids),
         by=request.user,
         provider=payload.provider,
         source=payload.source,
@@ -311,10 +310,10 @@ def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
         use_wallet=payload.use_wallet,
         call=request.call,
     )
-    return _party(bookings)
+    return party_out(bookings)
 
 
-def _party(bookings: Sequence[Booking]) -> PartyOut:
+def party_out(bookings: Sequence[Booking]) -> PartyOut:
     """Places that were ordered together, with their one payment."""
     payment, line = last_payment(bookings[0]), bookings[0].line
     assert line is not None, "what is booked is ordered"
@@ -420,6 +419,14 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     """
     session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
     return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
+
+
+def participants_of(user: User, ids: Sequence[UUID]) -> list[Participant]:
+    """Those whom `user` names, in their order; Http404 for one whom they do not see."""
+    seen = Participant.objects.visible_to(user).in_bulk(ids)
+    if len(seen) < len(set(ids)):
+        raise Http404
+    return [seen[one] for one in ids]
 
 
 def _participant(request: ApiRequest, participant_id: UUID | None) -> Participant:

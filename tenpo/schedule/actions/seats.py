@@ -40,7 +40,7 @@ _TAKE_SEATS = """
     UPDATE schedule_session s SET seats_taken = s.seats_taken + %s
     FROM orders_cancellationpolicy p
     WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
-      AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken + %s <= s.capacity
+      AND s.status = 'planned' AND NOT s.is_private AND s.starts_at > now() AND s.seats_taken + %s <= s.capacity
     RETURNING {columns}, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules,
       ARRAY(SELECT id FROM people_participant WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE) AS locked_participants
 """
@@ -79,8 +79,9 @@ def already_elsewhere() -> RuleError:
 def take_seats(session_id: UUID, *, participants: Sequence[Participant], by: User) -> tuple[Session, Policy]:
     """Take a free seat for each, or none, and lock the session and then the participants: one statement.
 
-    Also returns the policy. Raises Http404 for a session that `by` may not see; RuleError "full", "started" or
-    "not_planned". "full" may only mean that nobody has let go yet what ran out, see `release_lapsed_of`.
+    Also returns the policy. Raises Http404 for a session that `by` may not see; RuleError "full", "started",
+    "not_planned" or "private_session". "full" may only mean that nobody has let go yet what ran out, see
+    `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
     statement = _TAKE_SEATS.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
@@ -90,6 +91,8 @@ def take_seats(session_id: UUID, *, participants: Sequence[Participant], by: Use
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
         session = lock_session(session_id)
         check_open(session)
+        if session.is_private:
+            raise RuleError("private_session", _("This was booked by somebody for those who come."))
         raise full(session)
     windows, rules = taken.policy_windows, taken.policy_rules  # type: ignore[attr-defined]
     return taken, read_policy(json.loads(windows), json.loads(rules))
