@@ -33,7 +33,12 @@ def comes_with(user: User, participant: Participant) -> bool:
 
 
 def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, is_client: bool) -> bool:
-    """As a seat; and whoever gives the service books it for those who were with one of its coaches before."""
+    """As a seat; and whoever gives the service books it for those who were with one of its coaches before.
+
+    Not for a guest, who comes with their host.
+    """
+    if participant.guest_of_id is not None:
+        return can_book_for(user, participant)
     return can_book_for(user, participant) or (gives_it and is_client and is_active_coach(user))
 
 

@@ -112,7 +112,9 @@ def bookable_participants(user: User) -> ParticipantQuerySet:
     if user.is_admin or not user.is_coach:
         return seen
     came = Booking.objects.filter(session__coach=user, state__in=["confirmed", "attended"])
-    return Participant.objects.filter(Q(user=user) | Q(guest_of=user) | Q(pk__in=came.values("participant")))
+    # Whom others bring, they bring themselves.
+    clients = Q(guest_of=None, pk__in=came.values("participant"))
+    return Participant.objects.filter(Q(user=user) | Q(guest_of=user) | clients)
 
 
 def waitlist_position(booking: Booking) -> int:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from tenpo.access.actions.idempotency import Call
@@ -33,6 +34,7 @@ from tenpo.schedule.actions.slots import (
     why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service
+from tenpo.schedule.permissions import can_book_slot_for
 
 
 def book_slot(
@@ -96,6 +98,9 @@ def book_slot_places(
     each, it is asked for by one person. Raises RuleError too_many_people, one_at_a_time besides; ValidationError for
     nobody, for too many, or for somebody twice.
     """
+    # What is never allowed is refused before anything is locked; the rest is asked under the locks.
+    if not all(can_book_slot_for(by, one, gives_it=True, is_client=True) for one in participants):
+        raise PermissionDenied
     check_party(participants)
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
     keeps = keep and can_be_kept(by, provider=provider, source=source)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from tenpo.checkout.actions.buying import book_places
@@ -23,6 +24,7 @@ from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.models import Booking, Service, Session
+from tenpo.schedule.queries import bookable_participants
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_service
 from tests.at_once import at_once, outcomes
@@ -168,6 +170,20 @@ def test_the_notice_holds_for_guests_too(coach):
 
     assert shown.json()["items"] == []
     assert refusal_of(service, lena, "Mia").code == "slot_not_offered"
+
+
+def test_a_coach_books_for_clients_and_not_for_whom_they_bring(coach):
+    service, lena = make_group_service(coach), make_member()
+    booked = book(service, lena, "Mia")
+
+    for one in booked[1:]:
+        with pytest.raises(PermissionDenied):
+            book_slot_places(
+                service, starts_at=NINE + HOUR, minutes=60, participants=[one.participant], by=coach,
+                provider="sandbox", source=SUCCEEDS,
+            )  # fmt: skip
+    assert booked[1].participant not in bookable_participants(coach)
+    assert lena.participant in bookable_participants(coach)
 
 
 @pytest.mark.django_db(transaction=True)
