@@ -18,6 +18,7 @@ from tenpo.access.actions.idempotency import Answer, run_once
 from tenpo.books.actions.closing import close_days
 from tenpo.books.tests.make import make_difference, post
 from tenpo.checkout.actions.auto_topping_up import look_after_wallet
+from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_manual, make_top_up
@@ -35,6 +36,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.payments.tests.payout_plants import PAYOUT_PLANTS, make_payouts
 from tenpo.people.actions.accounts import grant_role, update_profile
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.actions.imports import confirm_import, preview_people_import, run_import
 from tenpo.people.actions.invites import accept_invite
 from tenpo.people.tests.make import make_admin, make_coach, make_invite, make_member
@@ -109,6 +111,8 @@ PLANTS: dict[str, str | list[str]] = {
     "everybody-takes-part-under-their-name": """
         UPDATE people_participant SET name = 'Somebody else'
         WHERE id = (SELECT id FROM people_participant ORDER BY id LIMIT 1)""",
+    "participant-is-somebodys": "INSERT INTO people_participant (name) VALUES ('Nobody')",
+    "guest-stands-once-on-a-list": again("people_participant", "guest_of_id IS NOT NULL"),
     "role-is-given-once": again("people_rolegrant", "role = 'coach'"),
     "role-is-as-last-recorded": """
         DELETE FROM people_rolegrant WHERE user_id = (
@@ -372,6 +376,14 @@ PLANTS: dict[str, str | list[str]] = {
     ],
     "booked-place-is-paid": f"""
         UPDATE schedule_booking SET state = 'confirmed', held_until = NULL, confirmed_at = now() WHERE id = ({HELD})""",
+    "places-of-an-order-are-held-together": """
+        UPDATE schedule_booking SET held_until = held_until - interval '1 second' WHERE id = (
+            SELECT b.id FROM schedule_booking b JOIN people_participant p ON p.id = b.participant_id
+            WHERE b.state = 'held' AND p.guest_of_id IS NOT NULL ORDER BY b.id LIMIT 1)""",
+    "guest-comes-with-their-host": """
+        UPDATE people_participant p SET guest_of_id = (
+            SELECT id FROM people_user u WHERE u.id <> p.guest_of_id ORDER BY u.id LIMIT 1)
+        WHERE guest_of_id IS NOT NULL""",
     "coach-teaches-one-session-at-a-time": [
         UNSAID,
         """
@@ -582,6 +594,11 @@ def make_business() -> None:
     # One that is filled by itself, by a card that was kept while it paid.
     look_after_wallet(make_auto_top_up(members[6]))
     top_up(members[6], amount=1_000, provider="sandbox", source=SUCCEEDS, keep=True, by=members[6])
+    # Several at once: one party that is paid, with some credit, and one that is not yet.
+    host = members[5]
+    for title, day, card in (("Together", 23, SUCCEEDS), ("Together again", 24, NEEDS_CONFIRMATION)):
+        party = [host.participant, *add_guests(["Mia", "Ben"], by=host)]
+        book_places(session(title, day), participants=party, by=host, provider="sandbox", source=card)
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)

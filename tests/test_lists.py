@@ -42,7 +42,7 @@ from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_payout_account
 from tenpo.people.actions.invites import invite_person
-from tenpo.people.models import Import, User
+from tenpo.people.models import Import, Participant, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.hours import set_day, set_weekly_hours
@@ -142,6 +142,7 @@ def add_rows(world: World, number: int) -> None:
         for who in (admin, member):
             _add_own(who, host, things["booked"])
             give_money(who, amount=100, reason="Welcome", by=admin)
+            Participant.objects.create(guest_of=who, name=f"Guest {host.pk}")
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
             )

@@ -52,6 +52,7 @@ from tenpo.payments.providers.base import RefundOutcome, RefundState
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, REFUND_FAILS, SUCCEEDS
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account, make_terms
 from tenpo.people.actions.accounts import update_profile
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.models import User
 from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invite, make_member
@@ -162,7 +163,9 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         {"label": "What hurts?"}, {"label": "How often?", "kind": "choice", "options": ["Hardly", "Often"]},
         {"label": "My doctor knows", "kind": "yes"},
     ]  # fmt: skip
-    service = make_service(coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0)
+    service = make_service(
+        coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0, capacity=2
+    )
     withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
     make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
     location, other = make_location("Studio"), make_location("Pitch")
@@ -423,6 +426,8 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         IdempotencyKey.objects.create(
             actor=person, route="POST /x", key=f"{kind}-once", fingerprint="f", status=201, body={}
         )
+    guests = add_guests(["Minnow guest", "Minnow second guest"], by=member)
+    add_guests(["Otter guest"], by=other)
     CheckRun.objects.create(seconds=1.5, asked=101)
     RateCount.objects.create(key="adder-count", window_starts_at=timezone.now())
     publish("invite.declined", subject=make_invite("dead.addermark@example.com", by=admin)[0])
@@ -436,6 +441,8 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
         "user": member,
         "shut": disable_user(make_member("Sam Shutmark"), by=admin),
         "participant": member.participant,
+        "guest": guests[0],
+        "guest_to_leave_out": guests[1],
         "coach": coach,
         "feed": CalendarFeed.objects.get(user=member),
         "feed_token": tokens[member.pk],
@@ -498,6 +505,7 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Mina Minnowmark gift": member, "Otto Ottermark gift": frozenset({"other", "admin"}),
         "Cora-desk": coach, "Carl-desk": coach2, "Cora is ill": coach, "Carl is ill": coach2, "Cora stopped": coach,
         "Cora-couch": seen, "Cora-door": seen, "Carl-door": otto,
+        "Minnow guest": member, "Minnow second guest": member, "Otter guest": frozenset({"other", "admin"}),
         "Minnow diary": member, "Minnow old diary": member, "Minnow server": member, "Otter diary": other,
         "Adder diary": admin, "Adder second": admin, "Carl diary": coach2,
         "Minnow spare": member, "Minnow tool": member, "Minnow news": member, "Minnow browser": member,
@@ -528,6 +536,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "here": member | coach, "expected": member | coach, "waiting": member | coach, "offer": member | coach,
         "absent": member | coach,
         "declined": member | coach, "at_bank": member | coach, "participant": member | coach,
+        "guest": member,
         "top_up": member, "top_up_waiting": member, "grant": member,
         "payment": member, "transfer": member, "order": member, "credit": member, "charge": member, "feed": member,
         "calendar": member,

@@ -267,7 +267,7 @@ def _payment_and_booking(message: OutboxMessage) -> tuple[Payment, Booking | Non
     if payment.order_id is None:
         return payment, None
     bookings = Booking.objects.filter(line__order_id=payment.order_id)
-    return payment, bookings.select_related("session__coach", "participant").first()
+    return payment, bookings.select_related("session__coach", "participant").order_by("id").first()
 
 
 def _facts(payment: Payment, booking: Booking | None) -> dict[str, Any]:

@@ -83,6 +83,10 @@ ROWS_ON_PAPER = 1_000
 # Ways to pay, of each person, ready or being added (`payments.actions.methods`); no further one is taken.
 METHODS_KEPT = 20
 
+# Guests whom one person may bring, and places that one books at once (`people.actions.guests`, `checkout.actions`).
+GUESTS_KEPT = 30
+PLACES_AT_ONCE = 10
+
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200
 

@@ -16,6 +16,7 @@ from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_of_today
 from tenpo.demo.desk import desk_of_today
+from tenpo.demo.guests import bring_guests
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
@@ -115,6 +116,7 @@ def finish(story: Story) -> None:
     if given_up is not None:
         cancel_booking(given_up, by=lena)
     _book_next(story, lena, "Sleep better")
+    bring_guests(lena)
     _fill_wallet(lena, 5_000)
     _have_filled(lena, SUCCEEDS)
     give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)

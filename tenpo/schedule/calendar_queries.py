@@ -25,6 +25,7 @@ from tenpo.schedule.calendar_models import (
 from tenpo.schedule.calendars.base import OurEvent, Said, said_of
 from tenpo.schedule.ical import booking_event, stored_file, taught_event
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.queries import one_for_each_session
 
 # Asked by the expressions of the index `outside_event_by_user_and_time`. What touches or overlaps is one interval.
 _BUSY = """
@@ -124,7 +125,8 @@ def our_events(user: User, *, now: datetime) -> dict[str, Ours]:
     for session in taught.select_related("coach").order_by("starts_at", "id")[:OURS_MOST]:
         ours = _ours(taught_event(session), session, None)
         found[ours.event.uid] = ours
-    for booking in mine.select_related("session__coach").order_by("session__starts_at", "id")[:OURS_MOST]:
+    rows = mine.select_related("session__coach", "participant").order_by("session__starts_at", "id")[:OURS_MOST]
+    for booking in one_for_each_session(rows, user):
         ours = _ours(booking_event(booking), booking.session, booking)
         found[ours.event.uid] = ours
     return found

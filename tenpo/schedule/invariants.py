@@ -56,6 +56,25 @@ INVARIANTS = (
            OR (b.state = 'cancelled' AND o.state = 'open')""",
     ),
     Invariant(
+        "places-of-an-order-are-held-together",
+        _("The places of one order are held until one time, and all of them or none."),
+        """
+        SELECT l.order_id, count(*) AS places, count(*) FILTER (WHERE b.state = 'held') AS held
+        FROM schedule_booking b JOIN orders_line l ON l.id = b.line_id
+        WHERE l.order_id IN (SELECT h.order_id FROM schedule_booking s JOIN orders_line h ON h.id = s.line_id
+                             WHERE s.state = 'held')
+        GROUP BY l.order_id
+        HAVING count(DISTINCT b.held_until) > 1 OR count(*) <> count(*) FILTER (WHERE b.state = 'held')""",
+    ),
+    Invariant(
+        "guest-comes-with-their-host",
+        _("A guest is booked by whoever brings them."),
+        """
+        SELECT b.id, b.booked_by_id, p.guest_of_id
+        FROM schedule_booking b JOIN people_participant p ON p.id = b.participant_id
+        WHERE p.guest_of_id <> b.booked_by_id""",
+    ),
+    Invariant(
         "coach-teaches-one-session-at-a-time",
         _("A coach teaches one session at a time."),
         """

@@ -1,6 +1,6 @@
 """What is told about sessions and bookings, and to whom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -341,25 +341,56 @@ def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
     }
 
 
-def to_its_people(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
-    """Tell whoever takes part and whoever booked, once when they are the same person."""
-    payload = booking_facts(booking, **more)
+def party_of(booking: Booking) -> list[Booking]:
+    """Who was ordered together with a booking and is where it is, itself among them; one statement, or none."""
+    if booking.line is None:
+        return [booking]
+    same = Booking.objects.filter(line__order_id=booking.line.order_id, session=booking.session_id, state=booking.state)
+    return list(same.select_related("participant").order_by("id")) or [booking]
+
+
+def for_whom(party: Sequence[Booking]) -> dict[str, str]:
+    """Whom a notification concerns, where that is not just whoever booked."""
+    if [booking.participant.user_id for booking in party] == [party[0].booked_by_id]:
+        return {}
+    return {"for": ", ".join(booking.participant.name for booking in party)}
+
+
+def told_once(booking: Booking, what: str = "") -> str:
+    """What lets be told once of what happens to all that was ordered together, as often as its events come."""
+    return f"{booking.line.order_id.hex}:{booking.session_id.hex}:{what}" if booking.line else ""
+
+
+def to_its_people(
+    kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
+) -> list[Notice]:
+    """Tell whoever takes part and whoever booked, once when they are the same person.
+
+    `party` are those who are told of with it.
+    """
+    payload = booking_facts(booking, **for_whom(party or [booking]), **more)
     people: dict[UUID | None, None] = dict.fromkeys([booking.participant.user_id, booking.booked_by_id])
-    return [Notice(kind, person, payload) for person in people if person is not None]
+    return [Notice(kind, person, payload, once=once) for person in people if person is not None]
 
 
-def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "", **more: Any) -> list[Notice]:
+def _to_its_coach(
+    kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
+) -> list[Notice]:
     session = booking.session
     if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
         return []
     payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
+    payload["participant"] = ", ".join(one.participant.name for one in party or [booking])
     return [Notice(kind, session.coach_id, payload, once=once)]
 
 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
-    """Who booked, and the coach; also that the session is full now, once for each number of seats."""
+    """Who booked, and the coach, once for a party; also that the session is full, once for each number of seats."""
     booking = _booking_of(message)
-    notices = to_its_people(CONFIRMED, booking, **terms_of(booking)) + _to_its_coach(NEW_BOOKING, booking)
+    party = party_of(booking)
+    together: dict[str, Any] = {"party": party, "once": told_once(booking)}
+    notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking))
+    notices += _to_its_coach(NEW_BOOKING, booking, **together)
     # What was booked as a slot is full with whoever booked it.
     if booking.session.is_full and not booking.session.is_private:
         once = f"full:{booking.session_id}:{booking.session.capacity}"
@@ -375,8 +406,11 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
     booking, said = _booking_of(message), message.payload
     notices = []
     if said.get("by_host") or not said.get("by_member", True):
-        more = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
-        notices += to_its_people(CANCELLED_BY_HOST, booking, **_back(message), **more)
+        more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
+        # What was held was given up with all of its order; what was paid goes place by place.
+        party = [booking] if booking.confirmed_at else party_of(booking)
+        once = "" if booking.confirmed_at else told_once(booking)
+        notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
     if not said.get("by_host") and booking.confirmed_at:
         notices += _to_its_coach(BOOKING_CANCELLED, booking)
     return notices
@@ -384,7 +418,7 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
     """Whoever did not come, with what the policy says of it."""
-    more = {"by_grace": True} if message.payload.get("by_grace") else {}
+    more: dict[str, Any] = {"by_grace": True} if message.payload.get("by_grace") else {}
     return to_its_people(MISSED, _booking_of(message), **_back(message), **more)
 
 
@@ -401,24 +435,36 @@ def on_booking_waived(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
-    """Each whose place is gone, with what came back and the reason."""
-    reason = message.payload.get("reason", "")
-    return to_its_people(SESSION_CANCELLED, _booking_of(message), reason=reason, **_back(message))
+    """Each whose place is gone, with what came back and the reason; a party once, with what came back of all."""
+    booking, reason = _booking_of(message), message.payload.get("reason", "")
+    by_host = [one for one in party_of(booking) if one.ending == booking.ending]
+    party = [one for one in by_host if one.cancelled_at == booking.cancelled_at] or [booking]
+    back = _back(message)
+    return to_its_people(SESSION_CANCELLED, booking, party=party, once=told_once(booking), reason=reason, **back)
 
 
-def _back(message: OutboxMessage) -> dict[str, int]:
+def _back(message: OutboxMessage) -> dict[str, Any]:
     return {name: message.payload.get(name, 0) for name in ("credit", "wallet", "method")}
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
     """Everybody who has a place in it or waits for one."""
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
-    rows = bookings.select_related("session__coach", "participant").order_by("id")
+    rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
     before = {**message.payload.get("before", {})}
     if "join_link" in before:
         before["join_link"] = ""
-    return [notice for booking in rows for notice in to_its_people(SESSION_CHANGED, booking, before=before)]
+    parties: dict[UUID, list[Booking]] = {}
+    for booking in rows:
+        parties.setdefault(booking.line.order_id if booking.line else booking.pk, []).append(booking)
+    # Of a party the first one's are told, each of them once.
+    return [
+        notice
+        for party in parties.values()
+        for booking in party
+        for notice in to_its_people(SESSION_CHANGED, booking, party=party, before=before)
+    ]
 
 
 def on_booking_waitlisted(message: OutboxMessage) -> list[Notice]:
@@ -448,7 +494,9 @@ def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     if message.payload.get("was_request"):
         return to_its_people(REQUEST_LAPSED, booking)
     is_from_line = message.payload.get("was_offer") and not booking.session.is_private
-    return to_its_people(OFFER_LAPSED if is_from_line else HOLD_LAPSED, booking)
+    party = party_of(booking)
+    kind = OFFER_LAPSED if is_from_line else HOLD_LAPSED
+    return to_its_people(kind, booking, party=party, once=told_once(booking))
 
 
 def on_booking_requested(message: OutboxMessage) -> list[Notice]:
@@ -475,7 +523,12 @@ def on_booking_declined(message: OutboxMessage) -> list[Notice]:
 def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
     """Whoever comes tomorrow, unless they have cancelled since."""
     booking = _booking_of(message)
-    return to_its_people(REMINDER, booking) if booking.state == Booking.State.CONFIRMED else []
+    if booking.state != Booking.State.CONFIRMED:
+        return []
+    party = party_of(booking)
+    # Once for each time: who is left of it may be fewer by then.
+    once = told_once(booking, f"{booking.session.starts_at:%y%m%d%H%M}")
+    return to_its_people(REMINDER, booking, party=party, once=once)
 
 
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {

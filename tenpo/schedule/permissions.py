@@ -18,12 +18,27 @@ def can_create_session(user: User | None, *, coach: User) -> bool:
 
 
 def can_book_for(user: User, participant: Participant) -> bool:
-    """Everybody for their own participants, an admin for anybody's; waiting in line as well."""
+    """Everybody for themselves and their guests, an admin for whoever has an account; waiting in line as well.
+
+    A guest comes with whom they are a guest of, and with nobody else.
+    """
+    if participant.guest_of_id is not None:
+        return participant.guest_of_id == user.pk and participant.left_out_at is None
     return participant.user_id == user.pk or is_active_admin(user)
 
 
+def comes_with(user: User, participant: Participant) -> bool:
+    """Whether it is they themselves, or a guest of theirs; whoever books for them is no host."""
+    return user.pk in (participant.user_id, participant.guest_of_id)
+
+
 def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, is_client: bool) -> bool:
-    """As a seat; and whoever gives the service books it for those who were with one of its coaches before."""
+    """As a seat; and whoever gives the service books it for those who were with one of its coaches before.
+
+    Not for a guest, who comes with their host.
+    """
+    if participant.guest_of_id is not None:
+        return can_book_for(user, participant)
     return can_book_for(user, participant) or (gives_it and is_client and is_active_coach(user))
 
 

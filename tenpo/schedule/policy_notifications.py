@@ -29,6 +29,7 @@ def where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
         (_("When"), facts.when("starts_at", until="ends_at")),
         (_("With"), facts["coach"]),
         (_("Where"), facts["place"]),
+        (_("For"), facts["for"]),
     ]
     return tuple((name, value) for name, value in found if value)
 
@@ -82,10 +83,14 @@ def _say_person_moved(facts: Facts) -> Words:
 
 
 def _say_missed(facts: Facts) -> Words:
+    words = {"session": facts["session"], "when": facts.when(), "name": facts["for"]}
+    title, noted = _("You were missed: %(session)s"), _("You are noted as not having come on %(when)s.")
+    if "for" in facts:
+        title, noted = _("%(name)s was missed: %(session)s"), _("%(name)s is noted as not having come on %(when)s.")
     return Words(
-        title=_("You were missed: %(session)s") % {"session": facts["session"]},
+        title=title % words,
         text=sentences(
-            _("You are noted as not having come on %(when)s.") % {"when": facts.when()},
+            noted % words,
             how_it_was_settled(facts),
             back_sentence(facts) or _("Nothing of what was paid comes back."),
         ),

@@ -1,6 +1,6 @@
 """What pages and endpoints read of the schedule, in a number of statements that does not grow with the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.orders.models import SharePolicy
+from tenpo.orders.models import Line, SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
@@ -88,9 +88,19 @@ def shares_of(sessions: Sequence[Session], *, at: datetime | None = None) -> dic
 
 
 def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Booking]:
-    """The reader's live booking of each session: one statement."""
-    mine = Booking.objects.filter(session__in=[session.pk for session in sessions], participant__user=user)
-    return {booking.session_id: booking for booking in mine.live().select_related("line")}
+    """The reader's live booking of each session, or else one of their guests': one statement."""
+    whose = Q(participant__user=user) | Q(participant__guest_of=user)
+    mine = Booking.objects.filter(whose, session__in=[session.pk for session in sessions])
+    rows = mine.live().select_related("line").order_by(F("participant__user").asc(nulls_first=True), "-id")
+    return {booking.session_id: booking for booking in rows}
+
+
+def due_of(booking: Booking | None) -> int:
+    """What is left to pay of a held place and all that was ordered with it, in minor units; 0 of every other one."""
+    if booking is None or booking.state != Booking.State.HELD or booking.line is None:
+        return 0
+    lines = Line.objects.filter(order=booking.line.order_id)
+    return int(lines.aggregate(due=Sum("own_share", default=0))["due"])
 
 
 def bookable_participants(user: User) -> ParticipantQuerySet:
@@ -101,7 +111,9 @@ def bookable_participants(user: User) -> ParticipantQuerySet:
     seen = Participant.objects.visible_to(user)
     if user.is_admin or not user.is_coach:
         return seen
-    return Participant.objects.filter(Q(user=user) | Q(pk__in=_came_to(user).values("participant")))
+    # Whom others bring, they bring themselves.
+    clients = Q(guest_of=None, pk__in=_came_to(user).values("participant"))
+    return Participant.objects.filter(Q(user=user) | Q(guest_of=user) | clients)
 
 
 def was_with(coach: User, participant: Participant) -> bool:
@@ -213,7 +225,7 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     waiting = ahead & Q(state="waitlisted")
     chosen = {"coming": coming, "waiting": waiting}.get(when)
     rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
-    return rows.select_related("session__coach", "line__order", "miss")
+    return rows.select_related("session__coach", "line__order", "participant", "miss")
 
 
 def own_booking(user: User, booking_id: UUID) -> Booking:
@@ -239,14 +251,31 @@ def standing_feed(user: User) -> list[Standing]:
 def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:
     """What a calendar program is told of `user`'s bookings: of the last months and to come, cancelled ones for a month.
 
-    A place in line is no appointment.
+    A place in line is no appointment, and several places in one session are one.
     """
     now = now or clock.now()
     rows = Booking.objects.concerning(user).filter(session__ends_at__gt=now - FEED_PAST)
     sure = ~Q(state__in=["cancelled", "waitlisted"])
     lately_off = Q(state="cancelled", confirmed_at__isnull=False, cancelled_at__gt=now - FEED_CANCELLED)
-    rows = rows.filter(sure | lately_off).select_related("session__coach")
-    return list(rows.order_by("-session__starts_at", "id")[:FEED_ROWS])
+    rows = rows.filter(sure | lately_off).select_related("session__coach", "participant")
+    return one_for_each_session(rows.order_by("-session__starts_at", "id")[:FEED_ROWS], user)
+
+
+def one_for_each_session(bookings: Iterable[Booking], user: User) -> list[Booking]:
+    """Of several places in one session the one that stands in somebody's calendar: what holds, their own, the first."""
+    found: dict[UUID, Booking] = {}
+    for booking in bookings:
+        other = found.get(booking.session_id)
+        if other is None or _stands_before(booking, other, user):
+            found[booking.session_id] = booking
+    return list(found.values())
+
+
+def _stands_before(one: Booking, other: Booking, user: User) -> bool:
+    def rank(booking: Booking) -> tuple[bool, bool]:
+        return booking.state != Booking.State.CANCELLED, booking.participant.user_id == user.pk
+
+    return rank(one) > rank(other)
 
 
 def feed_taught(user: User, *, now: datetime | None = None) -> list[Session]:

@@ -30,6 +30,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account
 from tenpo.people.actions.accounts import grant_role
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -159,6 +160,16 @@ CALLS = {
             PAID | {"session_id": str(calls.ids["session_id"]), "participant_id": None, "agreed_amount": None}
         )
     ),
+    "create_group_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "session_id": str(calls.ids["session_id"]),
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "agreed_amount": None,
+            }
+        )
+    ),
     "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
     "move_booking": Call(
         ids=_thing("time", "booking_id"),
@@ -176,6 +187,19 @@ CALLS = {
     "create_booking_rejection": Call(ids=_thing("asked", "booking_id")),
     "create_slot_booking": Call(
         body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
+    ),
+    "create_group_slot_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "service_id": str(calls.ids["service_id"]),
+                "starts_at": calls.things["slot"],
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "coach_id": None,
+                "location_id": None,
+                "agreed_amount": None,
+            }
+        )
     ),
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
     "accept_offer": Call(ids=_thing("offer", "booking_id"), body=lambda calls: PAID | {"agreed_amount": None}),
@@ -315,6 +339,7 @@ def make_calls(world: World) -> Calls:
         "order_id": things["confirmed"].line.order_id,
         "credit_id": make_credit(admin, 500).pk,
         "notification_id": make_notification(admin).pk,
+        "guest_id": add_guests(["Guest"], by=admin)[0].pk,
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
         "calendar_id": make_calendar(admin).pk,
         "conflict_id": things["own_conflict"].pk,

@@ -40,6 +40,8 @@ SETTINGS = {
 BODIES: dict[str, dict[str, Any]] = {
     # Pages
     "POST /me/": {"name": "New name", "time_zone": "Europe/Berlin", "locale": "en"},
+    "POST /me/guests/": {"name": "New"},
+    "POST /me/guests/{guest}/": {"name": "Newer"},
     "POST /me/calendars/feed/": {"address": "https://example.com/new.ics", "label": "New", "blocks_time": "on"},
     "POST /me/calendars/caldav/": {"address": "https://127.0.0.1/", "username": "maya", "password": "k3y"},
     "POST /me/calendars/{caldav}/#writes": {"label": "Renamed", "writes_sessions": "on"},
@@ -157,6 +159,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /account/login/": {"login": "nobody@example.com", "password": PASSWORD},
     # API
     "POST /api/v1/bookings": {"session_id": "{session}", **CARD},
+    "POST /api/v1/group-bookings": {
+        "session_id": "{=session}", "participant_ids": ["{=participant}", "{guest}"], **CARD,
+    },
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
     "POST /api/v1/bookings/{booking_id}/cancellation": {},
     "POST /api/v1/bookings/{booking_id}/cancellation#waived": {"waiver": "Ill"},
@@ -201,6 +206,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "participant_id": "{=participant}", "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60,
     },
     "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
+    "POST /api/v1/group-slot-bookings": {
+        "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60,
+        "participant_ids": ["{=participant}", "{guest}"],
+    },
     "POST /api/v1/slot-bookings#for-participant": {
         "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60, "participant_id": "{=participant}",
     },

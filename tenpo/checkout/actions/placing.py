@@ -6,7 +6,6 @@ who never asked. An admin, who sees their money anyway, may book at once: with w
 and the rest as money that an admin marks; but not in what they teach themselves.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,9 +16,9 @@ from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import record
-from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
+from tenpo.checkout.actions.buying import Reserved, Wish, begun_by, charge_for, order_places, past_what_lapsed
 from tenpo.checkout.actions.settling import mark_paid
-from tenpo.checkout.actions.slots import of_the_first_free
+from tenpo.checkout.actions.slots import of_the_first_free, past_what_stands_in_the_way, unordered_by
 from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
@@ -33,19 +32,14 @@ from tenpo.schedule.actions.seats import (
     already_booked,
     already_elsewhere,
     offer_end,
-    release_lapsed_for,
-    release_lapsed_of,
-    take_seat,
+    take_seats,
 )
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import (
-    IN_THE_WAY,
     SlotWish,
     coaches_for,
-    release_lapsed_around,
     slot_taken,
     take_slot,
-    why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service, Session
 from tenpo.schedule.permissions import can_place
@@ -82,22 +76,11 @@ def place_in_session(session: Session, *, participant: Participant, by: User, te
     """
     buyer = _buyer(participant, by, terms)
 
-    def attempt() -> tuple[Booking, Payment | None]:
-        return with_credit_at_hand(lambda: _seat(session.pk, participant, buyer, by, terms))
+    def attempt() -> Reserved:
+        return _seat(session.pk, participant, buyer, by, terms)
 
-    if begun := _begun(terms.call):
-        return _settled(*begun, by, terms)
-    try:
-        booking, payment = attempt()
-    except RuleError as refusal:
-        if refusal.code in ("full", "already_booked"):
-            released = release_lapsed_of(session.pk)
-        else:
-            released = release_lapsed_for(participant) if refusal.code == "participant_elsewhere" else 0
-        if not released:
-            raise
-        booking, payment = attempt()
-    return _settled(booking, payment, by, terms)
+    begun = begun_by(terms.call) or unordered_by(terms.call)
+    return _settled(begun or past_what_lapsed(attempt, session.pk, [participant]), by, terms)
 
 
 def place_in_slot(
@@ -122,32 +105,13 @@ def place_in_slot(
     buyer = _buyer(participant, by, terms)
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
 
-    def attempt() -> tuple[Booking, Payment | None]:
+    def attempt() -> Reserved:
         coaches = [coach.pk] if coach else coaches_for(wish, participant=participant, by=by)
         return of_the_first_free(coaches, lambda coach_id: _slot(wish, coach_id, participant, buyer, by, terms))
 
-    if begun := _begun(terms.call):
-        return _settled(*begun, by, terms)
-    booking, payment = _past_what_lapsed(attempt, wish, [coach.pk] if coach else [], participant, by)
-    return _settled(booking, payment, by, terms)
-
-
-def _past_what_lapsed(
-    attempt: Callable[[], tuple[Booking, Payment | None]],
-    wish: SlotWish,
-    coaches: list[UUID],
-    participant: Participant,
-    by: User,
-) -> tuple[Booking, Payment | None]:
-    for is_again in (False, True):
-        try:
-            return attempt()
-        except RuleError as refusal:
-            if refusal.code not in IN_THE_WAY:
-                raise
-            if is_again or not release_lapsed_around(wish, coaches, participant):
-                break
-    raise why_not(wish, coaches, participant=participant, by=by)
+    begun = begun_by(terms.call) or unordered_by(terms.call)
+    asked = [coach.pk] if coach else []
+    return _settled(begun or past_what_stands_in_the_way(attempt, wish, asked, [participant], by), by, terms)
 
 
 def _buyer(participant: Participant, by: User, terms: Terms) -> User:
@@ -170,10 +134,8 @@ def _buyer(participant: Participant, by: User, terms: Terms) -> User:
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
-def _seat(
-    session_id: UUID, participant: Participant, buyer: User, by: User, terms: Terms
-) -> tuple[Booking, Payment | None]:
-    session, policy = take_seat(session_id, participant=participant, by=by)
+def _seat(session_id: UUID, participant: Participant, buyer: User, by: User, terms: Terms) -> Reserved:
+    session, policy = take_seats(session_id, participants=[participant], by=by)
     if not can_place(by, session, is_client=was_with(by, participant)):
         raise PermissionDenied
     if session.is_private:
@@ -187,17 +149,15 @@ def _seat(
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
-def _slot(
-    wish: SlotWish, coach_id: UUID, participant: Participant, buyer: User, by: User, terms: Terms
-) -> tuple[Booking, Payment | None]:
-    taken = take_slot(wish, coach_id, participant=participant, by=by)
+def _slot(wish: SlotWish, coach_id: UUID, participant: Participant, buyer: User, by: User, terms: Terms) -> Reserved:
+    taken = take_slot(wish, coach_id, participants=[participant], by=by)
     if taken.asks_first:
         raise PermissionDenied
     booking = Booking(session=taken.session, participant=participant, booked_by=buyer, answers=taken.answers)
     return _place(booking, taken.policy, by, terms)
 
 
-def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> tuple[Booking, Payment | None]:
+def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved:
     """Write a booking whose seat is taken: ordered in its buyer's name, or kept for them."""
     session, buyer = booking.session, booking.booked_by
     pays = Wish(by, terms.provider, terms.agreed, terms.use_wallet, keeps=False, call=terms.call)
@@ -205,13 +165,13 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> tuple[Bo
     if not terms.is_offer:
         if is_own:
             raise RuleError("own_session", _("You teach this yourself, so they decide: keep the place for them."))
-        return order_place(booking, policy, pays)
+        return order_places([booking], policy, pays)
     price = quote(
         price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer, use_wallet=False
     )
     if not price.price or (price.company_share == price.price and is_active_admin(by) and not is_own):
         # There is nothing of theirs in it, and nobody earns by their own word.
-        return order_place(booking, policy, replace(pays, provider="", use_wallet=False, agreed=None))
+        return order_places([booking], policy, replace(pays, provider="", use_wallet=False, agreed=None))
     if session._state.adding:
         session.save(force_insert=True)
         record("session.created", by=by, on=session, after=facts_of(session))
@@ -227,7 +187,7 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> tuple[Bo
     booking.save(force_insert=True)
     record("booking.offered", by=by, on=booking, after={"held_until": booking.held_until})
     publish("booking.offered_by_host", subject=booking, session_id=session.pk)
-    return booking, None
+    return [booking], None
 
 
 def kept_until(session: Session, now: datetime, hours: int | None) -> datetime:
@@ -235,23 +195,13 @@ def kept_until(session: Session, now: datetime, hours: int | None) -> datetime:
     return min(now + timedelta(hours=hours), session.starts_at) if hours else offer_end(session, now)
 
 
-def _settled(booking: Booking, payment: Payment | None, by: User, terms: Terms) -> Booking:
+def _settled(reserved: Reserved, by: User, terms: Terms) -> Booking:
     """Ask for its money where some is missing, and mark it where it has come; the booking as it then is."""
-    booking = charge_for(booking, payment, "")
+    [booking] = charge_for(*reserved, "")
     if not terms.is_offer and terms.is_paid and booking.line is not None:
         for waiting in Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.PENDING):
             mark_paid(waiting, by=by)
     return Booking.objects.select_related("session", "line__order", "participant").get(pk=booking.pk)
-
-
-def _begun(call: Call | None) -> tuple[Booking, Payment | None] | None:
-    """What a call that died had made."""
-    if begun := begun_by(call):
-        return begun
-    if call is None or not call.is_again:
-        return None
-    booking = Booking.objects.select_related("session").filter(pk=call.id).first()
-    return (booking, None) if booking else None
 
 
 def _is_elsewhere(participant: Participant, session: Session) -> bool:

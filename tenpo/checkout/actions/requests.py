@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, records_of
-from tenpo.checkout.actions.buying import Wish, order_place, with_credit_at_hand
+from tenpo.checkout.actions.buying import Wish, order_places, with_credit_at_hand
 from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.inserts import insert_together
@@ -89,7 +89,8 @@ def _approve(booking: Booking, by: User) -> Booking:
     if price.own_share == 0:
         # The wallet is theirs to use or not; nothing of it is needed.
         pays = Wish(buyer, "", 0, use_wallet=False, keeps=False, call=None)
-        return order_place(booking, booking.terms, pays)[0]
+        [booking], _payment = order_places([booking], booking.terms, pays)
+        return booking
     now = clock.now()
     booking.state = Booking.State.OFFERED
     booking.waitlisted_at = booking.created_at

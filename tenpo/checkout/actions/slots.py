@@ -1,20 +1,29 @@
 """Booking a slot: a session that comes to be with its booking, and the money for it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from tenpo.access.actions.idempotency import Call
-from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
+from tenpo.checkout.actions.buying import (
+    Reserved,
+    Wish,
+    begun_by,
+    charge_for,
+    check_party,
+    order_places,
+    with_credit_at_hand,
+)
 from tenpo.checkout.actions.requests import write_request
+from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.orders.queries import quote_question
 from tenpo.payments.actions.methods import can_be_kept
-from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere
 from tenpo.schedule.actions.slots import (
@@ -27,8 +36,7 @@ from tenpo.schedule.actions.slots import (
     why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service
-
-type Reserved = tuple[Booking, Payment | None]
+from tenpo.schedule.permissions import can_book_slot_for
 
 
 def book_slot(
@@ -61,44 +69,81 @@ def book_slot(
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
     sponsor_spent, payment_needed; ValidationError for an answer or where a coach must be chosen; Http404.
     """
+    [booking] = book_slot_places(
+        service, starts_at=starts_at, minutes=minutes, coach=coach, location=location, participants=[participant],
+        by=by, answers=answers, provider=provider, source=source, agreed=agreed, use_wallet=use_wallet, keep=keep,
+        call=call,
+    )  # fmt: skip
+    return booking
+
+
+def book_slot_places(
+    service: Service,
+    *,
+    starts_at: datetime,
+    minutes: int,
+    coach: User | None = None,
+    location: Location | None = None,
+    participants: Sequence[Participant],
+    by: User,
+    answers: Mapping[str, Any] | None = None,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+    use_wallet: bool = True,
+    keep: bool = False,
+    call: Call | None = None,
+) -> list[Booking]:
+    """Book a time for several at the group's price: one session, of which each pays a part; see `book_slot`.
+
+    They are one order, as `book_places` says; the answers stand with the first of them. Where its coach says yes to
+    each, it is asked for by one person. Raises RuleError too_many_people, one_at_a_time besides; ValidationError for
+    nobody, for too many, or for somebody twice.
+    """
+    # What is never allowed is refused before anything is locked; the rest is asked under the locks.
+    if not all(can_book_slot_for(by, one, gives_it=True, is_client=True) for one in participants):
+        raise PermissionDenied
+    check_party(participants)
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
     keeps = keep and can_be_kept(by, provider=provider, source=source)
     pays = Wish(by, provider, agreed, use_wallet, keeps, call)
-    if begun := begun_by(call) or _requested_by(call):
+    if begun := begun_by(call) or unordered_by(call):
         return charge_for(*begun, source)
 
     def attempt() -> Reserved:
-        coaches = [coach.pk] if coach else coaches_for(wish, participant=participant, by=by)
-        return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participant, pays))
+        coaches = [coach.pk] if coach else coaches_for(wish, participant=participants[0], by=by)
+        return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participants, pays))
 
-    booking, payment = _past_what_lapsed(attempt, wish, [coach.pk] if coach else [], participant, by)
-    return charge_for(booking, payment, source)
+    reserved = past_what_stands_in_the_way(attempt, wish, [coach.pk] if coach else [], participants, by)
+    return charge_for(*reserved, source)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
-def _reserve(wish: SlotWish, coach_id: UUID, participant: Participant, pays: Wish) -> Reserved:
-    taken = take_slot(
-        wish, coach_id, participant=participant, by=pays.by,
-        beside=lambda currency: quote_question(currency=currency, coach_id=coach_id, buyer=pays.by),
-    )  # fmt: skip
-    booking = Booking(session=taken.session, participant=participant, booked_by=pays.by, answers=taken.answers)
+def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant], pays: Wish) -> Reserved:
+    def beside(currency: str) -> Question:
+        return quote_question(len(participants), currency=currency, coach_id=coach_id, buyer=pays.by)
+
+    taken = take_slot(wish, coach_id, participants=participants, by=pays.by, beside=beside)
+    bookings = [Booking(session=taken.session, participant=one, booked_by=pays.by) for one in participants]
+    booking = bookings[0]
+    booking.answers = taken.answers
     if taken.asks_first:
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(booking, taken)
-        return booking, None
-    return order_place(booking, taken.policy, pays, asked=taken.beside)
+        return [booking], None
+    return order_places(bookings, taken.policy, pays, prices=taken.prices, asked=taken.beside)
 
 
-def _requested_by(call: Call | None) -> Reserved | None:
-    """What a call that died had asked a coach for."""
+def unordered_by(call: Call | None) -> Reserved | None:
+    """What a call that died had written before anything was ordered: a request, or a place that is kept."""
     if call is None or not call.is_again:
         return None
     booking = Booking.objects.select_related("session").filter(pk=call.id).first()
-    return (booking, None) if booking else None
+    return ([booking], None) if booking else None
 
 
 def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:
@@ -112,8 +157,12 @@ def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reser
     raise slot_taken()
 
 
-def _past_what_lapsed(
-    attempt: Callable[[], Reserved], wish: SlotWish, coaches: Collection[UUID], participant: Participant, by: User
+def past_what_stands_in_the_way(
+    attempt: Callable[[], Reserved],
+    wish: SlotWish,
+    coaches: Collection[UUID],
+    participants: Sequence[Participant],
+    by: User,
 ) -> Reserved:
     """What ran out stands in nobody's way: it is let go, and tried again. Otherwise it is said why it is not free."""
     try:
@@ -121,10 +170,10 @@ def _past_what_lapsed(
     except RuleError as refusal:
         if refusal.code not in IN_THE_WAY:
             raise
-    if release_lapsed_around(wish, coaches, participant):
+    if release_lapsed_around(wish, coaches, participants):
         try:
             return attempt()
         except RuleError as refusal:
             if refusal.code not in IN_THE_WAY:
                 raise
-    raise why_not(wish, coaches, participant=participant, by=by)
+    raise why_not(wish, coaches, participants=participants, by=by)

@@ -1,19 +1,24 @@
 """Booking and paying by API."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_places, book_session, pay_booking, take_offer
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
-from tenpo.orders.queries import quote
+from tenpo.core.limits import PLACES_AT_ONCE
+from tenpo.orders.models import Line
+from tenpo.orders.queries import quotes, together
 from tenpo.payments.api import PaymentOut
+from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
@@ -50,6 +55,11 @@ Agreed = Annotated[
         description="The own share that you showed (minor units). Another one is refused with `price_changed`.",
         examples=[1200],
     ),
+]
+Places = Annotated[int, Field(ge=1, le=PLACES_AT_ONCE, description="How many places at once.")]
+ParticipantIds = Annotated[
+    list[UUID],
+    Field(min_length=1, max_length=PLACES_AT_ONCE, description="Who takes part: you (`/me`) and your guests."),
 ]
 UseWallet = Annotated[bool, Field(description="Whether your wallet pays before the own share is asked for.")]
 
@@ -112,6 +122,27 @@ class BookingIn(InSchema):
     agreed_amount: Agreed = None
 
 
+class PartyIn(InSchema):
+    """Seats for several, to be booked at once."""
+
+    session_id: UUID
+    participant_ids: ParticipantIds
+    provider: Provider = ""
+    source: Source = ""
+    keep: Keep = False
+    use_wallet: UseWallet = True
+    agreed_amount: Agreed = None
+
+
+class PartyOut(OutSchema):
+    """Places that were booked together: each with what it costs, and one payment for what is left of all."""
+
+    order_id: UUID
+    number: str = Field(..., description="Of the order and its receipt.", examples=["7K2M9QX4TB"])
+    bookings: list[BookedOut]
+    payment: PaymentOut | None
+
+
 class OfferIn(InSchema):
     """How an offered seat is paid."""
 
@@ -154,12 +185,19 @@ class CancellationIn(InSchema):
     )  # fmt: skip
 
 
-def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
-    """A booking as the API shows it to whoever booked; another `viewer` sees its money only as an admin."""
-    line, payment = booking.line, last_payment(booking)
+def booked_out(booking: Booking, *, viewer: User | None = None, is_alone: bool = False) -> BookedOut:
+    """A booking as the API shows it to whoever booked; another `viewer` sees its money only as an admin.
+
+    `is_alone` says that it was just booked, and nothing with it.
+    """
+    line, payment = booking.line, last_payment(booking, is_alone=is_alone)
     if viewer is not None and viewer.pk != booking.booked_by_id and not viewer.is_admin:
         # What somebody paid, and how, is nothing that a coach has to know.
         line = payment = None
+    return _booked(booking, line, payment)
+
+
+def _booked(booking: Booking, line: Line | None, payment: Payment | None) -> BookedOut:
     return BookedOut(
         id=booking.pk,
         session_id=booking.session_id,
@@ -190,20 +228,23 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
 @router.get(
     "/sessions/{uuid:session_id}/quote", response={200: QuoteOut, **problems(404)}, summary="What a session costs you"
 )
-def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = True) -> QuoteOut:
+def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = True, places: Places = 1) -> QuoteOut:
     """The price of a seat now and who pays it: the company by its policy, a sponsor, your credit, your wallet, and you.
+
+    Of several `places` it is what they come to at once.
 
     Send `own_share` back as `agreed_amount` when you book, so that nobody pays a price that changed meanwhile.
     """
     sessions = Session.objects.visible_to(request.user).select_related("cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    price = quote(
-        price=session.price,
+    found = quotes(
+        [session.price] * places,
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=request.user,
         use_wallet=use_wallet,
     )
+    price = together(found)
     return QuoteOut(
         price=price.price,
         currency=price.currency,
@@ -241,7 +282,47 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
         use_wallet=payload.use_wallet,
         call=request.call,
     )
-    return booked_out(booking)
+    return booked_out(booking, is_alone=True)
+
+
+@router.post(
+    "/group-bookings", response={201: PartyOut, **problems(403, 404, 409, 422, 429)}, summary="Book several seats"
+)
+@once(PartyOut, 201, limit="book-user")
+def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
+    """Book a seat in one session for each of several people, or for none: one order, and one payment for all of it.
+
+    Until it is paid all of it is `held`; it is paid, given up and let go as a whole, by any of its bookings
+    (`/bookings/{id}/payment`). Once it is paid each place can be given up by its own policy. `agreed_amount` is what is
+    left of all.
+
+    Refusals: `full` (with how many are `left`), `started`, `not_planned`, `already_booked`, `participant_elsewhere`,
+    `price_changed`, `sponsor_spent`, `payment_needed`.
+    """
+    bookings = book_places(
+        Session(pk=payload.session_id),
+        participants=participants_of(request.user, payload.participant_ids),
+        by=request.user,
+        provider=payload.provider,
+        source=payload.source,
+        keep=payload.keep,
+        agreed=payload.agreed_amount,
+        use_wallet=payload.use_wallet,
+        call=request.call,
+    )
+    return party_out(bookings)
+
+
+def party_out(bookings: Sequence[Booking]) -> PartyOut:
+    """Places that were ordered together, with their one payment."""
+    payment, line = last_payment(bookings[0]), bookings[0].line
+    assert line is not None, "what is booked is ordered"
+    return PartyOut(
+        order_id=line.order_id,
+        number=line.order.number,
+        bookings=[_booked(booking, booking.line, payment) for booking in bookings],
+        payment=PaymentOut.from_orm(payment) if payment else None,
+    )
 
 
 @router.post(
@@ -315,6 +396,8 @@ def create_cancellation(
 ) -> BookedOut:
     """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
 
+    What is held and not paid yet is given up with all that was ordered with it.
+
     What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
     coach or an admin cancels, unless they do so for whoever booked. Refusal: `started`.
     """
@@ -336,6 +419,14 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     """
     session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
     return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
+
+
+def participants_of(user: User, ids: Sequence[UUID]) -> list[Participant]:
+    """Those whom `user` names, in their order; Http404 for one whom they do not see."""
+    seen = Participant.objects.visible_to(user).in_bulk(ids)
+    if len(seen) < len(set(ids)):
+        raise Http404
+    return [seen[one] for one in ids]
 
 
 def _participant(request: ApiRequest, participant_id: UUID | None) -> Participant:

@@ -8,8 +8,20 @@ from ninja import Field, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.requests import MAX_WORD, approve_request, decline_request
-from tenpo.checkout.actions.slots import book_slot
-from tenpo.checkout.api.booking import Agreed, BookedOut, Keep, Provider, Source, UseWallet, booked_out
+from tenpo.checkout.actions.slots import book_slot, book_slot_places
+from tenpo.checkout.api.booking import (
+    Agreed,
+    BookedOut,
+    Keep,
+    ParticipantIds,
+    PartyOut,
+    Provider,
+    Source,
+    UseWallet,
+    booked_out,
+    participants_of,
+    party_out,
+)
 from tenpo.core.api import ApiRequest, InSchema, TimeIn, problems
 from tenpo.people.models import User
 from tenpo.schedule.actions.moving import move_slot
@@ -28,6 +40,14 @@ SLOT_EXAMPLE: Any = {
 }
 
 
+GROUP_EXAMPLE: Any = SLOT_EXAMPLE | {"participant_ids": ["019a0000-0000-7000-8000-000000000002"]}
+
+Answers = Annotated[
+    dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=1_000)] | bool],
+    Field(max_length=MAX_QUESTIONS, description="To the service's questions, by their keys."),
+]
+
+
 class SlotIn(InSchema):
     """A time to be booked, and how it is paid."""
 
@@ -39,10 +59,26 @@ class SlotIn(InSchema):
     coach_id: UUID | None = Field(None, description="With whom; left out where there is one, or any may give it.")
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
-    answers: Annotated[
-        dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=1_000)] | bool],
-        Field(max_length=MAX_QUESTIONS, description="To the service's questions, by their keys."),
-    ] = {}
+    answers: Answers = {}
+    provider: Provider = ""
+    source: Source = ""
+    keep: Keep = False
+    use_wallet: UseWallet = True
+    agreed_amount: Agreed = None
+
+
+class GroupSlotIn(InSchema):
+    """A time to be booked for several, and how it is paid."""
+
+    model_config = {"json_schema_extra": {"example": GROUP_EXAMPLE}}
+
+    service_id: UUID
+    starts_at: TimeIn
+    minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
+    coach_id: UUID | None = Field(None, description="With whom; left out where there is one, or any may give it.")
+    location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
+    participant_ids: ParticipantIds
+    answers: Answers = {}
     provider: Provider = ""
     source: Source = ""
     keep: Keep = False
@@ -95,7 +131,38 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
         use_wallet=payload.use_wallet,
         call=request.call,
     )
-    return booked_out(booking)
+    return booked_out(booking, is_alone=True)
+
+
+@router.post(
+    "/group-slot-bookings",
+    response={201: PartyOut, **problems(403, 404, 409, 422, 429)},
+    summary="Book a time for several",
+)
+@once(PartyOut, 201, limit="book-user")
+def create_group_slot_booking(request: ApiRequest, payload: GroupSlotIn) -> PartyOut:
+    """Book a time of a service for several people at its price for so many: one session, order and payment.
+
+    Each pays an equal part of the group's price. The rest is as for a seat each (`/group-bookings`) and for a time
+    (`/slot-bookings`). Refusals besides: `too_many_people`, `one_at_a_time` where its coach says yes to each.
+    """
+    bookings = book_slot_places(
+        Service(pk=payload.service_id),
+        starts_at=payload.starts_at,
+        minutes=payload.minutes,
+        coach=User(pk=payload.coach_id) if payload.coach_id else None,
+        location=Location(pk=payload.location_id) if payload.location_id else None,
+        participants=participants_of(request.user, payload.participant_ids),
+        by=request.user,
+        answers=payload.answers,
+        provider=payload.provider,
+        source=payload.source,
+        keep=payload.keep,
+        agreed=payload.agreed_amount,
+        use_wallet=payload.use_wallet,
+        call=request.call,
+    )
+    return party_out(bookings)
 
 
 @router.post(

@@ -1,14 +1,17 @@
 """Where a booking stands on its way to being paid, and what cancelling it would do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from django.db.models import F, Q
 from django.urls import reverse
 
 from tenpo.orders.models import Order
 from tenpo.orders.policies import GivenBack, parts_back, parts_left
+from tenpo.orders.queries import Quote, frozen_quote, together
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.manual import BankTransfer
@@ -33,13 +36,40 @@ class Step(StrEnum):
 
 
 def live_booking(session: Session, user: User) -> Booking | None:
-    """The place that a person has in a session, waitlisted ones too."""
-    return Booking.objects.live().filter(session=session, participant__user=user).first()
+    """The place that a person, or else a guest of theirs, has in a session, waitlisted ones too."""
+    return next(iter(live_bookings(session, user)), None)
 
 
-def last_payment(booking: Booking) -> Payment | None:
-    """The newest attempt to pay a booking."""
-    if booking.line is None or not booking.line.own_share:
+def live_bookings(session: Session, user: User) -> list[Booking]:
+    """The places that a person and their guests have in a session; their own first."""
+    whose = Q(participant__user=user) | Q(participant__guest_of=user)
+    rows = Booking.objects.live().filter(whose, session=session).select_related("participant")
+    return list(rows.order_by(F("participant__user").asc(nulls_last=True), "id"))
+
+
+def ordered_with(booking: Booking) -> list[Booking]:
+    """The places that were ordered together with one, itself among them, in their order."""
+    rows = Booking.objects.select_related("participant", "line__order", "line__sponsorship")
+    same = Q(line__order_id=booking.line.order_id) if booking.line else Q(pk=booking.pk)
+    return list(rows.filter(same).order_by("id"))
+
+
+def ordered_price(bookings: Sequence[Booking]) -> Quote | None:
+    """What places that were ordered together cost, and who pays it, as it was frozen then."""
+    lines = [booking.line for booking in bookings if booking.line]
+    return together([frozen_quote(line) for line in lines]) if lines else None
+
+
+def say_who(bookings: Sequence[Booking], user: User) -> str:
+    """For whom places are, where it is not just for who looks at them."""
+    if [booking.participant.user_id for booking in bookings] == [user.pk]:
+        return ""
+    return ", ".join(booking.participant.name for booking in bookings)
+
+
+def last_payment(booking: Booking, *, is_alone: bool = False) -> Payment | None:
+    """The newest attempt to pay a booking, with all of its order; not asked for one that is alone and owes nothing."""
+    if booking.line is None or (is_alone and not booking.line.own_share):
         return None
     return Payment.objects.filter(order_id=booking.line.order_id).order_by("-created_at", "-id").first()
 
@@ -137,7 +167,7 @@ def cancellation_effect(
 
 
 def booking_of_payment(payment: Payment) -> UUID | None:
-    """The booking that a payment is for."""
+    """The booking that a payment is for, the first one of several."""
     if payment.order_id is None:
         return None
-    return Booking.objects.filter(line__order_id=payment.order_id).values_list("pk", flat=True).first()
+    return Booking.objects.filter(line__order_id=payment.order_id).order_by("id").values_list("pk", flat=True).first()

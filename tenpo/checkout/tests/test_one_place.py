@@ -149,7 +149,7 @@ def test_many_places_at_one_time_at_once_become_one():
 @pytest.mark.django_db(transaction=True)
 def test_without_the_participants_lock_the_constraint_alone_still_holds(monkeypatch):
     """But some wait for each other in a circle, which the database ends."""
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("FOR NO KEY UPDATE", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("FOR NO KEY UPDATE", ""))
     member = make_member()
     sessions = [at(n / 20) for n in range(4)]
 

@@ -60,7 +60,7 @@ def test_many_buyers_for_few_seats():
 @pytest.mark.control
 def test_many_buyers_control(monkeypatch):
     """Without the condition and the constraint, everybody gets a seat that is not there."""
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("AND s.seats_taken < s.capacity", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("s.seats_taken + %s <= s.capacity", "%s > 0"))
     session = make_session(price=0, capacity=SEATS)
     members = [make_member() for _ in range(BUYERS)]
 
@@ -72,7 +72,7 @@ def test_many_buyers_control(monkeypatch):
 
 
 def test_the_constraint_alone_refuses_too(monkeypatch):
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("AND s.seats_taken < s.capacity", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("s.seats_taken + %s <= s.capacity", "%s > 0"))
     session = make_session(price=0, capacity=SEATS)
     members = [make_member() for _ in range(BUYERS)]
 
@@ -195,12 +195,12 @@ def test_cancelling_many_times_control(monkeypatch):
     monkeypatch.setattr(cancellations, "lock_session", lambda pk: Session.objects.get(pk=pk))
     all_have_read = Barrier(8, timeout=10)
 
-    def unlocked(booking: Booking) -> Booking:
+    def unlocked(booking: Booking) -> list[Booking]:
         read = Booking.objects.select_related("line__order", "booked_by").get(pk=booking.pk)
         all_have_read.wait()
-        return read
+        return [read]
 
-    monkeypatch.setattr(cancellations, "_locked", unlocked)
+    monkeypatch.setattr(cancellations, "lock_order_of", unlocked)
     member, session = make_member(), make_session()
     mine = make_booking(session, member)
 

@@ -219,7 +219,7 @@ def is_accepted(service: Service, coach: User, member: User, start: datetime) ->
     wish = SlotWish(service.pk, start, service.durations[0], None, {})
     try:
         with undone():
-            slots._reserve(wish, coach.pk, member.participant, Wish(member, "", None, True, False, None))
+            slots._reserve(wish, coach.pk, [member.participant], Wish(member, "", None, True, False, None))
     except RuleError as refusal:
         return refusal.code != "slot_taken"
     return True

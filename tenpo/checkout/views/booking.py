@@ -1,8 +1,10 @@
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -11,8 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_places, pay_booking, take_offer
 from tenpo.checkout.forms import HostCancelForm, PaymentForm
+from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.queries.bookings import (
     Step,
     action_address,
@@ -21,6 +24,10 @@ from tenpo.checkout.queries.bookings import (
     is_card_to_enter,
     last_payment,
     live_booking,
+    live_bookings,
+    ordered_price,
+    ordered_with,
+    say_who,
     slip_of_payment,
 )
 from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
@@ -30,7 +37,7 @@ from tenpo.core.money import Money
 from tenpo.core.words import say_money
 from tenpo.orders.models import Line
 from tenpo.orders.policies import GivenBack, parts_given
-from tenpo.orders.queries import Quote, quote
+from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
@@ -47,25 +54,29 @@ from tenpo.schedule.queries import waitlist_position
 @never_cache
 @require_http_methods(["GET", "POST"])
 def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Book a seat: the price and who pays it, the policy, the way to pay."""
+    """Book a seat, or several at once: who comes, the price and who pays it, the policy, the way to pay."""
     user = cast(User, request.user)
     sessions = Session.objects.visible_to(user).select_related("coach", "cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    if mine := live_booking(session, user):
-        return redirect("checkout:booking-result", mine.pk)
+    typed = request.POST or request.GET
+    mine, wants_more = live_bookings(session, user), "more" in typed
+    if mine and not wants_more:
+        return redirect("checkout:booking-result", mine[0].pk)
     if session.is_private:
         # There is no second seat in what was booked as a slot.
         return redirect("schedule:session-detail", session.pk)
     use_wallet = uses_wallet(request)
-    price = _price(session, user, use_wallet=use_wallet)
-    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine])
+    price = _price(session, user, use_wallet=use_wallet, places=party.number)
+    is_sent = request.method == "POST" and "look" not in request.POST
+    form = PaymentForm(request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
-    if request.method == "POST" and form.is_valid():
+    if is_sent and all([party.is_valid() or not party.is_bound, form.is_valid()]):
         hit("book-user", user.pk)
         try:
-            booking = book_session(
+            bookings = book_places(
                 session,
-                participant=user.participant,
+                participants=party.participants(),
                 by=user,
                 provider=form.provider_name,
                 source=form.source,
@@ -74,22 +85,27 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 keep=form.wants_to_keep,
             )
         except RuleError as error:
-            if error.code == "already_booked" and (mine := live_booking(session, user)):
-                return redirect("checkout:booking-result", mine.pk)
-            refusal, price = error, _price(session, user, use_wallet=use_wallet)
+            if error.code == "already_booked" and (mine := live_bookings(session, user)):
+                return redirect("checkout:booking-result", mine[0].pk)
+            refusal, price = error, _price(session, user, use_wallet=use_wallet, places=party.number)
+        except ValidationError as error:
+            party.add_error(None, error.messages)
         else:
-            return redirect(next_address(booking))
+            return redirect(next_address(bookings[0]))
     session.refresh_from_db(fields=["seats_taken", "status"])
     context = {
         "session": session,
         "quote": price,
         "form": form,
+        "party": party,
+        "wants_more": wants_more,
         "use_wallet": use_wallet,
         "refusal": refusal,
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
         "policy": say_offered_policy(session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_form.html", context, status=status_of(refusal, form))
+    sent = (form, party) if is_sent else ()
+    return render(request, "checkout/booking_form.html", context, status=status_of(refusal, *sent))
 
 
 @login_required
@@ -104,7 +120,9 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
         return redirect("checkout:booking-result", booking.pk)
     use_wallet = uses_wallet(request)
-    price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else _ordered_price(booking)
+    places = ordered_with(booking)
+    is_offer = step == Step.OFFERED
+    price = _price(booking.session, user, use_wallet=use_wallet) if is_offer else _ordered_price(places)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
@@ -117,7 +135,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             "by": user,
         }
         try:
-            if step == Step.OFFERED:
+            if is_offer:
                 booking = take_offer(booking, agreed=agreed, use_wallet=use_wallet, **way)
             else:
                 booking = pay_booking(booking, **way)
@@ -126,7 +144,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
                 messages.info(request, str(error))
                 return redirect("checkout:booking-result", booking.pk)
             refusal = error
-            price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else price
+            price = _price(booking.session, user, use_wallet=use_wallet) if is_offer else price
         else:
             return redirect(next_address(booking))
     failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
@@ -137,7 +155,9 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "failure": "" if form.is_bound else failure,
-        "is_offer": step == Step.OFFERED,
+        "is_offer": is_offer,
+        "places": places,
+        "who": say_who(places, user),
         "use_wallet": use_wallet,
         "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
     }
@@ -156,8 +176,14 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         address = reverse("checkout:pay", args=[booking.pk])
         return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]
     late = Payment.objects.filter(payer=booking.booked_by, order_id=None, purpose=Payment.Purpose.ORDER)
+    # What was given up since is spoken of on its own.
+    places = [one for one in ordered_with(booking) if one.pk == booking.pk or one.state == booking.state != "cancelled"]
     context = {
         "booking": booking,
+        "places": places,
+        "who": say_who(places, booking.booked_by),
+        "quote": ordered_price(places),
+        "can_bring": _can_bring(booking.session),
         "session": booking.session,
         "line": booking.line,
         "payment": payment,
@@ -200,6 +226,9 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             booking = bookings.get(pk=booking.pk)
             messages.success(request, _say_cancelled(booking))
             return redirect(_address_after_cancelling(booking, by_host=by_host))
+    # What is not paid yet is given up as a whole.
+    is_held = booking.state == Booking.State.HELD
+    given_up = [one for one in ordered_with(booking) if one.pk == booking.pk or (is_held and one.state == "held")]
     context = {
         "booking": booking,
         "session": booking.session,
@@ -212,6 +241,8 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
         "policy": say_booked_policy(booking),
+        "places": given_up,
+        "who": say_who(given_up, booking.booked_by) if not by_host else "",
     }
     status = REFUSED if refusal else INVALID if form and form.errors else 200
     return render(request, "checkout/booking_cancel.html", context, status=status)
@@ -250,31 +281,27 @@ def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     return get_object_or_404(mine, pk=booking_id)
 
 
-def _price(session: Session, buyer: User, *, use_wallet: bool) -> Quote:
-    return quote(
-        price=session.price,
+def _price(session: Session, buyer: User, *, use_wallet: bool, places: int = 1) -> Quote:
+    found = quotes(
+        [session.price] * places,
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=buyer,
         use_wallet=use_wallet,
     )
+    return together(found)
 
 
-def _ordered_price(booking: Booking) -> Quote:
-    """The price as it was frozen when the seat was held."""
-    line = booking.line
-    assert line is not None
-    return Quote(
-        price=line.price,
-        currency=line.order.currency,
-        company_share=line.company_share,
-        sponsor_share=line.sponsor_share,
-        sponsor_name=line.sponsorship.name if line.sponsorship else "",
-        credit_spent=line.credit_spent,
-        wallet_spent=line.wallet_spent,
-        own_share=line.own_share,
-        back_to=line.back_to,
-    )
+def _ordered_price(places: Sequence[Booking]) -> Quote:
+    """The price as it was frozen when the seats were held."""
+    price = ordered_price(places)
+    assert price is not None, "what is held was ordered"
+    return price
+
+
+def _can_bring(session: Session) -> bool:
+    """Whether somebody else could still come along."""
+    return session.is_planned and not (session.is_private or session.is_full or session.has_started())
 
 
 def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:

@@ -144,8 +144,11 @@ def _give_url(payment: Payment) -> str:
         return ""
     if payment.order_id is None:
         return reverse("checkout:payment-refund-give", args=[payment.pk])
-    line = Line.objects.get(order_id=payment.order_id)
-    return reverse("checkout:refund-give", args=[line.pk])
+    lines = list(Line.objects.filter(order_id=payment.order_id).values_list("pk", flat=True))
+    if len(lines) > 1:
+        # There each is named.
+        return reverse("checkout:receipt", args=[payment.order_id])
+    return reverse("checkout:refund-give", args=lines)
 
 
 @admins_only

@@ -87,7 +87,11 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """What was bought, and who paid which part of it; made to be printed."""
     orders = Order.objects.visible_to(cast(User, request.user)).select_related("buyer")
     order = get_object_or_404(orders, pk=order_id)
-    lines = list(order.lines.select_related("share_policy", "sponsorship"))
+    lines = list(order.lines.select_related("share_policy", "sponsorship", "booking__participant").order_by("id"))
+    sponsors: dict[str, int] = {}
+    for line in lines:
+        if line.sponsorship and line.sponsor_share:
+            sponsors[line.sponsorship.name] = sponsors.get(line.sponsorship.name, 0) + line.sponsor_share
     payment = live_payment(order.pk)
     refunds = list(Refund.objects.filter(line_id__in=[line.pk for line in lines]).order_by("id"))
     cancelled = [(line, _cancelled(line, refunds)) for line in lines if line.refunded_percent is not None]
@@ -100,6 +104,9 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "refunds": [refund for refund in refunds if refund.origin != Refund.Origin.CANCELLATION],
         "refundable": [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)],
         "is_mine": order.buyer_id == cast(User, request.user).pk,
+        "is_for_several": len(lines) > 1,
+        "policies": list(dict.fromkeys(line.share_policy.name for line in lines if line.share_policy)),
+        "sponsors": sponsors.items(),
         "total": sum(line.price for line in lines),
         "company": sum(line.company_share for line in lines),
         "credit": sum(line.credit_spent for line in lines),

@@ -20,9 +20,10 @@ def uses_wallet(request: HttpRequest) -> bool:
 
 def next_address(booking: Booking) -> str:
     """Where whoever has just booked goes: to their bank where it asks for them, otherwise to what became of it."""
-    payment = last_payment(booking)
-    if payment and payment.state == Payment.State.NEEDS_ACTION and booking.state == Booking.State.HELD:
-        return action_address(payment)
+    if booking.state == Booking.State.HELD:
+        payment = last_payment(booking)
+        if payment and payment.state == Payment.State.NEEDS_ACTION:
+            return action_address(payment)
     return reverse("checkout:booking-result", args=[booking.pk])
 
 

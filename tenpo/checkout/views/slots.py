@@ -14,15 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from tenpo.checkout.actions.slots import book_slot
+from tenpo.checkout.actions.slots import book_slot_places
 from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
+from tenpo.core.money import apportion
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
-from tenpo.orders.queries import Quote, quote
+from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
 from tenpo.schedule.actions.slots import SlotWish, why_not
@@ -69,6 +71,7 @@ class _Page:
         typed = request.POST or None
         self.options = OptionForm(typed, options=options_of(service, slots_at(own(user), service, wish, at)))
         self.answers = AnswersForm(typed, questions=service.questions)
+        self.party = PartyForm(request.POST or request.GET, user=user)
         self.price = self._price()
         self.payment = PaymentForm(typed, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
         self.refusal: RuleError | None = None
@@ -88,30 +91,31 @@ class _Page:
         # Another time was chosen on the page of one that was gone: what was typed there has come along.
         elif is_sent and "look" not in self.request.POST and self._is_filled_in() and (booked := self._book()):
             return booked
-        status = status_of(self.refusal, self.payment, self.answers) if is_sent else 200
+        status = status_of(self.refusal, self.payment, self.answers, self.party) if is_sent else 200
         return render(self.request, "checkout/slot_form.html", self._context(), status=status)
 
     def _why_not(self) -> RuleError:
         """Why nobody is free then, with the nearest starts at which somebody is."""
         wanted = SlotWish(self.service.pk, self.at, self.wish.minutes, self.wish.location, {})
         coaches = [self.wish.coach] if self.wish.coach else []
-        return why_not(wanted, coaches, participant=self.user.participant, by=self.user)
+        return why_not(wanted, coaches, participants=self.party.chosen or [self.user.participant], by=self.user)
 
     def _is_filled_in(self) -> bool:
-        return all([self.options.is_valid(), self.answers.is_valid(), self.payment.is_valid()])
+        party = self.party.is_valid() or not self.party.is_bound
+        return all([self.options.is_valid(), self.answers.is_valid(), self.payment.is_valid(), party])
 
     def _book(self) -> HttpResponseRedirect | None:
         """Book it; nothing where a rule refused, which the page then says."""
         hit("book-user", self.user.pk)
         option, pays = self.option, self.payment
         try:
-            booking = book_slot(
+            bookings = book_slot_places(
                 self.service,
                 starts_at=self.at,
                 minutes=self.wish.minutes,
                 coach=option.coach if option else None,
                 location=option.location if option else None,
-                participant=self.user.participant,
+                participants=self.party.participants(),
                 by=self.user,
                 answers=self.answers.answers,
                 provider=pays.provider_name,
@@ -125,26 +129,31 @@ class _Page:
                 return redirect("checkout:booking-result", mine.pk)
             self.refusal, self.price = refusal, self._price()
         except ValidationError as error:
-            if not self.answers.refuse(error):
+            if hasattr(error, "error_dict") and "participants" in error.error_dict:
+                self.party.add_error(None, error.messages)
+            elif not self.answers.refuse(error):
                 self.refusal = RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
         else:
-            return redirect(next_address(booking))
+            return redirect(next_address(bookings[0]))
         return None
 
     def _mine(self) -> Booking | None:
         """The booking of just this that is there already: the form was sent twice, or the browser went back."""
         same = Booking.objects.live().filter(session__service=self.service, session__starts_at=self.at)
-        return same.filter(participant__user=self.user).first()
+        return same.filter(booked_by=self.user, participant__in=self.party.chosen).order_by("id").first()
 
     def _price(self) -> Quote:
         given_by = self.option.given_by if self.option else coaches_of(self.service)[0]
-        return quote(
-            price=service_price(self.service, self.wish.minutes),
+        people = self.party.number
+        whole = service_price(self.service, self.wish.minutes, people)
+        found = quotes(
+            apportion(whole, [1] * people),
             currency=self.service.currency,
             coach_id=given_by.pk,
             buyer=self.user,
             use_wallet=uses_wallet(self.request),
         )
+        return together(found)
 
     def _context(self) -> dict[str, Any]:
         is_gone = self.refusal is not None and self.refusal.code in GONE
@@ -163,6 +172,8 @@ class _Page:
             "map": map_address(place) if place else "",
             "answers": self.answers,
             "form": self.payment,
+            "party": self.party,
+            "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
             "quote": self.price,
             "use_wallet": uses_wallet(self.request),
             "policy": self._policy(),

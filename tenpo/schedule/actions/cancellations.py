@@ -1,6 +1,8 @@
 """Cancelling: one booking under its policy, or a whole session at once."""
 
+from collections import Counter
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -19,7 +21,14 @@ from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.misses import clean_waiver, note_miss
-from tenpo.schedule.actions.seats import check_not_moved, end_bookings, free_seats, lock_session, void_orders
+from tenpo.schedule.actions.seats import (
+    check_not_moved,
+    end_bookings,
+    free_seats,
+    lock_order_of,
+    lock_session,
+    void_orders,
+)
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, can_waive, is_host_of
 from tenpo.schedule.policy_queries import comes_back
@@ -29,7 +38,7 @@ NOTHING = GivenBack()
 
 @transaction.atomic
 def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "") -> Booking:
-    """Give up one place, waitlisted, offered, held or booked.
+    """Give up one place, waitlisted, offered, held or booked. What is held is given up with all of its order.
 
     What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
     since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
@@ -43,7 +52,8 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
         # What somebody gives up late is counted under their own lock, which comes before the session's.
         lock_users(User(pk=booking.booked_by_id))
     session = lock_session(booking.session_id)
-    booking = _locked(booking)
+    together = lock_order_of(booking)
+    booking = next(one for one in together if one.pk == booking.pk)
     check_not_moved(booking, session)
     booking.session = session
     if not can_cancel_booking(by, booking) or (waiver and not can_waive(by, booking)):
@@ -53,18 +63,21 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     if booking.state in (Booking.State.ATTENDED, Booking.State.NO_SHOW) or session.has_started():
         raise RuleError("started", _("This session has already begun, so the booking stays."))
     takes_seat = booking.state in Booking.SEATED
-    ((given, back),) = _end([booking], by_host=by_host, is_waived=bool(waiver))
+    bookings = together if booking.state == Booking.State.HELD else [booking]
+    (given, back), *_others = _end(bookings, by_host=by_host, is_waived=bool(waiver))
     if back is not None and back.is_late and booking.line and booking.line.price:
         note_miss(booking, Miss.Kind.LATE, back, waiver=waiver, by=by)
     said = {"waiver": waiver} if waiver else {}
-    record("booking.cancelled", by=by, on=booking, after={**_given(booking, given), **said, **_said(back)})
-    publish(
-        "booking.cancelled", subject=booking, session_id=session.pk, by_host=by_host,
-        by_member=not is_host_of(by, booking), waiver=waiver, by_grace=back is not None and back.by_grace,
-        credit=given.credit, wallet=given.wallet, method=given.method,
-    )  # fmt: skip
+    after = {**_given(booking, given), **said, **_said(back)}
+    record_all([("booking.cancelled", one, None, after) for one in bookings], by=by)
+    facts = {
+        "session_id": session.pk, "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
+        "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
+        "method": given.method,
+    }  # fmt: skip
+    publish_all([("booking.cancelled", one, facts) for one in bookings])
     if takes_seat:
-        free_seats(session)
+        free_seats(session, len(bookings))
     return booking
 
 
@@ -105,23 +118,19 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         by=by,
     )
     publish("session.cancelled", subject=session, reason=reason)
-    publish_all(
-        [
-            (
-                "booking.session_cancelled",
-                booking,
-                {
-                    "session_id": session.pk,
-                    "reason": reason,
-                    "credit": given.credit,
-                    "wallet": given.wallet,
-                    "method": given.method,
-                },
-            )
-            for booking, given in released
-        ]
-    )
+    # Whoever ordered several is told once, with what came back of all.
+    sums: dict[UUID, Counter[str]] = {}
+    for booking, given in released:
+        of_order = sums.setdefault(_ordered_by(booking), Counter())
+        of_order.update({name: getattr(given, name) for name in ("credit", "wallet", "method")})
+    facts = {"session_id": session.pk, "reason": reason, "credit": 0, "wallet": 0, "method": 0}
+    publish_all([("booking.session_cancelled", one, facts | sums[_ordered_by(one)]) for one, _given_back in released])
     return session
+
+
+def _ordered_by(booking: Booking) -> UUID:
+    """What was ordered together bears the same id."""
+    return booking.line.order_id if booking.line else booking.pk
 
 
 def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
@@ -137,11 +146,6 @@ def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
 
 def _said(back: ComesBack | None) -> dict[str, object]:
     return {"by_grace": True} if back is not None and back.by_grace else {}
-
-
-def _locked(booking: Booking) -> Booking:
-    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
-    return rows.get(pk=booking.pk)
 
 
 def _end(

@@ -23,7 +23,7 @@ from tenpo.schedule.actions.slots import (
     why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service, ServiceCoach, Session
-from tenpo.schedule.permissions import can_cancel_booking, can_manage_session
+from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, comes_with
 from tenpo.schedule.slot_queries import Slot, find_slots
 
 
@@ -35,7 +35,7 @@ def move_slot(
     location: Location | None = None,
     by: User,
 ) -> Booking:
-    """Move what was booked as a slot to another start of its service, of the same length and for the same price.
+    """Move what was booked as a slot to another start of its service, for as long and as much, with all who come.
 
     Whoever booked may by their policy, and as long as it can be booked anew; the host always and whatever the notice;
     whoever it was moved for by the host can then give it back in full. Another coach gives it only where any may, and
@@ -59,13 +59,14 @@ def move_slot(
     except RuleError as refusal:
         if refusal.code not in IN_THE_WAY:
             raise
-    if release_lapsed_around(wish, [coach_id], booking.participant):
+    people = [one.participant for one in _together(booking.session_id)]
+    if release_lapsed_around(wish, [coach_id], people):
         try:
             return attempt()
         except RuleError as refusal:
             if refusal.code not in IN_THE_WAY:
                 raise
-    raise why_not(wish, [coach_id], participant=booking.participant, by=by)
+    raise why_not(wish, [coach_id], participants=people, by=by)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
@@ -80,11 +81,14 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     if session.coach_id != before.coach_id:
         # It was moved a moment ago; whoever wishes looks again.
         raise slot_taken()
-    lock_participants([booking.participant_id])
+    together = _together(session.pk)
+    lock_participants([one.participant_id for one in together])
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line", "participant")
-    booking = rows.get(pk=booking.pk)
-    booking.session = session
-    is_host = can_manage_session(by, session) and booking.participant.user_id != by.pk
+    locked = {one.pk: one for one in rows.filter(pk__in=[booking.pk, *(one.pk for one in together)]).order_by("id")}
+    booking, bookings = locked[booking.pk], list(locked.values())
+    for one in bookings:
+        one.session = session
+    is_host = can_manage_session(by, session) and not comes_with(by, booking.participant)
     _check(booking, by=by)
     is_there = (session.starts_at, session.coach_id, session.location_id)
     if is_there == (wish.starts_at, coach_id, wish.location_id):
@@ -92,14 +96,24 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     move = None if is_host else check_move(booking)
     service = Service.objects.get(pk=wish.service_id)
     _check_coach(booking, service, coach_id)
-    search = wish.search(coach_id, participant=booking.participant_id, by_host=is_host)
-    slot = next(iter(find_slots(service, search)), None)
-    if slot is None:
-        raise slot_taken()
+    for one in bookings:
+        # Who comes along must be free as well.
+        search = wish.search(coach_id, participant=one.participant_id, by_host=is_host)
+        slot = next(iter(find_slots(service, search)), None)
+        if slot is None:
+            raise slot_taken()
+    assert slot is not None, "there is the booking itself"
     change_session(session, _changes(service, session, slot), by=by, is_own_wish=not is_host)
     if move is not None:
-        booking.save(update_fields=note_move(booking, move))
+        for one in bookings:
+            one.save(update_fields=note_move(one, move))
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
+
+
+def _together(session_id: UUID) -> list[Booking]:
+    """Who comes to what was booked as a slot: it moves with all of them."""
+    rows = Booking.objects.live().filter(session=session_id).select_related("participant")
+    return list(rows.order_by("id"))
 
 
 _LOCK = """

@@ -14,6 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
@@ -35,13 +36,13 @@ from tenpo.schedule.permissions import can_book_for
 # An offer leaves the next in line time to take it as well.
 OFFER_PART_OF_REST = 2
 
-_TAKE_SEAT = """
-    UPDATE schedule_session s SET seats_taken = s.seats_taken + 1
+_TAKE_SEATS = """
+    UPDATE schedule_session s SET seats_taken = s.seats_taken + %s
     FROM orders_cancellationpolicy p
     WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
-      AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
+      AND s.status = 'planned' AND NOT s.is_private AND s.starts_at > now() AND s.seats_taken + %s <= s.capacity
     RETURNING {columns}, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules,
-      (SELECT id FROM people_participant WHERE id = %s FOR NO KEY UPDATE) AS locked_participant
+      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE) AS locked_participants
 """
 
 # The rules of a policy `p` beside its windows, as JSON has them.
@@ -75,21 +76,35 @@ def already_elsewhere() -> RuleError:
     )
 
 
-def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, Policy]:
-    """Take one free seat, and lock the session and then the participant: one statement. Also returns the policy.
+def take_seats(session_id: UUID, *, participants: Sequence[Participant], by: User) -> tuple[Session, Policy]:
+    """Take a free seat for each, or none, and lock the session and then the participants: one statement.
 
-    Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
-    mean that nobody has let go yet what ran out, see `release_lapsed_of`.
+    Also returns the policy. Raises Http404 for a session that `by` may not see; RuleError "full", "started",
+    "not_planned" or "private_session". "full" may only mean that nobody has let go yet what ran out, see
+    `release_lapsed_of`.
     """
     sql, parameters = _VISIBLE.sql(by, session=session_id)
-    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
-    taken = next(iter(Session.objects.raw(statement, [*parameters, participant.pk])), None)
+    statement = _TAKE_SEATS.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
+    wanted, ids = len(participants), [one.pk for one in participants]
+    taken = next(iter(Session.objects.raw(statement, [wanted, *parameters, wanted, ids])), None)
     if taken is None:
         get_object_or_404(Session.objects.visible_to(by), pk=session_id)
-        check_open(lock_session(session_id))
-        raise RuleError("full", _("This session is full. You can join the waitlist."))
+        session = lock_session(session_id)
+        check_open(session)
+        if session.is_private:
+            raise RuleError("private_session", _("This was booked by somebody for those who come."))
+        raise full(session)
     windows, rules = taken.policy_windows, taken.policy_rules  # type: ignore[attr-defined]
     return taken, read_policy(json.loads(windows), json.loads(rules))
+
+
+def full(session: Session) -> RuleError:
+    """The refusal of more seats than are free."""
+    if session.is_full:
+        return RuleError("full", _("This session is full. You can join the waitlist."))
+    left = session.seats_left
+    words = ngettext("Only %(left)s seat is left.", "Only %(left)s seats are left.", left) % {"left": left}
+    return RuleError("full", words, left=left)
 
 
 def check_open(session: Session) -> None:
@@ -147,6 +162,27 @@ def _call_off_empty(session: Session) -> None:
     count_freed(session.coach_id)
     record("session.cancelled", by=None, on=session, after={"bookings": 0})
     publish("session.cancelled", subject=session, reason="")
+
+
+def lock_order_of(booking: Booking) -> list[Booking]:
+    """A booking, locked, with those that are held by the same order; the caller holds their session.
+
+    Until it is paid an order is one thing: its places are held, given up and let go together.
+    """
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
+    locked = rows.get(pk=booking.pk)
+    if locked.state != Booking.State.HELD or locked.line is None:
+        return [locked]
+    return list(rows.filter(line__order_id=locked.line.order_id).order_by("id"))
+
+
+def hold_longer(bookings: Sequence[Booking], until: datetime) -> None:
+    """Let locked bookings, held together, wait for their money until then, or as long as they do already."""
+    for booking in bookings:
+        assert booking.held_until is not None
+        booking.held_until = max(booking.held_until, until)
+    held_until = bookings[0].held_until
+    Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(held_until=held_until)
 
 
 def offer_free_seats(session: Session) -> None:
@@ -228,9 +264,9 @@ def hold_time(session: Session) -> None:
     booked.exclude(Exists(elsewhere)).update(starts_at=session.starts_at, ends_at=session.ends_at)
 
 
-def release_lapsed_for(participant: Participant) -> int:
-    """Let go whatever of one participant ran out, session by session; returns how many."""
-    return _release_by_session(_lapsed().filter(participant=participant))
+def release_lapsed_for(*participants: Participant) -> int:
+    """Let go whatever of these participants ran out, session by session; returns how many."""
+    return _release_by_session(_lapsed().filter(participant__in=participants))
 
 
 @transaction.atomic

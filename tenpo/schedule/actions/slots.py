@@ -5,7 +5,7 @@ locations are shared by all who book; whoever changes a service, or closes a pla
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,16 +16,18 @@ from django.db.models import Count, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tenpo.core import clock
 from tenpo.core.compiled import CompiledFor, Param, Question, columns_of
 from tenpo.core.errors import RuleError
+from tenpo.core.money import apportion
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
-from tenpo.schedule.permissions import can_book_slot_for, is_open_to
+from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 from tenpo.schedule.slot_terms import price_of, read_answers
 
@@ -51,7 +53,8 @@ _LOCK = """
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
-      (SELECT id FROM people_participant WHERE id = %(participant)s FOR NO KEY UPDATE) AS locked_participant,
+      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%(participants)s)
+            ORDER BY id FOR NO KEY UPDATE) AS locked_participants,
       (SELECT coalesce(nullif(t.time_zone, ''), u.time_zone) FROM people_user u
        LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id = %(coach)s) AS coach_zone,
       (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
@@ -76,11 +79,13 @@ _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=P
 class TakenSlot:
     """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
 
-    `asks_first` says that its coach decides on it; `beside` is what was asked together with it.
+    `prices` are what each who comes pays of the group's price (minor units); they sum to it. `asks_first` says that its
+    coach decides on it; `beside` is what was asked together with it.
     """
 
     session: Session
     booking_id: UUID
+    prices: list[int]
     policy: Policy
     answers: list[dict[str, Any]]
     asks_first: bool
@@ -119,48 +124,80 @@ def take_slot(
     wish: SlotWish,
     coach_id: UUID,
     *,
-    participant: Participant,
+    participants: Sequence[Participant],
     by: User,
     beside: Callable[[str], Question] | None = None,
 ) -> TakenSlot:
     """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
 
-    Together with the second it is asked what stands `beside` it, by the currency of the service.
-
-    Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
-    or slot_taken when it is not free: `why_not` says why.
+    It is asked once more for each who comes along. Together with it is asked what stands `beside` it, by the currency
+    of the service. The first of them decides who may book it. Raises Http404, PermissionDenied; ValidationError for an
+    answer; RuleError slot_not_offered, not_open_to_you, too_many_people, one_at_a_time, or slot_taken when it is not
+    free: `why_not` says why.
     """
-    locked = _lock(wish, coach_id, participant=participant, by=by)
+    first, people = participants[0], len(participants)
+    locked = _lock(wish, coach_id, participants=participants, by=by)
     is_staff = by.is_admin or locked.is_its_coach
-    if not can_book_slot_for(by, participant, gives_it=locked.is_its_coach, is_client=locked.is_client):
+    if not all(
+        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=locked.is_client and one == first)
+        for one in participants
+    ):
         raise PermissionDenied
     if not is_open_to(locked, is_staff=is_staff, is_client=locked.is_client):
         raise RuleError("not_open_to_you", _("This is not open to you. Please ask its coach."))
     answers = read_answers(locked.questions, wish.answers)
-    prices = {int(people): amount for people, amount in json.loads(locked.price_list or "{}").items()}
+    prices = {int(size): amount for size, amount in json.loads(locked.price_list or "{}").items()}
     if not locked.is_offered or wish.minutes not in locked.durations or 1 not in prices:
         raise not_offered()
     if locked.coaches_rule == Service.Coaches.ALL:
         raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
-    by_host = is_staff and participant.user_id != by.pk
-    search = wish.search(coach_id, participant=participant.pk, by_host=by_host)
+    asks_first = locked.needs_approval and not is_staff
+    _check_group(locked, people, asks_first=asks_first)
     question = beside(locked.currency) if beside else None
-    slot = next(iter(find_slots(locked, search, beside=question)), None)
+    slot = _free_for_all(locked, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
     if slot is None:
         raise slot_taken()
     policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
     if locked.policy_id is None:
         default = default_cancellation_policy()
         locked.policy_id, policy = default.pk, default.terms
-    price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
-    return TakenSlot(
-        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff,
-        question,
-    )  # fmt: skip
+    price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR, people=people)
+    parts = apportion(price, [1] * people)
+    session = _session(locked, slot, price=parts[0], people=people)
+    return TakenSlot(session, locked.booking_id, parts, policy, answers, asks_first, question)
 
 
-def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:
-    """The service as `by` sees it, with what decides on booking it; its coach, rooms and the participant are locked."""
+def _check_group(service: Service, people: int, *, asks_first: bool) -> None:
+    if people > service.capacity:
+        words = ngettext("It is for %(n)s person.", "It is for %(n)s people at most.", service.capacity)
+        raise RuleError("too_many_people", words % {"n": service.capacity})
+    if asks_first and people > 1:
+        # A yes would have to hold for all, and each of them be paid with it.
+        raise RuleError("one_at_a_time", _("Its coach says yes to each of these. Please ask for one person."))
+
+
+def _free_for_all(
+    service: Service,
+    search: SlotSearch,
+    participants: Sequence[Participant],
+    *,
+    by: User,
+    is_staff: bool,
+    beside: Question | None,
+) -> Slot | None:
+    """The slot, where it is free for each who comes; with the last question it is asked what stands `beside` it."""
+    slot = None
+    for place, one in reversed(list(enumerate(participants))):
+        by_host = is_staff and not comes_with(by, one)
+        asked = replace(search, participant=one.pk, by_host=by_host)
+        slot = next(iter(find_slots(service, asked, beside=None if place else beside)), None)
+        if slot is None:
+            return None
+    return slot
+
+
+def _lock(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: User) -> Any:
+    """The service as `by` sees it, with what decides on booking it; its coach, rooms and who comes are locked."""
     visible, parameters = _VISIBLE.sql(by, service=wish.service_id)
     # Django writes its own parameters without a name.
     names = {f"visible_{number}": value for number, value in enumerate(parameters)}
@@ -168,8 +205,8 @@ def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User)
         columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
     )
     values = names | {
-        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "participant": participant.pk,
-        "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "participant": participants[0].pk,
+        "participants": [one.pk for one in participants], "by": by.pk, "now": clock.now(),
     }  # fmt: skip
     locked: Any = next(iter(Service.objects.raw(sql, values)), None)
     if locked is not None and locked.locked_version != locked.version:
@@ -180,7 +217,7 @@ def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User)
     return locked
 
 
-def _session(service: Any, slot: Slot, price: int) -> Session:
+def _session(service: Any, slot: Slot, *, price: int, people: int) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
     names = json.loads(service.place_names or "{}")
     return Session(
@@ -200,8 +237,8 @@ def _session(service: Any, slot: Slot, price: int) -> Session:
         place=names.get(str(slot.location), "")[:200],
         join_link=service.join_link,
         is_private=True,
-        capacity=1,
-        seats_taken=1,
+        capacity=people,
+        seats_taken=people,
         price=price,
         currency=service.currency,
         cancellation_policy_id=service.policy_id,
@@ -236,8 +273,8 @@ def coaches_for(wish: SlotWish, *, participant: Participant, by: User) -> list[U
     return list(rows.order_by("load", "place", "id").values_list("coach", flat=True))
 
 
-def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant: Participant) -> int:
-    """Let go what ran out and is in the way of a slot: of its coaches and rooms at that time, and of the participant.
+def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participants: Sequence[Participant]) -> int:
+    """Let go what ran out and is in the way of a slot: of its coaches and rooms at that time, and of who comes.
 
     Each session in a transaction of its own; returns how many bookings.
     """
@@ -253,7 +290,7 @@ def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant
         held_until__lte=clock.now(),
     )
     sessions = set(lapsed.order_by().values_list("session", flat=True))
-    return sum(release_lapsed_of(session_id) for session_id in sessions) + release_lapsed_for(participant)
+    return sum(release_lapsed_of(session_id) for session_id in sessions) + release_lapsed_for(*participants)
 
 
 def not_offered() -> RuleError:
@@ -261,32 +298,35 @@ def not_offered() -> RuleError:
     return RuleError("slot_not_offered", _("This time cannot be booked. Please choose another one."))
 
 
-def why_not(wish: SlotWish, coaches: Collection[UUID], *, participant: Participant, by: User) -> RuleError:
+def why_not(wish: SlotWish, coaches: Collection[UUID], *, participants: Sequence[Participant], by: User) -> RuleError:
     """Why a slot cannot be booked, and the nearest starts that can (`facts["nearest"]`)."""
     # What was booked can be moved when it is offered no more.
     seen = Service.objects.all() if wish.moving else Service.objects.visible_to(by)
     service = get_object_or_404(seen, pk=wish.service_id)
     is_its_coach = ServiceCoach.objects.filter(service=service, coach=by).exists()
-    by_host = (by.is_admin or is_its_coach) and participant.user_id != by.pk
-    search = wish.search(*coaches, participant=participant.pk, by_host=by_host)
+    by_host = (by.is_admin or is_its_coach) and not all(comes_with(by, one) for one in participants)
+    search = wish.search(*coaches, by_host=by_host)
     nearby = replace(search, since=wish.starts_at - NEAR, until=wish.starts_at + NEAR)
-    starts = {slot.starts_at for slot in find_slots(service, nearby)}
+    each = [
+        {slot.starts_at for slot in find_slots(service, replace(nearby, participant=one.pk))} for one in participants
+    ]
+    starts = set.intersection(*each)
     by_distance = sorted(starts, key=lambda start: (abs(start - wish.starts_at), start))
-    refusal = _reason(service, wish, search)
+    refusal = _reason(service, wish, search, participants)
     refusal.facts["nearest"] = sorted(by_distance[:NEAREST])
     return refusal
 
 
-def _reason(service: Service, wish: SlotWish, search: SlotSearch) -> RuleError:
-    if find_slots(service, search):
+def _reason(service: Service, wish: SlotWish, search: SlotSearch, participants: Sequence[Participant]) -> RuleError:
+    if all(find_slots(service, replace(search, participant=one.pk)) for one in participants):
         # It is free after all, as somebody changed something since it was tried.
         return slot_taken()
-    if find_slots(service, replace(search, participant=None)):
+    if find_slots(service, search):
         ends_at = wish.starts_at + timedelta(minutes=wish.minutes)
-        present = Booking.objects.filter(participant=search.participant, state__in=Booking.PRESENT)
+        present = Booking.objects.filter(participant__in=participants, state__in=Booking.PRESENT)
         if present.filter(starts_at__lt=ends_at, ends_at__gt=wish.starts_at).exists():
             return already_elsewhere()
         return RuleError("too_many", _("You have as many of these on that day or in that week as one may."))
-    if find_slots(service, replace(search, participant=None, is_all_free=True)):
+    if find_slots(service, replace(search, is_all_free=True)):
         return slot_taken()
     return not_offered()

@@ -15,6 +15,7 @@ from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.zones import is_zone
 from tenpo.people.models import Participant, User
 from tenpo.schedule.models import Service
+from tenpo.schedule.permissions import comes_with
 from tenpo.schedule.queries import bookable_participants
 from tenpo.schedule.slot_queries import MAX_DAYS, SlotSearch, find_slots
 
@@ -71,7 +72,7 @@ def list_slots(request: ApiRequest, service_id: UUID, query: Query[SlotQuery]) -
         coaches=[query.coach] if query.coach else [],
         location=query.location,
         participant=participant.pk,
-        by_host=participant.user_id != user.pk,
+        by_host=not comes_with(user, participant),
     )
     clock = ZoneInfo(zone)
     items = [

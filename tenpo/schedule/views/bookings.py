@@ -15,7 +15,7 @@ from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.permissions import can_review
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
-from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+from tenpo.schedule.queries import due_of, my_bookings, own_booking, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.video_queries import has_video, is_placed
 
@@ -54,6 +54,8 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "line": line,
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
+        "is_for_me": booking.participant.user_id == user.pk,
+        "due": due_of(booking),
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED

@@ -25,6 +25,7 @@ from tenpo.schedule.queries import (
     coach_rating,
     day_start,
     days_with_sessions,
+    due_of,
     find_sessions,
     my_bookings_in,
     shares_of,
@@ -88,6 +89,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
     context = {
         "session": session,
         "booking": booking,
+        "due": due_of(booking),
         "is_open": is_open,
         "is_mine": can_manage_session(user, session),
         "line": waitlist_length(session) if is_open and session.is_full else 0,

@@ -14,6 +14,7 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.queries import one_for_each_session
 from tenpo.schedule.request_queries import requests_for
 from tenpo.schedule.video_queries import has_video
 
@@ -32,6 +33,8 @@ class Waiting:
 
     booking: Booking
     payment: Payment | None
+    # What there is to pay for it and all that was ordered with it, in minor units; 0 while nothing is ordered.
+    amount: int
 
     @property
     def kind(self) -> str:
@@ -50,11 +53,6 @@ class Waiting:
     def is_act(self) -> bool:
         """Whether there is something to do, rather than only to wait for."""
         return self.kind not in ("transfer", "clearing")
-
-    @property
-    def amount(self) -> int:
-        """What there is to pay, in minor units; 0 while nothing is ordered."""
-        return self.booking.line.own_share if self.booking.line else 0
 
 
 @dataclass(frozen=True)
@@ -105,15 +103,11 @@ def day_of(user: User, *, now: datetime | None = None) -> Day:
     now = now or timezone.now()
     currency = current_business().currency
     bookings = _live_bookings(user, now)
-    payments = _payments_of(user, bookings)
-    seated = [booking for booking in bookings if booking.state in (Booking.State.CONFIRMED, Booking.State.HELD)]
+    places = one_for_each_session([booking for booking in bookings if booking.state != "offered"], user)
+    seated = [booking for booking in places if booking.state in (Booking.State.CONFIRMED, Booking.State.HELD)]
     upcoming = seated[0] if seated else None
-    week = [b for b in bookings if b is not upcoming and b.state != "offered" and b.session.starts_at <= now + WEEK]
-    waiting = [
-        Waiting(booking, payments.get(booking.line.order_id) if booking.line else None)
-        for booking in bookings
-        if booking.state in (Booking.State.OFFERED, Booking.State.HELD)
-    ]
+    week = [b for b in places if b is not upcoming and b.session.starts_at <= now + WEEK]
+    waiting = _waiting(user, bookings)
     left = Account.objects.credits_of(user).filter(currency=currency, balance__gt=0)
     left = left.filter(Q(expires_at=None) | Q(expires_at__gt=now)).order_by()
     credit = left.aggregate(sum=Sum("balance"), ends_at=Min("expires_at"))
@@ -128,9 +122,22 @@ def day_of(user: User, *, now: datetime | None = None) -> Day:
     )
 
 
+def _waiting(user: User, bookings: list[Booking]) -> list[Waiting]:
+    """What there is to take, to pay or to wait for; once for what was ordered together."""
+    payments = _payments_of(user, bookings)
+    found: dict[object, Booking] = {}
+    amounts: dict[object, int] = {}
+    for booking in bookings:
+        if booking.state in (Booking.State.OFFERED, Booking.State.HELD):
+            key = booking.line.order_id if booking.line else booking.pk
+            found.setdefault(key, booking)
+            amounts[key] = amounts.get(key, 0) + (booking.line.own_share if booking.line else 0)
+    return [Waiting(booking, payments.get(key), amounts[key]) for key, booking in found.items()]
+
+
 def _live_bookings(user: User, now: datetime) -> list[Booking]:
     rows = Booking.objects.of(user).live().filter(session__status=Session.Status.PLANNED, session__ends_at__gt=now)
-    rows = rows.select_related("session__coach", "line").order_by("session__starts_at", "id")
+    rows = rows.select_related("session__coach", "line", "participant").order_by("session__starts_at", "id")
     return list(rows[:SHOWN])
 
 
