@@ -172,7 +172,6 @@ def test_another_price_than_was_shown_and_no_way_to_pay_are_refused(coach):
     assert book(service, member, agreed=6_000).state == "confirmed"
 
 
-@pytest.mark.invariants(but={"service-has-a-price-for-one"})
 def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
     service, member = make_service(coach), make_member()
     Service.objects.update(coaches_rule="all")

@@ -178,7 +178,7 @@ class _SlotPage:
         if self.options.chosen is None:
             wanted = SlotWish(self.service.pk, self.at, self.wish.minutes, self.wish.location)
             coaches = [self.wish.coach] if self.wish.coach else []
-            self.refusal = why_not(wanted, coaches, participant=self.participant, by=self.user)
+            self.refusal = why_not(wanted, coaches, participants=[self.participant], by=self.user)
         elif is_sent and self._is_filled_in() and (booked := self._book()):
             return booked
         status = status_of(self.refusal, self.form, self.answers, self.options) if is_sent else 200
