@@ -17,6 +17,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member, make_user, signed_in
+from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_hours, make_location, make_service
@@ -364,6 +365,6 @@ def test_what_names_no_moment_is_not_there(service, start):
 
 
 def test_what_one_may_not_see_is_not_there(service):
-    Service.objects.filter(pk=service.pk).update(is_offered=False)
+    withdraw_service(service, by=None)
 
     assert signed_in(make_member()).get(url(service)).status_code == 404
