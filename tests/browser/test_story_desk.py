@@ -20,7 +20,7 @@ SIZES = pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phon
 
 def free_service(coach: User, **terms: object) -> Service:
     make_hours(coach, opens=0, closes=24 * 60)
-    return make_service(coach, name="Training", price=0, **terms)  # type: ignore[arg-type]
+    return make_service(coach, name="Training", price=0, **terms)
 
 
 def booked(service: Service, member: User) -> Booking:
