@@ -131,10 +131,10 @@ def finish(story: Story) -> None:
     poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
-    refunds_of_today(story)
     calendars_of_today(story)
     away_of_today(story)
     desk_of_today(story)
+    refunds_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
 
