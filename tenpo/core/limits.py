@@ -53,6 +53,12 @@ LIMITS = {
     "invite-accept": Limit(20, 300),
     "invite-accept-site": Limit(100, 300),
     "invite-send": Limit(600, 3600),
+    # What visitors look at without an account: each look asks for the slots of weeks.
+    "visitor-look": Limit(120, 300),
+    "visitor-look-site": Limit(600, 300),
+    # What visitors typed, kept in a visit while they sign in.
+    "visitor-keep": Limit(20, 300),
+    "visitor-keep-site": Limit(100, 300),
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
     "payout-user": Limit(30, 300),

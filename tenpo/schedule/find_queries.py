@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,9 @@ from tenpo.people.models import User
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
 from tenpo.schedule.queries import day_start
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
 
 STRIP_DAYS = 14
 # How far one look reaches: what is free later is another look.
@@ -34,11 +38,11 @@ class ServiceFilter:
     location_id: UUID | None = None
 
 
-def offered_services(user: User, wanted: ServiceFilter | None = None) -> QuerySet[Service]:
+def offered_services(user: "Viewer", wanted: ServiceFilter | None = None) -> QuerySet[Service]:
     """What somebody can book by time, with its prices, its coaches and its places: four statements for any number."""
     wanted = wanted or ServiceFilter()
     rows = Service.objects.visible_to(user).offered().filter(Exists(_given(OuterRef("pk"))))
-    if not user.is_admin:
+    if user.is_authenticated and not user.is_admin:
         own = ServiceCoach.objects.filter(coach=user).values("service")
         rows = rows.filter(~Q(open_to=Service.OpenTo.TEAM) | Q(pk__in=own))
     if wanted.format:
@@ -154,7 +158,7 @@ class Times:
     looked_until: date
 
 
-def find_times(user: User, service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
+def find_times(user: "Viewer", service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
     """The days on which something is free, and the starts of the one that is shown. One statement, however many days.
 
     Call it with the zone of the wish in force: days are days of the reader. Where no day was asked for it is the first
@@ -193,19 +197,19 @@ def _strip_of(day: date, today: date) -> date:
     return today + timedelta(days=(day - today).days // STRIP_DAYS * STRIP_DAYS)
 
 
-def slots_at(user: User, service: Service, wish: Wish, at: datetime, *, now: datetime | None = None) -> list[Slot]:
+def slots_at(user: "Viewer", service: Service, wish: Wish, at: datetime, *, now: datetime | None = None) -> list[Slot]:
     """The slots that begin at one moment: one for each location at which somebody is free. One statement."""
     return find_slots(service, _search(user, service, wish, at, at + MINUTE), now=now)
 
 
-def _search(user: User, service: Service, wish: Wish, since: datetime, until: datetime) -> SlotSearch:
+def _search(user: "Viewer", service: Service, wish: Wish, since: datetime, until: datetime) -> SlotSearch:
     return SlotSearch(
         since=since,
         until=until,
         minutes=wish.minutes,
         coaches=_coaches_in(service, wish),
         location=wish.location,
-        participant=user.participant.pk,
+        participant=user.participant.pk if user.is_authenticated else None,
     )
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -27,6 +27,9 @@ from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, is_open_to
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 from tenpo.schedule.slot_terms import price_of, read_answers
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
 
 # The load of a coach counts what they give of the service so long before and after.
 LOAD_AROUND = timedelta(days=7)
@@ -240,20 +243,25 @@ def not_offered() -> RuleError:
     return RuleError("slot_not_offered", _("This time cannot be booked. Please choose another one."))
 
 
-def why_not(wish: SlotWish, coaches: Collection[UUID], *, participant: Participant, by: User) -> RuleError:
+def why_not(wish: SlotWish, coaches: Collection[UUID], *, participant: Participant | None, by: "Viewer") -> RuleError:
     """Why a slot cannot be booked, and the nearest starts that can (`facts["nearest"]`)."""
     # What was booked can be moved when it is offered no more.
     seen = Service.objects.all() if wish.moving else Service.objects.visible_to(by)
     service = get_object_or_404(seen, pk=wish.service_id)
-    is_its_coach = ServiceCoach.objects.filter(service=service, coach=by).exists()
-    by_host = (by.is_admin or is_its_coach) and participant.user_id != by.pk
-    search = wish.search(*coaches, participant=participant.pk, by_host=by_host)
+    by_host = participant is not None and _is_host(service, participant, by)
+    search = wish.search(*coaches, participant=participant.pk if participant else None, by_host=by_host)
     nearby = replace(search, since=wish.starts_at - NEAR, until=wish.starts_at + NEAR)
     starts = {slot.starts_at for slot in find_slots(service, nearby)}
     by_distance = sorted(starts, key=lambda start: (abs(start - wish.starts_at), start))
     refusal = _reason(service, wish, search)
     refusal.facts["nearest"] = sorted(by_distance[:NEAREST])
     return refusal
+
+
+def _is_host(service: Service, participant: Participant, by: "Viewer") -> bool:
+    if not by.is_authenticated or participant.user_id == by.pk:
+        return False
+    return by.is_admin or ServiceCoach.objects.filter(service=service, coach=by).exists()
 
 
 def _reason(service: Service, wish: SlotWish, search: SlotSearch) -> RuleError:
