@@ -1,17 +1,20 @@
 """What the pages of finding a time read: what is offered, and when it is free on the reader's clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404
 from django.utils import timezone
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.people.models import User
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
 from tenpo.schedule.queries import day_start
@@ -129,6 +132,15 @@ def start_name(at: datetime) -> str:
     return at.astimezone(UTC).strftime(START_FORMAT)
 
 
+def moment_of(name: str) -> datetime:
+    """The start that an address or a form names; Http404 for what is none."""
+    with suppress(ValueError):
+        at = datetime.strptime(name, START_FORMAT).replace(tzinfo=UTC)
+        if start_name(at) == name and FIRST_DAY < at.date() < LAST_DAY:
+            return at
+    raise Http404
+
+
 @dataclass(frozen=True)
 class StripDay:
     """One day above the starts."""
@@ -158,11 +170,13 @@ class Times:
     looked_until: date
 
 
-def find_times(user: "Viewer", service: Service, wish: Wish, *, now: datetime | None = None) -> Times:
+def find_times(
+    user: "Viewer", service: Service, wish: Wish, *, moving: UUID | None = None, now: datetime | None = None
+) -> Times:
     """The days on which something is free, and the starts of the one that is shown. One statement, however many days.
 
     Call it with the zone of the wish in force: days are days of the reader. Where no day was asked for it is the first
-    one with anything free.
+    one with anything free. `moving` is a session that is to be moved there: it stands in nobody's way.
     """
     now = now or clock.now()
     today = timezone.localdate(now)
@@ -170,7 +184,8 @@ def find_times(user: "Viewer", service: Service, wish: Wish, *, now: datetime | 
     asked = min(max(wish.day or wish.since or today, today), last_day)
     first = _strip_of(asked, today)
     until = first + timedelta(days=LOOK_DAYS)
-    by_day = _by_day(find_slots(service, _search(user, service, wish, day_start(first), day_start(until)), now=now))
+    search = replace(_search(user, service, wish, day_start(first), day_start(until)), moving=moving)
+    by_day = _by_day(find_slots(service, search, now=now))
     free = sorted(by_day)
     chosen = asked
     if wish.day is None:

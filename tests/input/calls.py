@@ -203,6 +203,7 @@ CALLS = {
     "create_series": Call(body=_coach),
     "complete_session": Call(ids=_thing("past", "session_id")),
     "mark_session_attended": Call(ids=_thing("past", "session_id")),
+    "mark_intro_attendance": Call(ids=_thing("intro_begun", "intro_id")),
     "mark_booking_attendance": Call(ids=_thing("came", "booking_id")),
     "list_session_attendance": Call(ids=_thing("running", "session_id")),
     "put_review": Call(ids=lambda calls: {"booking_id": calls.things["own_attended"].pk}),

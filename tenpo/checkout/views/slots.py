@@ -1,13 +1,12 @@
 """Booking a slot: one page from what was found to what became of it."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,9 +17,8 @@ from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
-from tenpo.checkout.views.visitors import VisitorPage, typed_before
+from tenpo.checkout.views.visitors import typed_before, visitor_page
 from tenpo.core.errors import RuleError
-from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.limits import hit
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
@@ -30,10 +28,10 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.slots import SlotWish, why_not
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import (
-    START_FORMAT,
     Option,
     Wish,
     coaches_of,
+    moment_of,
     options_of,
     slots_at,
     start_name,
@@ -51,19 +49,19 @@ GONE = ("slot_taken", "slot_not_offered", "participant_elsewhere", "too_many")
 
 
 @require_http_methods(["GET", "POST"])
-@never_cache
 @open_to_visitors
+@never_cache
 def slot_book(request: HttpRequest, service_id: UUID, start: str) -> HttpResponse:
     """Book a time: what, when, where and with whom; the questions; who pays what, by which policy, and how.
 
     A visitor sees what, when, where and for how much, and signs in to book.
     """
-    at = _moment(start)
+    at = moment_of(start)
     service = get_object_or_404(with_offer(Service.objects.visible_to(request.user)), pk=service_id)
     wish = WishForm(request.GET, service=service).wish()
     with timezone.override(wish.zone):
         if not request.user.is_authenticated:
-            return VisitorPage(request, service, wish, at).answer()
+            return visitor_page(request, service, wish, at)
         return _Page(request, request.user, service, wish, at).answer()
 
 
@@ -189,12 +187,3 @@ class _Page:
         policy = self.service.cancellation_policy or usual.first()
         terms = policy.terms if policy else USUAL
         return say_policy_for(terms, self.at, self.user, to=self.price.back_to)
-
-
-def _moment(start: str) -> datetime:
-    """The start that an address names; Http404 for what is none."""
-    with suppress(ValueError):
-        at = datetime.strptime(start, START_FORMAT).replace(tzinfo=UTC)
-        if start_name(at) == start and FIRST_DAY < at.date() < LAST_DAY:
-            return at
-    raise Http404

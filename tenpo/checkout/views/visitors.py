@@ -6,19 +6,25 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ValidationError
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.core.errors import RuleError
+from tenpo.core.limits import hit
 from tenpo.core.networks import hit_from
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policy_words import say_policy
 from tenpo.payments.refund_models import RefundTo
+from tenpo.schedule.actions.intros import ask_intro, is_for_visitors
 from tenpo.schedule.actions.slots import SlotWish, why_not
 from tenpo.schedule.find_queries import Option, Wish, coaches_of, options_of, slots_at, start_name, zone_of
+from tenpo.schedule.intro_forms import VisitorForm
 from tenpo.schedule.models import Service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.finding import map_address, wish_query
@@ -107,6 +113,70 @@ class VisitorPage:
     def _policy(self) -> str:
         policy = self.service.cancellation_policy or CancellationPolicy.objects.filter(is_default=True).first()
         return say_policy(policy.terms if policy else USUAL, self.at, to=RefundTo.CREDIT)
+
+
+class IntroPage(VisitorPage):
+    """A time that a visitor has without an account: who they are, and the answers; a mail confirms it."""
+
+    template = "checkout/slot_intro.html"
+
+    def __init__(self, request: HttpRequest, service: Service, wish: Wish, at: datetime) -> None:
+        super().__init__(request, service, wish, at)
+        self.visitor = VisitorForm(request.POST if request.method == "POST" else None)
+
+    def forms(self) -> list[Any]:
+        return [self.visitor, *super().forms()]
+
+    def send(self) -> HttpResponse | None:
+        """Hold the time; nothing where a rule refused, which the page then says."""
+        checked = [form.is_valid() for form in self.forms()]
+        if not all(checked):
+            return None
+        hit_from(self.request, "intro-hold")
+        # By the address: nobody fills a mailbox. Asked of every address alike, whoever has it.
+        hit("intro-mail", self.visitor.cleaned_data["email"].lower())
+        option = self.option
+        try:
+            ask_intro(
+                self.service,
+                starts_at=self.at,
+                minutes=self.wish.minutes,
+                coach=option.coach if option else None,
+                location=option.location if option else None,
+                visitor=self.visitor.visitor(time_zone=self.wish.zone.key, locale=get_language() or ""),
+                answers=self.answers.answers,
+            )
+        except RuleError as refusal:
+            self.refusal = refusal
+            return None
+        except ValidationError as error:
+            for form in (self.answers, self.visitor):
+                put_beside(form, error)
+            return None
+        return redirect("schedule:intro-asked")
+
+    def context(self) -> dict[str, Any]:
+        is_gone = self.refusal is not None and "nearest" in self.refusal.facts
+        return {
+            **super().context(),
+            "visitor": self.visitor,
+            "form": self.visitor,
+            "is_gone": is_gone or not self.option,
+        }
+
+
+def put_beside(form: Form, error: ValidationError) -> None:
+    """Put what an action refused beside the fields of a form that it speaks of."""
+    found = error.message_dict if hasattr(error, "error_dict") else {}
+    for name, texts in found.items():
+        if name in form.fields:
+            form.add_error(name, texts)
+
+
+def visitor_page(request: HttpRequest, service: Service, wish: Wish, at: datetime) -> HttpResponse:
+    """The page of one time for a visitor: to book it without an account, or to sign in first."""
+    page = IntroPage if is_for_visitors(service, wish.minutes) else VisitorPage
+    return page(request, service, wish, at).answer()
 
 
 def typed_before(request: HttpRequest) -> Mapping[str, str]:

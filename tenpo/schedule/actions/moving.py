@@ -75,7 +75,7 @@ def move_slot(
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
     before = Session.objects.only("coach_id", "room_id").get(pk=booking.session_id)
     lock_users(User(pk=before.coach_id), User(pk=coach_id))
-    _lock_rooms(wish, before.room_id)
+    lock_rooms_for(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
         # It was moved a moment ago; whoever wishes looks again.
@@ -96,13 +96,13 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     slot = next(iter(find_slots(service, search)), None)
     if slot is None:
         raise slot_taken()
-    change_session(session, _changes(service, session, slot), by=by, is_own_wish=not is_host)
+    change_session(session, changes_to(service, session, slot), by=by, is_own_wish=not is_host)
     if move is not None:
         booking.save(update_fields=note_move(booking, move))
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 
-def _lock_rooms(wish: SlotWish, room_id: UUID | None) -> None:
+def lock_rooms_for(wish: SlotWish, room_id: UUID | None) -> None:
     """The room that it has, and those that it may have."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -132,7 +132,7 @@ def _check_coach(booking: Booking, service: Service, coach_id: UUID) -> None:
         raise RuleError("other_coach", _("Another coach cannot take this over. Please cancel it and book anew."))
 
 
-def _changes(service: Service, session: Session, slot: Slot) -> dict[str, object]:
+def changes_to(service: Service, session: Session, slot: Slot) -> dict[str, object]:
     """What of the session is different at the new time."""
     room_id = session.room_id if session.room_id in slot.rooms else min(slot.rooms, default=None)
     changes: dict[str, object] = {

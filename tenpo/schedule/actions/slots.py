@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q
 from django.http import Http404
@@ -17,13 +18,13 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.core.compiled import CompiledFor, Param, columns_of
+from tenpo.core.compiled import Compiled, CompiledFor, Param, columns_of
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
-from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
+from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, is_open_to
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 from tenpo.schedule.slot_terms import price_of, read_answers
@@ -68,6 +69,7 @@ _LOCK = """
 """
 
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
+_FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).filter(pk=Param("service")).values("pk"))
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
     Raises Http404, PermissionDenied; ValidationError for an answer; RuleError slot_not_offered, not_open_to_you,
     or slot_taken when it is not free: `why_not` says why.
     """
-    locked = _lock(wish, coach_id, participant=participant, by=by)
+    locked = lock_slot(wish, coach_id, participant=participant, by=by)
     is_staff = by.is_admin or locked.is_its_coach
     if not can_book_slot_for(by, participant, gives_it=locked.is_its_coach, is_client=locked.is_client):
         raise PermissionDenied
@@ -141,20 +143,22 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
         locked.policy_id, policy = default.pk, default.terms
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
     return TakenSlot(
-        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff
+        session_of(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff
     )
 
 
-def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:
+def lock_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant | None, by: "Viewer") -> Any:
     """The service as `by` sees it, with what decides on booking it; its coach, rooms and the participant are locked."""
-    visible, parameters = _VISIBLE.sql(by, service=wish.service_id)
+    asked = {"service": wish.service_id}
+    visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
     # Django writes its own parameters without a name.
     names = {f"visible_{number}": value for number, value in enumerate(parameters)}
     sql = _LOCK.format(
         columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
     )
     values = names | {
-        "coach": coach_id, "location": wish.location_id, "participant": participant.pk, "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "location": wish.location_id, "by": by.pk, "now": clock.now(),
+        "participant": participant.pk if participant else None,
     }  # fmt: skip
     locked = next(iter(Service.objects.raw(sql, values)), None)
     if locked is None:
@@ -162,7 +166,7 @@ def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User)
     return locked
 
 
-def _session(service: Any, slot: Slot, price: int) -> Session:
+def session_of(service: Any, slot: Slot, price: int) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
     names = json.loads(service.place_names or "{}")
     return Session(
@@ -186,11 +190,11 @@ def _session(service: Any, slot: Slot, price: int) -> Session:
         seats_taken=1,
         price=price,
         currency=service.currency,
-        cancellation_policy_id=service.policy_id,
+        cancellation_policy_id=service.policy_id or default_cancellation_policy().pk,
     )
 
 
-def coaches_for(wish: SlotWish, *, participant: Participant, by: User) -> list[UUID]:
+def coaches_for(wish: SlotWish, *, participant: Participant | None, by: "Viewer") -> list[UUID]:
     """Who could give a slot for which no coach was said, in the order in which they are asked.
 
     Of any coaches it is those that are free, whoever has the least of this service in the two weeks around it first,
@@ -203,7 +207,8 @@ def coaches_for(wish: SlotWish, *, participant: Participant, by: User) -> list[U
             return given_by[:1]
         raise ValidationError({"coach": _("Choose a coach.")})
     # Whoever books as host is asked again under the lock; nobody is shown anything here.
-    found = find_slots(service, wish.search(participant=participant.pk, by_host=True))
+    who = participant.pk if participant else None
+    found = find_slots(service, wish.search(participant=who, by_host=True))
     free = {coach for slot in found[:1] for coach in slot.coaches}
     if len(free) < 2:
         return list(free)
@@ -218,7 +223,7 @@ def coaches_for(wish: SlotWish, *, participant: Participant, by: User) -> list[U
     return list(rows.order_by("load", "place", "id").values_list("coach", flat=True))
 
 
-def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant: Participant) -> int:
+def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant: Participant | None) -> int:
     """Let go what ran out and is in the way of a slot: of its coaches and rooms at that time, and of the participant.
 
     Each session in a transaction of its own; returns how many bookings.
@@ -226,16 +231,14 @@ def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant
     day = timedelta(days=1)
     theirs = Q(session__coach__in=coaches) if coaches else Q(session__coach__services__service=wish.service_id)
     in_the_way = theirs | Q(session__room__services=wish.service_id)
+    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=wish.starts_at + day)
     lapsed = Booking.objects.filter(
-        in_the_way,
-        session__is_private=True,
-        session__starts_at__gt=wish.starts_at - day,
-        session__starts_at__lt=wish.starts_at + day,
-        state__in=["held", "offered"],
-        held_until__lte=clock.now(),
+        in_the_way, near, session__is_private=True, state__in=["held", "offered"], held_until__lte=clock.now()
     )
-    sessions = set(lapsed.order_by().values_list("session", flat=True))
-    return sum(release_lapsed_of(session_id) for session_id in sessions) + release_lapsed_for(participant)
+    intros = Intro.objects.lapsed().filter(in_the_way, near)
+    sessions = {*lapsed.order_by().values_list("session", flat=True), *intros.values_list("session", flat=True)}
+    released = sum(release_lapsed_of(session_id) for session_id in sessions)
+    return released + (release_lapsed_for(participant) if participant else 0)
 
 
 def not_offered() -> RuleError:

@@ -35,8 +35,8 @@ COACHES_BESIDE = 8
 
 
 @require_safe
-@never_cache
 @open_to_visitors
+@never_cache
 def offer_list(request: HttpRequest) -> HttpResponse:
     """What is offered by time: how people meet, for how long, for how much, with whom and where."""
     user = request.user
@@ -59,8 +59,8 @@ def offer_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @open_to_visitors
+@never_cache
 def slot_list(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """Find a time: how long, with whom and where; the days on which something is free, and the starts of one."""
     user = request.user
