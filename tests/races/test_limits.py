@@ -15,6 +15,9 @@ from django.conf import settings
 from tenpo.core.limits import LIMITS
 from tenpo.people.second_factors import seal_for
 from tenpo.people.tests.make import PASSWORD, make_member
+from tenpo.schedule.find_queries import start_name
+from tenpo.schedule.models import Intro
+from tenpo.schedule.tests.intro_make import make_intro_service, some_start
 from tests.server import STRANGER, Answer, Caller, Request, Server, make_known, running, with_cookies, with_key
 
 pytestmark = [
@@ -216,6 +219,31 @@ def test_few_invites_are_accepted(server):
     )
 
     assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_links_of_visitors_are_guessed(server):
+    limit = LIMITS["intro-open"].count
+
+    answers = server.at_once([STRANGER.page(f"/intro/guess{number}/") for number in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+@pytest.mark.parametrize("limit", ["intro-hold", "intro-mail"])
+def test_few_times_are_held_for_visitors(server, limit):
+    service, start = make_intro_service(), start_name(some_start())
+
+    def ask(number: int) -> Request:
+        # One mailbox each, or one for all.
+        email = f"v{number}@example.com" if limit == "intro-hold" else "vera@example.com"
+        return STRANGER.form(f"/book/{service.pk}/{start}/", name="Vera", email=email)
+
+    answers = server.at_once([ask(number) for number in range(20)])
+
+    # One has the time, others are told that it is taken; whoever is beyond the limit is asked nothing.
+    tried = [answer for answer in answers if answer.status in (302, 409)]
+    assert len(tried) == min(LIMITS["intro-hold"].count, LIMITS[limit].count)
+    assert Intro.objects.count() == 1
 
 
 def twice_too_many(server: Server, request: Callable[[], Request], limit: str) -> list[Answer]:

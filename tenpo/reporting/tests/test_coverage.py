@@ -32,6 +32,7 @@ SERVED = {
         "session_assessments",
         "session_attendance",
         "session_resources",
+        "intro_sessions",
     },
 }
 
