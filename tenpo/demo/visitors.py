@@ -13,7 +13,7 @@ from tenpo.schedule.slot_queries import SlotSearch, find_slots
 
 TALK = "A first talk"
 VISITORS = (
-    ("Ruth Adler", "Europe/Berlin"), ("Tomás Vidal", "Europe/Madrid"), ("Ines Okoro", "Europe/London"),
+    ("Ruth Adler", "Europe/Berlin"), ("Tomás Vidal", "Europe/Madrid"), ("Iris Okoro", "Europe/London"),
     ("Piet de Boer", "Europe/Amsterdam"), ("Hanna Lindqvist", "Europe/Stockholm"), ("Samuel Frey", "Europe/Zurich"),
 )  # fmt: skip
 # Somebody asks on every so many of the company's days.

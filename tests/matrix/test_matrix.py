@@ -33,7 +33,7 @@ SAID = {
     "/invite/{token}/": ("Ada Addermark", "addermark@example.com"),
     # Whoever has the link reads what its visitor said of themselves.
     "/intro/{intro_token}/": ("Vera Visitormark",),
-    "/intro/{intro_token}/move/": (),
+    "/intro/{confirm_token}/": ("Vito Visitormark",),
     "/intro/{intro_token}/booking.ics": ("intro",),
     "/api/v1/invites/{token}/acceptance": ("addermark@example.com",),
     # Whoever has the address reads the calendar of its owner.

@@ -64,7 +64,7 @@ def begin(intro: Intro, *, ago: timedelta = timedelta(hours=1)) -> Intro:
 
 def make_intros() -> None:
     """Held, booked, come, gone, forgotten."""
-    coach = make_coach("Ines")
+    coach = make_coach("Irma")
     service = make_intro_service(coach, repeats_intro=False)
     ask(service, visitor=Visitor("Held", "held@example.com", "UTC", "en"), hours=30)
     for number, name in enumerate(("came", "booked", "gone", "old")):
