@@ -48,6 +48,7 @@ from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
 from tenpo.schedule.tests.calendar_plants import CALENDAR_PLANTS, make_calendars
+from tenpo.schedule.tests.intro_make import INTRO_PLANTS, make_intros
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
@@ -352,6 +353,7 @@ PLANTS: dict[str, str | list[str]] = {
     **CALENDAR_PLANTS,
     **SPONSOR_PLANTS,
     **MISS_PLANTS,
+    **INTRO_PLANTS,
     # schedule
     "session-counts-its-seats": [
         UNSAID,
@@ -523,6 +525,7 @@ def make_business() -> None:
     )
     create_share_policy(name="Half", terms=ShareTerms(percent=50), by=admin)
     create_share_policy(name="Otto's", terms=ShareTerms(percent=10), by=admin, coach=other)
+    make_intros()
     now = timezone.now()
 
     def session(title: str, day: int, *, capacity: int = 5, price: int = 3_000, of: Any = coach) -> Session:

@@ -45,7 +45,9 @@ from tenpo.people.actions.invites import invite_person
 from tenpo.people.models import Import, Participant, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.embeds import make_embed
 from tenpo.schedule.actions.hours import set_day, set_weekly_hours
+from tenpo.schedule.actions.intros import Visitor, ask_intro, confirm_intro
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.places import close_location, open_room
 from tenpo.schedule.actions.resources import add_link
@@ -148,6 +150,7 @@ def add_rows(world: World, number: int) -> None:
             )
         make_service(host)
         make_hours(host)
+        _add_intro(world, host)
         ServiceCoach.objects.create(service=things["service"], coach=host)
         make_booking(_session(coach), member)
         booked = make_booking(things["booked"], make_member())
@@ -181,6 +184,17 @@ def add_rows(world: World, number: int) -> None:
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )
     outbox.drain(10_000)
+
+
+def _add_intro(world: World, host: User) -> None:
+    """One more who comes without an account, and one more who can be asked for that."""
+    talk = world.things["talk"]
+    ServiceCoach.objects.create(service=talk, coach=host)
+    visitor = Visitor(f"{host.pk}", f"{host.pk}@example.com", "UTC", "en")
+    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=5)
+    confirm_intro(ask_intro(talk, starts_at=noon, minutes=15, coach=host, visitor=visitor))
+    make_embed(by=host, coach=host, name="Site", origins=["https://site.example"])
+    make_service(world.people["coach"], open_to="visitors", name=f"Open {host.pk}")
 
 
 def _add_there(world: World) -> None:

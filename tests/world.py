@@ -5,12 +5,13 @@ nothing to do with them. Ada runs the business.
 """
 
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signing import TimestampSigner
 from django.shortcuts import resolve_url
 from django.test import Client
 from django.utils import timezone
@@ -59,9 +60,11 @@ from tenpo.people.tests.make import PASSWORD, make_admin, make_coach, make_invit
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.check_in import check_in
+from tenpo.schedule.actions.embeds import make_embed
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.hours import set_day
 from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.intros import Visitor, ask_intro, confirm_intro
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.places import close_location, close_room, open_room
 from tenpo.schedule.actions.resources import add_file, add_link
@@ -71,11 +74,12 @@ from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts
-from tenpo.schedule.models import Booking, CalendarFeed, Service, Session, TimeOff, Travel
+from tenpo.schedule.models import Booking, CalendarFeed, Intro, Service, Session, TimeOff, Travel
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict, make_removed
+from tenpo.schedule.tests.intro_make import begin
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, make_video_room, review
 from tenpo.schedule.tests.time_make import make_location, make_service, make_working_life
@@ -187,7 +191,7 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
 
     booked, asked = book(service, 0), book(asked_first, 2)
     Session.objects.filter(pk=booked.session_id).update(join_link="https://meet.example/Cora-couch")
-    return {
+    return _visitors(coach, coach2, noon) | {
         "time": booked, "asked": asked,
         "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
         "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
@@ -196,6 +200,33 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         "start": start_name(some_day + timedelta(hours=12)),
         "slot": (some_day + timedelta(hours=12)).strftime(MOMENT), "slots_since": some_day.strftime(MOMENT),
         "slots_until": (some_day + timedelta(days=1)).strftime(MOMENT),
+    }  # fmt: skip
+
+
+def _visitors(coach: User, coach2: User, noon: datetime) -> dict[str, Any]:
+    """What Cora and Carl offer to visitors, and who came to them without an account."""
+    free: dict[str, Any] = {"format": "intro", "price": 0, "durations": [15], "step_minutes": 15, "open_to": "visitors"}
+    door: dict[str, Any] = {"locations": [], "join_link": "https://meet.example/first"}
+    talk, other = (make_service(who, name=f"{who.name} talk", **free, **door) for who in (coach, coach2))
+
+    def ask(service: Service, name: str, minutes: int) -> Intro:
+        visitor = Visitor(f"{name} Visitormark", f"{name}.visitormark@example.com", "UTC", "en")
+        return ask_intro(service, starts_at=noon + timedelta(minutes=minutes), minutes=15, visitor=visitor)
+
+    begun = confirm_intro(ask(talk, "Vic", 60))
+    begin(begun, ago=timedelta(hours=30))
+    intro, held, to_cancel = (ask(talk, name, 60 + 15 * place) for place, name in enumerate(("Vera", "Vito", "Vivi")))
+    confirm_intro(intro)
+    theirs = confirm_intro(ask(other, "Otmar", 60))
+    sites: Any = {"coach": coach, "origins": ["https://cora.example"]}
+    embed, spare = (make_embed(by=coach, name=f"Cora site {number}", **sites) for number in (1, 2))
+    make_embed(by=coach2, coach=coach2, name="Carl site", origins=["https://carl.example"])
+    sent = TimestampSigner(salt=f"embed:{embed.pk}:{talk.pk}").sign("x")
+    return {
+        "embed": embed, "embed_to_end": spare, "embed_token": str(embed.pk), "embed_form": sent,
+        "talk": talk, "intro": intro, "intro_begun": begun, "intro_session": begun.session, "intro_token": intro.link,
+        "confirm_token": held.link, "cancel_token": to_cancel.link, "intro_of_other": theirs,
+        "intro_start": start_name(noon + timedelta(minutes=180)), "intro_to": start_name(noon + timedelta(minutes=195)),
     }  # fmt: skip
 
 
@@ -516,6 +547,9 @@ def _texts(people: dict[str, User], things: dict[str, Any]) -> list[Secret]:
         "Minnow reason": member, "Otter reason": other,
         "Minnow blind words": frozenset({"coach"}), "Otter praise": frozenset({"other", "coach2", "admin"}),
         "Minnow knee": frozenset({"coach"}), "Otter knee": frozenset({"coach2"}),
+        "Vera Visitormark": coach, "vera.visitormark@example.com": coach, "Vito Visitormark": coach,
+        "Vic Visitormark": coach, "Otmar Visitormark": coach2, "otmar.visitormark@example.com": coach2,
+        "Cora site 2": coach, "Carl site": coach2,
         "Minnow slides": seen, "Otter film": otto, "otter-film": otto,
         "otter-room": frozenset(), things["video_room"].reference: frozenset({"member", "coach"}),
         "Sven Sponsormark": member, "Sue Seamark": otter, "Minnow budget": member, "Otter budget": member | otter,
@@ -543,7 +577,7 @@ def _ids(things: dict[str, Any]) -> list[Secret]:
         "notification": member, "delivery": admin, "key": member, "invite": admin, "import": admin, "plan": coach,
         "record": admin, "user": member | coach, "payout": member, "payout_account": member, "batch": admin,
         "refund": member, "refund_failed": member, "line": member,
-        "method": member,
+        "method": member, "intro": coach, "intro_begun": coach,
         "sponsorship": member, "sponsored": member,
         "service_withdrawn": coach, "time_off": coach, "travel": coach, "location_closed": admin, "room_closed": admin,
     }  # fmt: skip

@@ -20,9 +20,10 @@ class OptionForm(forms.Form):
 
     option = forms.ChoiceField(label=gettext_lazy("With whom?"), widget=forms.RadioSelect)
 
-    def __init__(self, data: Any, *, options: Sequence[Option]) -> None:
+    def __init__(self, data: Any, *, options: Sequence[Option], typed: Mapping[str, str] | None = None) -> None:
         self.options = {option.name: option for option in options}
-        super().__init__(data, initial={"option": next(iter(self.options), "")})
+        before = (typed or {}).get("option", "")
+        super().__init__(data, initial={"option": before if before in self.options else next(iter(self.options), "")})
         field = self.fields["option"]
         assert isinstance(field, forms.ChoiceField)
         coaches = {option.coach for option in options}
@@ -47,7 +48,7 @@ class OptionForm(forms.Form):
     @property
     def chosen(self) -> Option | None:
         """What was chosen, the first one where nothing was or where it is not there any more."""
-        name = self.data.get("option", "") if self.is_bound else ""
+        name = self.data.get("option", "") if self.is_bound else self.initial["option"]
         return self.options.get(name) or next(iter(self.options.values()), None)
 
 
@@ -62,10 +63,16 @@ class AnswersForm(forms.Form):
 
     prefix = "q"
 
-    def __init__(self, data: Any, *, questions: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, data: Any, *, questions: Sequence[Mapping[str, Any]], typed: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(data)
         for question in questions:
-            self.fields[question["key"]] = _field(question)
+            key = question["key"]
+            self.fields[key] = _field(question)
+            # What somebody typed before they signed in.
+            if (name := self.add_prefix(key)) in (typed or {}):
+                self.initial[key] = (typed or {})[name]
 
     @property
     def answers(self) -> dict[str, Any]:

@@ -199,6 +199,7 @@ CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "tenpo.core.messages.MessageStorage"
 MESSAGE_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_messages"
 THEME_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_theme"
+ZONE_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_zone"
 CSRF_FAILURE_VIEW = "tenpo.web.views.errors.csrf_failure"
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if IS_HTTPS else 0

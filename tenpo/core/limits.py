@@ -53,6 +53,21 @@ LIMITS = {
     "invite-accept": Limit(20, 300),
     "invite-accept-site": Limit(100, 300),
     "invite-send": Limit(600, 3600),
+    # What visitors look at without an account: each look asks for the slots of weeks.
+    "visitor-look": Limit(120, 300),
+    "visitor-look-site": Limit(600, 300),
+    # What visitors typed, kept in a visit while they sign in.
+    "visitor-keep": Limit(20, 300),
+    "visitor-keep-site": Limit(100, 300),
+    # Times that visitors ask for: each is held until the mail is answered. By whoever asks, and by the address that is
+    # written to, so that nobody empties a calendar or fills a mailbox.
+    "intro-hold": Limit(6, 3600),
+    "intro-hold-site": Limit(18, 3600),
+    "intro-mail": Limit(3, 3600),
+    "intro-open": Limit(60, 300),
+    "intro-open-site": Limit(300, 300),
+    "intro-join": Limit(30, 300),
+    "intro-join-site": Limit(150, 300),
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
     "payout-user": Limit(30, 300),
@@ -100,6 +115,17 @@ CALENDARS_KEPT = 10
 ROOMS_KEPT = 50
 COACHES_OF_A_SERVICE = 50
 CHOICES_OF_A_QUESTION = 20
+# Intros (`schedule.actions.intros`): so long a time is held for the mail to be answered; so many of one coach at once,
+# whoever asks; and so long after it is over, or was given up, a visitor's name, address and answers are kept.
+INTRO_HELD_MINUTES = 20
+INTROS_HELD_AT_ONCE = 5
+INTRO_KEPT_DAYS = 90
+INTRO_UNANSWERED_DAYS = 2
+# Pieces of other sites that show what is bookable (`schedule.actions.embeds`): of each coach, and the sites of each.
+EMBEDS_KEPT = 20
+# How long the form of a framed page can be open before it is sent.
+EMBED_FORM_SECONDS = 2 * 3600
+ORIGINS_OF_AN_EMBED = 10
 # Times off, and travels, of each coach that are not over yet, and the days that each lasts.
 AWAY_KEPT = 100
 AWAY_DAYS = 400

@@ -21,6 +21,7 @@ from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
+from tenpo.demo.visitors import embeds_of_the_first_day, visitors_of_the_day, visitors_of_today
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
@@ -100,6 +101,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
     story.day(unmarked=UNMARKED if left <= 5 else ())
     say_and_keep(story, number)
     open_doors(story, number)
+    visitors_of_the_day(story, number)
     _special_lately(story, left)
     story.work()
 
@@ -131,6 +133,7 @@ def finish(story: Story) -> None:
     poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
+    visitors_of_today()
     calendars_of_today(story)
     away_of_today(story)
     desk_of_today(story)
@@ -162,6 +165,7 @@ def _set_up(story: Story) -> None:
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
     set_terms(story)
     offers_of_the_first_day(story)
+    embeds_of_the_first_day(story)
     for coach, business in zip(_from_outside(story), (20, 30), strict=True):
         create_split_rule(
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,

@@ -1,22 +1,29 @@
 """What the pages of finding a time read: what is offered, and when it is free on the reader's clock."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404
 from django.utils import timezone
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.people.models import User
 from tenpo.schedule.glance import days_with_slots
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
 from tenpo.schedule.queries import day_start
 from tenpo.schedule.slot_bits import GRID
 from tenpo.schedule.slot_queries import HOSTS_WINDOW_DAYS, Slot, SlotSearch, find_slots
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
 
 STRIP_DAYS = 14
 # How far one look reaches: what is free later is another look.
@@ -39,11 +46,11 @@ class ServiceFilter:
     location_id: UUID | None = None
 
 
-def offered_services(user: User, wanted: ServiceFilter | None = None) -> QuerySet[Service]:
+def offered_services(user: "Viewer", wanted: ServiceFilter | None = None) -> QuerySet[Service]:
     """What somebody can book by time, with its prices, its coaches and its places: four statements for any number."""
     wanted = wanted or ServiceFilter()
     rows = Service.objects.visible_to(user).offered().filter(Exists(_given(OuterRef("pk"))))
-    if not user.is_admin:
+    if user.is_authenticated and not user.is_admin:
         own = ServiceCoach.objects.filter(coach=user).values("service")
         rows = rows.filter(~Q(open_to=Service.OpenTo.TEAM) | Q(pk__in=own))
     if wanted.format:
@@ -111,18 +118,18 @@ class Seeker:
     """For whom a time is looked for: who takes part, and whether a host looks, whom notice and window do not bind.
 
     `moving` is the session that is to be moved, which stands in nobody's way; `coaches` are those who alone may give
-    it.
+    it. A visitor is nobody whom we know.
     """
 
-    participant: UUID
+    participant: UUID | None = None
     by_host: bool = False
     moving: UUID | None = None
     coaches: tuple[UUID, ...] = ()
 
 
-def own(user: User) -> Seeker:
+def own(user: "Viewer") -> Seeker:
     """Somebody who looks for themselves."""
-    return Seeker(user.participant.pk)
+    return Seeker(user.participant.pk if user.is_authenticated else None)
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,15 @@ class Start:
 def start_name(at: datetime) -> str:
     """How a start stands in an address."""
     return at.astimezone(UTC).strftime(START_FORMAT)
+
+
+def moment_of(name: str) -> datetime:
+    """The start that an address or a form names; Http404 for what is none."""
+    with suppress(ValueError):
+        at = datetime.strptime(name, START_FORMAT).replace(tzinfo=UTC)
+        if start_name(at) == name and FIRST_DAY < at.date() < LAST_DAY:
+            return at
+    raise Http404
 
 
 @dataclass(frozen=True)

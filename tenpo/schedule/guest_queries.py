@@ -4,10 +4,11 @@ from datetime import datetime
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.people.models import Participant, User
-from tenpo.schedule.models import Booking, Session, SessionQuerySet
+from tenpo.schedule.models import Booking, Intro, Session, SessionQuerySet
 
 
 def with_guests(rows: SessionQuerySet) -> SessionQuerySet:
@@ -16,6 +17,8 @@ def with_guests(rows: SessionQuerySet) -> SessionQuerySet:
     Of the others there would be hundreds; they have their roster.
     """
     seated = Booking.objects.seated().filter(session__is_private=True).select_related("participant")
+    # Of a visitor there is one, who has no booking.
+    rows = rows.select_related("intro__participant")
     return rows.prefetch_related(Prefetch("bookings", seated.order_by("participant__name", "id"), to_attr="guests"))
 
 
@@ -27,7 +30,18 @@ def guests_of(session: Session) -> list[Booking]:
 
 def say_guests(session: Session) -> str:
     """Their names, in a row."""
-    return ", ".join(guest.participant.name for guest in guests_of(session))
+    names = [guest.participant.name for guest in guests_of(session)]
+    intro: Intro | None = getattr(session, "intro", None)
+    if intro is not None and intro.state != Intro.State.CANCELLED:
+        names.append(intro.participant.name or _("A visitor"))
+    return ", ".join(names)
+
+
+def intro_of(session: Session) -> Intro | None:
+    """The intro that a session is, with its visitor; None where it is none."""
+    if not session.is_private:
+        return None
+    return Intro.objects.select_related("participant").filter(session=session).first()
 
 
 def clients_of(coach: User | None, *, words: str = "", now: datetime | None = None) -> QuerySet[Participant]:

@@ -15,10 +15,10 @@ from django.urls import reverse
 from icalendar import Calendar, Event
 
 from tenpo.core.business import current_business
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Intro, Session
 
 PRODUCT = "-//Tenpo//Tenpo//EN"
-_OURS = re.compile(r"(booking|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OURS = re.compile(r"(booking|intro|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # When something became of a booking that its calendar event says.
 CHANGED_BY = ("created_at", "confirmed_at", "cancelled_at", "rescheduled_at")
 
@@ -26,6 +26,23 @@ CHANGED_BY = ("created_at", "confirmed_at", "cancelled_at", "rescheduled_at")
 def booking_file(booking: Booking) -> bytes:
     """One booking, to be taken into a calendar program."""
     return calendar_file([booking_event(booking)], name=booking.session.title)
+
+
+def intro_file(intro: Intro) -> bytes:
+    """A visitor's intro, to be taken into a calendar program; the link in it is theirs."""
+    session = intro.session
+    is_off = intro.state == Intro.State.CANCELLED or session.status == Session.Status.CANCELLED
+    moments = (intro.created_at, intro.confirmed_at, intro.cancelled_at, session.changed_at)
+    event = _event(
+        session,
+        uid=f"intro-{intro.pk}",
+        path=reverse("schedule:intro", args=[intro.link]),
+        status="CANCELLED" if is_off else "CONFIRMED",
+        changed=max(moment for moment in moments if moment),
+        sequence=session.version + is_off,
+        join_link="",
+    )
+    return calendar_file([event], name=session.title)
 
 
 def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
 from tenpo.schedule.calendar_invariants import CALENDAR_INVARIANTS
+from tenpo.schedule.intro_invariants import INTRO_INVARIANTS
 from tenpo.schedule.meeting_invariants import MEETING_INVARIANTS
 from tenpo.schedule.miss_invariants import MISS_INVARIANTS
 from tenpo.schedule.time_invariants import TIME_INVARIANTS
@@ -15,8 +16,11 @@ INVARIANTS = (
         _("A session counts the seats that its bookings take."),
         """
         WITH seated AS (
-            SELECT session_id, count(*) AS seats FROM schedule_booking
-            WHERE state IN ('offered', 'held', 'confirmed', 'attended', 'no_show') GROUP BY session_id)
+            SELECT session_id, count(*) AS seats FROM (
+                SELECT session_id FROM schedule_booking
+                WHERE state IN ('offered', 'held', 'confirmed', 'attended', 'no_show')
+                UNION ALL SELECT session_id FROM schedule_intro WHERE state <> 'cancelled') taken
+            GROUP BY session_id)
         SELECT s.id, s.seats_taken, coalesce(b.seats, 0) AS seated
         FROM schedule_session s LEFT JOIN seated b ON b.session_id = s.id
         WHERE s.seats_taken <> coalesce(b.seats, 0)""",
@@ -197,7 +201,8 @@ INVARIANTS = (
         """
         SELECT s.id, s.status FROM schedule_session s
         WHERE s.is_private AND s.status = 'planned' AND NOT EXISTS (
-            SELECT FROM schedule_booking b WHERE b.session_id = s.id AND b.state <> 'cancelled')""",
+            SELECT FROM schedule_booking b WHERE b.session_id = s.id AND b.state <> 'cancelled')
+          AND NOT EXISTS (SELECT FROM schedule_intro i WHERE i.session_id = s.id AND i.state <> 'cancelled')""",
     ),
     Invariant(
         "slot-keeps-its-time-free",
@@ -343,6 +348,7 @@ INVARIANTS = (
         SELECT b.id, b.state, said.state AS recorded
         FROM schedule_booking b LEFT JOIN said ON said.object_id = b.id WHERE b.state IS DISTINCT FROM said.state""",
     ),
+    *INTRO_INVARIANTS,
     *MISS_INVARIANTS,
     *MEETING_INVARIANTS,
     *CALENDAR_INVARIANTS,

@@ -1,13 +1,15 @@
 from uuid import UUID
 
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from tenpo.schedule import glance
+from tenpo.schedule import glance, intro_mails
 from tenpo.schedule.actions import (
     calendar_channels,
     calendar_syncing,
     calendar_writing,
     check_in,
+    intro_memory,
     reminders,
     resources,
     reviews,
@@ -100,3 +102,17 @@ def drop_unnamed_files(timestamp: int) -> None:
 def reconcile_video_rooms(timestamp: int) -> None:
     """Ask what webhooks of video rooms have lost."""
     video_rooms.reconcile_video_rooms()
+
+
+# Four tries in all, about 1, 5 and 25 minutes apart.
+@app.task(name="schedule.send_intro_mail", retry=RetryStrategy(max_attempts=3, exponential_wait=5, wait=60))
+def send_intro_mail(*, intro_id: str, kind: str) -> None:
+    """Write to a visitor about their intro."""
+    intro_mails.send_intro_mail(UUID(intro_id), kind)
+
+
+@app.periodic(cron="29 3 * * *")
+@app.task(name="schedule.forget_visitors", queue="periodic")
+def forget_visitors(timestamp: int) -> None:
+    """Let go who came without an account, some time after they did."""
+    intro_memory.forget_visitors()

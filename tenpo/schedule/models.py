@@ -30,6 +30,8 @@ from tenpo.schedule.availability_models import (
     WorkingTerms,
 )
 from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.embed_models import Embed
+from tenpo.schedule.intro_models import Intro
 from tenpo.schedule.miss_models import Miss
 from tenpo.schedule.note_models import SessionNote
 from tenpo.schedule.resource_models import SessionResource
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarChannel", "CalendarConnection",
-    "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Miss", "OutsideEvent", "Room", "Series", "Service",
+    "CalendarFeed", "CoachTime", "CoachWeek", "Embed", "Intro", "Location", "Miss", "OutsideEvent", "Room", "Series",
+    "Service",
     "ServiceCoach", "ServicePrice", "Session", "SessionNote", "SessionResource",
     "SessionReview", "TimeOff", "Travel", "VideoRoom", "VideoRoomEvent", "WorkingTerms",
     "WrittenEvent",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_notifications import (
@@ -308,7 +309,7 @@ SESSION_FULL = Kind(
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
     OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING,
-    BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *CALENDAR_KINDS,
+    BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
@@ -548,5 +549,6 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
     **MEETING_TELLS,
+    **INTRO_TELLS,
     **CALENDAR_TELLS,
 }

@@ -28,6 +28,7 @@ NOTICES = (0, HOUR, 2 * HOUR, 4 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DA
 PLAIN = (
     "name", "description", "format", "durations", "price_basis", "capacity", "buffer_before", "buffer_after",
     "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "open_to", "needs_approval",
+    "repeats_intro",
     "join_link", "cancellation_policy", "locations", "rooms",
 )  # fmt: skip
 
@@ -99,6 +100,10 @@ class ServiceForm(forms.Form):
     most_per_week = of_service("most_per_week", min_value=1)
     open_to = of_service("open_to", widget=forms.RadioSelect)
     needs_approval = of_service("needs_approval")
+    repeats_intro = of_service(
+        "repeats_intro",
+        help_text=gettext_lazy("Of an intro that visitors book without an account: otherwise one for each and coach."),
+    )
     cancellation_policy = policy_field()
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

@@ -164,7 +164,8 @@ def _facts_sql() -> str:
     lapsed AS MATERIALIZED (
         SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id AND s.is_private
         WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s
-        GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken)
+        GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken
+        UNION ALL SELECT i.session_id FROM schedule_intro i WHERE i.state = 'held' AND i.held_until <= %(now)s)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
            t.most_per_day::bigint AS number, NULL::uuid AS place,
            {CLOCK} || ' ' || coalesce(t.holidays_of, '') AS word,

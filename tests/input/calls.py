@@ -235,6 +235,7 @@ CALLS = {
     "create_series": Call(body=_coach),
     "complete_session": Call(ids=_thing("past", "session_id")),
     "mark_session_attended": Call(ids=_thing("past", "session_id")),
+    "mark_intro_attendance": Call(ids=_thing("intro_begun", "intro_id")),
     "mark_booking_attendance": Call(ids=_thing("came", "booking_id")),
     "list_session_attendance": Call(ids=_thing("running", "session_id")),
     "put_review": Call(ids=lambda calls: {"booking_id": calls.things["own_attended"].pk}),
@@ -333,7 +334,7 @@ def make_calls(world: World) -> Calls:
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
         "coach_id": "coach", "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
         "location_id": "location", "room_id": "room", "time_off_id": "time_off", "travel_id": "travel",
-        "resource_id": "resource",
+        "resource_id": "resource", "intro_id": "intro",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

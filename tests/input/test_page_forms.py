@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from tenpo.core.business import forget_business
 from tenpo.core.models import Business
 from tenpo.people.tests import make
 from tenpo.people.tests.make import PASSWORD
+from tenpo.schedule.tests.intro_make import begin
 from tenpo.schedule.views.calendars import FOUND
 from tests.input.conftest import undone
 from tests.input.forms import CHOSEN, TYPED, Field, Form, Page
@@ -329,9 +331,16 @@ def find_an_account(visit: Visit) -> None:
     session.save()
 
 
+def go_in_soon(visit: Visit) -> None:
+    """A visitor's session begins in a moment, so that they can go in."""
+    intro = begin(visit.world.things["intro_of_other"], ago=timedelta(minutes=-5))
+    visit.path = f"/intro/{intro.link}/"
+
+
 LATER: dict[str, tuple[str, Callable[[Visit], None]]] = {
     "/me/keys/": ("member", show_that_it_is_me),
     "/me/calendars/caldav/choose/": ("member", find_an_account),
+    "/intro/": ("anon", go_in_soon),
     "/settings/": ("admin", show_that_it_is_me),
     "/me/money/payouts/accounts/": ("member", show_that_it_is_me),
     "/account/2fa/totp/activate/": ("member", show_that_it_is_me),

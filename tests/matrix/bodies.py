@@ -22,6 +22,7 @@ OPERATIONS = sorted(_SHOWN)
 EXAMPLES = {name: json.loads(one.example) for name, one in _SHOWN.items() if one.example}
 CARD = {"provider": "sandbox", "source": SUCCEEDS}
 BY_CARD = {"provider": "sandbox", "test_card": SUCCEEDS, "agreed": 0}
+IN_A_FRAME = "{embed_token}/{talk}/{=intro_start}"
 OFFER = {"title": "New", "place": "There", "capacity": 4, "price": "10", "join_link": ""}
 WHEN = {"day": "2031-03-04", "at": "07:00", "minutes": 30, "time_zone": "Europe/Berlin"}
 TERMS = {"capacity": 4, "price": "10", "place": "There"}
@@ -53,6 +54,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /teaching/book/{=participant}/sessions/{next}/#now": {"way": "book", "provider": "payroll", "is_paid": "on"},
     "POST /teaching/requests/{asked}/": {"answer": "yes"},
     "POST /teaching/requests/{asked}/#no": {"answer": "no", "word": "I am away."},
+    "POST /book/{talk}/{=intro_start}/": {"agreed": 0, "name": "Nell", "email": "nell@example.com"},
+    "POST /intro/{intro_token}/move/": {"start": "{=intro_to}"},
+    f"POST /embed/{IN_A_FRAME}/": {"name": "Nell", "email": "nell@example.com", "token": "{=embed_form}"},
+    "POST /teaching/embeds/new/": {"name": "New site", "origins": "https://new.example", "theme": "auto"},
+    "POST /teaching/embeds/{embed}/": {"name": "Renamed", "origins": "https://new.example", "theme": "auto"},
+    "POST /teaching/{intro_session}/visitor/": {"state": "attended"},
     "POST /me/keys/": {"name": "New", "scope": "read", "days": 30},
     "POST /me/money/methods/": {"provider": "sandbox", "test_card": SUCCEEDS},
     "POST /me/notifications/": {"in_app:booking.confirmed": "on"},

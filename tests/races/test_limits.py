@@ -14,9 +14,12 @@ from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 
 from tenpo.checkout.tests.make import make_booking
-from tenpo.core.limits import LIMITS
+from tenpo.core.limits import INTROS_HELD_AT_ONCE, LIMITS
 from tenpo.people.second_factors import seal_for
 from tenpo.people.tests.make import PASSWORD, make_coach, make_member
+from tenpo.schedule.find_queries import start_name
+from tenpo.schedule.models import Intro
+from tenpo.schedule.tests.intro_make import make_intro_service, some_start
 from tenpo.schedule.tests.make import make_session
 from tests.server import STRANGER, Answer, Caller, Request, Server, make_known, running, with_cookies, with_key
 
@@ -247,6 +250,33 @@ def test_few_invites_are_accepted(server):
     )
 
     assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_links_of_visitors_are_guessed(server):
+    limit = LIMITS["intro-open"].count
+
+    answers = server.at_once([STRANGER.page(f"/intro/guess{number}/") for number in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+@pytest.mark.parametrize("limit", ["intro-hold", "intro-mail"])
+def test_few_times_are_held_for_visitors(server, limit):
+    service = make_intro_service()
+
+    def ask(number: int) -> Request:
+        # One mailbox each, or one for all.
+        email = f"v{number}@example.com" if limit == "intro-hold" else "vera@example.com"
+        start = some_start() + timedelta(minutes=15 * number)
+        return STRANGER.form(f"/book/{service.pk}/{start_name(start)}/", name="Vera", email=email)
+
+    answers = server.at_once([ask(number) for number in range(20)])
+
+    # Each asks for a time of its own, all of them free; within the limits somebody may still be one too many.
+    tried = Counter(answer.status for answer in answers)
+    count = min(LIMITS["intro-hold"].count, LIMITS[limit].count)
+    assert tried[302] + tried[409] == count
+    assert Intro.objects.count() == tried[302] == min(count, INTROS_HELD_AT_ONCE)
 
 
 def twice_too_many(server: Server, request: Callable[[], Request], limit: str) -> list[Answer]:

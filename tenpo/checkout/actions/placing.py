@@ -18,7 +18,7 @@ from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import record
 from tenpo.checkout.actions.buying import Reserved, Wish, begun_by, charge_for, order_places, past_what_lapsed
 from tenpo.checkout.actions.settling import mark_paid
-from tenpo.checkout.actions.slots import of_the_first_free, past_what_stands_in_the_way, unordered_by
+from tenpo.checkout.actions.slots import of_the_first_free, unordered_by
 from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
@@ -38,6 +38,7 @@ from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import (
     SlotWish,
     coaches_for,
+    past_what_stands_in_the_way,
     slot_taken,
     take_slot,
 )
@@ -111,7 +112,7 @@ def place_in_slot(
 
     begun = begun_by(terms.call) or unordered_by(terms.call)
     asked = [coach.pk] if coach else []
-    return _settled(begun or past_what_stands_in_the_way(attempt, wish, asked, [participant], by), by, terms)
+    return _settled(begun or past_what_stands_in_the_way(attempt, wish, asked, [participant], by=by), by, terms)
 
 
 def _buyer(participant: Participant, by: User, terms: Terms) -> User:

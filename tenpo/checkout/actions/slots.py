@@ -27,13 +27,11 @@ from tenpo.payments.actions.methods import can_be_kept
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere
 from tenpo.schedule.actions.slots import (
-    IN_THE_WAY,
     SlotWish,
     coaches_for,
-    release_lapsed_around,
+    past_what_stands_in_the_way,
     slot_taken,
     take_slot,
-    why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service
 from tenpo.schedule.permissions import can_book_slot_for
@@ -114,7 +112,7 @@ def book_slot_places(
         coaches = [coach.pk] if coach else coaches_for(wish, participant=participants[0], by=by)
         return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participants, pays))
 
-    reserved = past_what_stands_in_the_way(attempt, wish, [coach.pk] if coach else [], participants, by)
+    reserved = past_what_stands_in_the_way(attempt, wish, [coach.pk] if coach else [], participants, by=by)
     return charge_for(*reserved, source)
 
 
@@ -155,25 +153,3 @@ def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reser
             if refusal.code != "slot_taken":
                 raise
     raise slot_taken()
-
-
-def past_what_stands_in_the_way(
-    attempt: Callable[[], Reserved],
-    wish: SlotWish,
-    coaches: Collection[UUID],
-    participants: Sequence[Participant],
-    by: User,
-) -> Reserved:
-    """What ran out stands in nobody's way: it is let go, and tried again. Otherwise it is said why it is not free."""
-    try:
-        return attempt()
-    except RuleError as refusal:
-        if refusal.code not in IN_THE_WAY:
-            raise
-    if release_lapsed_around(wish, coaches, participants):
-        try:
-            return attempt()
-        except RuleError as refusal:
-            if refusal.code not in IN_THE_WAY:
-                raise
-    raise why_not(wish, coaches, participants=participants, by=by)

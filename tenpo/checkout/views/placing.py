@@ -102,7 +102,7 @@ def time_choose(request: HttpRequest, participant_id: UUID, service_id: UUID) ->
     wish = form.wish()
     with timezone.override(wish.zone):
         times = find_times(Seeker(participant.pk, by_host=True), service, wish)
-        context = times_context(user, service, form, wish, times) | {
+        context = times_context(request, service, form, wish, times) | {
             "participant": participant,
             "starts_under": reverse("checkout:placing-time", args=[participant.pk, service.pk]),
         }

@@ -1,13 +1,12 @@
 """Booking a slot: one page from what was found to what became of it."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,6 +18,7 @@ from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
+from tenpo.checkout.views.visitors import typed_before, visitor_page
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import apportion
@@ -33,6 +33,7 @@ from tenpo.schedule.find_queries import (
     Option,
     Wish,
     coaches_of,
+    moment_of,
     options_of,
     own,
     slots_at,
@@ -44,23 +45,27 @@ from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.policy_queries import say_policy_for
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.finding import map_address, wish_query
-from tenpo.schedule.views.moving import moment_of
+from tenpo.schedule.views.visiting import open_to_visitors
 
 # After these the time is gone, and another one is chosen; whatever was typed stays.
 GONE = ("slot_taken", "slot_not_offered", "participant_elsewhere", "too_many")
 
 
-@login_required
-@never_cache
 @require_http_methods(["GET", "POST"])
+@open_to_visitors
+@never_cache
 def slot_book(request: HttpRequest, service_id: UUID, start: str) -> HttpResponse:
-    """Book a time: what, when, where and with whom; the questions; who pays what, by which policy, and how."""
-    user = cast(User, request.user)
-    at = _moment(start)
-    service = get_object_or_404(with_offer(Service.objects.visible_to(user)), pk=service_id)
+    """Book a time: what, when, where and with whom; the questions; who pays what, by which policy, and how.
+
+    A visitor sees what, when, where and for how much, and signs in to book.
+    """
+    at = moment_of(start)
+    service = get_object_or_404(with_offer(Service.objects.visible_to(request.user)), pk=service_id)
     wish = WishForm(request.GET, service=service).wish()
     with timezone.override(wish.zone):
-        return _Page(request, user, service, wish, at).answer()
+        if not request.user.is_authenticated:
+            return visitor_page(request, service, wish, at)
+        return _Page(request, request.user, service, wish, at).answer()
 
 
 class _Page:
@@ -69,8 +74,10 @@ class _Page:
     def __init__(self, request: HttpRequest, user: User, service: Service, wish: Wish, at: datetime) -> None:
         self.request, self.user, self.service, self.wish, self.at = request, user, service, wish, at
         typed = request.POST or None
-        self.options = OptionForm(typed, options=options_of(service, slots_at(own(user), service, wish, at)))
-        self.answers = AnswersForm(typed, questions=service.questions)
+        before = typed_before(request)
+        options = options_of(service, slots_at(own(user), service, wish, at))
+        self.options = OptionForm(typed, options=options, typed=before)
+        self.answers = AnswersForm(typed, questions=service.questions, typed=before)
         self.party = PartyForm(request.POST or request.GET, user=user)
         self.price = self._price()
         self.payment = PaymentForm(typed, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
@@ -192,10 +199,3 @@ class _Page:
         policy = self.service.cancellation_policy or usual.first()
         terms = policy.terms if policy else USUAL
         return say_policy_for(terms, self.at, self.user, to=self.price.back_to)
-
-
-def _moment(start: str) -> datetime:
-    """The start that an address names; Http404 for what is none."""
-    if at := moment_of(start):
-        return at
-    raise Http404

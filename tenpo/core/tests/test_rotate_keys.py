@@ -12,7 +12,7 @@ from django.utils import timezone
 from tenpo.core import crypto, sealed
 from tenpo.core.crypto import NO_KEY
 from tenpo.core.fields import EncryptedField
-from tenpo.core.tokens import new_id
+from tenpo.core.tokens import hash_token, new_id
 from tenpo.payments.models import PayoutAccount, PayoutBatch
 from tenpo.payments.payout_methods.base import details_of
 from tenpo.payments.tests.make import make_payout_account, make_terms
@@ -23,8 +23,10 @@ from tenpo.people.tests.make import make_member
 from tenpo.runtime import keys
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.calendar_models import CalendarConnection
+from tenpo.schedule.models import Intro
 from tenpo.schedule.note_models import SessionNote
 from tenpo.schedule.tests.calendar_plants import make_calendar
+from tenpo.schedule.tests.intro_make import make_intro, make_intro_service
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,13 @@ def make_calendars(count: int = 5) -> Callable[[], bool]:
     return lambda: all("k3y" in row.secrets for row in CalendarConnection.objects.all())
 
 
+def make_links(count: int = 5) -> Callable[[], bool]:
+    service = make_intro_service(repeats_intro=True)
+    for number in range(count):
+        make_intro(service, hours=24 + number)
+    return lambda: all(row.token_hash == hash_token(str(row.link)) for row in Intro.objects.all())
+
+
 # How five values are made in each place where something is sealed, and what tells that all can still be read. A new
 # `EncryptedField` is rotated by existing; its line here is what proves it.
 MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
@@ -106,6 +115,7 @@ MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
     "payments.PayoutBatch.document": make_batches,
     "schedule.SessionNote.text": make_notes,
     "schedule.CalendarConnection.secrets": make_calendars,
+    "schedule.Intro.link": make_links,
 }
 
 
@@ -183,6 +193,7 @@ DAMAGE: dict[str, dict[str, str]] = {
     "payments.PayoutAccount.details": damage("payments_payoutaccount", "details"),
     "payments.PayoutBatch.document": damage("payments_payoutbatch", "document"),
     "schedule.SessionNote.text": damage("schedule_sessionnote", "text"),
+    "schedule.Intro.link": damage("schedule_intro", "link"),
     "schedule.CalendarConnection.secrets": damage("schedule_calendarconnection", "secrets"),
 }
 

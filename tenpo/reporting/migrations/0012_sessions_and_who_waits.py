@@ -71,26 +71,6 @@ PEER_LEARNING = {
         ) one ON true
         WHERE s.format <> 'intro'
     """,
-    # One for each who came to one; a visitor is a user here.
-    "intro_sessions": f"""
-        SELECT b.id, u.email::text AS visitor_email, p.name::text AS visitor_name, s.coach_id AS student_teacher_id,
-            NULL::uuid AS course_id, s.starts_at AS scheduled_at, NULL::text AS bbb_room_url,
-            CASE
-                WHEN b.state = 'cancelled' THEN 'cancelled' WHEN b.state = 'no_show' THEN 'no_show'
-                WHEN b.state = 'attended' OR s.status = 'completed' THEN 'completed' ELSE 'scheduled'
-            END AS status,
-            (extract(epoch FROM s.ends_at - s.starts_at) / 60)::integer AS duration_minutes,
-            EXISTS (
-                SELECT FROM schedule_booking later JOIN schedule_session t ON t.id = later.session_id
-                WHERE later.participant_id = b.participant_id AND t.coach_id = s.coach_id AND t.format <> 'intro'
-                    AND later.confirmed_at > b.created_at) AS converted_to_enrollment,
-            b.created_at
-        FROM schedule_booking b
-        JOIN schedule_session s ON s.id = b.session_id AND s.format = 'intro'
-        JOIN people_participant p ON p.id = b.participant_id
-        JOIN people_user u ON u.id = b.booked_by_id
-        WHERE {BOOKED}
-    """,
 }
 YOUTH_SPORTS = {
     # What could be booked is computed, not kept; what is here is what came of it.

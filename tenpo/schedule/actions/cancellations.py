@@ -20,6 +20,7 @@ from tenpo.orders.policies import GivenBack
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import count_freed
+from tenpo.schedule.actions.intro_ending import end_intro_of
 from tenpo.schedule.actions.misses import clean_waiver, note_miss
 from tenpo.schedule.actions.seats import (
     check_not_moved,
@@ -97,6 +98,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.seats_taken = 0
     session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
     count_freed(session.coach_id)
+    end_intro_of(session, by=by)
 
     live = Booking.objects.filter(session=session).live().select_for_update(of=("self",), no_key=True)
     bookings = list(live.select_related("line__order").order_by("id"))

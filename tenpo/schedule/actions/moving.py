@@ -15,12 +15,10 @@ from tenpo.schedule.actions.rescheduling import check_move, note_move
 from tenpo.schedule.actions.seats import already_elsewhere, check_open, lock_participants, lock_session
 from tenpo.schedule.actions.sessions import change_session
 from tenpo.schedule.actions.slots import (
-    IN_THE_WAY,
     SlotWish,
     not_offered,
-    release_lapsed_around,
+    past_what_stands_in_the_way,
     slot_taken,
-    why_not,
 )
 from tenpo.schedule.models import Booking, Location, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, comes_with
@@ -54,19 +52,8 @@ def move_slot(
     def attempt() -> Booking:
         return _move(booking, wish, coach_id, by)
 
-    try:
-        return attempt()
-    except RuleError as refusal:
-        if refusal.code not in IN_THE_WAY:
-            raise
     people = [one.participant for one in _together(booking.session_id)]
-    if release_lapsed_around(wish, [coach_id], people):
-        try:
-            return attempt()
-        except RuleError as refusal:
-            if refusal.code not in IN_THE_WAY:
-                raise
-    raise why_not(wish, [coach_id], participants=people, by=by)
+    return past_what_stands_in_the_way(attempt, wish, [coach_id], people, by=by)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
@@ -76,7 +63,7 @@ def move_slot(
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
     before = Session.objects.only("coach_id", "room_id").get(pk=booking.session_id)
     lock_users(User(pk=before.coach_id), User(pk=coach_id))
-    _lock_places(wish, before.room_id)
+    lock_places_for(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
         # It was moved a moment ago; whoever wishes looks again.
@@ -103,7 +90,7 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
         if slot is None:
             raise slot_taken()
     assert slot is not None, "there is the booking itself"
-    change_session(session, _changes(service, session, slot), by=by, is_own_wish=not is_host)
+    change_session(session, changes_to(service, session, slot), by=by, is_own_wish=not is_host)
     if move is not None:
         for one in bookings:
             one.save(update_fields=note_move(one, move))
@@ -126,7 +113,7 @@ _LOCK = """
             ORDER BY r.id FOR NO KEY UPDATE)"""
 
 
-def _lock_places(wish: SlotWish, room_id: UUID | None) -> None:
+def lock_places_for(wish: SlotWish, room_id: UUID | None) -> None:
     """The service, where it may be given, and the room that it has with those that it may have: one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, {"service": wish.service_id, "location": wish.location_id, "room": room_id})
@@ -151,7 +138,7 @@ def _check_coach(booking: Booking, service: Service, coach_id: UUID) -> None:
         raise RuleError("other_coach", _("Another coach cannot take this over. Please cancel it and book anew."))
 
 
-def _changes(service: Service, session: Session, slot: Slot) -> dict[str, object]:
+def changes_to(service: Service, session: Session, slot: Slot) -> dict[str, object]:
     """What of the session is different at the new time."""
     room_id = session.room_id if session.room_id in slot.rooms else min(slot.rooms, default=None)
     changes: dict[str, object] = {

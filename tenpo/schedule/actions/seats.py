@@ -30,7 +30,8 @@ from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.coach_time import count_freed
-from tenpo.schedule.models import Booking, BookingQuerySet, Session
+from tenpo.schedule.actions.intro_ending import release_intro
+from tenpo.schedule.models import Booking, BookingQuerySet, Intro, Session
 from tenpo.schedule.permissions import can_book_for
 
 # An offer leaves the next in line time to take it as well.
@@ -212,7 +213,10 @@ def offer_end(session: Session, now: datetime) -> datetime:
 
 
 def release_lapsed(session: Session) -> int:
-    """Let go the holds and offers of a locked session that ran out; returns how many."""
+    """Let go the holds and offers of a locked session that ran out, and an intro that was not confirmed; how many."""
+    if session.is_private and (gone := release_intro(session)):
+        free_seats(session, gone)
+        return gone
     lapsed = _lapsed().filter(session=session)
     bookings = list(lapsed.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id"))
     if not bookings:
@@ -305,7 +309,8 @@ def void_orders(bookings: Sequence[Booking]) -> None:
 
 def release_lapsed_everywhere(limit: int = 500) -> int:
     """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
-    return _release_by_session(_lapsed(), limit)
+    intros = list(Intro.objects.lapsed().order_by("held_until").values_list("session", flat=True)[:limit])
+    return _release_by_session(_lapsed(), limit) + sum(release_lapsed_of(session_id) for session_id in intros)
 
 
 def _lapsed() -> BookingQuerySet:

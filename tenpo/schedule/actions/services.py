@@ -23,7 +23,7 @@ from tenpo.schedule.permissions import can_give_service
 OWN = (
     "name", "description", "format", "durations", "price_basis", "capacity", "buffer_before", "buffer_after",
     "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "coaches_rule", "open_to",
-    "needs_approval", "questions", "join_link", "cancellation_policy",
+    "needs_approval", "repeats_intro", "questions", "join_link", "cancellation_policy",
 )  # fmt: skip
 TEXTS = ("name", "description", "join_link")
 
@@ -49,6 +49,7 @@ class ServiceChanges(TypedDict, total=False):
     coaches_rule: str
     open_to: str
     needs_approval: bool
+    repeats_intro: bool
     questions: Sequence[Mapping[str, Any]]
     join_link: str
     cancellation_policy: CancellationPolicy | None

@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q
 from django.http import Http404
@@ -19,17 +20,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tenpo.core import clock
-from tenpo.core.compiled import CompiledFor, Param, Question, columns_of
+from tenpo.core.compiled import Compiled, CompiledFor, Param, Question, columns_of
 from tenpo.core.errors import RuleError
 from tenpo.core.money import apportion
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
-from tenpo.schedule.models import Booking, Service, ServiceCoach, Session
+from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 from tenpo.schedule.slot_terms import price_of, read_answers
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
 
 # The load of a coach counts what they give of the service so long before and after.
 LOAD_AROUND = timedelta(days=7)
@@ -73,6 +77,7 @@ _LOCK = """
 """
 
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
+_FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).filter(pk=Param("service")).values("pk"))
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def take_slot(
     free: `why_not` says why.
     """
     first, people = participants[0], len(participants)
-    locked = _lock(wish, coach_id, participants=participants, by=by)
+    locked = lock_slot(wish, coach_id, participants=participants, by=by)
     is_staff = by.is_admin or locked.is_its_coach
     if not all(
         can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=locked.is_client and one == first)
@@ -163,7 +168,7 @@ def take_slot(
         locked.policy_id, policy = default.pk, default.terms
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR, people=people)
     parts = apportion(price, [1] * people)
-    session = _session(locked, slot, price=parts[0], people=people)
+    session = session_of(locked, slot, price=parts[0], people=people)
     return TakenSlot(session, locked.booking_id, parts, policy, answers, asks_first, question)
 
 
@@ -196,17 +201,18 @@ def _free_for_all(
     return slot
 
 
-def _lock(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: User) -> Any:
+def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> Any:
     """The service as `by` sees it, with what decides on booking it; its coach, rooms and who comes are locked."""
-    visible, parameters = _VISIBLE.sql(by, service=wish.service_id)
+    asked = {"service": wish.service_id}
+    visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
     # Django writes its own parameters without a name.
     names = {f"visible_{number}": value for number, value in enumerate(parameters)}
     sql = _LOCK.format(
         columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
     )
     values = names | {
-        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "participant": participants[0].pk,
-        "participants": [one.pk for one in participants], "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk, "now": clock.now(),
+        "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
     }  # fmt: skip
     locked: Any = next(iter(Service.objects.raw(sql, values)), None)
     if locked is not None and locked.locked_version != locked.version:
@@ -217,7 +223,7 @@ def _lock(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant]
     return locked
 
 
-def _session(service: Any, slot: Slot, *, price: int, people: int) -> Session:
+def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
     names = json.loads(service.place_names or "{}")
     return Session(
@@ -241,11 +247,11 @@ def _session(service: Any, slot: Slot, *, price: int, people: int) -> Session:
         seats_taken=people,
         price=price,
         currency=service.currency,
-        cancellation_policy_id=service.policy_id,
+        cancellation_policy_id=service.policy_id or default_cancellation_policy().pk,
     )
 
 
-def coaches_for(wish: SlotWish, *, participant: Participant, by: User) -> list[UUID]:
+def coaches_for(wish: SlotWish, *, participant: Participant | None, by: "Viewer") -> list[UUID]:
     """Who could give a slot for which no coach was said, in the order in which they are asked.
 
     Of any coaches it is those that are free, whoever has the least of this service in the two weeks around it first,
@@ -258,7 +264,8 @@ def coaches_for(wish: SlotWish, *, participant: Participant, by: User) -> list[U
             return given_by[:1]
         raise ValidationError({"coach": _("Choose a coach.")})
     # Whoever books as host is asked again under the lock; nobody is shown anything here.
-    found = find_slots(service, wish.search(participant=participant.pk, by_host=True))
+    who = participant.pk if participant else None
+    found = find_slots(service, wish.search(participant=who, by_host=True))
     free = {coach for slot in found[:1] for coach in slot.coaches}
     if len(free) < 2:
         return list(free)
@@ -281,16 +288,36 @@ def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant
     day = timedelta(days=1)
     theirs = Q(session__coach__in=coaches) if coaches else Q(session__coach__services__service=wish.service_id)
     in_the_way = theirs | Q(session__room__services=wish.service_id)
+    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=wish.starts_at + day)
     lapsed = Booking.objects.filter(
-        in_the_way,
-        session__is_private=True,
-        session__starts_at__gt=wish.starts_at - day,
-        session__starts_at__lt=wish.starts_at + day,
-        state__in=["held", "offered"],
-        held_until__lte=clock.now(),
+        in_the_way, near, session__is_private=True, state__in=["held", "offered"], held_until__lte=clock.now()
     )
-    sessions = set(lapsed.order_by().values_list("session", flat=True))
+    intros = Intro.objects.lapsed().filter(in_the_way, near)
+    sessions = {*lapsed.order_by().values_list("session", flat=True), *intros.values_list("session", flat=True)}
     return sum(release_lapsed_of(session_id) for session_id in sessions) + release_lapsed_for(*participants)
+
+
+def past_what_stands_in_the_way[T](
+    attempt: Callable[[], T],
+    wish: SlotWish,
+    coaches: Collection[UUID],
+    participants: Sequence[Participant] = (),
+    *,
+    by: "Viewer",
+) -> T:
+    """What ran out stands in nobody's way: it is let go, and tried again. Otherwise it is said why it is not free."""
+    try:
+        return attempt()
+    except RuleError as refusal:
+        if refusal.code not in IN_THE_WAY:
+            raise
+    if release_lapsed_around(wish, coaches, participants):
+        try:
+            return attempt()
+        except RuleError as refusal:
+            if refusal.code not in IN_THE_WAY:
+                raise
+    raise why_not(wish, coaches, participants=participants, by=by)
 
 
 def not_offered() -> RuleError:
@@ -298,30 +325,36 @@ def not_offered() -> RuleError:
     return RuleError("slot_not_offered", _("This time cannot be booked. Please choose another one."))
 
 
-def why_not(wish: SlotWish, coaches: Collection[UUID], *, participants: Sequence[Participant], by: User) -> RuleError:
+def why_not(
+    wish: SlotWish, coaches: Collection[UUID], *, participants: Sequence[Participant], by: "Viewer"
+) -> RuleError:
     """Why a slot cannot be booked, and the nearest starts that can (`facts["nearest"]`)."""
     # What was booked can be moved when it is offered no more.
     seen = Service.objects.all() if wish.moving else Service.objects.visible_to(by)
     service = get_object_or_404(seen, pk=wish.service_id)
-    is_its_coach = ServiceCoach.objects.filter(service=service, coach=by).exists()
-    by_host = (by.is_admin or is_its_coach) and not all(comes_with(by, one) for one in participants)
+    by_host = by.is_authenticated and (by.is_admin or service.given_by.filter(coach=by).exists())
+    if by.is_authenticated and all(comes_with(by, one) for one in participants):
+        by_host = False
     search = wish.search(*coaches, by_host=by_host)
     nearby = replace(search, since=wish.starts_at - NEAR, until=wish.starts_at + NEAR)
-    each = [
-        {slot.starts_at for slot in find_slots(service, replace(nearby, participant=one.pk))} for one in participants
-    ]
-    starts = set.intersection(*each)
+    free = [{slot.starts_at for slot in find_slots(service, each)} for each in _for_each(nearby, participants)]
+    starts = set.intersection(*free)
     by_distance = sorted(starts, key=lambda start: (abs(start - wish.starts_at), start))
     refusal = _reason(service, wish, search, participants)
     refusal.facts["nearest"] = sorted(by_distance[:NEAREST])
     return refusal
 
 
+def _for_each(search: SlotSearch, participants: Sequence[Participant]) -> list[SlotSearch]:
+    """A search for each who comes; a visitor is nobody whom we know."""
+    return [replace(search, participant=one.pk) for one in participants] or [search]
+
+
 def _reason(service: Service, wish: SlotWish, search: SlotSearch, participants: Sequence[Participant]) -> RuleError:
-    if all(find_slots(service, replace(search, participant=one.pk)) for one in participants):
+    if all(find_slots(service, each) for each in _for_each(search, participants)):
         # It is free after all, as somebody changed something since it was tried.
         return slot_taken()
-    if find_slots(service, search):
+    if participants and find_slots(service, search):
         ends_at = wish.starts_at + timedelta(minutes=wish.minutes)
         present = Booking.objects.filter(participant__in=participants, state__in=Booking.PRESENT)
         if present.filter(starts_at__lt=ends_at, ends_at__gt=wish.starts_at).exists():

@@ -19,7 +19,7 @@ from tenpo.core.outbox import publish
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import lock_session
 from tenpo.schedule.attendance_models import Attendance
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Intro, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.stays import room_stays
@@ -86,6 +86,21 @@ def join_session(session: Session, *, by: User) -> str:
     person = _person(session, by)
     if person is None:
         raise Http404
+    return _go_in(session, person)
+
+
+def join_intro(intro: Intro) -> str:
+    """The address by which a visitor goes into their session now, as whoever has its link; see `join_session`.
+
+    Raises Http404 for one that is not booked; RuleError no_room, not_planned, too_early, too_late, no_answer.
+    """
+    if intro.state not in Intro.PLACED:
+        raise Http404
+    participant = intro.participant
+    return _go_in(intro.session, Person(participant.pk.hex, participant.name, VideoRole.GUEST))
+
+
+def _go_in(session: Session, person: Person) -> str:
     _check_joinable(session)
     room = VideoRoom.objects.filter(session=session).first()
     if room is None and not session.join_link:

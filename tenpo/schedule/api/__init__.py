@@ -9,6 +9,7 @@ from tenpo.schedule.api import (
     feeds,
     hours,
     imports,
+    intros,
     places,
     resources,
     reviews,
@@ -23,6 +24,7 @@ router = Router()
 router.add_router("", sessions.router)
 router.add_router("", attendance.router)
 router.add_router("", bookings.router)
+router.add_router("", intros.router)
 router.add_router("", reviews.router)
 router.add_router("", resources.router)
 router.add_router("", series.router)

@@ -103,6 +103,7 @@ class ServiceOut(OutSchema):
     coaches_rule: str = Field(..., examples=["chosen"])
     open_to: str = Field(..., examples=["members"])
     needs_approval: bool
+    repeats_intro: bool
     questions: list[QuestionOut]
     join_link: str | None = Field(..., description="Null for whoever has not booked.")
     cancellation_policy_id: UUID | None = Field(..., description="Null: the business's usual one.")
@@ -150,6 +151,7 @@ class ServiceFields(InSchema):
     coaches_rule: Service.Coaches = Service.Coaches.CHOSEN
     open_to: Service.OpenTo = Service.OpenTo.MEMBERS
     needs_approval: bool = False
+    repeats_intro: bool = False
     questions: Annotated[list[Question], Field(max_length=MAX_QUESTIONS)] = []
     join_link: Annotated[str, Field(max_length=500)] = ""
     cancellation_policy_id: UUID | None = None
@@ -190,7 +192,8 @@ def service_out(user: User, service: Service) -> dict[str, Any]:
     plain = (
         "id", "name", "description", "format", "durations", "price_basis", "currency", "capacity", "buffer_before",
         "buffer_after", "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week",
-        "coaches_rule", "open_to", "needs_approval", "questions", "cancellation_policy_id", "is_offered", "version",
+        "coaches_rule", "open_to", "needs_approval", "repeats_intro", "questions",
+        "cancellation_policy_id", "is_offered", "version",
     )  # fmt: skip
     coaches = [given.coach for given in service.given_by.all()]
     knows_the_door = user.is_admin or user in coaches

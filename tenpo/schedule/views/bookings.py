@@ -12,7 +12,7 @@ from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of
 from tenpo.schedule.ical import booking_file
-from tenpo.schedule.models import Booking
+from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import due_of, my_bookings, own_booking, waitlist_position
@@ -20,6 +20,7 @@ from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.video_queries import has_video, is_placed
 
 TABS = ("coming", "waiting", "past")
+OWN_INTROS = 20
 
 
 @login_required
@@ -32,8 +33,19 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     when = when if when in TABS else "coming"
     order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
     page = page_of(request, my_bookings(user, when=when), order=order)
-    context = {"bookings": page.items, "next": page.next_cursor, "when": when}
+    context = {"bookings": page.items, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
     return render(request, "schedule/booking_list.html", context)
+
+
+def _own_intros(user: User, when: str) -> list[Intro]:
+    """What they booked as a visitor, with an address that is their own: there are few."""
+    if when == "waiting":
+        return []
+    placed = Intro.objects.of(user).filter(link__isnull=False).select_related("session__coach", "participant")
+    now = timezone.now()
+    coming = placed.filter(state=Intro.State.CONFIRMED, session__ends_at__gt=now)
+    rows = coming if when == "coming" else placed.exclude(pk__in=coming.values("pk"))
+    return list(rows.order_by("-session__starts_at", "-id")[:OWN_INTROS])
 
 
 @login_required

@@ -3,8 +3,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -29,6 +28,7 @@ from tenpo.schedule.find_queries import (
 from tenpo.schedule.models import Location, Service
 from tenpo.schedule.queries import day_start
 from tenpo.schedule.service_prices import group_prices, lowest_price, service_price
+from tenpo.schedule.views.visiting import open_to_visitors, own_zone
 
 ORDER = ("name", "id")
 MAP = "https://www.openstreetmap.org/"
@@ -36,12 +36,14 @@ MAP = "https://www.openstreetmap.org/"
 COACHES_BESIDE = 8
 
 
-@login_required
 @require_safe
+@open_to_visitors
+@never_cache
 def offer_list(request: HttpRequest) -> HttpResponse:
     """What is offered by time: how people meet, for how long, for how much, with whom and where."""
     user = request.user
-    assert isinstance(user, User)
+    if not user.is_authenticated and not offered_services(user).exists():
+        raise Http404
     form = OfferFilter(request.GET, offered=offered_services(user))
     page = page_of(request, offered_services(user, form.wanted()), order=ORDER)
     rows = [
@@ -58,26 +60,25 @@ def offer_list(request: HttpRequest) -> HttpResponse:
     return render(request, "schedule/offer_list.html", {"form": form, "rows": rows, "next": page.next_cursor})
 
 
-@login_required
-@never_cache
 @require_safe
+@open_to_visitors
+@never_cache
 def slot_list(request: HttpRequest, service_id: UUID) -> HttpResponse:
     """Find a time: how long, with whom and where; the days on which something is free, and the starts of one."""
     user = request.user
-    assert isinstance(user, User)
     service = get_object_or_404(with_offer(Service.objects.visible_to(user)), pk=service_id)
     form = WishForm(request.GET, service=service)
     wish = form.wish()
     with timezone.override(wish.zone):
-        return render(request, "schedule/slot_list.html", _context(user, service, form, wish))
+        return render(request, "schedule/slot_list.html", _context(request, service, form, wish))
 
 
-def _context(user: User, service: Service, form: WishForm, wish: Wish) -> dict[str, Any]:
-    return times_context(user, service, form, wish, find_times(own(user), service, wish))
+def _context(request: HttpRequest, service: Service, form: WishForm, wish: Wish) -> dict[str, Any]:
+    return times_context(request, service, form, wish, find_times(own(request.user), service, wish))
 
 
-def times_context(user: User, service: Service, form: WishForm, wish: Wish, times: Times) -> dict[str, Any]:
-    """What the page of free times shows to `user`, whoever they look for."""
+def times_context(request: HttpRequest, service: Service, form: WishForm, wish: Wish, times: Times) -> dict[str, Any]:
+    """What the page of free times shows to whoever asks, whoever they look for."""
     coaches = coaches_of(service)
     chosen = [coach for coach in coaches if coach.pk == wish.coach]
     return {
@@ -91,13 +92,13 @@ def times_context(user: User, service: Service, form: WishForm, wish: Wish, time
         "may_choose_coach": service.coaches_rule == Service.Coaches.CHOSEN and len(coaches) > 1,
         "has_many_coaches": len(coaches) > COACHES_BESIDE,
         "chosen": chosen[0] if chosen else None,
-        "away": _away(service, chosen[0], times) if chosen else [],
+        "away": _away(service, chosen[0], times) if chosen and request.user.is_authenticated else [],
         "places": [{"location": location, "map": map_address(location)} for location in service.locations.all()],
         "price": service_price(service, wish.minutes),
         "groups": group_prices(service, wish.minutes),
         "zone": wish.zone.key,
         "host_zone": host_zone(chosen or coaches),
-        "query": wish_query(wish, service, own_zone=ZoneInfo(user.time_zone)),
+        "query": wish_query(wish, service, own_zone=own_zone(request)),
         "is_narrow": bool(wish.coach or wish.location),
         "starts_under": f"{reverse('schedule:offer-list')}{service.pk}/",
     }

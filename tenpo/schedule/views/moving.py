@@ -111,7 +111,7 @@ class _Page:
         }
         if self.is_open and at is None:
             times = find_times(self.seeker, self.service, self.wish)
-            context |= times_context(self.user, self.service, self.form, self.wish, times)
+            context |= times_context(self.request, self.service, self.form, self.wish, times)
             # What it costs was settled when it was booked.
             context |= {"is_chosen_here": True, "price": session.price, "is_narrow": False}
         return context

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,7 @@ from tenpo.schedule.actions.misses import is_waivable
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
 from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
-from tenpo.schedule.guest_queries import with_guests
+from tenpo.schedule.guest_queries import intro_of, with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
@@ -178,6 +180,7 @@ def roster_context(session: Session) -> dict[str, Any]:
     return {
         "session": session,
         "bookings": seated,
+        "intro": intro_of(session),
         "waiting": waiting,
         "can_mark": is_markable(session),
         "can_waive": is_waivable(session),
@@ -196,7 +199,7 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
     user = teacher(request)
     session = managed_session(user, session_id)
     header = [_("Name"), _("E-mail"), _("State"), _("Since")]
-    rows = (
+    rows: Iterable[list[str]] = (
         [
             booking.participant.name,
             booking.booked_by.email,
@@ -205,6 +208,10 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
         ]
         for booking in roster(session)
     )
+    if (intro := intro_of(session)) is not None:
+        since = intro.confirmed_at or intro.created_at
+        row = [intro.participant.name, intro.email, intro.get_state_display(), f"{say_date(since)} {say_time(since)}"]
+        rows = chain(rows, [row])
     return csv_answer(f"roster-{session.starts_at:%Y-%m-%d}.csv", header, rows)
 
 
