@@ -38,8 +38,9 @@ def move_slot(
     """Move what was booked as a slot to another start of its service, of the same length and for the same price.
 
     Whoever booked may by their policy, and as long as it can be booked anew; the host always and whatever the notice;
-    whoever it was moved for by the host can then give it back in full. Another coach gives it only where any may, and
-    where nobody earns a part of it yet. Without a location it stays where it is. Where it is already, nothing changes.
+    whoever it was moved for by the host can then move it once, or give it back in full. Another coach gives it only
+    where any may, and where nobody earns a part of it yet. Without a location it stays where it is. Where it is
+    already, nothing changes.
 
     Raises RuleError slot_taken, slot_not_offered, participant_elsewhere, each with the `nearest` starts; not_a_slot,
     not_booked, started, not_planned, other_coach, not_movable, moved_too_often, too_late.
@@ -98,7 +99,10 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
         raise slot_taken()
     change_session(session, _changes(service, session, slot), by=by, is_own_wish=not is_host)
     if move is not None:
-        booking.save(update_fields=note_move(booking, move))
+        counted = note_move(booking, move)
+        # This time they chose themselves: what the host moved before lets them off no more.
+        booking.moved_at = None
+        booking.save(update_fields=["moved_at", *counted])
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 
