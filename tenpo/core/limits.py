@@ -100,6 +100,10 @@ CHOICES_OF_A_QUESTION = 20
 AWAY_KEPT = 100
 AWAY_DAYS = 400
 
+# Times that one person holds at once and has neither paid nor been answered (`checkout.actions.slots`): nobody empties
+# a coach's weeks for nothing.
+SLOTS_UNPAID = 12
+
 # Files that people bring (`core.files`): of each, below what `runtime.front` takes at all; and of each session.
 FILE_BYTES_MAX = 24_000_000
 RESOURCES_KEPT = 50

@@ -7,11 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import Wish, begun_by, charge_for, order_place, with_credit_at_hand
 from tenpo.checkout.actions.requests import write_request
+from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
+from tenpo.core.limits import SLOTS_UNPAID
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
@@ -58,7 +61,8 @@ def book_slot(
 
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
-    sponsor_spent, payment_needed; ValidationError for an answer or where a coach must be chosen; Http404.
+    sponsor_spent, payment_needed, too_many_unpaid; ValidationError for an answer or where a coach must be chosen;
+    Http404.
     """
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
     keeps = keep and can_be_kept(by, provider=provider, source=source)
@@ -85,8 +89,22 @@ def _reserve(wish: SlotWish, coach_id: UUID, participant: Participant, pays: Wis
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(booking, taken)
-        return booking, None
-    return order_place(booking, taken.policy, pays)
+        reserved: Reserved = booking, None
+    else:
+        reserved = order_place(booking, taken.policy, pays)
+    if booking.state == Booking.State.HELD and not taken.is_by_host:
+        _check_unpaid(pays.by)
+    return reserved
+
+
+def _check_unpaid(by: User) -> None:
+    """Refuse one more time that costs nothing yet. Whoever books for themselves comes one after the other: it is their
+    participant that is locked.
+    """
+    unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
+    if unpaid.filter(held_until__gt=clock.now()).count() > SLOTS_UNPAID:
+        words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
+        raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
 
 
 def _requested_by(call: Call | None) -> Reserved | None:

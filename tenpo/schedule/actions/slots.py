@@ -71,7 +71,7 @@ _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=P
 class TakenSlot:
     """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
 
-    `asks_first` says that its coach decides on it.
+    `asks_first` says that its coach decides on it, `is_by_host` that whoever gives it books for somebody.
     """
 
     session: Session
@@ -79,6 +79,7 @@ class TakenSlot:
     policy: Policy
     answers: list[dict[str, Any]]
     asks_first: bool
+    is_by_host: bool
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,9 @@ def take_slot(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: U
         locked.policy_id, policy = default.pk, default.terms
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR)
     return TakenSlot(
-        _session(locked, slot, price), locked.booking_id, policy, answers, locked.needs_approval and not is_staff
-    )
+        _session(locked, slot, price), locked.booking_id, policy, answers,
+        asks_first=locked.needs_approval and not is_staff, is_by_host=by_host,
+    )  # fmt: skip
 
 
 def _lock(wish: SlotWish, coach_id: UUID, *, participant: Participant, by: User) -> Any:
