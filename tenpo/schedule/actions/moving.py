@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
-from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.rescheduling import check_move, note_move
 from tenpo.schedule.actions.seats import already_elsewhere, check_open, lock_participants, lock_session
 from tenpo.schedule.actions.sessions import change_session
@@ -75,7 +75,8 @@ def move_slot(
 @transaction.atomic
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
     before = Session.objects.only("coach_id", "room_id").get(pk=booking.session_id)
-    lock_users(User(pk=before.coach_id), User(pk=coach_id))
+    for coach in User.objects.filter(pk__in=[before.coach_id, coach_id]).order_by("pk"):
+        lock_coach(coach)
     _lock_rooms(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
