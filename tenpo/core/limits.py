@@ -79,6 +79,8 @@ LIMITS = {
     # Calendars that somebody connects or has asked again: each is an address that our server knocks at.
     "calendar-user": Limit(30, 3600),
     "upload-user": Limit(60, 3600),
+    # What was taken away lies there for a day or two, so that a file that comes and goes fills a disk as well.
+    "upload-user-day": Limit(150, 86_400),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
@@ -130,9 +132,15 @@ ORIGINS_OF_AN_EMBED = 10
 AWAY_KEPT = 100
 AWAY_DAYS = 400
 
+# Times that one person holds at once and has neither paid nor been answered (`checkout.actions.slots`): nobody empties
+# a coach's weeks for nothing.
+SLOTS_UNPAID = 12
+
 # Files that people bring (`core.files`): of each, below what `runtime.front` takes at all; and of each session.
 FILE_BYTES_MAX = 24_000_000
 RESOURCES_KEPT = 50
+# All files that one person keeps with sessions (`schedule.actions.resources`): a full disk stops everybody.
+RESOURCE_BYTES_KEPT = 5_000_000_000
 
 # Counts one try for each row of `{source}`.
 _HIT = """

@@ -15,7 +15,7 @@ from tenpo.core.forms import FIRST_DAY, LAST_DAY, AmountField, DayField, ZoneFie
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
-from tenpo.schedule.actions.sessions import MIN_SESSION_MINUTES, SessionTerms
+from tenpo.schedule.actions.sessions import AS_BOOKED, MIN_SESSION_MINUTES, SessionTerms
 from tenpo.schedule.ical_reading import MAX_BYTES
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
 from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
@@ -111,6 +111,8 @@ class SessionForm(OfferForm):
                 self.order_fields(["coach", "title"])
         else:
             self.fields["cancellation_policy"].required = True
+            for name in AS_BOOKED if session.is_private else ():
+                del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from time import monotonic
 from zoneinfo import ZoneInfo
 
@@ -234,7 +234,11 @@ def _what_is_wrong(event: Event, title: str, length: timedelta, *, is_all_day: b
 
 
 def moment_of(value: date, time_zone: str) -> datetime:
-    """A day's first moment, or a time, in UTC; what bears no zone is of `time_zone`."""
+    """A day's first moment, or a time, in UTC; what bears no zone is of `time_zone`.
+
+    The first and the last year are those beside them, whose moments have a place in every clock.
+    """
+    value = value.replace(year=min(max(value.year, MINYEAR + 1), MAXYEAR - 1))
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  (its zone comes next)
     if value.tzinfo is None:

@@ -19,14 +19,18 @@ PLACED = ("confirmed", "attended", "no_show")
 
 class SessionResourceQuerySet(models.QuerySet["SessionResource"]):
     def visible_to(self, user: "Viewer") -> Self:
-        """Everybody what is public; else the session's coach, the admins, and whoever has a place that was booked."""
+        """Everybody what is public; else the session's coach, the admins, and whoever has a place that was booked.
+
+        Of what was booked as a slot nothing is public: nobody else sees the session either.
+        """
         if not user.is_authenticated:
             return self.none()
         if user.is_admin:
             return self
         whose = Q(session__bookings__booked_by=user) | Q(session__bookings__participant__user=user)
+        public = Q(is_public=True, session__is_private=False)
         placed = self.model.objects.filter(whose, session__bookings__state__in=PLACED)
-        return self.filter(Q(is_public=True) | Q(session__coach=user) | Q(pk__in=placed.values("pk")))
+        return self.filter(public | Q(session__coach=user) | Q(pk__in=placed.values("pk")))
 
 
 class SessionResource(BaseModel):

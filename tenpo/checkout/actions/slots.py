@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import (
@@ -20,8 +21,10 @@ from tenpo.checkout.actions.buying import (
     with_credit_at_hand,
 )
 from tenpo.checkout.actions.requests import write_request
+from tenpo.core import clock
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
+from tenpo.core.limits import SLOTS_UNPAID
 from tenpo.orders.queries import quote_question
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.people.models import Participant, User
@@ -65,7 +68,8 @@ def book_slot(
 
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
-    sponsor_spent, payment_needed; ValidationError for an answer or where a coach must be chosen; Http404.
+    sponsor_spent, payment_needed, too_many_unpaid; ValidationError for an answer or where a coach must be chosen;
+    Http404.
     """
     [booking] = book_slot_places(
         service, starts_at=starts_at, minutes=minutes, coach=coach, location=location, participants=[participant],
@@ -132,8 +136,22 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(booking, taken)
-        return [booking], None
-    return order_places(bookings, taken.policy, pays, prices=taken.prices, asked=taken.beside)
+        reserved: Reserved = [booking], None
+    else:
+        reserved = order_places(bookings, taken.policy, pays, prices=taken.prices, asked=taken.beside)
+    if booking.state == Booking.State.HELD and not taken.is_by_host:
+        _check_unpaid(pays.by)
+    return reserved
+
+
+def _check_unpaid(by: User) -> None:
+    """Refuse one more time that costs nothing yet. Whoever books for themselves comes one after the other: it is their
+    participant that is locked.
+    """
+    unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
+    if unpaid.filter(held_until__gt=clock.now()).values("session").distinct().count() > SLOTS_UNPAID:
+        words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
+        raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
 
 
 def unordered_by(call: Call | None) -> Reserved | None:

@@ -112,7 +112,8 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
     Where its coach says yes to each, it is held without a cost until they have (`awaits_approval`).
 
     Refusals: `slot_taken`, `slot_not_offered`, `too_many` and `participant_elsewhere`, each with the `nearest` starts
-    that are free; `not_open_to_you`, `all_together`, `price_changed`, `sponsor_spent`, `payment_needed`.
+    that are free; `not_open_to_you`, `all_together`, `price_changed`, `sponsor_spent`, `payment_needed`,
+    `too_many_unpaid`.
     """
     booking = book_slot(
         # Only named: what locks them finds them, among those that the caller may see.

@@ -13,6 +13,7 @@ from tenpo.checkout.tests.make import make_booking, told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, starts, working_coach
 from tenpo.core.errors import RuleError
 from tenpo.core.models import OutboxMessage
+from tenpo.core.tokens import new_id
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.tests.make import credit_left, make_cancellation_policy
 from tenpo.payments.providers.sandbox import DECLINED
@@ -20,7 +21,8 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.moving import move_slot
-from tenpo.schedule.models import Booking, Room, Service, Session
+from tenpo.schedule.models import Booking, CoachTime, Room, Service, Session
+from tenpo.schedule.policy_queries import comes_back
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_location, make_service
 from tests.at_once import at_once, outcomes
@@ -194,3 +196,33 @@ def test_of_many_who_want_the_same_time_one_has_it(coach):
     assert found["confirmed"] + found["slot_taken"] == 9
     assert Session.objects.filter(starts_at=NINE + 5 * HALF, status="planned").count() == 1
     assert "11:30" not in starts(service)
+
+
+def test_whoever_moves_what_the_host_moved_has_chosen_its_time_themselves(coach):
+    member = make_member()
+    policy = make_cancellation_policy((0, 0), reschedules=1)
+    booking = book(make_service(coach, cancellation_policy=policy), member)
+    move_slot(booking, starts_at=NINE + HOUR, by=coach)
+    assert percent_back(booking) == 100
+
+    move_slot(booking, starts_at=NINE + 2 * HOUR, by=member)
+
+    # Once for the host's move, and then by the policy again: not for ever, and not in full until it starts.
+    assert percent_back(booking) == 0
+    move_slot(booking, starts_at=NINE, by=member)
+    assert refusal_of(booking, member, at=NINE + HALF).code == "moved_too_often"
+
+
+def percent_back(booking: Booking) -> int:
+    return comes_back(Booking.objects.select_related("session", "line").get(pk=booking.pk)).percent
+
+
+def test_what_was_kept_of_both_coaches_is_old_once_it_is_moved(coach):
+    other, member = working_coach(), make_member()
+    booking = book(make_service(coach, other, coaches_rule="any"), member, coach=coach)
+    CoachTime.objects.all().delete()
+
+    move_slot(booking, starts_at=NINE + HOUR, coach=other, by=member)
+
+    assert set(CoachTime.objects.values_list("coach", "version")) == {(coach.pk, 1), (other.pk, 1)}
+    assert refusal_of(booking, member, coach=User(pk=new_id())).code == "slot_not_offered"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from tenpo.access.actions.idempotency import Call
@@ -17,14 +18,15 @@ from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, refusal_of, starts, working_coach
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import new_id
-from tenpo.orders.models import Order
-from tenpo.orders.tests.make import credit_left, make_credit, make_share_policy
+from tenpo.orders.models import CancellationPolicy, Order
+from tenpo.orders.tests.make import credit_left, make_cancellation_policy, make_credit, make_share_policy
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_member
+from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.tests.time_make import make_service
 from tests.at_once import at_once, outcomes
@@ -202,3 +204,40 @@ def test_whoever_asked_sees_that_and_nothing_to_pay(service):
     assert client.get(f"/bookings/{booking.pk}/pay/").status_code == 302
     assert client.get(f"/bookings/{booking.pk}/cancel/").status_code == 200
     assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change", [{"price": 9_000}, {"capacity": 2}, {"cancellation_policy": "another"}], ids=["price", "seats", "policy"]
+)
+def test_what_somebody_asked_for_stays_as_they_saw_it(service, coach, change):
+    make_share_policy(amount=5_000)
+    member = make_member()
+    make_credit(member, 9_000)
+    booking = ask(service, member)
+    if "cancellation_policy" in change:
+        change = {"cancellation_policy": make_cancellation_policy((0, 0))}
+
+    with pytest.raises(RuleError) as refusal:
+        edit_session(booking.session, by=coach, **change)
+
+    assert refusal.value.code == "private_session"
+    booked = approve_request(booking, by=coach)
+    assert (booked.line.price, credit_left(member)) == (6_000, 8_000)
+
+
+def test_the_page_of_a_booked_time_asks_for_what_can_change(coach):
+    policy = make_cancellation_policy((0, 0))
+    ask(make_service(coach, needs_approval=True, cancellation_policy=policy), make_member())
+    # A form that asked for it would ask for another one.
+    CancellationPolicy.objects.filter(pk=policy.pk).update(retired_at=timezone.now())
+    session = Session.objects.get()
+    client = signed_in(coach)
+    address = reverse("schedule:session-edit", args=[session.pk])
+
+    page = client.get(address)
+    fields = page.context["form"].fields.keys()
+    typed = {name: value for name, value in page.context["form"].initial.items() if name in fields}
+    saved = client.post(address, {**typed, "title": "Knees", "place": "Hall 2"})
+
+    assert not {"price", "capacity", "cancellation_policy"} & fields
+    assert (saved.status_code, Session.objects.get().title) == (302, "Knees")

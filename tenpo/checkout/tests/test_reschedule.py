@@ -27,6 +27,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_
 from tenpo.schedule.actions import rescheduling
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
+from tenpo.schedule.actions.check_in import check_in, check_out, undo_check_in
 from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
 from tenpo.schedule.actions.seats import join_waitlist
@@ -282,6 +283,9 @@ def test_who_read_it_before_it_was_moved_looks_again():
         partial(cancel_booking, stale, by=member),
         partial(mark_attendance, stale, state=Booking.State.NO_SHOW, by=coach),
         partial(waive_no_show, stale, reason="Ill", by=coach),
+        partial(check_in, stale, by=coach),
+        partial(check_out, stale, by=coach),
+        partial(undo_check_in, stale, by=coach),
         partial(reschedule_booking, stale, to=of(coach), by=member),
     ]
     for act in acts:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
+from tenpo.checkout.actions import slots
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.slot_make import (
     DAY,
@@ -16,15 +17,18 @@ from tenpo.checkout.tests.slot_make import (
     QUESTIONS,
     book,
     everything,
+    lapse,
     make_client_of,
     refusal_of,
     working_coach,
 )
 from tenpo.core.errors import RuleError
+from tenpo.orders.tests.make import make_credit
+from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.services import withdraw_service
-from tenpo.schedule.models import Room, Service, ServicePrice, Session, TimeOff, WorkingTerms
+from tenpo.schedule.models import Booking, Room, Service, ServicePrice, Session, TimeOff, WorkingTerms
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service
 
@@ -192,3 +196,31 @@ def test_a_hold_that_is_still_good_stands_in_the_way(coach):
         book(service, make_member())
 
     assert (refusal.value.code, Session.objects.count()) == ("slot_taken", 1)
+
+
+@pytest.mark.parametrize("asks_first", [True, False], ids=["asked for", "not paid"])
+def test_nobody_fills_a_coachs_hours_with_what_they_do_not_pay(coach, monkeypatch, asks_first):
+    monkeypatch.setattr(slots, "SLOTS_UNPAID", 2)
+    service, member = make_service(coach, needs_approval=asks_first), make_member()
+    held = [book(service, member, NINE + number * HOUR, source=DECLINED) for number in range(2)]
+    assert [(one.state, one.awaits_approval) for one in held] == [("held", asks_first)] * 2
+
+    refusal = refusal_of(service, member, NINE + 2 * HOUR, source=DECLINED)
+
+    assert refusal.code == "too_many_unpaid"
+    assert book(service, make_member(), NINE + 2 * HOUR).state == ("held" if asks_first else "confirmed")
+    lapse(held[0])
+    assert book(service, member, NINE + timedelta(days=1), source=DECLINED).state == "held"
+
+
+def test_what_is_covered_and_what_its_coach_books_for_others_is_not_counted(coach, monkeypatch):
+    monkeypatch.setattr(slots, "SLOTS_UNPAID", 0)
+    service, member, client = make_service(coach), make_member(), make_client_of(coach)
+    make_credit(member, 6_000)
+
+    covered = book(service, member)
+    for_somebody = book(service, client, NINE + HOUR, by=coach, source=DECLINED)
+
+    assert (covered.state, for_somebody.state) == ("confirmed", "held")
+    assert refusal_of(service, make_member(), NINE + 2 * HOUR, source=SUCCEEDS).code == "too_many_unpaid"
+    assert Booking.objects.live().filter(session__service=service).count() == 2

@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import timedelta
+from time import monotonic
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -20,12 +21,15 @@ from tenpo.schedule.calendars.google import Google
 # A channel lives for a week; what is still left when the next one begins.
 RENEWED_BEFORE = timedelta(days=1)
 LONGEST_TOKEN = 256
+MAX_SECONDS = 30.0
 
 log = structlog.get_logger()
 
 
 def renew_channels(limit: int = 50) -> int:
     """Open a channel for each calendar at Google that has none, or one that ends soon; returns how many.
+
+    No further one after `MAX_SECONDS`: everything else that is due each minute waits for it.
 
     Without a public address by https there are none: then calendars are asked every quarter of an hour as ever.
     """
@@ -36,7 +40,8 @@ def renew_channels(limit: int = 50) -> int:
         kind=CalendarConnection.Kind.GOOGLE, state=CalendarConnection.State.ACTIVE, user__disabled_at=None
     )
     without = rows.exclude(pk__in=lasting).order_by("id")[:limit]
-    return sum(open_channel(connection) for connection in without)
+    gives_up_at = monotonic() + MAX_SECONDS
+    return sum(open_channel(connection) for connection in without if monotonic() < gives_up_at)
 
 
 def open_channel(connection: CalendarConnection) -> bool:

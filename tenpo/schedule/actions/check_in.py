@@ -14,7 +14,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import CHANGEABLE_FOR, MARKS, forget_stay, set_mark
-from tenpo.schedule.actions.seats import lock_session
+from tenpo.schedule.actions.seats import check_not_moved, lock_session
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
@@ -32,7 +32,8 @@ ROOM_COUNTS_UNTIL = timedelta(days=1)
 def check_in(booking: Booking, *, by: User) -> Attendance:
     """Note that somebody is there, from an hour before the start until the end; from the start on they have attended.
 
-    Again changes nothing while they are there. Raises RuleError too_early, too_late, not_planned, not_booked.
+    Again changes nothing while they are there. Raises RuleError too_early, too_late, not_planned, not_booked,
+    moved_meanwhile.
     """
     session, booking = _locked(booking, by=by)
     _check_open(session)
@@ -57,7 +58,10 @@ def check_in(booking: Booking, *, by: User) -> Attendance:
 
 @transaction.atomic
 def check_out(booking: Booking, *, by: User) -> Attendance:
-    """Note that somebody who was checked in has gone. Again changes nothing. Raises RuleError not_there."""
+    """Note that somebody who was checked in has gone. Again changes nothing.
+
+    Raises RuleError not_there, moved_meanwhile.
+    """
     session, booking = _locked(booking, by=by)
     stays = Attendance.objects.filter(session=session, participant=booking.participant_id).by_hand()
     stay = stays.order_by("-joined_at").first()
@@ -73,7 +77,7 @@ def check_out(booking: Booking, *, by: User) -> Attendance:
 def undo_check_in(booking: Booking, *, by: User) -> Booking:
     """Take back the last check-in by hand, until a week after the end; who was not there before is unmarked.
 
-    Without one nothing changes. Raises RuleError too_late.
+    Without one nothing changes. Raises RuleError too_late, moved_meanwhile.
     """
     session, booking = _locked(booking, by=by)
     if clock.now() > session.ends_at + CHANGEABLE_FOR:
@@ -138,6 +142,7 @@ def is_check_in_open(session: Session) -> bool:
 def _locked(booking: Booking, *, by: User) -> tuple[Session, Booking]:
     session = lock_session(booking.session_id)
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
+    check_not_moved(booking, session)
     booking.session = session
     if not can_manage_session(by, session):
         raise PermissionDenied

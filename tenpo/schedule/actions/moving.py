@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
-from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
+from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.rescheduling import check_move, note_move
 from tenpo.schedule.actions.seats import already_elsewhere, check_open, lock_participants, lock_session
 from tenpo.schedule.actions.sessions import change_session
@@ -36,8 +36,9 @@ def move_slot(
     """Move what was booked as a slot to another start of its service, for as long and as much, with all who come.
 
     Whoever booked may by their policy, and as long as it can be booked anew; the host always and whatever the notice;
-    whoever it was moved for by the host can then give it back in full. Another coach gives it only where any may, and
-    where nobody earns a part of it yet. Without a location it stays where it is. Where it is already, nothing changes.
+    whoever it was moved for by the host can then move it once, or give it back in full. Another coach gives it only
+    where any may, and where nobody earns a part of it yet. Without a location it stays where it is. Where it is
+    already, nothing changes.
 
     Raises RuleError slot_taken, slot_not_offered, participant_elsewhere, each with the `nearest` starts; not_a_slot,
     not_booked, started, not_planned, other_coach, not_movable, moved_too_often, too_late.
@@ -62,7 +63,8 @@ def move_slot(
 @transaction.atomic
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
     before = Session.objects.only("coach_id", "room_id").get(pk=booking.session_id)
-    lock_users(User(pk=before.coach_id), User(pk=coach_id))
+    for coach in User.objects.filter(pk__in=[before.coach_id, coach_id]).order_by("pk"):
+        lock_coach(coach)
     lock_places_for(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
@@ -93,7 +95,10 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     change_session(session, changes_to(service, session, slot), by=by, is_own_wish=not is_host)
     if move is not None:
         for one in bookings:
-            one.save(update_fields=note_move(one, move))
+            counted = note_move(one, move)
+            # This time they chose themselves: what the host moved before lets them off no more.
+            one.moved_at = None
+            one.save(update_fields=["moved_at", *counted])
     return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
 
 

@@ -6,12 +6,13 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
 from tenpo.core.errors import RuleError
 from tenpo.core.files import KeptFile, drop_file, drop_unnamed, is_named_like_a_picture, keep_file
-from tenpo.core.limits import RESOURCES_KEPT
+from tenpo.core.limits import RESOURCE_BYTES_KEPT, RESOURCES_KEPT
 from tenpo.core.models import check_fields
 from tenpo.core.once import made_before
 from tenpo.core.outbox import publish
@@ -40,7 +41,7 @@ def add_file(
     """Keep a file with a session; what is no picture is never called one.
 
     The file is written before its row and outside of any transaction; without a row it is let go again.
-    Raises ValidationError; RuleError too_large, empty, not_a_picture, too_many.
+    Raises ValidationError; RuleError too_large, empty, not_a_picture, too_many, too_much.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -122,6 +123,7 @@ def _add(
     resource = SessionResource(id=once or new_id(), session=session, link=link, uploaded_by=by, **terms)
     if kept:
         _check_picture(kept, file_name)
+        _check_room_for(kept, by)
         resource.file_key, resource.size_bytes, resource.mime_type = kept.key, kept.size, kept.mime_type
         resource.name = resource.name or file_name
     check_fields(resource, "name", "kind", "link", "duration_seconds")
@@ -134,3 +136,11 @@ def _add(
 def _check_picture(kept: KeptFile, file_name: str) -> None:
     if is_named_like_a_picture(file_name) and not kept.mime_type.startswith("image/"):
         raise RuleError("not_a_picture", _("This file is called a picture and is none."))
+
+
+def _check_room_for(kept: KeptFile, by: User) -> None:
+    """Refuse what is more than one person may keep. Of two at once both may just get in; the next one does not."""
+    there = SessionResource.objects.filter(uploaded_by=by).aggregate(size=Sum("size_bytes", default=0))["size"]
+    if there + kept.size > RESOURCE_BYTES_KEPT:
+        words = _("Your files take %(n)s GB already, and more is not kept. Take some away, or keep a link.")
+        raise RuleError("too_much", words % {"n": RESOURCE_BYTES_KEPT // 1_000_000_000})

@@ -35,6 +35,8 @@ COMPLETED_AFTER = timedelta(days=1)
 # How often a session is completed anew because somebody was marked as absent at that moment.
 MARKING_RACES = 3
 CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link", "capacity", "price"}
+# Of what was booked as a slot these stay: whoever asked for it, or holds it, did so at this price and by this policy.
+AS_BOOKED = {"price", "capacity", "cancellation_policy"}
 # Whoever books is told of a change of these.
 TOLD = ("starts_at", "ends_at", "place", "join_link")
 
@@ -119,7 +121,8 @@ def edit_session(
 
     Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
     go to the waitlist. `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost.
-    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, overlap, room_taken.
+    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, private_session, overlap,
+    room_taken.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -282,6 +285,8 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
 def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
     if not session.is_planned and before.keys() - {"description"}:
         raise RuleError("over", _("Only the description of a session that is over or cancelled can change."))
+    if session.is_private and AS_BOOKED & before.keys():
+        raise RuleError("private_session", _("This was booked as it is: its price, its seats and its policy stay."))
     if {"starts_at", "ends_at"} & before.keys():
         if before.get("starts_at", session.starts_at) <= clock.now():
             raise RuleError("started", _("This session has already begun, so its time stays."))

@@ -85,7 +85,8 @@ class TakenSlot:
     """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
 
     `prices` are what each who comes pays of the group's price (minor units); they sum to it. `asks_first` says that its
-    coach decides on it; `beside` is what was asked together with it.
+    coach decides on it, `is_by_host` that whoever gives it books for somebody; `beside` is what was asked together with
+    it.
     """
 
     session: Session
@@ -94,6 +95,7 @@ class TakenSlot:
     policy: Policy
     answers: list[dict[str, Any]]
     asks_first: bool
+    is_by_host: bool
     beside: Question | None = None
 
 
@@ -169,7 +171,10 @@ def take_slot(
     price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR, people=people)
     parts = apportion(price, [1] * people)
     session = session_of(locked, slot, price=parts[0], people=people)
-    return TakenSlot(session, locked.booking_id, parts, policy, answers, asks_first, question)
+    return TakenSlot(
+        session, locked.booking_id, parts, policy, answers, asks_first=asks_first,
+        is_by_host=is_staff and not all(comes_with(by, one) for one in participants), beside=question,
+    )  # fmt: skip
 
 
 def _check_group(service: Service, people: int, *, asks_first: bool) -> None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -37,6 +38,7 @@ ASKED_AFTER = timedelta(hours=2)
 RECORDINGS_FOR = timedelta(days=3)
 RECORDINGS_EVERY = timedelta(minutes=15)
 REFERENCE_BYTES = 18
+SILENT_AFTER_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -171,16 +173,20 @@ def take_in(room: VideoRoom, events: Sequence[RoomEvent], *, by: User | None = N
 
 
 def reconcile_video_rooms(limit: int = 100) -> int:
-    """Ask what webhooks have lost: who is in, who has gone, what was recorded; returns how many rooms were asked."""
+    """Ask what webhooks have lost: who is in, who has gone, what was recorded; returns how many rooms were asked.
+
+    A provider that lets us wait is not asked again in this run: all else that is due each minute waits for it.
+    """
     now = clock.now()
     due = Q(recordings_at=None) | Q(recordings_at__lt=now - RECORDINGS_EVERY)
     lately = VideoRoom.objects.filter(due, opened_at__isnull=False, session__ends_at__gt=now - RECORDINGS_FOR)
     under_way = list(VideoRoom.objects.under_way().select_related("session").order_by("opened_at")[:limit])
     over = list(lately.filter(session__ends_at__lte=now).select_related("session").order_by("recordings_at")[:limit])
+    silent: set[str] = set()
     for room in under_way:
-        _ask_who_is_in(room)
+        _ask_who_is_in(room, silent)
     for room in over:
-        _ask_for_recordings(room)
+        _ask_for_recordings(room, silent)
     return len(under_way) + len(over)
 
 
@@ -270,19 +276,29 @@ def _who_may_stay(session: Session) -> dict[str, UUID]:
     return {pk.hex: pk for pk in [*booked, *coach]}
 
 
-def _ask_who_is_in(room: VideoRoom) -> None:
+def _ask_who_is_in(room: VideoRoom, silent: set[str]) -> None:
     """Note who came and went without a word; close the room when it is over."""
     provider, now = video_provider_of(room.provider), clock.now()
-    try:
-        people = provider.people(room)
-        is_active = provider.is_active(room) if now >= room.session.ends_at else True
-    except VideoTimeout:
-        people, is_active = None, None
+    people, is_active = None, None
+    if room.provider not in silent:
+        began_at = monotonic()
+        try:
+            people = provider.people(room)
+            is_active = provider.is_active(room) if now >= room.session.ends_at else True
+        except VideoTimeout:
+            _note_silence(silent, room, began_at)
+            people, is_active = None, None
     if people is not None:
         take_in(room, _missed(room, set(people)))
     is_forgotten = now >= room.session.ends_at + ASKED_AFTER
     if is_forgotten or (now >= room.session.ends_at and is_active is False):
         _close(room)
+
+
+def _note_silence(silent: set[str], room: VideoRoom, began_at: float) -> None:
+    """Take down that a provider lets us wait; an answer that is none costs no time, and speaks of one room alone."""
+    if monotonic() - began_at > SILENT_AFTER_SECONDS:
+        silent.add(room.provider)
 
 
 def _missed(room: VideoRoom, people: set[str]) -> list[RoomEvent]:
@@ -313,10 +329,14 @@ def _missed(room: VideoRoom, people: set[str]) -> list[RoomEvent]:
     return came + gone
 
 
-def _ask_for_recordings(room: VideoRoom) -> None:
+def _ask_for_recordings(room: VideoRoom, silent: set[str]) -> None:
+    if room.provider in silent:
+        return
+    began_at = monotonic()
     try:
         found = video_provider_of(room.provider).recordings(room)
     except VideoTimeout:
+        _note_silence(silent, room, began_at)
         return
     VideoRoom.objects.filter(pk=room.pk).update(recordings_at=clock.now())
     for recording in found:

@@ -101,10 +101,11 @@ def create_session_file(
 ) -> tuple[int, SessionResource]:
     """A file of at most 24 MB. Without `name` it is called as it is.
 
-    409 `too_large`, `empty`, `not_a_picture`, `too_many`.
+    409 `too_large`, `empty`, `not_a_picture`, `too_many`, `too_much` where all of the caller's files are.
     """
     session = visible_session(request.user, session_id)
     hit("upload-user", request.user.pk)
+    hit("upload-user-day", request.user.pk)
     return 201, add_file(session, file, kind=kind, name=name, is_public=is_public, by=request.user)
 
 

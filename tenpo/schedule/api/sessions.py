@@ -299,7 +299,10 @@ def get_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
     "/sessions/{uuid:session_id}", response={200: SessionOut, **problems(403, 404, 409)}, summary="Change a session"
 )
 def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> dict[str, Any]:
-    """Another time, place or link is told to those who booked; another price holds for new bookings only."""
+    """Another time, place or link is told to those who booked; another price holds for new bookings only.
+
+    409 `private_session` for another price, policy or number of seats of what was booked as a time.
+    """
     session = visible_session(request.user, session_id)
     edit(session, by=request.user, version=body.version, **changes_in(request.user, body, leave={"version"}))
     return one_out(request.user, session_id)

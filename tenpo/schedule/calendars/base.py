@@ -17,6 +17,7 @@ from tenpo.schedule.ical_reading import UnreadableFile, day_of, moment_of, parse
 
 SECONDS = 30.0
 UTC_NAME = "UTC"
+MAX_DIGITS = 10
 # Of several questions together.
 LINE_SECONDS = 60.0
 
@@ -132,6 +133,11 @@ class CalendarKind(Protocol):
 
     def look(self, connection: CalendarConnection, references: list[str]) -> dict[str, Seen | None]:
         """What stands at these places now; None where nothing does. Raises CalendarTimeout, CalendarLost."""
+
+
+def seconds_of(header: str) -> int:
+    """What a `Retry-After` asks us to wait; 0 where it says a day instead, or nothing that anybody would wait."""
+    return int(header) if header.isdecimal() and len(header) < MAX_DIGITS else 0
 
 
 def secrets_of(connection: CalendarConnection) -> dict[str, str]:

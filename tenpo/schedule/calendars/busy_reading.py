@@ -57,7 +57,11 @@ def read_busy(
     """
     if len(content) > MAX_BYTES:
         raise TooMuch
+    gives_up_at = monotonic() + MAX_SECONDS
     calendar = parse_file(b"\n".join(_without_the_past(content, now)), most_parts=MAX_PARTS)
+    if monotonic() > gives_up_at:
+        # So it is asked for ever more seldom, and not every quarter of an hour.
+        raise TooMuch
     events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
     readable = [event for event in events if not refusal_of(event, now)]
     found: dict[tuple[str, str], BusyTime] = {}

@@ -1,10 +1,11 @@
 """Calendars on a CalDAV server (Nextcloud, iCloud, Fastmail, Radicale …): read, and written with what is ours."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
 from tenpo.core.outgoing import Line
@@ -12,6 +13,7 @@ from tenpo.schedule.calendar_models import CalendarConnection
 from tenpo.schedule.calendars import dav
 from tenpo.schedule.calendars.base import (
     LINE_SECONDS,
+    SECONDS,
     CalendarLost,
     Clash,
     LoginRefused,
@@ -116,7 +118,7 @@ class CalDav:
             if tag and not anew and not known.get("token") and known.get("tag") == tag:
                 return None
             found = server.multistatus("REPORT", url, dav.time_range(now, until), "1")
-            times, unread = _times(found, connection, now, until)
+            times, unread = _times(found.parts, connection, now, until)
             said = json.dumps({"token": token, "tag": tag}) if token or tag else ""
             return Reading(times, is_whole=True, sync_token=said, unread=unread)
 
@@ -174,7 +176,7 @@ def _part_reading(
     """What changed, read anew; the calendar itself may be named among it."""
     names = [part for part in since.parts if urlsplit(part.url).path.rstrip("/") != urlsplit(url).path.rstrip("/")]
     there = [part.url for part in names if part.properties is not None]
-    times, unread = _times(Multistatus(list(_parts(server, url, there))), connection, now, until)
+    times, unread = _times(_parts(server, url, there), connection, now, until)
     return Reading(
         times,
         is_whole=False,
@@ -190,11 +192,15 @@ def _parts(server: Dav, url: str, urls: list[str]) -> Iterator[Part]:
 
 
 def _times(
-    found: Multistatus, connection: CalendarConnection, now: datetime, until: datetime
+    parts: Iterable[Part], connection: CalendarConnection, now: datetime, until: datetime
 ) -> tuple[list[BusyTime], int]:
+    """What the parts say, each looked at as it comes. Each is bounded for itself, and all of them together."""
     times: list[BusyTime] = []
     unread = 0
-    for part in found.parts:
+    gives_up_at = monotonic() + SECONDS
+    for part in parts:
+        if monotonic() > gives_up_at:
+            raise CalendarLost(Problem.TOO_LARGE)
         content = part.text(f"{CALDAV}calendar-data").encode()
         if not content:
             continue

@@ -13,7 +13,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from tenpo.core.outgoing import Answer, Line, NoAnswer, NotAllowed, TooLarge
 from tenpo.schedule.calendar_models import CalendarConnection
-from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, LoginRefused
+from tenpo.schedule.calendars.base import CalendarLost, CalendarTimeout, LoginRefused, seconds_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -42,7 +42,7 @@ class Part:
         """Where a property leads, as a whole address; empty when it is not there."""
         found = (self.properties or {}).get(name)
         inner = None if found is None else found.find(f"{DAV}href")
-        return urljoin(self.url, (inner.text or "").strip()) if inner is not None else ""
+        return address_at(self.url, inner.text or "") if inner is not None else ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Dav:
         for _ in range(MAX_REDIRECTS):
             answer = self._send(method, url, sent, content)
             if answer.status in LEADS_ON and (to := answer.headers.get("location")):
-                there = urljoin(url, to)
+                there = address_at(url, to)
                 # Never from https to what everybody on the way can read: the password goes along.
                 if urlsplit(url).scheme == "https" and urlsplit(there).scheme != "https":
                     raise CalendarLost(Problem.NOT_ALLOWED)
@@ -101,8 +101,8 @@ class Dav:
         if answer.status == 401:
             raise LoginRefused
         if answer.status == 429 or answer.status >= 500:
-            after = answer.headers.get("retry-after", "")
-            raise CalendarTimeout(f"it answers {answer.status}", retry_after=int(after) if after.isdecimal() else 0)
+            after = seconds_of(answer.headers.get("retry-after", ""))
+            raise CalendarTimeout(f"it answers {answer.status}", retry_after=after)
         return answer
 
     def find(self, url: str, properties: str, *, depth: str = "0") -> Multistatus:
@@ -127,7 +127,7 @@ def read_multistatus(url: str, body: bytes) -> Multistatus:
         raise CalendarLost(Problem.UNREADABLE) from None
     parts = []
     for response in root.findall(f"{DAV}response"):
-        where = urljoin(url, (response.findtext(f"{DAV}href") or "").strip())
+        where = address_at(url, response.findtext(f"{DAV}href") or "")
         status = response.findtext(f"{DAV}status") or ""
         found: dict[str, Element] = {}
         for propstat in response.findall(f"{DAV}propstat"):
@@ -135,6 +135,16 @@ def read_multistatus(url: str, body: bytes) -> Multistatus:
                 found |= {prop.tag: prop for prop in propstat.findall(f"{DAV}prop/*")}
         parts.append(Part(where, None if " 404" in status or " 410" in status else found))
     return Multistatus(parts, (root.findtext(f"{DAV}sync-token") or "").strip())
+
+
+def address_at(url: str, href: str) -> str:
+    """Where a server's word leads from `url`; CalendarLost for what is no address."""
+    try:
+        there = urljoin(url, href.strip())
+        urlsplit(there)
+    except ValueError:
+        raise CalendarLost(Problem.UNREADABLE) from None
+    return there
 
 
 def time_range(since: datetime, until: datetime) -> str:

@@ -6,7 +6,16 @@ from datetime import datetime
 from tenpo.core import outgoing
 from tenpo.core.outgoing import NoAnswer, NotAllowed, TooLarge
 from tenpo.schedule.calendar_models import CalendarConnection
-from tenpo.schedule.calendars.base import SECONDS, CalendarLost, CalendarTimeout, OurEvent, Reading, Seen, secrets_of
+from tenpo.schedule.calendars.base import (
+    SECONDS,
+    CalendarLost,
+    CalendarTimeout,
+    OurEvent,
+    Reading,
+    Seen,
+    seconds_of,
+    secrets_of,
+)
 from tenpo.schedule.calendars.busy_reading import MAX_BYTES, TooMuch, read_busy
 from tenpo.schedule.ical_reading import UnreadableFile
 
@@ -78,8 +87,8 @@ def _ask(address: str, validators: dict[str, str]) -> outgoing.Answer | None:
         case status if status in GONE or 300 <= status < 400:
             raise CalendarLost(Problem.NOT_THERE)
         case status:
-            after = answer.headers.get("retry-after", "")
-            raise CalendarTimeout(f"it answers {status}", retry_after=int(after) if after.isdecimal() else 0)
+            after = seconds_of(answer.headers.get("retry-after", ""))
+            raise CalendarTimeout(f"it answers {status}", retry_after=after)
 
 
 def _is_plain(value: str) -> bool:

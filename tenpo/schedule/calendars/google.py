@@ -26,6 +26,7 @@ from tenpo.schedule.calendars.base import (
     Reading,
     Said,
     Seen,
+    seconds_of,
     secrets_of,
 )
 from tenpo.schedule.calendars.busy_reading import MAX_TIMES, BusyTime
@@ -293,8 +294,7 @@ def _send(line: Line, method: str, url: str, headers: Mapping[str, str], content
 
 
 def _after(answer: Answer) -> int:
-    after = answer.headers.get("retry-after", "")
-    return int(after) if after.isdecimal() else 0
+    return seconds_of(answer.headers.get("retry-after", ""))
 
 
 def _reasons(answer: Answer) -> set[str]:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from tenpo.schedule.calendars import busy_reading
 from tenpo.schedule.calendars.busy_reading import MAX_BYTES, MAX_TIMES, BusyTimes, TooMuch, read_busy
 from tenpo.schedule.ical_reading import UnreadableFile
 from tenpo.schedule.tests.feed_server import calendar, event
@@ -121,3 +122,20 @@ def test_times_without_an_id_have_one_of_their_own():
     times = read(calendar(text % (8, 8), text % (9, 9))).times
 
     assert len({one.uid for one in times}) == 2
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+@pytest.mark.parametrize("rule", ["", "RRULE:FREQ=DAILY\n"], ids=["once", "each day"])
+def test_the_ends_of_time_are_times_like_any(year, rule):
+    lines = f"DTSTART;TZID=Asia/Tokyo:{year}0101T000000\nDTEND;TZID=America/New_York:{year}1231T235900\n{rule}"
+
+    found = read(calendar(f"BEGIN:VEVENT\nUID:a\n{lines}END:VEVENT\n".encode(), event("b", MONDAY, 60)))
+
+    assert [one.uid for one in found.times] == ["b"]
+
+
+def test_a_file_that_takes_too_long_to_parse_is_too_much(monkeypatch):
+    monkeypatch.setattr(busy_reading, "MAX_SECONDS", -1.0)
+
+    with pytest.raises(TooMuch):
+        read(calendar())

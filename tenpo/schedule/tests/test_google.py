@@ -13,6 +13,7 @@ from django.utils import timezone
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
+from tenpo.schedule.actions import calendar_channels
 from tenpo.schedule.actions.calendar_channels import renew_channels
 from tenpo.schedule.actions.calendar_conflicts import keep_ours
 from tenpo.schedule.actions.calendar_syncing import queue_due_calendars, sync_calendar
@@ -296,6 +297,13 @@ def test_google_tells_of_changes_with_our_secret_and_twice_does_no_harm(google):
     assert fresh(made).due_at > timezone.now()
     assert [Client().post(NOTIFIED, headers=told).status_code for _ in range(2)] == [200, 200]
     assert fresh(made).due_at <= timezone.now()
+
+
+def test_channels_are_opened_for_so_long_and_the_rest_the_next_time(google, monkeypatch):
+    connected(google, writes=False)
+    monkeypatch.setattr(calendar_channels, "MAX_SECONDS", -1.0)
+
+    assert (renew_channels(), google.channels) == (0, {})
 
 
 def test_a_notification_that_was_lost_is_made_up_for_by_the_poll(google):

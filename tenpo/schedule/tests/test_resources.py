@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking, told
+from tenpo.checkout.tests.slot_make import book, working_coach
 from tenpo.core.errors import RuleError
 from tenpo.core.files import path_of
 from tenpo.core.limits import FILE_BYTES_MAX, RESOURCES_KEPT
@@ -19,11 +20,13 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.runtime.front import BODY_BYTES_MAX
 from tenpo.schedule import jobs
+from tenpo.schedule.actions import resources
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.resources import add_file, add_link, change_resource, remove_resource
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.time_make import make_service
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -297,3 +300,28 @@ def test_by_api():
     ]
     assert client.delete(one).status_code == 204
     assert client.delete(one).status_code == 404
+
+
+def test_of_what_was_booked_as_a_slot_nothing_is_public():
+    coach, member, stranger = working_coach(), make_member(), make_member()
+    booking = book(make_service(coach), member)
+    resource = keep(booking.session, name="Knee", is_public=True)
+
+    seen = [names_for(user) for user in (coach, member, stranger)]
+    answer = signed_in(stranger).get(f"/api/v1/resources/{resource.pk}/file")
+
+    assert (seen, answer.status_code) == ([["Knee"], ["Knee"], []], 404)
+
+
+def test_one_person_keeps_so_much_and_no_more(monkeypatch, tmp_path):
+    monkeypatch.setattr(resources, "RESOURCE_BYTES_KEPT", 2 * len(PDF))
+    coach = make_coach()
+    for _number in range(2):
+        keep(make_session(coach))
+    before = files(tmp_path)
+
+    with pytest.raises(RuleError) as refusal:
+        keep(make_session(coach))
+
+    assert (refusal.value.code, files(tmp_path)) == ("too_much", before)
+    assert keep(make_session()).size_bytes == len(PDF)

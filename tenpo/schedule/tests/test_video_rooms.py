@@ -22,6 +22,7 @@ from tenpo.checkout.tests.make import told
 from tenpo.core.errors import RuleError
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule import jobs
+from tenpo.schedule.actions import video_rooms
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.check_in import settle_attendance
 from tenpo.schedule.actions.seats import join_waitlist
@@ -46,6 +47,7 @@ from tests.at_once import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 JOINED, LEFT, ENDED = VideoRoomEvent.Kind
 
 
@@ -480,3 +482,29 @@ def test_the_webhook_takes_what_is_signed_and_nothing_else():
     assert Attendance.objects.count() == 0
     assert [post(address, body, headers), post(address, body, headers)] == [200, 200]
     assert (VideoRoomEvent.objects.count(), Attendance.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(("silent_after", "asked"), [(-1.0, 1), (2.0, 3)], ids=["waits", "answers nonsense at once"])
+def test_who_lets_us_wait_is_not_asked_about_every_room(silent_after, asked, server, monkeypatch):
+    rooms = [make_room()[1] for _number in range(2)]
+    over = make_room()[1]
+    set_times(
+        Session.objects.filter(pk=over.session_id),
+        starts_at=timezone.now() - 4 * HOUR,
+        ends_at=timezone.now() - 3 * HOUR,
+    )
+    tried = []
+    monkeypatch.setattr(video_rooms, "SILENT_AFTER_SECONDS", silent_after)
+
+    def nothing(request: httpx2.Request) -> httpx2.Response:
+        tried.append(request.url.path.rpartition("/")[2])
+        raise httpx2.ConnectTimeout("no answer")
+
+    server.says = nothing
+    jobs.reconcile_video_rooms(0)
+
+    assert tried.count("getMeetingInfo") == asked
+    # Whatever is said, or not, what is over for so long is closed.
+    over.refresh_from_db()
+    assert over.ended_at
+    assert [VideoRoom.objects.get(pk=room.pk).ended_at for room in rooms] == [None, None]

@@ -32,6 +32,7 @@ def session_resources(request: HttpRequest, session_id: UUID) -> HttpResponse:
     form = ResourceForm(request.POST or None, request.FILES or None, shown_to=user)
     if request.method == "POST" and form.is_valid():
         hit("upload-user", user.pk)
+        hit("upload-user-day", user.pk)
         try:
             _add(session, form.cleaned_data, user)
         except (RuleError, ValidationError) as error:
