@@ -29,7 +29,7 @@ STRIP_DAYS = 14
 # How far one look reaches: what is free later is another look.
 LOOK_DAYS = 3 * STRIP_DAYS
 # Of so many coaches days are looked for at a glance; and of how many days it is asked in vain before one is shown.
-GLANCED_FROM = 5
+GLANCED_FROM = 3
 GLANCES = 4
 # How a start stands in an address: minutes, in UTC.
 START_FORMAT = "%Y%m%dT%H%MZ"
