@@ -137,8 +137,10 @@ def finish(story: Story) -> None:
     calendars_of_today(story)
     away_of_today(story)
     desk_of_today(story)
-    refunds_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
+    story.work()
+    # Last, so that what is on its way still is.
+    refunds_of_today(story)
     story.work()
 
 
