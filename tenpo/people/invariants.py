@@ -30,10 +30,11 @@ INVARIANTS = (
     ),
     Invariant(
         "participant-is-somebodys",
-        _("Whoever takes part has an account, or is somebody's guest."),
+        _("Whoever takes part has an account, is somebody's guest, or a visitor."),
         """
-        SELECT id, user_id, guest_of_id, left_out_at FROM people_participant
-        WHERE num_nonnulls(user_id, guest_of_id) <> 1 OR (left_out_at IS NOT NULL AND guest_of_id IS NULL)""",
+        SELECT id, user_id, guest_of_id, is_visitor, left_out_at FROM people_participant
+        WHERE num_nonnulls(user_id, guest_of_id) + is_visitor::int <> 1
+            OR (left_out_at IS NOT NULL AND guest_of_id IS NULL)""",
     ),
     Invariant(
         "guest-stands-once-on-a-list",

@@ -155,13 +155,15 @@ class ParticipantQuerySet(models.QuerySet["Participant"]):
 
 
 class Participant(BaseModel):
-    """Somebody who takes part: an account holder, or a guest whom one brings; later also a child with guardians."""
+    """Somebody who takes part: an account holder, a guest whom one brings, a visitor; later a child with guardians."""
 
     user = models.OneToOneField(User, models.PROTECT, null=True, related_name="participant")
     guest_of = models.ForeignKey(User, models.PROTECT, null=True, related_name="guests")
     name = models.CharField(_("Name"), max_length=NAME_LENGTH)
     # A guest who is not asked about any more; what they were booked for stays.
     left_out_at = models.DateTimeField(null=True)
+    # Came once, and has no account: nobody's but their own, and known by what they booked alone.
+    is_visitor = models.BooleanField(default=False, db_default=False)
 
     objects = ParticipantQuerySet.as_manager()
 
@@ -169,8 +171,9 @@ class Participant(BaseModel):
         constraints = [
             models.CheckConstraint(
                 name="participant_is_somebodys",
-                condition=Q(user__isnull=False, guest_of=None, left_out_at=None)
-                | Q(user=None, guest_of__isnull=False),
+                condition=Q(user__isnull=False, guest_of=None, left_out_at=None, is_visitor=False)
+                | Q(user=None, guest_of__isnull=False, is_visitor=False)
+                | Q(user=None, guest_of=None, left_out_at=None, is_visitor=True),
             ),
             models.UniqueConstraint(
                 "guest_of", Lower("name"), name="participant_guest_once_by_name",

@@ -22,6 +22,11 @@ class Migration(migrations.Migration):
             name='left_out_at',
             field=models.DateTimeField(null=True),
         ),
+        migrations.AddField(
+            model_name='participant',
+            name='is_visitor',
+            field=models.BooleanField(db_default=False, default=False),
+        ),
         migrations.AlterField(
             model_name='participant',
             name='name',
@@ -29,7 +34,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='participant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('guest_of', None), ('left_out_at', None), ('user__isnull', False)), models.Q(('guest_of__isnull', False), ('user', None)), _connector='OR'), name='participant_is_somebodys'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('guest_of', None), ('is_visitor', False), ('left_out_at', None), ('user__isnull', False)), models.Q(('guest_of__isnull', False), ('is_visitor', False), ('user', None)), models.Q(('guest_of', None), ('is_visitor', True), ('left_out_at', None), ('user', None)), _connector='OR'), name='participant_is_somebodys'),
         ),
         migrations.AddConstraint(
             model_name='participant',

@@ -116,7 +116,8 @@ def _hold(wish: SlotWish, coach_id: UUID, visitor: Visitor) -> Intro:
     _check_room_for_more(coach_id)
     session, now, link = session_of(service, slot, price=price), clock.now(), new_token()
     intro = Intro(
-        pk=new_id(), session=session, coach_id=coach_id, participant=Participant(pk=new_id(), name=visitor.name),
+        pk=new_id(), session=session, coach_id=coach_id,
+        participant=Participant(pk=new_id(), name=visitor.name, is_visitor=True),
         email=visitor.email, time_zone=visitor.time_zone, locale=visitor.locale, answers=answers,
         is_only=not service.repeats_intro, state=Intro.State.HELD, link=link, token_hash=hash_token(link),
         held_until=min(now + timedelta(minutes=INTRO_HELD_MINUTES), session.starts_at),

@@ -37,7 +37,7 @@ def test_many_parts_that_each_take_long_are_given_up_together(monkeypatch):
             yield slow
 
     monkeypatch.setattr(caldav, "SECONDS", 0.01)
-    connection = CalendarConnection(user=User(time_zone="Europe/Berlin"))
+    connection = CalendarConnection(user=User(), time_zone="Europe/Berlin")
 
     with pytest.raises(CalendarLost) as lost:
         caldav._times(parts(), connection, NOW, NOW + timedelta(days=180))

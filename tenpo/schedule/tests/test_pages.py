@@ -143,7 +143,7 @@ def test_a_page_of_thirty_leads_to_the_next():
     second = client.get("/sessions/", {"cursor": first.context["next"]})
 
     assert len(first.context["rows"]) == 30
-    assert len(second.context["rows"]) == 11
+    assert len(second.context["rows"]) == 10
 
 
 @pytest.mark.parametrize(
