@@ -146,7 +146,7 @@ def _grace(policy: Policy, misses: int) -> str:
     left = max(0, policy.grace_count - misses)
     values = {"n": left or policy.grace_count, "days": policy.grace_days}
     if not left:
-        return _("You have used what costs nothing of late cancellations and no-shows in %(days)s days.") % values
+        return _("Your free late cancellations and no-shows in %(days)s days are used up.") % values
     if misses:
         return (
             ngettext(

@@ -21,7 +21,7 @@ from tenpo.schedule.tests.make import make_session, set_times
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 FREE = "Your first late cancellation or no-show in 90 days costs nothing."
-USED = "You have used what costs nothing of late cancellations and no-shows in 90 days."
+USED = "Your free late cancellations and no-shows in 90 days are used up."
 
 
 def graceful() -> CancellationPolicy:

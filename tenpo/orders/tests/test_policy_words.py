@@ -108,8 +108,8 @@ def test_it_says_where_it_goes(to, place):
         (3, 0, "Your first 3 late cancellations or no-shows in 90 days cost nothing."),
         (3, 1, "2 more late cancellations or no-shows in 90 days cost you nothing."),
         (3, 2, "1 more late cancellation or no-show in 90 days costs you nothing."),
-        (1, 1, "You have used what costs nothing of late cancellations and no-shows in 90 days."),
-        (1, 4, "You have used what costs nothing of late cancellations and no-shows in 90 days."),
+        (1, 1, "Your free late cancellations and no-shows in 90 days are used up."),
+        (1, 4, "Your free late cancellations and no-shows in 90 days are used up."),
     ],
 )
 def test_it_says_how_many_cost_nothing_and_how_many_are_left(count, misses, sentence):
