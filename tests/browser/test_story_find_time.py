@@ -125,7 +125,7 @@ def test_the_coach_sees_who_comes_what_they_said_and_who_their_clients_are(open_
     expect(desk.get_by_text("My knee")).to_be_visible()
     assert_calm(desk)
     desk.goto("/teaching/clients/")
-    expect(desk.get_by_text("Maya Berg")).to_be_visible()
+    expect(desk.get_by_text("Maya Berg", exact=True)).to_be_visible()
     expect(desk.get_by_text("not yet")).to_be_visible()
     assert_calm(desk)
     desk.goto(f"/sessions/{Session.objects.get().pk}/")
