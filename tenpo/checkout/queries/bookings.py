@@ -49,7 +49,7 @@ def live_bookings(session: Session, user: User) -> list[Booking]:
 
 def ordered_with(booking: Booking) -> list[Booking]:
     """The places that were ordered together with one, itself among them, in their order."""
-    rows = Booking.objects.select_related("participant", "line__order", "line__sponsorship")
+    rows = Booking.objects.select_related("session", "participant", "line__order", "line__sponsorship")
     same = Q(line__order_id=booking.line.order_id) if booking.line else Q(pk=booking.pk)
     return list(rows.filter(same).order_by("id"))
 
@@ -62,9 +62,16 @@ def ordered_price(bookings: Sequence[Booking]) -> Quote | None:
 
 def say_who(bookings: Sequence[Booking], user: User) -> str:
     """For whom places are, where it is not just for who looks at them."""
-    if [booking.participant.user_id for booking in bookings] == [user.pk]:
+    people = dict.fromkeys(booking.participant for booking in bookings)
+    if [one.user_id for one in people] == [user.pk]:
         return ""
-    return ", ".join(booking.participant.name for booking in bookings)
+    return ", ".join(one.name for one in people)
+
+
+def dates_of(bookings: Sequence[Booking]) -> list[Session]:
+    """The sessions of places that were ordered together, where they are several, in the order of their starts."""
+    sessions = sorted({booking.session for booking in bookings}, key=lambda session: (session.starts_at, session.pk))
+    return sessions if len(sessions) > 1 else []
 
 
 def last_payment(booking: Booking, *, is_alone: bool = False) -> Payment | None:
