@@ -45,12 +45,17 @@ class SeriesDate:
         }.get(self.code, _("cannot be booked"))
 
 
-def dates_following(session: Session, *, participants: Sequence[Participant], by: User) -> list[SeriesDate]:
-    """A session and the later ones of its series that are still to come: two statements."""
+def dates_following(
+    session: Session, *, participants: Sequence[Participant], by: User, places: int = 1
+) -> list[SeriesDate]:
+    """A session and the later ones of its series that are still to come, for so many places: two statements.
+
+    `places` may be more than the participants: of those who are only named nothing is known yet.
+    """
     if session.series_id is None:
         return []
     rows = Session.objects.visible_to(by).filter(series=session.series_id, starts_at__gte=session.starts_at)
-    return _dates(rows.upcoming(), participants)
+    return _dates(rows.upcoming(), participants, max(places, len(participants)))
 
 
 def name_dates(
@@ -59,16 +64,17 @@ def name_dates(
     """The refusal of several sessions, which names those at fault; none where nothing stands in the way any more."""
     if refusal.code not in OF_ONE_DATE:
         return None
-    found = _dates(Session.objects.visible_to(by).filter(pk__in=session_ids), participants)
+    found = _dates(Session.objects.visible_to(by).filter(pk__in=session_ids), participants, len(participants))
     taken = [date for date in found if not date.is_free]
     if not taken:
         return None
     named = "; ".join(f"{say_when(date.session.starts_at)} ({date.why})" for date in taken)
     words = _("Not all dates can be booked: %(dates)s. Nothing was booked; leave them out to take the others.")
-    return RuleError("dates_taken", words % {"dates": named}, dates=taken)
+    facts = [{"session_id": date.session.pk, "starts_at": date.session.starts_at, "code": date.code} for date in taken]
+    return RuleError("dates_taken", words % {"dates": named}, dates=facts)
 
 
-def _dates(sessions: SessionQuerySet, participants: Sequence[Participant]) -> list[SeriesDate]:
+def _dates(sessions: SessionQuerySet, participants: Sequence[Participant], places: int) -> list[SeriesDate]:
     found = list(sessions.select_related("coach", "cancellation_policy").order_by("starts_at", "id"))
     if not found:
         return []
@@ -88,7 +94,7 @@ def _dates(sessions: SessionQuerySet, participants: Sequence[Participant]) -> li
             return "started"
         if session.pk in booked:
             return "already_booked"
-        if session.seats_left < len(participants):
+        if session.seats_left < places:
             return "full"
         if any(start < session.ends_at and end > session.starts_at for start, end in taken):
             return "participant_elsewhere"

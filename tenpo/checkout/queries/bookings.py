@@ -18,7 +18,7 @@ from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.slips import Slip, slip_for
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_queries import comes_back
+from tenpo.schedule.policy_queries import Misses, comes_back
 
 
 class Step(StrEnum):
@@ -148,15 +148,20 @@ class CancellationEffect:
 
 
 def cancellation_effect(
-    booking: Booking, *, by_host: bool, is_waived: bool = False, now: datetime | None = None
+    booking: Booking,
+    *,
+    by_host: bool,
+    is_waived: bool = False,
+    now: datetime | None = None,
+    misses: Misses | None = None,
 ) -> CancellationEffect:
-    """What `cancel_booking` would do at `now`, in numbers."""
+    """What `cancel_booking` would do at `now`, in numbers; `misses` are what counts by then, where that is known."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
         return CancellationEffect(
             percent=0, credit=0, wallet=0, method=0, company=0, sponsor=0, paid=0, gives_up_seat=takes_seat
         )
-    rule = comes_back(booking, now=now, by_host=by_host, is_waived=is_waived)
+    rule = comes_back(booking, now=now, misses=misses, by_host=by_host, is_waived=is_waived)
     back = GivenBack.of(parts_back(booking.line, rule.percent), rule.to)
     return CancellationEffect(
         percent=rule.percent,
