@@ -55,14 +55,14 @@ class SeriesQuoteOut(OutSchema):
     quote: QuoteOut | None = Field(..., description="Of all that can be booked; none when none can.")
 
 
-class SeriesQuery(InSchema):
+class DatesQuery(InSchema):
     """For how many, and whether the wallet pays."""
 
     places: Places = 1
     use_wallet: UseWallet = True
 
 
-class SeriesIn(InSchema):
+class DatesIn(InSchema):
     """Dates of one series to be booked at once, for one or several people."""
 
     session_ids: Annotated[
@@ -128,7 +128,7 @@ class SeriesCancelledOut(OutSchema):
     response={200: SeriesQuoteOut, **problems(404)},
     summary="What the following dates cost you",
 )
-def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[SeriesQuery]) -> SeriesQuoteOut:
+def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[DatesQuery]) -> SeriesQuoteOut:
     """A session and the later ones of its series: which of them you can book, and what those come to at once.
 
     No dates: it is of no series. Send the ids that you want to `/series-bookings`, with the `own_share` of all that can
@@ -166,7 +166,7 @@ def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[SeriesQ
     summary="Book several dates of a series",
 )
 @once(PartyOut, 201, limit="book-user")
-def create_series_booking(request: ApiRequest, payload: SeriesIn) -> PartyOut:
+def create_series_booking(request: ApiRequest, payload: DatesIn) -> PartyOut:
     """Book each of several people into each of several sessions of one series, or nobody into any: one order.
 
     As `/group-bookings`: until it is paid all of it is `held`, paid, given up and let go as a whole; once it is paid

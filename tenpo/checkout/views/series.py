@@ -103,7 +103,7 @@ def series_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     booking = get_object_or_404(bookings, pk=booking_id)
     wanted = request.GET.get("scope", "")
     scope = Scope(wanted) if wanted in Scope.values else Scope.FOLLOWING
-    form = GiveUpForm(request.POST or None)
+    form = GiveUpForm(request.POST if request.method == "POST" else None)
     refusal = None
     if request.method == "POST" and form.is_valid():
         try:
