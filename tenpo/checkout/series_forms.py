@@ -24,7 +24,7 @@ class DatesForm(forms.Form):
         self.all = dates
         free = [str(date.session.pk) for date in dates if date.is_free][: SERIES_PLACES // places]
         super().__init__(data if data and "chosen" in data else None)
-        self.wanted = set(self.data.getlist("dates") if self.is_bound else free)
+        self.wanted = set(data.getlist("dates") if self.is_bound else free)
         field = self.fields["dates"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(str(date.session.pk), str(date.session)) for date in dates]
