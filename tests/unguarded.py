@@ -56,12 +56,13 @@ def count_of_seats() -> None:
     """A seat is given back by writing down a number that was read before, without a lock."""
     cancellations, session_model = part("schedule.actions.cancellations"), part("schedule.models").Session
 
-    def free_seats(session: Any, _count: int) -> None:
+    def free_seats_of(_bookings: Any, sessions: Any) -> None:
         meet()
-        session_model.objects.filter(pk=session.pk).update(seats_taken=session.seats_taken - 1)
+        for session in sessions.values():
+            session_model.objects.filter(pk=session.pk).update(seats_taken=session.seats_taken - 1)
 
-    cancellations.lock_session = lambda session_id: session_model.objects.get(pk=session_id)
-    cancellations.free_seats = free_seats
+    cancellations.lock_sessions_of = lambda booking: session_model.objects.in_bulk([booking.session_id])
+    cancellations.free_seats_of = free_seats_of
 
 
 def offer() -> None:

@@ -14,6 +14,7 @@ from tenpo.checkout.views import (
     refunds,
     requests,
     sandbox,
+    series,
     slots,
     wallet,
     wallets,
@@ -22,6 +23,7 @@ from tenpo.checkout.views import (
 app_name = "checkout"
 urlpatterns = [
     path("sessions/<uuid:session_id>/book/", booking.book, name="book"),
+    path("sessions/<uuid:session_id>/book/following/", series.series_book, name="series-book"),
     path("sessions/<uuid:session_id>/waitlist/", booking.waitlist_join, name="waitlist-join"),
     path("book/<uuid:service_id>/<str:start>/", slots.slot_book, name="slot-book"),
     path("teaching/book/", placing.person_choose, name="placing"),
@@ -43,6 +45,7 @@ urlpatterns = [
     path("bookings/<uuid:booking_id>/pay/", booking.pay, name="pay"),
     path("bookings/<uuid:booking_id>/result/", booking.booking_result, name="booking-result"),
     path("bookings/<uuid:booking_id>/cancel/", booking.booking_cancel, name="booking-cancel"),
+    path("bookings/<uuid:booking_id>/cancel/following/", series.series_cancel, name="series-cancel"),
     path("payments/<uuid:payment_id>/leave/", payments.leave, name="payment-leave"),
     path("payments/<uuid:payment_id>/back/", payments.back, name="payment-back"),
     path("sandbox/<uuid:charge_id>/", sandbox.bank, name="sandbox-bank"),

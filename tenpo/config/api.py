@@ -126,7 +126,8 @@ api = Api(
 @api.exception_handler(RuleError)
 def refused(request: HttpRequest, error: RuleError | type[RuleError]) -> HttpResponse:
     assert isinstance(error, RuleError)
-    return problem(409, error.code, str(error), nearest=error.facts.get("nearest"))
+    facts = error.facts
+    return problem(409, error.code, str(error), nearest=facts.get("nearest"), dates=facts.get("dates"))
 
 
 @api.exception_handler(PermissionDenied)

@@ -103,6 +103,8 @@ METHODS_KEPT = 20
 # Guests whom one person may bring, and places that one books at once (`people.actions.guests`, `checkout.actions`).
 GUESTS_KEPT = 30
 PLACES_AT_ONCE = 10
+# Places of a series in one order: the dates times who comes (`checkout.actions.buying`).
+SERIES_PLACES = 60
 
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200

@@ -16,7 +16,7 @@ from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_of_today
 from tenpo.demo.desk import desk_of_today
-from tenpo.demo.guests import bring_guests
+from tenpo.demo.guests import book_whole_series, bring_guests
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
@@ -346,11 +346,12 @@ def _start_series(story: Story) -> None:
         weekdays=(day.weekday(),), first_day=day, last_day=day + timedelta(weeks=5), at=time(17, 15),
         time_zone=kenji.time_zone,
     )  # fmt: skip
-    create_series(
+    series = create_series(
         kenji, rule=rule, by=kenji, title="Morning pages", minutes=25, capacity=15, price=1_000,
         description="Twenty minutes of writing by hand, together and in silence, before the day begins.",
         join_link="https://meet.northlight.example/morning-pages",
     )  # fmt: skip
+    book_whole_series(series, story.members)
 
 
 def _offer_when_free(story: Story, offer: cast.Offer, starts_at: datetime) -> Session:

@@ -94,6 +94,12 @@ class Facts:
         there = say_host_time(moment, self["time_zone"]) if self["time_zone"] else ""
         return f"{text} ({there})" if there else text
 
+    def dates(self, key: str = "dates") -> list[str]:
+        """Several days and times, each as `when` says one."""
+        found = self._payload.get(key)
+        moments = found if isinstance(found, list) else []
+        return [Facts({**self._payload, key: moment}).when(key) for moment in moments]
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -35,6 +35,14 @@ def _session_path(facts: Facts) -> str:
 
 
 def _say_confirmed(facts: Facts) -> Words:
+    if dates := facts.dates():
+        return Words(
+            title=_("You are booked: %(session)s, %(n)s dates") % {"session": facts["session"], "n": len(dates)},
+            text=_("With %(coach)s: %(dates)s.") % {"coach": facts["coach"], "dates": "; ".join(dates)},
+            act=_("See your bookings"),
+            path=path_to("schedule:booking-list"),
+            facts=where_and_when(facts),
+        )
     return Words(
         title=_("You are booked: %(session)s") % {"session": facts["session"]},
         text=_("%(when)s with %(coach)s.") % {"when": _capital(facts.when()), "coach": facts["coach"]},
@@ -48,7 +56,7 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
     return Words(
         title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
         text=sentences(
-            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()},
+            _("Your place on %(when)s was cancelled for you.") % {"when": "; ".join(facts.dates()) or facts.when()},
             how_it_was_settled(facts),
             back_sentence(facts),
         ),
@@ -147,7 +155,10 @@ def _say_offer_lapsed(facts: Facts) -> Words:
 def _say_hold_lapsed(facts: Facts) -> Words:
     return Words(
         title=_("Your seat was let go: %(session)s") % {"session": facts["session"]},
-        text=_("It was not paid in time, so nothing was booked. If there are seats left, you can book again."),
+        text=sentences(
+            _("It was not paid in time, so nothing was booked. If there are seats left, you can book again."),
+            _("It was for %(dates)s.") % {"dates": "; ".join(facts.dates())} if facts.dates() else "",
+        ),
         act=_("See the session"),
         path=_session_path(facts),
     )
@@ -209,6 +220,14 @@ def _say_request_lapsed(facts: Facts) -> Words:
 
 
 def _say_new_booking(facts: Facts) -> Words:
+    if dates := facts.dates():
+        return Words(
+            title=_("%(person)s booked %(n)s dates of %(session)s")
+            % {"person": facts["participant"], "n": len(dates), "session": facts["session"]},
+            text=_capital("; ".join(dates)) + ".",
+            act=_("See who comes"),
+            path=roster_path(facts),
+        )
     return Words(
         title=_("%(person)s booked %(session)s") % {"person": facts["participant"], "session": facts["session"]},
         text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
@@ -344,22 +363,39 @@ def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
 
 def party_of(booking: Booking) -> list[Booking]:
     """Who was ordered together with a booking and is where it is, itself among them; one statement, or none."""
+    return [one for one in ordered_with(booking) if one.session_id == booking.session_id]
+
+
+def ordered_with(booking: Booking) -> list[Booking]:
+    """What was ordered together with a booking and is in its state, also on other dates; one statement, or none."""
     if booking.line is None:
         return [booking]
-    same = Booking.objects.filter(line__order_id=booking.line.order_id, session=booking.session_id, state=booking.state)
-    return list(same.select_related("participant").order_by("id")) or [booking]
+    same = Booking.objects.filter(line__order_id=booking.line.order_id, state=booking.state)
+    return list(same.select_related("session", "participant").order_by("id")) or [booking]
 
 
 def for_whom(party: Sequence[Booking]) -> dict[str, str]:
     """Whom a notification concerns, where that is not just whoever booked."""
-    if [booking.participant.user_id for booking in party] == [party[0].booked_by_id]:
+    people = dict.fromkeys(booking.participant for booking in party)
+    if [one.user_id for one in people] == [party[0].booked_by_id]:
         return {}
-    return {"for": ", ".join(booking.participant.name for booking in party)}
+    return {"for": ", ".join(one.name for one in people)}
+
+
+def on_dates(places: Sequence[Booking]) -> dict[str, list[str]]:
+    """When what was ordered together takes place, where that is on several dates."""
+    starts = sorted({place.session.starts_at for place in places})
+    return {"dates": [start.isoformat() for start in starts]} if len(starts) > 1 else {}
 
 
 def told_once(booking: Booking, what: str = "") -> str:
-    """What lets be told once of what happens to all that was ordered together, as often as its events come."""
+    """What lets be told once of what happens to a party in one session, as often as its events come."""
     return f"{booking.line.order_id.hex}:{booking.session_id.hex}:{what}" if booking.line else ""
+
+
+def told_once_of_all(booking: Booking) -> str:
+    """The same for what happens to all of an order at once, on whatever dates."""
+    return f"{booking.line.order_id.hex}::" if booking.line else ""
 
 
 def to_its_people(
@@ -381,15 +417,17 @@ def _to_its_coach(
     if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
         return []
     payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
-    payload["participant"] = ", ".join(one.participant.name for one in party or [booking])
+    payload["participant"] = ", ".join(dict.fromkeys(one.participant.name for one in party or [booking]))
     return [Notice(kind, session.coach_id, payload, once=once)]
 
 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
-    """Who booked, and the coach, once for a party; also that the session is full, once for each number of seats."""
+    """Who booked, and the coach, once for a party and all its dates; also that a session is full, once for each number
+    of seats.
+    """
     booking = _booking_of(message)
-    party = party_of(booking)
-    together: dict[str, Any] = {"party": party, "once": told_once(booking)}
+    party = ordered_with(booking)
+    together: dict[str, Any] = {"party": party, "once": told_once_of_all(booking), **on_dates(party)}
     notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking))
     notices += _to_its_coach(NEW_BOOKING, booking, **together)
     # What was booked as a slot is full with whoever booked it.
@@ -409,8 +447,9 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
     if said.get("by_host") or not said.get("by_member", True):
         more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
         # What was held was given up with all of its order; what was paid goes place by place.
-        party = [booking] if booking.confirmed_at else party_of(booking)
-        once = "" if booking.confirmed_at else told_once(booking)
+        party = [booking] if booking.confirmed_at else ordered_with(booking)
+        once = "" if booking.confirmed_at else told_once_of_all(booking)
+        more |= on_dates(party)
         notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
     if not said.get("by_host") and booking.confirmed_at:
         notices += _to_its_coach(BOOKING_CANCELLED, booking)
@@ -495,9 +534,9 @@ def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     if message.payload.get("was_request"):
         return to_its_people(REQUEST_LAPSED, booking)
     is_from_line = message.payload.get("was_offer") and not booking.session.is_private
-    party = party_of(booking)
+    party = ordered_with(booking)
     kind = OFFER_LAPSED if is_from_line else HOLD_LAPSED
-    return to_its_people(kind, booking, party=party, once=told_once(booking))
+    return to_its_people(kind, booking, party=party, once=told_once_of_all(booking), **on_dates(party))
 
 
 def on_booking_requested(message: OutboxMessage) -> list[Notice]:

@@ -26,7 +26,7 @@ def where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
     """What a session is, with whom, and when and where it takes place."""
     found = [
         (_("Session"), facts["session"]),
-        (_("When"), facts.when("starts_at", until="ends_at")),
+        (_("When"), "; ".join(facts.dates()) or facts.when("starts_at", until="ends_at")),
         (_("With"), facts["coach"]),
         (_("Where"), facts["place"]),
         (_("For"), facts["for"]),

@@ -204,6 +204,14 @@ def following(session: Session) -> list[Session]:
     return list(rows.order_by("starts_at", "id")) if session.series_id else []
 
 
+def has_following(booking: Booking) -> bool:
+    """Whether the same person has booked more of the same series for the same participant, still to come."""
+    series = booking.session.series_id
+    others = Booking.objects.live().filter(booked_by=booking.booked_by_id, participant=booking.participant_id)
+    others = others.filter(session__series=series, session__starts_at__gt=clock.now()).exclude(pk=booking.pk)
+    return series is not None and others.exists()
+
+
 def taught_sessions(user: User, *, coach: User | None, is_past: bool, now: datetime | None = None) -> SessionQuerySet:
     """The sessions that `user` manages: their own, an admin everybody's or one coach's; those to come, or the rest."""
     now = now or clock.now()

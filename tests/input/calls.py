@@ -170,6 +170,17 @@ CALLS = {
             }
         )
     ),
+    "create_series_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "session_ids": [str(calls.things["weekly"].pk)],
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "agreed_amount": None,
+            }
+        )
+    ),
+    "create_series_cancellation": Call(body=lambda calls: {"agreed_back": None}),
     "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
     "move_booking": Call(
         ids=_thing("time", "booking_id"),

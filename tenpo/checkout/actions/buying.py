@@ -1,7 +1,7 @@
-"""Booking and paying, from the seats to the money: one place, or those of a party, in one order with one payment.
+"""Booking and paying, from the seats to the money: one place, or those of a party or of a series, in one order.
 
 Seats are held in one transaction, the provider is asked outside of any, and what it says is applied in another. The
-session is locked first, and a sponsor's budget before the ledger's accounts; the whole order is in ARCHITECTURE.md.
+sessions are locked first, and a sponsor's budget before the ledger's accounts; the whole order is in ARCHITECTURE.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
-from tenpo.core.limits import PLACES_AT_ONCE
+from tenpo.core.limits import PLACES_AT_ONCE, SERIES_PLACES
 from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import Bought, new_order
@@ -45,6 +45,7 @@ from tenpo.schedule.actions.seats import (
     lock_order_of,
     lock_participants,
     lock_session,
+    lock_sessions_of,
     release_lapsed_for,
     release_lapsed_of,
     take_seats,
@@ -52,6 +53,7 @@ from tenpo.schedule.actions.seats import (
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
+from tenpo.schedule.series_queries import name_dates
 
 # How often one booking is priced anew because others spent the same credit, or the same sponsor's budget, meanwhile.
 CREDIT_RACES = 3
@@ -107,8 +109,7 @@ def book_session(
 
 
 def book_places(
-    session: Session,
-    *,
+    *sessions: Session,
     participants: Sequence[Participant],
     by: User,
     provider: str = "",
@@ -118,22 +119,33 @@ def book_places(
     keep: bool = False,
     call: Call | None = None,
 ) -> list[Booking]:
-    """Book a seat for each of a party, or for none: one order, one payment for what is left of all; see `book_session`.
+    """Book a seat for each of a party in each of several sessions of a series, or none; see `book_session`.
 
-    Company and sponsor pay their share of each place in turn, and what one takes is not there for the next. Until it
-    is paid the party stays together: it is paid, given up and let go as a whole. The bookings come in the order of the
-    participants. Raises ValidationError for nobody, for too many, or for somebody twice.
+    One order, one payment for what is left of all. Company and sponsor pay their share of each place in turn, and what
+    one takes is not there for the next. Until it is paid the places stay together: they are paid, given up and let go
+    as a whole. The bookings come session by session, each with the participants in their order. Raises RuleError
+    dates_taken, which names those of several sessions that cannot be booked, and why; ValidationError for nobody, for
+    too many, for somebody twice, or for sessions that are not of one series.
     """
     if not all(can_book_for(by, participant) for participant in participants):
         raise PermissionDenied
     check_party(participants)
+    session_ids = [session.pk for session in sessions]
+    check_dates(session_ids, places=len(participants))
     keeps = keep and can_be_kept(by, provider=provider, source=source)
     wish = Wish(by, provider, agreed, use_wallet, keeps, call)
 
     def attempt() -> Reserved:
-        return _reserve(session, participants, wish)
+        return _reserve(session_ids, participants, wish)
 
-    reserved = begun_by(call) or past_what_lapsed(attempt, session.pk, participants)
+    if begun := begun_by(call):
+        return charge_for(*begun, source)
+    try:
+        reserved = past_what_lapsed(attempt, session_ids, participants)
+    except RuleError as refusal:
+        if len(sessions) > 1 and (named := name_dates(refusal, session_ids, participants=participants, by=by)):
+            raise named from refusal
+        raise
     return charge_for(*reserved, source)
 
 
@@ -144,6 +156,15 @@ def check_party(participants: Sequence[Participant]) -> None:
     if len(participants) > PLACES_AT_ONCE:
         words = _("At most %(n)s places are booked at once.") % {"n": PLACES_AT_ONCE}
         raise ValidationError({"participants": words})
+
+
+def check_dates(session_ids: Sequence[UUID], *, places: int) -> None:
+    """Raise ValidationError unless it is some sessions, each of them once, and no more places than may be at once."""
+    if not session_ids or len(set(session_ids)) < len(session_ids):
+        raise ValidationError({"session_ids": _("Choose the dates, each of them once.")})
+    if len(session_ids) > 1 and len(session_ids) * places > SERIES_PLACES:
+        words = _("At most %(n)s places of a series are booked at once: choose fewer dates.") % {"n": SERIES_PLACES}
+        raise ValidationError({"session_ids": words})
 
 
 def take_offer(
@@ -164,7 +185,7 @@ def take_offer(
     def attempt() -> Reserved:
         return _reserve_offered(booking, wish)
 
-    reserved = begun_by(call) or past_what_lapsed(attempt, booking.session_id, [booking.participant])
+    reserved = begun_by(call) or past_what_lapsed(attempt, [booking.session_id], [booking.participant])
     return charge_for(*reserved, source)[0]
 
 
@@ -192,10 +213,13 @@ def pay_booking(
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
-def _reserve(session: Session, participants: Sequence[Participant], wish: Wish) -> Reserved:
-    session, policy = take_seats(session.pk, participants=participants, by=wish.by)
-    bookings = [Booking(session=session, participant=one, booked_by=wish.by) for one in participants]
-    return order_places(bookings, policy, wish)
+def _reserve(session_ids: Sequence[UUID], participants: Sequence[Participant], wish: Wish) -> Reserved:
+    taken = sorted(take_seats(session_ids, participants=participants, by=wish.by), key=lambda one: one[0].starts_at)
+    if len(taken) > 1 and (taken[0][0].series_id is None or len({session.series_id for session, _policy in taken}) > 1):
+        raise ValidationError({"session_ids": _("These are not of one series.")})
+    places = [(session, policy, one) for session, policy in taken for one in participants]
+    bookings = [Booking(session=session, participant=one, booked_by=wish.by) for session, _policy, one in places]
+    return order_places(bookings, [policy for _session, policy, _one in places], wish)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
@@ -211,25 +235,25 @@ def _reserve_offered(booking: Booking, wish: Wish) -> Reserved:
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     booking.booked_by = wish.by
-    return order_places([booking], session.cancellation_policy.terms, wish)
+    return order_places([booking], [session.cancellation_policy.terms], wish)
 
 
 def order_places(
     bookings: list[Booking],
-    policy: Policy,
+    policies: Sequence[Policy],
     wish: Wish,
     *,
     prices: Sequence[int] | None = None,
     asked: Question | None = None,
 ) -> Reserved:
-    """Price, order and write bookings of one session whose seats are taken; also their payment when one is needed.
+    """Price, order and write bookings whose seats are taken, each with its policy; and a payment when one is needed.
 
-    `prices` are what each of them costs, where that is not the session's price; `asked` is what prices are made of,
-    where that was asked before.
+    Their sessions are of one coach. `prices` are what each of them costs, where that is not the session's price;
+    `asked` is what prices are made of, where that was asked before.
     """
     session = bookings[0].session
     found = quotes(
-        prices or [session.price] * len(bookings),
+        prices or [booking.session.price for booking in bookings],
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=bookings[0].booked_by,
@@ -242,9 +266,9 @@ def order_places(
     if price.own_share and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
-    held_until = hold_end(session, wish.provider, now) if price.own_share else None
-    for booking in bookings:
-        booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
+    held_until = hold_end(bookings, wish.provider, now) if price.own_share else None
+    for booking, policy in zip(bookings, policies, strict=True):
+        booking.starts_at, booking.ends_at = booking.session.starts_at, booking.session.ends_at
         booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()
         booking.held_until = held_until
         if held_until:
@@ -270,8 +294,8 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
         order_id = payment_id = wish.call.id
     splits = [_splits_of(booking, price) for booking, price in zip(bookings, found, strict=True)]
     bought = [
-        Bought(price, Line.Kind.SESSION, session.pk, session.title, is_split=bool(of_it))
-        for price, of_it in zip(found, splits, strict=True)
+        Bought(price, Line.Kind.SESSION, one.session.pk, one.session.title, is_split=bool(of_it))
+        for one, price, of_it in zip(bookings, found, splits, strict=True)
     ]
     lines, postings = new_order(order_id, bought, buyer=buyer)
     rows: list[Model] = [lines[0].order, *lines]
@@ -295,7 +319,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
             # Its foreign key to the line is asked about when the transaction ends.
             booking.save()
         entries.append((event, booking, None, _shares(price)))
-        news.append((event, booking, {"session_id": session.pk, "line_id": line.pk}))
+        news.append((event, booking, {"session_id": booking.session_id, "line_id": line.pk}))
     payment = _payment_of(bookings, own_share, wish) if own_share else None
     if payment:
         payment.pk = payment_id
@@ -319,14 +343,15 @@ def _splits_of(booking: Booking, price: Quote) -> list[Split]:
 @transaction.atomic
 def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
     by, provider = wish.by, wish.provider
-    session = lock_session(booking.session_id)
+    locked = lock_sessions_of(booking)
     bookings = lock_order_of(booking)
     for one in bookings:
-        one.session = session
+        one.session = locked[one.session_id]
     booking = next(one for one in bookings if one.pk == booking.pk)
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
-    check_open(session)
+    for session in locked.values():
+        check_open(session)
     now = clock.now()
     if (
         booking.state != Booking.State.HELD
@@ -345,7 +370,7 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
     has_waited = Payment.objects.filter(order_id=booking.line.order_id, provider__in=manual_providers()).exists()
     if provider_of(provider).is_marked_by_hand and not has_waited:
         # The days of a transfer are given once: what is tried again and again does not keep the seat for longer.
-        hold_longer(bookings, hold_end(session, provider, now))
+        hold_longer(bookings, hold_end(bookings, provider, now))
     amount = sum(one.line.own_share for one in bookings if one.line)
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": amount})
     payment = _payment_of(bookings, amount, wish)
@@ -385,7 +410,9 @@ def with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participants: Sequence[Participant]) -> T:
+def past_what_lapsed[T](
+    attempt: Callable[[], T], session_ids: Sequence[UUID], participants: Sequence[Participant]
+) -> T:
     """What ran out stands in nobody's way, also not in the way of whoever it belonged to.
 
     It is let go in a transaction of its own: it touches other people's credit.
@@ -394,7 +421,7 @@ def past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participants
         return with_credit_at_hand(attempt)
     except RuleError as refusal:
         if refusal.code in ("full", "already_booked"):
-            released = release_lapsed_of(session_id)
+            released = sum(release_lapsed_of(session_id) for session_id in session_ids)
         else:
             released = release_lapsed_for(*participants) if refusal.code == "participant_elsewhere" else 0
         if not released:
@@ -402,12 +429,12 @@ def past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participants
     return with_credit_at_hand(attempt)
 
 
-def hold_end(session: Session, provider: str, now: datetime) -> datetime:
-    """Until when a seat waits for its money: minutes for a card, days for what an admin marks, never past the start."""
+def hold_end(bookings: Sequence[Booking], provider: str, now: datetime) -> datetime:
+    """Until when seats wait for their money: minutes for a card, days for what an admin marks, never past a start."""
     business = current_business()
     by_hand = provider_of(provider).is_marked_by_hand
     wait = timedelta(days=business.manual_hold_days) if by_hand else timedelta(minutes=business.hold_minutes)
-    return min(now + wait, session.starts_at)
+    return min(now + wait, *(booking.session.starts_at for booking in bookings))
 
 
 def _payment_of(bookings: Sequence[Booking], amount: int, wish: Wish) -> Payment:

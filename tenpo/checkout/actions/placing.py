@@ -81,7 +81,7 @@ def place_in_session(session: Session, *, participant: Participant, by: User, te
         return _seat(session.pk, participant, buyer, by, terms)
 
     begun = begun_by(terms.call) or unordered_by(terms.call)
-    return _settled(begun or past_what_lapsed(attempt, session.pk, [participant]), by, terms)
+    return _settled(begun or past_what_lapsed(attempt, [session.pk], [participant]), by, terms)
 
 
 def place_in_slot(
@@ -136,7 +136,7 @@ def _buyer(participant: Participant, by: User, terms: Terms) -> User:
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
 def _seat(session_id: UUID, participant: Participant, buyer: User, by: User, terms: Terms) -> Reserved:
-    session, policy = take_seats(session_id, participants=[participant], by=by)
+    [(session, policy)] = take_seats([session_id], participants=[participant], by=by)
     if not can_place(by, session, is_client=was_with(by, participant)):
         raise PermissionDenied
     if session.is_private:
@@ -166,13 +166,13 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved
     if not terms.is_offer:
         if is_own:
             raise RuleError("own_session", _("You teach this yourself, so they decide: keep the place for them."))
-        return order_places([booking], policy, pays)
+        return order_places([booking], [policy], pays)
     price = quote(
         price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer, use_wallet=False
     )
     if not price.price or (price.company_share == price.price and is_active_admin(by) and not is_own):
         # There is nothing of theirs in it, and nobody earns by their own word.
-        return order_places([booking], policy, replace(pays, provider="", use_wallet=False, agreed=None))
+        return order_places([booking], [policy], replace(pays, provider="", use_wallet=False, agreed=None))
     if session._state.adding:
         session.save(force_insert=True)
         record("session.created", by=by, on=session, after=facts_of(session))

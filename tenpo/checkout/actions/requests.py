@@ -89,7 +89,7 @@ def _approve(booking: Booking, by: User) -> Booking:
     if price.own_share == 0:
         # The wallet is theirs to use or not; nothing of it is needed.
         pays = Wish(buyer, "", 0, use_wallet=False, keeps=False, call=None)
-        [booking], _payment = order_places([booking], booking.terms, pays)
+        [booking], _payment = order_places([booking], [booking.terms], pays)
         return booking
     now = clock.now()
     booking.state = Booking.State.OFFERED

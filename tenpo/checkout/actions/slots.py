@@ -138,7 +138,7 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
         write_request(booking, taken)
         reserved: Reserved = [booking], None
     else:
-        reserved = order_places(bookings, taken.policy, pays, prices=taken.prices, asked=taken.beside)
+        reserved = order_places(bookings, [taken.policy] * len(bookings), pays, prices=taken.prices, asked=taken.beside)
     if booking.state == Booking.State.HELD and not taken.is_by_host:
         _check_unpaid(pays.by)
     return reserved

@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from tenpo.checkout.api import auto_top_up, booking, payments, placing, policies, refunds, slots, wallet
+from tenpo.checkout.api import auto_top_up, booking, payments, placing, policies, refunds, series, slots, wallet
 
 router = Router()
 router.add_router("", booking.router)
@@ -13,3 +13,4 @@ router.add_router("", slots.router)
 router.add_router("", wallet.router)
 router.add_router("", auto_top_up.router)
 router.add_router("", refunds.router)
+router.add_router("", series.router)

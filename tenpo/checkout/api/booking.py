@@ -16,7 +16,7 @@ from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import PLACES_AT_ONCE
 from tenpo.orders.models import Line
-from tenpo.orders.queries import quotes, together
+from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.api import PaymentOut
 from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
@@ -245,6 +245,11 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         use_wallet=use_wallet,
     )
     price = together(found)
+    return quote_out(price, say_offered_policy(session, request.user, to=price.back_to))
+
+
+def quote_out(price: Quote, cancellation: str) -> QuoteOut:
+    """A price as the API shows it, with the cancellation policy in a sentence."""
     return QuoteOut(
         price=price.price,
         currency=price.currency,
@@ -256,7 +261,7 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         wallet_left=price.wallet_left,
         own_share=price.own_share,
         share_policy_id=price.policy.pk if price.policy else None,
-        cancellation=say_offered_policy(session, request.user, to=price.back_to),
+        cancellation=cancellation,
     )
 
 

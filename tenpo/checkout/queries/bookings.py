@@ -18,7 +18,7 @@ from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.slips import Slip, slip_for
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_queries import comes_back
+from tenpo.schedule.policy_queries import Misses, comes_back
 
 
 class Step(StrEnum):
@@ -49,7 +49,7 @@ def live_bookings(session: Session, user: User) -> list[Booking]:
 
 def ordered_with(booking: Booking) -> list[Booking]:
     """The places that were ordered together with one, itself among them, in their order."""
-    rows = Booking.objects.select_related("participant", "line__order", "line__sponsorship")
+    rows = Booking.objects.select_related("session", "participant", "line__order", "line__sponsorship")
     same = Q(line__order_id=booking.line.order_id) if booking.line else Q(pk=booking.pk)
     return list(rows.filter(same).order_by("id"))
 
@@ -62,9 +62,16 @@ def ordered_price(bookings: Sequence[Booking]) -> Quote | None:
 
 def say_who(bookings: Sequence[Booking], user: User) -> str:
     """For whom places are, where it is not just for who looks at them."""
-    if [booking.participant.user_id for booking in bookings] == [user.pk]:
+    people = dict.fromkeys(booking.participant for booking in bookings)
+    if [one.user_id for one in people] == [user.pk]:
         return ""
-    return ", ".join(booking.participant.name for booking in bookings)
+    return ", ".join(one.name for one in people)
+
+
+def dates_of(bookings: Sequence[Booking]) -> list[Session]:
+    """The sessions of places that were ordered together, where they are several, in the order of their starts."""
+    sessions = sorted({booking.session for booking in bookings}, key=lambda session: (session.starts_at, session.pk))
+    return sessions if len(sessions) > 1 else []
 
 
 def last_payment(booking: Booking, *, is_alone: bool = False) -> Payment | None:
@@ -141,15 +148,20 @@ class CancellationEffect:
 
 
 def cancellation_effect(
-    booking: Booking, *, by_host: bool, is_waived: bool = False, now: datetime | None = None
+    booking: Booking,
+    *,
+    by_host: bool,
+    is_waived: bool = False,
+    now: datetime | None = None,
+    misses: Misses | None = None,
 ) -> CancellationEffect:
-    """What `cancel_booking` would do at `now`, in numbers."""
+    """What `cancel_booking` would do at `now`, in numbers; `misses` are what counts by then, where that is known."""
     takes_seat = booking.state in Booking.SEATED
     if booking.line is None or booking.confirmed_at is None:
         return CancellationEffect(
             percent=0, credit=0, wallet=0, method=0, company=0, sponsor=0, paid=0, gives_up_seat=takes_seat
         )
-    rule = comes_back(booking, now=now, by_host=by_host, is_waived=is_waived)
+    rule = comes_back(booking, now=now, misses=misses, by_host=by_host, is_waived=is_waived)
     back = GivenBack.of(parts_back(booking.line, rule.percent), rule.to)
     return CancellationEffect(
         percent=rule.percent,

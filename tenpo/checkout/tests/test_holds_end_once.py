@@ -125,7 +125,7 @@ def test_let_go_by_two_without_locks_control(monkeypatch):
             barrier.wait(20)
         end_bookings(bookings, ending)
 
-    monkeypatch.setattr(seats, "lock_session", lambda session_id: Session.objects.get(pk=session_id))
+    monkeypatch.setattr(seats, "lock_with_held", lambda session_id: Session.objects.in_bulk([session_id]))
     monkeypatch.setattr(BookingQuerySet, "select_for_update", lambda self, **_locks: self.all())
     monkeypatch.setattr(seats, "end_bookings", end_and_meet)
 

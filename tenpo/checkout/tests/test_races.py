@@ -192,7 +192,7 @@ def test_cancelling_many_times_gives_back_once():
 def test_cancelling_many_times_control(monkeypatch):
     """Without the locks, only the keys of the ledger stand between one credit and many."""
     monkeypatch.setattr(cancellations, "lock_users", lambda *users: None)
-    monkeypatch.setattr(cancellations, "lock_session", lambda pk: Session.objects.get(pk=pk))
+    monkeypatch.setattr(cancellations, "lock_sessions_of", lambda one: Session.objects.in_bulk([one.session_id]))
     all_have_read = Barrier(8, timeout=10)
 
     def unlocked(booking: Booking) -> list[Booking]:

@@ -21,6 +21,7 @@ from tenpo.checkout.queries.bookings import (
     action_address,
     cancellation_effect,
     checkout_step,
+    dates_of,
     is_card_to_enter,
     last_payment,
     live_booking,
@@ -158,6 +159,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_offer": is_offer,
         "places": places,
         "who": say_who(places, user),
+        "dates": dates_of(places),
         "use_wallet": use_wallet,
         "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
     }
@@ -182,6 +184,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "booking": booking,
         "places": places,
         "who": say_who(places, booking.booked_by),
+        "dates": dates_of(places),
         "quote": ordered_price(places),
         "can_bring": _can_bring(booking.session),
         "session": booking.session,
@@ -243,6 +246,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "policy": say_booked_policy(booking),
         "places": given_up,
         "who": say_who(given_up, booking.booked_by) if not by_host else "",
+        "dates": dates_of(given_up),
     }
     status = REFUSED if refusal else INVALID if form and form.errors else 200
     return render(request, "checkout/booking_cancel.html", context, status=status)

@@ -87,7 +87,11 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """What was bought, and who paid which part of it; made to be printed."""
     orders = Order.objects.visible_to(cast(User, request.user)).select_related("buyer")
     order = get_object_or_404(orders, pk=order_id)
-    lines = list(order.lines.select_related("share_policy", "sponsorship", "booking__participant").order_by("id"))
+    lines = list(
+        order.lines.select_related("share_policy", "sponsorship", "booking__participant", "booking__session").order_by(
+            "id"
+        )
+    )
     sponsors: dict[str, int] = {}
     for line in lines:
         if line.sponsorship and line.sponsor_share:
@@ -105,6 +109,7 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "refundable": [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)],
         "is_mine": order.buyer_id == cast(User, request.user).pk,
         "is_for_several": len(lines) > 1,
+        "is_on_dates": len({line.subject_id for line in lines}) > 1,
         "policies": list(dict.fromkeys(line.share_policy.name for line in lines if line.share_policy)),
         "sponsors": sponsors.items(),
         "total": sum(line.price for line in lines),

@@ -1,7 +1,7 @@
 """Cancelling: one booking under its policy, or a whole session at once."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -25,9 +25,10 @@ from tenpo.schedule.actions.misses import clean_waiver, note_miss
 from tenpo.schedule.actions.seats import (
     check_not_moved,
     end_bookings,
-    free_seats,
+    free_seats_of,
     lock_order_of,
-    lock_session,
+    lock_sessions_of,
+    lock_with_held,
     void_orders,
 )
 from tenpo.schedule.models import Booking, Miss, Session
@@ -52,7 +53,8 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     if not by_host:
         # What somebody gives up late is counted under their own lock, which comes before the session's.
         lock_users(User(pk=booking.booked_by_id))
-    session = lock_session(booking.session_id)
+    locked = lock_sessions_of(booking)
+    session = locked[booking.session_id]
     together = lock_order_of(booking)
     booking = next(one for one in together if one.pk == booking.pk)
     check_not_moved(booking, session)
@@ -72,20 +74,21 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     after = {**_given(booking, given), **said, **_said(back)}
     record_all([("booking.cancelled", one, None, after) for one in bookings], by=by)
     facts = {
-        "session_id": session.pk, "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
+        "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
         "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
         "method": given.method,
     }  # fmt: skip
-    publish_all([("booking.cancelled", one, facts) for one in bookings])
+    publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:
-        free_seats(session, len(bookings))
+        free_seats_of(bookings, locked)
     return booking
 
 
 @transaction.atomic
 def cancel_session(session: Session, *, reason: str, by: User | None) -> Session:
     """Call a session off: every booking is let go, every payer gets all they paid back, everybody is told."""
-    session = lock_session(session.pk)
+    locked = lock_with_held(session.pk)
+    session = locked[session.pk]
     if not can_manage_session(by, session):
         raise PermissionDenied
     if session.status == Session.Status.CANCELLED:
@@ -106,8 +109,11 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         booking.session = session
     # Nobody has missed what does not take place.
     Miss.objects.filter(booking__in=bookings).delete()
-    ended = _end(bookings, by_host=True)
-    released = [(booking, given) for booking, (given, _back) in zip(bookings, ended, strict=True)]
+    # An order that is not paid is one thing: what it holds in other sessions goes with it.
+    unpaid = [booking.line.order_id for booking in bookings if booking.line and booking.state == Booking.State.HELD]
+    beside = _held_beside(session, unpaid, locked) if len(locked) > 1 else []
+    ended = _end([*bookings, *beside], by_host=True)
+    released = [(booking, given) for booking, (given, _back) in zip(bookings, ended, strict=False)]
     back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet", "method")}
     record(
         "session.cancelled",
@@ -125,9 +131,23 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     for booking, given in released:
         of_order = sums.setdefault(_ordered_by(booking), Counter())
         of_order.update({name: getattr(given, name) for name in ("credit", "wallet", "method")})
+    record_all([("booking.cancelled", booking, None, _given(booking, NOTHING)) for booking in beside], by=by)
+    said = {"by_host": True, "credit": 0, "wallet": 0, "method": 0}
+    publish_all([("booking.cancelled", one, {"session_id": one.session_id, **said}) for one in beside])
+    free_seats_of(beside, locked)
     facts = {"session_id": session.pk, "reason": reason, "credit": 0, "wallet": 0, "method": 0}
     publish_all([("booking.session_cancelled", one, facts | sums[_ordered_by(one)]) for one, _given_back in released])
     return session
+
+
+def _held_beside(session: Session, order_ids: Sequence[UUID], locked: Mapping[UUID, Session]) -> list[Booking]:
+    """What these orders hold in other sessions, locked."""
+    rows = Booking.objects.filter(line__order_id__in=order_ids, state=Booking.State.HELD).exclude(session=session)
+    found = rows.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id")
+    bookings = list(found)
+    for booking in bookings:
+        booking.session = locked[booking.session_id]
+    return bookings
 
 
 def _ordered_by(booking: Booking) -> UUID:

@@ -4,7 +4,8 @@ Order of locks everywhere: session, participant, booking, order, payment, ledger
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -40,7 +41,7 @@ OFFER_PART_OF_REST = 2
 _TAKE_SEATS = """
     UPDATE schedule_session s SET seats_taken = s.seats_taken + %s
     FROM orders_cancellationpolicy p
-    WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
+    WHERE s.id = ANY(%s) AND s.id IN ({visible}) AND p.id = s.cancellation_policy_id
       AND s.status = 'planned' AND NOT s.is_private AND s.starts_at > now() AND s.seats_taken + %s <= s.capacity
     RETURNING {columns}, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules,
       ARRAY(SELECT id FROM people_participant WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE) AS locked_participants
@@ -49,6 +50,7 @@ _TAKE_SEATS = """
 # The rules of a policy `p` beside its windows, as JSON has them.
 POLICY_RULES = ", ".join(f"'{name}', p.{name}" for name in POLICY_COLUMNS)
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
+_VISIBLE_OF_MANY = CompiledFor(lambda user: Session.objects.visible_to(user).values("pk"))
 
 
 def already_booked() -> RuleError:
@@ -64,6 +66,60 @@ def lock_session(session_id: UUID) -> Session:
     return session
 
 
+def lock_sessions(session_ids: Iterable[UUID]) -> dict[UUID, Session]:
+    """Several sessions, locked by their ids, so that two who want some of the same never wait for each other."""
+    rows = Session.objects.select_for_update(no_key=True).filter(pk__in=session_ids).order_by("pk")
+    return {session.pk: session for session in rows}
+
+
+def lock_sessions_of(booking: Booking) -> dict[UUID, Session]:
+    """The session of a booking, and those of what is held with it by the same order; locked, its own among them.
+
+    Which ones they are is said when they are ordered and does not change until it is paid.
+    """
+    ids = [booking.session_id]
+    if booking.state == Booking.State.HELD and booking.line_id:
+        held = Booking.objects.filter(line__order__lines=booking.line_id, state=Booking.State.HELD)
+        ids += held.values_list("session", flat=True)
+    locked = lock_sessions(ids)
+    if booking.session_id not in locked:
+        raise Http404
+    return locked
+
+
+def lock_with_held(*session_ids: UUID) -> dict[UUID, Session]:
+    """Sessions, and those in which orders that hold a seat in them hold others; locked by their ids.
+
+    Whoever ends what is held in a session ends the whole of its orders. What is ordered between looking and locking
+    may reach further: then what was locked is let go, and it is looked again.
+    """
+    wanted = set(session_ids) | _held_with(session_ids)
+    while True:
+        try:
+            with transaction.atomic():
+                locked = lock_sessions(wanted)
+                if found := _held_with(session_ids) - wanted:
+                    raise _ReachesFurther
+        except _ReachesFurther:
+            wanted |= found
+        else:
+            if not locked.keys() >= set(session_ids):
+                raise Http404
+            return locked
+
+
+class _ReachesFurther(Exception):
+    """An order came meanwhile that holds seats in sessions which are not locked."""
+
+
+def _held_with(session_ids: Iterable[UUID]) -> set[UUID]:
+    """Where else something is held by the orders that hold a seat in these sessions; one statement."""
+    here = Booking.objects.filter(session__in=list(session_ids), state=Booking.State.HELD, line__isnull=False)
+    orders = here.values("line__order")
+    elsewhere = Booking.objects.filter(line__order__in=orders, state=Booking.State.HELD)
+    return set(elsewhere.values_list("session", flat=True))
+
+
 def check_not_moved(booking: Booking, session: Session) -> None:
     """Raise RuleError moved_meanwhile unless a booking, read under the lock of its session, is still in that one."""
     if booking.session_id != session.pk:
@@ -77,26 +133,45 @@ def already_elsewhere() -> RuleError:
     )
 
 
-def take_seats(session_id: UUID, *, participants: Sequence[Participant], by: User) -> tuple[Session, Policy]:
-    """Take a free seat for each, or none, and lock the session and then the participants: one statement.
+def take_seats(
+    session_ids: Sequence[UUID], *, participants: Sequence[Participant], by: User
+) -> list[tuple[Session, Policy]]:
+    """Take a free seat for each in each of the sessions, or none, and lock the sessions and then the participants.
 
-    Also returns the policy. Raises Http404 for a session that `by` may not see; RuleError "full", "started",
-    "not_planned" or "private_session". "full" may only mean that nobody has let go yet what ran out, see
+    One statement for one session, two for several, which are locked by their ids first. Returns them in the order in
+    which they were said, each with its policy. Raises Http404 for a session that `by` may not see; RuleError "full",
+    "started", "not_planned" or "private_session". "full" may only mean that nobody has let go yet what ran out, see
     `release_lapsed_of`.
     """
-    sql, parameters = _VISIBLE.sql(by, session=session_id)
+    if len(session_ids) > 1:
+        lock_sessions(session_ids)
+        sql, parameters = _VISIBLE_OF_MANY.sql(by)
+    else:
+        sql, parameters = _VISIBLE.sql(by, session=session_ids[0])
     statement = _TAKE_SEATS.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
     wanted, ids = len(participants), [one.pk for one in participants]
-    taken = next(iter(Session.objects.raw(statement, [wanted, *parameters, wanted, ids])), None)
-    if taken is None:
-        get_object_or_404(Session.objects.visible_to(by), pk=session_id)
-        session = lock_session(session_id)
-        check_open(session)
-        if session.is_private:
-            raise RuleError("private_session", _("This was booked by somebody for those who come."))
-        raise full(session)
+    rows = Session.objects.raw(statement, [wanted, list(session_ids), *parameters, wanted, ids])
+    taken = {session.pk: session for session in rows}
+    for session_id in session_ids:
+        if session_id not in taken:
+            raise _not_taken(session_id, by)
+    return [(taken[pk], _policy_beside(taken[pk])) for pk in session_ids]
+
+
+def _policy_beside(taken: Session) -> Policy:
+    """The policy that came with a session."""
     windows, rules = taken.policy_windows, taken.policy_rules  # type: ignore[attr-defined]
-    return taken, read_policy(json.loads(windows), json.loads(rules))
+    return read_policy(json.loads(windows), json.loads(rules))
+
+
+def _not_taken(session_id: UUID, by: User) -> RuleError:
+    """Why no seat could be taken; Http404 for a session that `by` may not see."""
+    get_object_or_404(Session.objects.visible_to(by), pk=session_id)
+    session = lock_session(session_id)
+    check_open(session)
+    if session.is_private:
+        return RuleError("private_session", _("This was booked by somebody for those who come."))
+    return full(session)
 
 
 def full(session: Session) -> RuleError:
@@ -122,11 +197,12 @@ def join_waitlist(session: Session, *, participant: Participant, by: User) -> Bo
     """Stand in line for a full session; the first in line is offered the next free seat."""
     if not can_book_for(by, participant):
         raise PermissionDenied
-    session = lock_session(session.pk)
+    locked = lock_with_held(session.pk)
+    session = locked[session.pk]
     check_open(session)
     if session.is_private:
         raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
-    release_lapsed(session)
+    release_lapsed(session, locked)
     if not session.is_full:
         raise RuleError("not_full", _("There is a free seat. You can book it."))
     booking = Booking.objects.create(
@@ -166,7 +242,7 @@ def _call_off_empty(session: Session) -> None:
 
 
 def lock_order_of(booking: Booking) -> list[Booking]:
-    """A booking, locked, with those that are held by the same order; the caller holds their session.
+    """A booking, locked, with those that are held by the same order; the caller holds their sessions.
 
     Until it is paid an order is one thing: its places are held, given up and let go together.
     """
@@ -212,13 +288,20 @@ def offer_end(session: Session, now: datetime) -> datetime:
     return now + min(hours, (session.starts_at - now) / OFFER_PART_OF_REST)
 
 
-def release_lapsed(session: Session) -> int:
-    """Let go the holds and offers of a locked session that ran out, and an intro that was not confirmed; how many."""
+def release_lapsed(session: Session, locked: Mapping[UUID, Session]) -> int:
+    """Let go the holds and offers of a session that ran out, and an intro that was not confirmed; how many.
+
+    A hold goes with all of its order, also where that is in other sessions: `locked` are those (`lock_with_held`).
+    """
     if session.is_private and (gone := release_intro(session)):
         free_seats(session, gone)
         return gone
     lapsed = _lapsed().filter(session=session)
-    bookings = list(lapsed.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id"))
+    found = Q(pk__in=lapsed.values("pk"))
+    if len(locked) > 1:
+        found |= Q(session__in=locked.keys(), state=Booking.State.HELD, line__order__in=lapsed.values("line__order"))
+    rows = Booking.objects.filter(found).select_for_update(of=("self",), no_key=True)
+    bookings = list(rows.select_related("line__order").order_by("id"))
     if not bookings:
         return 0
     was_offer = {booking.pk: booking.state == Booking.State.OFFERED for booking in bookings}
@@ -232,7 +315,7 @@ def release_lapsed(session: Session) -> int:
                 "booking.lapsed",
                 booking,
                 {
-                    "session_id": session.pk,
+                    "session_id": booking.session_id,
                     "was_offer": was_offer[booking.pk],
                     "was_request": booking.awaits_approval,
                 },
@@ -240,8 +323,14 @@ def release_lapsed(session: Session) -> int:
             for booking in bookings
         ]
     )
-    free_seats(session, len(bookings))
+    free_seats_of(bookings, locked)
     return len(bookings)
+
+
+def free_seats_of(bookings: Sequence[Booking], locked: Mapping[UUID, Session]) -> None:
+    """Give back the seats of bookings that are over, in their locked sessions."""
+    for session_id, count in sorted(Counter(booking.session_id for booking in bookings).items()):
+        free_seats(locked[session_id], count)
 
 
 def lock_participants(ids: Iterable[UUID]) -> None:
@@ -276,7 +365,8 @@ def release_lapsed_for(*participants: Participant) -> int:
 @transaction.atomic
 def release_lapsed_of(session_id: UUID) -> int:
     """Let go whatever of one session ran out, in a transaction of its own; returns how many."""
-    return release_lapsed(lock_session(session_id))
+    locked = lock_with_held(session_id)
+    return release_lapsed(locked[session_id], locked)
 
 
 def end_bookings(bookings: Sequence[Booking], ending: Booking.Ending) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -312,10 +313,15 @@ def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
     now = clock.now()
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)
+    outlasts = bookings.filter(held_until__gt=session.starts_at)
+    # What is held by one order is held until one time, also where that is in other sessions.
+    orders = outlasts.filter(line__isnull=False).values("line__order")
+    held = Booking.objects.filter(Q(pk__in=outlasts.values("pk")) | Q(state="held", line__order__in=orders))
+    ends = [one.pk for one in held.select_for_update(of=("self",), no_key=True).order_by("id")]
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
     if not is_own_wish:
         bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
-    bookings.filter(held_until__gt=session.starts_at).update(held_until=session.starts_at)
+    Booking.objects.filter(pk__in=ends).update(held_until=session.starts_at)
 
 
 def _plain(value: Any) -> Any:

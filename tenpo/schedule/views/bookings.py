@@ -15,7 +15,7 @@ from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
-from tenpo.schedule.queries import due_of, my_bookings, own_booking, waitlist_position
+from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.video_queries import has_video, is_placed
 
@@ -78,6 +78,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "policy": say_booked_policy(booking, misses=misses),
         "back": GivenBack.of(parts_back(line, rule.percent), rule.to) if line else None,
         "rule": rule,
+        "has_following": has_following(booking),
         "can_move": booking.state == Booking.State.CONFIRMED and move_of(booking).is_allowed,
     }
     return render(request, "schedule/booking_detail.html", context)

@@ -33,6 +33,7 @@ from tenpo.schedule.queries import (
     waitlist_position,
 )
 from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.series_queries import dates_following
 from tenpo.schedule.video_queries import has_video, is_placed
 
 ORDER = ("starts_at", "id")
@@ -86,9 +87,12 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
     # What was booked keeps its own price and policy.
     price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=user)
     policy = say_booked_policy(booking) if booking and booking.line_id else ""
+    dates = dates_following(session, participants=[user.participant], by=user) if is_open else []
     context = {
         "session": session,
         "booking": booking,
+        # Of a series: how many dates can be booked at once from here on.
+        "free_dates": sum(date.is_free for date in dates),
         "due": due_of(booking),
         "is_open": is_open,
         "is_mine": can_manage_session(user, session),
