@@ -128,7 +128,7 @@ UNFILLED = {
         users.stripe_account_id users.stripe_account_status transactions.stripe_charge_id
         payment_splits.stripe_transfer_id payouts.stripe_transfer_id
         session_resources.course_id sessions.plugnmeet_room_id sessions.plugnmeet_room_sid
-        intro_sessions.course_id intro_sessions.bbb_room_url
+        intro_sessions.course_id
     """,
 }
 
