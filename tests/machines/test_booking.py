@@ -90,7 +90,7 @@ def test_credits_spent_newest_first_control(monkeypatch):
 
 @pytest.mark.control
 def test_a_seat_that_is_not_given_back_control(monkeypatch):
-    monkeypatch.setattr(cancellations, "free_seats_of", lambda bookings, sessions: None)
+    monkeypatch.setattr(cancellations, "free_seats_of", lambda _bookings, _locked: None)
 
     assert finds_a_difference(BookingMachine)
 
