@@ -4,6 +4,7 @@ Migrations run once, as the owner, into a template; each test process copies it.
 real installation, and a fresh database costs a copy. The server is left running for the next run.
 """
 
+import gc
 import hashlib
 import math
 import os
@@ -37,6 +38,12 @@ QUICK = {
 }
 # A table that a test left this large is cleared up: with what it deleted it would slow down all tests after it.
 LARGE_PAGES = 200
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are loaded by now, and stay: the collector looks through them no more."""
+    gc.collect()
+    gc.freeze()
 
 
 def _admin(database: str) -> psycopg.Connection[Any]:
@@ -198,13 +205,25 @@ def visiting_client() -> None:
 
 @pytest.fixture(autouse=True)
 def fresh_business(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the business that another one left in the process's memory, nor has it read again by the clock."""
-    from tenpo.core import business
+    """No test sees what another one left in the process's memory, nor has it read again by the clock."""
+    from tenpo.core import kept
+    from tenpo.core.business import current_business
+    from tenpo.payments.queries import refund_terms
 
-    monkeypatch.setattr(business, "SECONDS_KEPT", math.inf)
-    business.forget_business()
+    monkeypatch.setattr(kept, "SECONDS_KEPT", math.inf)
+    for row in (current_business, refund_terms):
+        row.forget()
     yield
-    business.forget_business()
+    for row in (current_business, refund_terms):
+        row.forget()
+
+
+@pytest.fixture
+def takes_transfers(db: None) -> None:
+    """The business has said which account bank transfers go to, and offers them."""
+    from tenpo.core.tests.make import make_account_to_pay_to
+
+    make_account_to_pay_to()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tenpo.access.actions.idempotency import Answer, run_once
 from tenpo.books.actions.closing import close_days
 from tenpo.books.tests.make import make_difference, post
 from tenpo.checkout.actions.auto_topping_up import look_after_wallet
+from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_manual, make_top_up
@@ -27,7 +28,7 @@ from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
-from tenpo.orders.policies import Window
+from tenpo.orders.cancelling import Policy, Window
 from tenpo.orders.tests.sponsor_plants import SPONSOR_PLANTS, make_sponsors
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.actions.wallets import give_money, take_back_grant
@@ -35,6 +36,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
 from tenpo.payments.tests.payout_plants import PAYOUT_PLANTS, make_payouts
 from tenpo.people.actions.accounts import grant_role, update_profile
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.actions.imports import confirm_import, preview_people_import, run_import
 from tenpo.people.actions.invites import accept_invite
 from tenpo.people.tests.make import make_admin, make_coach, make_invite, make_member
@@ -45,7 +47,11 @@ from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
-from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID
+from tenpo.schedule.tests.calendar_plants import CALENDAR_PLANTS, make_calendars
+from tenpo.schedule.tests.intro_make import INTRO_PLANTS, make_intros
+from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
+from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
+from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -106,6 +112,8 @@ PLANTS: dict[str, str | list[str]] = {
     "everybody-takes-part-under-their-name": """
         UPDATE people_participant SET name = 'Somebody else'
         WHERE id = (SELECT id FROM people_participant ORDER BY id LIMIT 1)""",
+    "participant-is-somebodys": "INSERT INTO people_participant (name) VALUES ('Nobody')",
+    "guest-stands-once-on-a-list": again("people_participant", "guest_of_id IS NOT NULL"),
     "role-is-given-once": again("people_rolegrant", "role = 'coach'"),
     "role-is-as-last-recorded": """
         DELETE FROM people_rolegrant WHERE user_id = (
@@ -342,7 +350,10 @@ PLANTS: dict[str, str | list[str]] = {
     "only-what-was-paid-is-given-back": f"""
         UPDATE orders_line SET refunded_at = NULL WHERE id = (
             SELECT line_id FROM schedule_booking WHERE id = ({CALLED_OFF}))""",
+    **CALENDAR_PLANTS,
     **SPONSOR_PLANTS,
+    **MISS_PLANTS,
+    **INTRO_PLANTS,
     # schedule
     "session-counts-its-seats": [
         UNSAID,
@@ -367,6 +378,14 @@ PLANTS: dict[str, str | list[str]] = {
     ],
     "booked-place-is-paid": f"""
         UPDATE schedule_booking SET state = 'confirmed', held_until = NULL, confirmed_at = now() WHERE id = ({HELD})""",
+    "places-of-an-order-are-held-together": """
+        UPDATE schedule_booking SET held_until = held_until - interval '1 second' WHERE id = (
+            SELECT b.id FROM schedule_booking b JOIN people_participant p ON p.id = b.participant_id
+            WHERE b.state = 'held' AND p.guest_of_id IS NOT NULL ORDER BY b.id LIMIT 1)""",
+    "guest-comes-with-their-host": """
+        UPDATE people_participant p SET guest_of_id = (
+            SELECT id FROM people_user u WHERE u.id <> p.guest_of_id ORDER BY u.id LIMIT 1)
+        WHERE guest_of_id IS NOT NULL""",
     "coach-teaches-one-session-at-a-time": [
         UNSAID,
         """
@@ -418,6 +437,7 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE schedule_booking SET policy = '[{{"hours_before": 0, "percent": 7}}]' WHERE id = ({GIVEN_UP})""",
     "booking-is-as-last-recorded": """
         UPDATE audit_auditlog SET action = 'booking.waitlisted' WHERE action = 'booking.confirmed'""",
+    **MEETING_PLANTS,
     # books
     "closed-day-has-not-changed": "UPDATE ledger_transfer SET subject_id = uuidv7() WHERE key = 'long ago'",
     "closed-day-says-what-moved": "UPDATE books_daycloseline SET name = 'elsewhere' WHERE kind = 'provider'",
@@ -438,6 +458,7 @@ PLANTS: dict[str, str | list[str]] = {
 
 # What cannot be broken alone: invariant → what its plant breaks as well.
 ALSO = {
+    **MEETING_ALSO,
     "attendance-is-of-a-session-that-began": {"booking-is-as-last-recorded"},
     "booked-place-is-paid": {"booking-is-as-last-recorded"},
     "closed-day-balances": {"closed-day-has-not-changed", "closed-day-says-what-moved"},
@@ -500,10 +521,11 @@ def make_business() -> None:
     """A business with a row of every kind, each made by the rules that people use."""
     admin, coach, other = make_admin(), make_coach("Carla"), make_coach("Otto")
     policy = create_cancellation_policy(
-        name="Usual", windows=[Window(24, 100), Window(0, 50)], by=admin, is_default=True
+        name="Usual", policy=Policy((Window(24, 100), Window(0, 50))), by=admin, is_default=True
     )
     create_share_policy(name="Half", terms=ShareTerms(percent=50), by=admin)
     create_share_policy(name="Otto's", terms=ShareTerms(percent=10), by=admin, coach=other)
+    make_intros()
     now = timezone.now()
 
     def session(title: str, day: int, *, capacity: int = 5, price: int = 3_000, of: Any = coach) -> Session:
@@ -552,6 +574,9 @@ def make_business() -> None:
     make_payouts(coach, other)
     make_refunds()
     make_sponsors()
+    make_meetings(admin)
+    make_calendars()
+    make_time()
     # A card that is kept and paid with, one whose adding was not heard of yet, and one that was declined.
     kept = add_payment_method(members[7], provider="sandbox", source=SUCCEEDS, by=members[7])
     make_booking(session("Kept", 18), members[7], card=str(kept.pk))
@@ -572,6 +597,11 @@ def make_business() -> None:
     # One that is filled by itself, by a card that was kept while it paid.
     look_after_wallet(make_auto_top_up(members[6]))
     top_up(members[6], amount=1_000, provider="sandbox", source=SUCCEEDS, keep=True, by=members[6])
+    # Several at once: one party that is paid, with some credit, and one that is not yet.
+    host = members[5]
+    for title, day, card in (("Together", 23, SUCCEEDS), ("Together again", 24, NEEDS_CONFIRMATION)):
+        party = [host.participant, *add_guests(["Mia", "Ben"], by=host)]
+        book_places(session(title, day), participants=party, by=host, provider="sandbox", source=card)
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)
@@ -582,6 +612,7 @@ def make_business() -> None:
     create_api_client(members[7], name="Calendar", scopes=["read"], expires_at=None, by=members[7])
     run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda _call: Answer(201, {}))
     switch_off_email(first, "booking.confirmed")
+    make_misses()
     # Some days ago something moved that no other plant touches, and those days are closed.
     post(1_000, key="long ago")
     run("UPDATE ledger_transfer SET created_at = created_at - interval '3 days' WHERE key = 'long ago'")

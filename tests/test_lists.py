@@ -7,7 +7,7 @@ which `add_rows` makes no rows is found too.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import count
 from typing import Any
 
@@ -22,10 +22,11 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import MAX_KEYS_PER_USER, create_api_client
 from tenpo.books.models import DayClose
 from tenpo.books.tests.make import make_close, make_difference
+from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core import outbox
-from tenpo.core.limits import METHODS_KEPT
+from tenpo.core.limits import CALENDARS_KEPT, METHODS_KEPT
 from tenpo.core.models import CheckRun, OutboxMessage
 from tenpo.core.tokens import new_id
 from tenpo.notify.tests.make import make_delivery
@@ -41,13 +42,27 @@ from tenpo.payments.models import Payout, PayoutBatch
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_payout_account
 from tenpo.people.actions.invites import invite_person
-from tenpo.people.models import Import, User
+from tenpo.people.models import Import, Participant, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.embeds import make_embed
+from tenpo.schedule.actions.hours import set_day, set_weekly_hours
+from tenpo.schedule.actions.intros import Visitor, ask_intro, confirm_intro
+from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.actions.places import close_location, open_room
+from tenpo.schedule.actions.resources import add_link
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import Session
+from tenpo.schedule.actions.services import withdraw_service
+from tenpo.schedule.actions.time_off import add_time_off, add_travel
+from tenpo.schedule.availability_queries import hours_of
+from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, WrittenEvent
+from tenpo.schedule.review_models import SessionReview
+from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.meeting_make import make_attended, make_stay
+from tenpo.schedule.tests.time_make import make_hours, make_location, make_service
 from tenpo.schedule.views.calendar import LIST_DAYS
+from tenpo.schedule.weekly_hours import Hours
 from tests.matrix.table import OUTSIDE, rows
 from tests.world import World, make_world, named
 
@@ -62,6 +77,8 @@ LIMITED = {
     "/api/v1/api-keys?owner_id={user}": MAX_KEYS_PER_USER,
     "/api/v1/credits/{credit}/transfers": 1,  # each booking spends what expires first
     "/api/v1/ledger/transfers?account_id={credit}": 1,
+    "/api/v1/calendars": CALENDARS_KEPT,
+    "/api/v1/bookings/{attended}/reviews": 0,  # one of each side, and the admin is neither
     "/api/v1/feeds": 0,  # one for each person, and the admin has none
     "/api/v1/ledger/accounts?kind=sales": 1,
     "/api/v1/ledger/accounts/{credit}/transfers": 1,
@@ -71,12 +88,13 @@ LIMITED = {
     "/api/v1/payment-methods": METHODS_KEPT,
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
     "/api/v1/payout-balances": 2,  # earnings and wallet
+    "/api/v1/services/{service}/slots?since={=slots_since}&until={=slots_until}": 15,  # the starts of a day
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }
 # Which say that there is nothing: an example, what only a browser's hardware makes, and the month before.
 # And of a top-up nothing can go back once its wallet is spent.
-EMPTY = {"/design", "/account/2fa/webauthn/", "/me/money/top-ups/{top_up}/refund/"}
+EMPTY = {"/design", "/account/2fa/webauthn/", "/me/money/payments/{top_up}/refund/"}
 # Of each device allauth asks apart whether it is still signed in; nobody has many.
 ASKED_APART = {"/account/sessions/", "/_allauth/browser/v1/auth/sessions"}
 # When the first of the rows begins, in days from now; the others follow each hour. So the calendar's page lists them
@@ -91,6 +109,10 @@ QUESTIONS = dict.fromkeys(
 # It shows the last whole month by itself, in which nothing moved yet.
 QUESTIONS["/money/ledger/journal/"] = "since=2020-01-01&until=2999-12-31"
 _hours = count(FIRST_DAY * 24)
+# The same of those that are over, longer ago than all others.
+_hours_ago = count(20 * 24, 2)
+_days = count()
+OURS = {"title": "A", "starts_at": "2030-01-01T00:00+00:00", "ends_at": "2030-01-01T01:00+00:00", "place": ""}
 
 
 @dataclass(frozen=True)
@@ -116,17 +138,25 @@ def add_rows(world: World, number: int) -> None:
     """One more of everything that an address shows, so many times."""
     admin, member, coach = (world.people[name] for name in READERS)
     things = world.things
-    Session.objects.filter(pk=things["booked"].pk).update(capacity=100)
+    Session.objects.filter(pk__in=[things["booked"].pk, things["soon"].pk]).update(capacity=100)
     for _ in range(number):
         host = make_coach()
         for who in (admin, member):
-            _add_own(who, host)
+            _add_own(who, host, things["booked"])
             give_money(who, amount=100, reason="Welcome", by=admin)
+            Participant.objects.create(guest_of=who, name=f"Guest {host.pk}")
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
             )
+        make_service(host)
+        make_hours(host)
+        _add_intro(world, host)
+        ServiceCoach.objects.create(service=things["service"], coach=host)
         make_booking(_session(coach), member)
-        make_booking(things["booked"], make_member())
+        booked = make_booking(things["booked"], make_member())
+        write_note(things["booked"], booking=booked, text="Knee", by=coach)
+        _add_there(world)
+        add_link(things["booked"], "https://video.example.com/1", kind="recording", name="Film", by=coach)
         full = _session(host, capacity=1)
         make_booking(full, make_member())
         for session, who in ((full, admin), (full, member), (things["full"], make_member())):
@@ -147,11 +177,40 @@ def add_rows(world: World, number: int) -> None:
         CheckRun.objects.create(seconds=1, asked=100)
         make_difference(f"line-{host.pk}", of=things["compared"])
         make_difference(f"line-{host.pk}-alone")
+        _add_offers(world, host)
+        _add_asked(world)
         make_close(DayClose.objects.earliest("day").day - timedelta(days=1))
         OutboxMessage.objects.create(
             consumer="notifications", event_id=host.pk, name="test.lost", subject_id=host.pk, dead_at=timezone.now()
         )
     outbox.drain(10_000)
+
+
+def _add_intro(world: World, host: User) -> None:
+    """One more who comes without an account, and one more who can be asked for that."""
+    talk = world.things["talk"]
+    ServiceCoach.objects.create(service=talk, coach=host)
+    visitor = Visitor(f"{host.pk}", f"{host.pk}@example.com", "UTC", "en")
+    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=5)
+    confirm_intro(ask_intro(talk, starts_at=noon, minutes=15, coach=host, visitor=visitor))
+    make_embed(by=host, coach=host, name="Site", origins=["https://site.example"])
+    make_service(world.people["coach"], open_to="visitors", name=f"Open {host.pk}")
+
+
+def _add_there(world: World) -> None:
+    """One more who is expected at the door, and one who is in."""
+    make_booking(world.things["soon"], make_member())
+    make_stay(world.things["running"], make_member())
+    coach, member = world.people["coach"], make_member()
+    attended = make_attended(coach=coach, member=member, ended_ago=timedelta(hours=next(_hours_ago)))
+    SessionReview.objects.create(
+        session=attended.session,
+        participant=member.participant,
+        side="participant",
+        author=member,
+        subject=coach,
+        rating=4,
+    )
 
 
 def _add_sponsored(world: World) -> None:
@@ -165,13 +224,44 @@ def _add_sponsored(world: World) -> None:
     make_sponsorship(admin, member, sponsor=member, amount=1)
 
 
+def _add_offers(world: World, host: User) -> None:
+    """One more service of Cora's with all that stands beside it, a room, a day that differs, a time off, a travel."""
+    coach, things = world.people["coach"], world.things
+    location = make_location(f"Place {host.pk}")
+    room = open_room(things["location"], name=f"Room {host.pk}", by=None)
+    make_service(coach, host, locations=[location, things["location"]], rooms=[room], name=f"Service {host.pk}")
+    withdraw_service(make_service(coach, host, locations=[location], name=f"Stopped {host.pk}"), by=None)
+    close_location(make_location(f"Closed {host.pk}"), by=None)
+    # Each on days of its own, and in the middle of the day, whatever the zone.
+    day = timezone.localdate() + timedelta(days=400 + 3 * coach.travels.count())
+    set_day(coach, day, [], by=None)
+    noon = datetime.combine(day, time(12), UTC)
+    add_time_off(coach, starts_at=noon, ends_at=noon + timedelta(hours=1), stand_in=host, by=None)
+    add_travel(coach, starts_on=day, ends_on=day, time_zone="Asia/Tokyo", by=None)
+    minutes = 30 * coach.availability.filter(weekday=6, location=things["location"]).count()
+    further = Hours(6, minutes, minutes + 15, things["location"].pk)
+    set_weekly_hours(coach, [*hours_of(coach), further], by=None)
+
+
+def _add_asked(world: World) -> None:
+    """One more who asks Cora for a time, and waits for her answer."""
+    service = world.things["asked"].session.service
+    number, someone = service.sessions.count(), make_member()
+    day = (timezone.now() + timedelta(days=35 + number // 3)).replace(hour=10, minute=0, second=0, microsecond=0)
+    book_slot(
+        service, starts_at=day + timedelta(hours=2 * (number % 3)), minutes=60, participant=someone.participant,
+        by=someone,
+    )  # fmt: skip
+
+
 def _session(coach: User, **wanted: Any) -> Session:
     return make_session(coach, starts_in=timedelta(hours=next(_hours)), **wanted)
 
 
-def _add_own(who: User, host: User) -> None:
+def _add_own(who: User, host: User, booked: Session) -> None:
     """What somebody finds on the pages about themselves."""
-    make_booking(_session(who), who)
+    taught = _session(who)
+    make_booking(taught, who)
     cancel_booking(make_booking(_session(host), who), by=who)
     make_credit(who, 100)
     make_top_up(who, 500)
@@ -183,6 +273,18 @@ def _add_own(who: User, host: User) -> None:
     browser = Client()
     browser.force_login(who)
     UserSession.objects.create(user=who, session_key=browser.session.session_key, ip="203.0.113.7")
+    if who.calendar_connections.count() < CALENDARS_KEPT:
+        make_calendar(who)
+    WrittenEvent.objects.create(
+        connection=who.calendar_connections.earliest("pk"), uid=str(host.pk), session=booked, state="conflict",
+        reference="1.ics", ours=OURS, theirs=OURS, ends_at=booked.ends_at,
+    )  # fmt: skip
+    # One that stands alone, and one over what they teach.
+    for start in (datetime(2030, 1, 1, tzinfo=UTC) + timedelta(days=next(_days)), taught.starts_at):
+        OutsideEvent.objects.create(
+            connection=who.calendar_connections.earliest("pk"), user=who, uid=str(start), starts_at=start,
+            ends_at=start + timedelta(hours=1), is_busy=True,
+        )  # fmt: skip
     if who.payment_methods.kept().count() < METHODS_KEPT:
         add_payment_method(who, provider="sandbox", source=SUCCEEDS, by=who)
     if who.api_clients.filter(revoked_at=None).count() < MAX_KEYS_PER_USER:

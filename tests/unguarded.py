@@ -47,64 +47,82 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def seats() -> None:
     """Seats are taken without asking whether one is free."""
     actions = part("schedule.actions.seats")
-    asked = "AND s.seats_taken < s.capacity"
-    assert asked in actions._TAKE_SEAT
-    actions._TAKE_SEAT = actions._TAKE_SEAT.replace(asked, "")
+    asked = "AND s.seats_taken + %s <= s.capacity"
+    assert asked in actions._TAKE_SEATS
+    actions._TAKE_SEATS = actions._TAKE_SEATS.replace(asked, "AND %s > 0")
 
 
 def count_of_seats() -> None:
     """A seat is given back by writing down a number that was read before, without a lock."""
     cancellations, session_model = part("schedule.actions.cancellations"), part("schedule.models").Session
 
-    def free_seats(session: Any) -> None:
+    def free_seats_of(_bookings: Any, sessions: Any) -> None:
         meet()
-        session_model.objects.filter(pk=session.pk).update(seats_taken=session.seats_taken - 1)
+        for session in sessions.values():
+            session_model.objects.filter(pk=session.pk).update(seats_taken=session.seats_taken - 1)
 
-    cancellations.lock_session = lambda session_id: session_model.objects.get(pk=session_id)
-    cancellations.free_seats = free_seats
+    cancellations.lock_sessions_of = lambda booking: session_model.objects.in_bulk([booking.session_id])
+    cancellations.free_seats_of = free_seats_of
 
 
 def offer() -> None:
     """An offer is taken without locks, by somebody who looked at it before it lapsed."""
     buying, models = part("checkout.actions.buying"), part("schedule.models")
-    quote = buying.quote
+    quotes = buying.quotes
 
-    def late_quote(**wanted: Any) -> Any:
+    def late_quotes(prices: Any, **wanted: Any) -> Any:
         wait_until(lambda: not models.Booking.objects.filter(booked_by=wanted["buyer"], state="offered").exists())
-        return quote(**wanted)
+        return quotes(prices, **wanted)
 
     buying.lock_session = lambda session_id: models.Session.objects.get(pk=session_id)
     models.BookingQuerySet.select_for_update = lambda self, **_locks: self.all()
-    buying.quote = late_quote
+    buying.quotes = late_quotes
 
 
 def payment() -> None:
     """Money finds its booking without a lock, and acts on what it saw before the hold was let go."""
     settling, models = part("checkout.actions.settling"), part("schedule.models")
 
-    def booking_of(payment: Any) -> Any:
-        bookings = models.Booking.objects.select_related("session", "line__order", "booked_by")
-        booking = bookings.get(line__order_id=payment.order_id)
+    def bookings_of(payment: Any) -> Any:
+        rows = models.Booking.objects.select_related("session", "line__order", "booked_by")
+        booking = rows.get(line__order_id=payment.order_id)
         wait_until(lambda: not models.Booking.objects.filter(pk=booking.pk, state="held").exists())
-        return booking
+        return [booking]
 
-    settling._lock_booking_of = booking_of
+    settling._lock_bookings_of = bookings_of
 
 
 def price() -> None:
     """Credit counts as there although somebody else is spending it, and nothing else makes one person's calls wait."""
     buying, seats = part("checkout.actions.buying"), part("schedule.actions.seats")
-    quote = buying.quote
+    quotes = buying.quotes
     lock = "FOR NO KEY UPDATE"
-    assert lock in seats._TAKE_SEAT
-    seats._TAKE_SEAT = seats._TAKE_SEAT.replace(lock, "")
+    assert lock in seats._TAKE_SEATS
+    seats._TAKE_SEATS = seats._TAKE_SEATS.replace(lock, "")
 
-    def stale_quote(**wanted: Any) -> Any:
-        found = quote(**wanted)
+    def stale_quotes(prices: Any, **wanted: Any) -> Any:
+        found = quotes(prices, **wanted)
         meet()
         return found
 
-    buying.quote = stale_quote
+    buying.quotes = stale_quotes
+
+
+def slots() -> None:
+    """Nobody waits for whoever books with the same coach, in the same room or for the same person."""
+    actions = part("schedule.actions.slots")
+    find_slots, lock = actions.find_slots, "FOR NO KEY UPDATE"
+    # To count that a coach's time changes is a lock as well.
+    counting, asking = actions._LOCK.index("WITH counted"), actions._LOCK.index("SELECT {columns}")
+    assert lock in actions._LOCK
+    actions._LOCK = (actions._LOCK[:counting] + actions._LOCK[asking:]).replace(f"{lock} OF r", "").replace(lock, "")
+
+    def find_and_wait(*asked: Any, **how: Any) -> Any:
+        found = find_slots(*asked, **how)
+        meet()
+        return found
+
+    actions.find_slots = find_and_wait
 
 
 def idempotency() -> None:
@@ -180,7 +198,7 @@ def wholeness() -> None:
 
 GUARDS: dict[str, Callable[[], None]] = {
     guard.__name__: guard
-    for guard in (seats, count_of_seats, offer, payment, price, idempotency, invite, tries, limits, wholeness)
+    for guard in (seats, slots, count_of_seats, offer, payment, price, idempotency, invite, tries, limits, wholeness)
 }
 
 

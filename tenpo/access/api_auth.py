@@ -90,7 +90,8 @@ def once(
                 try:
                     result = endpoint(request, *args, **kwargs)
                 except RuleError as refusal:
-                    return Answer(409, problem_body(409, refusal.code, str(refusal)))
+                    nearest, dates = refusal.facts.get("nearest"), refusal.facts.get("dates")
+                    return Answer(409, problem_body(409, refusal.code, str(refusal), nearest=nearest, dates=dates))
                 return Answer(status, response.from_orm(result).model_dump(mode="json"))
 
             try:

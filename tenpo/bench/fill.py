@@ -23,6 +23,7 @@ from tenpo.access.models import Scope
 from tenpo.audit.actions import record_all
 from tenpo.core.business import current_business
 from tenpo.core.outbox import publish_all
+from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.default_policy import default_cancellation_policy
@@ -35,7 +36,9 @@ from tenpo.people.visits import SessionStore
 from tenpo.schedule.models import (
     Availability,
     Booking,
+    CalendarConnection,
     CoachTime,
+    OutsideEvent,
     Service,
     ServiceCoach,
     ServicePrice,
@@ -56,6 +59,8 @@ POTS = 5_000
 # Coaches who can be booked by time, and what each of them teaches in the month to come.
 COACHES = 200
 TAUGHT = 95
+# And on how many days they are taken elsewhere.
+ELSEWHERE_DAYS = 40
 ONE_COACH, ANY_COACH = "Of one coach", "Of any coach"
 COACHES_ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Sydney")
 READERS_BOOKINGS = 60
@@ -200,7 +205,8 @@ def _book(pairs: Sequence[tuple[User, Session]]) -> None:
     bookings = Booking.objects.bulk_create(
         Booking(
             session=session, participant=participants[user.pk], booked_by=user, line=line, state="confirmed",
-            confirmed_at=now, policy=session.cancellation_policy.windows,
+            confirmed_at=now,
+            policy=session.cancellation_policy.windows, policy_rules=session.cancellation_policy.terms.rules(),
         )
         for line, (user, session) in zip(lines, pairs, strict=True)
     )  # fmt: skip
@@ -219,14 +225,13 @@ def _book(pairs: Sequence[tuple[User, Session]]) -> None:
 @transaction.atomic
 def _give_test_credit(owners: Sequence[User]) -> None:
     """As a payment gives it that came when its seat was gone."""
-    with transaction.atomic():
-        for user in owners:
-            credit_payment(
-                Payment.objects.create(
-                    payer=user, provider="sandbox", amount=TEST_CREDIT, currency=TEST_CURRENCY, state="succeeded",
-                    paid_at=timezone.now(), reference=str(uuid4()), description="To be spent",
-                )
-            )  # fmt: skip
+    for user in owners:
+        credit_payment(
+            Payment.objects.create(
+                payer=user, provider="sandbox", amount=TEST_CREDIT, currency=TEST_CURRENCY, state="succeeded",
+                paid_at=timezone.now(), reference=str(uuid4()), description="To be spent",
+            )
+        )  # fmt: skip
 
 
 def _make_hours(number: int) -> None:
@@ -250,3 +255,22 @@ def _make_hours(number: int) -> None:
         ServiceCoach.objects.bulk_create(ServiceCoach(service=service, coach=coach) for coach in given_by)
     for coach in coaches:
         _make_sessions(coach, TAUGHT, every=timedelta(hours=8), first_in=timedelta(hours=12))
+    _make_calendars(coaches)
+
+
+def _make_calendars(coaches: Sequence[User]) -> None:
+    """A calendar elsewhere of each coach, by which they are taken an hour of every day."""
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    # There is nothing at its address.
+    never = now + timedelta(days=10_000)
+    made = CalendarConnection.objects.bulk_create(
+        CalendarConnection(id=new_id(), user=coach, kind="feed", secrets="{}", account="bench", due_at=never)
+        for coach in coaches
+    )
+    OutsideEvent.objects.bulk_create(
+        OutsideEvent(
+            connection=one, user_id=one.user_id, uid=f"{day}", starts_at=now + timedelta(days=day),
+            ends_at=now + timedelta(days=day, hours=1), is_busy=True,
+        )
+        for one in made for day in range(ELSEWHERE_DAYS)
+    )  # fmt: skip

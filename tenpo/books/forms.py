@@ -10,8 +10,7 @@ from tenpo.books.queries.numbers import USUAL
 from tenpo.books.queries.reconciling import listing_providers
 from tenpo.core.days import day_here
 from tenpo.core.forms import DayField
-from tenpo.ledger.models import Account, Transfer
-from tenpo.payments.providers import PROVIDERS
+from tenpo.ledger.models import Account, Transfer, title_of
 
 
 class DayForm(forms.Form):
@@ -106,4 +105,4 @@ class ReconciliationForm(forms.Form):
         super().__init__(data, initial={"since": yesterday, "until": yesterday})
         field = self.fields["provider"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(name, PROVIDERS[name].label) for name in listing_providers()]
+        field.choices = [(name, title_of(Account.Kind.PROVIDER, name)) for name in listing_providers()]

@@ -5,7 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
-from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.models import Account, Transfer, title_of
 from tenpo.people.models import User
 
 if TYPE_CHECKING:
@@ -86,12 +86,7 @@ class DayCloseLine(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.label} {self.name}".strip()
-
-    @property
-    def label(self) -> str:
-        """The kind of account in words."""
-        return str(Account.Kind(self.kind).label)
+        return title_of(self.kind, self.name)
 
 
 class AccountNumberQuerySet(models.QuerySet["AccountNumber"]):
@@ -143,7 +138,12 @@ class Reconciliation(BaseModel):
         indexes = [models.Index(name="reconciliation_newest", fields=["provider", "-until"])]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.since:%Y-%m-%d} – {self.until:%Y-%m-%d}"
+        return f"{self.place} {self.since:%Y-%m-%d} – {self.until:%Y-%m-%d}"
+
+    @property
+    def place(self) -> str:
+        """The provider as the books call it."""
+        return title_of(Account.Kind.PROVIDER, self.provider)
 
     @property
     def differing(self) -> int:
@@ -210,3 +210,13 @@ class Difference(BaseModel):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def apart(self) -> int:
+        """How much more the provider says than the books, in minor units."""
+        return (self.their_amount or 0) - (self.our_amount or 0)
+
+    @property
+    def place(self) -> str:
+        """The provider as the books call it."""
+        return title_of(Account.Kind.PROVIDER, self.provider)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.books.models import Reconciliation
 from tenpo.core.models import OutboxMessage
+from tenpo.ledger.models import Account, title_of
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import Role, User
 
@@ -17,7 +18,7 @@ def _say_differs(facts: Facts) -> Words:
         "%(provider)s and the books differ in %(n)s place", "%(provider)s and the books differ in %(n)s places", new
     )
     return Words(
-        title=title % {"provider": facts["provider"], "n": new},
+        title=title % {"provider": title_of(Account.Kind.PROVIDER, facts["provider"]), "n": new},
         text=_("Look at what each side says, and note how it was cleared."),
         act=_("See the differences"),
         path=path_to("books:reconciliation-detail", facts["reconciliation_id"]),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core.business import current_business
 from tenpo.core.days import midnight
 from tenpo.core.forms import AmountField, DayField
-from tenpo.core.money import Money
+from tenpo.core.money import Money, round_amounts
 from tenpo.core.once import OnceForm
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Transfer
@@ -25,6 +25,41 @@ from tenpo.people.queries import called
 
 # Before the id of a saved method, where a provider's name would stand.
 SAVED = "saved:"
+
+
+class HostCancelForm(forms.Form):
+    """How a host cancels somebody's booking: as host, or for them, by their policy or letting them off."""
+
+    AS_HOST, FOR_MEMBER, WAIVED = "host", "member", "waived"
+
+    how = forms.ChoiceField(
+        label=_("Why it is cancelled"),
+        choices=[
+            (AS_HOST, _("I cancel it: everything comes back")),
+            (FOR_MEMBER, _("They asked me to: by the policy")),
+            (WAIVED, _("They asked me to, and I let them off: everything comes back")),
+        ],
+        widget=forms.RadioSelect,
+        initial=AS_HOST,
+        required=False,
+    )
+    reason = forms.CharField(
+        label=_("Why you let them off"), max_length=300, required=False, help_text=_("Whoever booked reads this.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("how") == self.WAIVED and not cleaned.get("reason") and not self.errors:
+            self.add_error("reason", _("Say in a few words why."))
+        return cleaned
+
+    def wanted(self) -> dict[str, Any]:
+        """The choice as `cancel_booking` takes it."""
+        how = self.cleaned_data["how"]
+        return {
+            "for_member": how in (self.FOR_MEMBER, self.WAIVED),
+            "waiver": self.cleaned_data["reason"] if how == self.WAIVED else "",
+        }
 
 
 class PaymentForm(CardForm):
@@ -110,6 +145,17 @@ class TopUpForm(OnceForm, PaymentForm):
     def __init__(self, data: Any = None, *, shown_to: User, saved: Sequence[PaymentMethod] = ()) -> None:
         super().__init__(data, needs_payment=True, has_agreed=False, saved=saved, shown_to=shown_to)
         self.fields["amount"].help_text = say_top_up_range()
+
+    def choose(self, typed: str) -> None:
+        """Have an amount stand in the form that was chosen by its link; what is none of those is left out."""
+        if typed in {str(amount) for amount in self.usual}:
+            self.initial["amount"] = int(typed)
+
+    @property
+    def usual(self) -> list[int]:
+        """Amounts (minor units) that one can choose instead of typing them."""
+        business = current_business()
+        return round_amounts(business.top_up_least, business.top_up_most)
 
 
 class AutoTopUpForm(forms.Form):

@@ -7,13 +7,17 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tenpo.checkout.queries.bookings import say_failure
+from tenpo.checkout.queries.bookings import slip_of_payment
 from tenpo.core.models import OutboxMessage
+from tenpo.core.money import Money
+from tenpo.core.words import say_money
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, TOP_UP_REFUNDED
+from tenpo.payments.formats import in_fours
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
+from tenpo.payments.words import say_failure
 from tenpo.people.models import Role, User
 from tenpo.schedule.models import Booking
 from tenpo.schedule.notifications import booking_facts
@@ -23,13 +27,35 @@ SEEN_WITHIN = timedelta(minutes=2)
 
 
 def _say_waiting(facts: Facts) -> Words:
+    if "is_top_up" in facts:
+        return Words(
+            title=_("We wait for your transfer of %(amount)s") % {"amount": facts.money("amount")},
+            text=_("As soon as the money is there, it is in your wallet, and we tell you."),
+            act=_("See your top-up"),
+            path=path_to("checkout:top-up-result", facts["payment_id"]),
+            facts=_slip(facts),
+        )
     return Words(
         title=_("Your seat is held: %(session)s") % {"session": facts["session"]},
         text=_("It is yours until %(until)s. As soon as %(amount)s has come by %(method)s, you are booked.")
         % {"until": facts.when("held_until"), "amount": facts.money("amount"), "method": facts["method"].lower()},
         act=_("See your booking"),
-        path=path_to("schedule:booking-detail", facts["booking_id"]),
+        path=path_to("checkout:booking-result", facts["booking_id"]),
+        facts=_slip(facts),
     )
+
+
+def _slip(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """What somebody writes on a bank transfer; nothing where the money comes by another way."""
+    slip = facts.part("slip")
+    if not slip["reference"]:
+        return ()
+    parts = (
+        (_("To"), slip["holder"]), (_("IBAN"), in_fours(slip["iban"])), (_("BIC"), slip["bic"]),
+        (_("Bank"), slip["bank"]), (_("Reference"), slip["reference"]),
+        (_("Amount"), say_money(Money(facts.number("amount"), facts["currency"]))),
+    )  # fmt: skip
+    return tuple((name, value) for name, value in parts if value)
 
 
 def _say_failed(facts: Facts) -> Words:
@@ -73,6 +99,17 @@ def _say_topped_up(facts: Facts) -> Words:
     return Words(
         title=_("%(amount)s is in your wallet") % {"amount": facts.money("amount")},
         text=_("Your top-up by %(method)s has come.") % {"method": facts["method"]},
+        act=_("See your wallet"),
+        path=path_to("checkout:my-wallet"),
+    )
+
+
+def _say_given_up(facts: Facts) -> Words:
+    return Words(
+        title=_("We do not wait any more for %(amount)s for your wallet") % {"amount": facts.money("amount")},
+        text=_(
+            "No money came, so you need not pay it. Should it be on its way, it fills your wallet once it is there."
+        ),
         act=_("See your wallet"),
         path=path_to("checkout:my-wallet"),
     )
@@ -170,7 +207,7 @@ def _say_to_mark(facts: Facts) -> Words:
 
 
 PAYMENT_AWAITED = Kind(
-    "payment.awaited", gettext_lazy("A seat waits for your transfer or payroll"), Audience.MEMBER, _say_waiting,
+    "payment.awaited", gettext_lazy("We wait for your transfer or payroll"), Audience.MEMBER, _say_waiting,
     icon="hourglass",
 )  # fmt: skip
 PAYMENT_FAILED = Kind(
@@ -188,6 +225,10 @@ PAYMENT_TO_MARK = Kind(
 
 WALLET_TOPPED_UP = Kind(
     "wallet.topped_up", gettext_lazy("A top-up is in your wallet"), Audience.MEMBER, _say_topped_up, icon="wallet",
+)  # fmt: skip
+WALLET_GIVEN_UP = Kind(
+    "wallet.top_up_given_up", gettext_lazy("We stop waiting for the money of a top-up"), Audience.MEMBER, _say_given_up,
+    icon="hourglass",
 )  # fmt: skip
 WALLET_FILLED = Kind(
     "auto_top_up.done", gettext_lazy("Your wallet is filled by itself"), Audience.MEMBER, _say_filled, icon="wallet",
@@ -216,8 +257,8 @@ TAKEN_BACK = Kind(
 )  # fmt: skip
 
 KINDS = (
-    PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_FILLED, WALLET_NOT_FILLED,
-    WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, TAKEN_BACK, PAYMENT_TO_MARK,
+    PAYMENT_AWAITED, PAYMENT_FAILED, PAYMENT_CREDITED, WALLET_TOPPED_UP, WALLET_GIVEN_UP, WALLET_FILLED,
+    WALLET_NOT_FILLED, WALLET_SWITCHED_OFF, WALLET_LOW, WALLET_GRANTED, EARNED, TAKEN_BACK, PAYMENT_TO_MARK,
 )  # fmt: skip
 
 
@@ -226,7 +267,7 @@ def _payment_and_booking(message: OutboxMessage) -> tuple[Payment, Booking | Non
     if payment.order_id is None:
         return payment, None
     bookings = Booking.objects.filter(line__order_id=payment.order_id)
-    return payment, bookings.select_related("session__coach", "participant").first()
+    return payment, bookings.select_related("session__coach", "participant").order_by("id").first()
 
 
 def _facts(payment: Payment, booking: Booking | None) -> dict[str, Any]:
@@ -246,6 +287,15 @@ def _facts(payment: Payment, booking: Booking | None) -> dict[str, Any]:
     }
 
 
+def _slip_facts(payment: Payment) -> dict[str, Any]:
+    """The account, and the reference to write; nothing where the money comes by another way."""
+    slip = slip_of_payment(payment)
+    if slip is None:
+        return {}
+    parts = ("holder", "iban", "bic", "bank", "reference")
+    return {"slip": {name: getattr(slip, name) for name in parts}}
+
+
 def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
     """The payer, and the admins, one of whom will see the money. Nobody when it has been decided since."""
     payment, booking = _payment_and_booking(message)
@@ -255,7 +305,8 @@ def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
         return []
     facts = _facts(payment, booking)
     admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
-    waits = [] if is_top_up else [Notice(PAYMENT_AWAITED, payment.payer_id, facts)]
+    slip = _slip_facts(payment)
+    waits = [Notice(PAYMENT_AWAITED, payment.payer_id, facts | slip)] if is_held or slip else []
     return [
         *waits,
         *(Notice(PAYMENT_TO_MARK, admin, facts) for admin in admins),
@@ -282,6 +333,14 @@ def on_wallet_topped_up(message: OutboxMessage) -> list[Notice]:
         return [Notice(WALLET_FILLED, payment.payer_id, _facts(payment, None))]
     was_seen = message.published_at - payment.created_at < SEEN_WITHIN
     return [Notice(WALLET_TOPPED_UP, payment.payer_id, _facts(payment, None), is_quiet=was_seen)]
+
+
+def on_top_up_given_up(message: OutboxMessage) -> list[Notice]:
+    """The owner. Nobody when the money was seen since."""
+    payment, _booking = _payment_and_booking(message)
+    if payment.state != Payment.State.CANCELLED:
+        return []
+    return [Notice(WALLET_GIVEN_UP, payment.payer_id, _facts(payment, None))]
 
 
 def on_not_filled(message: OutboxMessage) -> list[Notice]:
@@ -330,6 +389,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "payment.failed": on_payment_failed,
     "payment.came_late": on_payment_came_late,
     "wallet.topped_up": on_wallet_topped_up,
+    "wallet.top_up_given_up": on_top_up_given_up,
     "auto_top_up.failed": on_not_filled,
     "auto_top_up.switched_off": on_switched_off,
     "wallet.low": on_wallet_low,

@@ -126,7 +126,8 @@ api = Api(
 @api.exception_handler(RuleError)
 def refused(request: HttpRequest, error: RuleError | type[RuleError]) -> HttpResponse:
     assert isinstance(error, RuleError)
-    return problem(409, error.code, str(error))
+    facts = error.facts
+    return problem(409, error.code, str(error), nearest=facts.get("nearest"), dates=facts.get("dates"))
 
 
 @api.exception_handler(PermissionDenied)
@@ -184,6 +185,7 @@ def _field_problem(error: dict[str, Any]) -> FieldProblem:
 api.add_router("", "tenpo.access.api.router")
 api.add_router("", "tenpo.audit.api.router")
 api.add_router("", "tenpo.books.api.router")
+api.add_router("", "tenpo.books.reconciliation_api.router")
 api.add_router("", "tenpo.checkout.api.router")
 api.add_router("", "tenpo.ledger.api.router")
 api.add_router("", "tenpo.notify.api.router")
@@ -191,6 +193,8 @@ api.add_router("", "tenpo.orders.api.router")
 api.add_router("", "tenpo.orders.sponsor_api.router")
 api.add_router("", "tenpo.payments.api.router")
 api.add_router("", "tenpo.payments.payout_api.router")
+api.add_router("", "tenpo.payments.payout_account_api.router")
+api.add_router("", "tenpo.payments.payout_batch_api.router")
 api.add_router("", "tenpo.people.api.router")
 api.add_router("", "tenpo.schedule.api.router")
 api.add_router("", "tenpo.web.api.router")

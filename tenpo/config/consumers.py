@@ -11,6 +11,8 @@ from tenpo.notify.kinds import Kind, Notice
 from tenpo.orders import notifications as orders
 from tenpo.payments import notifications as payments
 from tenpo.schedule import notifications as schedule
+from tenpo.schedule.actions.calendar_writing import queue_writing
+from tenpo.schedule.intro_mails import tell_visitor
 
 # In the order of the preferences page.
 KINDS: tuple[Kind, ...] = (
@@ -31,6 +33,16 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **books.TELLS,
     **notify.TELLS,
 }
+
+
+def pass_on(message: OutboxMessage) -> None:
+    """Tell the people whom an event concerns, and have it written to the calendars that they keep elsewhere.
+
+    Visitors are written to: they have no account.
+    """
+    notify_people(message)
+    tell_visitor(message)
+    queue_writing(message)
 
 
 def notify_people(message: OutboxMessage) -> None:

@@ -199,6 +199,7 @@ CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "tenpo.core.messages.MessageStorage"
 MESSAGE_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_messages"
 THEME_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_theme"
+ZONE_COOKIE_NAME = f"{_COOKIE_PREFIX}tenpo_zone"
 CSRF_FAILURE_VIEW = "tenpo.web.views.errors.csrf_failure"
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if IS_HTTPS else 0
@@ -258,11 +259,26 @@ PAYPAL_API = env.text("TENPO_PAYPAL_API")
 STRIPE_KEY = env.text("TENPO_STRIPE_KEY")
 STRIPE_WEBHOOK_SECRETS = [one.strip() for one in env.text("TENPO_STRIPE_WEBHOOK_SECRETS").split(",") if one.strip()]
 STRIPE_API = env.text("TENPO_STRIPE_API")
+PLUGNMEET_URL = env.text("TENPO_PLUGNMEET_URL")
+PLUGNMEET_KEY = env.text("TENPO_PLUGNMEET_KEY")
+PLUGNMEET_SECRET = env.text("TENPO_PLUGNMEET_SECRET")
+BBB_URL = env.text("TENPO_BBB_URL")
+BBB_SECRET = env.text("TENPO_BBB_SECRET")
+JITSI_URL = env.text("TENPO_JITSI_URL")
+JITSI_APP_ID = env.text("TENPO_JITSI_APP_ID")
+JITSI_SECRET = env.text("TENPO_JITSI_SECRET")
+GOOGLE_CLIENT_ID = env.text("TENPO_GOOGLE_CLIENT_ID")
+GOOGLE_CLIENT_SECRET = env.text("TENPO_GOOGLE_CLIENT_SECRET")
+GOOGLE_SIGN_IN = "https://accounts.google.com/o/oauth2/v2/auth"
+GOOGLE_TOKENS = "https://oauth2.googleapis.com"
+GOOGLE_API = "https://www.googleapis.com"
+# Beside the hosts of the internet (`core.outgoing`).
+OUTGOING_HOSTS = [one.strip().lower() for one in env.text("TENPO_OUTGOING_HOSTS").split(",") if one.strip()]
 SHOWS_WRITTEN_MAILS = (DEBUG or env.flag("TENPO_DEMO")) and not env.text("TENPO_EMAIL_URL")
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 # Who hears what happened: consumer → function of one `OutboxMessage`, at least once, in order per subject.
-OUTBOX_CONSUMERS = {"notifications": "tenpo.config.consumers.notify_people"}
+OUTBOX_CONSUMERS = {"notifications": "tenpo.config.consumers.pass_on"}
 # Everything that people can be told, gathered from the domain apps.
 NOTIFICATION_KINDS = "tenpo.config.consumers.KINDS"
 # Which function does one row of each kind of import (`tenpo.people.actions.imports`).
@@ -281,6 +297,7 @@ SEALED_ELSEWHERE = ["tenpo.people.second_factors.SecondFactors"]
 STANDING_ACCESS = {
     "tenpo.access.queries.standing_keys": "tenpo.access.actions.api_clients.revoke_api_clients",
     "tenpo.schedule.queries.standing_feed": "tenpo.schedule.actions.feeds.end_feed",
+    "tenpo.schedule.calendar_queries.standing_calendars": "tenpo.schedule.actions.calendars.end_calendars",
     "tenpo.people.queries.standing_files": "tenpo.people.actions.imports.stop_files_of",
     "tenpo.people.queries.standing_invites": "tenpo.people.actions.invites.revoke_links_of",
     # Who lost all their passkeys unawares might not get in themselves, or by the password alone.

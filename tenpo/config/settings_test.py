@@ -15,6 +15,9 @@ for name in (
     "TENPO_STRIPE_KEY",
     "TENPO_STRIPE_WEBHOOK_SECRETS",
     "TENPO_STRIPE_API",
+    "TENPO_PLUGNMEET_URL",
+    "TENPO_BBB_URL",
+    "TENPO_JITSI_URL",
     "TENPO_ALLOWED_HOSTS",
 ):
     os.environ.pop(name, None)
@@ -22,6 +25,9 @@ for name in (
 from tenpo.config.settings import *  # noqa: E402, F403 (after the environment is set)
 
 SANDBOX_PAYMENTS = True
+# A room that is nothing but an address, and webhooks of a server that nobody asks.
+JITSI_URL = "https://jitsi.example"
+PLUGNMEET_KEY, PLUGNMEET_SECRET = "APIkey1", "a secret of the tests, long enough for any signature"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 STORAGES = {

@@ -1,9 +1,10 @@
 """What every endpoint shares: strict input, problem answers (RFC 9457), keyset pages."""
 
 import json
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
+from uuid import UUID
 
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -134,6 +135,14 @@ class FieldProblem(OutSchema):
     message: str
 
 
+class RefusedDate(OutSchema):
+    """One of several dates that stands in the way, and by which rule."""
+
+    session_id: UUID
+    starts_at: datetime
+    code: Annotated[str, Field(examples=["full"])]
+
+
 class Problem(OutSchema):
     """An error as RFC 9457 has it. `code` names the rule that refused."""
 
@@ -143,6 +152,12 @@ class Problem(OutSchema):
     detail: str = ""
     code: str
     errors: list[FieldProblem] = []
+    nearest: Annotated[
+        list[datetime] | None, Field(description="Where a time was refused: the nearest ones that are free.")
+    ] = None
+    dates: Annotated[
+        list[RefusedDate] | None, Field(description="Where several dates were refused: those at fault, and why.")
+    ] = None
     instance: Annotated[
         str | None, Field(description="The request's id, to ask us about it. When it was our fault.")
     ] = None
@@ -165,20 +180,42 @@ TITLES = {
 
 
 def problem_body(
-    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
+    status: int,
+    code: str,
+    detail: str = "",
+    errors: Iterable[FieldProblem] = (),
+    *,
+    instance: str = "",
+    nearest: Iterable[datetime] | None = None,
+    dates: Iterable[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The body of a problem answer."""
     body = Problem(
-        title=TITLES[status], status=status, detail=detail, code=code, errors=list(errors), instance=instance or None
+        title=TITLES[status],
+        status=status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+        instance=instance or None,
+        nearest=None if nearest is None else list(nearest),
+        dates=None if dates is None else [RefusedDate(**date) for date in dates],
     )
-    return body.model_dump(exclude=set() if instance else {"instance"})
+    said = {"instance": bool(instance), "nearest": nearest is not None, "dates": dates is not None}
+    return body.model_dump(mode="json", exclude={name for name, is_said in said.items() if not is_said})
 
 
 def problem(
-    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
+    status: int,
+    code: str,
+    detail: str = "",
+    errors: Iterable[FieldProblem] = (),
+    *,
+    instance: str = "",
+    nearest: Iterable[datetime] | None = None,
+    dates: Iterable[Mapping[str, Any]] | None = None,
 ) -> JsonResponse:
     """A problem answer with its own content type."""
-    body = problem_body(status, code, detail, errors, instance=instance)
+    body = problem_body(status, code, detail, errors, instance=instance, nearest=nearest, dates=dates)
     return JsonResponse(body, status=status, content_type="application/problem+json")
 
 

@@ -13,6 +13,7 @@ there is one `Compiled` for each shape.
 import copy
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,27 @@ def columns_of(model: type[models.Model], table: str = "") -> str:
     return ", ".join(f'{prefix}"{field.column}"' for field in model._meta.concrete_fields)
 
 
+@dataclass
+class Question:
+    """What brings one row, to be asked in the same breath as something else (`json_sql`); then `answer` is that row.
+
+    As JSON has it: ids and moments are texts.
+    """
+
+    text: str
+    params: tuple[Any, ...]
+    width: int
+    answer: list[Any] | None = None
+
+    def json_sql(self) -> tuple[str, dict[str, Any]]:
+        """An expression that is the row as JSON, and its parameters, which have names."""
+        values = {f"beside_{number}": value for number, value in enumerate(self.params)}
+        first, *parts = self.text.split("%s")
+        text = first + "".join(f"%({name})s{part}" for name, part in zip(values, parts, strict=True))
+        columns = ", ".join(f"c{number}" for number in range(self.width))
+        return f"(SELECT json_build_array({columns}) FROM ({text}) asked({columns}))", values  # noqa: S608
+
+
 class Compiled[Row]:
     """A queryset that is written once and asked often; `make` builds it, with a `Param` for what differs."""
 
@@ -70,6 +92,10 @@ class Compiled[Row]:
         """The text and its parameters, to stand in a larger statement."""
         asked = _Asked(self._written[0], values)
         return asked.text, asked.params
+
+    def question(self, width: int, **values: Any) -> Question:
+        """Its one row of so many columns, to be asked together with something else."""
+        return Question(*self.sql(**values), width)
 
     @functools.cached_property
     def _written(self) -> tuple["_Written", Any]:

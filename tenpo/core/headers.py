@@ -33,8 +33,12 @@ def of_data() -> dict[str, str]:
 
 
 def complete(response: HttpResponseBase) -> None:
-    """Add what the view has not said itself. Only static files say that they may be kept."""
+    """Add what the view has not said itself. Only static files, and the program for other sites, may be kept.
+
+    Who may frame a page that is made for it, its policy says (`checkout.views.embedding`).
+    """
     is_page = response.headers.get("Content-Type", "").startswith("text/html")
     for name, value in of_data().items():
-        if not (is_page and name == "Content-Security-Policy"):
+        is_framed = name == "X-Frame-Options" and getattr(response, "xframe_options_exempt", False)
+        if not (is_page and name == "Content-Security-Policy") and not is_framed:
             response.headers.setdefault(name, value)

@@ -5,15 +5,18 @@ The rows come with their ids where others point to them (`fresh_ids`). Whatever 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models.expressions import DatabaseDefault, RawSQL
 from django.db.models.sql import InsertQuery
 
+if TYPE_CHECKING:
+    from tenpo.core.compiled import Param
 
-def fresh_ids(number: int) -> RawSQL:
+
+def fresh_ids(number: "int | Param") -> RawSQL:
     """An expression for so many new ids, to come along with another statement.
 
     By the database's clock, as those that it gives itself: rows are listed in the order of their ids.

@@ -53,6 +53,21 @@ LIMITS = {
     "invite-accept": Limit(20, 300),
     "invite-accept-site": Limit(100, 300),
     "invite-send": Limit(600, 3600),
+    # What visitors look at without an account: each look asks for the slots of weeks.
+    "visitor-look": Limit(120, 300),
+    "visitor-look-site": Limit(600, 300),
+    # What visitors typed, kept in a visit while they sign in.
+    "visitor-keep": Limit(20, 300),
+    "visitor-keep-site": Limit(100, 300),
+    # Times that visitors ask for: each is held until the mail is answered. By whoever asks, and by the address that is
+    # written to, so that nobody empties a calendar or fills a mailbox.
+    "intro-hold": Limit(6, 3600),
+    "intro-hold-site": Limit(18, 3600),
+    "intro-mail": Limit(3, 3600),
+    "intro-open": Limit(60, 300),
+    "intro-open-site": Limit(300, 300),
+    "intro-join": Limit(30, 300),
+    "intro-join-site": Limit(150, 300),
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
     "payout-user": Limit(30, 300),
@@ -60,6 +75,12 @@ LIMITS = {
     "payout-account-user": Limit(10, 3600),
     # Papers, each of which takes a processor for a second.
     "paper-user": Limit(20, 300),
+    "join-user": Limit(30, 300),
+    # Calendars that somebody connects or has asked again: each is an address that our server knocks at.
+    "calendar-user": Limit(30, 3600),
+    "upload-user": Limit(60, 3600),
+    # What was taken away lies there for a day or two, so that a file that comes and goes fills a disk as well.
+    "upload-user-day": Limit(150, 86_400),
     "feed-address": Limit(120, 300),
     "feed-address-site": Limit(600, 300),
 }
@@ -79,8 +100,49 @@ ROWS_ON_PAPER = 1_000
 # Ways to pay, of each person, ready or being added (`payments.actions.methods`); no further one is taken.
 METHODS_KEPT = 20
 
+# Guests whom one person may bring, and places that one books at once (`people.actions.guests`, `checkout.actions`).
+GUESTS_KEPT = 30
+PLACES_AT_ONCE = 10
+# Places of a series in one order: the dates times who comes (`checkout.actions.buying`).
+SERIES_PLACES = 60
+
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200
+
+# What two say of each other after a session (`schedule.actions.reviews`): so long after its end each is blind, unless
+# both wrote before; and so long either may be written.
+REVIEW_BLIND_DAYS = 7
+REVIEWS_TAKEN_DAYS = 30
+# Calendars elsewhere that one person has connected (`schedule.actions.calendars`).
+CALENDARS_KEPT = 10
+# Rooms at one location, coaches of one service, answers to choose from in a question (`schedule.actions`).
+ROOMS_KEPT = 50
+COACHES_OF_A_SERVICE = 50
+CHOICES_OF_A_QUESTION = 20
+# Intros (`schedule.actions.intros`): so long a time is held for the mail to be answered; so many of one coach at once,
+# whoever asks; and so long after it is over, or was given up, a visitor's name, address and answers are kept.
+INTRO_HELD_MINUTES = 20
+INTROS_HELD_AT_ONCE = 5
+INTRO_KEPT_DAYS = 90
+INTRO_UNANSWERED_DAYS = 2
+# Pieces of other sites that show what is bookable (`schedule.actions.embeds`): of each coach, and the sites of each.
+EMBEDS_KEPT = 20
+# How long the form of a framed page can be open before it is sent.
+EMBED_FORM_SECONDS = 2 * 3600
+ORIGINS_OF_AN_EMBED = 10
+# Times off, and travels, of each coach that are not over yet, and the days that each lasts.
+AWAY_KEPT = 100
+AWAY_DAYS = 400
+
+# Times that one person holds at once and has neither paid nor been answered (`checkout.actions.slots`): nobody empties
+# a coach's weeks for nothing.
+SLOTS_UNPAID = 12
+
+# Files that people bring (`core.files`): of each, below what `runtime.front` takes at all; and of each session.
+FILE_BYTES_MAX = 24_000_000
+RESOURCES_KEPT = 50
+# All files that one person keeps with sessions (`schedule.actions.resources`): a full disk stops everybody.
+RESOURCE_BYTES_KEPT = 5_000_000_000
 
 # Counts one try for each row of `{source}`.
 _HIT = """

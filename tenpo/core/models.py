@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -39,6 +40,14 @@ def check_fields(row: models.Model, *names: str) -> None:
             raise ValidationError({name: _("At most %(n)s characters.") % {"n": longest}})
         if isinstance(value, str) and "\0" in value:
             raise ValidationError({name: _("This text holds a character that nobody can read.")})
+
+
+def set_differing(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Set on a row what differs; what it was before, by field. What is equal is no change, and nothing is saved."""
+    before = {name: getattr(row, name) for name, value in values.items() if getattr(row, name) != value}
+    for name in before:
+        setattr(row, name, values[name])
+    return before
 
 
 class BusinessQuerySet(models.QuerySet["Business"]):
@@ -82,6 +91,14 @@ class Business(BaseModel):
     top_up_most = models.PositiveIntegerField(default=50_000, db_default=50_000, validators=[MinValueValidator(1)])
     wallet_most = models.PositiveIntegerField(default=200_000, db_default=200_000, validators=[MinValueValidator(1)])
     invite_days = models.PositiveSmallIntegerField(default=14, validators=[MinValueValidator(1), MaxValueValidator(90)])
+    # Whether people may pay by bank transfer. It is switched on only with an account below; who offered it before there
+    # was one to set goes on, and is told so.
+    offers_bank_transfer = models.BooleanField(default=False, db_default=False)
+    # The account that bank transfers go to, as its bank knows it; empty while nobody has said.
+    bank_holder = models.CharField(max_length=70, blank=True, default="", db_default="")
+    bank_iban = models.CharField(max_length=34, blank=True, default="", db_default="")
+    bank_bic = models.CharField(max_length=11, blank=True, default="", db_default="")
+    bank_name = models.CharField(max_length=80, blank=True, default="", db_default="")
     second_factor_for = models.CharField(
         max_length=10, choices=SecondFactorFor, default=SecondFactorFor.ADMINS, db_default=SecondFactorFor.ADMINS
     )
@@ -97,6 +114,11 @@ class Business(BaseModel):
             models.CheckConstraint(
                 name="business_second_factor_for_is_known",
                 condition=Q(second_factor_for__in=["nobody", "admins", "team", "everybody"]),
+            ),
+            models.CheckConstraint(
+                name="business_account_has_a_holder",
+                condition=(~Q(bank_iban="") & ~Q(bank_holder=""))
+                | Q(bank_holder="", bank_iban="", bank_bic="", bank_name=""),
             ),
         ]
 

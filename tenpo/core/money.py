@@ -63,6 +63,14 @@ def major_units(amount: int, currency: str) -> float | int:
     return round(amount / 10**digits, digits) if digits else amount
 
 
+def round_amounts(least: int, most: int, *, n: int = 3) -> list[int]:
+    """Up to `n` amounts that are easy to say (1, 2 or 5 and zeros), from the middle of what is allowed."""
+    tens = (10**power for power in range(len(str(most))))
+    easy = [one for ten in tens for one in (ten, 2 * ten, 5 * ten) if least <= one <= most]
+    first = max(0, (len(easy) - n) // 2)
+    return easy[first : first + n]
+
+
 def percent_of(amount: int, percent: Decimal | int) -> int:
     """`percent` of a whole amount, half a minor unit rounded up."""
     return int((Decimal(amount) * Decimal(percent) / 100 + Decimal("0.5")) // 1)

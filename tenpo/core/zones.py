@@ -1,7 +1,8 @@
-"""The time zones that we know, by their names."""
+"""The time zones that we know, by their names, and what their clocks show."""
 
+from datetime import UTC, datetime
 from functools import cache
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 
 @cache
@@ -13,3 +14,12 @@ def all_zones() -> frozenset[str]:
 def is_zone(name: str) -> bool:
     """Whether `name` is a time zone that we know."""
     return name in all_zones()
+
+
+def when_clock_shows(naive: datetime, time_zone: str, *, fold: int = 0) -> datetime:
+    """When the clock of a zone shows `naive`, in UTC.
+
+    An hour that the clock skips in spring counts from before the change, so 02:30 becomes 03:30. Of an hour that comes
+    twice in autumn it is the first (`fold` 0) or the second.
+    """
+    return naive.replace(tzinfo=ZoneInfo(time_zone), fold=fold).astimezone(UTC)

@@ -13,9 +13,15 @@ from tenpo.checkout.actions.topping_up import top_up
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
+from tenpo.demo.afterwards import open_doors, say_and_keep
+from tenpo.demo.calendars import calendars_of_today
+from tenpo.demo.desk import desk_of_today
+from tenpo.demo.guests import book_whole_series, bring_guests
+from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
+from tenpo.demo.visitors import embeds_of_the_first_day, visitors_of_the_day, visitors_of_today
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
 from tenpo.orders.actions.splits import create_split_rule
@@ -25,8 +31,8 @@ from tenpo.orders.actions.sponsorships import (
     create_sponsorship,
     record_sponsor_payment,
 )
+from tenpo.orders.cancelling import Policy, Window
 from tenpo.orders.models import Line
-from tenpo.orders.policies import Window
 from tenpo.orders.queries import spendable_pots
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import owed_by
@@ -93,6 +99,9 @@ def happen(story: Story, number: int, *, left: int) -> None:
     _sponsors(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
+    say_and_keep(story, number)
+    open_doors(story, number)
+    visitors_of_the_day(story, number)
     _special_lately(story, left)
     story.work()
 
@@ -109,6 +118,7 @@ def finish(story: Story) -> None:
     if given_up is not None:
         cancel_booking(given_up, by=lena)
     _book_next(story, lena, "Sleep better")
+    bring_guests(lena)
     _fill_wallet(lena, 5_000)
     _have_filled(lena, SUCCEEDS)
     give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)
@@ -123,8 +133,14 @@ def finish(story: Story) -> None:
     poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
-    refunds_of_today(story)
+    visitors_of_today()
+    calendars_of_today(story)
+    away_of_today(story)
+    desk_of_today(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
+    story.work()
+    # Last, so that what is on its way still is.
+    refunds_of_today(story)
     story.work()
 
 
@@ -134,24 +150,33 @@ def _set_up(story: Story) -> None:
     update_business(
         by=story.admin, name=cast.COMPANY, currency="EUR", time_zone=cast.ZONE, hold_minutes=120, offer_hours=36,
         credit_months=3,
+        # The IBAN that every book takes as its example: it belongs to nobody.
+        offers_bank_transfer=True, bank_holder=cast.COMPANY, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX",
+        bank_name="Commerzbank",
         # Whoever tries the demo signs in with the passwords that it prints.
         second_factor_for=Business.SecondFactorFor.NOBODY,
     )  # fmt: skip
     story.begin()
     create_share_policy(name="The company pays 60%", terms=ShareTerms(percent=60), by=story.admin)
     create_cancellation_policy(
-        name="Free until two days before", windows=[Window(48, 100), Window(24, 50), Window(0, 0)], is_default=True,
-        by=story.admin,
+        name="Free until two days before", is_default=True, by=story.admin,
+        policy=Policy((Window(48, 100), Window(24, 50, "credit"), Window(0, 0)), grace_count=1, grace_days=90,
+            reschedules=2, reschedule_hours=24,
+        ),
     )  # fmt: skip
     update_payout_terms(by=story.admin, bank_iban="DE89370400440532013000", bank_bic="COBADEFFXXX")
     set_terms(story)
+    offers_of_the_first_day(story)
+    embeds_of_the_first_day(story)
     for coach, business in zip(_from_outside(story), (20, 30), strict=True):
         create_split_rule(
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,
             teacher_percent=0, coach=coach, by=story.admin,
         )  # fmt: skip
     story.policies["Career hour"] = create_cancellation_policy(
-        name="One to one: three days' notice", windows=[Window(72, 100), Window(24, 25), Window(0, 0)], by=story.admin
+        name="One to one: three days' notice",
+        policy=Policy((Window(72, 100), Window(24, 25), Window(0, 0))),
+        by=story.admin,
     )
 
 
@@ -321,11 +346,12 @@ def _start_series(story: Story) -> None:
         weekdays=(day.weekday(),), first_day=day, last_day=day + timedelta(weeks=5), at=time(17, 15),
         time_zone=kenji.time_zone,
     )  # fmt: skip
-    create_series(
+    series = create_series(
         kenji, rule=rule, by=kenji, title="Morning pages", minutes=25, capacity=15, price=1_000,
         description="Twenty minutes of writing by hand, together and in silence, before the day begins.",
         join_link="https://meet.northlight.example/morning-pages",
     )  # fmt: skip
+    book_whole_series(series, story.members)
 
 
 def _offer_when_free(story: Story, offer: cast.Offer, starts_at: datetime) -> Session:

@@ -18,7 +18,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from tenpo.checkout.actions.auto_topping_up import look_after_wallets
 from tenpo.checkout.actions.settling import reconcile_payments
 from tenpo.core import outbox
+from tenpo.schedule.actions.check_in import settle_attendance
 from tenpo.schedule.actions.reminders import remind_people
+from tenpo.schedule.actions.reviews import open_reviews
 from tenpo.schedule.actions.seats import release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_past_sessions
 
@@ -91,6 +93,8 @@ def tick() -> None:
     """What runs every few minutes: what ran out, reminders, sessions that are over, payments in doubt, wallets."""
     release_lapsed_everywhere()
     complete_past_sessions()
+    settle_attendance()
+    open_reviews()
     remind_people()
     reconcile_payments()
     look_after_wallets()

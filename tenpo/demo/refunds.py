@@ -50,7 +50,7 @@ def refunds_of_the_weeks(story: Story, number: int) -> None:
 
 
 def refunds_of_today(story: Story) -> None:
-    """What waits for the admins, and what is on its way."""
+    """What waits for the admins, and what went back just now."""
     words = ("The coach came twenty minutes late.", "I was ill, and have a note from my doctor.")
     lines = _some(story, 4)
     for line, reason in zip(lines, words, strict=False):

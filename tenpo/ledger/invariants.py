@@ -73,6 +73,7 @@ INVARIANTS = (
             ('credit_reserve', 'credit', 'reserved'), ('credit_unreserve', 'reserved', 'credit'),
             ('credit_spend', 'credit', 'sales'), ('credit_spend', 'reserved', 'sales'),
             ('credit_issue', 'sales', 'credit'), ('credit_restore', 'sales', 'credit'),
+            ('credit_back', 'credit', 'sales'),
             ('top_up', 'provider', 'wallet'), ('grant', 'grants', 'granted'), ('grant_back', 'granted', 'grants'),
             ('wallet_reserve', 'wallet', 'reserved'), ('wallet_reserve', 'granted', 'reserved'),
             ('wallet_unreserve', 'reserved', 'wallet'), ('wallet_unreserve', 'reserved', 'granted'),

@@ -26,6 +26,27 @@ class AccountQuerySet(models.QuerySet["Account"]):
         return self.filter(kind=Account.Kind.CREDIT, owner=owner).order_by(F("expires_at").asc(nulls_last=True), "id")
 
 
+# How an account of money outside is called, by the name of the provider or of the way to pay out that it bears.
+PLACES = {
+    "sandbox": _("Test cards"),
+    "stripe": _("Stripe"),
+    "payroll": _("Payroll"),
+    "transfer": _("Bank transfers"),
+    "sepa": _("Paid out by bank file"),
+    "paypal": _("Paid out by PayPal"),
+    "crypto": _("Paid out in coins"),
+    "manual": _("Paid out by hand"),
+}
+
+
+def title_of(kind: str, name: str) -> str:
+    """What an account is called. The occasion of a credit is nothing to be read."""
+    label = str(Account.Kind(kind).label)
+    if kind != Account.Kind.PROVIDER:
+        return label
+    return str(PLACES[name]) if name in PLACES else f"{label}: {name}"
+
+
 # What a person owns, and what somebody owes: the one has a balance under a lock, the other is a sum.
 GUARDED = ["credit", "granted", "wallet", "earnings"]
 OWING = ["owed", "sponsor"]
@@ -93,7 +114,7 @@ class Account(BaseModel):
         indexes = [models.Index(name="account_by_owner", fields=["owner", "currency"])]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.name}".strip()
+        return title_of(self.kind, self.name)
 
 
 class TransferQuerySet(models.QuerySet["Transfer"]):
@@ -124,6 +145,7 @@ class Transfer(BaseModel):
         CREDIT_SPEND = "credit_spend", _("Credit spent")
         CREDIT_ISSUE = "credit_issue", _("Credit given")
         CREDIT_RESTORE = "credit_restore", _("Credit given back")
+        CREDIT_BACK = "credit_back", _("Credit taken back for a refund")
         TOP_UP = "top_up", _("Top-up")
         GRANT = "grant", _("Money given")
         GRANT_BACK = "grant_back", _("Money given, taken back")

@@ -12,13 +12,19 @@ from django.db.models import Case, F, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, TruncMonth
 
 from tenpo.core.paging import PAGE_SIZE, keyset_page
-from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.models import Account, Transfer, title_of
 from tenpo.people.models import User
 
 # Of which accounts a person reads a statement.
 CREDIT = (Account.Kind.CREDIT,)
 WALLET = (Account.Kind.GRANTED, Account.Kind.WALLET)
 _AMOUNT = models.BigIntegerField()
+
+
+def credit_from(source_id: UUID, owner: User, *, at: datetime) -> Account | None:
+    """Of somebody's credits that came from one payment and hold at a time, the one with the most left."""
+    credits = Account.objects.credits_of(owner).filter(source_id=source_id, balance__gt=0)
+    return credits.filter(Q(expires_at=None) | Q(expires_at__gt=at)).order_by("-balance", "id").first()
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,8 @@ class AccountSum:
     debits: int
     credits: int
 
-    @property
-    def label(self) -> str:
-        return str(Account.Kind(self.kind).label)
+    def __str__(self) -> str:
+        return title_of(self.kind, self.name)
 
     @property
     def balance(self) -> int:

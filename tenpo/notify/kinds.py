@@ -62,6 +62,10 @@ class Facts:
         """Whether something is said of `key`, be it that it was empty."""
         return key in self._payload
 
+    def value(self, key: str) -> Any:
+        """What stands under `key`, as it is."""
+        return self._payload.get(key)
+
     def part(self, key: str) -> "Facts":
         """The facts inside one fact."""
         inner = self._payload.get(key)
@@ -89,6 +93,12 @@ class Facts:
         text = say_when(moment, until=self.moment(until) if until else None)
         there = say_host_time(moment, self["time_zone"]) if self["time_zone"] else ""
         return f"{text} ({there})" if there else text
+
+    def dates(self, key: str = "dates") -> list[str]:
+        """Several days and times, each as `when` says one."""
+        found = self._payload.get(key)
+        moments = found if isinstance(found, list) else []
+        return [Facts({**self._payload, key: moment}).when(key) for moment in moments]
 
 
 @dataclass(frozen=True)

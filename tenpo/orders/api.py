@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -17,9 +17,17 @@ from tenpo.orders.actions.policies import (
     set_default_cancellation_policy,
 )
 from tenpo.orders.actions.splits import MAX_PLACE, create_split_rule, end_split_rule
+from tenpo.orders.cancelling import (
+    MAX_GRACE,
+    MAX_GRACE_DAYS,
+    MAX_HOURS_BEFORE,
+    MAX_RESCHEDULES,
+    MAX_WINDOWS,
+    Policy,
+    Window,
+)
 from tenpo.orders.models import CancellationPolicy, Order, SharePolicy, Split, SplitRule
-from tenpo.orders.policies import Window, read_windows
-from tenpo.orders.words import describe_policy
+from tenpo.orders.policy_words import describe_policy
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.permissions import check_admin
@@ -146,18 +154,29 @@ class SplitOut(OutSchema):
     earned_at: datetime | None
 
 
+WINDOW_TO = "Where what was paid from outside goes; empty: as the business's terms say."
+
+
 class WindowIn(InSchema):
     """Until `hours_before` the start, `percent` of what was paid comes back."""
 
-    hours_before: int = Field(..., ge=0, examples=[48])
+    hours_before: int = Field(..., ge=0, le=MAX_HOURS_BEFORE, examples=[48])
     percent: int = Field(..., ge=0, le=100, examples=[100])
+    to: Literal["", "credit", "wallet", "method"] = Field("", description=WINDOW_TO, examples=["credit"])
 
 
 class CancellationPolicyIn(InSchema):
-    """A new cancellation policy: windows from the longest notice to the shortest."""
+    """A new cancellation policy: windows from the longest notice to the shortest, and the rules beside them."""
 
     name: str = Field(..., max_length=80, examples=["Two days"])
-    windows: list[WindowIn] = Field(..., min_length=1, max_length=6)
+    windows: list[WindowIn] = Field(..., min_length=1, max_length=MAX_WINDOWS)
+    no_show_percent: int = Field(0, ge=0, le=100, description="What comes back to whoever does not come.")
+    grace_count: int = Field(
+        0, ge=0, le=MAX_GRACE, description="So many late cancellations and no-shows of a person cost nothing …"
+    )
+    grace_days: int = Field(0, ge=0, le=MAX_GRACE_DAYS, description="… within so many days.")
+    reschedules: int = Field(0, ge=0, le=MAX_RESCHEDULES, description="How often a booking may be moved …")
+    reschedule_hours: int = Field(0, ge=0, le=MAX_HOURS_BEFORE, description="… until so many hours before it starts.")
     is_default: bool = False
 
 
@@ -166,21 +185,27 @@ class WindowOut(OutSchema):
 
     hours_before: int
     percent: int
+    to: str = Field("", description=WINDOW_TO)
 
 
 class CancellationPolicyOut(OutSchema):
-    """What comes back to whoever cancels."""
+    """What comes back to whoever cancels or does not come."""
 
     id: UUID
     name: str
     windows: list[WindowOut]
+    no_show_percent: int
+    grace_count: int
+    grace_days: int
+    reschedules: int
+    reschedule_hours: int
     is_default: bool
     retired_at: datetime | None
     words: str = Field(..., description="The policy in a sentence.")
 
     @staticmethod
     def resolve_words(policy: CancellationPolicy) -> str:
-        return describe_policy(read_windows(policy.windows))
+        return describe_policy(policy.terms)
 
 
 @router.get("/orders", response={200: PageOut[OrderOut], **problems()}, summary="List orders")
@@ -266,11 +291,17 @@ def list_cancellation_policies(request: ApiRequest, query: Query[PageQuery]) -> 
 )
 def post_cancellation_policy(request: ApiRequest, payload: CancellationPolicyIn) -> Any:
     """A new policy; what exists is never changed, and bookings keep theirs. For admins."""
-    windows = [Window(window.hours_before, window.percent) for window in payload.windows]
-    policy = create_cancellation_policy(
-        name=payload.name, windows=windows, is_default=payload.is_default, by=request.user
+    windows = tuple(Window(window.hours_before, window.percent, window.to) for window in payload.windows)
+    policy = Policy(
+        windows,
+        no_show_percent=payload.no_show_percent,
+        grace_count=payload.grace_count,
+        grace_days=payload.grace_days,
+        reschedules=payload.reschedules,
+        reschedule_hours=payload.reschedule_hours,
     )
-    return 201, policy
+    made = create_cancellation_policy(name=payload.name, policy=policy, is_default=payload.is_default, by=request.user)
+    return 201, made
 
 
 @router.put(

@@ -8,14 +8,24 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core.business import current_business
 from tenpo.core.days import day_here, midnight
 from tenpo.core.forms import AmountField, DayField
-from tenpo.orders.actions.policies import ShareTerms, check_terms
+from tenpo.orders.actions.policies import ShareTerms, check_cancellation_terms, check_terms
 from tenpo.orders.actions.splits import MAX_PLACE
-from tenpo.orders.models import SharePolicy, SplitRule
-from tenpo.orders.policies import MAX_HOURS_BEFORE, MAX_WINDOWS, Window, check_windows
+from tenpo.orders.cancelling import (
+    MAX_GRACE,
+    MAX_GRACE_DAYS,
+    MAX_HOURS_BEFORE,
+    MAX_RESCHEDULES,
+    MAX_WINDOWS,
+    Policy,
+    Window,
+)
+from tenpo.orders.models import POLICY_COLUMNS, SharePolicy, SplitRule
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 
 # What a new policy starts with: hours before, percent back.
 FIRST_ROWS = ((48, 100), (24, 50), (0, 0))
+PLACE_CHOICES = [("", _("As usual")), *RefundTo.choices]
 
 
 class MoneyField(AmountField):
@@ -152,9 +162,36 @@ class SplitRuleForm(forms.Form):
 
 
 class CancellationPolicyForm(forms.Form):
-    """A new cancellation policy: rows of notice and what comes back."""
+    """A new cancellation policy: rows of notice and what comes back, and the rules beside them."""
 
     name = forms.CharField(label=_("Name"), max_length=80)
+    no_show_percent = forms.IntegerField(
+        label=_("Comes back to whoever does not come"), required=False, min_value=0, max_value=100, initial=0
+    )
+    grace_count = forms.IntegerField(
+        label=_("Cost nothing"),
+        required=False,
+        min_value=0,
+        max_value=MAX_GRACE,
+        help_text=_("So many late cancellations and no-shows of a person; leave empty for none."),
+    )
+    grace_days = forms.IntegerField(
+        label=_("Within"), required=False, min_value=1, max_value=MAX_GRACE_DAYS, help_text=_("So many days.")
+    )
+    reschedules = forms.IntegerField(
+        label=_("May be moved"),
+        required=False,
+        min_value=0,
+        max_value=MAX_RESCHEDULES,
+        help_text=_("To another session of the same coach that costs the same; leave empty for never."),
+    )
+    reschedule_hours = forms.IntegerField(
+        label=_("Until"),
+        required=False,
+        min_value=0,
+        max_value=MAX_HOURS_BEFORE,
+        help_text=_("So many hours before it starts."),
+    )
     is_default = forms.BooleanField(label=_("New sessions start with it"), required=False)
 
     def __init__(self, data: Any = None) -> None:
@@ -166,13 +203,14 @@ class CancellationPolicyForm(forms.Form):
             self.fields[f"percent_{number}"] = forms.IntegerField(
                 label=_("Percent back"), required=False, min_value=0, max_value=100
             )
+            self.fields[f"to_{number}"] = forms.ChoiceField(label=_("Goes to"), required=False, choices=PLACE_CHOICES)
         if data is None:
             for number, (hours, percent) in enumerate(FIRST_ROWS):
                 self.initial.update({f"hours_{number}": hours, f"percent_{number}": percent})
 
-    def rows(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+    def rows(self) -> list[list[forms.BoundField]]:
         """The fields of each window, side by side."""
-        return [(self[f"hours_{number}"], self[f"percent_{number}"]) for number in range(MAX_WINDOWS)]
+        return [[self[f"{name}_{number}"] for name in ("hours", "percent", "to")] for number in range(MAX_WINDOWS)]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -184,12 +222,13 @@ class CancellationPolicyForm(forms.Form):
             if hours is None or percent is None:
                 self.add_error(f"hours_{number}", _("Fill in both, or neither."))
                 continue
-            windows.append(Window(hours_before=hours, percent=percent))
+            windows.append(Window(hours, percent, cleaned.get(f"to_{number}", "")))
         if not self.errors:
+            rules = {name: cleaned.get(name) or 0 for name in POLICY_COLUMNS}
+            cleaned["policy"] = Policy(tuple(windows), **rules)
             try:
-                check_windows(windows)
-            except ValueError:
-                words = _("List them from the longest notice to the shortest; less notice never gives more back.")
-                self.add_error(None, words)
-        cleaned["windows"] = windows
+                check_cancellation_terms(cleaned["policy"])
+            except ValidationError as error:
+                for field, texts in error.message_dict.items():
+                    self.add_error(field if field in self.fields else None, texts)
         return cleaned

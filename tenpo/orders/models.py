@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
+from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 EVERYBODY = "00000000-0000-0000-0000-000000000000"
+# The rules of a cancellation policy beside its windows.
+POLICY_COLUMNS = ("no_show_percent", "grace_count", "grace_days", "reschedules", "reschedule_hours")
 
 
 class CancellationPolicyQuerySet(models.QuerySet["CancellationPolicy"]):
@@ -27,13 +30,20 @@ class CancellationPolicyQuerySet(models.QuerySet["CancellationPolicy"]):
 
 
 class CancellationPolicy(BaseModel):
-    """What comes back to whoever cancels, by how many hours before the start; see `tenpo.orders.policies`.
+    """What comes back to whoever cancels or does not come, and when it may be moved; see `tenpo.orders.cancelling`.
 
-    A change makes a new row: a booking keeps a copy of the windows that held when it was made.
+    A change makes a new row: a booking keeps a copy of what held when it was made.
     """
 
     name = models.CharField(_("Name"), max_length=80)
     windows = models.JSONField(default=list)
+    no_show_percent = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # So many late cancellations and no-shows of a person within so many days cost nothing.
+    grace_count = models.PositiveSmallIntegerField(default=0, db_default=0)
+    grace_days = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # How often a booking may be moved, and until how many hours before it starts.
+    reschedules = models.PositiveSmallIntegerField(default=0, db_default=0)
+    reschedule_hours = models.PositiveSmallIntegerField(default=0, db_default=0)
     is_default = models.BooleanField(default=False)
     retired_at = models.DateTimeField(null=True)
 
@@ -44,10 +54,29 @@ class CancellationPolicy(BaseModel):
             models.UniqueConstraint(
                 name="cancellation_policy_one_default", fields=["is_default"], condition=Q(is_default=True)
             ),
+            models.CheckConstraint(
+                name="cancellation_policy_no_show_percent_is_within",
+                condition=Q(no_show_percent__gte=0, no_show_percent__lte=100),
+            ),
+            models.CheckConstraint(
+                name="cancellation_policy_grace_has_days",
+                condition=Q(grace_count=0, grace_days=0)
+                | Q(grace_count__gte=1, grace_count__lte=20, grace_days__gte=1, grace_days__lte=365),
+            ),
+            models.CheckConstraint(
+                name="cancellation_policy_reschedules_are_within",
+                condition=Q(reschedules=0, reschedule_hours=0)
+                | Q(reschedules__gte=1, reschedules__lte=20, reschedule_hours__gte=0, reschedule_hours__lte=2160),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def terms(self) -> Policy:
+        """What it says, as `tenpo.orders.cancelling` takes it."""
+        return read_policy(self.windows, {name: getattr(self, name) for name in POLICY_COLUMNS})
 
 
 class SharePolicyQuerySet(models.QuerySet["SharePolicy"]):
@@ -239,7 +268,8 @@ class Line(BaseModel):
     wallet_back = models.BigIntegerField(default=0, db_default=0)
     own_back = models.BigIntegerField(default=0, db_default=0)
     sponsor_back = models.BigIntegerField(default=0, db_default=0)
-    # Where the own share goes when the buyer cancels, as it was said before they paid.
+    # Where the own share goes when the buyer cancels, as it was said before they paid, where the window that holds then
+    # says no other place; once it was cancelled, where it went.
     back_to = models.CharField(max_length=6, choices=RefundTo, default=RefundTo.CREDIT, db_default="credit")
     # What a cancellation gave back of what was left then.
     refunded_percent = models.PositiveSmallIntegerField(null=True)

@@ -1,4 +1,4 @@
-"""What is told about sponsorships, and to whom."""
+"""What is told about sponsorships and about the business's account, and to whom."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +11,8 @@ from tenpo.core.models import OutboxMessage
 from tenpo.core.words import say_percent
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.orders.sponsor_models import SponsoredPerson, SponsorPayment, Sponsorship
+from tenpo.payments.formats import in_fours
+from tenpo.people.models import Role, User
 
 HALF = 50
 
@@ -68,6 +70,24 @@ def _say_paid(facts: Facts) -> Words:
     )
 
 
+def _say_account_changed(facts: Facts) -> Words:
+    if facts["iban"]:
+        title = _("Bank transfers go to another account: %(iban)s") % {"iban": in_fours(facts["iban"])}
+    else:
+        title = _("Nobody reads an account for bank transfers any more")
+    who = _("%(person)s changed it.") % {"person": facts["changed_by"] or _("The system")}
+    warning = _("If none of you wanted this, change it back now, and end that person’s access.")
+    before = ((_("Before"), in_fours(facts["iban_before"])),) if facts["iban_before"] else ()
+    now = ((_("Now"), f"{facts['holder']}, {in_fours(facts['iban'])}"),) if facts["iban"] else ()
+    return Words(
+        title=title,
+        text=f"{who} {warning}",
+        act=_("See the settings"),
+        path=path_to("web:settings"),
+        facts=(*before, *now),
+    )
+
+
 SPONSORED = Kind(
     "sponsorship.person_added", gettext_lazy("Somebody pays a part for you"), Audience.MEMBER, _say_sponsored,
     icon="hand-coins",
@@ -85,7 +105,12 @@ PAID = Kind(
     icon="banknote",
 )  # fmt: skip
 
-KINDS = (SPONSORED, NEARLY_USED, USED_UP, PAID)
+ACCOUNT_CHANGED = Kind(
+    "admin.account_changed", gettext_lazy("Somebody changes the account for bank transfers"), Audience.ADMIN,
+    _say_account_changed, email_is_optional=False, icon="landmark",
+)  # fmt: skip
+
+KINDS = (SPONSORED, NEARLY_USED, USED_UP, PAID, ACCOUNT_CHANGED)
 
 
 def on_person_added(message: OutboxMessage) -> list[Notice]:
@@ -115,6 +140,13 @@ def on_paid(message: OutboxMessage) -> list[Notice]:
     return [Notice(PAID, payment.sponsorship.sponsor_id, facts)]
 
 
+def on_account_changed(message: OutboxMessage) -> list[Notice]:
+    """Every admin, whoever did it too: it may have been somebody else in their name."""
+    facts = {name: message.payload[name] for name in ("holder", "iban", "iban_before", "changed_by")}
+    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    return [Notice(ACCOUNT_CHANGED, admin, facts) for admin in admins]
+
+
 def _about_budget(kind: Kind, message: OutboxMessage) -> list[Notice]:
     sponsorship = Sponsorship.objects.get(pk=message.subject_id)
     pot = message.payload["pot"]
@@ -134,4 +166,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "sponsorship.nearly_used": on_nearly_used,
     "sponsorship.used_up": on_used_up,
     "sponsorship.paid": on_paid,
+    "business.account_changed": on_account_changed,
 }

@@ -1,8 +1,7 @@
-"""Pure rules: what company and sponsor pay of a price, and what comes back to whoever cancels."""
+"""Pure rules: what company and sponsor pay of a price, and how what comes back is divided between those who paid."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
@@ -10,57 +9,6 @@ from tenpo.core.money import apportion, percent_of
 from tenpo.orders.models import Line, SharePolicy, Split, SplitRule
 from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 from tenpo.payments.refund_models import RefundTo
-
-MAX_WINDOWS = 6
-MAX_HOURS_BEFORE = 24 * 90
-
-
-@dataclass(frozen=True)
-class Window:
-    """From `hours_before` the start (whole hours) on, `percent` of what was paid comes back.
-
-    Windows stand in order, longest notice first; the last one begins at 0 hours. After the start nothing comes back.
-    """
-
-    hours_before: int
-    percent: int
-
-    def ends_at(self, starts_at: datetime) -> datetime:
-        """The last moment at which this window holds."""
-        return starts_at - timedelta(hours=self.hours_before)
-
-
-def read_windows(stored: Sequence[dict[str, int]]) -> list[Window]:
-    """The windows as a policy or a booking keeps them."""
-    return [Window(hours_before=w["hours_before"], percent=w["percent"]) for w in stored]
-
-
-def check_windows(windows: Sequence[Window]) -> None:
-    """Raise ValueError unless the windows make a policy: ordered, distinct, never giving more for less notice."""
-    if not 1 <= len(windows) <= MAX_WINDOWS:
-        raise ValueError("wrong number of windows")
-    if any(not 0 <= w.hours_before <= MAX_HOURS_BEFORE or not 0 <= w.percent <= 100 for w in windows):
-        raise ValueError("out of range")
-    hours = [w.hours_before for w in windows]
-    percents = [w.percent for w in windows]
-    if hours != sorted(set(hours), reverse=True) or percents != sorted(percents, reverse=True):
-        raise ValueError("out of order")
-
-
-def percent_back(
-    windows: Sequence[Window], *, starts_at: datetime, now: datetime, by_host: bool = False, was_moved: bool = False
-) -> int:
-    """How many percent of what was paid come back to whoever cancels at `now`.
-
-    A window holds up to and including its last moment. The host's cancellation always gives everything back, and so
-    does one's own before a start that was moved after one booked.
-    """
-    if by_host or (was_moved and now <= starts_at):
-        return 100
-    for window in windows:
-        if now <= window.ends_at(starts_at):
-            return window.percent
-    return 0
 
 
 def company_share(policy: SharePolicy | None, price: int) -> int:

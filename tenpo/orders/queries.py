@@ -1,6 +1,7 @@
 """What a price comes to for somebody now."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
@@ -11,7 +12,7 @@ from django.db.models import Case, F, IntegerField, Q, QuerySet, Subquery, Value
 from django.db.models.functions import JSONObject
 
 from tenpo.core import clock
-from tenpo.core.compiled import Compiled, Param
+from tenpo.core.compiled import Compiled, Param, Question
 from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
 from tenpo.orders.models import Line, SharePolicy, SplitRule
@@ -30,8 +31,12 @@ FUNDING_TERMS = ("name", "sponsor_id", "percent", "amount", "cap", "pot", "spent
 POT = ("id", "kind", "owner_id", "currency", "source_id", "name", "expires_at", "balance")
 # What pays before a card does, in this order.
 SPENT_FIRST = (Account.Kind.CREDIT, Account.Kind.GRANTED, Account.Kind.WALLET)
-# Order and line, what is bought, and its payment.
-IDS = 4
+# An order's own and its payment's; and of each thing in it its line's, and that of what is bought.
+IDS_OF_ORDER, IDS_OF_LINE = 2, 2
+
+
+# What adds up where several things are bought at once.
+SUMMED = ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spent", "own_share")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Quote:
     back_to: str = RefundTo.CREDIT
     sponsored: SponsoredPerson | None = None
     spends: list[tuple[Account, int]] = field(default_factory=list)
-    ids: list[UUID] = field(default_factory=list)
+    # Those that an order of it will have: the order's, its line's, that of what is bought, its payment's.
+    ids: tuple[UUID, ...] = ()
 
     @property
     def sponsorship(self) -> Sponsorship | None:
@@ -82,17 +88,104 @@ def quote(
     one that expires first before the others; money given; and the wallet. One statement, which also brings the ids that
     an order of it will have.
     """
-    values = {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at or clock.now()}
-    [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
+    [found] = quotes(
+        [price], currency=currency, coach_id=coach_id, buyer=buyer, kind=kind, use_wallet=use_wallet, at=at
+    )
+    return found
+
+
+def quotes(
+    prices: Sequence[int],
+    *,
+    currency: str,
+    coach_id: UUID,
+    buyer: User,
+    kind: Line.Kind = Line.Kind.SESSION,
+    use_wallet: bool = True,
+    at: datetime | None = None,
+    asked: Question | None = None,
+) -> list[Quote]:
+    """The same for what `buyer` takes at once, in one order: what one of it spends is not there for the next.
+
+    No statement where it was `asked` together with something else, see `quote_question`.
+    """
+    if asked is not None and asked.answer is not None:
+        terms, rule, back_to, funding, left, ids = asked.answer
+        ids = [UUID(each) for each in ids]
+    else:
+        values = _values(len(prices), currency=currency, coach_id=coach_id, buyer=buyer, at=at or clock.now())
+        [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
     if not use_wallet:
         pots = [pot for pot in pots if pot.kind == Account.Kind.CREDIT]
     sponsored = [_sponsored(one) for one in funding]
-    found = split_price(price=price, currency=currency, policy=policy, pots=pots, sponsored=sponsored, kind=kind)
     split_rule = SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
-    return replace(found, ids=ids, wallet_left=wallet, split_rule=split_rule, back_to=back_to or RefundTo.CREDIT)
+    order_id, *of_lines, payment_id = ids
+    found: list[Quote] = []
+    for price, *of_line in zip(prices, of_lines[::2], of_lines[1::2], strict=True):
+        if found:
+            pots, sponsored = _left_after(found[-1], pots, sponsored)
+        one = split_price(price=price, currency=currency, policy=policy, pots=pots, sponsored=sponsored, kind=kind)
+        found.append(
+            replace(
+                one, ids=(order_id, *of_line, payment_id), wallet_left=wallet, split_rule=split_rule,
+                back_to=back_to or RefundTo.CREDIT,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _left_after(
+    one: Quote, pots: Sequence[Account], sponsored: Sequence[SponsoredPerson]
+) -> tuple[list[Account], list[SponsoredPerson]]:
+    """What there is for the next thing once one was paid: its own copies, so that nothing changes under the first."""
+    spent = {account.pk: amount for account, amount in one.spends}
+    pots = [copy(pot) for pot in pots]
+    for pot in pots:
+        pot.balance = (pot.balance or 0) - spent.get(pot.pk, 0)
+    sponsored = [copy(person) for person in sponsored]
+    for person in sponsored:
+        person.sponsorship = copy(person.sponsorship)
+        if one.sponsored is not None and one.sponsored.pk == person.pk:
+            person.spent += one.sponsor_share
+        if one.sponsorship is not None and one.sponsorship.pk == person.sponsorship_id:
+            person.sponsorship.spent += one.sponsor_share
+    return pots, sponsored
+
+
+def together(found: Sequence[Quote]) -> Quote:
+    """What several come to at once, to be shown: who pays which part of their sum."""
+    sums = {name: sum(getattr(one, name) for one in found) for name in SUMMED}
+    names = dict.fromkeys(one.sponsor_name for one in found if one.sponsor_name)
+    return replace(found[0], **sums, sponsor_name=", ".join(names))
+
+
+def frozen_quote(line: Line) -> Quote:
+    """The price of a line, and who pays it, as it was when it was ordered; it comes with its order."""
+    return Quote(
+        price=line.price,
+        currency=line.order.currency,
+        company_share=line.company_share,
+        sponsor_share=line.sponsor_share,
+        sponsor_name=line.sponsorship.name if line.sponsorship else "",
+        credit_spent=line.credit_spent,
+        wallet_spent=line.wallet_spent,
+        own_share=line.own_share,
+        back_to=line.back_to,
+    )
+
+
+def quote_question(places: int, *, currency: str, coach_id: UUID, buyer: User) -> Question:
+    """What the quotes of so many places ask the database, to be asked together with something else."""
+    values = _values(places, currency=currency, coach_id=coach_id, buyer=buyer, at=clock.now())
+    return _TERMS_AND_POTS.question(6, **values)
+
+
+def _values(places: int, *, currency: str, coach_id: UUID, buyer: User, at: datetime) -> dict[str, object]:
+    number = IDS_OF_ORDER + IDS_OF_LINE * places
+    return {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at, "number": number}
 
 
 def _terms_and_pots() -> Any:
@@ -110,7 +203,7 @@ def _terms_and_pots() -> Any:
         Subquery(RefundTerms.objects.values("cancellation_to")[:1]),
         ArraySubquery(funding.values(funding=JSONObject(**about, **terms))),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
-        fresh_ids(IDS),
+        fresh_ids(Param("number")),
     )
 
 

@@ -27,7 +27,8 @@ from tenpo.orders.actions.sponsorships import (
 )
 from tenpo.orders.models import Line
 from tenpo.orders.sponsor_models import SponsoredPerson, SponsorPayment, Sponsorship
-from tenpo.orders.sponsor_queries import owed_by, uses_of
+from tenpo.orders.sponsor_queries import owed_by, slip_of, uses_of
+from tenpo.payments.api import SlipOut
 from tenpo.people.models import User
 from tenpo.people.permissions import check_admin
 
@@ -60,6 +61,7 @@ class SponsorshipDetailOut(SponsorshipOut):
     """A budget, and what its sponsor owes for it."""
 
     owed: int = Field(..., description="Below zero: in the sponsor's favour.", examples=[12_000])
+    transfer: SlipOut | None = Field(..., description="How to pay that by bank transfer; null: nothing is owed.")
 
 
 class SponsorshipIn(InSchema):
@@ -211,7 +213,8 @@ def post_sponsorship(request: ApiRequest, payload: SponsorshipIn) -> Sponsorship
 def get_sponsorship(request: ApiRequest, sponsorship_id: UUID) -> Sponsorship:
     """One budget: what is left of it, and what its sponsor owes."""
     sponsorship = _seen(request, sponsorship_id)
-    sponsorship.owed = owed_by([sponsorship])[sponsorship.pk]  # type: ignore[attr-defined]
+    owed = owed_by([sponsorship])[sponsorship.pk]
+    sponsorship.owed, sponsorship.transfer = owed, slip_of(sponsorship, owed)  # type: ignore[attr-defined]
     return sponsorship
 
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line, Order
 from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
+from tenpo.payments.slips import Slip, slip_for
 from tenpo.people.models import User
 
 
@@ -28,6 +29,13 @@ def owed_by(sponsorships: Iterable[Sponsorship]) -> dict[UUID, int]:
     moved = _moved(ids).annotate(budget=Coalesce("debit__source_id", "credit__source_id"))
     sums = dict(moved.order_by().values_list("budget").annotate(sum=Sum(change)))
     return {pk: sums.get(pk, 0) for pk in ids}
+
+
+def slip_of(sponsorship: Sponsorship, owed: int) -> Slip | None:
+    """How a sponsor pays what they owe (minor units) by bank transfer; None when that is nothing."""
+    if owed <= 0:
+        return None
+    return slip_for(sponsorship.transfer_reference, amount=owed, currency=sponsorship.currency)
 
 
 def _moved(ids: Iterable[UUID]) -> QuerySet[Transfer]:

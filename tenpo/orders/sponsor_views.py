@@ -37,7 +37,7 @@ from tenpo.orders.actions.sponsorships import (
 from tenpo.orders.permissions import can_manage_sponsorships, can_note_sponsor_payment
 from tenpo.orders.sponsor_forms import NameForm, PotForm, SponsorPaymentForm, SponsorshipForm
 from tenpo.orders.sponsor_models import Sponsorship
-from tenpo.orders.sponsor_queries import Moved, funded_by_month, moved_in, owed_at, owed_by, uses_of
+from tenpo.orders.sponsor_queries import Moved, funded_by_month, moved_in, owed_at, owed_by, slip_of, uses_of
 from tenpo.orders.words import describe_sponsorship
 from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, page_of
 
@@ -123,6 +123,7 @@ def sponsorship_detail(request: PageRequest, sponsorship_id: UUID) -> HttpRespon
         "next_cursor": page.next_cursor,
         "payments": sponsorship.payments.order_by("-received_on", "-id")[:PAYMENTS_SHOWN],
         "favour": -row["owed"],
+        "slip": slip_of(sponsorship, row["owed"]) if sponsorship.sponsor_id == request.user.pk else None,
         "may_manage": can_manage_sponsorships(request.user),
         "may_note": can_note_sponsor_payment(request.user, sponsorship),
     }
@@ -272,6 +273,7 @@ def _statement(sponsorship: Sponsorship, first: date, rows: Sequence[Moved], *, 
             (_("Date"), say_date(timezone.now())),
             (_("Owed before"), say(before)),
             (_("To be paid") if after >= 0 else _("In your favour"), say(abs(after))),
+            *(slip.account if (slip := slip_of(sponsorship, after)) else []),
             (_("Reference"), sponsorship.transfer_reference),
         ],
         columns=[_("Date"), _("Who"), _("What"), _("Amount")],

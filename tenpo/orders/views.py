@@ -21,8 +21,8 @@ from tenpo.orders.actions.splits import create_split_rule, end_split_rule
 from tenpo.orders.forms import CancellationPolicyForm, SplitRuleForm
 from tenpo.orders.models import CancellationPolicy, SharePolicy, SplitRule
 from tenpo.orders.permissions import can_manage_policies
-from tenpo.orders.policies import read_windows
-from tenpo.orders.words import describe_policy, describe_share, describe_split
+from tenpo.orders.policy_words import describe_policy
+from tenpo.orders.words import describe_share, describe_split
 from tenpo.people.models import User
 
 
@@ -121,7 +121,7 @@ def cancellation_policy_list(request: HttpRequest) -> HttpResponse:
     """What comes back to whoever cancels: the policies that sessions can have."""
     user = cast(User, request.user)
     policies = CancellationPolicy.objects.visible_to(user).order_by("-is_default", "name", "id")
-    rows = [(policy, describe_policy(read_windows(policy.windows))) for policy in policies]
+    rows = [(policy, describe_policy(policy.terms)) for policy in policies]
     context = {
         "current": [row for row in rows if row[0].retired_at is None],
         "retired": [row for row in rows if row[0].retired_at is not None],
@@ -141,13 +141,13 @@ def cancellation_policy_create(request: HttpRequest) -> HttpResponse:
     if is_valid and "preview" not in request.POST:
         create_cancellation_policy(
             name=form.cleaned_data["name"],
-            windows=form.cleaned_data["windows"],
+            policy=form.cleaned_data["policy"],
             is_default=form.cleaned_data["is_default"],
             by=user,
         )
         messages.success(request, _("The policy is there. Sessions can be offered under it."))
         return redirect("orders:cancellation-policy-list")
-    sentence = describe_policy(form.cleaned_data["windows"]) if is_valid else ""
+    sentence = describe_policy(form.cleaned_data["policy"]) if is_valid else ""
     context = {"form": form, "sentence": sentence, "tab": "cancellation"}
     return render(
         request, "orders/cancellation_policy_form.html", context, status=422 if form.is_bound and not is_valid else 200

@@ -36,6 +36,21 @@ class PaymentOut(OutSchema):
     paid_at: datetime | None
 
 
+class SlipOut(OutSchema):
+    """How to pay an amount (minor units) by bank transfer. The account is empty while the business has not said it."""
+
+    holder: str = Field(..., description="Whose account it goes to.", examples=["Nordlicht GmbH"])
+    iban: str = Field(..., examples=["DE02120300000000202051"])
+    bic: str = Field(..., examples=["BYLADEM1001"])
+    bank: str = Field(..., examples=["DKB"])
+    reference: str = Field(..., description="What to write on it, so that the money is known.", examples=["7KQ2M9XAFT"])
+    amount: int = Field(..., examples=[1200])
+    currency: str = Field(..., examples=["EUR"])
+    epc: str = Field(
+        ..., description="The text of a code that banking apps scan (EPC069-12, level M); empty where there is none."
+    )
+
+
 class MethodOut(OutSchema):
     """A card that somebody keeps at a provider to pay with again."""
 

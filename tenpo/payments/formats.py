@@ -30,14 +30,25 @@ _BECH32_LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
 def check_iban(text: str) -> str:
-    """An IBAN of a country that SEPA reaches, without spaces: its country's form and its check digits are right."""
+    """An IBAN of any country, without spaces: its country's form and its check digits are right (mod 97)."""
     try:
-        number = iban.validate(_short(text))
+        return str(iban.validate(_short(text)))
     except WrongNumber:
         raise ValidationError(_("This is not an IBAN: a digit may be wrong or missing."), code="iban") from None
+
+
+def check_sepa_iban(text: str) -> str:
+    """An IBAN of a country that SEPA reaches, without spaces."""
+    number = check_iban(text)
     if number[:2] not in SEPA_COUNTRIES:
         raise ValidationError(_("We can pay by SEPA only, and this account's country has no part in it."), code="iban")
-    return str(number)
+    return number
+
+
+def in_fours(number: str) -> str:
+    """An IBAN as people read it, however it was typed: "DE89 3704 0044 0532 0130 00"."""
+    number = "".join(number.split())
+    return " ".join(number[at : at + 4] for at in range(0, len(number), 4))
 
 
 def check_bic(text: str) -> str:

@@ -31,6 +31,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
     def open(self) -> Self:
         return self.filter(state__in=Payment.OPEN)
 
+    def by_itself(self) -> Self:
+        """What no order accounts for: top-ups, and money that came when there was nothing to pay any more."""
+        return self.filter(order_id=None)
+
 
 class Payment(BaseModel):
     """Money that somebody pays from outside, through one provider; one attempt. It pays an order or fills a wallet."""
@@ -132,6 +136,11 @@ class Payment(BaseModel):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def became_credit(self) -> bool:
+        """Whether it came when its seat was gone, so that it bought nothing."""
+        return self.state == self.State.SUCCEEDED and self.purpose == self.Purpose.ORDER and self.order_id is None
 
     @property
     def left(self) -> int:

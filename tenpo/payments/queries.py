@@ -7,6 +7,7 @@ from django.db.models.functions import Coalesce
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.kept import Kept
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.models import Payment, Payout, PayoutTerms, RefundTerms
@@ -74,6 +75,7 @@ def payout_terms() -> PayoutTerms:
     return PayoutTerms.objects.first() or PayoutTerms()
 
 
+@Kept
 def refund_terms() -> RefundTerms:
     """What the business decided about refunds; the defaults while nobody has."""
     return RefundTerms.objects.first() or RefundTerms()

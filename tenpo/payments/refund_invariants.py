@@ -73,7 +73,7 @@ REFUND_INVARIANTS = (
     ),
     Invariant(
         "refund-goes-to-who-paid",
-        _("A refund is of its buyer's own order or top-up, in its currency, by the provider that took the money."),
+        _("A refund is of its buyer's own order or payment, in its currency, by the provider that took the money."),
         """
         SELECT r.id, r.user_id, p.payer_id, o.buyer_id, r.currency, r.provider FROM payments_refund r
         LEFT JOIN payments_payment p ON p.id = r.payment_id LEFT JOIN orders_line l ON l.id = r.line_id
@@ -82,7 +82,20 @@ REFUND_INVARIANTS = (
            OR p.payer_id <> r.user_id OR r.provider <> coalesce(p.provider, '')
            OR (r.line_id IS NOT NULL AND (l.id IS NULL OR p.order_id IS DISTINCT FROM
                CASE WHEN p.id IS NOT NULL THEN l.order_id END))
-           OR (r.line_id IS NULL AND p.purpose IS DISTINCT FROM 'top_up')""",
+           OR (r.line_id IS NULL AND (p.id IS NULL OR p.order_id IS NOT NULL))""",
+    ),
+    Invariant(
+        "refund-of-late-money-comes-out-of-its-credit",
+        _("What goes back of money that came late was taken out of the credit that it became, once, and nothing else."),
+        """
+        SELECT r.id, r.own, t.key, t.amount, a.owner_id, a.source_id FROM (
+            SELECT r.* FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
+            WHERE r.line_id IS NULL AND r.amount > 0 AND p.purpose = 'order') r
+        FULL JOIN (SELECT * FROM ledger_transfer WHERE kind = 'credit_back') t
+            ON t.subject_id = r.id AND t.key = 'refund:' || r.id || ':credit'
+        LEFT JOIN ledger_account a ON a.id = t.debit_id
+        WHERE t.amount IS DISTINCT FROM r.own
+           OR (a.owner_id, a.source_id) IS DISTINCT FROM (r.user_id, r.payment_id)""",
     ),
     Invariant(
         "refund-is-decided-by-somebody-else",

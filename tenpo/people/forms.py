@@ -93,6 +93,14 @@ class InviteFilter(forms.Form):
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Any")), *Invite.State.choices])
 
 
+class GuestForm(forms.Form):
+    """What a guest is called."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=NAME_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+
 class ProfileForm(forms.Form):
     """What somebody says of themselves."""
 

@@ -29,6 +29,22 @@ INVARIANTS = (
         WHERE p.name IS DISTINCT FROM u.name""",
     ),
     Invariant(
+        "participant-is-somebodys",
+        _("Whoever takes part has an account, is somebody's guest, or a visitor."),
+        """
+        SELECT id, user_id, guest_of_id, is_visitor, left_out_at FROM people_participant
+        WHERE num_nonnulls(user_id, guest_of_id) + is_visitor::int <> 1
+            OR (left_out_at IS NOT NULL AND guest_of_id IS NULL)""",
+    ),
+    Invariant(
+        "guest-stands-once-on-a-list",
+        _("A guest stands once on the list of whoever brings them."),
+        """
+        SELECT guest_of_id, lower(name) AS called, count(*) AS times FROM people_participant
+        WHERE guest_of_id IS NOT NULL AND left_out_at IS NULL
+        GROUP BY guest_of_id, lower(name) HAVING count(*) > 1""",
+    ),
+    Invariant(
         "role-is-given-once",
         _("A role is one that we know, and a user has it once."),
         """

@@ -147,16 +147,39 @@ class ParticipantQuerySet(models.QuerySet["Participant"]):
         """Admins see all, a member sees who takes part on their account."""
         if not user.is_authenticated:
             return self.none()
-        return self if user.is_admin else self.filter(user=user)
+        return self if user.is_admin else self.filter(Q(user=user) | Q(guest_of=user))
+
+    def guests_of(self, user: User) -> Self:
+        """Whom somebody may bring, by name."""
+        return self.filter(guest_of=user, left_out_at=None).order_by(Lower("name"), "id")
 
 
 class Participant(BaseModel):
-    """Somebody who takes part: the account holder, later also a child with guardians."""
+    """Somebody who takes part: an account holder, a guest whom one brings, a visitor; later a child with guardians."""
 
     user = models.OneToOneField(User, models.PROTECT, null=True, related_name="participant")
-    name = models.CharField(max_length=NAME_LENGTH)
+    guest_of = models.ForeignKey(User, models.PROTECT, null=True, related_name="guests")
+    name = models.CharField(_("Name"), max_length=NAME_LENGTH)
+    # A guest who is not asked about any more; what they were booked for stays.
+    left_out_at = models.DateTimeField(null=True)
+    # Came once, and has no account: nobody's but their own, and known by what they booked alone.
+    is_visitor = models.BooleanField(default=False, db_default=False)
 
     objects = ParticipantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="participant_is_somebodys",
+                condition=Q(user__isnull=False, guest_of=None, left_out_at=None, is_visitor=False)
+                | Q(user=None, guest_of__isnull=False, is_visitor=False)
+                | Q(user=None, guest_of=None, left_out_at=None, is_visitor=True),
+            ),
+            models.UniqueConstraint(
+                "guest_of", Lower("name"), name="participant_guest_once_by_name",
+                condition=Q(guest_of__isnull=False, left_out_at=None),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.name

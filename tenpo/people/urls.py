@@ -1,11 +1,14 @@
 from django.urls import path
 
-from tenpo.people.views import imports, invites, people, second_factor
+from tenpo.people.views import guests, imports, invites, people, second_factor
 
 app_name = "people"
 urlpatterns = [
     path("me/", people.profile, name="profile"),
     path("me/second-factor/", second_factor.second_factor, name="second-factor"),
+    path("me/guests/", guests.guest_list, name="guest-list"),
+    path("me/guests/<uuid:guest_id>/", guests.guest_detail, name="guest-detail"),
+    path("me/guests/<uuid:guest_id>/leave-out/", guests.guest_leave_out, name="guest-leave-out"),
     path("people/", people.user_list, name="user-list"),
     path("people/<uuid:user_id>/roles/", people.role_change, name="role-change"),
     path("invites/", invites.invite_list, name="invite-list"),

@@ -18,6 +18,7 @@ WITHHELD = {
     "youth_sports": {
         "User": ["password", "resetToken"],
         "Trainer": ["stripe_onboarding_url", "stripe_express_dashboard_url"],
+        "google_calendar_integrations": ["accessToken", "refreshToken"],
     },
     "pay_per_minute": {"users": ["password_hash"]},
     "peer_learning": {"users": ["password_hash"]},

@@ -6,19 +6,22 @@ that a day may end at 24:00.
 
 from typing import TYPE_CHECKING, Self
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.db import DayRange, UuidPoint
 from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 from tenpo.people.models import User
 from tenpo.schedule.service_models import Location
+from tenpo.schedule.slots import MINUTES_OF_DAY
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
-MINUTES_OF_DAY = 24 * 60
 MAX_HOURS_ROWS = 100
 MAX_EXCEPTIONS = 400
 REGION_LENGTH = 12
@@ -147,7 +150,14 @@ class Travel(BaseModel):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="travel_ends_after_it_starts", condition=Q(ends_on__gte=F("starts_on")))
+            models.CheckConstraint(name="travel_ends_after_it_starts", condition=Q(ends_on__gte=F("starts_on"))),
+            ExclusionConstraint(
+                name="travel_one_zone_on_a_day",
+                expressions=[
+                    (UuidPoint("coach"), RangeOperators.OVERLAPS),
+                    (DayRange("starts_on", "ends_on", Value("[]")), RangeOperators.OVERLAPS),
+                ],
+            ),
         ]
         indexes = [models.Index(name="travel_of_coach", fields=["coach", "ends_on"])]
 
@@ -201,7 +211,7 @@ class CoachTimeQuerySet(UnseenQuerySet["CoachTime"]):
 class CoachTime(models.Model):
     """How often a coach's time has changed: whatever was worked out before that is old.
 
-    It counts in the transaction that changes something (`lock_coach`), or right after it.
+    It counts in the transaction that changes something (`lock_coach`, `count_changed`), or right after it.
     """
 
     coach = models.OneToOneField(User, models.PROTECT, primary_key=True, related_name="+")

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -10,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.business import current_business
-from tenpo.core.forms import AmountField, DayField, ZoneField
+from tenpo.core.forms import FIRST_DAY, LAST_DAY, AmountField, DayField, ZoneField
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
-from tenpo.schedule.actions.sessions import MIN_SESSION_MINUTES, SessionTerms
+from tenpo.schedule.actions.sessions import AS_BOOKED, MIN_SESSION_MINUTES, SessionTerms
 from tenpo.schedule.ical_reading import MAX_BYTES
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
 from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
@@ -110,6 +111,8 @@ class SessionForm(OfferForm):
                 self.order_fields(["coach", "title"])
         else:
             self.fields["cancellation_policy"].required = True
+            for name in AS_BOOKED if session.is_private else ():
+                del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -163,6 +166,14 @@ class ReasonForm(forms.Form):
     )
 
 
+class WaiverForm(forms.Form):
+    """Why a host lets somebody off; whoever booked reads it."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why"), max_length=300, help_text=gettext_lazy("Whoever booked reads this.")
+    )
+
+
 class FindForm(forms.Form):
     """What somebody looks for among the coming sessions."""
 
@@ -203,6 +214,59 @@ class TeachingForm(forms.Form):
         self.full_clean()
         chosen: User | None = self.cleaned_data.get("coach")
         return chosen
+
+
+class WeekForm(forms.Form):
+    """Which week is looked at, and whose: one's own, or for an admin any coach's."""
+
+    coach = CoachField(required=False, empty_label=None)
+    day = DayField(required=False)
+
+    def __init__(self, data: Any, *, viewer: User) -> None:
+        super().__init__(data)
+        self.viewer = viewer
+        if not viewer.is_admin:
+            del self.fields["coach"]
+        elif first := self._usual():
+            self.fields["coach"].initial = first
+
+    def _usual(self) -> User | None:
+        if self.viewer.is_coach:
+            return self.viewer
+        first: User | None = User.objects.coaches().active().order_by("name", "id").first()
+        return first
+
+    def whose(self) -> User | None:
+        """The coach who was chosen; without one oneself, or the first of all; None while there is no coach."""
+        self.full_clean()
+        chosen: User | None = self.cleaned_data.get("coach")
+        return chosen or self._usual()
+
+    def which(self) -> date | None:
+        """The day that was asked for, when it makes sense."""
+        self.full_clean()
+        day: date | None = self.cleaned_data.get("day")
+        return day if day and FIRST_DAY < day < LAST_DAY else None
+
+
+class ClientFilter(TeachingForm):
+    """Which clients somebody looks for; an admin also whose."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Who"), required=False, max_length=80, widget=forms.TextInput(attrs={"type": "search"})
+    )
+    field_order = ["q", "coach"]
+
+    def __init__(self, data: Any, *, viewer: User) -> None:
+        super().__init__(data)
+        if not viewer.is_admin:
+            del self.fields["coach"]
+
+    def words(self) -> str:
+        """What was typed, when it makes sense."""
+        self.full_clean()
+        typed: str = self.cleaned_data.get("q", "")
+        return typed
 
 
 class CalendarFileForm(forms.Form):

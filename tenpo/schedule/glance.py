@@ -27,21 +27,18 @@ from tenpo.schedule.slot_bits import (
     week_from,
     week_of,
 )
-from tenpo.schedule.slot_queries import SlotSearch, away_of, facts_between, wanted_of
+from tenpo.schedule.slot_queries import CLOCK, GIVEN, SlotSearch, away_of, facts_between, wanted_of
 from tenpo.schedule.slots import at_minute, minute_of, openings
 
-_KEPT = """
-    SELECT g.coach_id, coalesce(t.version, 0), z.name, w.week, w.first, w.open, w.there, w.free
-    FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
-    LEFT JOIN schedule_workingterms wt ON wt.coach_id = g.coach_id
-    CROSS JOIN LATERAL (SELECT coalesce(nullif(wt.time_zone, ''), u.time_zone) AS name) z
-    LEFT JOIN schedule_coachtime t ON t.coach_id = g.coach_id
+_KEPT = f"""
+    SELECT g.coach_id, coalesce(c.version, 0), z.name, w.week, w.first, w.open, w.there, w.free
+    FROM ({GIVEN}) g JOIN people_user u ON u.id = g.coach_id
+    LEFT JOIN schedule_workingterms t ON t.coach_id = g.coach_id
+    CROSS JOIN LATERAL (SELECT {CLOCK} AS name) z
+    LEFT JOIN schedule_coachtime c ON c.coach_id = g.coach_id
     LEFT JOIN schedule_coachweek w ON w.coach_id = g.coach_id AND w.week BETWEEN %(first)s AND %(last)s
-        AND w.version = coalesce(t.version, 0) AND w.time_zone = z.name
-    WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
-      AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
-      AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))
-    ORDER BY g.place, g.id, w.week"""
+        AND w.version = coalesce(c.version, 0) AND w.time_zone = z.name
+    ORDER BY g.place, g.id, w.week"""  # noqa: S608 (our own words)
 
 
 @dataclass
@@ -90,7 +87,7 @@ def _starts(service: Service, search: SlotSearch, now: datetime) -> tuple[int, d
     numbers = range(first, last + 1)
     missing = [coach for coach, one in kept.items() if any(number not in one.weeks for number in numbers)]
     if missing:
-        _work_out(service, missing, kept, numbers)
+        _work_out(service, missing, kept, numbers, now)
     of_coaches = {}
     for coach, one in kept.items():
         of_coaches[coach] = start_bits(joined([one.weeks[number] for number in numbers]), wanted, since)
@@ -109,10 +106,12 @@ def _read(service: Service, search: SlotSearch, first: int, last: int) -> dict[U
     return kept
 
 
-def _work_out(service: Service, coaches: Sequence[UUID], kept: dict[UUID, _Kept], numbers: range) -> None:
+def _work_out(
+    service: Service, coaches: Sequence[UUID], kept: dict[UUID, _Kept], numbers: range, now: datetime
+) -> None:
     """Work out weeks from what stands in the database now, which is as new as the versions or newer, and keep them."""
     since, until = at_minute(numbers[0] * WEEK_MINUTES), at_minute((numbers[-1] + 1) * WEEK_MINUTES)
-    facts = facts_between(service, since, until, coaches=coaches)
+    facts = facts_between(service, since, until, coaches=coaches, now=now)
     rows = []
     for coach in coaches:
         said = facts.coaches.get(coach)

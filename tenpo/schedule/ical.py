@@ -4,6 +4,7 @@ Times are written in UTC: the moment is then right whatever the reader's program
 hour that comes twice in autumn.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -14,14 +15,34 @@ from django.urls import reverse
 from icalendar import Calendar, Event
 
 from tenpo.core.business import current_business
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Intro, Session
 
 PRODUCT = "-//Tenpo//Tenpo//EN"
+_OURS = re.compile(r"(booking|intro|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# When something became of a booking that its calendar event says.
+CHANGED_BY = ("created_at", "confirmed_at", "cancelled_at", "rescheduled_at")
 
 
 def booking_file(booking: Booking) -> bytes:
     """One booking, to be taken into a calendar program."""
     return calendar_file([booking_event(booking)], name=booking.session.title)
+
+
+def intro_file(intro: Intro) -> bytes:
+    """A visitor's intro, to be taken into a calendar program; the link in it is theirs."""
+    session = intro.session
+    is_off = intro.state == Intro.State.CANCELLED or session.status == Session.Status.CANCELLED
+    moments = (intro.created_at, intro.confirmed_at, intro.cancelled_at, session.changed_at)
+    event = _event(
+        session,
+        uid=f"intro-{intro.pk}",
+        path=reverse("schedule:intro", args=[intro.link]),
+        status="CANCELLED" if is_off else "CONFIRMED",
+        changed=max(moment for moment in moments if moment),
+        sequence=session.version + is_off,
+        join_link="",
+    )
+    return calendar_file([event], name=session.title)
 
 
 def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
@@ -30,14 +51,20 @@ def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
     return calendar_file(events, name=current_business().name, refresh=True)
 
 
-def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False) -> bytes:
+def stored_file(event: Event) -> bytes:
+    """One event as it lies in a calendar elsewhere: whoever stores it there publishes nothing (RFC 4791)."""
+    return calendar_file([event], name="", is_published=False)
+
+
+def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False, is_published: bool = True) -> bytes:
     """A whole file. With the same events it is the same bytes."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", _line(name))
+    if is_published:
+        calendar.add("method", "PUBLISH")
+        calendar.add("x-wr-calname", _line(name))
     if refresh:
         calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
         calendar.add("x-published-ttl", "PT1H")
@@ -52,12 +79,8 @@ def booking_event(booking: Booking) -> Event:
     is_off = booking.state == Booking.State.CANCELLED or session.status == Session.Status.CANCELLED
     is_sure = booking.state in (Booking.State.CONFIRMED, Booking.State.ATTENDED, Booking.State.NO_SHOW)
     status = "CANCELLED" if is_off else "CONFIRMED" if is_sure else "TENTATIVE"
-    changed = max(
-        moment
-        for moment in (booking.created_at, booking.confirmed_at, booking.cancelled_at, session.changed_at)
-        if moment
-    )
-    sequence = session.version + (booking.confirmed_at is not None) + is_off
+    changed = max(moment for moment in (*(getattr(booking, name) for name in CHANGED_BY), session.changed_at) if moment)
+    sequence = booking.sequence + session.version + (booking.confirmed_at is not None) + is_off
     path = reverse("schedule:booking-detail", args=[booking.pk])
     return _event(
         session,
@@ -85,13 +108,21 @@ def taught_event(session: Session) -> Event:
     )
 
 
+def is_ours(uid: str) -> bool:
+    """Whether an event that stands in somebody's calendar came from here."""
+    return bool(_OURS.fullmatch(uid.removesuffix(f"@{_host()}"))) and uid.endswith(f"@{_host()}")
+
+
+def _host() -> str:
+    return urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
+
+
 def _event(
     session: Session, *, uid: str, path: str, status: str, changed: datetime, sequence: int, join_link: str
 ) -> Event:
-    host = urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
     url = settings.PUBLIC_URL + path
     event = Event()
-    event.add("uid", f"{uid}@{host}")
+    event.add("uid", f"{uid}@{_host()}")
     event.add("sequence", sequence)
     event.add("dtstamp", changed.astimezone(UTC))
     event.add("last-modified", changed.astimezone(UTC))

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from time import monotonic
 from zoneinfo import ZoneInfo
 
@@ -67,14 +67,16 @@ def read_calendar(content: bytes, *, time_zone: str, now: datetime) -> list[Occu
 
     Times without a zone are those of `time_zone`. Raises UnreadableFile.
     """
-    calendar = _parse(content)
+    if len(content) > MAX_BYTES:
+        raise UnreadableFile(_("The file is larger than 1 MB."))
+    calendar = parse_file(content)
     events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
     if len(events) > MAX_EVENTS:
         raise UnreadableFile(_("The file has more than %(n)s events. Split it.") % {"n": MAX_EVENTS})
-    refused = [event for event in events if _refusal(event, now)]
-    found = [_problem(event, _refusal(event, now), time_zone) for event in refused]
+    refused = [event for event in events if refusal_of(event, now)]
+    found = [_problem(event, refusal_of(event, now), time_zone) for event in refused]
     calendar.subcomponents = [part for part in calendar.subcomponents if part not in refused]
-    repeating = {_text(event.get("UID")) for event in events if _repeats(event)}
+    repeating = {text_of(event.get("UID")) for event in events if repeats(event)}
     found += [_occurrence(event, repeating, time_zone) for event in _expanded(calendar, now, time_zone)]
     if len(found) > MAX_EVENTS:
         text = _("The file has more than %(n)s events in the next %(days)s days. Split it.")
@@ -82,10 +84,9 @@ def read_calendar(content: bytes, *, time_zone: str, now: datetime) -> list[Occu
     return sorted(found, key=lambda one: (one.starts_at is None, one.starts_at or now, one.uid))
 
 
-def _parse(content: bytes) -> Calendar:
-    if len(content) > MAX_BYTES:
-        raise UnreadableFile(_("The file is larger than 1 MB."))
-    _check_parts(content)
+def parse_file(content: bytes, *, most_parts: int = MAX_PARTS) -> Calendar:
+    """A calendar file as its parts; raises UnreadableFile, before it costs much."""
+    _check_parts(content, most_parts)
     try:
         calendar = Calendar.from_ical(content)
     except (ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError):
@@ -95,7 +96,7 @@ def _parse(content: bytes) -> Calendar:
     return calendar
 
 
-def _check_parts(content: bytes) -> None:
+def _check_parts(content: bytes, most: int) -> None:
     """Refuse what takes the library long to parse: parts within parts within parts, lines of many parameters, and zones
     whose clocks change more than once a year, which it would expand whole.
     """
@@ -107,7 +108,7 @@ def _check_parts(content: bytes) -> None:
         if name == b"BEGIN":
             parts += 1
             inside.append(line.rpartition(b":")[2].strip())
-            if len(inside) > MAX_DEPTH or parts > MAX_PARTS:
+            if len(inside) > MAX_DEPTH or parts > most:
                 raise UnreadableFile(_("The file takes too long to read. Split it."))
         elif name == b"END" and inside:
             inside.pop()
@@ -124,7 +125,7 @@ def _expanded(calendar: Calendar, now: datetime, time_zone: str) -> list[Event]:
     end = start + timedelta(days=DAYS_AHEAD)
     series: dict[str, list[Event]] = {}
     for number, event in enumerate(part for part in calendar.walk("VEVENT") if isinstance(part, Event)):
-        series.setdefault(_text(event.get("UID")) or f"#{number}", []).append(event)
+        series.setdefault(text_of(event.get("UID")) or f"#{number}", []).append(event)
     found: list[Event] = []
     gives_up_at = monotonic() + MAX_SECONDS
     try:
@@ -132,8 +133,8 @@ def _expanded(calendar: Calendar, now: datetime, time_zone: str) -> list[Event]:
             one = Calendar()
             one.subcomponents = [*events]
             for event in recurring_ical_events.of(one, skip_bad_series=True).between(start, end):
-                begins = _day(event, "DTSTART")
-                if begins is not None and now <= _moment(begins, time_zone) < end:
+                begins = day_of(event, "DTSTART")
+                if begins is not None and now <= moment_of(begins, time_zone) < end:
                     found.append(event)
             if len(found) > MAX_EVENTS:
                 break
@@ -146,22 +147,23 @@ def _expanded(calendar: Calendar, now: datetime, time_zone: str) -> list[Event]:
     return found
 
 
-def _day(event: Event, name: str) -> date | None:
+def day_of(event: Event, name: str) -> date | None:
     """A date or a moment of an event; None where there is none, or what stands there is neither."""
     found = event.get(name)
     value = getattr(found, "dt", None) if not isinstance(found, vBroken) else None
     return value if isinstance(value, date) else None
 
 
-def _repeats(event: Event) -> bool:
+def repeats(event: Event) -> bool:
+    """Whether it is one of many, or stands for them."""
     return any(name in event for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
 
 
-def _refusal(event: Event, now: datetime) -> str:
+def refusal_of(event: Event, now: datetime) -> str:
     """Why an event is not even expanded."""
     if any(isinstance(event.get(name), vBroken) for name in READ):
         return _("It holds a date or a rule that cannot be read.")
-    start = _day(event, "DTSTART")
+    start = day_of(event, "DTSTART")
     if start is None:
         return _("It has no start.")
     rules = event.get("RRULE", [])
@@ -173,7 +175,7 @@ def _refusal(event: Event, now: datetime) -> str:
             return _("It repeats more than once a day.")
         if not _can_be_expanded(rule):
             return _("It repeats in a way that cannot be read.")
-        if _moment(start, "UTC") < now - OLDEST_RULE:
+        if moment_of(start, "UTC") < now - OLDEST_RULE:
             return _("It has repeated for more than 20 years.")
     return ""
 
@@ -192,23 +194,23 @@ def _can_be_expanded(rule: vRecur) -> bool:
 
 def _problem(event: Event, problem: str, time_zone: str) -> Occurrence:
     title = _line(event.get("SUMMARY")) or _("Without a title")
-    uid = _text(event.get("UID"))
+    uid = text_of(event.get("UID"))
     return Occurrence(uid, title[:120], "", "", "", time_zone, None, 0, problem)
 
 
 def _occurrence(event: Event, repeating: set[str], reader_zone: str) -> Occurrence:
-    starts, ends = _day(event, "DTSTART"), _day(event, "DTEND")
+    starts, ends = day_of(event, "DTSTART"), day_of(event, "DTEND")
     assert starts is not None, "an event without a start is not expanded"
     is_all_day = not isinstance(starts, datetime)
-    start = _moment(starts, reader_zone)
-    length = _moment(ends, reader_zone) - start if ends is not None else timedelta()
+    start = moment_of(starts, reader_zone)
+    length = moment_of(ends, reader_zone) - start if ends is not None else timedelta()
     title = _line(event.get("SUMMARY"))
     location = _line(event.get("LOCATION"))
     link = next((one for one in (_line(event.get("URL")), location) if _is_link(one)), "")
     return Occurrence(
         uid=_uid(event, repeating, reader_zone),
         title=_cut(title, "title") or _("Without a title"),
-        description=_cut(_text(event.get("DESCRIPTION")), "description"),
+        description=_cut(text_of(event.get("DESCRIPTION")), "description"),
         place="" if location == link else _cut(location, "place"),
         join_link=link,
         time_zone=_zone(starts, reader_zone),
@@ -220,7 +222,7 @@ def _occurrence(event: Event, repeating: set[str], reader_zone: str) -> Occurren
 
 def _what_is_wrong(event: Event, title: str, length: timedelta, *, is_all_day: bool) -> str:
     minutes = length.total_seconds() // 60
-    if _text(event.get("STATUS")).upper() == "CANCELLED":
+    if text_of(event.get("STATUS")).upper() == "CANCELLED":
         return _("It is cancelled in the file.")
     if is_all_day:
         return _("It lasts all day; a session has a time.")
@@ -231,7 +233,12 @@ def _what_is_wrong(event: Event, title: str, length: timedelta, *, is_all_day: b
     return "" if title else _("It has no title.")
 
 
-def _moment(value: date, time_zone: str) -> datetime:
+def moment_of(value: date, time_zone: str) -> datetime:
+    """A day's first moment, or a time, in UTC; what bears no zone is of `time_zone`.
+
+    The first and the last year are those beside them, whose moments have a place in every clock.
+    """
+    value = value.replace(year=min(max(value.year, MINYEAR + 1), MAXYEAR - 1))
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)  # noqa: DTZ001  (its zone comes next)
     if value.tzinfo is None:
@@ -247,11 +254,11 @@ def _zone(value: date, otherwise: str) -> str:
 
 def _uid(event: Event, repeating: set[str], time_zone: str) -> str:
     """The event's own id, and for one of many which one it is."""
-    uid = _text(event.get("UID"))
+    uid = text_of(event.get("UID"))
     if not uid:
-        uid = hashlib.sha256(repr((_text(event.get("SUMMARY")), _day(event, "DTSTART"))).encode()).hexdigest()
-    elif uid in repeating and (which := _day(event, "RECURRENCE-ID")):
-        uid = f"{uid}#{_moment(which, time_zone):%Y%m%dT%H%M%SZ}"
+        uid = hashlib.sha256(repr((text_of(event.get("SUMMARY")), day_of(event, "DTSTART"))).encode()).hexdigest()
+    elif uid in repeating and (which := day_of(event, "RECURRENCE-ID")):
+        uid = f"{uid}#{moment_of(which, time_zone):%Y%m%dT%H%M%SZ}"
     return uid if len(uid) <= MAX_UID else hashlib.sha256(uid.encode()).hexdigest()
 
 
@@ -263,13 +270,14 @@ def _is_link(text: str) -> bool:
     return len(text) <= (Session._meta.get_field("join_link").max_length or 0)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """What a property says, without what no text can hold."""
     words = "" if value is None else str(value)
     return "".join(c for c in words.strip() if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 
 def _line(value: object) -> str:
-    return " ".join(_text(value).split())
+    return " ".join(text_of(value).split())
 
 
 def _cut(words: str, field: str) -> str:

@@ -3,15 +3,24 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.schedule.calendar_invariants import CALENDAR_INVARIANTS
+from tenpo.schedule.intro_invariants import INTRO_INVARIANTS
+from tenpo.schedule.meeting_invariants import MEETING_INVARIANTS
+from tenpo.schedule.miss_invariants import MISS_INVARIANTS
+from tenpo.schedule.time_invariants import TIME_INVARIANTS
 
 INVARIANTS = (
+    *TIME_INVARIANTS,
     Invariant(
         "session-counts-its-seats",
         _("A session counts the seats that its bookings take."),
         """
         WITH seated AS (
-            SELECT session_id, count(*) AS seats FROM schedule_booking
-            WHERE state IN ('offered', 'held', 'confirmed', 'attended', 'no_show') GROUP BY session_id)
+            SELECT session_id, count(*) AS seats FROM (
+                SELECT session_id FROM schedule_booking
+                WHERE state IN ('offered', 'held', 'confirmed', 'attended', 'no_show')
+                UNION ALL SELECT session_id FROM schedule_intro WHERE state <> 'cancelled') taken
+            GROUP BY session_id)
         SELECT s.id, s.seats_taken, coalesce(b.seats, 0) AS seated
         FROM schedule_session s LEFT JOIN seated b ON b.session_id = s.id
         WHERE s.seats_taken <> coalesce(b.seats, 0)""",
@@ -47,7 +56,27 @@ INVARIANTS = (
         SELECT b.id, b.state, o.state AS order_state FROM schedule_booking b
         LEFT JOIN orders_line l ON l.id = b.line_id LEFT JOIN orders_order o ON o.id = l.order_id
         WHERE (b.state IN ('confirmed', 'attended', 'no_show') AND o.state IS DISTINCT FROM 'paid')
-           OR (b.state = 'held' AND o.state IS DISTINCT FROM 'open') OR (b.state = 'cancelled' AND o.state = 'open')""",
+           OR (b.state = 'held' AND NOT b.awaits_approval AND o.state IS DISTINCT FROM 'open')
+           OR (b.state = 'cancelled' AND o.state = 'open')""",
+    ),
+    Invariant(
+        "places-of-an-order-are-held-together",
+        _("The places of one order are held until one time, and all of them or none."),
+        """
+        SELECT l.order_id, count(*) AS places, count(*) FILTER (WHERE b.state = 'held') AS held
+        FROM schedule_booking b JOIN orders_line l ON l.id = b.line_id
+        WHERE l.order_id IN (SELECT h.order_id FROM schedule_booking s JOIN orders_line h ON h.id = s.line_id
+                             WHERE s.state = 'held')
+        GROUP BY l.order_id
+        HAVING count(DISTINCT b.held_until) > 1 OR count(*) <> count(*) FILTER (WHERE b.state = 'held')""",
+    ),
+    Invariant(
+        "guest-comes-with-their-host",
+        _("A guest is booked by whoever brings them."),
+        """
+        SELECT b.id, b.booked_by_id, p.guest_of_id
+        FROM schedule_booking b JOIN people_participant p ON p.id = b.participant_id
+        WHERE p.guest_of_id <> b.booked_by_id""",
     ),
     Invariant(
         "coach-teaches-one-session-at-a-time",
@@ -167,6 +196,37 @@ INVARIANTS = (
           AND 'session.' || s.status IS DISTINCT FROM said.action""",
     ),
     Invariant(
+        "slot-is-there-for-somebody",
+        _("A session that was booked as a slot goes with the last who had booked it."),
+        """
+        SELECT s.id, s.status FROM schedule_session s
+        WHERE s.is_private AND s.status = 'planned' AND NOT EXISTS (
+            SELECT FROM schedule_booking b WHERE b.session_id = s.id AND b.state <> 'cancelled')
+          AND NOT EXISTS (SELECT FROM schedule_intro i WHERE i.session_id = s.id AND i.state <> 'cancelled')""",
+    ),
+    Invariant(
+        "slot-keeps-its-time-free",
+        _("A session that was booked as a slot says from when until when its coach and its room are taken."),
+        """
+        SELECT id, starts_at, ends_at, busy_from, busy_until FROM schedule_session
+        WHERE is_private AND (service_id IS NULL OR busy_from IS NULL OR busy_until IS NULL
+            OR busy_from > starts_at OR busy_until < ends_at)""",
+    ),
+    Invariant(
+        "request-is-not-ordered",
+        _("What waits for its coach's yes is held, and nothing of it is ordered."),
+        """
+        SELECT id, state, line_id FROM schedule_booking
+        WHERE awaits_approval AND (state NOT IN ('held', 'cancelled') OR line_id IS NOT NULL)""",
+    ),
+    Invariant(
+        "slot-has-no-line",
+        _("Nobody stands in line for what somebody booked as a slot."),
+        """
+        SELECT b.id, b.state, b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
+        WHERE s.is_private AND b.state = 'waitlisted'""",
+    ),
+    Invariant(
         "participant-has-one-live-place",
         _("Somebody has one place in a session at a time."),
         """
@@ -258,14 +318,15 @@ INVARIANTS = (
     ),
     Invariant(
         "cancellation-follows-the-frozen-windows",
-        _("Whoever gives up a place gets back what the windows frozen in their booking say, or all once it was moved."),
+        _("Whoever gives up a place gets back what the policy frozen in their booking says, or all once it was moved."),
         # Of a session that was moved since it was given up, it cannot be said any more.
         """
         SELECT b.id, l.refunded_percent, due.percent FROM schedule_booking b
         JOIN schedule_session s ON s.id = b.session_id JOIN orders_line l ON l.id = b.line_id
+        LEFT JOIN schedule_miss m ON m.booking_id = b.id
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN b.moved_at IS NOT NULL THEN 100 ELSE coalesce((
-                SELECT (w."window" ->> 'percent')::int
+            SELECT CASE WHEN b.moved_at IS NOT NULL OR m.outcome IN ('grace', 'waived') THEN 100 ELSE coalesce((
+                SELECT least((w."window" ->> 'percent')::int, (b.policy_rules ->> 'most')::int)
                 FROM jsonb_array_elements(b.policy) WITH ORDINALITY AS w ("window", place)
                 WHERE l.refunded_at <= s.starts_at - make_interval(hours => (w."window" ->> 'hours_before')::int)
                 ORDER BY w.place LIMIT 1), 0) END AS percent) due
@@ -287,4 +348,8 @@ INVARIANTS = (
         SELECT b.id, b.state, said.state AS recorded
         FROM schedule_booking b LEFT JOIN said ON said.object_id = b.id WHERE b.state IS DISTINCT FROM said.state""",
     ),
+    *INTRO_INVARIANTS,
+    *MISS_INVARIANTS,
+    *MEETING_INVARIANTS,
+    *CALENDAR_INVARIANTS,
 )

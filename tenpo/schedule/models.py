@@ -8,15 +8,18 @@ from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVect
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Coalesce, Now
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
+from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
+from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.availability_models import (
     Availability,
     AvailabilityException,
@@ -26,14 +29,26 @@ from tenpo.schedule.availability_models import (
     Travel,
     WorkingTerms,
 )
+from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.embed_models import Embed
+from tenpo.schedule.intro_models import Intro
+from tenpo.schedule.miss_models import Miss
+from tenpo.schedule.note_models import SessionNote
+from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
+from tenpo.schedule.video_models import VideoRoom, VideoRoomEvent
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 __all__ = [
-    "Availability", "AvailabilityException", "Booking", "CalendarFeed", "CoachTime", "CoachWeek", "Location", "Room",
-    "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "TimeOff", "Travel", "WorkingTerms",
+    "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarChannel", "CalendarConnection",
+    "CalendarFeed", "CoachTime", "CoachWeek", "Embed", "Intro", "Location", "Miss", "OutsideEvent", "Room", "Series",
+    "Service",
+    "ServiceCoach", "ServicePrice", "Session", "SessionNote", "SessionResource",
+    "SessionReview", "TimeOff", "Travel", "VideoRoom", "VideoRoomEvent", "WorkingTerms",
+    "WrittenEvent",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000
@@ -273,9 +288,17 @@ class Booking(BaseModel):
     ends_at = models.DateTimeField(null=True)
     # What the service asked, and what was answered: `label` and `answer`.
     answers = models.JSONField(default=list, db_default=Value([], models.JSONField()))
-    # The cancellation windows that held when this was booked.
+    # The cancellation windows that held when this was booked, and the rules beside them.
     policy = models.JSONField(default=list)
+    policy_rules = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    # How often whoever booked has moved it, of what its policy counts; when last; and what its calendar event had
+    # counted by then.
+    reschedules = models.PositiveSmallIntegerField(default=0, db_default=0)
+    rescheduled_at = models.DateTimeField(null=True)
+    sequence = models.PositiveIntegerField(default=0, db_default=0)
     held_until = models.DateTimeField(null=True)
+    # Held until its coach says yes or no, and not ordered before; of one that is over, that it never got its yes.
+    awaits_approval = models.BooleanField(default=False, db_default=False)
     waitlisted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
@@ -307,6 +330,10 @@ class Booking(BaseModel):
                 | (~Q(state__in=["held", "offered"]) & Q(held_until=None)),
             ),
             models.CheckConstraint(
+                name="booking_that_awaits_approval_is_not_ordered",
+                condition=Q(awaits_approval=False) | Q(state__in=["held", "cancelled"], line=None),
+            ),
+            models.CheckConstraint(
                 name="booking_confirmed_is_ordered",
                 condition=~Q(state__in=["confirmed", "attended", "no_show"])
                 | Q(line__isnull=False, confirmed_at__isnull=False),
@@ -315,6 +342,11 @@ class Booking(BaseModel):
                 name="booking_cancelled_has_a_time",
                 condition=Q(state="cancelled", cancelled_at__isnull=False)
                 | (~Q(state="cancelled") & Q(cancelled_at=None)),
+            ),
+            models.CheckConstraint(
+                name="booking_is_moved_as_often_as_allowed",
+                condition=Q(reschedules=0)
+                | Q(reschedules__lte=Cast(KeyTextTransform("reschedules", "policy_rules"), models.IntegerField())),
             ),
             models.CheckConstraint(
                 name="booking_waits_since", condition=~Q(state="waitlisted") | Q(waitlisted_at__isnull=False)
@@ -328,6 +360,11 @@ class Booking(BaseModel):
             ),
             models.Index(name="booking_hold_ends", fields=["held_until"], condition=Q(state__in=["held", "offered"])),
         ]
+
+    @property
+    def terms(self) -> Policy:
+        """The policy that holds of it, as `tenpo.orders.cancelling` takes it."""
+        return read_policy(self.policy, self.policy_rules)
 
     @property
     def was_moved(self) -> bool:

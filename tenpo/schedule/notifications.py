@@ -1,6 +1,6 @@
 """What is told about sessions and bookings, and to whom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,67 +9,60 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
+from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
-
-
-def _booking_path(facts: Facts) -> str:
-    return path_to("schedule:booking-detail", facts["booking_id"])
+from tenpo.schedule.policy_notifications import (
+    MISSED,
+    PERSON_MOVED,
+    POLICY_KINDS,
+    RESCHEDULED,
+    WAIVED,
+    back_sentence,
+    booking_path,
+    how_it_was_settled,
+    policy_fact,
+    roster_path,
+    sentences,
+    terms_of,
+    where_and_when,
+)
 
 
 def _session_path(facts: Facts) -> str:
     return path_to("schedule:session-detail", facts["session_id"])
 
 
-def _roster_path(facts: Facts) -> str:
-    return path_to("schedule:session-roster", facts["session_id"])
-
-
-def _where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
-    found = [
-        (_("Session"), facts["session"]),
-        (_("When"), facts.when("starts_at", until="ends_at")),
-        (_("With"), facts["coach"]),
-        (_("Where"), facts["place"]),
-    ]
-    return tuple((name, value) for name, value in found if value)
-
-
-def _back_sentence(facts: Facts) -> str:
-    credit, wallet, method = "", "", ""
-    if facts.number("credit"):
-        credit = _("%(amount)s went back to you as credit; your next booking uses it first.") % {
-            "amount": facts.money("credit")
-        }
-    if facts.number("wallet"):
-        wallet = _("%(amount)s went back to your wallet.") % {"amount": facts.money("wallet")}
-    if facts.number("method"):
-        method = _("%(amount)s goes back the way it was paid.") % {"amount": facts.money("method")}
-    return _sentences(credit, wallet, method)
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
-
-
 def _say_confirmed(facts: Facts) -> Words:
+    if dates := facts.dates():
+        return Words(
+            title=_("You are booked: %(session)s, %(n)s dates") % {"session": facts["session"], "n": len(dates)},
+            text=_("With %(coach)s: %(dates)s.") % {"coach": facts["coach"], "dates": "; ".join(dates)},
+            act=_("See your bookings"),
+            path=path_to("schedule:booking-list"),
+            facts=where_and_when(facts),
+        )
     return Words(
         title=_("You are booked: %(session)s") % {"session": facts["session"]},
         text=_("%(when)s with %(coach)s.") % {"when": _capital(facts.when()), "coach": facts["coach"]},
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=(*where_and_when(facts), *policy_fact(facts)),
     )
 
 
 def _say_cancelled_by_host(facts: Facts) -> Words:
     return Words(
         title=_("Your place was cancelled: %(session)s") % {"session": facts["session"]},
-        text=_sentences(
-            _("Your place on %(when)s was cancelled for you.") % {"when": facts.when()}, _back_sentence(facts)
+        text=sentences(
+            _("Your place on %(when)s was cancelled for you.") % {"when": "; ".join(facts.dates()) or facts.when()},
+            how_it_was_settled(facts),
+            back_sentence(facts),
         ),
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -81,10 +74,10 @@ def _say_session_cancelled(facts: Facts) -> Words:
             filter(
                 None,
                 [
-                    _sentences(
+                    sentences(
                         _("The session with %(coach)s on %(when)s does not take place.")
                         % {"coach": facts["coach"], "when": facts.when()},
-                        _back_sentence(facts),
+                        back_sentence(facts),
                     ),
                     reason,
                 ],
@@ -100,8 +93,8 @@ def _say_session_changed(facts: Facts) -> Words:
         title=_("Changed: %(session)s") % {"session": facts["session"]},
         text=_("Something about your session is different now. Please look whether it still suits you."),
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_changes(facts) or _where_and_when(facts),
+        path=booking_path(facts),
+        facts=_changes(facts) or where_and_when(facts),
     )
 
 
@@ -124,7 +117,7 @@ def _say_waitlisted(facts: Facts) -> Words:
         title=_("You are in line: %(session)s") % {"session": facts["session"]},
         text=_("We tell you as soon as a seat is free for you."),
         act=_("See your place in line"),
-        path=_booking_path(facts),
+        path=booking_path(facts),
     )
 
 
@@ -134,8 +127,19 @@ def _say_offered(facts: Facts) -> Words:
         text=_("A seat became free and is held for you until %(until)s. After that it goes to the next in line.")
         % {"until": facts.when("held_until")},
         act=_("Take the seat"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+def _say_offered_by_host(facts: Facts) -> Words:
+    return Words(
+        title=_("A place is kept for you: %(session)s") % {"session": facts["session"]},
+        text=_("%(when)s with %(coach)s. It is yours if you want it; it is kept until %(until)s.")
+        % {"when": _capital(facts.when()), "coach": facts["coach"], "until": facts.when("held_until")},
+        act=_("Look at it"),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
@@ -151,7 +155,10 @@ def _say_offer_lapsed(facts: Facts) -> Words:
 def _say_hold_lapsed(facts: Facts) -> Words:
     return Words(
         title=_("Your seat was let go: %(session)s") % {"session": facts["session"]},
-        text=_("It was not paid in time, so nothing was booked. If there are seats left, you can book again."),
+        text=sentences(
+            _("It was not paid in time, so nothing was booked. If there are seats left, you can book again."),
+            _("It was for %(dates)s.") % {"dates": "; ".join(facts.dates())} if facts.dates() else "",
+        ),
         act=_("See the session"),
         path=_session_path(facts),
     )
@@ -163,18 +170,70 @@ def _say_reminder(facts: Facts) -> Words:
         text=_("We look forward to seeing you: %(when)s with %(coach)s.")
         % {"when": facts.when(), "coach": facts["coach"]},
         act=_("See your booking"),
-        path=_booking_path(facts),
-        facts=_where_and_when(facts),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+def _say_requested(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s asks for a time: %(session)s")
+        % {"person": facts["participant"], "session": facts["session"]},
+        text=_("%(when)s. It is held until %(until)s; please say yes or no.")
+        % {"when": _capital(facts.when()), "until": facts.when("held_until")},
+        act=_("Answer"),
+        path=path_to("checkout:request-answer", facts["booking_id"]),
+    )
+
+
+def _say_approved(facts: Facts) -> Words:
+    return Words(
+        title=_("%(coach)s said yes: %(session)s") % {"coach": facts["coach"], "session": facts["session"]},
+        text=_("Your time is held for you until %(until)s. Please pay for it by then.")
+        % {"until": facts.when("held_until")},
+        act=_("Pay and book"),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+def _say_declined(facts: Facts) -> Words:
+    said = _("%(coach)s cannot give you this time. Nothing was paid.") % {"coach": facts["coach"]}
+    reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if "reason" in facts else ""
+    return Words(
+        title=_("This time does not suit: %(session)s") % {"session": facts["session"]},
+        text="\n\n".join(part for part in (said, reason) if part),
+        act=_("See your booking"),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+def _say_request_lapsed(facts: Facts) -> Words:
+    return Words(
+        title=_("Nobody answered: %(session)s") % {"session": facts["session"]},
+        text=_("You had no answer in time, so nothing was booked. Please ask for another time."),
+        act=_("See your booking"),
+        path=booking_path(facts),
+        facts=where_and_when(facts),
     )
 
 
 def _say_new_booking(facts: Facts) -> Words:
+    if dates := facts.dates():
+        return Words(
+            title=_("%(person)s booked %(n)s dates of %(session)s")
+            % {"person": facts["participant"], "n": len(dates), "session": facts["session"]},
+            text=_capital("; ".join(dates)) + ".",
+            act=_("See who comes"),
+            path=roster_path(facts),
+        )
     return Words(
         title=_("%(person)s booked %(session)s") % {"person": facts["participant"], "session": facts["session"]},
         text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
         % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
         act=_("See who comes"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -184,7 +243,7 @@ def _say_booking_cancelled(facts: Facts) -> Words:
         text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
         % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
         act=_("See who comes"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -194,7 +253,7 @@ def _say_full(facts: Facts) -> Words:
         text=_("All %(capacity)s seats of your session are taken: %(when)s.")
         % {"capacity": facts["capacity"], "when": facts.when()},
         act=_("See who comes"),
-        path=_roster_path(facts),
+        path=roster_path(facts),
     )
 
 
@@ -227,11 +286,31 @@ WAITLISTED = Kind(
 OFFERED = Kind(
     "booking.offered", gettext_lazy("A seat is offered to you"), Audience.MEMBER, _say_offered, icon="ticket"
 )
+OFFERED_BY_HOST = Kind(
+    "booking.offered_by_host", gettext_lazy("A place is kept for you by your coach"), Audience.MEMBER,
+    _say_offered_by_host, icon="ticket",
+)  # fmt: skip
 OFFER_LAPSED = Kind(
     "booking.offer_lapsed", gettext_lazy("An offer ran out"), Audience.MEMBER, _say_offer_lapsed, icon="hourglass"
 )
 HOLD_LAPSED = Kind(
     "booking.hold_lapsed", gettext_lazy("A seat was let go, as it was not paid"), Audience.MEMBER, _say_hold_lapsed,
+    icon="hourglass",
+)  # fmt: skip
+APPROVED = Kind(
+    "booking.approved", gettext_lazy("A coach says yes to a time that you asked for"), Audience.MEMBER, _say_approved,
+    icon="ticket",
+)  # fmt: skip
+DECLINED = Kind(
+    "booking.declined", gettext_lazy("A coach says no to a time that you asked for"), Audience.MEMBER, _say_declined,
+    icon="calendar-x",
+)  # fmt: skip
+REQUEST_LAPSED = Kind(
+    "booking.request_lapsed", gettext_lazy("Nobody answers to a time that you asked for"), Audience.MEMBER,
+    _say_request_lapsed, icon="hourglass",
+)  # fmt: skip
+REQUESTED = Kind(
+    "coach.requested", gettext_lazy("Somebody asks for a time of yours"), Audience.COACH, _say_requested,
     icon="hourglass",
 )  # fmt: skip
 NEW_BOOKING = Kind(
@@ -247,13 +326,14 @@ SESSION_FULL = Kind(
 )
 
 KINDS = (
-    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, WAITLISTED, OFFERED, OFFER_LAPSED,
-    HOLD_LAPSED, NEW_BOOKING, BOOKING_CANCELLED, SESSION_FULL,
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
+    OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING,
+    BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
 )  # fmt: skip
 
 
 def _booking_of(message: OutboxMessage) -> Booking:
-    rows = Booking.objects.select_related("session__coach", "participant")
+    rows = Booking.objects.select_related("session__coach", "participant", "line")
     return rows.get(pk=message.subject_id)
 
 
@@ -281,58 +361,150 @@ def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
     }
 
 
-def to_its_people(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
-    """Tell whoever takes part and whoever booked, once when they are the same person."""
-    payload = booking_facts(booking, **more)
+def party_of(booking: Booking) -> list[Booking]:
+    """Who was ordered together with a booking and is where it is, itself among them; one statement, or none."""
+    return [one for one in ordered_with(booking) if one.session_id == booking.session_id]
+
+
+def ordered_with(booking: Booking) -> list[Booking]:
+    """What was ordered together with a booking and is in its state, also on other dates; one statement, or none."""
+    if booking.line is None:
+        return [booking]
+    same = Booking.objects.filter(line__order_id=booking.line.order_id, state=booking.state)
+    return list(same.select_related("session", "participant").order_by("id")) or [booking]
+
+
+def for_whom(party: Sequence[Booking]) -> dict[str, str]:
+    """Whom a notification concerns, where that is not just whoever booked."""
+    people = dict.fromkeys(booking.participant for booking in party)
+    if [one.user_id for one in people] == [party[0].booked_by_id]:
+        return {}
+    return {"for": ", ".join(one.name for one in people)}
+
+
+def on_dates(places: Sequence[Booking]) -> dict[str, list[str]]:
+    """When what was ordered together takes place, where that is on several dates."""
+    starts = sorted({place.session.starts_at for place in places})
+    return {"dates": [start.isoformat() for start in starts]} if len(starts) > 1 else {}
+
+
+def told_once(booking: Booking, what: str = "") -> str:
+    """What lets be told once of what happens to a party in one session, as often as its events come."""
+    return f"{booking.line.order_id.hex}:{booking.session_id.hex}:{what}" if booking.line else ""
+
+
+def told_once_of_all(booking: Booking) -> str:
+    """The same for what happens to all of an order at once, on whatever dates."""
+    return f"{booking.line.order_id.hex}::" if booking.line else ""
+
+
+def to_its_people(
+    kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
+) -> list[Notice]:
+    """Tell whoever takes part and whoever booked, once when they are the same person.
+
+    `party` are those who are told of with it.
+    """
+    payload = booking_facts(booking, **for_whom(party or [booking]), **more)
     people: dict[UUID | None, None] = dict.fromkeys([booking.participant.user_id, booking.booked_by_id])
-    return [Notice(kind, person, payload) for person in people if person is not None]
+    return [Notice(kind, person, payload, once=once) for person in people if person is not None]
 
 
-def _to_its_coach(kind: Kind, booking: Booking, *, once: str = "") -> list[Notice]:
+def _to_its_coach(
+    kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
+) -> list[Notice]:
     session = booking.session
     if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
         return []
-    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity)
+    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
+    payload["participant"] = ", ".join(dict.fromkeys(one.participant.name for one in party or [booking]))
     return [Notice(kind, session.coach_id, payload, once=once)]
 
 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
-    """Who booked, and the coach; also that the session is full now, once for each number of seats."""
+    """Who booked, and the coach, once for a party and all its dates; also that a session is full, once for each number
+    of seats.
+    """
     booking = _booking_of(message)
-    notices = to_its_people(CONFIRMED, booking) + _to_its_coach(NEW_BOOKING, booking)
-    if booking.session.is_full:
+    party = ordered_with(booking)
+    together: dict[str, Any] = {"party": party, "once": told_once_of_all(booking), **on_dates(party)}
+    notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking))
+    notices += _to_its_coach(NEW_BOOKING, booking, **together)
+    # What was booked as a slot is full with whoever booked it.
+    if booking.session.is_full and not booking.session.is_private:
         once = f"full:{booking.session_id}:{booking.session.capacity}"
         notices += _to_its_coach(SESSION_FULL, booking, once=once)
     return notices
 
 
 def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
-    """The participant when the host cancelled, the coach when the participant did and had a place."""
-    booking = _booking_of(message)
-    if message.payload.get("by_host"):
-        return to_its_people(CANCELLED_BY_HOST, booking, **_back(message))
-    return _to_its_coach(BOOKING_CANCELLED, booking) if booking.confirmed_at else []
+    """The participant when the host cancelled, the coach when the participant did and had a place.
+
+    Both, when the host did it for them.
+    """
+    booking, said = _booking_of(message), message.payload
+    notices = []
+    if said.get("by_host") or not said.get("by_member", True):
+        more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
+        # What was held was given up with all of its order; what was paid goes place by place.
+        party = [booking] if booking.confirmed_at else ordered_with(booking)
+        once = "" if booking.confirmed_at else told_once_of_all(booking)
+        more |= on_dates(party)
+        notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
+    if not said.get("by_host") and booking.confirmed_at:
+        notices += _to_its_coach(BOOKING_CANCELLED, booking)
+    return notices
+
+
+def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
+    """Whoever did not come, with what the policy says of it."""
+    more: dict[str, Any] = {"by_grace": True} if message.payload.get("by_grace") else {}
+    return to_its_people(MISSED, _booking_of(message), **_back(message), **more)
+
+
+def on_booking_rescheduled(message: OutboxMessage) -> list[Notice]:
+    """Whoever moved their booking, and the coach."""
+    booking, before = _booking_of(message), message.payload.get("before", {})
+    return to_its_people(RESCHEDULED, booking, before=before) + _to_its_coach(PERSON_MOVED, booking, before=before)
+
+
+def on_booking_waived(message: OutboxMessage) -> list[Notice]:
+    """Whoever did not come and is let off, with the reason."""
+    reason = message.payload.get("reason", "")
+    return to_its_people(WAIVED, _booking_of(message), reason=reason, **_back(message))
 
 
 def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
-    """Each whose place is gone, with what came back and the reason."""
-    reason = message.payload.get("reason", "")
-    return to_its_people(SESSION_CANCELLED, _booking_of(message), reason=reason, **_back(message))
+    """Each whose place is gone, with what came back and the reason; a party once, with what came back of all."""
+    booking, reason = _booking_of(message), message.payload.get("reason", "")
+    by_host = [one for one in party_of(booking) if one.ending == booking.ending]
+    party = [one for one in by_host if one.cancelled_at == booking.cancelled_at] or [booking]
+    back = _back(message)
+    return to_its_people(SESSION_CANCELLED, booking, party=party, once=told_once(booking), reason=reason, **back)
 
 
-def _back(message: OutboxMessage) -> dict[str, int]:
+def _back(message: OutboxMessage) -> dict[str, Any]:
     return {name: message.payload.get(name, 0) for name in ("credit", "wallet", "method")}
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
     """Everybody who has a place in it or waits for one."""
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
-    rows = bookings.select_related("session__coach", "participant").order_by("id")
+    rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
     before = {**message.payload.get("before", {})}
     if "join_link" in before:
         before["join_link"] = ""
-    return [notice for booking in rows for notice in to_its_people(SESSION_CHANGED, booking, before=before)]
+    parties: dict[UUID, list[Booking]] = {}
+    for booking in rows:
+        parties.setdefault(booking.line.order_id if booking.line else booking.pk, []).append(booking)
+    # Of a party the first one's are told, each of them once.
+    return [
+        notice
+        for party in parties.values()
+        for booking in party
+        for notice in to_its_people(SESSION_CHANGED, booking, party=party, before=before)
+    ]
 
 
 def on_booking_waitlisted(message: OutboxMessage) -> list[Notice]:
@@ -348,24 +520,74 @@ def on_booking_offered(message: OutboxMessage) -> list[Notice]:
     return to_its_people(OFFERED, booking, held_until=booking.held_until.isoformat())
 
 
+def on_booking_offered_by_host(message: OutboxMessage) -> list[Notice]:
+    """Whoever a place is kept for, unless that is over by the time that we speak of it."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+        return []
+    return to_its_people(OFFERED_BY_HOST, booking, held_until=booking.held_until.isoformat())
+
+
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
-    """Whoever lost the seat that was held for them."""
-    return to_its_people(OFFER_LAPSED if message.payload.get("was_offer") else HOLD_LAPSED, _booking_of(message))
+    """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
+    booking = _booking_of(message)
+    if message.payload.get("was_request"):
+        return to_its_people(REQUEST_LAPSED, booking)
+    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
+    party = ordered_with(booking)
+    kind = OFFER_LAPSED if is_from_line else HOLD_LAPSED
+    return to_its_people(kind, booking, party=party, once=told_once_of_all(booking), **on_dates(party))
+
+
+def on_booking_requested(message: OutboxMessage) -> list[Notice]:
+    """The coach who is asked, unless it is over by the time that we speak of it."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.HELD or booking.held_until is None:
+        return []
+    return _to_its_coach(REQUESTED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_approved(message: OutboxMessage) -> list[Notice]:
+    """Whoever asked and has to pay; one that is booked by its yes is told as every booking is."""
+    booking = _booking_of(message)
+    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+        return []
+    return to_its_people(APPROVED, booking, held_until=booking.held_until.isoformat())
+
+
+def on_booking_declined(message: OutboxMessage) -> list[Notice]:
+    """Whoever asked, with the coach's word."""
+    return to_its_people(DECLINED, _booking_of(message), reason=message.payload.get("reason", ""))
 
 
 def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
     """Whoever comes tomorrow, unless they have cancelled since."""
     booking = _booking_of(message)
-    return to_its_people(REMINDER, booking) if booking.state == Booking.State.CONFIRMED else []
+    if booking.state != Booking.State.CONFIRMED:
+        return []
+    party = party_of(booking)
+    # Once for each time: who is left of it may be fewer by then.
+    once = told_once(booking, f"{booking.session.starts_at:%y%m%d%H%M}")
+    return to_its_people(REMINDER, booking, party=party, once=once)
 
 
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.confirmed": on_booking_confirmed,
     "booking.cancelled": on_booking_cancelled,
+    "booking.no_show_settled": on_booking_no_show_settled,
+    "booking.waived": on_booking_waived,
+    "booking.rescheduled": on_booking_rescheduled,
     "booking.session_cancelled": on_booking_session_cancelled,
     "booking.waitlisted": on_booking_waitlisted,
     "booking.offered": on_booking_offered,
+    "booking.offered_by_host": on_booking_offered_by_host,
     "booking.lapsed": on_booking_lapsed,
+    "booking.requested": on_booking_requested,
+    "booking.approved": on_booking_approved,
+    "booking.declined": on_booking_declined,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
+    **MEETING_TELLS,
+    **INTRO_TELLS,
+    **CALENDAR_TELLS,
 }

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import WEEKLY, rrule, weekdays
+
+from tenpo.core.zones import when_clock_shows
 
 MAX_OCCURRENCES = 104
 
@@ -35,15 +37,10 @@ class WeeklyRule:
 
 
 def local_moment(day: date, at: time, time_zone: str) -> Moment:
-    """When the clock at `time_zone` shows `at` on `day`.
-
-    An hour that the clock skips in spring counts from before the change, so 02:30 becomes 03:30. Of an hour that comes
-    twice in autumn it is the first.
-    """
-    zone = ZoneInfo(time_zone)
+    """When the clock at `time_zone` shows `at` on `day`, as `when_clock_shows` has it."""
     naive = datetime.combine(day, at)
-    moment = naive.replace(tzinfo=zone).astimezone(UTC)
-    return Moment(moment, is_shifted=moment.astimezone(zone).replace(tzinfo=None) != naive)
+    moment = when_clock_shows(naive, time_zone)
+    return Moment(moment, is_shifted=moment.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None) != naive)
 
 
 def weekly_moments(rule: WeeklyRule) -> list[Moment]:

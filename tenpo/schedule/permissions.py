@@ -1,6 +1,10 @@
+from collections.abc import Collection
+from uuid import UUID
+
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin, is_active_coach
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.calendar_models import CalendarConnection
+from tenpo.schedule.models import Booking, Service, Session
 
 
 def can_manage_session(user: User | None, session: Session) -> bool:
@@ -14,8 +18,42 @@ def can_create_session(user: User | None, *, coach: User) -> bool:
 
 
 def can_book_for(user: User, participant: Participant) -> bool:
-    """Everybody for their own participants, an admin for anybody's; waiting in line as well."""
+    """Everybody for themselves and their guests, an admin for whoever has an account; waiting in line as well.
+
+    A guest comes with whom they are a guest of, and with nobody else.
+    """
+    if participant.guest_of_id is not None:
+        return participant.guest_of_id == user.pk and participant.left_out_at is None
     return participant.user_id == user.pk or is_active_admin(user)
+
+
+def comes_with(user: User, participant: Participant) -> bool:
+    """Whether it is they themselves, or a guest of theirs; whoever books for them is no host."""
+    return user.pk in (participant.user_id, participant.guest_of_id)
+
+
+def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, is_client: bool) -> bool:
+    """As a seat; and whoever gives the service books it for those who were with one of its coaches before.
+
+    Not for a guest, who comes with their host.
+    """
+    if participant.guest_of_id is not None:
+        return can_book_for(user, participant)
+    return can_book_for(user, participant) or (gives_it and is_client and is_active_coach(user))
+
+
+def can_place(user: User, session: Session, *, is_client: bool) -> bool:
+    """Who books a seat for somebody else: an admin for anybody, a coach in what they teach for who was with them."""
+    return is_active_admin(user) or (is_client and can_manage_session(user, session))
+
+
+def is_open_to(service: Service, *, is_staff: bool, is_client: bool) -> bool:
+    """Whether a service may be booked: by its coaches and admins always, by others as it says."""
+    if is_staff:
+        return True
+    if service.open_to == Service.OpenTo.CLIENTS:
+        return is_client
+    return service.open_to != Service.OpenTo.TEAM
 
 
 def can_cancel_booking(user: User | None, booking: Booking) -> bool:
@@ -26,3 +64,45 @@ def can_cancel_booking(user: User | None, booking: Booking) -> bool:
 def is_host_of(user: User | None, booking: Booking) -> bool:
     """Whether `user` cancels as host, so that everything comes back: anybody but whoever booked it."""
     return user is None or booking.booked_by_id != user.pk
+
+
+def can_waive(user: User | None, booking: Booking) -> bool:
+    """Whether `user` may let whoever booked off what the policy says: the session's host, never for themselves."""
+    return user is not None and is_host_of(user, booking) and can_manage_session(user, booking.session)
+
+
+def can_review(user: User, booking: Booking, *, is_coach: bool) -> bool:
+    """Each side for itself: whose place it is of the coach, the coach of them. Nobody speaks for others, no admin."""
+    return user.pk == (booking.session.coach_id if is_coach else reviewer_id(booking))
+
+
+def reviewer_id(booking: Booking) -> UUID:
+    """Who speaks for a participant: their own account, or whoever booked where they have none."""
+    return booking.participant.user_id or booking.booked_by_id
+
+
+def can_note(user: User, session: Session) -> bool:
+    """The session's own coach alone: what they note for themselves may speak of somebody's health."""
+    return is_active_coach(user) and session.coach_id == user.pk
+
+
+def can_change_calendar(user: User | None, connection: CalendarConnection) -> bool:
+    """Whoever connected it, and nobody else."""
+    return user is not None and connection.user_id == user.pk
+
+
+def can_manage_places(user: User | None) -> bool:
+    """Admins say where the business works."""
+    return is_active_admin(user)
+
+
+def can_give_service(user: User | None, coaches: Collection[User]) -> bool:
+    """A coach what they alone give, an admin what any coaches give."""
+    if is_active_admin(user):
+        return True
+    return is_active_coach(user) and user is not None and {coach.pk for coach in coaches} == {user.pk}
+
+
+def can_manage_hours(user: User | None, *, coach: User) -> bool:
+    """A coach their own, an admin any coach's."""
+    return is_active_coach(coach) and (is_active_admin(user) or (user is not None and user.pk == coach.pk))

@@ -1,25 +1,28 @@
 """What pages and endpoints read of the schedule, in a number of statements that does not grow with the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Count, F, IntegerField, Q, Sum, Value, When
-from django.db.models.functions import TruncDate
+from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.orders.models import SharePolicy
+from tenpo.orders.models import Line, SharePolicy
 from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
-from tenpo.people.models import User
+from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
-from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.guest_queries import with_guests
+from tenpo.schedule.models import Booking, BookingQuerySet, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.review_models import SessionReview
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class SessionFilter:
 
 def find_sessions(user: User, wanted: SessionFilter, *, now: datetime | None = None) -> SessionQuerySet:
     """The sessions that can still be booked or waited for and fit the filter."""
-    rows = Session.objects.visible_to(user).upcoming(now).matching(wanted.words)
+    rows = Session.objects.visible_to(user).open_to_all().upcoming(now).matching(wanted.words)
     if wanted.coach_id:
         rows = rows.filter(coach=wanted.coach_id)
     rows = in_days(rows, wanted.since, wanted.until)
@@ -85,9 +88,46 @@ def shares_of(sessions: Sequence[Session], *, at: datetime | None = None) -> dic
 
 
 def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Booking]:
-    """The reader's live booking of each session: one statement."""
-    mine = Booking.objects.filter(session__in=[session.pk for session in sessions], participant__user=user)
-    return {booking.session_id: booking for booking in mine.live().select_related("line")}
+    """The reader's live booking of each session, or else one of their guests': one statement."""
+    whose = Q(participant__user=user) | Q(participant__guest_of=user)
+    mine = Booking.objects.filter(whose, session__in=[session.pk for session in sessions])
+    rows = mine.live().select_related("line").order_by(F("participant__user").asc(nulls_first=True), "-id")
+    return {booking.session_id: booking for booking in rows}
+
+
+def due_of(booking: Booking | None) -> int:
+    """What is left to pay of a held place and all that was ordered with it, in minor units; 0 of every other one."""
+    if booking is None or booking.state != Booking.State.HELD or booking.line is None:
+        return 0
+    lines = Line.objects.filter(order=booking.line.order_id)
+    return int(lines.aggregate(due=Sum("own_share", default=0))["due"])
+
+
+def bookable_participants(user: User) -> ParticipantQuerySet:
+    """Whom somebody may name when they book a time: those whom they see, and a coach who was with them before.
+
+    The action asks besides whether it was with a coach of the service.
+    """
+    seen = Participant.objects.visible_to(user)
+    if user.is_admin or not user.is_coach:
+        return seen
+    # Whom others bring, they bring themselves.
+    clients = Q(guest_of=None, pk__in=_came_to(user).values("participant"))
+    return Participant.objects.filter(Q(user=user) | Q(guest_of=user) | clients)
+
+
+def was_with(coach: User, participant: Participant) -> bool:
+    """Whether somebody was with a coach before, or is to come: one statement."""
+    return _came_to(coach).filter(participant=participant).exists()
+
+
+def _came_to(coach: User) -> BookingQuerySet:
+    return Booking.objects.filter(session__coach=coach, state__in=["confirmed", "attended"])
+
+
+def placeable_participants(user: User) -> ParticipantQuerySet:
+    """For whom staff can book: those whom they may name, but for themselves, with an account that is in use."""
+    return bookable_participants(user).filter(user__disabled_at=None, user__isnull=False).exclude(user=user)
 
 
 def waitlist_position(booking: Booking) -> int:
@@ -121,13 +161,16 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
+    # All of it goes where it goes with the longest notice.
+    first = KeyTextTransform("to", KeyTransform("0", "policy"))
+    live = live.annotate(goes_to=Coalesce(first, "line__back_to", output_field=CharField()))
     sums = live.aggregate(
         people=Count("booked_by", distinct=True),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
         sponsor=Sum(F("line__sponsor_share") - F("line__sponsor_back"), filter=booked, default=0),
-        **{f"own_{to}": Sum(own, filter=booked & Q(line__back_to=to), default=0) for to in RefundTo.values},
+        **{f"own_{to}": Sum(own, filter=booked & Q(goes_to=to), default=0) for to in RefundTo.values},
     )
     for place in RefundTo.values:
         sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")
@@ -147,7 +190,7 @@ def roster(session: Session) -> list[Booking]:
         *(When(state__in=states, then=Value(number)) for number, states in enumerate(ROSTER_ORDER)),
         output_field=IntegerField(),
     )
-    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by")
+    rows = Booking.objects.filter(session=session).select_related("participant", "booked_by", "miss")
     if session.status == Session.Status.CANCELLED:
         rows = rows.filter(ending=Booking.Ending.BY_HOST, line__isnull=False)
     else:
@@ -159,6 +202,14 @@ def following(session: Session) -> list[Session]:
     """This session and the later ones of its series that are still to come."""
     rows = Session.objects.filter(series=session.series_id, starts_at__gte=session.starts_at).upcoming()
     return list(rows.order_by("starts_at", "id")) if session.series_id else []
+
+
+def has_following(booking: Booking) -> bool:
+    """Whether the same person has booked more of the same series for the same participant, still to come."""
+    series = booking.session.series_id
+    others = Booking.objects.live().filter(booked_by=booking.booked_by_id, participant=booking.participant_id)
+    others = others.filter(session__series=series, session__starts_at__gt=clock.now()).exclude(pk=booking.pk)
+    return series is not None and others.exists()
 
 
 def taught_sessions(user: User, *, coach: User | None, is_past: bool, now: datetime | None = None) -> SessionQuerySet:
@@ -182,7 +233,7 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     waiting = ahead & Q(state="waitlisted")
     chosen = {"coming": coming, "waiting": waiting}.get(when)
     rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
-    return rows.select_related("session__coach", "line__order")
+    return rows.select_related("session__coach", "line__order", "participant", "miss")
 
 
 def own_booking(user: User, booking_id: UUID) -> Booking:
@@ -190,7 +241,7 @@ def own_booking(user: User, booking_id: UUID) -> Booking:
     rows = Booking.objects.visible_to(user)
     if not user.is_admin:
         rows = rows.concerning(user)
-    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant"), pk=booking_id)
+    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant", "miss"), pk=booking_id)
 
 
 FEED_PAST = timedelta(days=90)
@@ -208,14 +259,31 @@ def standing_feed(user: User) -> list[Standing]:
 def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:
     """What a calendar program is told of `user`'s bookings: of the last months and to come, cancelled ones for a month.
 
-    A place in line is no appointment.
+    A place in line is no appointment, and several places in one session are one.
     """
     now = now or clock.now()
     rows = Booking.objects.concerning(user).filter(session__ends_at__gt=now - FEED_PAST)
     sure = ~Q(state__in=["cancelled", "waitlisted"])
     lately_off = Q(state="cancelled", confirmed_at__isnull=False, cancelled_at__gt=now - FEED_CANCELLED)
-    rows = rows.filter(sure | lately_off).select_related("session__coach")
-    return list(rows.order_by("-session__starts_at", "id")[:FEED_ROWS])
+    rows = rows.filter(sure | lately_off).select_related("session__coach", "participant")
+    return one_for_each_session(rows.order_by("-session__starts_at", "id")[:FEED_ROWS], user)
+
+
+def one_for_each_session(bookings: Iterable[Booking], user: User) -> list[Booking]:
+    """Of several places in one session the one that stands in somebody's calendar: what holds, their own, the first."""
+    found: dict[UUID, Booking] = {}
+    for booking in bookings:
+        other = found.get(booking.session_id)
+        if other is None or _stands_before(booking, other, user):
+            found[booking.session_id] = booking
+    return list(found.values())
+
+
+def _stands_before(one: Booking, other: Booking, user: User) -> bool:
+    def rank(booking: Booking) -> tuple[bool, bool]:
+        return booking.state != Booking.State.CANCELLED, booking.participant.user_id == user.pk
+
+    return rank(one) > rank(other)
 
 
 def feed_taught(user: User, *, now: datetime | None = None) -> list[Session]:
@@ -234,5 +302,19 @@ def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Book
     taught = Session.objects.taught_by(user).exclude(status="cancelled").filter(starts_at__lt=until, ends_at__gt=since)
     return (
         list(mine.select_related("session__coach").order_by("session__starts_at", "id")[:FEED_ROWS]),
-        list(taught.order_by("starts_at", "id")[:FEED_ROWS]),
+        list(with_guests(taught).order_by("starts_at", "id")[:FEED_ROWS]),
     )
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What people who were there say of a coach, in one number: the average to one decimal, None where nobody did."""
+
+    average: float | None
+    count: int
+
+
+def coach_rating(coach: User) -> Rating:
+    """Of the reviews that everybody may read: one statement."""
+    sums = SessionReview.objects.of_coach(coach).opened().aggregate(average=Avg("rating"), count=Count("pk"))
+    return Rating(round(sums["average"], 1) if sums["count"] else None, sums["count"])

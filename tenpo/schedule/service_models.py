@@ -180,6 +180,8 @@ class Service(BaseModel):
     open_to = models.CharField(_("Open to"), max_length=10, choices=OpenTo, default=OpenTo.MEMBERS)
     # Whether its coach says yes or no to each.
     needs_approval = models.BooleanField(_("Its coach says yes to each"), default=False)
+    # Of an intro: whether the same address may have several with the same coach.
+    repeats_intro = models.BooleanField(_("The same visitor may come again"), default=False, db_default=False)
     # Asked when it is booked: `key`, `label`, `kind` (text, choice, yes), `required`, `options`.
     questions = models.JSONField(default=list, blank=True)
     # Where people meet who do not come to a location.

@@ -1,8 +1,9 @@
 """Slots: what of a service can be booked when, at one look at the database, however many coaches give it.
 
-What is shown is what `book_slot` accepts: it asks the same question, for one start, once it holds the locks.
+What is shown is what the constraints accept. Whoever books one asks the same question, for one start, under the locks.
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from tenpo.core import clock
+from tenpo.core.compiled import Question
 from tenpo.core.days import business_zone
 from tenpo.schedule.free_days import holidays_of
 from tenpo.schedule.models import Service
@@ -77,6 +79,8 @@ class SlotSearch:
     by_host: bool = False
     # A session that is to be moved stands in nobody's way.
     moving: UUID | None = None
+    # As if nothing were taken yet: what is offered at all.
+    is_all_free: bool = False
 
 
 class _Row(NamedTuple):
@@ -107,19 +111,44 @@ class Facts:
     """Everything that decides on slots, as it was at one moment."""
 
     coaches: dict[UUID, CoachFacts] = field(default_factory=dict)
-    # The locations at which the service is given, in the order of their names; its rooms at each, and what uses them.
+    # The open locations at which the service is given, in the order of their names; its open rooms at each, and what
+    # uses them. What was given somewhere, or in a room, is given nowhere when all of them are closed.
     locations: list[UUID] = field(default_factory=list)
+    is_somewhere: bool = False
+    needs_room: bool = False
     rooms: dict[UUID, UUID] = field(default_factory=dict)
     used: dict[UUID, Spans] = field(default_factory=dict)
     elsewhere: Spans = field(default_factory=list)
     taken_part: list[int] = field(default_factory=list)
 
 
-# The service's rooms at each location, each with the starts between which it is used.
+# By location: the service's rooms there, each with the starts between which it is used.
 type _Rooms = dict[UUID | None, dict[UUID, Spans]]
+# By location: between which starts the participant cannot, or no room is free.
+type _Closed = dict[UUID | None, Spans]
 
 _MINUTE = "floor(extract(epoch FROM {}) / 60)::bigint"
 _MINUTE_UP = "ceil(extract(epoch FROM {}) / 60)::bigint"
+
+
+_NEAR = (
+    "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
+    " AND s.id NOT IN (SELECT session_id FROM lapsed)"
+)
+
+# Who gives a service now, of those asked for; and the clock that a user `u` works by, whose terms are `t`.
+GIVEN = """
+    SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
+    WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
+      AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
+      AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[]))"""
+CLOCK = "coalesce(nullif(t.time_zone, ''), u.time_zone)"
+# What of a calendar elsewhere `e` takes the time of a coach `g`; asked by the index `outside_event_by_user_and_time`.
+OUTSIDE = (
+    "uuidrange(e.user_id, e.user_id, '[]') && uuidrange(g.coach_id, g.coach_id, '[]')"
+    " AND tstzrange(e.starts_at, e.ends_at, '[)') && tstzrange(%(since)s, %(until)s, '[)') AND e.is_busy"
+    " AND EXISTS (SELECT FROM schedule_calendarconnection c WHERE c.id = e.connection_id AND c.blocks_time)"
+)
 
 
 def _facts_sql() -> str:
@@ -130,16 +159,16 @@ def _facts_sql() -> str:
             " NULL::uuid, NULL, NULL::date, NULL::date"
         )
 
-    near = "s.status <> 'cancelled' AND s.starts_at > %(reach)s AND s.starts_at < %(until)s AND s.id <> %(moving)s"
     return f"""
-    WITH given AS MATERIALIZED (
-        SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
-        WHERE g.service_id = %(service)s AND u.disabled_at IS NULL
-          AND EXISTS (SELECT FROM people_rolegrant r WHERE r.user_id = u.id AND r.role = 'coach')
-          AND (%(coaches)s::uuid[] IS NULL OR g.coach_id = ANY (%(coaches)s::uuid[])))
+    WITH given AS MATERIALIZED ({GIVEN}),
+    lapsed AS MATERIALIZED (
+        SELECT b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id AND s.is_private
+        WHERE b.state IN ('held', 'offered') AND b.held_until <= %(now)s
+        GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken
+        UNION ALL SELECT i.session_id FROM schedule_intro i WHERE i.state = 'held' AND i.held_until <= %(now)s)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
            t.most_per_day::bigint AS number, NULL::uuid AS place,
-           coalesce(nullif(t.time_zone, ''), u.time_zone) || ' ' || coalesce(t.holidays_of, '') AS word,
+           {CLOCK} || ' ' || coalesce(t.holidays_of, '') AS word,
            NULL::date AS first, NULL::date AS last
     FROM given g JOIN people_user u ON u.id = g.coach_id
     LEFT JOIN schedule_workingterms t ON t.coach_id = u.id
@@ -158,33 +187,39 @@ def _facts_sql() -> str:
     FROM schedule_timeoff
     WHERE coach_id IN (SELECT coach_id FROM given) AND ends_at > %(since)s AND starts_at < %(until)s
     UNION ALL
+    SELECT 'outside', g.coach_id, {_MINUTE.format("e.starts_at")}, {_MINUTE_UP.format("e.ends_at")},
+           NULL, NULL, NULL, NULL, NULL
+    FROM given g JOIN schedule_outsideevent e ON {OUTSIDE}
+    UNION ALL
     SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
-    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {near}
+    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {_NEAR}
     UNION ALL
-    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, (l.closed_at IS NULL)::int, NULL, NULL,
+           NULL, NULL
     FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
-    WHERE sl.service_id = %(service)s AND l.closed_at IS NULL
+    WHERE sl.service_id = %(service)s
     UNION ALL
-    SELECT 'room', r.id, NULL, NULL, NULL, r.location_id, NULL, NULL, NULL
+    SELECT 'room', r.id, NULL, NULL, (r.closed_at IS NULL)::int, r.location_id, NULL, NULL, NULL
     FROM schedule_service_rooms sr JOIN schedule_room r ON r.id = sr.room_id
-    WHERE sr.service_id = %(service)s AND r.closed_at IS NULL
+    WHERE sr.service_id = %(service)s
     UNION ALL
     SELECT 'used', {session("s.room_id")}
     FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
-    WHERE sr.service_id = %(service)s AND {near}
+    WHERE sr.service_id = %(service)s AND {_NEAR}
     UNION ALL
     SELECT 'elsewhere', b.participant_id, {_MINUTE.format("b.starts_at")}, {_MINUTE_UP.format("b.ends_at")},
            NULL, NULL, NULL, NULL, NULL
     FROM schedule_booking b
     WHERE b.participant_id = %(participant)s AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
       AND b.starts_at > %(reach)s AND b.starts_at < %(until)s AND b.session_id <> %(moving)s
+      AND (b.state <> 'held' OR b.held_until > %(now)s)
     UNION ALL
     SELECT 'took', b.participant_id, {_MINUTE.format("s.starts_at")}, NULL, NULL, NULL, NULL, NULL, NULL
     FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
     WHERE b.participant_id = %(participant)s AND s.service_id = %(service)s
       AND b.state IN ('held', 'confirmed', 'attended', 'no_show')
       AND s.starts_at > %(since)s - interval '8 days' AND s.starts_at < %(until)s + interval '8 days'
-      AND b.session_id <> %(moving)s"""  # noqa: S608 (our own words)
+      AND b.session_id <> %(moving)s AND (b.state <> 'held' OR b.held_until > %(now)s)"""  # noqa: S608 (our own words)
 
 
 # In one line: psycopg keeps what it made of a statement only as long as that is not too long.
@@ -192,8 +227,10 @@ _SQL = " ".join(_facts_sql().split())
 _NOBODY = UUID(int=0)
 
 
-def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[Slot]:
-    """The slots in the order of their starts: one statement.
+def find_slots(
+    service: Service, search: SlotSearch, *, now: datetime | None = None, beside: Question | None = None
+) -> list[Slot]:
+    """The slots in the order of their starts: one statement, in which something `beside` it is asked as well.
 
     `since` and `until` are at most `MAX_DAYS` apart; the notice and the window of the service hold besides. What the
     service says of its coaches decides what one slot is: of one coach each that is free then (any or chosen: all of
@@ -205,13 +242,13 @@ def find_slots(service: Service, search: SlotSearch, *, now: datetime | None = N
         return []
     facts = facts_between(
         service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
-        moving=search.moving,
+        moving=search.moving, now=now, is_all_free=search.is_all_free, beside=beside,
     )  # fmt: skip
-    closed_to_all = _closed_to(facts, service, wanted)
     free_rooms = _rooms_of(facts, wanted)
+    closed = _closed_at(facts, _closed_to(facts, service, wanted), free_rooms)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}
     for coach_id, coach in facts.coaches.items():
-        for start, location in _starts_of(coach, facts, search, wanted, closed_to_all, free_rooms):
+        for start, location in _starts_of(coach, facts, search, wanted, closed):
             by_start.setdefault((start, location), []).append(coach_id)
     if service.coaches_rule == Service.Coaches.ALL:
         everybody = len(facts.coaches)
@@ -251,6 +288,9 @@ def facts_between(
     coaches: Collection[UUID] = (),
     participant: UUID | None = None,
     moving: UUID | None = None,
+    now: datetime,
+    is_all_free: bool = False,
+    beside: Question | None = None,
 ) -> Facts:
     """What decides on slots between two times, of some or of all who give a service: one statement."""
     parameters = {
@@ -261,23 +301,36 @@ def facts_between(
         "reach": since - _MARGIN - REACH,
         "participant": participant,
         "moving": moving or _NOBODY,
+        # What ran out stands in nobody's way; whoever books lets it go.
+        "now": now,
     }
     facts = Facts()
     rows: list[_Row]
+    sql = _SQL
+    if beside is not None:
+        asked, values = beside.json_sql()
+        sql = f"{_SQL} UNION ALL SELECT 'beside', NULL, NULL, NULL, NULL, NULL, {asked}::text, NULL, NULL"
+        parameters |= values
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, parameters)
+        cursor.execute(sql, parameters)
         rows = [_Row(*row) for row in cursor.fetchall()]
+    if beside is not None:
+        [answer] = [row for row in rows if row.kind == "beside"]
+        rows.remove(answer)
+        beside.answer = json.loads(answer.word or "null")
     rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
     years = range((since - REACH).year, (until + REACH).year + 1)
     for row in rows:
-        _note(facts, row, years)
+        if not (is_all_free and row.kind in _TAKEN):
+            _note(facts, row, years)
     return facts
 
 
 # Coaches come first, since the other rows speak of them; days before what is counted on them.
 _ORDER = {kind: place for place, kind in enumerate(
-    ("coach", "weekly", "day", "travel", "away", "location", "room", "busy", "used", "elsewhere", "took")
+    ("coach", "weekly", "day", "travel", "away", "location", "room", "outside", "busy", "used", "elsewhere", "took")
 )}  # fmt: skip
+_TAKEN = ("outside", "busy", "used", "elsewhere", "took")
 
 
 def _note(facts: Facts, row: _Row, years: range) -> None:
@@ -289,9 +342,13 @@ def _note(facts: Facts, row: _Row, years: range) -> None:
             hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
             facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
         case "location":
-            facts.locations.append(row.owner)
+            facts.is_somewhere = True
+            if row.number:
+                facts.locations.append(row.owner)
         case "room" if row.place:
-            facts.rooms[row.owner] = row.place
+            facts.needs_room = True
+            if row.number:
+                facts.rooms[row.owner] = row.place
         case "used":
             facts.used.setdefault(row.owner, []).append((start, end))
         case "elsewhere":
@@ -316,34 +373,26 @@ def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
             coach.hours.travels.append((row.first, row.last, row.word or ""))
         case "away":
             coach.away.append((start, end))
+        case "outside":
+            # What is elsewhere takes time, and is no session on that day.
+            coach.busy.append((start, end))
         case "busy":
             coach.busy.append((start, end))
             coach.days[_day_in(coach.hours.time_zone, row.number or 0)] += 1
 
 
 def _starts_of(
-    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed_to_all: Spans, free_rooms: _Rooms
+    coach: CoachFacts, facts: Facts, search: SlotSearch, wanted: Wanted, closed: _Closed
 ) -> list[tuple[int, UUID | None]]:
     """When, and where, one coach could begin."""
-    bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
-    closed = merged(
-        [
-            *closed_to_all,
-            *forbidden(coach.busy, wanted),
-            *forbidden(away_of(coach), bare),
-        ]
-    )
+    cannot = [*forbidden(coach.busy, wanted), *forbidden(away_of(coach), wanted.alone)]
+    closed_here = {location: merged([*spans, *cannot]) for location, spans in closed.items()}
     found: dict[tuple[int, UUID | None], None] = {}
     for opened in openings(coach.hours, wanted.earliest, wanted.latest + wanted.minutes):
-        for location in _where(opened.location, facts.locations, search.location):
-            here = closed
-            if facts.rooms:
-                rooms = free_rooms.get(location)
-                if not rooms:
-                    continue
-                here = merged([*closed, *_common(list(rooms.values()))])
-            for start in starts(opened, here, wanted):
-                found[start, location] = None
+        for location in _where(opened.location, facts, search.location):
+            if location in closed_here:
+                for start in starts(opened, closed_here[location], wanted):
+                    found[start, location] = None
     return list(found)
 
 
@@ -353,21 +402,21 @@ def away_of(coach: CoachFacts) -> Spans:
     return merged([*coach.away, *full])
 
 
-def _where(said: UUID | None, given_at: Sequence[UUID], asked: UUID | None) -> Sequence[UUID | None]:
+def _where(said: UUID | None, facts: Facts, asked: UUID | None) -> Sequence[UUID | None]:
     """At which locations an opening counts: that of the hours, or all at which the service is given."""
-    if not given_at:
+    if not facts.is_somewhere:
         # Given nowhere in particular: online, or at a place that is agreed on.
         return () if asked or said else (None,)
+    given_at = facts.locations
     possible = [said] if said in given_at else ([] if said else list(given_at))
     return [location for location in possible if asked in (None, location)]
 
 
 def _closed_to(facts: Facts, service: Service, wanted: Wanted) -> Spans:
     """Between which starts the participant cannot: elsewhere, or with as many on that day or in that week as may be."""
-    bare = Wanted(wanted.minutes, wanted.step, wanted.earliest, wanted.latest)
     zone = business_zone()
     days = Counter(_day_in(zone.key, start) for start in facts.taken_part)
-    closed = [*forbidden(facts.elsewhere, bare), *closed_days(days, service.most_per_day, zone)]
+    closed = [*forbidden(facts.elsewhere, wanted.alone), *closed_days(days, service.most_per_day, zone)]
     if service.most_per_week is not None:
         weeks = Counter(day - timedelta(days=day.weekday()) for day in days.elements())
         full = {
@@ -386,6 +435,15 @@ def _rooms_of(facts: Facts, wanted: Wanted) -> _Rooms:
     for room, location in facts.rooms.items():
         found.setdefault(location, {})[room] = forbidden(facts.used.get(room, ()), wanted)
     return found
+
+
+def _closed_at(facts: Facts, closed_to_all: Spans, free_rooms: _Rooms) -> _Closed:
+    """Where it can be given at all, and when not there, whoever gives it: with rooms, where one of them is free."""
+    if facts.needs_room:
+        return {
+            location: merged([*closed_to_all, *_common(list(rooms.values()))]) for location, rooms in free_rooms.items()
+        }
+    return dict.fromkeys([*facts.locations, None], closed_to_all)
 
 
 def _common(lists: Sequence[Spans]) -> Spans:

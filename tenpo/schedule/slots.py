@@ -7,11 +7,14 @@ starts that are whole minutes themselves.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from tenpo.core.zones import when_clock_shows
 
 MINUTES_OF_DAY = 24 * 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,12 +26,12 @@ type Spans = list[Span]
 
 def minute_of(at: datetime) -> int:
     """The minute in which `at` is."""
-    return int((at - _EPOCH) // timedelta(minutes=1))
+    return (at - _EPOCH) // timedelta(minutes=1)
 
 
 def minute_after(at: datetime) -> int:
     """The first whole minute that is not before `at`."""
-    return -int((_EPOCH - at) // timedelta(minutes=1))
+    return -((_EPOCH - at) // timedelta(minutes=1))
 
 
 def at_minute(minute: int) -> datetime:
@@ -153,6 +156,11 @@ class Wanted:
     before: int = 0
     after: int = 0
 
+    @property
+    def alone(self) -> "Wanted":
+        """The same without time before and after it, which only a coach and a room have to keep free."""
+        return replace(self, before=0, after=0)
+
 
 def forbidden(busy: Iterable[Span], wanted: Wanted) -> Spans:
     """Between which starts nothing may begin because something is taken; the time before and after is kept free."""
@@ -171,8 +179,7 @@ def starts(opened: Open, closed: Sequence[Span], wanted: Wanted) -> list[int]:
     start = opened.start
     if start < wanted.earliest:
         start += -(-(wanted.earliest - start) // step) * step
-    place = bisect_right(closed, (start, _FAR)) - 1 if closed else 0
-    place = max(place, 0)
+    place = max(bisect_right(closed, start, key=itemgetter(0)) - 1, 0)
     found = []
     while start <= last:
         while place < len(closed) and closed[place][1] <= start:
@@ -184,9 +191,6 @@ def starts(opened: Open, closed: Sequence[Span], wanted: Wanted) -> list[int]:
         found.append(start)
         start += step
     return found
-
-
-_FAR = 1 << 60
 
 
 def closed_days(counts: Mapping[date, int], most: int | None, zone: ZoneInfo) -> Spans:
@@ -201,11 +205,6 @@ def _day_of(minute: int) -> date:
     return date.fromordinal(_EPOCH_DAY + minute // MINUTES_OF_DAY)
 
 
-@lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
 @lru_cache(maxsize=20_000)
 def _midnight(zone: str, day: date) -> tuple[int, bool]:
     """When a day begins, and whether it has 24 hours."""
@@ -214,15 +213,11 @@ def _midnight(zone: str, day: date) -> tuple[int, bool]:
 
 
 def _clock(zone: str, day: date, minute: int, fold: int) -> int:
-    """When the clock of a zone shows so many minutes after midnight.
-
-    What the clock skips counts from before the change, so 02:30 becomes 03:30. Of an hour that comes twice it is the
-    first (`fold` 0) or the second.
-    """
+    """When the clock of a zone shows so many minutes after midnight, see `when_clock_shows`."""
     begins, is_plain = _midnight(zone, day)
     return begins + minute if is_plain else _at_clock(zone, day, minute, fold)
 
 
 def _at_clock(zone: str, day: date, minute: int, fold: int) -> int:
     naive = datetime.combine(day, time.min) + timedelta(minutes=minute)
-    return minute_of(naive.replace(tzinfo=_zone(zone), fold=fold).astimezone(UTC))
+    return minute_of(when_clock_shows(naive, zone, fold=fold))

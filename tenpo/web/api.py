@@ -9,7 +9,7 @@ from ninja import Field, Query, Router
 from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, problems, refuse_keys
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
-from tenpo.orders.actions.business import SECOND_FACTOR_FIELDS, find_changes, update_business
+from tenpo.orders.actions.business import GUARDED_FIELDS, find_changes, update_business
 from tenpo.people.http import check_fresh, visit_of
 from tenpo.people.permissions import check_admin
 from tenpo.schedule.models import Booking, Session
@@ -317,6 +317,11 @@ class BusinessOut(OutSchema):
     top_up_most: int = Field(..., description="And at most so much.", examples=[50000])
     wallet_most: int = Field(..., description="Nobody tops up beyond this.", examples=[200000])
     invite_days: int = Field(..., description="An invite lasts.")
+    offers_bank_transfer: bool = Field(..., description="Whether people may pay by `transfer`.")
+    bank_holder: str = Field(..., description="Whose account bank transfers go to.", examples=["Nordlicht GmbH"])
+    bank_iban: str = Field(..., description="Empty: nobody has said.", examples=["DE02120300000000202051"])
+    bank_bic: str = Field(..., examples=["BYLADEM1001"])
+    bank_name: str = Field(..., examples=["DKB"])
     second_factor_for: Business.SecondFactorFor = Field(
         ..., description="Who gets in only with a second factor.", examples=["admins"]
     )
@@ -340,6 +345,11 @@ class BusinessIn(InSchema):
     top_up_most: Annotated[int, Field(ge=1, le=MOST)] | None = None
     wallet_most: Annotated[int, Field(ge=1, le=MOST)] | None = None
     invite_days: Annotated[int, Field(ge=1, le=90)] | None = None
+    offers_bank_transfer: bool | None = None
+    bank_holder: Annotated[str, Field(max_length=70, examples=["Nordlicht GmbH"])] | None = None
+    bank_iban: Annotated[str, Field(max_length=100, examples=["DE02120300000000202051"])] | None = None
+    bank_bic: Annotated[str, Field(max_length=100, examples=["BYLADEM1001"])] | None = None
+    bank_name: Annotated[str, Field(max_length=80, examples=["DKB"])] | None = None
     second_factor_for: Business.SecondFactorFor | None = None
     second_factor_starts_on: Annotated[DayIn, Field(examples=["2030-01-01"])] | None = None
 
@@ -354,13 +364,16 @@ def get_business(request: ApiRequest) -> Business:
 def update_business_settings(request: ApiRequest, body: BusinessIn) -> Business:
     """For admins. 409 `currency_fixed` once something was sold or money moved.
 
-    Who gets in only with a second factor, and from when on, is changed by the session of a browser, not by a key, and
-    by who showed their password or second factor in it in the last quarter of an hour (403).
+    Who gets in only with a second factor, and from when on, and the account that bank transfers go to (`bank_…`), are
+    changed by the session of a browser, not by a key, and by who showed their password or second factor in it in the
+    last quarter of an hour (403). Of another account every admin is told.
     """
     check_admin(request.user)
     wanted = {name: value for name, value in body.dict(exclude_unset=True).items() if value is not None}
     changes = find_changes(wanted)
-    if SECOND_FACTOR_FIELDS & changes.keys():
-        refuse_keys(request, _("A key cannot change who needs a second factor. Sign in to do so."))
+    if GUARDED_FIELDS & changes.keys():
+        refuse_keys(
+            request, _("A key cannot change who needs a second factor, nor where money goes. Sign in to do so.")
+        )
         check_fresh(request)
     return update_business(by=request.user, visit=visit_of(request), **changes)

@@ -25,7 +25,7 @@ class Place:
 
 MEMBER_PLACES = [
     Place("web:home", _("Today"), "sun", ("/",)),
-    Place("schedule:session-list", _("Find"), "compass", ("/sessions/",)),
+    Place("schedule:session-list", _("Find"), "compass", ("/sessions/", "/book/", "/places/")),
     Place("schedule:calendar", _("Calendar"), "calendar-days", ("/calendar/", "/bookings/")),
     Place("people:profile", _("Me"), "circle-user", ("/me/", "/account/", "/orders/", "/sponsorships/")),
 ]
@@ -36,7 +36,7 @@ ADMIN_PLACES: list[Place] = [
     Place("people:user-list", _("People"), "user", ("/people/", "/invites/", "/imports/")),
     Place("checkout:payment-list", _("Money"), "coins", ("/money/", "/policies/", "/sponsorships/")),
     Place("audit:log", _("Audit"), "history", ("/audit/", "/deliveries/", "/mail/")),
-    Place("web:settings", _("Settings"), "settings", ("/settings/",)),
+    Place("web:settings", _("Settings"), "settings", ("/settings/", "/places/")),
 ]
 
 

@@ -12,6 +12,7 @@ from tenpo.core.forms import AmountField, DayField, ZoneField
 from tenpo.core.models import Business
 from tenpo.core.words import locale
 from tenpo.orders.actions.business import CURRENCIES, FIELDS
+from tenpo.payments.formats import LONGEST, in_fours
 
 
 def _currency_choices() -> list[tuple[str, str]]:
@@ -62,11 +63,20 @@ class BusinessForm(forms.Form):
     top_up_most = AmountField(label=_("And at most"))
     wallet_most = AmountField(label=_("A wallet holds at most"), help_text=_("What comes back may go beyond."))
 
+    offers_bank_transfer = forms.BooleanField(label=_("People can pay by bank transfer"), required=False)
+    bank_holder = forms.CharField(
+        label=_("Whose account"), max_length=70, required=False, help_text=_("As the bank has it.")
+    )
+    bank_iban = forms.CharField(label=_("IBAN"), max_length=LONGEST, required=False)
+    bank_bic = forms.CharField(label=_("BIC"), max_length=LONGEST, required=False)
+    bank_name = forms.CharField(label=_("Bank"), max_length=80, required=False)
+
     def __init__(
         self, *args: Any, business: Business, is_currency_fixed: bool, typed: Mapping[str, Any], **kwargs: Any
     ) -> None:
         """`typed` is what somebody meant to change before they were asked who they are."""
         kwargs["initial"] = {name: getattr(business, name) for name in FIELDS} | dict(typed)
+        kwargs["initial"]["bank_iban"] = in_fours(kwargs["initial"]["bank_iban"])
         super().__init__(*args, **kwargs)
         if is_currency_fixed:
             self.fields["currency"].disabled = True

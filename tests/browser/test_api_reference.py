@@ -32,4 +32,4 @@ def test_an_operation_is_found_and_opened(open_page, assert_calm, size):
 def test_it_works_signed_out_and_without_scripts(open_page):
     page = open_page("/api/v1/docs?q=webhook", scripts=False)
 
-    expect(page.get_by_text("needs no key")).to_be_visible()
+    expect(page.get_by_text("receive_webhook · needs no key")).to_be_visible()

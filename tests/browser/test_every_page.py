@@ -25,7 +25,7 @@ from tests.work import work
 from tests.world import World, named
 
 ROLES = ("member", "coach", "admin", "anon")
-NO_PAGE = re.compile(r"\.(ics|csv|json|pdf)\b|^/design/events|/_allauth/|/api/v1/(?!docs)|^/stream")
+NO_PAGE = re.compile(r"\.(ics|csv|json|pdf|js)\b|^/design/events|^/resources/|/_allauth/|/api/v1/(?!docs)|^/stream")
 LISTEN = """
 globalThis.ran = (number) => console.error(`payload ${number} ran`);
 for (const name of ["alert", "confirm", "prompt"]) globalThis[name] = () => globalThis.ran(name);

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tenpo.books.tests.make import make_close, make_difference
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking, make_manual
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.ledger.models import Transfer
 from tenpo.orders.actions.policies import ShareTerms, create_share_policy
 from tenpo.orders.tests.make import make_credit, make_share_policy
@@ -28,6 +29,7 @@ from tenpo.schedule.tests.make import make_session
 
 def story() -> tuple[User, User, dict[str, str]]:
     """A member and an admin with something of everything, and the address of each page."""
+    make_account_to_pay_to()
     admin, member, coach = make_admin("Ada Admin"), make_member("Lena Okafor"), make_coach("Maya Berg")
     first = make_share_policy(percent=60, cap=4_000)
     create_share_policy(

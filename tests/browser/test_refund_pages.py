@@ -48,7 +48,7 @@ def pages() -> list[tuple[str, User]]:
     return [
         *((f"/me/money/refunds/{path}", buyer) for path in mine),
         (f"/me/money/lines/{mixed.pk}/refund/", buyer_of(mixed)),
-        (f"/me/money/top-ups/{top_up.pk}/refund/", top_up.payer),
+        (f"/me/money/payments/{top_up.pk}/refund/", top_up.payer),
         (f"/orders/{line.order_id}/", buyer),
         ("/me/money/earnings/", coach),
         *((f"/money/refunds/{path}", admin) for path in theirs),

@@ -13,8 +13,8 @@ from tenpo.orders.queries import spendable_pots
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
-from tenpo.schedule.models import Booking
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.tests.make import make_session, set_times
 from tests.work import work
 
 
@@ -98,9 +98,8 @@ def test_a_session_that_began_is_not_cancelled(open_page, assert_calm):
     member = make_member()
     session = make_session(make_coach())
     booking = make_booking(session, member)
-    type(session).objects.filter(pk=session.pk).update(
-        starts_at=session.starts_at - timedelta(days=7, minutes=5), ends_at=session.ends_at - timedelta(days=7)
-    )
+    begun = timezone.now() - timedelta(minutes=5)
+    set_times(Session.objects.filter(pk=session.pk), starts_at=begun, ends_at=begun + timedelta(hours=1))
 
     page = open_page(f"/bookings/{booking.pk}/cancel/", member)
 

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.tests.make import make_share_policy
 from tenpo.people.models import Role
 from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
@@ -32,6 +33,7 @@ def test_a_member_sees_what_is_next(open_page, assert_calm, size):
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_an_admin_sees_the_numbers_and_acts(open_page, assert_calm, size):
+    make_account_to_pay_to()
     make_share_policy(percent=60)
     admin, member = make_user("Helen Marsh", roles=(Role.ADMIN, Role.COACH)), make_member("Ada Berg")
     make_booking(make_session(), member)

@@ -62,11 +62,11 @@ def respawning(server: Any) -> None:
 
 def main() -> None:
     part("config.rsgi")  # sets Django up, as `web` does
-    buying, api = part("checkout.actions.buying"), part("checkout.api.booking")
-    mortal(buying, "_charge", before="made", after="settled")
+    buying, api, payments = (part(f"checkout.{name}") for name in ("actions.buying", "api.booking", "api.payments"))
+    mortal(buying, "charge_for", before="made", after="settled")
     mortal(part("payments.providers").provider_of("sandbox"), "start", after="charged")
-    for name in ("cancel_booking", "join_waitlist", "mark_paid"):
-        mortal(api, name, after="written")
+    for owner, name in ((api, "cancel_booking"), (api, "join_waitlist"), (payments, "mark_paid")):
+        mortal(owner, name, after="written")
     respawning(Server)
     part("cli.processes").web()
 

@@ -4,13 +4,18 @@ A new operation finds its ids here by the names of its path's parameters; where 
 more than the example in its schema, it has an entry of its own in `CALLS`.
 """
 
+import base64
+import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import jwt
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -19,18 +24,22 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.config.api import api
 from tenpo.notify.tests.make import make_notification
-from tenpo.orders.tests.make import make_credit
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, signed_event
 from tenpo.payments.tests.make import make_earnings, make_payout, make_payout_account
+from tenpo.people.actions.accounts import grant_role
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import CalendarFeed
+from tenpo.schedule.models import CalendarFeed, Session
+from tenpo.schedule.tests.calendar_plants import CHANNEL_TOKEN, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.meeting_make import make_attended, make_begun
 from tenpo.web.views.openapi import Operation, Reader
 from tests.world import World, calendar_file
 
@@ -99,7 +108,10 @@ class Calls:
         operation, call = OPERATIONS[name], CALLS.get(name, Call())
         if call.file and "content" not in changes:
             file_name, content = call.file(self)
-            return client.post(self.path(name), {"file": SimpleUploadedFile(file_name, content)} | call.fields(self))
+            return client.post(
+                changes.get("path", self.path(name)),
+                {"file": SimpleUploadedFile(file_name, content)} | call.fields(self),
+            )
         sent: dict[str, Any] = {"data": b"", "content_type": "application/json", "headers": self.headers(name)}
         if call.raw:
             sent["data"] = call.raw(self)
@@ -123,12 +135,81 @@ def _event(calls: Calls) -> dict[str, str]:
     return signed_event(calls.things["charge"])[0]
 
 
+def room_event() -> tuple[dict[str, str], bytes]:
+    """What a provider of video rooms tells of a room, signed as it signs."""
+    body = json.dumps(
+        {"event": "room_finished", "id": "1", "created_at": "1795000000", "room": {"room_id": "x"}}
+    ).encode()
+    claims = {
+        "iss": settings.PLUGNMEET_KEY,
+        "exp": int(time.time()) + 300,
+        "sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
+    }
+    return {"Authorization": jwt.encode(claims, settings.PLUGNMEET_SECRET, algorithm="HS256")}, body
+
+
+def _channel(calls: Calls) -> dict[str, str]:
+    return {"X-Goog-Channel-ID": str(calls.things["channel"].pk), "X-Goog-Channel-Token": CHANNEL_TOKEN}
+
+
 PAID = {"provider": "sandbox", "source": SUCCEEDS}
 CALLS = {
     "create_api_key": Call(body=lambda calls: {"expires_at": "2999-01-01T00:00:00Z"}),
     "create_booking": Call(
         body=lambda calls: (
             PAID | {"session_id": str(calls.ids["session_id"]), "participant_id": None, "agreed_amount": None}
+        )
+    ),
+    "create_group_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "session_id": str(calls.ids["session_id"]),
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "agreed_amount": None,
+            }
+        )
+    ),
+    "create_series_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "session_ids": [str(calls.things["weekly"].pk)],
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "agreed_amount": None,
+            }
+        )
+    ),
+    "create_series_cancellation": Call(body=lambda calls: {"agreed_back": None}),
+    "list_slots": Call(query=lambda calls: f"?since={calls.things['slots_since']}&until={calls.things['slots_until']}"),
+    "move_booking": Call(
+        ids=_thing("time", "booking_id"),
+        body=lambda calls: {"starts_at": calls.things["slot"], "coach_id": None, "location_id": None},
+    ),
+    "create_placement": Call(
+        body=lambda calls: {
+            "participant_id": str(calls.things["participant"].pk),
+            "session_id": str(calls.things["session"].pk),
+            "keep_hours": None,
+            "way": "offer",
+        }
+    ),
+    "create_booking_approval": Call(ids=_thing("asked", "booking_id")),
+    "create_booking_rejection": Call(ids=_thing("asked", "booking_id")),
+    "create_slot_booking": Call(
+        body=lambda calls: PAID | {"service_id": str(calls.ids["service_id"]), "starts_at": calls.things["slot"]}
+    ),
+    "create_group_slot_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "service_id": str(calls.ids["service_id"]),
+                "starts_at": calls.things["slot"],
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "coach_id": None,
+                "location_id": None,
+                "agreed_amount": None,
+            }
         )
     ),
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
@@ -165,7 +246,34 @@ CALLS = {
     "create_series": Call(body=_coach),
     "complete_session": Call(ids=_thing("past", "session_id")),
     "mark_session_attended": Call(ids=_thing("past", "session_id")),
+    "mark_intro_attendance": Call(ids=_thing("intro_begun", "intro_id")),
     "mark_booking_attendance": Call(ids=_thing("came", "booking_id")),
+    "list_session_attendance": Call(ids=_thing("running", "session_id")),
+    "put_review": Call(ids=lambda calls: {"booking_id": calls.things["own_attended"].pk}),
+    "put_session_note": Call(
+        ids=lambda calls: {"session_id": calls.things["own_session"].pk}, body=lambda calls: {"booking_id": None}
+    ),
+    "list_session_notes": Call(ids=lambda calls: {"session_id": calls.things["own_session"].pk}),
+    "create_session_file": Call(
+        file=lambda calls: ("slides.pdf", b"%PDF-1.7"), fields=lambda calls: {"kind": "slides"}
+    ),
+    "put_video_room": Call(ids=_thing("running", "session_id")),
+    "post_session_join": Call(ids=lambda calls: {"session_id": calls.things["own_running"].pk}),
+    "delete_video_room": Call(ids=_thing("booked", "session_id")),
+    "receive_video_event": Call(
+        ids=lambda calls: {"provider": "plugnmeet"},
+        headers=lambda calls: room_event()[0],
+        raw=lambda calls: room_event()[1],
+    ),
+    "put_check_in": Call(ids=_thing("expected", "booking_id")),
+    "put_check_out": Call(ids=_thing("here", "booking_id")),
+    "delete_check_in": Call(ids=_thing("here", "booking_id")),
+    "create_cancellation": Call(body=lambda calls: {"waiver": ""}),
+    "put_booking_session": Call(
+        ids=_thing("own_movable", "booking_id"), body=lambda calls: {"session_id": str(calls.things["next"].pk)}
+    ),
+    "get_booking_move": Call(ids=_thing("own_movable", "booking_id")),
+    "put_booking_waiver": Call(ids=_thing("absent", "booking_id")),
     "edit_following_sessions": Call(ids=_thing("weekly", "session_id")),
     "get_following_cancellation": Call(ids=_thing("weekly", "session_id")),
     "cancel_following_sessions": Call(ids=_thing("weekly", "session_id")),
@@ -208,6 +316,10 @@ CALLS = {
     "make_reconciliation": Call(
         body=lambda calls: {"since": calls.things["open_day"], "until": calls.things["open_day"]}
     ),
+    "create_calendar_conflict_theirs": Call(ids=_thing("own_conflict", "conflict_id")),
+    "receive_calendar_notification": Call(headers=_channel),
+    "list_busy_times": Call(query=lambda calls: "?since=2030-01-01T00:00:00Z&until=2030-02-01T00:00:00Z"),
+    "post_service": Call(body=lambda calls: {"coach_ids": [str(calls.people["coach"].pk)]}),
     "search_everything": Call(query=lambda calls: "?q=yoga"),
     "update_me": Call(body=lambda calls: {"headline": None, "bio": None}),
 }
@@ -231,18 +343,37 @@ def make_calls(world: World) -> Calls:
         "sponsorship_id": "sponsorship", "person_id": "sponsored",
         "account_id": "credit", "transfer_id": "moved", "day_close_id": "close",
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
-        "reconciliation_id": "compared", "difference_id": "difference",
+        "coach_id": "coach", "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
+        "location_id": "location", "room_id": "room", "time_off_id": "time_off", "travel_id": "travel",
+        "resource_id": "resource", "intro_id": "intro",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,
         "credit_id": make_credit(admin, 500).pk,
         "notification_id": make_notification(admin).pk,
+        "guest_id": add_guests(["Guest"], by=admin)[0].pk,
         "feed_id": CalendarFeed.objects.get(user=admin).pk,
+        "calendar_id": make_calendar(admin).pk,
+        "conflict_id": things["own_conflict"].pk,
         "device_id": device.pk,
         "token": things["token"],
+        "day": "2031-03-05",
         "provider": "sandbox",
     }
     return Calls(world.people, things, ids)
+
+
+def _own_running(admin: User) -> Session:
+    """A session under way in which the admin has a place, by a link."""
+    session = make_begun(member=admin).session
+    Session.objects.filter(pk=session.pk).update(join_link="https://meet.example/1")
+    return session
+
+
+def _own_session(admin: User) -> Session:
+    """A session that the admin teaches themselves: what is only for its coach."""
+    grant_role(admin, role="coach", by=admin)
+    return make_session(admin)
 
 
 def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
@@ -255,10 +386,18 @@ def _own_seats(admin: User, member: User, coach: User) -> dict[str, Any]:
     asking = Payment.objects.get(order_id=asked.line.order_id)
     make_earnings(admin, 5_000)
     return {
+        "own_conflict": make_conflict(make_session(admin, starts_in=timedelta(days=90))),
         "own_method": add_payment_method(admin, provider="sandbox", source=SUCCEEDS, by=admin),
         "own_account": make_payout_account(admin),
         "own_payout": make_payout(admin),
         "own_top_up": top_up(admin, amount=1_500, provider="transfer", by=admin),
+        "own_running": _own_running(admin),
+        "own_attended": make_attended(member=admin),
+        "own_session": _own_session(admin),
+        "own_movable": make_booking(
+            make_session(coach, starts_in=timedelta(days=95), policy=make_cancellation_policy(reschedules=9)),
+            admin,
+        ),
         "own_line": make_bought(member=admin),
         "own_refund": make_request(make_bought(member=admin), 500),
         "offer": offer,

@@ -5,6 +5,8 @@ import csv
 from typing import Any
 
 import pytest
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 
 from tenpo.audit.actions import record
 from tenpo.payments.models import Grant, Payment
@@ -25,7 +27,8 @@ def plant(start: str) -> None:
     """Begin every text that people may choose with what a spreadsheet takes for a formula."""
     text = f"{start}{COMMAND}"
     User.objects.update(name=text)
-    Participant.objects.update(name=text)
+    # A guest stands once on somebody's list, so each has a number.
+    Participant.objects.update(name=Concat(Value(f"{text} "), Cast("pk", CharField())))
     Session.objects.update(title=text)
     Payment.objects.update(description=text, method=text)
     Grant.objects.update(reason=text)

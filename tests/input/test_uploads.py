@@ -35,15 +35,19 @@ UPLOADS = {
     "/imports/": "admin",
     "/teaching/import/": "coach",
     "/api/v1/imports/people": "admin",
+    "/api/v1/sessions/{booked}/files": "coach",
+    "/teaching/{booked}/resources/": "coach",
     "/api/v1/imports/sessions": "coach",
 }
+_MORE = {path: {"kind": "other"} for path in UPLOADS if "{booked}" in path}
 NAME = "../../a\r\nX-Evil: 1\0.csv"
 
 
 def upload(world: World, path: str, content: bytes) -> Any:
     client = Client(raise_request_exception=False)
     client.cookies[settings.SESSION_COOKIE_NAME] = world.cookies[UPLOADS[path]]
-    return client.post(path, {"file": SimpleUploadedFile(NAME, content)})
+    address = path.format(booked=world.things["booked"].pk)
+    return client.post(address, {"file": SimpleUploadedFile(NAME, content)} | _MORE.get(path, {}))
 
 
 def check(world: World, path: str, what: str) -> None:

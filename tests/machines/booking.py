@@ -14,8 +14,9 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.access.actions.idempotency import Answer, Call, run_once
 from tenpo.checkout.actions import buying, settling
-from tenpo.core.business import current_business, forget_business
+from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.actions import policies
 from tenpo.orders.models import SharePolicy
 from tenpo.orders.tests.make import make_cancellation_policy, make_credit
@@ -65,7 +66,7 @@ class BookingMachine(Machine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Business(START)
-        current_business()
+        make_account_to_pay_to()
         BusinessRow.objects.update(
             hold_minutes=nouns.HOLD // timedelta(minutes=1),
             manual_hold_days=nouns.HOLD_BY_HAND.days,

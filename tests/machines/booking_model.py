@@ -46,8 +46,9 @@ RULES = (
 )  # fmt: skip
 CODES = (
     "already_booked", "capacity_below_taken", "completed", "ends_too_early", "forbidden", "full", "invalid",
-    "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over", "over", "overlap",
-    "overlaps", "own_payment", "participant_elsewhere", "payment_needed", "payment_under_way", "price_changed",
+    "not_booked", "not_full", "not_held", "not_manual", "not_over", "not_planned", "offer_over",
+    "over", "overlap", "overlaps", "own_payment", "participant_elsewhere", "payment_needed", "payment_under_way",
+    "price_changed",
     "started", "starts_in_past", "too_early", "too_late",
 )  # fmt: skip
 
@@ -254,10 +255,11 @@ class Business:
         for each, bookings in lapsed:
             self._let_go(each, bookings)
 
-    def _is_elsewhere(self, participant: int, session: Session) -> bool:
+    def _is_elsewhere(self, participant: int, session: Session, *, but: Booking | None = None) -> bool:
         """Whether somebody has a place in another session at this time, which they count on."""
         return any(
             booking.participant == participant and booking.claims and booking.session is not session
+            and booking is not but
             and booking.state in PRESENT and booking.session.starts_at < session.ends_at
             and session.starts_at < booking.session.ends_at
             for booking in self.bookings

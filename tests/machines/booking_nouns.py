@@ -41,6 +41,27 @@ PRESENT = ("held", "confirmed", "attended", "no_show")
 
 type Windows = tuple[tuple[int, int], ...]
 
+LET_OFF_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a policy says beside its windows."""
+
+    no_show: int = 0
+    grace: int = 0
+    days: int = 0
+    moves: int = 0
+    move_hours: int = 0
+
+
+# Each policy of the machine of policies is known by its windows.
+RULES_OF: dict[Windows, Rules] = {
+    ((1, 33), (0, 10)): Rules(no_show=20, grace=1, days=2),
+    ((0, 100),): Rules(no_show=40, moves=1),
+    ((48, 100), (24, 50), (0, 0)): Rules(moves=1, move_hours=3),
+}
+
 
 @dataclass(eq=False)
 class Session:
@@ -88,6 +109,24 @@ class Booking:
     was_moved: bool = False
     claims: bool = False  # the time of its session, from when it is held
     percent_back: int | None = None
+    # How often it was moved, as its policy counts, and what may come back since.
+    moves: int = 0
+    most: int = 100
+    # Given up late, or not come: which of them, how it was settled, what came back; and when.
+    miss: tuple[str, str, int] | None = None
+    missed_at: datetime | None = None
+    # What went back as a refund: to the company, to each credit, of the own share.
+    company_back: int = 0
+    spent_back: list[int] = field(default_factory=list)
+    own_back: int = 0
+
+    @property
+    def price(self) -> int:
+        return self.company + self.credit + self.own
+
+    @property
+    def rules(self) -> Rules:
+        return RULES_OF.get(self.windows, Rules())
 
     @property
     def credit(self) -> int:

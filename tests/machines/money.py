@@ -1,8 +1,8 @@
 """What the money machine begins with: who there is, its clock, what is compared, whom and what a step means.
 
-What is done stands beside it, by its noun: `wallets`, `sales`, `payouts`, and `refunds`, which is all of it. A new rule
-is one method there (what is done to both) and one in the model (what must come of it), which lists it. Seats, waitlists
-and shares of the company are the booking machine's.
+What is done stands beside it, by its noun: `wallets`, `sales`, `sponsors`, `auto_top_ups`, `payouts`, and `refunds`,
+which is all of it. A new rule is one method there (what is done to both) and one in the model (what must come of it),
+which lists it. Seats, waitlists and shares of the company are the booking machine's.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,13 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tenpo.core.business import current_business, forget_business
+from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions.refunds import update_refund_terms
-from tenpo.payments.providers.sandbox import REFUND_FAILS, REFUNDS_LATE
+from tenpo.payments.providers.sandbox import KEPT_DECLINED, REFUND_FAILS, REFUNDS_LATE
 from tenpo.people.models import Role
 from tests.machines import money_nouns as nouns
 from tests.machines.booking import CARDS as BOOKING_CARDS
@@ -30,7 +31,7 @@ from tests.machines.money_nouns import ADMINS, COACHES, EVERYBODY, MEMBERS
 from tests.machines.money_rows import Rows, expected_of
 from tests.machines.payout_model import CODES, RULES, Business
 
-CARDS = {**BOOKING_CARDS, "back late": REFUNDS_LATE, "not back": REFUND_FAILS}
+CARDS = {**BOOKING_CARDS, "back late": REFUNDS_LATE, "not back": REFUND_FAILS, "blocked": KEPT_DECLINED}
 # Sessions of one run: every step reads all of them.
 MANY = 10
 
@@ -61,7 +62,7 @@ class BusinessMachine(Machine):
         self.people = make_people(
             *(None for _ in MEMBERS), *(Role.ADMIN for _ in ADMINS), *(Role.COACH for _ in COACHES)
         )
-        current_business()
+        make_account_to_pay_to()
         BusinessRow.objects.update(
             top_up_least=nouns.TOP_UP_LEAST, top_up_most=nouns.TOP_UP_MOST, wallet_most=nouns.WALLET_MOST,
             hold_minutes=HOLD // timedelta(minutes=1),

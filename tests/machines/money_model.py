@@ -1,11 +1,13 @@
 """What the money model is made of, in plain Python: whose money is where, who earns which part. No Tenpo is called.
 
 People are numbers; payments, bookings, payouts too, in the order in which they came to be. Amounts are cents. A rule
-either changes the model or raises `Refused` and changes nothing, unless it says otherwise. What is sold stands in
-`sale_model`, what fills a wallet in `top_up_model`, what goes back in `refund_model`, what leaves in `payout_model`.
+either changes the model or raises `Refused` and changes nothing, unless it says otherwise. Sponsors stand in
+`sponsor_model`, what is sold in `sale_model`, what fills a wallet in `top_up_model`, what goes back in `refund_model`,
+what leaves in `payout_model`.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 from dateutil.relativedelta import relativedelta
@@ -74,8 +76,13 @@ class Money:
             raise Refused("over")
         rule.ends = max(self.now, rule.starts)
 
-    def _divide(self, session: Session) -> list[Split]:
-        """By the coach's own rule before one for all, then the lower place, then what began last, then the newest."""
+    def _divide(self, session: Session, bought_by: Collection[int | None]) -> list[Split]:
+        """By the coach's own rule before one for all, then the lower place, then what began last, then the newest.
+
+        Who buys, or pays for it as a sponsor, earns nothing of it.
+        """
+        if session.coach in bought_by:
+            return []
         holding = [
             (rule.coach is None, rule.place, -rule.starts.timestamp(), -number, rule)
             for number, rule in enumerate(self.split_rules)

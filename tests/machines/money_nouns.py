@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tests.machines import booking_nouns
 from tests.machines.booking_nouns import Credit, Windows
@@ -29,8 +30,10 @@ ASK_DAYS = 2
 LATE = timedelta(seconds=10)
 # So long is waited before a provider is asked what became of it.
 A_WHILE = timedelta(minutes=2)
-# With these one pays at once; what was paid goes back late, or does not.
-CARDS = {**booking_nouns.CARDS, "back late": "succeeded", "not back": "succeeded"}
+# With these one pays at once, and what was paid goes back late, or does not; one was kept, and pays nothing since.
+CARDS = {**booking_nouns.CARDS, "back late": "succeeded", "not back": "succeeded", "blocked": "declined"}
+# Begun is only what nobody asked a provider for: its process died.
+OPEN = ("created", *booking_nouns.OPEN)
 # In this order, after credits and before a card.
 SPENT_FIRST = ("granted", "wallet")
 
@@ -64,10 +67,47 @@ class Split:
 
 
 @dataclass(eq=False)
+class Sponsorship:
+    sponsor: int
+    percent: int | None
+    amount: int | None
+    cap: int | None
+    pot: int | None
+    most: int | None  # for each person
+    starts: datetime
+    ends: datetime | None
+    # Whom it names, with what it spent for them, also those who are removed.
+    spent_for: dict[int, int] = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+    spent: int = 0
+    owed: int = 0
+
+    def funds(self, who: int) -> bool:
+        return who in self.spent_for and who not in self.removed
+
+    def left_for(self, who: int) -> list[int]:
+        """What is left of the pot and of somebody's part, where there is an end to it."""
+        ends = [(self.pot, self.spent), (self.most, self.spent_for[who])]
+        return [most - spent for most, spent in ends if most is not None]
+
+
+class Quote(NamedTuple):
+    """Who pays which part of a price."""
+
+    company: int
+    sponsorship: Sponsorship | None
+    sponsor: int
+    spent: list[tuple[Purse, int]]
+    own: int
+
+
+@dataclass(eq=False)
 class Booking:
     session: Session
     buyer: int
     company: int
+    sponsorship: Sponsorship | None
+    sponsor: int
     spent: list[tuple[Purse, int]]
     own: int
     splits: list[Split]
@@ -79,14 +119,16 @@ class Booking:
     percent_back: int | None = None
     company_back: int = 0
     own_back: int = 0
+    sponsor_back: int = 0
     back: Counter[Purse] = field(default_factory=Counter)
     # Where the own part goes when its buyer cancels.
     back_to: str = "credit"
 
     def left(self) -> list[int]:
-        """What has not gone back: to the company, to credits, to the wallet, of what was paid from outside."""
+        """What has not gone back: to the company, to credits, the wallet, who paid from outside, a sponsor."""
         spent = [sum(amount - self.back[purse] for purse, amount in part) for part in self.of_purses()]
-        return [self.company - self.company_back, *spent, self.own - self.own_back]
+        own, sponsor = self.own - self.own_back, self.sponsor - self.sponsor_back
+        return [self.company - self.company_back, *spent, own, sponsor]
 
     def of_purses(self) -> list[list[tuple[Purse, int]]]:
         return [self.of_credits(), self.of_money()]
@@ -113,6 +155,34 @@ class Payment:
     paid_at: datetime | None = None
     is_told: bool = False
     refunded: int = 0
+    is_automatic: bool = False
+
+
+class Wish(NamedTuple):
+    """How somebody wants their wallet to be filled by itself, and below what to be told."""
+
+    is_on: bool
+    threshold: int
+    kind: str
+    amount: int
+    cap: int
+    low_below: int | None
+    card: str = ""  # none: it was removed
+
+    def asks_more_than(self, other: "Wish") -> bool:
+        """Whether a card is charged that was not, sooner, or with more."""
+        is_another = self.kind != other.kind or self.card != other.card
+        return is_another or self.threshold > other.threshold or self.amount > other.amount or self.cap > other.cap
+
+
+@dataclass(eq=False)
+class AutoTopUp:
+    wish: Wish
+    is_on: bool = False
+    failed_times: int = 0
+    failure: str = ""
+    paused_until: datetime | None = None
+    low_since: datetime | None = None
 
 
 @dataclass(eq=False)
@@ -124,17 +194,18 @@ class Refund:
     asked: int
     to: str
     state: str = "asked"
-    parts: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # as of `Booking.left`
+    parts: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])  # as of `Booking.left`
     by_policy: bool = False
     reviewed_by: int | None = None
     marked_by: int | None = None
     attempt: int = 1
     sent_at: datetime | None = None
     at_provider: str = ""
+    is_told: bool = False
 
     @property
     def own(self) -> int:
-        return self.parts[-1]
+        return self.parts[3]
 
 
 @dataclass(eq=False)

@@ -1,4 +1,7 @@
-"""What comes about too seldom by chance, as steps of the money machine: each of its runs begins with one of these."""
+"""What comes about too seldom by chance, as steps of the money machine.
+
+All of them are told before its runs, and each of these begins with one.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -9,6 +12,10 @@ from tests.machines.booking_nouns import Windows
 UNTIL_A_DAY_BEFORE: Windows = ((48, 100), (24, 50), (0, 0))
 A_THIRD: Windows = ((1, 33), (0, 10))
 NO_WALLETS = nouns.Terms(minimum=100, fee=0, second=None, pays_wallets=False, has_bank=False)
+SPONSORED: dict[str, Any] = {"sponsor": 3, "terms": (30, None, None), "pot": 5_000, "most": None}
+FILLS = nouns.Wish(True, 9_000, "fixed", 2_500, 5_000, None, "succeeds")
+FILLS_MORE = nouns.Wish(True, 20_000, "fixed", 5_000, 5_000, 9_000, "succeeds")
+TELLS = nouns.Wish(False, 9_000, "fixed", 2_500, 5_000, 1_000, "succeeds")
 # Each step as the machine's rule, and what it is given.
 STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "none": [],
@@ -43,6 +50,7 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("add_account", {"owner": 1, "method": "sepa", "by": None}),
     ],
     "transfers": [
+        ("top_up", {"owner": 3, "amount": 500, "way": ("", "")}),
         ("run_job", {"job": "reconcile"}),
         ("run_job", {"job": "complete"}),
         ("mark_paid", {"which": 0, "by": 2}),
@@ -70,6 +78,21 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         ("close_session", {"which": 5, "by": None, "took_place": True}),
     ],
+    "called off, and left alone": [
+        (
+            "buy_and_give_up",
+            {"coach": 5, "price": 999, "windows": A_THIRD, "card": "asks", "again": False, "hours": 25, "by": "all"},
+        ),
+        ("book", {"which": 0, "by": 0, "way": ("sandbox", "succeeds"), "more": 0, "uses_wallet": True}),
+        ("close_session", {"which": 0, "by": None, "took_place": True}),
+        ("plan_session", {"coach": 4, "price": 10_001, "starts_in": 2, "windows": UNTIL_A_DAY_BEFORE}),
+        ("book", {"which": 0, "by": 0, "way": ("sandbox", "asks"), "more": 0, "uses_wallet": True}),
+        ("wait", {"by": timedelta(minutes=16)}),
+        ("run_job", {"job": "reconcile"}),
+        ("book", {"which": 0, "by": 0, "way": ("sandbox", "succeeds"), "more": 0, "uses_wallet": False}),
+        ("wait", {"by": timedelta(hours=50)}),
+        ("run_job", {"job": "complete"}),
+    ],
     "sent back late, by hand, or not at all": [
         (
             "refund_what_took_place",
@@ -80,7 +103,7 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
                 "part": "half",
                 "to": "method",
                 "is_asked_for": True,
-                "acts": ["send", "method", "arrive", "again", "arrive", "arrive", "wallet", "wallet"],
+                "acts": ["send", "told", "method", "again", "send", "arrive", "wallet", "wallet"],
             },
         ),
         (
@@ -116,6 +139,84 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("decide_refund", {"which": 0, "act": "grant", "amount": "all", "to": None, "by": None}),
         ("wait", {"by": timedelta(hours=50)}),
         ("ask_for_refund", {"which": 0, "part": "1", "to": "credit", "by": None}),
+    ],
+    "a budget that is used up, and what comes back to it": [
+        ("buy_by_a_budget", SPONSORED | {"coach": 5, "card": "asks", "then": "lapses"}),
+        ("give_refund", {"which": 0, "part": "third", "to": "method", "by": 3}),
+        ("give_refund", {"which": 0, "part": "third", "to": "method", "by": 2}),
+        ("cancel", {"which": 0, "by": None}),
+        ("work_on_sponsorship", {"which": 0, "act": "pay", "who": 0, "amount": 10_000, "by": 2}),
+        ("work_on_sponsorship", {"which": 0, "act": "pay", "who": 0, "amount": 700, "by": 3}),
+        ("work_on_sponsorship", {"which": 0, "act": "pay", "who": 0, "amount": 700, "by": 2}),
+        ("buy_by_a_budget", SPONSORED | {"sponsor": 4, "pot": 1_000, "coach": 4, "card": "late", "then": "called off"}),
+        ("work_on_sponsorship", {"which": 0, "act": "pay", "who": 0, "amount": 0, "by": 2}),
+        ("work_on_sponsorship", {"which": 0, "act": "pay", "who": 0, "amount": 1, "by": 0}),
+        ("work_on_sponsorship", {"which": 0, "act": "raise", "who": 0, "amount": 700, "by": 4}),
+        ("work_on_sponsorship", {"which": 0, "act": "remove", "who": 0, "amount": 1, "by": 1}),
+        ("work_on_sponsorship", {"which": 0, "act": "raise", "who": 0, "amount": 0, "by": 2}),
+        ("work_on_sponsorship", {"which": 0, "act": "raise", "who": 0, "amount": 700, "by": 2}),
+        ("work_on_sponsorship", {"which": 0, "act": "remove", "who": 0, "amount": 1, "by": 3}),
+        ("work_on_sponsorship", {"which": 0, "act": "add", "who": 0, "amount": 1, "by": 3}),
+        *[("work_on_sponsorship", {"which": 0, "act": "end", "who": 0, "amount": 1, "by": 3})] * 3,
+    ],
+    "of two budgets, the one that ends; and a coach who sponsors": [
+        ("buy_by_a_budget", SPONSORED | {"sponsor": 1, "coach": 5, "card": "succeeds", "then": "given up"}),
+        (
+            "create_sponsorship",
+            {"sponsor": 4, "terms": (None, 700, None), "pot": None, "most": 1_000, "starts": 0, "lasts": 48, "by": 2},
+        ),
+        (
+            "create_sponsorship",
+            {"sponsor": 4, "terms": (None, 700, None), "pot": None, "most": None, "starts": 0, "lasts": 0, "by": 2},
+        ),
+        ("work_on_sponsorship", {"which": 0, "act": "add", "who": 0, "amount": 0, "by": 2}),
+        ("teach", {"coach": 4, "price": 3000, "card": "succeeds", "is_late": False}),
+        ("teach", {"coach": 5, "price": 999, "card": "succeeds", "is_late": False}),
+        ("refund_what_was_paid_out", {"coach": 5, "part": "all", "ends": "done", "back": "half", "to": "credit"}),
+    ],
+    "filled by itself as far as the day allows, until some of it goes back": [
+        (
+            "fill_by_itself",
+            {"owner": 0, "wish": FILLS, "card": "succeeds", "times": 4, "spends": False, "succeeds": True},
+        ),
+        ("wait", {"by": timedelta(hours=50)}),
+        ("look_after_wallets", {"dies": False}),
+        ("decide_auto_top_up", {"owner": 0, "wish": FILLS_MORE, "is_fresh": False, "by": None}),
+        ("refund_top_up", {"which": 0, "part": "all", "to": "method", "by": 2}),
+        ("fill_by_itself", {"owner": 1, "wish": FILLS, "card": "late", "times": 2, "spends": False, "succeeds": False}),
+        ("fill_by_itself", {"owner": 1, "wish": FILLS, "card": "silent", "times": 1, "spends": True, "succeeds": True}),
+    ],
+    "in two places at once, and told once that little is left": [
+        *[("plan_session", {"coach": each, "price": 999, "starts_in": 2, "windows": A_THIRD}) for each in (4, 5)],
+        *[
+            ("book", {"which": n, "by": 1, "way": ("sandbox", "succeeds"), "more": 0, "uses_wallet": True})
+            for n in (0, 1)
+        ],
+        ("decide_auto_top_up", {"owner": 0, "wish": TELLS, "is_fresh": True, "by": None}),
+        ("teach", {"coach": 4, "price": 10_001, "card": "succeeds", "is_late": False}),
+        ("look_after_wallets", {"dies": False}),
+        ("look_after_wallets", {"dies": False}),
+        ("top_up", {"owner": 0, "amount": 9_999, "way": ("sandbox", "succeeds")}),
+        ("look_after_wallets", {"dies": False}),
+    ],
+    "a card that does not pay until it is left alone, one that nobody asked, one that is removed": [
+        (
+            "fill_by_itself",
+            {"owner": 1, "wish": FILLS_MORE, "card": "blocked", "times": 4, "spends": False, "succeeds": True},
+        ),
+        ("decide_auto_top_up", {"owner": 1, "wish": FILLS, "is_fresh": True, "by": None}),
+        ("look_after_wallets", {"dies": True}),
+        ("wait", {"by": timedelta(minutes=2)}),
+        ("run_job", {"job": "reconcile"}),
+        ("wait", {"by": timedelta(hours=5)}),
+        ("look_after_wallets", {"dies": False}),
+        ("remove_card", {"owner": 1, "card": "succeeds"}),
+        ("decide_auto_top_up", {"owner": 1, "wish": FILLS._replace(card="late"), "is_fresh": True, "by": None}),
+        ("look_after_wallets", {"dies": False}),
+        ("drop_auto_top_up", {"owner": 1, "by": 0}),
+        ("drop_auto_top_up", {"owner": 1, "by": None}),
+        ("bank_decides", {"which": 0, "succeeds": False}),
+        ("look_after_wallets", {"dies": False}),
     ],
     "a part before, a part after it was given up": [
         (

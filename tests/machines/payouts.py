@@ -10,9 +10,9 @@ from hypothesis.stateful import precondition, rule
 from tenpo.payments.actions import payout_accounts, payout_sending, payouts
 from tenpo.payments.tests.make import BANK, DETAILS
 from tests.machines import money_nouns as nouns
+from tests.machines.auto_top_ups import SelfFillingMachine
 from tests.machines.money import MANY, admins, anybody, somebody, which
 from tests.machines.money_nouns import ADMINS, COACHES
-from tests.machines.sales import SellingMachine
 
 terms = st.builds(
     nouns.Terms,
@@ -24,7 +24,7 @@ terms = st.builds(
 )
 
 
-class PayingMachine(SellingMachine):
+class PayingMachine(SelfFillingMachine):
     def __init__(self) -> None:
         super().__init__()
         self.change_terms(self.model.terms, by=ADMINS[0])

@@ -11,7 +11,7 @@ from tests.machines.top_up_model import TopUps
 # What must come of it in some run of the machine, with what stands in `payout_model`.
 RULES = (
     "decide_refund_terms", "ask_for_refund", "grant_refund", "give_refund", "reject_refund", "withdraw_refund",
-    "send_refunds", "mark_refund_done", "send_again", "give_elsewhere",
+    "send_refunds", "bank_takes_refund", "mark_refund_done", "send_again", "give_elsewhere",
 )  # fmt: skip
 CODES = (
     "cancel_first", "more_than_asked", "more_than_left", "no_such_way", "not_failed", "not_granted", "not_held",
@@ -42,10 +42,10 @@ class Refunds(TopUps):
     def left_of(self, bought: Bought) -> list[int]:
         """By who paid it; of a top-up, what of it is still in the wallet. Nothing of what is not paid."""
         if isinstance(bought, Booking):
-            return bought.left() if bought.is_paid else [0, 0, 0, 0]
+            return bought.left() if bought.is_paid else [0] * 5
         if not bought.is_top_up or bought.state != "succeeded":
-            return [0, 0, 0, 0]
-        return [0, 0, 0, min(bought.amount - bought.refunded, self.of["wallet", bought.payer])]
+            return [0] * 5
+        return [0, 0, 0, min(bought.amount - bought.refunded, self.of["wallet", bought.payer]), 0]
 
     def ask_for_refund(self, bought: Bought, *, amount: int, to: str, by: int) -> None:
         """What the terms allow in all of one thing is granted at once."""
@@ -118,13 +118,16 @@ class Refunds(TopUps):
         left = self.left_of(bought)
         self._check(refund, amount, to, left)
         parts = largest_remainder(amount, left)
+        if isinstance(bought, Booking) and bought.sponsorship and parts[4] and bought.sponsorship.sponsor == by:
+            raise Refused("own_sponsorship")
         if isinstance(bought, Booking):
             self._return(bought, parts, to)
         else:
+            self._stop_filling(bought.payer)
             self._to("wallet", bought.payer, -amount, side="refunds")
             bought.refunded += amount
         refund.to, refund.parts, refund.reviewed_by, refund.by_policy = to, parts, by, by is None
-        refund.state = "approved" if parts[-1] and to == "method" else "done"
+        refund.state = "approved" if parts[3] and to == "method" else "done"
 
     def reject_refund(self, refund: Refund, *, by: int) -> None:
         self._check_decides_refund(refund, by)
@@ -163,6 +166,16 @@ class Refunds(TopUps):
         if payment.card != "silent":
             self._hear_of(refund)
 
+    def bank_takes_refund(self, refund: Refund) -> None:
+        """Or does not: it decides what goes back late, and tells us of it once. That only says where to look."""
+        if not refund.at_provider:
+            return
+        assert refund.payment
+        self._decide_at_bank(refund)
+        if not refund.is_told:
+            refund.is_told = True
+            self._ask_about_refunds(refund.payment)
+
     def mark_refund_done(self, refund: Refund, *, by: int) -> None:
         self._check_decides_refund(refund, by)
         if refund.state == "done" and refund.marked_by is not None:
@@ -179,7 +192,7 @@ class Refunds(TopUps):
         self._check_decides_refund(refund, by)
         if refund.state != "failed":
             raise Refused("not_failed")
-        refund.state, refund.at_provider = "approved", ""
+        refund.state, refund.at_provider, refund.is_told = "approved", "", False
         refund.attempt += 1
 
     def give_elsewhere(self, refund: Refund, to: str, *, by: int) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from tenpo.checkout.actions import refunding
+from tenpo.checkout.actions import refunding, settling
 from tenpo.payments.actions import refund_sending, refunds
+from tenpo.payments.provider_models import SandboxRefund
 from tests.machines import money_nouns as nouns
 from tests.machines.money import MANY, admins, cards, coaches, prices, shares, somebody, which
 from tests.machines.money_nouns import ADMINS, COACHES, MEMBERS
@@ -18,7 +19,7 @@ from tests.machines.refund_model import Bought
 places = st.sampled_from(["method", "method", "wallet", "credit"])
 parts = st.sampled_from(["all", "all", "half", "third", "1", "more", "0"])
 # What is done to one that was given or asked for.
-ACTS = ("send", "arrive", "again", "wallet", "credit", "method", "done")
+ACTS = ("send", "arrive", "told", "again", "wallet", "credit", "method", "done")
 
 
 class MoneyMachine(PayingMachine):
@@ -154,6 +155,7 @@ class MoneyMachine(PayingMachine):
         row = self.rows.row("refunds", self.model.refunds.index(refund))
         who = by if by is not None else ADMINS[refund.user == ADMINS[0]]
         predicted, done = {
+            "told": (partial(self.model.bank_takes_refund, refund), lambda: self._tell_of(row.key)),
             "again": (
                 partial(self.model.send_again, refund, by=who),
                 lambda: refund_sending.send_refund_again(row, by=self.people[who]),
@@ -167,6 +169,10 @@ class MoneyMachine(PayingMachine):
             lambda: refunding.give_refund_elsewhere(row, to=act, by=self.people[who]),
         )
         self.do(predicted, done)
+
+    def _tell_of(self, key: str) -> None:
+        if refund := SandboxRefund.objects.filter(key=key).first():
+            settling.decide_sandbox_refund(refund.pk)
 
     # From the purchase to where it ends
 
@@ -198,7 +204,7 @@ class MoneyMachine(PayingMachine):
                 self._work_on(refund, act, None)
 
     @precondition(lambda self: len(self.model.sessions) < MANY)
-    @rule(coach=coaches, card=cards, part=parts, to=places, back_to=places, acts=st.lists(st.sampled_from(ACTS[:5])))
+    @rule(coach=coaches, card=cards, part=parts, to=places, back_to=places, acts=st.lists(st.sampled_from(ACTS[:6])))
     def refund_and_give_up(self, coach: int, card: str, part: str, to: str, back_to: str, acts: list[str]) -> None:
         """A part goes back before it takes place; then it is given up, and a part of what is left goes back."""
         self.decide_refund_terms(back_to, None, ADMINS[0])

@@ -10,29 +10,30 @@ from tests.machines.booking_nouns import (
     COMPLETED_AFTER,
     HOLD,
     HOLD_WHILE_UNDER_WAY,
-    OPEN,
     TOLD,
     half_up,
     largest_remainder,
 )
 from tests.machines.machine import Refused
-from tests.machines.money_model import Money
 from tests.machines.money_nouns import (
     ADMINS,
     CARDS,
     COMPANY_PERCENT,
     LATE,
+    OPEN,
     SPENT_FIRST,
     SPONSORED,
     Booking,
     Payment,
     Purse,
+    Quote,
     Refund,
     Session,
 )
+from tests.machines.sponsor_model import Sponsors
 
 
-class Sales(Money):
+class Sales(Sponsors):
     """What is sold, what pays for it, and what comes back when it is cancelled."""
 
     # What is sold
@@ -40,10 +41,15 @@ class Sales(Money):
     def plan_session(self, session: Session) -> None:
         self.sessions.append(session)
 
-    def quote(self, session: Session, buyer: int, *, uses_wallet: bool) -> tuple[int, list[tuple[Purse, int]], int]:
-        """Who pays: the company, credits (the next to expire first), money given, the wallet, and a card the rest."""
+    def quote(self, session: Session, buyer: int, *, uses_wallet: bool) -> Quote:
+        """Who pays, in this order: the company, one sponsor, what the buyer owns, and a card the rest.
+
+        Of what they own credits come first (the next to expire before others), then money given, then the wallet.
+        """
         company = half_up(Fraction(session.price * COMPANY_PERCENT, 100)) if session.coach == SPONSORED else 0
         rest = session.price - company
+        sponsorship, sponsor = self.sponsor_share(session.price, rest, buyer)
+        rest -= sponsor
         purses: list[tuple[Purse, int]] = [
             (credit, credit.balance)
             for credit in sorted(self.credits, key=lambda credit: credit.expires_at)
@@ -56,7 +62,7 @@ class Sales(Money):
             if amount := min(rest, left):
                 spent.append((purse, amount))
                 rest -= amount
-        return company, spent, rest
+        return Quote(company, sponsorship, sponsor, spent, rest)
 
     def book(
         self, session: Session, *, by: int, provider: str, card: str, agreed: int | None, uses_wallet: bool
@@ -65,23 +71,24 @@ class Sales(Money):
         try:
             self._check_bookable(session, by, provider, agreed, uses_wallet)
         except Refused as refusal:
-            lapsed = self._lapsed(session)
-            if refusal.code != "already_booked" or not lapsed:
+            lapsed = self._lapsed_in_the_way(session, by, refusal.code)
+            if not lapsed:
                 raise
             self._let_go(lapsed)
             self._check_bookable(session, by, provider, agreed, uses_wallet)
-        company, spent, own = self.quote(session, by, uses_wallet=uses_wallet)
+        quote = self.quote(session, by, uses_wallet=uses_wallet)
+        payers = (by, quote.sponsorship.sponsor if quote.sponsorship else None)
         booking = Booking(
-            session, by, company, spent, own, self._divide(session), windows=session.windows,
-            back_to=self.cancellation_to,
-        )  # fmt: skip
+            session, by, *quote, self._divide(session, payers), windows=session.windows, back_to=self.cancellation_to
+        )
         self.bookings.append(booking)
+        self._take(booking, booking.sponsor)
         self._spend(booking, side="reserved")
-        if not own:
+        if not quote.own:
             self._confirm(booking)
             return
         booking.held_until = min(self.now + HOLD, session.starts_at)
-        self._pay(Payment(by, provider, own, self.now, booking), card)
+        self._pay(Payment(by, provider, quote.own, self.now, booking), card)
 
     def _check_bookable(
         self, session: Session, buyer: int, provider: str, agreed: int | None, uses_wallet: bool
@@ -90,13 +97,28 @@ class Sales(Money):
             raise Refused("not_planned")
         if session.starts_at <= self.now:
             raise Refused("started")
-        own = self.quote(session, buyer, uses_wallet=uses_wallet)[2]
+        own = self.quote(session, buyer, uses_wallet=uses_wallet).own
         if agreed is not None and agreed != own:
             raise Refused("price_changed")
         if own and not provider:
             raise Refused("payment_needed")
         if any(booking.buyer == buyer and booking.state != "cancelled" for booking in self.of_session(session)):
             raise Refused("already_booked")
+        if any(self._is_at_once(booking, session) for booking in self.bookings if booking.buyer == buyer):
+            raise Refused("participant_elsewhere")
+
+    def _is_at_once(self, booking: Booking, session: Session) -> bool:
+        other = booking.session
+        return booking.state != "cancelled" and other.starts_at < session.ends_at and session.starts_at < other.ends_at
+
+    def _lapsed_in_the_way(self, session: Session, buyer: int, code: str) -> list[Booking]:
+        """What of the session ran out; or of all sessions in which something of the buyer's did."""
+        if code == "already_booked":
+            return self._lapsed(session)
+        if code != "participant_elsewhere":
+            return []
+        by_session = [self._lapsed(each) for each in self.sessions]
+        return [one for lapsed in by_session if any(one.buyer == buyer for one in lapsed) for one in lapsed]
 
     def of_session(self, session: Session) -> list[Booking]:
         return [booking for booking in self.bookings if booking.session is session]
@@ -110,6 +132,7 @@ class Sales(Money):
         booking.state, booking.held_until, booking.is_paid = "confirmed", None, True
         booking.paid_at = self.now
         self._flow("company", "sales", booking.company)
+        self._owe(booking, booking.sponsor)
         self._flow("reserved", "sales", sum(amount for _purse, amount in booking.spent))
 
     # Payments
@@ -120,6 +143,9 @@ class Sales(Money):
             payment.state = "pending"
             return
         payment.card, payment.at_bank = card, CARDS[card]
+        if payment.is_automatic and payment.at_bank == "needs_action":
+            # Nobody is there to confirm it.
+            payment.at_bank = "declined"
         if card == "silent":
             payment.state = "unknown"
             self._wait_longer(payment)
@@ -155,7 +181,7 @@ class Sales(Money):
             self._hear(payment)
 
     def _hear(self, payment: Payment) -> None:
-        self._become(payment, TOLD[payment.at_bank])
+        self._become(payment, TOLD[payment.at_bank] if payment.at_bank else "failed")
 
     def _become(self, payment: Payment, state: str) -> None:
         """Money fills a wallet or buys a held booking, once; any other becomes credit. What is final stays."""
@@ -237,11 +263,12 @@ class Sales(Money):
         return 0
 
     def _end(self, booking: Booking) -> None:
-        """The place is given up. What was set aside for an unpaid one goes back; its payments stay open at the bank."""
+        """The place is given up. What an unpaid one took goes back; its payments stay open at the bank."""
         booking.state, booking.held_until = "cancelled", None
         if booking.is_paid:
             return
         self._spend(booking, side="reserved", sign=-1)
+        self._take(booking, -booking.sponsor)
         for payment in self.payments:
             if payment.booking is booking and payment.state == "needs_action":
                 payment.state = "cancelled"
@@ -251,25 +278,25 @@ class Sales(Money):
         known = len(self.credits)
         for booking in bookings:
             booking.percent_back = percent
-            company, *theirs = booking.left()
-            back = half_up(Fraction(company * percent, 100))
-            parts = [back, *largest_remainder(half_up(Fraction(sum(theirs) * percent, 100)), theirs)]
+            company, *theirs, sponsor = booking.left()
+            given = [half_up(Fraction(part * percent, 100)) for part in (company, sum(theirs), sponsor)]
+            parts = [given[0], *largest_remainder(given[1], theirs), given[2]]
             self._return(booking, parts, booking.back_to)
-            if parts[-1] and booking.back_to == "method":
-                self._wait_to_leave(booking, parts[-1])
+            if parts[3] and booking.back_to == "method":
+                self._wait_to_leave(booking, parts[3])
         self.credits[known:] = sorted(self.credits[known:], key=lambda credit: (credit.owner, credit.source))
 
     def _wait_to_leave(self, booking: Booking, own: int) -> None:
         self.refunds.append(
             Refund(
-                booking.buyer, booking, self._paid(booking), "cancellation", own, "method", "approved", [0, 0, 0, own],
-                by_policy=True,
+                booking.buyer, booking, self._paid(booking), "cancellation", own, "method", "approved",
+                [0, 0, 0, own, 0], by_policy=True,
             )
         )  # fmt: skip
 
     def _return(self, booking: Booking, parts: Sequence[int], to: str) -> None:
         """To each who paid; from each who earns, and what is gone of their earnings as a debt."""
-        company, *theirs, own = parts
+        company, *theirs, own, sponsor = parts
         self._take_from_splits(booking, sum(parts))
         booking.company_back += company
         self._flow("sales", "company", company)
@@ -279,6 +306,9 @@ class Sales(Money):
                 booking.back[purse] += back
                 self._put(purse, booking.buyer, back)
                 self.sides["sales"] -= back
+        booking.sponsor_back += sponsor
+        self._take(booking, -sponsor)
+        self._owe(booking, -sponsor)
         booking.own_back += own
         payment = self._paid(booking)
         if own and payment:
@@ -304,11 +334,15 @@ class Sales(Money):
 
     def _ask_about(self, refund: Refund) -> None:
         """What a provider did not give back at once it decides after a while; nothing is known before."""
-        assert refund.payment
         assert refund.sent_at
-        if refund.at_provider == "pending" and refund.sent_at <= self.now - LATE:
-            refund.at_provider = "failed" if refund.payment.card == "not back" else "succeeded"
+        if refund.sent_at <= self.now - LATE:
+            self._decide_at_bank(refund)
         self._hear_of(refund)
+
+    def _decide_at_bank(self, refund: Refund) -> None:
+        assert refund.payment
+        if refund.at_provider == "pending":
+            refund.at_provider = "failed" if refund.payment.card == "not back" else "succeeded"
 
     def _hear_of(self, refund: Refund) -> None:
         if refund.at_provider == "succeeded":

@@ -45,7 +45,7 @@ class SellingMachine(FillingMachine):
     def book(self, which: int, by: int, way: tuple[str, str], more: int | None, uses_wallet: bool) -> None:
         """The buyer saw what is left to pay, or nothing, or another price."""
         session, _row = self._session(which)
-        own = self.model.quote(session, by, uses_wallet=uses_wallet)[2]
+        own = self.model.quote(session, by, uses_wallet=uses_wallet).own
         self._book(session, by, *way, agreed=None if more is None else own + more, uses_wallet=uses_wallet)
 
     def _book(
@@ -110,7 +110,7 @@ class SellingMachine(FillingMachine):
         for member in (*MEMBERS, *MEMBERS[:again]):
             # Whoever saw another price sees that first.
             for wrong in (1, 0)[not again :]:
-                own = self.model.quote(session, member, uses_wallet=True)[2]
+                own = self.model.quote(session, member, uses_wallet=True).own
                 self._book(session, member, "sandbox", card, agreed=own + wrong)
         if again:
             self._close(session, coach, took_place=True)

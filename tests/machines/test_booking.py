@@ -3,22 +3,56 @@
 A run that failed prints its steps. They become a test here, as Python has them, and stay.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tenpo.core.compiled import Compiled
 from tenpo.orders import queries
-from tenpo.orders.policies import percent_back
+from tenpo.orders.cancelling import what_comes_back
+from tenpo.schedule import policy_queries
 from tenpo.schedule.actions import cancellations
-from tests.machines.booking import BookingMachine
+from tests.machines.booking import WINDOWS, BookingMachine
 from tests.machines.machine import finds_a_difference, run
+from tests.machines.policies import STORIES, PolicyMachine
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 
 
 def test_booking_agrees_with_the_model():
     run(BookingMachine)
+
+
+def test_policies_agree_with_the_model():
+    run(PolicyMachine)
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_they_agree_about_each_story_of_policies(story, windows):
+    state = PolicyMachine()
+    state.begin(capacity=2, price=3_000, starts_in=timedelta(hours=25), windows=windows, story=story)
+    state.they_agree()
+    state.teardown()
+
+
+@pytest.mark.control
+def test_misses_that_are_not_counted_control(monkeypatch):
+    monkeypatch.setattr(policy_queries, "count_misses", lambda *_asked, **_more: 0)
+    state = PolicyMachine()
+
+    try:
+        with pytest.raises(AssertionError, match="Tenpo says"):
+            state.begin(
+                capacity=2,
+                price=3_000,
+                starts_in=timedelta(hours=25),
+                windows=((1, 33), (0, 10)),
+                story="late, and late again",
+            )
+    finally:
+        state.undo()
 
 
 def test_a_hold_that_ran_out_does_not_keep_its_owner_out():
@@ -56,13 +90,17 @@ def test_credits_spent_newest_first_control(monkeypatch):
 
 @pytest.mark.control
 def test_a_seat_that_is_not_given_back_control(monkeypatch):
-    monkeypatch.setattr(cancellations, "free_seats", lambda session: None)
+    monkeypatch.setattr(cancellations, "free_seats_of", lambda _bookings, _locked: None)
 
     assert finds_a_difference(BookingMachine)
 
 
 @pytest.mark.control
 def test_a_window_too_late_control(monkeypatch):
-    monkeypatch.setattr(cancellations, "percent_back", lambda windows, **when: percent_back(windows[1:], **when))
+    monkeypatch.setattr(
+        policy_queries,
+        "what_comes_back",
+        lambda policy, **when: what_comes_back(replace(policy, windows=policy.windows[1:]), **when),
+    )
 
     assert finds_a_difference(BookingMachine)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,14 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.conf import settings
 
-from tenpo.core.limits import LIMITS
+from tenpo.checkout.tests.make import make_booking
+from tenpo.core.limits import INTROS_HELD_AT_ONCE, LIMITS
 from tenpo.people.second_factors import seal_for
-from tenpo.people.tests.make import PASSWORD, make_member
+from tenpo.people.tests.make import PASSWORD, make_coach, make_member
+from tenpo.schedule.find_queries import start_name
+from tenpo.schedule.models import Intro
+from tenpo.schedule.tests.intro_make import make_intro_service, some_start
+from tenpo.schedule.tests.make import make_session
 from tests.server import STRANGER, Answer, Caller, Request, Server, make_known, running, with_cookies, with_key
 
 pytestmark = [
@@ -129,6 +135,43 @@ def test_few_refunds_are_asked_for(server):
     assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
 
 
+def test_few_ways_into_a_room_are_asked_for(server):
+    """Each makes the room anew at its provider."""
+    member, limit = make_member(), LIMITS["join-user"].count
+    session = make_session(starts_in=timedelta(days=3))
+    make_booking(session, member)
+    caller = with_key(member)
+
+    answers = server.at_once([caller.call("POST", f"/sessions/{session.pk}/join") for _ in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {409: limit, 429: TRIES - limit}
+
+
+def test_few_files_are_taken(server):
+    """Each is written down before it is looked at."""
+    coach, limit = make_coach(), LIMITS["upload-user"].count
+    caller, session = with_key(coach), make_session(coach)
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n'
+        b"Content-Type: application/pdf\r\n\r\n\r\n--x--\r\n"
+    )
+    call = caller.call("POST", f"/sessions/{session.pk}/files")
+    sent = replace(call, body=body, headers={**call.headers, "Content-Type": "multipart/form-data; boundary=x"})
+
+    answers = server.at_once([sent] * TRIES)
+
+    assert Counter(answer.status for answer in answers) == {409: limit, 429: TRIES - limit}
+
+
+def test_few_calendars_are_asked_for(server):
+    """Each is an address that our server knocks at."""
+    caller, limit = with_key(make_member()), LIMITS["calendar-user"].count
+
+    answers = server.at_once([caller.call("POST", "/calendars", {"address": "nowhere"}) for _ in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {422: limit, 429: TRIES - limit}
+
+
 def test_few_ways_to_be_paid_are_added(server):
     """By somebody whose visit has just shown their password, as it must for these."""
     member, limit = make_known(), LIMITS["payout-account-user"].count
@@ -207,6 +250,33 @@ def test_few_invites_are_accepted(server):
     )
 
     assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+def test_few_links_of_visitors_are_guessed(server):
+    limit = LIMITS["intro-open"].count
+
+    answers = server.at_once([STRANGER.page(f"/intro/guess{number}/") for number in range(TRIES)])
+
+    assert Counter(answer.status for answer in answers) == {404: limit, 429: TRIES - limit}
+
+
+@pytest.mark.parametrize("limit", ["intro-hold", "intro-mail"])
+def test_few_times_are_held_for_visitors(server, limit):
+    service = make_intro_service()
+
+    def ask(number: int) -> Request:
+        # One mailbox each, or one for all.
+        email = f"v{number}@example.com" if limit == "intro-hold" else "vera@example.com"
+        start = some_start() + timedelta(minutes=15 * number)
+        return STRANGER.form(f"/book/{service.pk}/{start_name(start)}/", name="Vera", email=email)
+
+    answers = server.at_once([ask(number) for number in range(20)])
+
+    # Each asks for a time of its own, all of them free; within the limits somebody may still be one too many.
+    tried = Counter(answer.status for answer in answers)
+    count = min(LIMITS["intro-hold"].count, LIMITS[limit].count)
+    assert tried[302] + tried[409] == count
+    assert Intro.objects.count() == tried[302] == min(count, INTROS_HELD_AT_ONCE)
 
 
 def twice_too_many(server: Server, request: Callable[[], Request], limit: str) -> list[Answer]:

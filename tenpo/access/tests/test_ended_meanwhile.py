@@ -14,6 +14,7 @@ from tenpo.checkout.tests.make import make_top_up
 from tenpo.checkout.tests.refund_make import make_bought, make_request
 from tenpo.core.business import current_business
 from tenpo.core.models import Business
+from tenpo.core.tests.make import ACCOUNT
 from tenpo.payments.actions import connect
 from tenpo.payments.actions.methods import add_payment_method
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms, Refund, RefundTerms
@@ -29,7 +30,8 @@ from tenpo.people.queries import find_standing_access
 from tenpo.people.tests.letting_in import MADE, OPERATIONS, PAGES, Ask, Way, what_lets_in
 from tenpo.people.tests.make import make_admin, make_coach, make_member, show_that_it_is_me, signed_in_by_password
 from tenpo.people.tests.waiting import alone, wait_until_it_waits
-from tenpo.schedule.models import CalendarFeed
+from tenpo.schedule.models import CalendarConnection, CalendarFeed
+from tenpo.schedule.tests.calendar_plants import make_caldav
 from tenpo.web.forms import BusinessForm
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
@@ -50,6 +52,16 @@ def with_cards(ask: Ask) -> Way:
         for user in User.objects.filter(payment_methods=None):
             add_payment_method(user, provider="sandbox", source=SUCCEEDS, by=user)
         return ask
+
+    return way
+
+
+def with_calendar(path: str, body: dict[str, Any], method: str = "POST") -> Way:
+    """A calendar of whoever asks, to which nothing is written yet."""
+
+    def way(_role: str, by: User) -> Ask:
+        owner = User.objects.exclude(pk=by.pk).latest("pk")
+        return Ask(path.format(make_caldav(owner, writes=False).pk), body, method)
 
     return way
 
@@ -94,7 +106,13 @@ MAKING: dict[str, Way] = {
     "terms by API": lambda *_: Ask("/api/v1/payout-terms", {"minimum": 2_000}, "PATCH"),
     "auto top-up by page": with_cards(Ask("/me/money/auto-top-up/", {"is_on": "on", **FILLED})),
     "auto top-up by API": with_cards(Ask("/api/v1/auto-top-up", {"is_on": True}, "PUT")),
+    "written calendar by page": with_calendar("/me/calendars/{}/", {"label": "Home", "writes_sessions": "on"}),
+    "written calendar by API": with_calendar("/api/v1/calendars/{}", {"writes_sessions": True}, "PATCH"),
     "second factor by page": lambda *_: Ask("/settings/", settings_form()),
+    "account to pay to by page": lambda *_: Ask(
+        "/settings/", settings_form() | {"second_factor_for": "admins"} | ACCOUNT
+    ),
+    "account to pay to by API": lambda *_: Ask("/api/v1/business", ACCOUNT, "PATCH"),
     "second factor by API": lambda *_: Ask("/api/v1/business", {"second_factor_for": NOBODY}, "PATCH"),
 }
 # There only where Stripe is switched on, which the matrix does not see.
@@ -125,6 +143,7 @@ def what_lasts() -> list[Any]:
     """What stays when a session ends."""
     keys = ApiClient.objects.order_by("pk").values_list("pk", "revoked_at")
     feeds = CalendarFeed.objects.order_by("pk").values_list("pk", "token_hash")
+    written = CalendarConnection.objects.order_by("pk").values_list("pk", "writes_sessions")
     paid = [
         *PayoutAccount.objects.values_list("pk"),
         *Payout.objects.values_list("pk", "state"),
@@ -134,7 +153,8 @@ def what_lasts() -> list[Any]:
         *Refund.objects.values_list("pk", "state"),
         *RefundTerms.objects.values_list("ask_days", "cancellation_to"),
     ]
-    return [*what_lets_in(), *keys, *feeds, *paid, *Business.objects.values_list("second_factor_for")]
+    held = Business.objects.values_list("second_factor_for", "bank_iban")
+    return [*what_lets_in(), *keys, *feeds, *written, *paid, *held]
 
 
 def made_while(end: Callable[[User], None], way: Way) -> tuple[int, bool]:

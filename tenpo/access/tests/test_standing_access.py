@@ -35,6 +35,8 @@ from tenpo.people.tests.make import (
 )
 from tenpo.people.tests.passkeys import Passkey
 from tenpo.schedule.actions.feeds import new_feed_address
+from tenpo.schedule.calendar_models import CalendarConnection
+from tenpo.schedule.tests.calendar_plants import make_caldav
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -181,6 +183,12 @@ def by_calendar(owner: User) -> Opens:
     return lambda: Client().get(address).status_code == 200
 
 
+def by_written_calendar(owner: User) -> Opens:
+    make_caldav(owner)
+    told = CalendarConnection.objects.asked().filter(user=owner, writes_sessions=True, user__disabled_at=None)
+    return told.exists
+
+
 def by_invite(owner: User) -> Opens:
     _invite, link = create_invite_link(role="admin", by=owner)
     return lambda: Client().get(urlsplit(link).path).status_code == 200
@@ -214,6 +222,7 @@ def by_passkey(owner: User) -> Opens:
 WAYS: dict[str, Callable[[User], Opens]] = {
     "tenpo.access.queries.standing_keys": by_key,
     "tenpo.schedule.queries.standing_feed": by_calendar,
+    "tenpo.schedule.calendar_queries.standing_calendars": by_written_calendar,
     "tenpo.people.queries.standing_invites": by_invite,
     "tenpo.people.queries.standing_files": by_file,
     "tenpo.people.queries.standing_passkeys": by_passkey,

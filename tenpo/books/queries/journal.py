@@ -83,9 +83,8 @@ def number_sums(since: date, until: date) -> list[NumberSum]:
             continue
         place = (row.currency, numbers[row.kind])
         before = found.get(place) or NumberSum(numbers[row.kind], [], row.currency, 0, 0)
-        label = f"{row.label} {row.name}".strip()
         found[place] = NumberSum(
-            before.number, [*before.labels, label], row.currency, before.debits + row.debits,
+            before.number, [*before.labels, str(row)], row.currency, before.debits + row.debits,
             before.credits + row.credits,
         )  # fmt: skip
     return [found[place] for place in sorted(found)]

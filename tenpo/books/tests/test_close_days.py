@@ -53,7 +53,7 @@ def test_a_closed_day_says_what_each_kind_of_account_moved(clock):
     assert close.starts_at == datetime(2026, 8, 31, 22, tzinfo=UTC)
     assert close.ends_at == datetime(2026, 9, 1, 22, tzinfo=UTC)
     assert lines(close) == {
-        "Money at a payment provider sandbox": (0, 1_500, 40, -1_460),
+        "Test cards": (0, 1_500, 40, -1_460),
         "Provider fees": (0, 40, 0, -40),
         "Sales": (0, 0, 1_500, 1_500),
     }
@@ -220,8 +220,8 @@ def test_balances_read_the_closed_days_and_what_came_after(clock):
 
     assert {str(account): balances_of(accounts)[account.pk] for account in accounts} == {
         "Wallet": 700,
-        "Money at a payment provider sandbox": -1_707,
-        "Money at a payment provider transfer": -99,
+        "Test cards": -1_707,
+        "Bank transfers": -99,
         "Sales": 1_109,
         "Provider fees": -3,
     }

@@ -111,7 +111,7 @@ def test_a_difference_is_written_once_and_told_to_every_admin_once():
     told = Notification.objects.filter(kind="admin.reconciliation_differs")
     assert set(told.values_list("user", flat=True)) == {admin.pk for admin in admins}
     page = signed_in(admins[0]).get(reverse("notify:notification-list")).content.decode()
-    assert "sandbox and the books differ in 1 place" in page
+    assert "Test cards and the books differ in 1 place" in page
     settle_everything()
     compare()
 
@@ -208,8 +208,28 @@ def test_the_pages_show_differences_first_and_take_a_note():
     assert "It is noted." in noted
     assert "Nothing is open" in noted
     assert "Booked by hand" in client.get(own).content.decode()
+    assert "Test cards" in made
     assert client.post(address, {"provider": "sandbox", "since": day, "until": "2020-01-01"}).status_code == 409
     settle_everything()
+
+
+def test_what_the_books_know_of_a_difference_is_said_in_words_and_how_much_it_is():
+    make_booking(make_session(title="Yoga", price=2_000), make_member())
+    SandboxCharge.objects.update(amount=2_250)
+    client = signed_in(make_admin())
+
+    run = compare()
+
+    for page in (
+        reverse("books:reconciliation-detail", args=[run.pk]),
+        reverse("books:difference-detail", args=[Difference.objects.get().pk]),
+        reverse("books:reconciliation-list"),
+    ):
+        text = client.get(page).content.decode()
+        assert "Payment for Yoga" in text
+        assert "+€2.50" in text
+    SandboxCharge.objects.update(amount=2_000)
+    compare()
 
 
 def settle_everything() -> None:

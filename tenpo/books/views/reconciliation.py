@@ -1,5 +1,6 @@
 """Providers' own lists beside the books: differences first."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from tenpo.books.actions.reconciling import clear_difference, reconcile_provider
 from tenpo.books.forms import ClearanceForm, ReconciliationForm
 from tenpo.books.models import Difference, Reconciliation
+from tenpo.checkout.queries.money import causes_of
 from tenpo.core.errors import RuleError
 from tenpo.people.http import PageRequest, admins_only, attempt_form, page_of
 
@@ -38,7 +40,7 @@ def reconciliation_list(request: PageRequest) -> HttpResponse:
     context = {
         "form": form,
         "refusal": refusal,
-        "open": list(still_open.order_by("-id")[:OPEN_SHOWN]),
+        "open": _with_words(still_open.select_related("transfer").order_by("-id")[:OPEN_SHOWN]),
         "open_count": still_open.count(),
         "runs": page.items,
         "next_cursor": page.next_cursor,
@@ -55,7 +57,7 @@ def reconciliation_detail(request: PageRequest, reconciliation_id: UUID) -> Http
     """One comparison: what it found, open first, and how the rest was cleared."""
     runs = Reconciliation.objects.visible_to(request.user).select_related("made_by")
     run = get_object_or_404(runs, pk=reconciliation_id)
-    differences = list(run.differences.select_related("cleared_by").order_by("id"))
+    differences = _with_words(run.differences.select_related("cleared_by", "transfer").order_by("id"))
     context = {
         "run": run,
         "open": [one for one in differences if one.cleared_at is None],
@@ -69,8 +71,8 @@ def reconciliation_detail(request: PageRequest, reconciliation_id: UUID) -> Http
 @require_http_methods(["GET", "POST"])
 def difference_detail(request: PageRequest, difference_id: UUID) -> HttpResponse:
     """What each side says of one reference; notes how that was cleared."""
-    rows = Difference.objects.visible_to(request.user).select_related("cleared_by")
-    difference = get_object_or_404(rows, pk=difference_id)
+    rows = Difference.objects.visible_to(request.user).select_related("cleared_by", "transfer")
+    [difference] = _with_words([get_object_or_404(rows, pk=difference_id)])
     form = ClearanceForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and attempt_form(
         form, lambda: clear_difference(difference, note=form.cleaned_data["note"], by=request.user)
@@ -79,3 +81,12 @@ def difference_detail(request: PageRequest, difference_id: UUID) -> HttpResponse
         return redirect("books:reconciliation-list")
     context = {"difference": difference, "form": form}
     return render(request, "books/difference_detail.html", context, status=422 if form.errors else 200)
+
+
+def _with_words(differences: Iterable[Difference]) -> list[Difference]:
+    """Each with what it was for (`words`), where the books know it. Four statements, however many."""
+    found = list(differences)
+    causes = causes_of(one.transfer for one in found if one.transfer)
+    for one in found:
+        one.words = causes[one.transfer.pk].words if one.transfer else ""  # type: ignore[attr-defined]
+    return found

@@ -3,11 +3,10 @@
 import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
-from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
 from tenpo.checkout.actions.settling import charge
-from tenpo.checkout.actions.topping_up import held_with_coming
+from tenpo.checkout.actions.topping_up import describe_top_up, held_with_coming
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.days import day_here, midnight
@@ -71,7 +70,7 @@ def _begin(owner: User) -> Payment | None:
         return None
     payment = Payment(
         payer=owner, purpose=Payment.Purpose.TOP_UP, is_automatic=True, provider=wish.method.provider, amount=amount,
-        currency=business.currency, saved_method=wish.method, description=_("Top-up of a wallet"),
+        currency=business.currency, saved_method=wish.method, description=describe_top_up(),
     )  # fmt: skip
     payment.save(force_insert=True)
     after = {"amount": amount, "provider": payment.provider, "is_automatic": True}

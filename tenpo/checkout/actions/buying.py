@@ -1,32 +1,35 @@
-"""Booking and paying, from the seat to the money.
+"""Booking and paying, from the seats to the money: one place, or those of a party or of a series, in one order.
 
-A seat is held in one transaction, the provider is asked outside of any, and what it says is applied in another. The
-session is locked first, and a sponsor's budget before the ledger's accounts; the whole order is in ARCHITECTURE.md.
+Seats are held in one transaction, the provider is asked outside of any, and what it says is applied in another. The
+sessions are locked first, and a sponsor's budget before the ledger's accounts; the whole order is in ARCHITECTURE.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
-from tenpo.audit.actions import record, records_of
+from tenpo.audit.actions import Entry, record, records_of
 from tenpo.checkout.actions.settling import charge, give_up_attempt
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
+from tenpo.core.limits import PLACES_AT_ONCE, SERIES_PLACES
 from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
-from tenpo.orders.actions.orders import new_order
+from tenpo.orders.actions.orders import Bought, new_order
 from tenpo.orders.actions.sponsor_shares import take_from_budget
-from tenpo.orders.models import Line
-from tenpo.orders.policies import Window, read_windows, split_line
-from tenpo.orders.queries import Quote, quote
+from tenpo.orders.cancelling import Policy
+from tenpo.orders.models import Line, Split
+from tenpo.orders.policies import split_line
+from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.actions.methods import can_be_kept
@@ -38,23 +41,34 @@ from tenpo.schedule.actions.seats import (
     already_booked,
     already_elsewhere,
     check_open,
+    hold_longer,
+    lock_order_of,
     lock_participants,
     lock_session,
+    lock_sessions_of,
     release_lapsed_for,
     release_lapsed_of,
-    take_seat,
+    take_seats,
 )
+from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
+from tenpo.schedule.series_queries import name_dates
 
 # How often one booking is priced anew because others spent the same credit, or the same sponsor's budget, meanwhile.
 CREDIT_RACES = 3
 SPENT_MEANWHILE = ("insufficient_funds", "sponsor_spent")
 
+# The places of an order, the first one first, and its payment where something is left to pay.
+type Reserved = tuple[list[Booking], Payment | None]
+
 
 @dataclass(frozen=True)
-class _Wish:
-    """How whoever books wants to pay, and what they saw; see `book_session`."""
+class Wish:
+    """How something is to be paid, what was seen of it, and by whom it is booked; see `book_session`.
+
+    Who pays is who the booking is `booked_by`: staff books in somebody's name (`placing`).
+    """
 
     by: User
     provider: str
@@ -87,18 +101,70 @@ def book_session(
     RuleError full, started, not_planned, already_booked, participant_elsewhere, price_changed, sponsor_spent,
     payment_needed; Http404.
     """
-    if not can_book_for(by, participant):
+    [booking] = book_places(
+        session, participants=[participant], by=by, provider=provider, source=source, agreed=agreed,
+        use_wallet=use_wallet, keep=keep, call=call,
+    )  # fmt: skip
+    return booking
+
+
+def book_places(
+    *sessions: Session,
+    participants: Sequence[Participant],
+    by: User,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+    use_wallet: bool = True,
+    keep: bool = False,
+    call: Call | None = None,
+) -> list[Booking]:
+    """Book a seat for each of a party in each of several sessions of a series, or none; see `book_session`.
+
+    One order, one payment for what is left of all. Company and sponsor pay their share of each place in turn, and what
+    one takes is not there for the next. Until it is paid the places stay together: they are paid, given up and let go
+    as a whole. The bookings come session by session, each with the participants in their order. Raises RuleError
+    dates_taken, which names those of several sessions that cannot be booked, and why; ValidationError for nobody, for
+    too many, for somebody twice, or for sessions that are not of one series.
+    """
+    if not all(can_book_for(by, participant) for participant in participants):
         raise PermissionDenied
+    check_party(participants)
+    session_ids = [session.pk for session in sessions]
+    check_dates(session_ids, places=len(participants))
     keeps = keep and can_be_kept(by, provider=provider, source=source)
-    wish = _Wish(by, provider, agreed, use_wallet, keeps, call)
+    wish = Wish(by, provider, agreed, use_wallet, keeps, call)
 
-    def attempt() -> tuple[Booking, Payment | None]:
-        return _reserve(session, participant, wish)
+    def attempt() -> Reserved:
+        return _reserve(session_ids, participants, wish)
 
-    if begun := _begun_by(call):
-        return _charge(*begun, source)
-    booking, payment = _past_what_lapsed(attempt, session.pk, participant)
-    return _charge(booking, payment, source)
+    if begun := begun_by(call):
+        return charge_for(*begun, source)
+    try:
+        reserved = past_what_lapsed(attempt, session_ids, participants)
+    except RuleError as refusal:
+        if len(sessions) > 1 and (named := name_dates(refusal, session_ids, participants=participants, by=by)):
+            raise named from refusal
+        raise
+    return charge_for(*reserved, source)
+
+
+def check_party(participants: Sequence[Participant]) -> None:
+    """Raise ValidationError unless it is somebody, each of them once, and no more than may be booked at once."""
+    if not participants or len({one.pk for one in participants}) < len(participants):
+        raise ValidationError({"participants": _("Say who comes, each of them once.")})
+    if len(participants) > PLACES_AT_ONCE:
+        words = _("At most %(n)s places are booked at once.") % {"n": PLACES_AT_ONCE}
+        raise ValidationError({"participants": words})
+
+
+def check_dates(session_ids: Sequence[UUID], *, places: int) -> None:
+    """Raise ValidationError unless it is some sessions, each of them once, and no more places than may be at once."""
+    if not session_ids or len(set(session_ids)) < len(session_ids):
+        raise ValidationError({"session_ids": _("Choose the dates, each of them once.")})
+    if len(session_ids) > 1 and len(session_ids) * places > SERIES_PLACES:
+        words = _("At most %(n)s places of a series are booked at once: choose fewer dates.") % {"n": SERIES_PLACES}
+        raise ValidationError({"session_ids": words})
 
 
 def take_offer(
@@ -114,48 +180,51 @@ def take_offer(
 ) -> Booking:
     """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
     keeps = keep and can_be_kept(by, provider=provider, source=source)
-    wish = _Wish(by, provider, agreed, use_wallet, keeps, call)
+    wish = Wish(by, provider, agreed, use_wallet, keeps, call)
 
-    def attempt() -> tuple[Booking, Payment | None]:
+    def attempt() -> Reserved:
         return _reserve_offered(booking, wish)
 
-    taken, payment = _begun_by(call) or _past_what_lapsed(attempt, booking.session_id, booking.participant)
-    return _charge(taken, payment, source)
+    reserved = begun_by(call) or past_what_lapsed(attempt, [booking.session_id], [booking.participant])
+    return charge_for(*reserved, source)[0]
 
 
 def pay_booking(
     booking: Booking, *, by: User, provider: str, source: str = "", keep: bool = False, call: Call | None = None
 ) -> Booking:
-    """Try to pay a held booking again: after a card was declined, or by another way than was chosen first.
+    """Try to pay a held booking again, with all of its order: after a card was declined, or by another way.
 
     An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
     not_held, or payment_under_way while a provider is carrying an earlier attempt out.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
-    if begun := _begun_by(call):
-        return _charge(*begun, source)
+    if begun := begun_by(call):
+        return charge_for(*begun, source)[0]
     if booking.line is not None:
         waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
         for left_alone in waiting:
             give_up_attempt(left_alone)
     keeps = keep and can_be_kept(by, provider=provider, source=source)
-    booking, payment = _new_attempt(booking, _Wish(by, provider, None, False, keeps, call))
-    return _charge(booking, payment, source)
+    reserved = _new_attempt(booking, Wish(by, provider, None, False, keeps, call))
+    return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
-def _reserve(session: Session, participant: Participant, wish: _Wish) -> tuple[Booking, Payment | None]:
-    session, windows = take_seat(session.pk, participant=participant, by=wish.by)
-    booking = Booking(session=session, participant=participant, booked_by=wish.by)
-    return _order(booking, windows, wish)
+def _reserve(session_ids: Sequence[UUID], participants: Sequence[Participant], wish: Wish) -> Reserved:
+    taken = sorted(take_seats(session_ids, participants=participants, by=wish.by), key=lambda one: one[0].starts_at)
+    if len(taken) > 1 and (taken[0][0].series_id is None or len({session.series_id for session, _policy in taken}) > 1):
+        raise ValidationError({"session_ids": _("These are not of one series.")})
+    places = [(session, policy, one) for session, policy in taken for one in participants]
+    bookings = [Booking(session=session, participant=one, booked_by=wish.by) for session, _policy, one in places]
+    return order_places(bookings, [policy for _session, policy, _one in places], wish)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @transaction.atomic
-def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | None]:
+def _reserve_offered(booking: Booking, wish: Wish) -> Reserved:
     session = lock_session(booking.session_id)
     lock_participants([booking.participant_id])
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
@@ -166,92 +235,123 @@ def _reserve_offered(booking: Booking, wish: _Wish) -> tuple[Booking, Payment | 
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     booking.booked_by = wish.by
-    windows = read_windows(session.cancellation_policy.windows)
-    return _order(booking, windows, wish)
+    return order_places([booking], [session.cancellation_policy.terms], wish)
 
 
-def _order(booking: Booking, windows: list[Window], wish: _Wish) -> tuple[Booking, Payment | None]:
-    """Price, order and write a booking whose seat is taken; also its payment when something is left to pay."""
-    session = booking.session
-    price = quote(
-        price=session.price,
+def order_places(
+    bookings: list[Booking],
+    policies: Sequence[Policy],
+    wish: Wish,
+    *,
+    prices: Sequence[int] | None = None,
+    asked: Question | None = None,
+) -> Reserved:
+    """Price, order and write bookings whose seats are taken, each with its policy; and a payment when one is needed.
+
+    Their sessions are of one coach. `prices` are what each of them costs, where that is not the session's price;
+    `asked` is what prices are made of, where that was asked before.
+    """
+    session = bookings[0].session
+    found = quotes(
+        prices or [booking.session.price for booking in bookings],
         currency=session.currency,
         coach_id=session.coach_id,
-        buyer=booking.booked_by,
+        buyer=bookings[0].booked_by,
         use_wallet=wish.use_wallet,
+        asked=asked,
     )
+    price = together(found)
     if wish.agreed is not None and wish.agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
     if price.own_share and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
-    booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
-    booking.policy = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
-    if price.own_share:
-        booking.state = Booking.State.HELD
-        booking.held_until = hold_end(session, wish.provider, now)
-    else:
-        booking.state = Booking.State.CONFIRMED
-        booking.held_until = None
-        booking.confirmed_at = now
-    payment = _write(booking, price, wish)
+    held_until = hold_end(bookings, wish.provider, now) if price.own_share else None
+    for booking, policy in zip(bookings, policies, strict=True):
+        booking.starts_at, booking.ends_at = booking.session.starts_at, booking.session.ends_at
+        booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()
+        booking.held_until = held_until
+        if held_until:
+            booking.state = Booking.State.HELD
+        else:
+            booking.state = Booking.State.CONFIRMED
+            booking.confirmed_at = now
+    payment = _write(bookings, found, wish)
     if price.wallet_spent:
-        look_after_wallet_soon(wish.by)
-    return booking, payment
+        look_after_wallet_soon(bookings[0].booked_by)
+    return bookings, payment
 
 
-def _write(booking: Booking, price: Quote, wish: _Wish) -> Payment | None:
-    """Write a priced booking, with all that belongs to it, in one statement; return its payment if there is one.
+def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> Payment | None:
+    """Write priced bookings, with all that belongs to them, in one statement; return their payment if there is one.
 
-    What a sponsor pays of it is taken from their budget first, with one statement more.
+    What a sponsor pays of them is taken from the budget first, with one statement more.
     """
-    sponsor_news = take_from_budget(price)
-    session, buyer = booking.session, booking.booked_by
-    order_id, line_id, booking_id, payment_id = price.ids
+    sponsor_news = take_from_budget(found)
+    session, buyer, own_share = bookings[0].session, bookings[0].booked_by, together(found).own_share
+    order_id, *_of_line, payment_id = found[0].ids
     if wish.call:
         order_id = payment_id = wish.call.id
-    sponsor_id = price.sponsorship.sponsor_id if price.sponsorship else None
-    splits = split_line(
-        price.price, price.split_rule, creator_id=session.coach_id, teacher_id=session.coach_id,
-        bought_by=(buyer.pk, booking.participant.user_id, sponsor_id),
-    )  # fmt: skip
-    line, postings = new_order(
-        (order_id, line_id), buyer=buyer, quote=price, kind=Line.Kind.SESSION, subject_id=session.pk,
-        description=session.title, is_split=bool(splits),
-    )  # fmt: skip
-    booking.line = line
-    rows: list[Model] = [line.order, line]
-    for split in splits:
-        split.line = line
-        rows.append(split)
-    if booking._state.adding:
-        booking.pk = booking_id
-        rows.append(booking)
-    else:
-        # Its foreign key to the line is asked about when the transaction ends.
-        booking.save()
-    payment = None
-    if price.own_share:
-        payment = _payment_of(booking, price.own_share, wish)
+    splits = [_splits_of(booking, price) for booking, price in zip(bookings, found, strict=True)]
+    bought = [
+        Bought(price, Line.Kind.SESSION, one.session.pk, one.session.title, is_split=bool(of_it))
+        for one, price, of_it in zip(bookings, found, splits, strict=True)
+    ]
+    lines, postings = new_order(order_id, bought, buyer=buyer)
+    rows: list[Model] = [lines[0].order, *lines]
+    entries: list[Entry] = []
+    news: list[tuple[str, Model, Mapping[str, object]]] = []
+    if session._state.adding:
+        # A slot: its session comes to be with its booking.
+        rows.insert(0, session)
+        entries.append(("session.created", session, None, facts_of(session)))
+        news.append(("session.created", session, {"coach_id": session.coach_id}))
+    event = "booking.held" if own_share else "booking.confirmed"
+    for booking, line, price, of_it in zip(bookings, lines, found, splits, strict=True):
+        booking.line = line
+        for split in of_it:
+            split.line = line
+        rows += of_it
+        if booking._state.adding:
+            booking.pk = price.ids[2]
+            rows.append(booking)
+        else:
+            # Its foreign key to the line is asked about when the transaction ends.
+            booking.save()
+        entries.append((event, booking, None, _shares(price)))
+        news.append((event, booking, {"session_id": booking.session_id, "line_id": line.pk}))
+    payment = _payment_of(bookings, own_share, wish) if own_share else None
+    if payment:
         payment.pk = payment_id
         rows.append(payment)
-    event = "booking.held" if payment else "booking.confirmed"
-    rows += records_of([(event, booking, None, _shares(price))], by=buyer)
-    rows += messages_of([(event, booking, {"session_id": session.pk, "line_id": line.pk}), *sponsor_news])
+    rows += records_of(entries, by=wish.by)
+    rows += messages_of([*news, *sponsor_news])
     post_transfers(postings, rows=rows)
     return payment
 
 
+def _splits_of(booking: Booking, price: Quote) -> list[Split]:
+    """Who earns of a place, and what."""
+    coach_id = booking.session.coach_id
+    sponsor_id = price.sponsorship.sponsor_id if price.sponsorship else None
+    return split_line(
+        price.price, price.split_rule, creator_id=coach_id, teacher_id=coach_id,
+        bought_by=(booking.booked_by_id, booking.participant.user_id, sponsor_id),
+    )  # fmt: skip
+
+
 @transaction.atomic
-def _new_attempt(booking: Booking, wish: _Wish) -> tuple[Booking, Payment]:
+def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
     by, provider = wish.by, wish.provider
-    session = lock_session(booking.session_id)
-    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
-    booking = rows.get(pk=booking.pk)
-    booking.session = session
+    locked = lock_sessions_of(booking)
+    bookings = lock_order_of(booking)
+    for one in bookings:
+        one.session = locked[one.session_id]
+    booking = next(one for one in bookings if one.pk == booking.pk)
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
-    check_open(session)
+    for session in locked.values():
+        check_open(session)
     now = clock.now()
     if (
         booking.state != Booking.State.HELD
@@ -270,31 +370,36 @@ def _new_attempt(booking: Booking, wish: _Wish) -> tuple[Booking, Payment]:
     has_waited = Payment.objects.filter(order_id=booking.line.order_id, provider__in=manual_providers()).exists()
     if provider_of(provider).is_marked_by_hand and not has_waited:
         # The days of a transfer are given once: what is tried again and again does not keep the seat for longer.
-        booking.held_until = max(booking.held_until, hold_end(session, provider, now))
-        booking.save(update_fields=["held_until"])
-    record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": booking.line.own_share})
-    payment = _payment_of(booking, booking.line.own_share, wish)
+        hold_longer(bookings, hold_end(bookings, provider, now))
+    amount = sum(one.line.own_share for one in bookings if one.line)
+    record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": amount})
+    payment = _payment_of(bookings, amount, wish)
     if wish.call:
         payment.pk = wish.call.id
     payment.save(force_insert=True)
-    return booking, payment
+    return bookings, payment
 
 
-def _begun_by(call: Call | None) -> tuple[Booking, Payment | None] | None:
-    """What a call had made when it died: its booking, and its payment where the provider must still be asked."""
+def begun_by(call: Call | None) -> Reserved | None:
+    """What a call had made when it died: its bookings, and their payment where the provider must still be asked."""
     if call is None or not call.is_again:
         return None
     payment = Payment.objects.filter(pk=call.id).first()
-    order_id = (payment and payment.order_id) or call.id
-    booking = Booking.objects.select_related("session", "line__order").filter(line__order_id=order_id).first()
-    if booking is None:
+    bookings = bookings_of_order((payment and payment.order_id) or call.id)
+    if not bookings:
         return None
     is_asked = payment is None or payment.state != Payment.State.CREATED
-    has_lapsed = booking.held_until is None or booking.held_until <= clock.now()
-    return booking, None if is_asked or has_lapsed else payment
+    has_lapsed = any(one.held_until is None or one.held_until <= clock.now() for one in bookings)
+    return bookings, None if is_asked or has_lapsed else payment
 
 
-def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
+def bookings_of_order(order_id: UUID) -> list[Booking]:
+    """The places that were ordered together, in the order in which they were said."""
+    rows = Booking.objects.select_related("session", "line__order").filter(line__order_id=order_id)
+    return list(rows.order_by("id"))
+
+
+def with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
     """Try again when what the price counted on was spent elsewhere at the same moment: the price is another."""
     for _again in range(CREDIT_RACES):
         try:
@@ -305,33 +410,37 @@ def _with_credit_at_hand[T](attempt: Callable[[], T]) -> T:
     return attempt()
 
 
-def _past_what_lapsed[T](attempt: Callable[[], T], session_id: UUID, participant: Participant) -> T:
+def past_what_lapsed[T](
+    attempt: Callable[[], T], session_ids: Sequence[UUID], participants: Sequence[Participant]
+) -> T:
     """What ran out stands in nobody's way, also not in the way of whoever it belonged to.
 
     It is let go in a transaction of its own: it touches other people's credit.
     """
     try:
-        return _with_credit_at_hand(attempt)
+        return with_credit_at_hand(attempt)
     except RuleError as refusal:
         if refusal.code in ("full", "already_booked"):
-            released = release_lapsed_of(session_id)
+            released = sum(release_lapsed_of(session_id) for session_id in session_ids)
         else:
-            released = release_lapsed_for(participant) if refusal.code == "participant_elsewhere" else 0
+            released = release_lapsed_for(*participants) if refusal.code == "participant_elsewhere" else 0
         if not released:
             raise
-    return _with_credit_at_hand(attempt)
+    return with_credit_at_hand(attempt)
 
 
-def hold_end(session: Session, provider: str, now: datetime) -> datetime:
-    """Until when a seat waits for its money: minutes for a card, days for what an admin marks, never past the start."""
+def hold_end(bookings: Sequence[Booking], provider: str, now: datetime) -> datetime:
+    """Until when seats wait for their money: minutes for a card, days for what an admin marks, never past a start."""
     business = current_business()
     by_hand = provider_of(provider).is_marked_by_hand
     wait = timedelta(days=business.manual_hold_days) if by_hand else timedelta(minutes=business.hold_minutes)
-    return min(now + wait, session.starts_at)
+    return min(now + wait, *(booking.session.starts_at for booking in bookings))
 
 
-def _payment_of(booking: Booking, amount: int, wish: _Wish) -> Payment:
+def _payment_of(bookings: Sequence[Booking], amount: int, wish: Wish) -> Payment:
+    booking = bookings[0]
     assert booking.line is not None
+    title, number = booking.session.title, len(bookings)
     return Payment(
         payer=booking.booked_by,
         order_id=booking.line.order_id,
@@ -339,15 +448,17 @@ def _payment_of(booking: Booking, amount: int, wish: _Wish) -> Payment:
         keeps_method=wish.keeps,
         amount=amount,
         currency=booking.session.currency,
-        description=booking.session.title,
+        description=f"{number} × {title}" if number > 1 else title,
     )
 
 
-def _charge(booking: Booking, payment: Payment | None, source: str) -> Booking:
+def charge_for(bookings: list[Booking], payment: Payment | None, source: str) -> list[Booking]:
+    """Ask for the money of bookings that are written, outside of any transaction; the bookings as they then are."""
     if payment is None:
-        return booking
+        return bookings
+    assert bookings[0].line is not None, "what is paid was ordered"
     charge(payment, source)
-    return Booking.objects.select_related("session", "line__order").get(pk=booking.pk)
+    return bookings_of_order(bookings[0].line.order_id)
 
 
 def _shares(price: Quote) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Refunds of what was sold, and of top-ups: asked for, granted, given, given another way.
+"""Refunds of what was sold, of top-ups, and of money that came late: asked for, granted, given, given another way.
 
 What it is of is locked first (the line, and the payment), and what is left is read under that lock; then the refund,
 then the ledger.
@@ -28,6 +28,7 @@ from tenpo.orders.models import Line
 from tenpo.orders.policies import PartsBack, parts_of
 from tenpo.payments.actions.auto_top_ups import stop_filling
 from tenpo.payments.actions.refunds import (
+    hold_late_money,
     hold_top_up,
     lock_payments,
     lock_refund,
@@ -60,7 +61,7 @@ def ask_for_refund(
     by: User,
     once: UUID | None = None,
 ) -> Refund:
-    """Ask for `amount` (minor units of the whole price, whoever paid it) of a line, or of a top-up, to go back.
+    """Ask for `amount` (minor units of the whole price, whoever paid it) of a line, or of a payment without one.
 
     `to` says where the own part is wanted. What the terms allow is granted at once, without a review. A form that is
     sent again (`once`) finds what it asked for. Raises RuleError nothing_left, cancel_first, too_late, more_than_left,
@@ -182,7 +183,7 @@ def give_refund_elsewhere(refund: Refund, *, to: str, by: User) -> Refund:
 
 
 def _lock_bought(line_id: UUID | None, payment_id: UUID | None) -> tuple[Line | None, Payment | None]:
-    """The line and its payment, or the top-up, locked in this order."""
+    """The line and its payment, or the payment that has none, locked in this order."""
     if line_id is None:
         assert payment_id is not None
         return None, lock_payments([payment_id])[payment_id]
@@ -209,7 +210,7 @@ def _new_refund(
 ) -> Refund:
     if to not in RefundTo.values:
         raise _no_such_way()
-    if line is None and (payment is None or payment.purpose != Payment.Purpose.TOP_UP):
+    if line is None and (payment is None or payment.order_id is not None):
         raise RuleError("nothing_left", _("There is nothing left that could go back."))
     bought: Any = line.order if line else payment
     return Refund(
@@ -254,18 +255,20 @@ def _grant(refund: Refund, line: Line | None, payment: Payment | None, amount: i
     refund.payment = payment
     refund.amount, refund.company, refund.credit = parts.whole, parts.company, parts.credit
     refund.wallet, refund.own, refund.sponsor = parts.wallet, parts.own, parts.sponsor
-    if line is None:
+    if line is not None:
+        return_parts(Return(line, parts, refund.to, refund.pk))
+    elif payment is not None and payment.became_credit:
+        hold_late_money(refund)
+    else:
         # Else the wallet, which is low now, would charge the card again within a minute.
         stop_filling(refund.user_id)
         hold_top_up(refund)
-    else:
-        return_parts(Return(line, parts, refund.to, refund.pk))
     settle_decided(refund, by=by)
 
 
 def _is_granted_by_itself(refund: Refund) -> bool:
     """Whether the terms grant it: with what they granted of the same thing before, it is not too much."""
-    most = refund_terms().automatic_amount
+    most = refund_terms.afresh().automatic_amount
     if most is None:
         return False
     by_policy = Refund.objects.granted().filter(by_policy=True, origin=Refund.Origin.REQUEST)
@@ -276,13 +279,14 @@ def _is_granted_by_itself(refund: Refund) -> bool:
 def _elsewhere(refund: Refund, payment: Payment, to: str) -> list[Posting]:
     """What was held goes back to where it was taken from, and from there to the wallet, or becomes credit."""
     wallet = Pot(Account.Kind.WALLET, refund.currency, refund.user_id)
-    if refund.line_id is None:
+    if refund.line_id is None and not payment.became_credit:
         return [release_hold(refund, back_to=wallet)]
     sales = Pot(Account.Kind.SALES, refund.currency)
     release = release_hold(refund, back_to=sales)
     if to == RefundTo.WALLET:
-        key = f"{refund.hold_key}:wallet"
-        return [release, Posting(Transfer.Kind.WALLET_REFUND, sales, wallet, refund.own, key, refund.line_id)]
+        key, subject_id = f"{refund.hold_key}:wallet", refund.line_id or refund.pk
+        return [release, Posting(Transfer.Kind.WALLET_REFUND, sales, wallet, refund.own, key, subject_id)]
+    assert refund.line_id is not None, "what has no line goes to the wallet"
     # A refund's own credit: an earlier one of the same payment may have lapsed.
     suffix = "" if refund.origin == Refund.Origin.CANCELLATION else f":refund:{refund.pk}"
     credit = issue_posting(

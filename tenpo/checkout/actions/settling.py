@@ -15,9 +15,9 @@ from tenpo.audit.actions import Entry, record_all
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
-from tenpo.core.outbox import publish
+from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import id_of
-from tenpo.orders.actions.orders import credit_payment, settle_line
+from tenpo.orders.actions.orders import credit_payment, settle_lines
 from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
@@ -26,8 +26,8 @@ from tenpo.payments.actions.payout_sending import ask_about_payout
 from tenpo.payments.actions.refund_sending import settle_refunds_of
 from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.actions.wallets import fill_wallet
-from tenpo.payments.models import Payment, Payout, ProviderEvent
-from tenpo.payments.provider_models import PaymentMethod, StripeAccount
+from tenpo.payments.models import Payment, Payout, ProviderEvent, SandboxCharge
+from tenpo.payments.provider_models import PaymentMethod, SandboxRefund, StripeAccount
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
 from tenpo.payments.providers.sandbox import decide_charge, decide_refund, signed_event
@@ -35,6 +35,7 @@ from tenpo.payments.queries import live_payment, manual_providers
 from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
+from tenpo.schedule.actions.seats import hold_longer
 from tenpo.schedule.models import Booking, Session
 
 # A seat whose money is under way at the provider waits this much longer.
@@ -46,15 +47,15 @@ RECONCILE_AFTER = timedelta(minutes=1)
 def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None) -> Payment:
     """Bring a payment to what its provider says, with all that follows. Saying it twice changes nothing.
 
-    Money for a held booking confirms it. Money that comes when the seat is gone becomes credit, in full. A top-up fills
-    its payer's wallet, whenever it comes. The card is kept where the payer wished.
+    Money for held bookings confirms them. Money that comes when the seats are gone becomes credit, in full. A top-up
+    fills its payer's wallet, whenever it comes. The card is kept where the payer wished.
     """
     if payment.keeps_method:
         # Users' rows come before all others.
         lock_user(payment.payer)
-    booking = _lock_booking_of(payment)
+    bookings = _lock_bookings_of(payment)
     # What the caller read of the payment may be old; then the change finds nothing, and the row is read again.
-    while not _change_payment(payment, outcome, booking, by=by):
+    while not _change_payment(payment, outcome, bookings, by=by):
         before = payment.state
         payment.refresh_from_db()
         if payment.state == before:
@@ -62,7 +63,7 @@ def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None)
     return payment
 
 
-def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None, *, by: User | None) -> bool:
+def _change_payment(payment: Payment, outcome: Outcome, bookings: Sequence[Booking], *, by: User | None) -> bool:
     """Write a payment's new state and let follow what follows; False when the row is not as `payment` says."""
     before = payment.state
     was_given_up = before in (Payment.State.FAILED, Payment.State.CANCELLED)
@@ -72,10 +73,10 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
     if _says_nothing_new(payment, outcome):
         return True
     # Nobody earns any more of what has taken place already, or was called off: money for it becomes credit.
-    buys = booking is not None and booking.state == Booking.State.HELD and booking.session.is_planned
-    if was_given_up and booking is not None and booking.line is not None:
-        # Another attempt may be under way for the same seat; only one of them buys it.
-        buys = buys and live_payment(booking.line.order_id) is None
+    buys = bool(bookings) and all(one.state == Booking.State.HELD and one.session.is_planned for one in bookings)
+    if was_given_up and buys and payment.order_id is not None:
+        # Another attempt may be under way for the same seats; only one of them buys them.
+        buys = live_payment(payment.order_id) is None
     changes: dict[str, Any] = {
         "state": outcome.state,
         "method": outcome.method or payment.method,
@@ -93,11 +94,11 @@ def _change_payment(payment: Payment, outcome: Outcome, booking: Booking | None,
         return False
     for name, value in changes.items():
         setattr(payment, name, value)
-    _follow(payment, booking if buys else None)
+    _follow(payment, bookings if buys else [])
     _note(payment, outcome)
     entries: list[Entry] = [("payment.state_changed", payment, {"state": before}, {"state": payment.state})]
-    if booking is not None and buys and has_succeeded:
-        entries.append(("booking.confirmed", booking, {"state": "held"}, {"state": booking.state}))
+    if buys and has_succeeded:
+        entries += [("booking.confirmed", one, {"state": "held"}, {"state": one.state}) for one in bookings]
     record_all(entries, by=by)
     return True
 
@@ -166,11 +167,7 @@ def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:
 
     Returns whether that was news.
     """
-    charge = decide_charge(charge_id, succeeds=succeeds)
-    if charge is None:
-        return False
-    headers, body = signed_event(charge)
-    return receive_event("sandbox", headers, body)
+    return _hear_from_sandbox(decide_charge(charge_id, succeeds=succeeds))
 
 
 def decide_sandbox_refund(refund_id: UUID) -> bool:
@@ -178,10 +175,14 @@ def decide_sandbox_refund(refund_id: UUID) -> bool:
 
     Returns whether that was news.
     """
-    refund = decide_refund(refund_id)
-    if refund is None:
+    return _hear_from_sandbox(decide_refund(refund_id))
+
+
+def _hear_from_sandbox(what: SandboxCharge | SandboxRefund | None) -> bool:
+    """Its webhook of what it decided, if it did; whether that was news."""
+    if what is None:
         return False
-    headers, body = signed_event(refund)
+    headers, body = signed_event(what)
     return receive_event("sandbox", headers, body)
 
 
@@ -237,18 +238,22 @@ def reconcile_payments(limit: int = 200) -> int:
     return ask_in_turn(waiting.filter(created_at__lt=now - RECONCILE_AFTER), settle, limit=limit)
 
 
-def _lock_booking_of(payment: Payment) -> Booking | None:
-    """The booking that a payment is for, locked after its session: two statements."""
+def _lock_bookings_of(payment: Payment) -> list[Booking]:
+    """The bookings that a payment is for, locked after their sessions: two statements."""
     if payment.order_id is None:
-        return None
-    sessions = Session.objects.select_for_update(of=("self",), no_key=True)
-    session = sessions.filter(bookings__line__order_id=payment.order_id).first()
-    if session is None:
-        return None
-    bookings = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
-    booking = bookings.get(line__order_id=payment.order_id)
-    booking.session = session
-    return booking
+        return []
+    ordered = Booking.objects.filter(line__order_id=payment.order_id)
+    sessions = Session.objects.select_for_update(no_key=True).filter(pk__in=ordered.values("session")).order_by("id")
+    locked = {session.pk: session for session in sessions}
+    if not locked:
+        return []
+    rows = ordered.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
+    bookings = list(rows.order_by("id"))
+    for booking in bookings:
+        if booking.session_id in locked:
+            # One that was moved elsewhere meanwhile is paid, and so is no place that this money buys.
+            booking.session = locked[booking.session_id]
+    return bookings
 
 
 def _says_nothing_new(payment: Payment, outcome: Outcome) -> bool:
@@ -256,13 +261,13 @@ def _says_nothing_new(payment: Payment, outcome: Outcome) -> bool:
     return same and payment.action_url == outcome.action_url
 
 
-def _follow(payment: Payment, booking: Booking | None) -> None:
-    """What a payment's new state means for the booking that it buys; None: it buys nothing any more."""
+def _follow(payment: Payment, bookings: Sequence[Booking]) -> None:
+    """What a payment's new state means for the bookings that it buys; none: it buys nothing any more."""
     if payment.state == Payment.State.SUCCEEDED:
         if payment.purpose == Payment.Purpose.TOP_UP:
             fill_wallet(payment)
-        elif booking is not None:
-            _confirm(booking, payment)
+        elif bookings:
+            _confirm(bookings, payment)
         else:
             credit_payment(payment)
             publish("payment.came_late", subject=payment, amount=payment.amount)
@@ -271,8 +276,8 @@ def _follow(payment: Payment, booking: Booking | None) -> None:
     elif payment.purpose == Payment.Purpose.TOP_UP:
         if payment.state == Payment.State.PENDING and provider_of(payment.provider).is_marked_by_hand:
             publish("payment.awaited", subject=payment)
-    elif booking is not None and payment.state in (Payment.State.PENDING, Payment.State.UNKNOWN):
-        _wait_longer(booking, payment)
+    elif bookings and payment.state in (Payment.State.PENDING, Payment.State.UNKNOWN):
+        _wait_longer(bookings, payment)
         if provider_of(payment.provider).is_marked_by_hand:
             publish("payment.awaited", subject=payment)
 
@@ -285,20 +290,24 @@ def _note(payment: Payment, outcome: Outcome) -> None:
         keep_what_paid(payment, outcome.kept)
 
 
-def _confirm(booking: Booking, payment: Payment) -> None:
-    assert booking.line is not None
-    booking.state = Booking.State.CONFIRMED
-    booking.confirmed_at = clock.now()
-    booking.held_until = None
-    booking.save(update_fields=["state", "confirmed_at", "held_until"])
-    settle_line(booking.line, payment)
-    publish("booking.confirmed", subject=booking, session_id=booking.session_id, line_id=booking.line.pk)
+def _confirm(bookings: Sequence[Booking], payment: Payment) -> None:
+    now = clock.now()
+    for booking in bookings:
+        booking.state = Booking.State.CONFIRMED
+        booking.confirmed_at = now
+        booking.held_until = None
+    Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(
+        state=Booking.State.CONFIRMED, confirmed_at=now, held_until=None
+    )
+    settle_lines([booking.line for booking in bookings if booking.line], payment)
+    publish_all(
+        [
+            ("booking.confirmed", booking, {"session_id": booking.session_id, "line_id": booking.line_id})
+            for booking in bookings
+        ]
+    )
 
 
-def _wait_longer(booking: Booking, payment: Payment) -> None:
-    if provider_of(payment.provider).is_marked_by_hand:
-        return
-    assert booking.held_until is not None
-    longer = min(clock.now() + PENDING_HOLD, booking.session.starts_at)
-    booking.held_until = max(booking.held_until, longer)
-    booking.save(update_fields=["held_until"])
+def _wait_longer(bookings: Sequence[Booking], payment: Payment) -> None:
+    if not provider_of(payment.provider).is_marked_by_hand:
+        hold_longer(bookings, min(clock.now() + PENDING_HOLD, *(one.session.starts_at for one in bookings)))

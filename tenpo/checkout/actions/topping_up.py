@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
@@ -16,6 +17,7 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
 from tenpo.core.money import Money
 from tenpo.core.once import made_before
+from tenpo.core.outbox import publish_all
 from tenpo.core.words import say_money
 from tenpo.ledger.models import Account
 from tenpo.ledger.queries import balance_of
@@ -76,7 +78,7 @@ def _start(owner: User, *, amount: int, provider: str, keeps: bool, id_: UUID | 
         raise RuleError("wallet_full", _("A wallet holds at most %(amount)s.") % {"amount": most})
     payment = Payment(
         payer=owner, purpose=Payment.Purpose.TOP_UP, provider=provider, amount=amount, currency=business.currency,
-        description=_("Top-up of a wallet"), keeps_method=keeps,
+        description=describe_top_up(), keeps_method=keeps,
     )  # fmt: skip
     if id_:
         payment.pk = id_
@@ -102,12 +104,22 @@ def cancel_top_up(payment: Payment, *, by: User | None) -> Payment:
 
 
 def cancel_left_top_ups(limit: int = 500) -> int:
-    """Give up top-ups whose money nobody saw for as long as a seat would wait for it; how many."""
+    """Give up top-ups whose money nobody saw for as long as a seat would wait for it; how many.
+
+    Their owners are told: who has paid meanwhile need not pay again.
+    """
     left = clock.now() - timedelta(days=current_business().manual_hold_days)
     ids = list(_by_hand().filter(created_at__lt=left).order_by("id").values_list("pk", flat=True)[:limit])
     with transaction.atomic():
-        cancel_payments(_by_hand().filter(pk__in=ids))
-    return len(ids)
+        given_up = cancel_payments(_by_hand().filter(pk__in=ids))
+        publish_all([("wallet.top_up_given_up", payment, {}) for payment in given_up])
+    return len(given_up)
+
+
+def describe_top_up() -> str:
+    """What a top-up is called where it is stored: in the business's language, whoever's it is."""
+    with translation.override(current_business().locale):
+        return _("Top-up of a wallet")
 
 
 def _by_hand() -> QuerySet[Payment]:

@@ -2,10 +2,15 @@
 
 from ninja import Router
 
-from tenpo.checkout.api import auto_top_up, booking, refunds, wallet
+from tenpo.checkout.api import auto_top_up, booking, payments, placing, policies, refunds, series, slots, wallet
 
 router = Router()
 router.add_router("", booking.router)
+router.add_router("", payments.router)
+router.add_router("", placing.router)
+router.add_router("", policies.router)
+router.add_router("", slots.router)
 router.add_router("", wallet.router)
 router.add_router("", auto_top_up.router)
 router.add_router("", refunds.router)
+router.add_router("", series.router)

@@ -1,39 +1,30 @@
-"""Booking and paying by API; providers' webhooks land here."""
+"""Booking and paying by API."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
-from django.utils.translation import gettext as _
-from ninja import Field, Router
+from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
-from tenpo.checkout.actions.settling import mark_paid, receive_event
+from tenpo.checkout.actions.buying import book_places, book_session, pay_booking, take_offer
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
-from tenpo.checkout.queries.policies import share_effect
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, problem, problems
-from tenpo.core.business import current_business
-from tenpo.orders.actions.policies import check_terms
-from tenpo.orders.api import TermsIn, coach_of, terms_of
-from tenpo.orders.models import SharePolicy
-from tenpo.orders.permissions import can_manage_policies
-from tenpo.orders.policies import read_windows
-from tenpo.orders.queries import quote
-from tenpo.orders.words import describe_windows
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
+from tenpo.core.limits import PLACES_AT_ONCE
+from tenpo.orders.models import Line
+from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.api import PaymentOut
 from tenpo.payments.models import Payment
-from tenpo.payments.providers import PROVIDERS
-from tenpo.payments.providers.base import BadSignature
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.policy_queries import say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
 router = Router(tags=["Booking and paying"])
@@ -64,6 +55,11 @@ Agreed = Annotated[
         description="The own share that you showed (minor units). Another one is refused with `price_changed`.",
         examples=[1200],
     ),
+]
+Places = Annotated[int, Field(ge=1, le=PLACES_AT_ONCE, description="How many places at once.")]
+ParticipantIds = Annotated[
+    list[UUID],
+    Field(min_length=1, max_length=PLACES_AT_ONCE, description="Who takes part: you (`/me`) and your guests."),
 ]
 UseWallet = Annotated[bool, Field(description="Whether your wallet pays before the own share is asked for.")]
 
@@ -107,6 +103,7 @@ class BookedOut(OutSchema):
     participant_id: UUID
     state: str = Field(..., examples=["confirmed"])
     held_until: datetime | None = Field(None, description="Until when a held or offered seat waits.")
+    awaits_approval: bool = Field(False, description="Held until its coach says yes or no, and not ordered yet.")
     position: int | None = Field(None, description="Place in line on the waitlist, from 1.")
     ending: str = ""
     cost: CostOut | None
@@ -123,6 +120,27 @@ class BookingIn(InSchema):
     keep: Keep = False
     use_wallet: UseWallet = True
     agreed_amount: Agreed = None
+
+
+class PartyIn(InSchema):
+    """Seats for several, to be booked at once."""
+
+    session_id: UUID
+    participant_ids: ParticipantIds
+    provider: Provider = ""
+    source: Source = ""
+    keep: Keep = False
+    use_wallet: UseWallet = True
+    agreed_amount: Agreed = None
+
+
+class PartyOut(OutSchema):
+    """Places that were booked together: each with what it costs, and one payment for what is left of all."""
+
+    order_id: UUID
+    number: str = Field(..., description="Of the order and its receipt.", examples=["7K2M9QX4TB"])
+    bookings: list[BookedOut]
+    payment: PaymentOut | None
 
 
 class OfferIn(InSchema):
@@ -152,20 +170,41 @@ class CancellationOut(OutSchema):
     method: int = Field(..., description="Goes back the way it was paid.", examples=[0])
     company: int = Field(..., examples=[3000])
     sponsor: int = Field(..., examples=[0])
+    is_late: bool = Field(..., description="The windows do not give all of it, so that it counts.")
+    by_grace: bool = Field(..., description="It is late, and costs nothing all the same.")
+    until: datetime | None = Field(..., description="Until when this holds.")
 
 
-def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
-    """A booking as the API shows it to whoever booked; another `viewer` sees its money only as an admin."""
-    line, payment = booking.line, last_payment(booking)
+class CancellationIn(InSchema):
+    """How a host cancels somebody's booking. Whoever booked says nothing."""
+
+    for_member: bool = Field(False, description="They asked for it: by their policy, and not as host.")
+    waiver: str = Field(
+        "", max_length=300, examples=["Ill"],
+        description="Why you let them off: everything comes back, and it does not count. They read it.",
+    )  # fmt: skip
+
+
+def booked_out(booking: Booking, *, viewer: User | None = None, is_alone: bool = False) -> BookedOut:
+    """A booking as the API shows it to whoever booked; another `viewer` sees its money only as an admin.
+
+    `is_alone` says that it was just booked, and nothing with it.
+    """
+    line, payment = booking.line, last_payment(booking, is_alone=is_alone)
     if viewer is not None and viewer.pk != booking.booked_by_id and not viewer.is_admin:
         # What somebody paid, and how, is nothing that a coach has to know.
         line = payment = None
+    return _booked(booking, line, payment)
+
+
+def _booked(booking: Booking, line: Line | None, payment: Payment | None) -> BookedOut:
     return BookedOut(
         id=booking.pk,
         session_id=booking.session_id,
         participant_id=booking.participant_id,
         state=booking.state,
         held_until=booking.held_until,
+        awaits_approval=booking.awaits_approval,
         position=waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else None,
         ending=booking.ending,
         cost=CostOut(
@@ -189,21 +228,28 @@ def booked_out(booking: Booking, *, viewer: User | None = None) -> BookedOut:
 @router.get(
     "/sessions/{uuid:session_id}/quote", response={200: QuoteOut, **problems(404)}, summary="What a session costs you"
 )
-def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = True) -> QuoteOut:
+def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = True, places: Places = 1) -> QuoteOut:
     """The price of a seat now and who pays it: the company by its policy, a sponsor, your credit, your wallet, and you.
+
+    Of several `places` it is what they come to at once.
 
     Send `own_share` back as `agreed_amount` when you book, so that nobody pays a price that changed meanwhile.
     """
     sessions = Session.objects.visible_to(request.user).select_related("cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    price = quote(
-        price=session.price,
+    found = quotes(
+        [session.price] * places,
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=request.user,
         use_wallet=use_wallet,
     )
-    windows = read_windows(session.cancellation_policy.windows)
+    price = together(found)
+    return quote_out(price, say_offered_policy(session, request.user, to=price.back_to))
+
+
+def quote_out(price: Quote, cancellation: str) -> QuoteOut:
+    """A price as the API shows it, with the cancellation policy in a sentence."""
     return QuoteOut(
         price=price.price,
         currency=price.currency,
@@ -215,7 +261,7 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
         wallet_left=price.wallet_left,
         own_share=price.own_share,
         share_policy_id=price.policy.pk if price.policy else None,
-        cancellation=describe_windows(windows, session.starts_at, to=price.back_to),
+        cancellation=cancellation,
     )
 
 
@@ -241,7 +287,47 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
         use_wallet=payload.use_wallet,
         call=request.call,
     )
-    return booked_out(booking)
+    return booked_out(booking, is_alone=True)
+
+
+@router.post(
+    "/group-bookings", response={201: PartyOut, **problems(403, 404, 409, 422, 429)}, summary="Book several seats"
+)
+@once(PartyOut, 201, limit="book-user")
+def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
+    """Book a seat in one session for each of several people, or for none: one order, and one payment for all of it.
+
+    Until it is paid all of it is `held`; it is paid, given up and let go as a whole, by any of its bookings
+    (`/bookings/{id}/payment`). Once it is paid each place can be given up by its own policy. `agreed_amount` is what is
+    left of all.
+
+    Refusals: `full` (with how many are `left`), `started`, `not_planned`, `already_booked`, `participant_elsewhere`,
+    `price_changed`, `sponsor_spent`, `payment_needed`.
+    """
+    bookings = book_places(
+        Session(pk=payload.session_id),
+        participants=participants_of(request.user, payload.participant_ids),
+        by=request.user,
+        provider=payload.provider,
+        source=payload.source,
+        keep=payload.keep,
+        agreed=payload.agreed_amount,
+        use_wallet=payload.use_wallet,
+        call=request.call,
+    )
+    return party_out(bookings)
+
+
+def party_out(bookings: Sequence[Booking]) -> PartyOut:
+    """Places that were ordered together, with their one payment."""
+    payment, line = last_payment(bookings[0]), bookings[0].line
+    assert line is not None, "what is booked is ordered"
+    return PartyOut(
+        order_id=line.order_id,
+        number=line.order.number,
+        bookings=[_booked(booking, booking.line, payment) for booking in bookings],
+        payment=PaymentOut.from_orm(payment) if payment else None,
+    )
 
 
 @router.post(
@@ -293,12 +379,15 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
     response={200: CancellationOut, **problems(403, 404)},
     summary="What cancelling would do",
 )
-def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
-    """What comes back if the booking is cancelled now, by you: under its policy, or in full when you are the host."""
+def get_cancellation(request: ApiRequest, booking_id: UUID, for_member: bool = False) -> Any:
+    """What comes back if the booking is cancelled now, by you: under its policy, or in full when you are the host.
+
+    A host who asks `for_member` sees what the policy would give.
+    """
     booking = _visible(request, booking_id)
     if not can_cancel_booking(request.user, booking):
         raise PermissionDenied
-    return cancellation_effect(booking, by_host=is_host_of(request.user, booking))
+    return cancellation_effect(booking, by_host=is_host_of(request.user, booking) and not for_member)
 
 
 @router.post(
@@ -307,13 +396,18 @@ def get_cancellation(request: ApiRequest, booking_id: UUID) -> Any:
     summary="Cancel a booking",
 )
 @once(BookedOut, is_whole=True)
-def create_cancellation(request: ApiRequest, booking_id: UUID) -> BookedOut:
+def create_cancellation(
+    request: ApiRequest, booking_id: UUID, payload: Body[CancellationIn | None] = None
+) -> BookedOut:
     """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
 
+    What is held and not paid yet is given up with all that was ordered with it.
+
     What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
-    coach or an admin cancels. Refusal: `started`.
+    coach or an admin cancels, unless they do so for whoever booked. Refusal: `started`.
     """
-    cancel_booking(_visible(request, booking_id), by=request.user)
+    how = payload.model_dump() if payload else {}
+    cancel_booking(_visible(request, booking_id), by=request.user, **how)
     return booked_out(_visible(request, booking_id), viewer=request.user)
 
 
@@ -332,104 +426,12 @@ def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
     return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
 
 
-@router.post(
-    "/payments/{uuid:payment_id}/confirmation",
-    response={200: PaymentOut, **problems(403, 404, 409)},
-    summary="Mark a payment as paid",
-)
-@once(PaymentOut, is_whole=True)
-def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
-    """An admin saw the money of a payroll or bank transfer payment. Marking twice changes nothing.
-
-    When the seat was let go meanwhile, the money becomes credit. Nobody marks their own.
-
-    Refusals: `not_manual`, `own_payment`.
-    """
-    payment = get_object_or_404(Payment.objects.visible_to(request.user), pk=payment_id)
-    return mark_paid(payment, by=request.user)
-
-
-@router.post("/webhooks/{provider}", auth=None, response={200: None, **problems(400, 404)}, summary="Receive an event")
-def receive_webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    """Where a payment provider tells us what became of a payment. Its signature says who it is; repeats do nothing."""
-    if provider not in PROVIDERS:
+def participants_of(user: User, ids: Sequence[UUID]) -> list[Participant]:
+    """Those whom `user` names, in their order; Http404 for one whom they do not see."""
+    seen = Participant.objects.visible_to(user).in_bulk(ids)
+    if len(seen) < len(set(ids)):
         raise Http404
-    try:
-        receive_event(provider, request.headers, request.body)
-    except BadSignature:
-        return problem(400, "bad_signature", _("This event is not signed by the provider."))
-    return HttpResponse(status=200)
-
-
-class ShareEffectRow(OutSchema):
-    """One coming session now and under the proposed policy (minor units)."""
-
-    session_id: UUID
-    title: str
-    starts_at: datetime
-    price: int = Field(..., examples=[8000])
-    company_now: int = Field(..., examples=[4000])
-    company_then: int = Field(..., examples=[4800])
-    own_now: int = Field(..., examples=[4000])
-    own_then: int = Field(..., examples=[3200])
-
-
-class ShareEffectOut(OutSchema):
-    """What a proposed policy would do: to the next sessions, and to a month like the last three (minor units)."""
-
-    sessions: list[ShareEffectRow]
-    other_sessions: int = Field(..., description="Coming sessions that are not listed.")
-    seats: int = Field(..., description="Seats booked in the last 90 days, by which the month is estimated.")
-    company_month_now: int
-    company_month_then: int
-    own_month_now: int
-    own_month_then: int
-
-
-@router.post(
-    "/share-policies/preview",
-    response={200: ShareEffectOut, **problems(403, 404)},
-    summary="What a share policy would do",
-    tags=["Orders and policies"],
-)
-def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOut:
-    """Compare a policy with what holds now, saving nothing: each coming session, and an estimated month. For admins."""
-    if not can_manage_policies(request.user):
-        raise PermissionDenied
-    terms = terms_of(payload)
-    check_terms(terms)
-    proposed = SharePolicy(
-        coach=coach_of(request, payload),
-        percent=terms.percent,
-        amount=terms.amount,
-        cap=terms.cap,
-        currency=current_business().currency,
-        active_from=payload.active_from or timezone.now(),
-        active_until=payload.active_until,
-    )
-    effect = share_effect(proposed)
-    rows = [
-        ShareEffectRow(
-            session_id=row.session.pk,
-            title=row.session.title,
-            starts_at=row.session.starts_at,
-            price=row.session.price,
-            company_now=row.company_now,
-            company_then=row.company_then,
-            own_now=row.own_now,
-            own_then=row.own_then,
-        )
-        for row in effect.sessions
-    ]
-    return ShareEffectOut(
-        sessions=rows,
-        other_sessions=effect.others,
-        seats=effect.seats,
-        company_month_now=effect.company_month_now,
-        company_month_then=effect.company_month_then,
-        own_month_now=effect.own_month_now,
-        own_month_then=effect.own_month_then,
-    )
+    return [seen[one] for one in ids]
 
 
 def _participant(request: ApiRequest, participant_id: UUID | None) -> Participant:

@@ -45,7 +45,7 @@ class RefundOut(OutSchema):
 
     id: UUID
     user_id: UUID = Field(..., description="Who bought it.")
-    line_id: UUID | None = Field(..., description="The line of an order; null for a top-up.")
+    line_id: UUID | None = Field(..., description="The line of an order; null for a payment without one.")
     payment_id: UUID | None
     description: str = Field(..., examples=["Coaching session"])
     origin: str = Field(..., description="`request`, `admin` or `cancellation`.", examples=["request"])
@@ -72,20 +72,20 @@ class RefundOut(OutSchema):
 
 
 class RefundIn(InSchema):
-    """Of what, how much, where to, and why. Either `line_id` or, for a top-up, `payment_id`."""
+    """Of what, how much, where to, and why. Either `line_id` or, for what no order accounts for, `payment_id`."""
 
     line_id: UUID | None = Field(None, description="The line of an order.")
-    payment_id: UUID | None = Field(None, description="A top-up.")
+    payment_id: UUID | None = Field(None, description="A top-up, or money that came late and became credit.")
     amount: Amount
     to: RefundTo = Field(RefundTo.METHOD, description="Where what was paid from outside goes.", examples=["method"])
     reason: str = Field(..., min_length=1, max_length=500, examples=["I was ill."])
 
 
 class GivenRefundIn(InSchema):
-    """Of what, how much, and where to. Either `line_id` or, for a top-up, `payment_id`."""
+    """Of what, how much, and where to. Either `line_id` or, for what no order accounts for, `payment_id`."""
 
     line_id: UUID | None = Field(None, description="The line of an order.")
-    payment_id: UUID | None = Field(None, description="A top-up.")
+    payment_id: UUID | None = Field(None, description="A top-up, or money that came late and became credit.")
     amount: Amount
     to: RefundTo = Field(RefundTo.METHOD, description="Where what was paid from outside goes.", examples=["method"])
     word: str = Field("", max_length=300, description="The buyer reads it.", examples=["Sorry for the noise."])
@@ -125,7 +125,7 @@ class RefundQuery(PageQuery):
 
 
 class RefundableQuery(InSchema):
-    """Of what. Either `line_id` or, for a top-up, `payment_id`."""
+    """Of what. Either `line_id` or, for what no order accounts for, `payment_id`."""
 
     line_id: UUID | None = None
     payment_id: UUID | None = None
@@ -167,7 +167,7 @@ class RefundTermsIn(InSchema):
 
 
 @router.get(
-    "/refundable", response={200: RefundableOut, **problems(404)}, summary="What of a line or top-up can go back"
+    "/refundable", response={200: RefundableOut, **problems(404)}, summary="What of a line or payment can go back"
 )
 def get_refundable(request: ApiRequest, query: Query[RefundableQuery]) -> dict[str, Any]:
     """What is left of what was paid, by who gets it. Refusals: `nothing_left`, `cancel_first`, `too_late`."""
@@ -196,10 +196,11 @@ def list_refunds(request: ApiRequest, query: Query[RefundQuery]) -> Any:
 @router.post("/refunds", response={201: RefundOut, **problems(403, 404, 409, 429)}, summary="Ask for a refund")
 @once(RefundOut, 201, limit="refund-user", is_whole=True)
 def create_refund(request: ApiRequest, payload: RefundIn) -> Refund:
-    """Of what you bought, or of a top-up that is still in your wallet. What the terms allow is granted at once.
+    """Of what you bought, or of what is still there of a top-up, or of money that came late and became credit.
 
-    Each part goes back to who paid it; what you paid from outside, to where you say. Refusals: `nothing_left`,
-    `cancel_first`, `too_late`, `more_than_left`, `no_such_way`, `refund_asked_already`, `spent`.
+    What the terms allow is granted at once. Each part goes back to who paid it; what you paid from outside, to where
+    you say. Refusals: `nothing_left`, `cancel_first`, `too_late`, `more_than_left`, `no_such_way`,
+    `refund_asked_already`, `spent`.
     """
     line, payment = _bought(request, payload.line_id, payload.payment_id)
     return ask_for_refund(
@@ -312,7 +313,7 @@ def create_refund_diversion(request: ApiRequest, refund_id: UUID, payload: Refun
 def get_refund_terms(request: ApiRequest) -> RefundTerms:
     """What holds for whatever is asked for, and sold, now; for admins."""
     check_admin(request.user)
-    return refund_terms()
+    return refund_terms.afresh()
 
 
 @router.patch("/refund-terms", response={200: RefundTermsOut, **problems(403)}, summary="Change the terms of refunds")
@@ -327,13 +328,13 @@ def update_terms_of_refunds(request: ApiRequest, body: RefundTermsIn) -> RefundT
 
 
 def _bought(request: ApiRequest, line_id: UUID | None, payment_id: UUID | None) -> tuple[Line | None, Payment | None]:
-    """The line or the top-up that the caller may see."""
+    """The line, or the payment without one, that the caller may see."""
     if line_id is not None and payment_id is None:
         return get_object_or_404(Line.objects.visible_to(request.user).select_related("order__buyer"), pk=line_id), None
     if payment_id is None or line_id is not None:
         raise Http404
-    top_ups = Payment.objects.visible_to(request.user).filter(purpose=Payment.Purpose.TOP_UP)
-    return None, get_object_or_404(top_ups.select_related("payer"), pk=payment_id)
+    payments = Payment.objects.visible_to(request.user).by_itself()
+    return None, get_object_or_404(payments.select_related("payer"), pk=payment_id)
 
 
 def _visible(request: ApiRequest, refund_id: UUID) -> Refund:

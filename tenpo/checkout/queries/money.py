@@ -9,12 +9,12 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from tenpo.checkout.queries.bookings import say_failure
 from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.payments.models import Grant, Payment, Refund
 from tenpo.payments.queries import auto_top_up_of
+from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 
 CAUSES = {
@@ -27,6 +27,7 @@ CAUSES = {
     Transfer.Kind.CREDIT_SPEND: lambda what: _("Spent on %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_ISSUE: lambda what: _("Cancelled: %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_RESTORE: lambda what: _("Cancelled: %(what)s") % {"what": what},
+    Transfer.Kind.CREDIT_BACK: lambda what: _("Refund of %(what)s") % {"what": what},
     Transfer.Kind.TOP_UP: lambda what: _("Top-up"),
     Transfer.Kind.GRANT: lambda what: _("Given: %(what)s") % {"what": what},
     Transfer.Kind.GRANT_BACK: lambda what: _("Taken back: %(what)s") % {"what": what},

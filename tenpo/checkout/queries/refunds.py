@@ -9,7 +9,7 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.money import apportion
 from tenpo.ledger.models import Account
-from tenpo.ledger.queries import balance_of
+from tenpo.ledger.queries import balance_of, credit_from
 from tenpo.orders.models import Line, Order, Split
 from tenpo.orders.policies import PartsBack, parts_left, parts_of
 from tenpo.payments.models import Payment, Refund
@@ -48,20 +48,27 @@ class Refundable:
 
 
 def places_of(line: Line | None, left: PartsBack) -> list[RefundTo]:
-    """Where what was paid from outside may go; a top-up goes back by the way that it came, or stays."""
+    """Where what was paid from outside may go; what is here already goes back by the way that it came, or stays."""
     if line is None:
         return [RefundTo.METHOD]
     return [RefundTo.METHOD, RefundTo.WALLET, RefundTo.CREDIT] if left.own else []
 
 
 def what_is_left(line: Line | None, payment: Payment | None) -> PartsBack:
-    """What of a line, or of a top-up that is still in its payer's wallet, has not gone back; nothing while unpaid."""
+    """What of a line has not gone back, or of a payment without one is still there; nothing while unpaid.
+
+    A top-up is in its payer's wallet, money that came late is credit.
+    """
     if not _is_paid(line, payment):
         return PartsBack(0, 0, 0, 0)
     if line is not None:
         return parts_left(line)
     assert payment is not None
-    (there,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
+    if payment.became_credit:
+        credit = credit_from(payment.pk, payment.payer, at=clock.now())
+        there = credit.balance or 0 if credit else 0
+    else:
+        (there,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
     return PartsBack(0, 0, 0, min(payment.left, there))
 
 
@@ -129,16 +136,14 @@ def _until(line: Line | None, payment: Payment | None) -> datetime:
     if line is not None:
         moments += [line.order.settled_at] if line.order.settled_at else []
         moments += list(Session.objects.filter(pk=line.subject_id).values_list("ends_at", flat=True))
-    return max(moments, default=clock.now()) + timedelta(days=refund_terms().ask_days)
+    return max(moments, default=clock.now()) + timedelta(days=refund_terms.afresh().ask_days)
 
 
 def _is_paid(line: Line | None, payment: Payment | None) -> bool:
-    """Whether an order was paid, or a top-up filled a wallet; what was only set aside goes back when it is let go."""
+    """Whether an order was paid, or money came without one; what was only set aside goes back when it is let go."""
     if line is not None:
         return line.order.state == Order.State.PAID
-    return (
-        payment is not None and payment.purpose == Payment.Purpose.TOP_UP and payment.state == Payment.State.SUCCEEDED
-    )
+    return payment is not None and payment.order_id is None and payment.state == Payment.State.SUCCEEDED
 
 
 def _is_to_come(line: Line, now: datetime) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.core import outbox
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.notify.models import Notification
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
@@ -41,6 +42,7 @@ def make_manual(coach: User, number: int = 0) -> Booking:
     """A booking in a session of its own, whose bank transfer has not arrived."""
     member = make_member()
     session = make_session(coach, starts_in=timedelta(days=30 + number))
+    make_account_to_pay_to()
     return book_session(session, participant=member.participant, by=member, provider="transfer")
 
 

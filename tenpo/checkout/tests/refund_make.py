@@ -7,19 +7,21 @@ from django.utils import timezone
 
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import ask_for_refund, grant_refund
-from tenpo.checkout.actions.settling import mark_paid
-from tenpo.checkout.tests.make import make_top_up
+from tenpo.checkout.actions.settling import decide_sandbox_charge, mark_paid
+from tenpo.checkout.tests.make import make_manual, make_top_up
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import make_credit, make_share_policy
 from tenpo.payments.actions.refunds import update_refund_terms
 from tenpo.payments.actions.wallets import give_money
-from tenpo.payments.models import Payment, Refund, RefundTerms
-from tenpo.payments.providers.sandbox import SUCCEEDS
+from tenpo.payments.models import Payment, Refund, RefundTerms, SandboxCharge
+from tenpo.payments.providers.sandbox import SUCCEEDS, SUCCEEDS_LATE
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions.seats import release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_session
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 
 
@@ -66,12 +68,38 @@ def make_bought(
 
 def make_bought_by_hand(*, price: int = 10_000, member: User | None = None) -> Line:
     """A line that a bank transfer paid."""
+    make_account_to_pay_to()
     member = member or make_member()
     session = make_session(make_coach(), price=price)
     booking = book_session(session, participant=member.participant, by=member, provider="transfer", use_wallet=False)
     assert booking.line is not None
     mark_paid(Payment.objects.get(order_id=booking.line.order_id), by=make_admin())
     return takes_place(booking.line)
+
+
+def make_late_money(member: User | None = None, amount: int = 10_000, *, card: str = SUCCEEDS) -> Payment:
+    """A payment by card that came when its seat was gone, and became credit."""
+    member = member or make_member()
+    booking = book_session(
+        make_session(make_coach(), price=amount), participant=member.participant, by=member, provider="sandbox",
+        source=SUCCEEDS_LATE, use_wallet=False,
+    )  # fmt: skip
+    Booking.objects.filter(pk=booking.pk).update(held_until=timezone.now() - timedelta(seconds=1))
+    release_lapsed_everywhere()
+    payment = Payment.objects.filter(payer=member).latest("id")
+    charge = SandboxCharge.objects.get(key=str(payment.pk))
+    decide_sandbox_charge(charge.pk, succeeds=True)
+    # From now on it is a card that refunds in this way.
+    SandboxCharge.objects.filter(pk=charge.pk).update(card=card)
+    return Payment.objects.get(pk=payment.pk)
+
+
+def make_late_money_by_hand() -> Payment:
+    """A bank transfer that came when its seat was gone, and became credit."""
+    booking = make_manual(make_coach())
+    Booking.objects.filter(pk=booking.pk).update(held_until=timezone.now() - timedelta(seconds=1))
+    release_lapsed_everywhere()
+    return mark_paid(Payment.objects.get(payer=booking.booked_by), by=make_admin())
 
 
 def make_mixed_line(*, price: int = 10_000) -> Line:

@@ -12,6 +12,7 @@ from tenpo.checkout.tests.refund_make import (
     make_bought,
     make_bought_by_hand,
     make_granted,
+    make_late_money,
     make_mixed_line,
     make_refund_terms,
     make_request,
@@ -40,6 +41,8 @@ REFUND_PLANTS: dict[str, str | list[str]] = {
         UPDATE payments_payment SET refunded = refunded + 1 WHERE id = (
             SELECT id FROM payments_payment WHERE refunded > 0 ORDER BY id LIMIT 1)""",
     "refund-goes-to-who-paid": f"UPDATE payments_refund SET currency = 'USD' WHERE id = ({ASKED})",
+    "refund-of-late-money-comes-out-of-its-credit": """
+        UPDATE ledger_transfer SET subject_id = uuidv7() WHERE kind = 'credit_back'""",
     "refund-is-decided-by-somebody-else": f"UPDATE payments_refund SET reviewed_by_id = user_id WHERE id = ({SENT})",
     "refund-is-within-what-was-asked": f"UPDATE payments_refund SET asked = amount - 1 WHERE id = ({SENT})",
     "refund-is-asked-for-once-at-a-time": """
@@ -79,6 +82,7 @@ def make_refunds() -> None:
     top_up = make_top_up(owner, 3_000)
     ask_for_refund(payment=top_up, amount=1_000, to="method", reason="Too much", by=owner)
     give_refund(payment=top_up, amount=500, to="method", by=admin)
+    send_refund(give_refund(payment=make_late_money(amount=3_000), amount=1_000, to="method", by=admin))
     make_refund_terms(cancellation_to="method")
     booking = make_booking(make_session(make_coach(), price=2_000), make_member())
     cancel_booking(booking, by=booking.booked_by)

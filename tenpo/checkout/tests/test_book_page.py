@@ -16,7 +16,7 @@ from tenpo.people.tests.make import make_member, signed_in
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def book_url(session: Session) -> str:

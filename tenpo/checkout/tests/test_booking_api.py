@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +28,7 @@ from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 class Api:
@@ -150,7 +150,12 @@ def test_cancelling_says_what_it_would_do_and_does_it():
     effect = api.get(f"/bookings/{booking.pk}/cancellation").json()
     done = api.post(f"/bookings/{booking.pk}/cancellation").json()
 
-    assert effect == {"percent": 50, "credit": 5_000, "wallet": 0, "method": 0, "company": 0, "sponsor": 0}
+    until = session.starts_at - timedelta(hours=24)
+    assert datetime.fromisoformat(effect.pop("until")) == until.replace(microsecond=until.microsecond // 1000 * 1000)
+    assert effect == {
+        "percent": 50, "credit": 5_000, "wallet": 0, "method": 0, "company": 0, "sponsor": 0, "is_late": True,
+        "by_grace": False,
+    }  # fmt: skip
     assert (done["state"], done["cost"]["refunded_percent"]) == ("cancelled", 50)
     assert credit_left(member) == 5_000
     assert api.post(f"/bookings/{booking.pk}/cancellation").status_code == 200

@@ -6,16 +6,20 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tenpo.checkout import jobs
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid, reconcile_payments
 from tenpo.checkout.actions.topping_up import cancel_left_top_ups, cancel_top_up, top_up
 from tenpo.checkout.tests.make import make_top_up
+from tenpo.core import outbox
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.ledger.queries import WALLET, balance_of
+from tenpo.notify.kinds import say
+from tenpo.notify.models import Notification
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.manual import Manual
 from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
@@ -23,7 +27,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def by_transfer(member: User, amount: int = 5_000) -> Payment:
@@ -57,6 +61,48 @@ def test_top_ups_that_nobody_pays_end_and_leave_their_room():
     # The money comes after all.
     assert mark_paid(Payment.objects.get(pk=left[0].pk), by=admin).state == "succeeded"
     assert sum(balance_of(member, "EUR", WALLET).values()) == 51_000
+
+
+def told_of_it(owner: User) -> list[str]:
+    outbox.drain(1_000)
+    rows = Notification.objects.filter(user=owner, kind="wallet.top_up_given_up")
+    return [say(row.kind, row.payload).title for row in rows]
+
+
+def test_its_owner_is_told_once_that_nobody_waits_any_more():
+    member, other = make_member(), make_member()
+    by_transfer(member)
+    passed(days=current_business().manual_hold_days, minutes=1)
+
+    for _again in range(2):
+        cancel_left_top_ups()
+
+    assert told_of_it(member) == ["We do not wait any more for €50 for your wallet"]
+    assert told_of_it(other) == []
+    assert Notification.objects.get(kind="wallet.top_up_given_up").deliveries.filter(channel="email").exists()
+
+
+def test_nobody_is_told_who_gave_it_up_themselves_or_whose_money_came_meanwhile():
+    member, payer = make_member(), make_member()
+    cancel_top_up(by_transfer(member), by=member)
+    came = by_transfer(payer)
+    passed(days=current_business().manual_hold_days, minutes=1)
+
+    cancel_left_top_ups()
+    mark_paid(Payment.objects.get(pk=came.pk), by=make_admin())
+
+    assert told_of_it(member) == told_of_it(payer) == []
+
+
+@pytest.mark.parametrize(("locale", "stored"), [("en", "Top-up of a wallet"), ("de", "Aufladung einer Geldbörse")])
+def test_it_is_stored_in_the_language_of_the_business_whoever_pays(locale, stored):
+    make_account_to_pay_to(locale=locale)
+    for reading in ("en", "de"):
+        with translation.override(reading):
+            by_transfer(make_member())
+            make_top_up(make_member(), 1_000)
+
+    assert set(Payment.objects.values_list("description", flat=True)) == {stored}
 
 
 def test_only_top_ups_that_wait_for_their_money_are_left():

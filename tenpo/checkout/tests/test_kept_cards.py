@@ -29,7 +29,7 @@ from tenpo.people.tests.make import make_member
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 by_stripe = pytest.mark.skipif(contract_folder() is None, reason="Stripe's description of its API is missing")
 
 

@@ -104,7 +104,8 @@ def test_cancellation_policies():
     put = admin.client.put(f"/api/v1/cancellation-policies/{made['id']}/default").json()
     retired = admin.client.put(f"/api/v1/cancellation-policies/{made['id']}/retirement")
 
-    assert made["words"] == "Free until 48 hours before; after that half comes back."
+    free, missed = "Free until 48 hours before; after that half comes back.", "If you do not come, nothing comes back."
+    assert made["words"] == f"{free} {missed}"
     assert wrong.status_code == 422
     assert put["is_default"]
     assert (retired.status_code, retired.json()["code"]) == (409, "is_default")

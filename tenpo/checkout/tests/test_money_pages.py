@@ -15,7 +15,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def statements(client: Client, address: str) -> int:

@@ -75,6 +75,7 @@ def test_two_people_of_one_buyer_may_be_in_two_places():
     assert Booking.objects.filter(booked_by=admin, state="confirmed").count() == 2
 
 
+@pytest.mark.usefixtures("takes_transfers")
 def test_a_hold_that_ran_out_is_let_go_for_another_place():
     member = make_member()
     held = book_session(at(0, price=2_000), participant=member.participant, by=member, provider="transfer")
@@ -148,7 +149,7 @@ def test_many_places_at_one_time_at_once_become_one():
 @pytest.mark.django_db(transaction=True)
 def test_without_the_participants_lock_the_constraint_alone_still_holds(monkeypatch):
     """But some wait for each other in a circle, which the database ends."""
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("FOR NO KEY UPDATE", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("FOR NO KEY UPDATE", ""))
     member = make_member()
     sessions = [at(n / 20) for n in range(4)]
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -33,7 +34,11 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, outcomes, without_constraint
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.invariants,
+    pytest.mark.usefixtures("takes_transfers"),
+]
 
 BUYERS, SEATS = 12, 3
 
@@ -55,7 +60,7 @@ def test_many_buyers_for_few_seats():
 @pytest.mark.control
 def test_many_buyers_control(monkeypatch):
     """Without the condition and the constraint, everybody gets a seat that is not there."""
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("AND s.seats_taken < s.capacity", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("s.seats_taken + %s <= s.capacity", "%s > 0"))
     session = make_session(price=0, capacity=SEATS)
     members = [make_member() for _ in range(BUYERS)]
 
@@ -67,7 +72,7 @@ def test_many_buyers_control(monkeypatch):
 
 
 def test_the_constraint_alone_refuses_too(monkeypatch):
-    monkeypatch.setattr(seats, "_TAKE_SEAT", seats._TAKE_SEAT.replace("AND s.seats_taken < s.capacity", ""))
+    monkeypatch.setattr(seats, "_TAKE_SEATS", seats._TAKE_SEATS.replace("s.seats_taken + %s <= s.capacity", "%s > 0"))
     session = make_session(price=0, capacity=SEATS)
     members = [make_member() for _ in range(BUYERS)]
 
@@ -186,9 +191,16 @@ def test_cancelling_many_times_gives_back_once():
 @pytest.mark.control
 def test_cancelling_many_times_control(monkeypatch):
     """Without the locks, only the keys of the ledger stand between one credit and many."""
-    monkeypatch.setattr(cancellations, "lock_session", lambda pk: Session.objects.get(pk=pk))
-    unlocked = Booking.objects.select_related("line__order", "booked_by")
-    monkeypatch.setattr(cancellations, "_locked", lambda booking: unlocked.get(pk=booking.pk))
+    monkeypatch.setattr(cancellations, "lock_users", lambda *users: None)
+    monkeypatch.setattr(cancellations, "lock_sessions_of", lambda one: Session.objects.in_bulk([one.session_id]))
+    all_have_read = Barrier(8, timeout=10)
+
+    def unlocked(booking: Booking) -> list[Booking]:
+        read = Booking.objects.select_related("line__order", "booked_by").get(pk=booking.pk)
+        all_have_read.wait()
+        return [read]
+
+    monkeypatch.setattr(cancellations, "lock_order_of", unlocked)
     member, session = make_member(), make_session()
     mine = make_booking(session, member)
 

@@ -19,7 +19,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def refused(code: str, act: Any) -> None:

@@ -35,7 +35,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def told(user: User) -> list[str]:
@@ -183,7 +183,7 @@ def test_a_top_up_is_asked_for_and_given_on_its_pages():
     member, admin = make_member(), make_admin()
     paid = make_top_up(member, 5_000)
     mine, theirs = signed_in(member), freshly_signed_in(admin)
-    url = f"/me/money/top-ups/{paid.pk}/refund/"
+    url = f"/me/money/payments/{paid.pk}/refund/"
     assert url in read(mine.get(f"/me/money/top-ups/{paid.pk}/"))
 
     mine.post(url, {"amount": "20", "reason": "Too much"})

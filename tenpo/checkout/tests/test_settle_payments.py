@@ -43,7 +43,7 @@ from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywher
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import WEEK, make_session
 
-pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
+pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
 
 def only_payment() -> Payment:

@@ -8,13 +8,16 @@ from django.test import Client
 from tenpo.checkout.tests.make import make_top_up
 from tenpo.checkout.views import wallet
 from tenpo.core import pdf
+from tenpo.core.business import current_business, forget_business
 from tenpo.core.limits import LIMITS
+from tenpo.core.models import Business
 from tenpo.core.pdf import Document
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.orders.models import Line
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
+from tenpo.payments.tests.make import make_payout, make_terms
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.tests.make import make_session
@@ -31,6 +34,47 @@ def client_of(user: User) -> Client:
 
 def left(user: User) -> int:
     return sum(balance_of(user, "EUR", WALLET).values())
+
+
+def test_usual_amounts_are_chosen_by_a_link_and_others_are_typed():
+    client = client_of(make_member())
+    shown = client.get(PAGE).content.decode()
+
+    assert [f'href="?amount={amount}"' in shown for amount in (2_000, 5_000, 10_000)] == [True] * 3
+    assert client.get(f"{PAGE}?amount=5000").context["form"]["amount"].value() == "50"
+    for other in ("700", "-1", "x", "", "5000.0"):
+        assert not client.get(f"{PAGE}?amount={other}").context["form"]["amount"].value()
+    typed = client.post(f"{PAGE}?amount=5000", {"amount": "1", "provider": "sandbox", "test_card": SUCCEEDS})
+    assert typed.context["form"]["amount"].value() == "1"
+
+
+def test_usual_amounts_are_those_that_the_business_allows():
+    current_business()
+    Business.objects.update(top_up_least=10_000, top_up_most=30_000, currency="JPY")
+    forget_business()
+
+    shown = client_of(make_member()).get(PAGE).content.decode()
+
+    assert "¥10,000" in shown
+    assert "¥20,000" in shown
+    assert 'href="?amount=50000"' not in shown
+
+
+@pytest.mark.parametrize(
+    ("who", "offered"), [(make_member, False), (make_coach, True)], ids=["who never earned", "a coach"]
+)
+def test_payouts_are_offered_to_whom_something_may_be_paid_out(who, offered):
+    assert ("/me/money/payouts/" in client_of(who()).get("/me/money/").content.decode()) is offered
+
+
+def test_payouts_are_offered_to_members_where_wallets_are_paid_out_and_to_whom_one_was():
+    member, paid = make_member(), make_member()
+    make_payout(paid, source="wallet")
+
+    for pays_wallets, offered in ((True, [True, True]), (False, [False, True])):
+        make_terms(pays_wallets=pays_wallets)
+        shown = [client_of(who).get("/me/money/").content.decode() for who in (member, paid)]
+        assert ["/me/money/payouts/" in page for page in shown] == offered
 
 
 def test_a_card_tops_up_and_the_statement_says_so():

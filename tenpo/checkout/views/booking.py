@@ -1,8 +1,10 @@
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -11,60 +13,71 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
-from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.actions.buying import book_places, pay_booking, take_offer
+from tenpo.checkout.forms import HostCancelForm, PaymentForm
+from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.queries.bookings import (
     Step,
     action_address,
     cancellation_effect,
     checkout_step,
+    dates_of,
     is_card_to_enter,
     last_payment,
     live_booking,
-    say_failure,
+    live_bookings,
+    ordered_price,
+    ordered_with,
+    say_who,
+    slip_of_payment,
 )
+from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
 from tenpo.orders.models import Line
-from tenpo.orders.policies import GivenBack, Window, parts_given, read_windows
-from tenpo.orders.queries import Quote, quote
-from tenpo.orders.words import describe_windows
+from tenpo.orders.policies import GivenBack, parts_given
+from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
-from tenpo.payments.refund_models import RefundTo
+from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import waitlist_position
-
-# A page that refuses by a rule is shown again with what was typed.
-REFUSED, INVALID = 409, 422
 
 
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
 def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Book a seat: the price and who pays it, the policy, the way to pay."""
+    """Book a seat, or several at once: who comes, the price and who pays it, the policy, the way to pay."""
     user = cast(User, request.user)
     sessions = Session.objects.visible_to(user).select_related("coach", "cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    if mine := live_booking(session, user):
-        return redirect("checkout:booking-result", mine.pk)
-    use_wallet = _uses_wallet(request)
-    price = _price(session, user, use_wallet=use_wallet)
-    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    typed = request.POST or request.GET
+    mine, wants_more = live_bookings(session, user), "more" in typed
+    if mine and not wants_more:
+        return redirect("checkout:booking-result", mine[0].pk)
+    if session.is_private:
+        # There is no second seat in what was booked as a slot.
+        return redirect("schedule:session-detail", session.pk)
+    use_wallet = uses_wallet(request)
+    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine])
+    price = _price(session, user, use_wallet=use_wallet, places=party.number)
+    is_sent = request.method == "POST" and "look" not in request.POST
+    form = PaymentForm(request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
-    if request.method == "POST" and form.is_valid():
+    if is_sent and all([party.is_valid() or not party.is_bound, form.is_valid()]):
         hit("book-user", user.pk)
         try:
-            booking = book_session(
+            bookings = book_places(
                 session,
-                participant=user.participant,
+                participants=party.participants(),
                 by=user,
                 provider=form.provider_name,
                 source=form.source,
@@ -73,22 +86,27 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 keep=form.wants_to_keep,
             )
         except RuleError as error:
-            if error.code == "already_booked" and (mine := live_booking(session, user)):
-                return redirect("checkout:booking-result", mine.pk)
-            refusal, price = error, _price(session, user, use_wallet=use_wallet)
+            if error.code == "already_booked" and (mine := live_bookings(session, user)):
+                return redirect("checkout:booking-result", mine[0].pk)
+            refusal, price = error, _price(session, user, use_wallet=use_wallet, places=party.number)
+        except ValidationError as error:
+            party.add_error(None, error.messages)
         else:
-            return redirect(_next_address(booking))
+            return redirect(next_address(bookings[0]))
     session.refresh_from_db(fields=["seats_taken", "status"])
     context = {
         "session": session,
         "quote": price,
         "form": form,
+        "party": party,
+        "wants_more": wants_more,
         "use_wallet": use_wallet,
         "refusal": refusal,
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
-        "policy": _say_policy(read_windows(session.cancellation_policy.windows), session, price.back_to),
+        "policy": say_offered_policy(session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_form.html", context, status=_status(refusal, form))
+    sent = (form, party) if is_sent else ()
+    return render(request, "checkout/booking_form.html", context, status=status_of(refusal, *sent))
 
 
 @login_required
@@ -102,8 +120,10 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     step = checkout_step(booking, payment)
     if step not in (Step.DECLINED, Step.AT_BANK, Step.OFFERED, Step.WAITING_FOR_MONEY):
         return redirect("checkout:booking-result", booking.pk)
-    use_wallet = _uses_wallet(request)
-    price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else _ordered_price(booking)
+    use_wallet = uses_wallet(request)
+    places = ordered_with(booking)
+    is_offer = step == Step.OFFERED
+    price = _price(booking.session, user, use_wallet=use_wallet) if is_offer else _ordered_price(places)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
@@ -116,7 +136,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             "by": user,
         }
         try:
-            if step == Step.OFFERED:
+            if is_offer:
                 booking = take_offer(booking, agreed=agreed, use_wallet=use_wallet, **way)
             else:
                 booking = pay_booking(booking, **way)
@@ -125,9 +145,9 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
                 messages.info(request, str(error))
                 return redirect("checkout:booking-result", booking.pk)
             refusal = error
-            price = _price(booking.session, user, use_wallet=use_wallet) if step == Step.OFFERED else price
+            price = _price(booking.session, user, use_wallet=use_wallet) if is_offer else price
         else:
-            return redirect(_next_address(booking))
+            return redirect(next_address(booking))
     failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
     context = {
         "booking": booking,
@@ -136,13 +156,14 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "failure": "" if form.is_bound else failure,
-        "is_offer": step == Step.OFFERED,
+        "is_offer": is_offer,
+        "places": places,
+        "who": say_who(places, user),
+        "dates": dates_of(places),
         "use_wallet": use_wallet,
-        "policy": _say_policy(
-            read_windows(booking.policy or booking.session.cancellation_policy.windows), booking.session, price.back_to
-        ),
+        "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
     }
-    return render(request, "checkout/booking_pay.html", context, status=_status(refusal, form))
+    return render(request, "checkout/booking_pay.html", context, status=status_of(refusal, form))
 
 
 @login_required
@@ -157,8 +178,15 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         address = reverse("checkout:pay", args=[booking.pk])
         return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]
     late = Payment.objects.filter(payer=booking.booked_by, order_id=None, purpose=Payment.Purpose.ORDER)
+    # What was given up since is spoken of on its own.
+    places = [one for one in ordered_with(booking) if one.pk == booking.pk or one.state == booking.state != "cancelled"]
     context = {
         "booking": booking,
+        "places": places,
+        "who": say_who(places, booking.booked_by),
+        "dates": dates_of(places),
+        "quote": ordered_price(places),
+        "can_bring": _can_bring(booking.session),
         "session": booking.session,
         "line": booking.line,
         "payment": payment,
@@ -166,8 +194,9 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         # A page of Stripe's on which nobody has entered a card yet.
         "is_card_to_enter": payment is not None and is_card_to_enter(payment),
         "step": step.value,
+        "slip": slip_of_payment(payment) if payment else None,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": _say_booked_policy(booking),
+        "policy": say_booked_policy(booking),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
         "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
     }
@@ -188,10 +217,11 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not can_cancel_booking(user, booking):
         return redirect("checkout:booking-result", booking.pk)
     by_host = is_host_of(user, booking)
+    form = HostCancelForm(request.POST or None) if by_host and booking.confirmed_at else None
     refusal = None
-    if request.method == "POST":
+    if request.method == "POST" and (form is None or not form.is_bound or form.is_valid()):
         try:
-            cancel_booking(booking, by=user)
+            cancel_booking(booking, by=user, **(form.wanted() if form and form.is_bound else {}))
         except RuleError as error:
             refusal = error
         else:
@@ -199,17 +229,27 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             booking = bookings.get(pk=booking.pk)
             messages.success(request, _say_cancelled(booking))
             return redirect(_address_after_cancelling(booking, by_host=by_host))
+    # What is not paid yet is given up as a whole.
+    is_held = booking.state == Booking.State.HELD
+    given_up = [one for one in ordered_with(booking) if one.pk == booking.pk or (is_held and one.state == "held")]
     context = {
         "booking": booking,
         "session": booking.session,
         "effect": cancellation_effect(booking, by_host=by_host),
         "by_host": by_host,
+        "form": form,
+        # What it would do by their policy, and whether there is anything to let them off.
+        "for_member": cancellation_effect(booking, by_host=False) if form else None,
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
-        "policy": _say_booked_policy(booking),
+        "policy": say_booked_policy(booking),
+        "places": given_up,
+        "who": say_who(given_up, booking.booked_by) if not by_host else "",
+        "dates": dates_of(given_up),
     }
-    return render(request, "checkout/booking_cancel.html", context, status=REFUSED if refusal else 200)
+    status = REFUSED if refusal else INVALID if form and form.errors else 200
+    return render(request, "checkout/booking_cancel.html", context, status=status)
 
 
 @login_required
@@ -245,43 +285,27 @@ def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     return get_object_or_404(mine, pk=booking_id)
 
 
-def _uses_wallet(request: HttpRequest) -> bool:
-    """Whether the wallet is asked to pay: yes, unless the page was opened, or its form sent, without it."""
-    return not (request.POST.get("keep_wallet") or request.GET.get("wallet") == "no")
-
-
-def _price(session: Session, buyer: User, *, use_wallet: bool) -> Quote:
-    return quote(
-        price=session.price,
+def _price(session: Session, buyer: User, *, use_wallet: bool, places: int = 1) -> Quote:
+    found = quotes(
+        [session.price] * places,
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=buyer,
         use_wallet=use_wallet,
     )
+    return together(found)
 
 
-def _ordered_price(booking: Booking) -> Quote:
-    """The price as it was frozen when the seat was held."""
-    line = booking.line
-    assert line is not None
-    return Quote(
-        price=line.price,
-        currency=line.order.currency,
-        company_share=line.company_share,
-        sponsor_share=line.sponsor_share,
-        sponsor_name=line.sponsorship.name if line.sponsorship else "",
-        credit_spent=line.credit_spent,
-        wallet_spent=line.wallet_spent,
-        own_share=line.own_share,
-        back_to=line.back_to,
-    )
+def _ordered_price(places: Sequence[Booking]) -> Quote:
+    """The price as it was frozen when the seats were held."""
+    price = ordered_price(places)
+    assert price is not None, "what is held was ordered"
+    return price
 
 
-def _next_address(booking: Booking) -> str:
-    payment = last_payment(booking)
-    if payment and payment.state == Payment.State.NEEDS_ACTION and booking.state == Booking.State.HELD:
-        return action_address(payment)
-    return reverse("checkout:booking-result", args=[booking.pk])
+def _can_bring(session: Session) -> bool:
+    """Whether somebody else could still come along."""
+    return session.is_planned and not (session.is_private or session.is_full or session.has_started())
 
 
 def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
@@ -290,20 +314,13 @@ def _address_after_cancelling(booking: Booking, *, by_host: bool) -> str:
     return reverse("checkout:booking-result", args=[booking.pk])
 
 
-def _say_policy(windows: list[Window], session: Session, back_to: str, *, was_moved: bool = False) -> str:
-    return describe_windows(windows, session.starts_at, to=back_to, was_moved=was_moved)
-
-
-def _say_booked_policy(booking: Booking) -> str:
-    back_to = booking.line.back_to if booking.line else RefundTo.CREDIT
-    return _say_policy(read_windows(booking.policy), booking.session, back_to, was_moved=booking.was_moved)
-
-
 def _say_cancelled(booking: Booking) -> str:
     line = booking.line
     if line is None or line.refunded_percent is None:
         return _("Your place is given up.")
-    return " ".join([_("Cancelled."), *_say_given_back(line)])
+    miss = Miss.objects.filter(booking=booking, outcome=Miss.Outcome.GRACE).first()
+    grace = [_("It was late, and costs nothing this time.")] if miss else []
+    return " ".join([_("Cancelled."), *_say_given_back(line), *grace])
 
 
 def _say_given_back(line: Line) -> list[str]:
@@ -319,9 +336,3 @@ def _say_given_back(line: Line) -> list[str]:
         amount = say_money(Money(back.method, line.order.currency), exact=False)
         words.append(_("%(amount)s goes back the way it was paid.") % {"amount": amount})
     return words
-
-
-def _status(refusal: RuleError | None, form: Any) -> int:
-    if refusal:
-        return REFUSED
-    return INVALID if form.is_bound and not form.is_valid() else 200

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
 from tenpo.checkout.forms import PaymentFilter
-from tenpo.checkout.queries.bookings import booking_of_payment
+from tenpo.checkout.queries.bookings import booking_of_payment, transfer_reference
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
 from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
 from tenpo.core import charts
@@ -31,7 +31,9 @@ from tenpo.core.words import say_money, say_month
 from tenpo.ledger.queries import spend_by_month
 from tenpo.orders.models import Line
 from tenpo.payments.models import Payment
+from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.queries import manual_providers, unmarked
+from tenpo.payments.words import why_not_paid
 from tenpo.people.http import PageRequest, admins_only, back_to, page_of
 from tenpo.people.queries import called
 
@@ -122,7 +124,9 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
     context = {
         "payment": payment,
         "refusal": refusal,
+        "why": why_not_paid(payment.failure_code),
         "booking_id": booking_of_payment(payment),
+        "transfer_reference": transfer_reference(payment) if payment.provider == BankTransfer.name else "",
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
         "records": [_say_record(entry) for entry in AuditLog.objects.filter(object_id=payment.pk).order_by("-id")[:50]],
         "refunds": payment.refunds.order_by("id"),
@@ -138,12 +142,13 @@ def _give_url(payment: Payment) -> str:
     """Where an admin gives something back of what a payment paid; empty when nothing is left of it."""
     if payment.state != Payment.State.SUCCEEDED or not payment.left:
         return ""
-    if payment.purpose == Payment.Purpose.TOP_UP:
-        return reverse("checkout:top-up-refund-give", args=[payment.pk])
     if payment.order_id is None:
-        return ""
-    line = Line.objects.get(order_id=payment.order_id)
-    return reverse("checkout:refund-give", args=[line.pk])
+        return reverse("checkout:payment-refund-give", args=[payment.pk])
+    lines = list(Line.objects.filter(order_id=payment.order_id).values_list("pk", flat=True))
+    if len(lines) > 1:
+        # There each is named.
+        return reverse("checkout:receipt", args=[payment.order_id])
+    return reverse("checkout:refund-give", args=lines)
 
 
 @admins_only

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from tenpo.checkout.queries.bookings import slip_of_payment
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -22,7 +23,7 @@ from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import funding_for
 from tenpo.orders.words import describe_share
 from tenpo.payments.models import Payment, Payout, Refund
-from tenpo.payments.queries import payable
+from tenpo.payments.queries import live_payment, payable, payout_terms
 from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
 
@@ -44,6 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "credits": credits,
         "credit_left": spendable(credits),
         "wallet_left": sum(balance_of(user, currency, WALLET).values()),
+        "may_be_paid": user.is_coach or earns or _is_paid_out(user),
         "earned": payable(user, Payout.Source.EARNINGS, currency) if earns else None,
         "funding": [(person, describe_share(person.sponsorship)) for person in funding_for(user, clock.now())],
         "sponsors": Sponsorship.objects.filter(sponsor=user).count(),
@@ -52,6 +54,11 @@ def overview(request: HttpRequest) -> HttpResponse:
         "next_cursor": page.next_cursor,
     }
     return render(request, "checkout/my_money.html", context)
+
+
+def _is_paid_out(user: User) -> bool:
+    """Whether somebody who earns nothing has money to be paid out, or had."""
+    return payout_terms().pays_wallets or Payout.objects.filter(payee=user).exists()
 
 
 @login_required
@@ -80,18 +87,31 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """What was bought, and who paid which part of it; made to be printed."""
     orders = Order.objects.visible_to(cast(User, request.user)).select_related("buyer")
     order = get_object_or_404(orders, pk=order_id)
-    lines = list(order.lines.select_related("share_policy", "sponsorship"))
-    payment = Payment.objects.filter(order_id=order.pk, state=Payment.State.SUCCEEDED).first()
+    lines = list(
+        order.lines.select_related("share_policy", "sponsorship", "booking__participant", "booking__session").order_by(
+            "id"
+        )
+    )
+    sponsors: dict[str, int] = {}
+    for line in lines:
+        if line.sponsorship and line.sponsor_share:
+            sponsors[line.sponsorship.name] = sponsors.get(line.sponsorship.name, 0) + line.sponsor_share
+    payment = live_payment(order.pk)
     refunds = list(Refund.objects.filter(line_id__in=[line.pk for line in lines]).order_by("id"))
     cancelled = [(line, _cancelled(line, refunds)) for line in lines if line.refunded_percent is not None]
     context = {
         "order": order,
         "lines": lines,
-        "payment": payment,
+        "payment": payment if payment and payment.state == Payment.State.SUCCEEDED else None,
+        "slip": slip_of_payment(payment) if payment else None,
         "cancelled": cancelled,
         "refunds": [refund for refund in refunds if refund.origin != Refund.Origin.CANCELLATION],
         "refundable": [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)],
         "is_mine": order.buyer_id == cast(User, request.user).pk,
+        "is_for_several": len(lines) > 1,
+        "is_on_dates": len({line.subject_id for line in lines}) > 1,
+        "policies": list(dict.fromkeys(line.share_policy.name for line in lines if line.share_policy)),
+        "sponsors": sponsors.items(),
         "total": sum(line.price for line in lines),
         "company": sum(line.company_share for line in lines),
         "credit": sum(line.credit_spent for line in lines),

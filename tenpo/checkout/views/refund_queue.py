@@ -23,6 +23,7 @@ from tenpo.payments.permissions import can_decide_refund
 from tenpo.payments.providers import provider_of
 from tenpo.payments.queries import manual_providers, refund_terms
 from tenpo.payments.refund_models import RefundTo
+from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
     admins_only,
@@ -83,6 +84,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
     context = {
         **_effect(request, found, refund.asked),
         "refund": refund,
+        "why": why_not_sent(refund.failure_code),
         "line": line,
         "grant": grant,
         "word": word,
@@ -107,10 +109,10 @@ def refund_give(request: PageRequest, line_id: UUID) -> HttpResponse:
 @admins_only
 @never_cache
 @require_http_methods(["GET", "POST"])
-def top_up_refund_give(request: PageRequest, payment_id: UUID) -> HttpResponse:
-    """Give back what is still in a wallet of a top-up."""
-    top_ups = Payment.objects.filter(purpose=Payment.Purpose.TOP_UP).select_related("payer")
-    return _give(request, refundable(None, get_object_or_404(top_ups, pk=payment_id)))
+def payment_refund_give(request: PageRequest, payment_id: UUID) -> HttpResponse:
+    """Give back what is still there of a top-up, or of money that came late and became credit."""
+    payments = Payment.objects.by_itself().select_related("payer")
+    return _give(request, refundable(None, get_object_or_404(payments, pk=payment_id)))
 
 
 @admins_only
@@ -118,7 +120,8 @@ def top_up_refund_give(request: PageRequest, payment_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def terms(request: PageRequest) -> HttpResponse:
     """What holds for every refund that is asked for, and for what is sold, from now on."""
-    now = refund_terms()
+    # What another process changed a second ago must not be written back.
+    now = refund_terms.afresh()
     form = RefundTermsForm(
         request.POST or None, initial={name: getattr(now, name) for name in TERMS} | typed_before(request)
     )

@@ -44,10 +44,10 @@ def refund_ask(request: HttpRequest, line_id: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
-def top_up_refund_ask(request: HttpRequest, payment_id: UUID) -> HttpResponse:
-    """Ask back what is still in my wallet of a top-up."""
-    top_ups = Payment.objects.filter(payer=cast(User, request.user), purpose=Payment.Purpose.TOP_UP)
-    payment = get_object_or_404(top_ups.select_related("payer"), pk=payment_id)
+def payment_refund_ask(request: HttpRequest, payment_id: UUID) -> HttpResponse:
+    """Ask back what is still there of a top-up, or of money that came late and became credit."""
+    mine = Payment.objects.by_itself().filter(payer=cast(User, request.user))
+    payment = get_object_or_404(mine.select_related("payer"), pk=payment_id)
     return _ask(request, refundable(None, payment))
 
 

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
-from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, say_failure
+from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, slip_of_payment
 from tenpo.checkout.queries.money import auto_top_up_context, causes_of
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
@@ -31,6 +31,7 @@ from tenpo.ledger.queries import WALLET, balance_of, part_of_statement, statemen
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.queries import ready_methods
+from tenpo.payments.words import say_failure
 from tenpo.people.http import attempt, known_cursor
 from tenpo.people.models import User
 
@@ -115,6 +116,7 @@ def top_up_form(request: HttpRequest) -> HttpResponse:
     """How much, and how it is paid."""
     user = cast(User, request.user)
     form = TopUpForm(request.POST or None, shown_to=user, saved=ready_methods(user))
+    form.choose(request.GET.get("amount", ""))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
@@ -163,6 +165,7 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         "is_card_to_enter": is_card_to_enter(payment),
         "is_waiting_for_money": is_confirming and by_hand,
         "is_confirming": is_confirming and not by_hand,
+        "slip": slip_of_payment(payment),
         "failure": say_failure(payment.failure_code) if payment.state == Payment.State.FAILED else "",
         "left": sum(balance_of(user, payment.currency, WALLET).values()),
     }

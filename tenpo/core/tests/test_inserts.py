@@ -32,7 +32,7 @@ def test_fresh_ids_are_in_order_and_newer_than_what_is_there():
 def test_rows_of_several_tables_are_written_by_one_statement(django_assert_num_queries):
     member = make_member()
     [wanted] = new_ids(member, 1)
-    guest = Participant(pk=wanted, name="Guest")
+    guest = Participant(pk=wanted, name="Guest", is_visitor=True)
 
     with transaction.atomic():
         records = records_of([("guest.made", guest, None, {"n": 1}), ("guest.seen", guest, None, None)], by=member)
@@ -52,7 +52,9 @@ def test_what_is_written_again_is_written_alike(number):
     member = make_member()
     for turn in range(3):
         with transaction.atomic():
-            insert_together([Participant(pk=one, name=f"Guest {turn}") for one in new_ids(member, number)])
+            insert_together(
+                [Participant(pk=one, name=f"Guest {turn}", is_visitor=True) for one in new_ids(member, number)]
+            )
 
     names = Participant.objects.filter(name__startswith="Guest").order_by("name").values_list("name", flat=True)
     assert list(names) == [f"Guest {turn}" for turn in range(3) for _ in range(number)]
@@ -60,7 +62,7 @@ def test_what_is_written_again_is_written_alike(number):
 
 def test_what_the_database_chose_is_read_when_asked_for(django_assert_num_queries):
     member = make_member()
-    guest = Participant(pk=new_ids(member, 1)[0], name="Guest")
+    guest = Participant(pk=new_ids(member, 1)[0], name="Guest", is_visitor=True)
 
     insert_together([guest])
 
@@ -74,7 +76,7 @@ def test_what_the_database_chose_is_read_when_asked_for(django_assert_num_querie
 
 def test_one_refused_row_refuses_them_all():
     member = make_member()
-    guest, second = Participant(pk=new_ids(member, 1)[0], name="Guest"), Business(name="Second")
+    guest, second = Participant(pk=new_ids(member, 1)[0], name="Guest", is_visitor=True), Business(name="Second")
     Business.objects.get_or_create(only=True)
 
     with pytest.raises(IntegrityError), transaction.atomic():

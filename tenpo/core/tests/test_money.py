@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenpo.core.money import MAX_AMOUNT, apportion, format_money, parse_money, percent_of
+from tenpo.core.money import MAX_AMOUNT, apportion, format_money, parse_money, percent_of, round_amounts
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,22 @@ def test_a_percentage_stays_within_the_amount(amount, percent):
 
     assert 0 <= part <= amount
     assert abs(part * 100 - amount * percent) <= 50
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "amounts"),
+    [
+        (500, 50_000, [2_000, 5_000, 10_000]),
+        (1_000, 10_000, [1_000, 2_000, 5_000]),
+        (1_000, 2_000, [1_000, 2_000]),
+        (1_100, 1_900, []),
+        (1, 1, [1]),
+        (5_000, 5_000, [5_000]),
+        (2, 1, []),
+    ],
+)
+def test_easy_amounts_are_from_the_middle_of_what_is_allowed(least, most, amounts):
+    assert round_amounts(least, most) == amounts
 
 
 def test_half_a_unit_is_rounded_up():

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tenpo.core import crypto, sealed
 from tenpo.core.crypto import NO_KEY
 from tenpo.core.fields import EncryptedField
-from tenpo.core.tokens import new_id
+from tenpo.core.tokens import hash_token, new_id
 from tenpo.payments.models import PayoutAccount, PayoutBatch
 from tenpo.payments.payout_methods.base import details_of
 from tenpo.payments.tests.make import make_payout_account, make_terms
@@ -21,6 +21,13 @@ from tenpo.people.models import Visit
 from tenpo.people.second_factors import open_for, seal_for
 from tenpo.people.tests.make import make_member
 from tenpo.runtime import keys
+from tenpo.schedule.actions.notes import write_note
+from tenpo.schedule.calendar_models import CalendarConnection
+from tenpo.schedule.models import Intro
+from tenpo.schedule.note_models import SessionNote
+from tenpo.schedule.tests.calendar_plants import make_calendar
+from tenpo.schedule.tests.intro_make import make_intro, make_intro_service
+from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +76,14 @@ def make_accounts(count: int = 5) -> Callable[[], bool]:
     return lambda: sorted(details_of(row)["note"] for row in PayoutAccount.objects.all()) == ways
 
 
+def make_notes(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        session = make_session()
+        write_note(session, text=f"note {number}", by=session.coach)
+    notes = [f"note {number}" for number in range(count)]
+    return lambda: sorted(row.text for row in SessionNote.objects.all()) == notes
+
+
 def make_batches(count: int = 5) -> Callable[[], bool]:
     for number in range(count):
         PayoutBatch.objects.create(
@@ -78,6 +93,19 @@ def make_batches(count: int = 5) -> Callable[[], bool]:
     return lambda: all(row.document == f"file {row.count}" for row in PayoutBatch.objects.all())
 
 
+def make_calendars(count: int = 5) -> Callable[[], bool]:
+    for number in range(count):
+        make_calendar(label=f"{number}")
+    return lambda: all("k3y" in row.secrets for row in CalendarConnection.objects.all())
+
+
+def make_links(count: int = 5) -> Callable[[], bool]:
+    service = make_intro_service(repeats_intro=True)
+    for number in range(count):
+        make_intro(service, hours=24 + number)
+    return lambda: all(row.token_hash == hash_token(str(row.link)) for row in Intro.objects.all())
+
+
 # How five values are made in each place where something is sealed, and what tells that all can still be read. A new
 # `EncryptedField` is rotated by existing; its line here is what proves it.
 MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
@@ -85,6 +113,9 @@ MAKERS: dict[str, Callable[[], Callable[[], bool]]] = {
     "mfa.Authenticator.data": make_second_factors,
     "payments.PayoutAccount.details": make_accounts,
     "payments.PayoutBatch.document": make_batches,
+    "schedule.SessionNote.text": make_notes,
+    "schedule.CalendarConnection.secrets": make_calendars,
+    "schedule.Intro.link": make_links,
 }
 
 
@@ -161,6 +192,9 @@ DAMAGE: dict[str, dict[str, str]] = {
     },
     "payments.PayoutAccount.details": damage("payments_payoutaccount", "details"),
     "payments.PayoutBatch.document": damage("payments_payoutbatch", "document"),
+    "schedule.SessionNote.text": damage("schedule_sessionnote", "text"),
+    "schedule.Intro.link": damage("schedule_intro", "link"),
+    "schedule.CalendarConnection.secrets": damage("schedule_calendarconnection", "secrets"),
 }
 
 

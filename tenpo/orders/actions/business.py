@@ -12,10 +12,12 @@ from tenpo.audit.actions import record
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business, check_fields
+from tenpo.core.outbox import publish
 from tenpo.core.zones import is_zone
 from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Order
 from tenpo.orders.sponsor_models import Sponsorship
+from tenpo.payments import formats
 from tenpo.payments.models import Payment, Payout
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.actions.visits import lock_signed_in
@@ -44,19 +46,28 @@ FIELDS = (
     "top_up_most",
     "wallet_most",
     "invite_days",
+    "offers_bank_transfer",
+    "bank_holder",
+    "bank_iban",
+    "bank_bic",
+    "bank_name",
     "second_factor_for",
     "second_factor_starts_on",
 )
 
-# Who lowers it lets a password alone in, whatever ended since: changed only by who has just shown who they are.
+# Who lowers it lets a password alone in, whatever ended since.
 SECOND_FACTOR_FIELDS = {"second_factor_for", "second_factor_starts_on"}
+# Who changes it has everybody's money sent elsewhere.
+ACCOUNT_FIELDS = {"bank_holder", "bank_iban", "bank_bic", "bank_name"}
+# Changed only by who has just shown who they are.
+GUARDED_FIELDS = SECOND_FACTOR_FIELDS | ACCOUNT_FIELDS
 
 
 def find_changes(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What of this differs from what the business has; the rest is not written back over somebody else's change."""
     forget_business()
     business = current_business()
-    return {name: value for name, value in wanted.items() if value != getattr(business, name)}
+    return {name: value for name, value in wanted.items() if _short(name, value) != getattr(business, name)}
 
 
 def is_currency_fixed() -> bool:
@@ -69,12 +80,14 @@ def is_currency_fixed() -> bool:
 def update_business(*, by: User | None, visit: str | None = None, **changes: Any) -> Business:
     """Change some of `FIELDS`, as asked in `visit`. What was sold or promised before keeps its own terms.
 
-    Raises RuleError "currency_fixed" once something was sold, money moved or was agreed on, ValidationError by field.
+    Another account that bank transfers go to is told to every admin. Raises RuleError "currency_fixed" once something
+    was sold, money moved or was agreed on, ValidationError by field.
     """
     if not is_active_admin(by):
         raise PermissionDenied
-    if by is not None and SECOND_FACTOR_FIELDS & changes.keys():
+    if by is not None and GUARDED_FIELDS & changes.keys():
         lock_signed_in(by, visit=visit)
+    changes = {name: _short(name, value) for name, value in changes.items()}
     business = Business.objects.select_for_update(no_key=True).get(pk=current_business().pk)
     before = {name: getattr(business, name) for name in FIELDS if name in changes}
     before = {name: value for name, value in before.items() if value != changes[name]}
@@ -86,8 +99,20 @@ def update_business(*, by: User | None, visit: str | None = None, **changes: Any
     if before:
         business.save(update_fields=list(before))
         record("business.changed", by=by, on=business, before=before, after={name: changes[name] for name in before})
+        if ACCOUNT_FIELDS & before.keys():
+            publish(
+                "business.account_changed", subject=business, holder=business.bank_holder, iban=business.bank_iban,
+                iban_before=before.get("bank_iban", business.bank_iban), changed_by=str(by or ""),
+            )  # fmt: skip
         transaction.on_commit(forget_business)
     return business
+
+
+def _short(name: str, value: Any) -> Any:
+    """A value of `FIELDS` as it is stored: what is said of the account without spaces that mean nothing."""
+    if name not in ACCOUNT_FIELDS:
+        return value
+    return "".join(value.split()).upper() if name in ("bank_iban", "bank_bic") else " ".join(value.split())
 
 
 def _check(business: Business, names: set[str]) -> None:
@@ -101,5 +126,24 @@ def _check(business: Business, names: set[str]) -> None:
         problems["top_up_most"] = _("This is less than the least.")
     if "locale" in names and business.locale not in dict(settings.LANGUAGES):
         problems["locale"] = _("We do not speak this language yet.")
+    if names & {"offers_bank_transfer", *ACCOUNT_FIELDS}:
+        problems |= _account_problems(business)
     if problems:
         raise ValidationError(problems)
+
+
+def _account_problems(business: Business) -> dict[str, Any]:
+    """What is wrong with the account to pay to, by field. Its numbers are written as they are stored."""
+    problems: dict[str, Any] = {}
+    for name, check in {"bank_iban": formats.check_iban, "bank_bic": formats.check_bic}.items():
+        try:
+            setattr(business, name, check(getattr(business, name)) if getattr(business, name) else "")
+        except ValidationError as error:
+            problems[name] = error
+    if business.bank_iban and not business.bank_holder:
+        problems["bank_holder"] = _("Say whose account it is, as its bank has it.")
+    if not business.bank_iban and any(getattr(business, name) for name in ACCOUNT_FIELDS):
+        problems.setdefault("bank_iban", _("Add the IBAN, or leave the others empty too."))
+    if business.offers_bank_transfer and not business.bank_iban:
+        problems.setdefault("bank_iban", _("Say first which account the money goes to."))
+    return problems

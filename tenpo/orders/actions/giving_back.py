@@ -59,6 +59,8 @@ def lock_lines(line_ids: Sequence[UUID]) -> dict[UUID, Line]:
 def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None) -> list[GivenBack]:
     """Cancelled: give back a percentage of what is left of each locked line, to each who paid it; once for each line.
 
+    What was paid from outside goes where the line says now (`back_to`), which is written with it.
+
     However many lines, it is one posting, so that two who give back many cannot wait for each other's accounts.
     """
     if not given:
@@ -70,7 +72,7 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
         line.refunded_percent = percent
         line.refunded_at = now
         returns.append(Return(line, parts_back(line, percent), line.back_to))
-    _return_parts(returns, now=now, changed=["refunded_percent", "refunded_at"])
+    _return_parts(returns, now=now, changed=["refunded_percent", "refunded_at", "back_to"])
     return [GivenBack.of(each.parts, each.to) for each in returns]
 
 

@@ -5,6 +5,7 @@ Callers hold the locks on what is bought; orders come next, then sponsors' budge
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -24,63 +25,78 @@ NUMBER_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NUMBER_LENGTH = 10
 
 
-def new_order(
-    ids: tuple[UUID, UUID],
-    *,
-    buyer: User,
-    quote: Quote,
-    kind: Line.Kind,
-    subject_id: UUID,
-    description: str,
-    is_split: bool = False,
-) -> tuple[Line, list[Posting]]:
-    """An order of one line, not written yet, and what is posted with it; `post_transfers` writes all of it at once.
+@dataclass(frozen=True)
+class Bought:
+    """One thing that goes into an order: what it is, and its price; `is_split` where somebody else earns of it."""
 
-    `ids` are those of the order and its line, from the quote.
+    quote: Quote
+    kind: Line.Kind
+    subject_id: UUID
+    description: str
+    is_split: bool = False
+
+
+def new_order(order_id: UUID, bought: Sequence[Bought], *, buyer: User) -> tuple[list[Line], list[Posting]]:
+    """An order with a line for each thing, not written yet, and what is posted with it.
+
+    `post_transfers` writes all of it at once. The lines have the ids of their quotes.
 
     With nothing left for the buyer to pay, the order is paid at once. Otherwise it is open, and what they own of it is
-    set aside until `settle_line` or `void_lines`.
+    set aside until `settle_lines` or `void_lines`.
     """
-    is_paid = quote.own_share == 0
+    is_paid = not any(thing.quote.own_share for thing in bought)
     order = Order(
-        id=ids[0],
+        id=order_id,
         number="".join(secrets.choice(NUMBER_ALPHABET) for _ in range(NUMBER_LENGTH)),
         buyer=buyer,
-        currency=quote.currency,
+        currency=bought[0].quote.currency,
         state=Order.State.PAID if is_paid else Order.State.OPEN,
         settled_at=clock.now() if is_paid else None,
     )
-    line = Line(
-        id=ids[1], order=order, kind=kind, subject_id=subject_id, description=description, price=quote.price,
-        company_share=quote.company_share, credit_spent=quote.credit_spent, wallet_spent=quote.wallet_spent,
-        own_share=quote.own_share, share_policy=quote.policy, is_split=is_split, back_to=quote.back_to,
-        sponsor_share=quote.sponsor_share, sponsorship=quote.sponsorship,
-    )  # fmt: skip
-    postings = _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
-    if is_paid:
-        postings += _company_postings(line) + sponsor_postings(line)
-    return line, postings
+    lines, postings = [], []
+    for thing in bought:
+        quote = thing.quote
+        line = Line(
+            id=quote.ids[1], order=order, kind=thing.kind, subject_id=thing.subject_id, description=thing.description,
+            price=quote.price, company_share=quote.company_share, credit_spent=quote.credit_spent,
+            wallet_spent=quote.wallet_spent, own_share=quote.own_share, share_policy=quote.policy,
+            is_split=thing.is_split, back_to=quote.back_to, sponsor_share=quote.sponsor_share,
+            sponsorship=quote.sponsorship,
+        )  # fmt: skip
+        lines.append(line)
+        postings += _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)
+        if is_paid:
+            postings += _company_postings(line) + sponsor_postings(line)
+    return lines, postings
 
 
-def settle_line(line: Line, payment: Payment) -> None:
-    """The payment came: post what company and sponsor pay, what was set aside, payment and fee; the order is paid."""
-    order = line.order
+def settle_lines(lines: Sequence[Line], payment: Payment) -> None:
+    """The payment of an order came: post what company and sponsor pay, what was set aside, payment and fee.
+
+    `lines` are all that it has; it is paid.
+    """
+    order = lines[0].order
+    assert order.state == Order.State.OPEN, "an order is settled once"
     currency = order.currency
     sales = Pot(Account.Kind.SALES, currency)
     provider = Pot(Account.Kind.PROVIDER, currency, name=payment.provider)
-    postings = _company_postings(line) + sponsor_postings(line)
     reserved = Pot(Account.Kind.RESERVED, currency)
-    for kind, amount, key in (
-        (Transfer.Kind.CREDIT_SPEND, line.credit_spent, "credit"),
-        (Transfer.Kind.WALLET_SPEND, line.wallet_spent, "wallet"),
-    ):
-        if amount:
-            postings.append(Posting(kind, reserved, sales, amount, f"line:{line.pk}:{key}", line.pk))
-    postings += [
-        Posting(Transfer.Kind.PAYMENT, provider, sales, payment.amount, f"payment:{payment.pk}", line.pk),
-        *fee_postings(payment, subject_id=line.pk),
-    ]
-    assert order.state == Order.State.OPEN, "an order is settled once"
+    postings = []
+    for line in lines:
+        postings += _company_postings(line) + sponsor_postings(line)
+        for kind, amount, key in (
+            (Transfer.Kind.CREDIT_SPEND, line.credit_spent, "credit"),
+            (Transfer.Kind.WALLET_SPEND, line.wallet_spent, "wallet"),
+        ):
+            if amount:
+                postings.append(Posting(kind, reserved, sales, amount, f"line:{line.pk}:{key}", line.pk))
+    paid = [line for line in lines if line.own_share]
+    assert sum(line.own_share for line in paid) == payment.amount, "a payment is what its order's lines leave to pay"
+    for number, line in enumerate(paid):
+        # A payment has one transfer for each line that it pays; the first bears its plain key.
+        key = f"payment:{payment.pk}:{line.pk}" if number else f"payment:{payment.pk}"
+        postings.append(Posting(Transfer.Kind.PAYMENT, provider, sales, line.own_share, key, line.pk))
+    postings += fee_postings(payment, subject_id=paid[0].pk)
     order.state = Order.State.PAID
     order.settled_at = clock.now()
     order.save(update_fields=["state", "settled_at"])

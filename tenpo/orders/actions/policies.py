@@ -1,6 +1,5 @@
 """Deciding what the company pays, and what comes back to whoever cancels. Terms never change: a new version does."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,9 +14,9 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.core.outbox import publish
-from tenpo.orders.models import CancellationPolicy, SharePolicy
+from tenpo.orders.cancelling import MAX_GRACE, MAX_GRACE_DAYS, MAX_HOURS_BEFORE, MAX_RESCHEDULES, Policy, check_policy
+from tenpo.orders.models import POLICY_COLUMNS, CancellationPolicy, SharePolicy
 from tenpo.orders.permissions import can_manage_policies
-from tenpo.orders.policies import Window, check_windows
 from tenpo.people.models import User
 
 MAX_NAME = 80
@@ -158,26 +157,41 @@ def end_share_policy(policy: SharePolicy, *, by: User | None, at: datetime | Non
 
 @transaction.atomic
 def create_cancellation_policy(
-    *, name: str, windows: Sequence[Window], by: User | None, is_default: bool = False
+    *, name: str, policy: Policy, by: User | None, is_default: bool = False
 ) -> CancellationPolicy:
-    """Make a policy that sessions can be offered under. Bookings keep a copy of its windows.
+    """Make a policy that sessions can be offered under. Bookings keep a copy of what it says.
 
-    Raises ValidationError when the windows make no policy.
+    Raises ValidationError by field when it makes no policy.
     """
     if not can_manage_policies(by):
         raise PermissionDenied
     if not 0 < len(name.strip()) <= MAX_NAME:
         raise ValidationError({"name": _("Give it a name of at most 80 characters.")})
+    check_cancellation_terms(policy)
+    columns = {name: getattr(policy, name) for name in POLICY_COLUMNS}
+    stored = [window.stored() for window in policy.windows]
+    made = CancellationPolicy.objects.create(name=name.strip(), windows=stored, **columns)
+    after = {"name": made.name, "windows": stored, **{name: value for name, value in columns.items() if value}}
+    record("cancellation_policy.created", by=by, on=made, after=after)
+    publish("cancellation_policy.created", subject=made)
+    return set_default_cancellation_policy(made, by=by) if is_default else made
+
+
+def check_cancellation_terms(policy: Policy) -> None:
+    """Raise ValidationError by field unless it makes a policy."""
     try:
-        check_windows(windows)
-    except ValueError:
-        words = _("List the windows from the longest notice to the shortest; less notice never gives more back.")
-        raise ValidationError({"windows": words}) from None
-    stored = [{"hours_before": w.hours_before, "percent": w.percent} for w in windows]
-    policy = CancellationPolicy.objects.create(name=name.strip(), windows=stored)
-    record("cancellation_policy.created", by=by, on=policy, after={"name": policy.name, "windows": stored})
-    publish("cancellation_policy.created", subject=policy)
-    return set_default_cancellation_policy(policy, by=by) if is_default else policy
+        check_policy(policy)
+    except ValueError as error:
+        (field,) = error.args
+        words = {
+            "windows": _("List them from the longest notice to the shortest; less notice never gives more back."),
+            "no_show_percent": _("A percentage is between 0 and 100."),
+            "grace_count": _("At most %(n)s times.") % {"n": MAX_GRACE},
+            "grace_days": _("Say within how many days, at most %(n)s.") % {"n": MAX_GRACE_DAYS},
+            "reschedules": _("At most %(n)s times.") % {"n": MAX_RESCHEDULES},
+            "reschedule_hours": _("At most %(n)s hours.") % {"n": MAX_HOURS_BEFORE},
+        }
+        raise ValidationError({field: words[field]}) from None
 
 
 @transaction.atomic

@@ -20,7 +20,7 @@ from tenpo.ledger.actions import Posting, Pot
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.orders.queries import Quote
-from tenpo.orders.sponsor_models import Sponsorship
+from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 
 # From so much of a budget on its sponsor is told that it is nearly used.
 NEARLY_USED_PERCENT = 80
@@ -61,15 +61,22 @@ type Back = tuple[UUID, UUID, int]
 _waiting: ContextVar[list[Back] | None] = ContextVar("returns that wait", default=None)
 
 
-def take_from_budget(quote: Quote) -> list[Event]:
-    """Take a sponsor's share of a price from their budget, before it is ordered; what there is to tell of it.
+def take_from_budget(found: Sequence[Quote]) -> list[Event]:
+    """Take a sponsor's share of each price from their budget, before it is ordered; what there is to tell of it.
 
-    One statement, none without a sponsor. What the price counted on may be gone meanwhile, or the sponsorship over:
-    raises RuleError sponsor_spent, and the price is another one.
+    One statement for each budget, none without a sponsor. What the prices counted on may be gone meanwhile, or the
+    sponsorship over: raises RuleError sponsor_spent, and the price is another one.
     """
-    person, amount = quote.sponsored, quote.sponsor_share
-    if person is None:
-        return []
+    shares: dict[UUID, tuple[SponsoredPerson, int]] = {}
+    for one in found:
+        if one.sponsored is not None:
+            _person, before = shares.get(one.sponsored.pk, (None, 0))
+            shares[one.sponsored.pk] = (one.sponsored, before + one.sponsor_share)
+    in_turn = sorted(shares.values(), key=lambda share: share[0].sponsorship_id)
+    return [news for person, amount in in_turn for news in _take(person, amount)]
+
+
+def _take(person: SponsoredPerson, amount: int) -> list[Event]:
     values: dict[str, Any] = {
         "amount": amount,
         "sponsorship": person.sponsorship_id,

@@ -12,6 +12,7 @@ from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.policies import ShareTerms
 from tenpo.orders.actions.sponsorships import Budget, add_sponsored_people, create_sponsorship
+from tenpo.orders.cancelling import Window
 from tenpo.orders.models import CancellationPolicy, SharePolicy
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.models import Payment
@@ -21,11 +22,11 @@ from tenpo.people.tests.make import make_member
 _numbers = count(1)
 
 
-def make_cancellation_policy(*windows: tuple[int, int]) -> CancellationPolicy:
-    """Windows as (hours before, percent back); without any: all until 48 hours, half until 24, then nothing."""
+def make_cancellation_policy(*windows: tuple[int, int] | tuple[int, int, str], **rules: int) -> CancellationPolicy:
+    """Windows as (hours before, percent back, perhaps where to); without any: all until 48 hours, half until 24."""
     rows = windows or ((48, 100), (24, 50), (0, 0))
     return CancellationPolicy.objects.create(
-        name=f"Policy {next(_numbers)}", windows=[{"hours_before": h, "percent": p} for h, p in rows]
+        name=f"Policy {next(_numbers)}", windows=[Window(*row).stored() for row in rows], **rules
     )
 
 

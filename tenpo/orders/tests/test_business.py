@@ -9,6 +9,7 @@ from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_top_u
 from tenpo.core.business import current_business, forget_business
 from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.tests.make import make_sponsorship
 from tenpo.payments.actions.wallets import give_money
@@ -105,6 +106,7 @@ def _given() -> None:
 
 
 def _top_up_under_way() -> None:
+    make_account_to_pay_to()
     member = make_member()
     top_up(member, amount=5_000, provider="transfer", by=member)
 

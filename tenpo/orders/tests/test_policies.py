@@ -20,8 +20,9 @@ from tenpo.orders.actions.policies import (
     retire_cancellation_policy,
     set_default_cancellation_policy,
 )
+from tenpo.orders.cancelling import Policy, Window, check_policy, what_comes_back
 from tenpo.orders.models import CancellationPolicy, Line, SharePolicy
-from tenpo.orders.policies import Window, check_windows, company_share, parts_back, percent_back
+from tenpo.orders.policies import company_share, parts_back
 from tenpo.orders.queries import policies_in_force
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
@@ -172,8 +173,10 @@ def test_the_application_cannot_rewrite_terms(statement):
 def test_cancellation_policies():
     admin = make_admin()
     CancellationPolicy.objects.filter(is_default=True).update(is_default=False)
-    kind = create_cancellation_policy(name="Kind", windows=[Window(24, 100), Window(0, 50)], by=admin, is_default=True)
-    strict = create_cancellation_policy(name="Strict", windows=[Window(0, 0)], by=admin)
+    kind = create_cancellation_policy(
+        name="Kind", policy=Policy((Window(24, 100), Window(0, 50))), by=admin, is_default=True
+    )
+    strict = create_cancellation_policy(name="Strict", policy=Policy((Window(0, 0),)), by=admin)
 
     with pytest.raises(RuleError) as refusal:
         retire_cancellation_policy(kind, by=admin)
@@ -191,7 +194,7 @@ def test_cancellation_policies():
         with pytest.raises(PermissionDenied):
             action(strict, by=make_coach())
     with pytest.raises(ValidationError):
-        create_cancellation_policy(name="Wrong", windows=[Window(1, 10), Window(2, 20)], by=admin)
+        create_cancellation_policy(name="Wrong", policy=Policy((Window(1, 10), Window(2, 20))), by=admin)
 
 
 @pytest.mark.django_db
@@ -267,14 +270,19 @@ def test_less_notice_never_gives_more_back(rows, hours):
     hours_list = sorted({h for h, _p in rows}, reverse=True)
     percents = sorted((p for _h, p in rows), reverse=True)
     windows = [Window(h, p) for h, p in zip(hours_list, percents, strict=False)]
-    check_windows(windows)
+    policy = Policy(tuple(windows))
+    check_policy(policy)
     start = timezone.now()
 
     now, later = start - timedelta(hours=hours), start - timedelta(hours=hours - 1)
 
-    assert percent_back(windows, starts_at=start, now=now) >= percent_back(windows, starts_at=start, now=later)
-    assert percent_back(windows, starts_at=start, now=start + timedelta(seconds=1)) == 0
-    assert percent_back(windows, starts_at=start, now=later, by_host=True) == 100
+    assert percent(policy, start, now) >= percent(policy, start, later)
+    assert percent(policy, start, start + timedelta(seconds=1)) == 0
+    assert percent(policy, start, later, by_host=True) == 100
+
+
+def percent(policy: Policy, start: datetime, now: datetime, *, by_host: bool = False) -> int:
+    return what_comes_back(policy, starts_at=start, now=now, back_to="credit", by_host=by_host).percent
 
 
 @pytest.mark.parametrize(("day", "at_wall"), [("2027-03-28", "17:00"), ("2027-10-31", "19:00")])
@@ -285,8 +293,8 @@ def test_hours_of_notice_are_real_hours_when_clocks_change(day, at_wall):
     last = Window(24, 100).ends_at(start)
 
     assert f"{last.astimezone(zone):%H:%M}" == at_wall
-    windows = [Window(24, 100), Window(0, 50)]
-    assert percent_back(windows, starts_at=start, now=last) == 100
-    assert percent_back(windows, starts_at=start, now=last + timedelta(microseconds=1)) == 50
-    assert percent_back(windows, starts_at=start, now=start) == 50
-    assert percent_back(windows, starts_at=start, now=start + timedelta(microseconds=1)) == 0
+    policy = Policy((Window(24, 100), Window(0, 50)))
+    assert percent(policy, start, last) == 100
+    assert percent(policy, start, last + timedelta(microseconds=1)) == 50
+    assert percent(policy, start, start) == 50
+    assert percent(policy, start, start + timedelta(microseconds=1)) == 0

@@ -8,6 +8,7 @@ from django.test import Client
 
 from tenpo.access.actions.api_clients import create_api_client
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.tests.make import ACCOUNT
 from tenpo.core.tokens import new_id
 from tenpo.orders.sponsor_models import SponsorPayment, Sponsorship
 from tenpo.orders.tests.make import make_sponsorship
@@ -46,6 +47,7 @@ def _json(body: Any) -> str:
     return "" if body is None else json.dumps(body)
 
 
+@pytest.mark.usefixtures("takes_transfers")
 def test_a_sponsorship_from_its_terms_to_its_payment():
     admin, sponsor, member = make_admin(), make_member(), make_member("Vera Visible")
     boss, owner, buyer = Caller(admin), Caller(sponsor), Caller(member)
@@ -75,6 +77,10 @@ def test_a_sponsorship_from_its_terms_to_its_payment():
     assert (mine["sponsor"], mine["spent"], mine["left"]) == ("Bakery", 4_000, 6_000)
     detail = owner.get(path)
     assert (detail["spent"], detail["left"], detail["owed"]) == (4_000, 6_000, 4_000)
+    transfer = {name: detail["transfer"][name] for name in ("iban", "amount", "reference")}
+    assert transfer == {
+        "iban": ACCOUNT["bank_iban"], "amount": 4_000, "reference": detail["transfer_reference"]
+    }  # fmt: skip
     [use] = owner.get(f"{path}/uses")["items"]
     assert set(use) == {"person", "amount", "on", "kind", "is_held"}
     assert (use["person"], use["amount"], use["kind"], use["is_held"]) == ("Vera Visible", 4_000, "session", False)
@@ -83,7 +89,7 @@ def test_a_sponsorship_from_its_terms_to_its_payment():
     first = boss.send("POST", f"{path}/payments", body, 201, key="once")
     assert boss.send("POST", f"{path}/payments", body, 201, key="once") == first
     assert [one["amount"] for one in owner.get(f"{path}/payments")["items"]] == [4_000]
-    assert owner.get(path)["owed"] == 0
+    assert (owner.get(path)["owed"], owner.get(path)["transfer"]) == (0, None)
     assert boss.send("POST", f"{path}/payments", body, 409)["code"] == "more_than_owed"
     assert SponsorPayment.objects.count() == 1
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.limits import LIMITS
 from tenpo.core.pdf import Document, pdf_answer
+from tenpo.core.tests.make import ACCOUNT
 from tenpo.orders import sponsor_views
 from tenpo.orders.actions.sponsorships import end_sponsorship, record_sponsor_payment
 from tenpo.orders.models import Line
@@ -249,6 +250,35 @@ def test_a_statement_says_what_is_to_be_paid_and_by_which_reference(monkeypatch)
     client.get(f"{address('sponsorship-pdf', sponsorship)}?month=2020-01")
     assert seen[1].rows == []
     assert dict(seen[1].facts)["To be paid"] == "€0.00"
+
+
+@pytest.mark.usefixtures("takes_transfers")
+def test_a_sponsor_reads_where_to_pay_what_they_owe_on_the_page_and_on_paper(monkeypatch):
+    sponsor = make_member()
+    sponsorship, _member = make_used(sponsor)
+    seen: list[Document] = []
+
+    def answer_of(name: str, document: Document) -> HttpResponse:
+        seen.append(document)
+        return pdf_answer(name, document)
+
+    monkeypatch.setattr(sponsor_views, "pdf_answer", answer_of)
+    client, url = signed_in(sponsor), address("sponsorship-detail", sponsorship)
+
+    shown = client.get(url).content.decode()
+    client.get(address("sponsorship-pdf", sponsorship))
+
+    copied = re.findall(r'data-copy="([^"]*)"', shown)
+    assert copied == [*(ACCOUNT[name] for name in ACCOUNT if name != "bank_name"), sponsorship.transfer_reference, "40"]
+    assert 'class="qr"' in shown
+    account = {"To": "Nordlicht GmbH", "IBAN": "DE02 1203 0000 0000 2020 51", "BIC": "BYLADEM1001", "Bank": "DKB"}
+    assert account.items() <= dict(seen[0].facts).items()
+    # An admin who does not pay it, and a sponsor who owes nothing, have nothing to transfer.
+    assert "data-copy" not in signed_in(make_admin()).get(url).content.decode()
+    record_sponsor_payment(sponsorship, amount=4_000, received_on=timezone.localdate(), by=make_admin())
+    client.get(address("sponsorship-pdf", sponsorship))
+    assert "data-copy" not in client.get(url).content.decode()
+    assert "IBAN" not in dict(seen[1].facts)
 
 
 def test_a_month_that_no_paper_holds_is_left_to_the_csv(monkeypatch):

@@ -177,7 +177,7 @@ def _check_terms(terms: PayoutTerms) -> None:
         problems["minimum"] = _("The smallest payout must be more than the fee.")
     if terms.second_amount is not None and terms.second_amount <= 0:
         problems["second_amount"] = _("An amount above zero, or nothing.")
-    for name, check in {"bank_iban": formats.check_iban, "bank_bic": formats.check_bic}.items():
+    for name, check in {"bank_iban": formats.check_sepa_iban, "bank_bic": formats.check_bic}.items():
         try:
             setattr(terms, name, check(getattr(terms, name)) if getattr(terms, name) else "")
         except ValidationError as error:

@@ -22,8 +22,10 @@ from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.queries import credit_from
 from tenpo.payments.models import Payment, Refund, RefundTerms
 from tenpo.payments.permissions import can_decide_refund, can_withdraw_refund
+from tenpo.payments.queries import refund_terms
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
@@ -192,6 +194,7 @@ def update_refund_terms(*, by: User | None, visit: str | None = None, **changes:
     if after:
         terms.save(update_fields=list(after))
         record("refund_terms.changed", by=by, on=terms, before={name: before[name] for name in after}, after=after)
+        transaction.on_commit(refund_terms.forget)
     return terms
 
 
@@ -214,6 +217,35 @@ def hold_top_up(refund: Refund) -> None:
         if refusal.code != "insufficient_funds":
             raise
         raise RuleError("spent", _("So much is not in the wallet any more.")) from refusal
+
+
+def hold_late_money(refund: Refund) -> None:
+    """Take what goes back of money that came late out of the credit that it became.
+
+    Raises RuleError "spent" once so much of it is not there. By way of the sales, as every refund of an order: should
+    it not arrive, the credit may have lapsed meanwhile, and its buyer must get it all the same.
+    """
+    assert refund.payment is not None
+    credit = credit_from(refund.payment_id, refund.user, at=clock.now()) if refund.payment_id else None
+    if credit is None or (credit.balance or 0) < refund.own:
+        raise _spent_credit()
+    sales = Pot(Account.Kind.SALES, refund.currency)
+    back = f"refund:{refund.pk}:credit"
+    try:
+        post_transfers(
+            [
+                Posting(Transfer.Kind.CREDIT_BACK, Pot.of(credit), sales, refund.own, back, refund.pk),
+                Posting(Transfer.Kind.REFUND_HOLD, sales, held_pot(refund), refund.own, refund.hold_key, refund.pk),
+            ]
+        )
+    except RuleError as refusal:
+        if refusal.code != "insufficient_funds":
+            raise
+        raise _spent_credit() from refusal
+
+
+def _spent_credit() -> RuleError:
+    return RuleError("spent", _("So much of that credit is not there any more."))
 
 
 def held_pot(refund: Refund) -> Pot:

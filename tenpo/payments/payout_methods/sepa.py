@@ -28,7 +28,7 @@ class Sepa(SentByHand):
 
     def read(self, typed: Mapping[str, str], *, owner: User) -> dict[str, str]:
         details, problems = {"bic": ""}, {}
-        checks = {"iban": formats.check_iban} | ({"bic": formats.check_bic} if typed.get("bic") else {})
+        checks = {"iban": formats.check_sepa_iban} | ({"bic": formats.check_bic} if typed.get("bic") else {})
         for name, check in checks.items():
             try:
                 details[name] = check(typed.get(name, ""))

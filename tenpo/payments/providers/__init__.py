@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from tenpo.core.business import current_business
 from tenpo.payments.providers.base import Provider
 from tenpo.payments.providers.manual import BankTransfer, Payroll
 from tenpo.payments.providers.sandbox import Sandbox
@@ -13,8 +14,15 @@ PROVIDERS: dict[str, Provider] = {
 
 
 def offered_providers() -> dict[str, Provider]:
-    """What can be chosen here: the sandbox where the operator wants test cards, Stripe where its keys are set."""
-    is_on = {Sandbox.name: settings.SANDBOX_PAYMENTS, Stripe.name: bool(settings.STRIPE_KEY)}
+    """What can be chosen here: the sandbox where the operator wants test cards, Stripe where its keys are set.
+
+    Bank transfer where the business takes it.
+    """
+    is_on = {
+        Sandbox.name: settings.SANDBOX_PAYMENTS,
+        Stripe.name: bool(settings.STRIPE_KEY),
+        BankTransfer.name: current_business().offers_bank_transfer,
+    }
     return {name: one for name, one in PROVIDERS.items() if is_on.get(name, True)}
 
 

@@ -9,7 +9,9 @@ from tenpo.payments.formats import (
     check_email,
     check_ethereum,
     check_iban,
+    check_sepa_iban,
     for_banks,
+    in_fours,
     masked,
     masked_email,
 )
@@ -25,6 +27,8 @@ IBANS = (
     "MT84MALT011000012345MTLCAST001S",
     "NO9386011117947",
 )
+# Right, but not reached by SEPA.
+FAR_AWAY = "SA0380000000608010167519"
 # Of BIP 173, BIP 350, BIP 341's own tests, and two of the old kind.
 BITCOIN = (
     "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
@@ -104,7 +108,7 @@ def test_an_iban_with_two_swapped_digits_is_refused(number):
         "DE8937040044053201300",  # too short
         "XX89370400440532013000",  # no such country
         "DE00370400440532013000",
-        "SA0380000000608010167519",  # right, but not reached by SEPA
+        FAR_AWAY,
         "9" * 10_000,
         "DE89 3704 0044 0532 0130 ００",  # digits of another script
         "DE89\x00370400440532013000",
@@ -113,7 +117,23 @@ def test_an_iban_with_two_swapped_digits_is_refused(number):
 )
 def test_what_is_no_iban_of_sepa_is_refused(number):
     with pytest.raises(ValidationError):
-        check_iban(number)
+        check_sepa_iban(number)
+
+
+def test_an_iban_of_elsewhere_is_one_too_but_nothing_can_be_sent_there_by_sepa():
+    assert check_iban("SA03 8000 0000 6080 1016 7519") == FAR_AWAY
+
+    with pytest.raises(ValidationError, match="SEPA"):
+        check_sepa_iban(FAR_AWAY)
+
+
+@pytest.mark.parametrize("number", IBANS)
+def test_an_iban_is_read_in_fours(number):
+    read = in_fours(number)
+
+    assert in_fours(read) == read
+    assert check_iban(read) == number
+    assert {len(part) for part in read.split(" ")[:-1]} == {4}
 
 
 def test_a_bic_is_of_8_or_11_characters():

@@ -85,6 +85,13 @@ def test_a_method_that_is_not_offered_is_not_there(method):
     assert freshly_signed_in(make_member()).get(f"/me/money/payouts/accounts/?method={method}").status_code == 404
 
 
+def test_the_form_says_of_which_currency_its_amount_is():
+    mia = make_coach()
+    make_payout_account(mia)
+
+    assert '<span class="unit">EUR</span>' in signed_in(mia).get("/me/money/payouts/").content.decode()
+
+
 def test_what_is_owed_is_a_line_of_the_payout():
     make_terms(fee=50)
     mia = make_coach()

@@ -153,6 +153,7 @@ def test_movements_are_what_came_and_went_in_their_time():
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("takes_transfers")
 def test_what_is_marked_by_hand_goes_back_by_hand():
     payment = Payment.objects.get(order_id=make_manual(make_coach()).line.order_id)
     transfer = provider_of("transfer")

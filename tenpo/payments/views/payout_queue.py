@@ -36,6 +36,7 @@ from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
 from tenpo.payments.queries import payout_terms
+from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
     admins_only,
@@ -84,6 +85,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
     method = METHODS[payout.method]
     context = {
         "payout": payout,
+        "why": why_not_sent(payout.failure_code),
         "note": note_of(payout),
         "form": form,
         "may_decide": can_decide_payout(request.user, payout),

@@ -19,6 +19,7 @@ from tenpo.payments.payout_forms import PayoutAccountForm, PayoutForm
 from tenpo.payments.payout_methods import offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.queries import Payable, payable, payout_terms
+from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
     attempt,
@@ -82,7 +83,8 @@ def payout_list(request: PageRequest) -> HttpResponse:
 def payout_detail(request: PageRequest, payout_id: UUID) -> HttpResponse:
     """One payout of mine: what it is made of, and where it is."""
     payout = _own(request, payout_id)
-    return render(request, "payments/payout_detail.html", {"payout": payout, "note": note_of(payout)})
+    context = {"payout": payout, "note": note_of(payout), "why": why_not_sent(payout.failure_code)}
+    return render(request, "payments/payout_detail.html", context)
 
 
 @login_required

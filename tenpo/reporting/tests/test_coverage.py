@@ -9,10 +9,38 @@ pytestmark = pytest.mark.django_db
 
 SERVED = {
     "company_coaching": set(source_designs()["company_coaching"]),
-    "fitness_coaching": set(),
-    "youth_sports": {"User", "Trainer", "Payment", "TrainerOrder", "Refund"},
+    "fitness_coaching": {"CoachAvailability", "SessionParticipants", "Sessions", "WaitlistEntries"},
+    "youth_sports": {
+        "User",
+        "Trainer",
+        "Payment",
+        "TrainerOrder",
+        "Refund",
+        "Location",
+        "TrainerLocation",
+        "TrainerGroupDiscount",
+        "google_calendar_integrations",
+        "Schedule",
+        "Slot",
+        "ScheduleBooking",
+        "Session",
+        "SessionDetails",
+        "SessionParticipant",
+    },
     "pay_per_minute": {"users", "wallets", "transactions", "withdrawals", "auto_top_up_settings"},
-    "peer_learning": {"users", "transactions", "payment_splits", "payouts", "employer_sponsorships"},
+    "peer_learning": {
+        "users",
+        "transactions",
+        "payment_splits",
+        "payouts",
+        "employer_sponsorships",
+        "availability",
+        "session_assessments",
+        "session_attendance",
+        "session_resources",
+        "sessions",
+        "intro_sessions",
+    },
 }
 
 

@@ -11,9 +11,11 @@ from allauth.account.models import EmailAddress
 from django.utils import timezone
 
 from tenpo.audit.actions import record
+from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere
 from tenpo.checkout.actions.settling import mark_paid
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
+from tenpo.checkout.tests.refund_make import make_late_money
 from tenpo.ledger.models import Account
 from tenpo.orders.models import Line, Order
 from tenpo.orders.tests.make import make_cancellation_policy
@@ -21,7 +23,7 @@ from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_
 from tenpo.payments.actions.payouts import approve_payout, cancel_payout
 from tenpo.payments.actions.wallets import give_money, take_back_grant
 from tenpo.payments.models import Payment, Payout, PayoutAccount
-from tenpo.payments.providers.sandbox import DECLINED
+from tenpo.payments.providers.sandbox import DECLINED, REFUND_FAILS
 from tenpo.payments.tests.make import make_payout
 from tenpo.people.actions.accounts import set_roles, update_profile
 from tenpo.people.models import Role
@@ -30,7 +32,7 @@ from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("takes_transfers")]
 
 rows = partial(view_rows, "pay_per_minute")
 
@@ -263,6 +265,25 @@ def test_every_state_of_a_payout_has_the_source_s_word():
         "done": ("completed", "completed"), "failed": ("failed", "failed"), "rejected": ("failed", "failed"),
         "cancelled": ("failed", "cancelled"),
     }  # fmt: skip
+
+
+def test_a_refund_of_late_money_is_no_withdrawal_from_the_wallet():
+    payment = make_late_money(amount=5_000, card=REFUND_FAILS)
+    admin = make_admin()
+    give_refund(payment=payment, amount=1_000, to="method", by=admin)
+    failing = give_refund(payment=payment, amount=2_000, to="method", by=admin)
+
+    found = rows("transactions", user_id=payment.payer_id, type="refund")
+    assert [(row["amount"], row["status"], row["wallet_id"]) for row in found] == [
+        (Decimal(10), "pending", None), (Decimal(20), "pending", None)
+    ]  # fmt: skip
+
+    give_refund_elsewhere(failing, to="wallet", by=admin)
+    found = rows("transactions", user_id=payment.payer_id, type="refund")
+    assert sorted((row["amount"], row["status"], row["description"] != "") for row in found) == [
+        (Decimal(10), "pending", True), (Decimal(20), "completed", True)
+    ]  # fmt: skip
+    assert not rows("transactions", type="withdrawal")
 
 
 def test_the_transactions_of_a_wallet_come_to_its_balance_and_each_is_there_once():

@@ -27,7 +27,7 @@ from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("takes_transfers")]
 
 rows = partial(view_rows, "peer_learning")
 

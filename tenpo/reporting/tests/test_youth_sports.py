@@ -18,7 +18,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.tests.make import make_session
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("takes_transfers")]
 
 rows = partial(view_rows, "youth_sports")
 

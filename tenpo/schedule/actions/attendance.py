@@ -10,8 +10,11 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.outbox import publish, publish_all
+from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
-from tenpo.schedule.actions.seats import lock_session
+from tenpo.schedule.actions.misses import forget_no_show, settle_no_show
+from tenpo.schedule.actions.seats import check_not_moved, lock_session
+from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 
@@ -24,22 +27,23 @@ MARKS = (Booking.State.ATTENDED, Booking.State.NO_SHOW, Booking.State.CONFIRMED)
 def mark_attendance(booking: Booking, *, state: Booking.State, by: User | None) -> Booking:
     """Write down whether somebody came: from the start on, until a week after the end.
 
-    Marking the same again changes nothing. Raises RuleError too_early, too_late, not_planned, not_booked.
+    Who did not come to a session that is completed gets back what their policy says; before, it says so when it is.
+    Marking the same again changes nothing. Raises RuleError too_early, too_late, not_planned, not_booked,
+    settled, moved_meanwhile.
     """
     assert state in MARKS
+    if state == Booking.State.NO_SHOW:
+        # What somebody does not come to is counted under their own lock, which comes before the session's.
+        lock_users(User(pk=booking.booked_by_id))
     session = lock_session(booking.session_id)
-    booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order")
+    booking = rows.get(pk=booking.pk)
+    check_not_moved(booking, session)
     booking.session = session
     _check_markable(session, by=by)
     if booking.state not in MARKS:
         raise RuleError("not_booked", _("This place was not booked."))
-    if booking.state == state:
-        return booking
-    before, booking.state = booking.state, state
-    booking.save(update_fields=["state"])
-    record("booking.attendance_marked", by=by, on=booking, before={"state": before}, after={"state": state})
-    publish("booking.attendance_marked", subject=booking, session_id=session.pk, state=state)
-    return booking
+    return set_mark(booking, state, by=by)
 
 
 @transaction.atomic
@@ -57,6 +61,30 @@ def mark_all_attended(session: Session, *, by: User | None) -> int:
     facts = {"session_id": session.pk, "state": Booking.State.ATTENDED}
     publish_all([("booking.attendance_marked", booking, facts) for booking in bookings])
     return len(bookings)
+
+
+def set_mark(booking: Booking, state: Booking.State, *, by: User | None) -> Booking:
+    """Write down the mark of a locked booking, if it is another one. Who has not come was not checked in either."""
+    if booking.state == state:
+        return booking
+    before, booking.state = booking.state, state
+    if before == Booking.State.NO_SHOW:
+        forget_no_show(booking)
+    booking.save(update_fields=["state"])
+    record("booking.attendance_marked", by=by, on=booking, before={"state": before}, after={"state": state})
+    publish("booking.attendance_marked", subject=booking, session_id=booking.session_id, state=state)
+    if state != Booking.State.ATTENDED:
+        for stay in Attendance.objects.filter(session=booking.session_id, participant=booking.participant_id).by_hand():
+            forget_stay(stay, by=by)
+    if state == Booking.State.NO_SHOW and booking.session.status == Session.Status.COMPLETED:
+        settle_no_show(booking)
+    return booking
+
+
+def forget_stay(stay: Attendance, *, by: User | None) -> None:
+    """Take back a stay that was noted by hand; the record keeps that it was."""
+    record("attendance.undone", by=by, on=stay, before={"joined_at": stay.joined_at}, after={"joined_at": None})
+    stay.delete()
 
 
 def is_markable(session: Session, now: datetime | None = None) -> bool:

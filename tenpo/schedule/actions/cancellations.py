@@ -1,6 +1,8 @@
 """Cancelling: one booking under its policy, or a whole session at once."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -13,52 +15,80 @@ from tenpo.core.outbox import publish, publish_all
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.giving_back import give_back, lock_lines
 from tenpo.orders.actions.sponsor_shares import returned_together
-from tenpo.orders.policies import GivenBack, percent_back, read_windows
+from tenpo.orders.cancelling import ComesBack
+from tenpo.orders.policies import GivenBack
+from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import count_freed
-from tenpo.schedule.actions.seats import end_bookings, free_seats, lock_session, void_orders
-from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
+from tenpo.schedule.actions.intro_ending import end_intro_of
+from tenpo.schedule.actions.misses import clean_waiver, note_miss
+from tenpo.schedule.actions.seats import (
+    check_not_moved,
+    end_bookings,
+    free_seats_of,
+    lock_order_of,
+    lock_sessions_of,
+    lock_with_held,
+    void_orders,
+)
+from tenpo.schedule.models import Booking, Miss, Session
+from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, can_waive, is_host_of
+from tenpo.schedule.policy_queries import comes_back
 
 NOTHING = GivenBack()
 
 
 @transaction.atomic
-def cancel_booking(booking: Booking, *, by: User | None) -> Booking:
-    """Give up one place, waitlisted, offered, held or booked.
+def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "") -> Booking:
+    """Give up one place, waitlisted, offered, held or booked. What is held is given up with all of its order.
 
-    What comes back follows the windows frozen in the booking; everything does when the host cancels, or moved the start
-    since it was booked. The freed seat goes to the first in line. Cancelling again changes nothing.
+    What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
+    since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
+    says why, everything comes back and it does not count. The freed seat goes to the first in line. Cancelling again
+    changes nothing. Raises RuleError started, moved_meanwhile; ValidationError for a waiver that is too long.
     """
-    session = lock_session(booking.session_id)
-    booking = _locked(booking)
+    waiver = clean_waiver(waiver) if waiver else ""
+    for_member = for_member or bool(waiver)
+    by_host = is_host_of(by, booking) and not for_member
+    if not by_host:
+        # What somebody gives up late is counted under their own lock, which comes before the session's.
+        lock_users(User(pk=booking.booked_by_id))
+    locked = lock_sessions_of(booking)
+    session = locked[booking.session_id]
+    together = lock_order_of(booking)
+    booking = next(one for one in together if one.pk == booking.pk)
+    check_not_moved(booking, session)
     booking.session = session
-    if not can_cancel_booking(by, booking):
+    if not can_cancel_booking(by, booking) or (waiver and not can_waive(by, booking)):
         raise PermissionDenied
     if booking.state == Booking.State.CANCELLED:
         return booking
     if booking.state in (Booking.State.ATTENDED, Booking.State.NO_SHOW) or session.has_started():
         raise RuleError("started", _("This session has already begun, so the booking stays."))
-    by_host = is_host_of(by, booking)
     takes_seat = booking.state in Booking.SEATED
-    (given,) = _end([booking], by_host=by_host)
-    record(
-        "booking.cancelled",
-        by=by,
-        on=booking,
-        after=_given(booking, given),
-    )
-    back = {"credit": given.credit, "wallet": given.wallet, "method": given.method}
-    publish("booking.cancelled", subject=booking, session_id=session.pk, by_host=by_host, **back)
+    bookings = together if booking.state == Booking.State.HELD else [booking]
+    (given, back), *_others = _end(bookings, by_host=by_host, is_waived=bool(waiver))
+    if back is not None and back.is_late and booking.line and booking.line.price:
+        note_miss(booking, Miss.Kind.LATE, back, waiver=waiver, by=by)
+    said = {"waiver": waiver} if waiver else {}
+    after = {**_given(booking, given), **said, **_said(back)}
+    record_all([("booking.cancelled", one, None, after) for one in bookings], by=by)
+    facts = {
+        "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
+        "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
+        "method": given.method,
+    }  # fmt: skip
+    publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:
-        free_seats(session)
+        free_seats_of(bookings, locked)
     return booking
 
 
 @transaction.atomic
 def cancel_session(session: Session, *, reason: str, by: User | None) -> Session:
     """Call a session off: every booking is let go, every payer gets all they paid back, everybody is told."""
-    session = lock_session(session.pk)
+    locked = lock_with_held(session.pk)
+    session = locked[session.pk]
     if not can_manage_session(by, session):
         raise PermissionDenied
     if session.status == Session.Status.CANCELLED:
@@ -71,12 +101,19 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.seats_taken = 0
     session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
     count_freed(session.coach_id)
+    end_intro_of(session, by=by)
 
     live = Booking.objects.filter(session=session).live().select_for_update(of=("self",), no_key=True)
     bookings = list(live.select_related("line__order").order_by("id"))
     for booking in bookings:
         booking.session = session
-    released = list(zip(bookings, _end(bookings, by_host=True), strict=True))
+    # Nobody has missed what does not take place.
+    Miss.objects.filter(booking__in=bookings).delete()
+    # An order that is not paid is one thing: what it holds in other sessions goes with it.
+    unpaid = [booking.line.order_id for booking in bookings if booking.line and booking.state == Booking.State.HELD]
+    beside = _held_beside(session, unpaid, locked) if len(locked) > 1 else []
+    ended = _end([*bookings, *beside], by_host=True)
+    released = [(booking, given) for booking, (given, _back) in zip(bookings, ended, strict=False)]
     back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet", "method")}
     record(
         "session.cancelled",
@@ -89,23 +126,33 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         by=by,
     )
     publish("session.cancelled", subject=session, reason=reason)
-    publish_all(
-        [
-            (
-                "booking.session_cancelled",
-                booking,
-                {
-                    "session_id": session.pk,
-                    "reason": reason,
-                    "credit": given.credit,
-                    "wallet": given.wallet,
-                    "method": given.method,
-                },
-            )
-            for booking, given in released
-        ]
-    )
+    # Whoever ordered several is told once, with what came back of all.
+    sums: dict[UUID, Counter[str]] = {}
+    for booking, given in released:
+        of_order = sums.setdefault(_ordered_by(booking), Counter())
+        of_order.update({name: getattr(given, name) for name in ("credit", "wallet", "method")})
+    record_all([("booking.cancelled", booking, None, _given(booking, NOTHING)) for booking in beside], by=by)
+    said = {"by_host": True, "credit": 0, "wallet": 0, "method": 0}
+    publish_all([("booking.cancelled", one, {"session_id": one.session_id, **said}) for one in beside])
+    free_seats_of(beside, locked)
+    facts = {"session_id": session.pk, "reason": reason, "credit": 0, "wallet": 0, "method": 0}
+    publish_all([("booking.session_cancelled", one, facts | sums[_ordered_by(one)]) for one, _given_back in released])
     return session
+
+
+def _held_beside(session: Session, order_ids: Sequence[UUID], locked: Mapping[UUID, Session]) -> list[Booking]:
+    """What these orders hold in other sessions, locked."""
+    rows = Booking.objects.filter(line__order_id__in=order_ids, state=Booking.State.HELD).exclude(session=session)
+    found = rows.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id")
+    bookings = list(found)
+    for booking in bookings:
+        booking.session = locked[booking.session_id]
+    return bookings
+
+
+def _ordered_by(booking: Booking) -> UUID:
+    """What was ordered together bears the same id."""
+    return booking.line.order_id if booking.line else booking.pk
 
 
 def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
@@ -119,30 +166,30 @@ def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
     }
 
 
-def _locked(booking: Booking) -> Booking:
-    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
-    return rows.get(pk=booking.pk)
+def _said(back: ComesBack | None) -> dict[str, object]:
+    return {"by_grace": True} if back is not None and back.by_grace else {}
 
 
-def _end(bookings: Sequence[Booking], *, by_host: bool) -> list[GivenBack]:
-    """End locked bookings of one session and settle their money; what each gave back."""
+def _end(
+    bookings: Sequence[Booking], *, by_host: bool, is_waived: bool = False
+) -> list[tuple[GivenBack, ComesBack | None]]:
+    """End locked bookings of one session and settle their money: what each gave back, and by which rule if paid."""
     now = clock.now()
     lines = lock_lines([booking.line_id for booking in bookings if booking.line_id and booking.confirmed_at])
-    paid, unpaid = [], []
+    paid, unpaid, rules = [], [], {}
     for booking in bookings:
         if booking.line is None:
             continue
         if booking.confirmed_at is None:
             unpaid.append(booking)
             continue
-        booking.line = lines[booking.line.pk]
-        windows = read_windows(booking.policy)
-        percent = percent_back(
-            windows, starts_at=booking.session.starts_at, now=now, by_host=by_host, was_moved=booking.was_moved
-        )
-        paid.append((booking.line, percent))
+        booking.line = line = lines[booking.line.pk]
+        rules[line.pk] = back = comes_back(booking, now=now, by_host=by_host, is_waived=is_waived)
+        line.back_to = back.to
+        paid.append((line, back.percent))
     end_bookings(bookings, Booking.Ending.BY_HOST if by_host else Booking.Ending.BY_MEMBER)
     with posted_together(), returned_together():
         given = dict(zip((line.pk for line, _percent in paid), give_back(paid, now=now), strict=True))
         void_orders(unpaid)
-    return [given.get(booking.line_id, NOTHING) if booking.line_id else NOTHING for booking in bookings]
+    found = [booking.line_id or booking.pk for booking in bookings]
+    return [(given.get(id_, NOTHING), rules.get(id_)) for id_ in found]

@@ -14,13 +14,29 @@ _FREED = """
     UPDATE schedule_coachtime SET version = version + 1 WHERE coach_id = (
         SELECT coach_id FROM schedule_coachtime WHERE coach_id = %s FOR NO KEY UPDATE SKIP LOCKED)"""
 
+_CHANGED = """
+    INSERT INTO schedule_coachtime AS t (coach_id, version) VALUES (%s, 1)
+    ON CONFLICT (coach_id) DO UPDATE SET version = t.version + 1"""
 
-def lock_and_count(coach_id: UUID) -> None:
-    """Lock a coach, as a user, and count that their time changes: one statement, before the lock of any session."""
+
+def lock_coach(coach: User) -> None:
+    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
+
+    The constraint alone would do; but two that wait for each other's row inside it are a deadlock. One statement.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_TAKEN, [coach_id])
+        cursor.execute(_TAKEN, [coach.pk])
         if not cursor.rowcount:
             raise User.DoesNotExist
+
+
+def count_changed(coach_id: UUID) -> None:
+    """Count that a coach's time is another one, as something elsewhere says; last of all, whatever else is locked.
+
+    Whoever holds it waits for nothing that we may have locked, so nobody waits for ever.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGED, [coach_id])
 
 
 def count_freed(coach_id: UUID) -> None:

@@ -4,7 +4,8 @@ Order of locks everywhere: session, participant, booking, order, payment, ledger
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
@@ -22,27 +24,33 @@ from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
-from tenpo.orders.policies import Window, read_windows
+from tenpo.orders.cancelling import Policy, read_policy
+from tenpo.orders.models import POLICY_COLUMNS
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.actions.coach_time import count_freed
+from tenpo.schedule.actions.intro_ending import release_intro
+from tenpo.schedule.models import Booking, BookingQuerySet, Intro, Session
 from tenpo.schedule.permissions import can_book_for
 
 # An offer leaves the next in line time to take it as well.
 OFFER_PART_OF_REST = 2
 
-_TAKE_SEAT = """
-    UPDATE schedule_session s SET seats_taken = s.seats_taken + 1
+_TAKE_SEATS = """
+    UPDATE schedule_session s SET seats_taken = s.seats_taken + %s
     FROM orders_cancellationpolicy p
-    WHERE s.id IN ({visible}) AND p.id = s.cancellation_policy_id
-      AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity
-    RETURNING {columns}, p.windows AS policy_windows,
-      (SELECT id FROM people_participant WHERE id = %s FOR NO KEY UPDATE) AS locked_participant
+    WHERE s.id = ANY(%s) AND s.id IN ({visible}) AND p.id = s.cancellation_policy_id
+      AND s.status = 'planned' AND NOT s.is_private AND s.starts_at > now() AND s.seats_taken + %s <= s.capacity
+    RETURNING {columns}, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules,
+      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE) AS locked_participants
 """
 
+# The rules of a policy `p` beside its windows, as JSON has them.
+POLICY_RULES = ", ".join(f"'{name}', p.{name}" for name in POLICY_COLUMNS)
 _VISIBLE = CompiledFor(lambda user: Session.objects.visible_to(user).filter(pk=Param("session")).values("pk"))
+_VISIBLE_OF_MANY = CompiledFor(lambda user: Session.objects.visible_to(user).values("pk"))
 
 
 def already_booked() -> RuleError:
@@ -58,6 +66,66 @@ def lock_session(session_id: UUID) -> Session:
     return session
 
 
+def lock_sessions(session_ids: Iterable[UUID]) -> dict[UUID, Session]:
+    """Several sessions, locked by their ids, so that two who want some of the same never wait for each other."""
+    rows = Session.objects.select_for_update(no_key=True).filter(pk__in=session_ids).order_by("pk")
+    return {session.pk: session for session in rows}
+
+
+def lock_sessions_of(booking: Booking) -> dict[UUID, Session]:
+    """The session of a booking, and those of what is held with it by the same order; locked, its own among them.
+
+    Which ones they are is said when they are ordered and does not change until it is paid.
+    """
+    ids = [booking.session_id]
+    if booking.state == Booking.State.HELD and booking.line_id:
+        held = Booking.objects.filter(line__order__lines=booking.line_id, state=Booking.State.HELD)
+        ids += held.values_list("session", flat=True)
+    locked = lock_sessions(ids)
+    if booking.session_id not in locked:
+        raise Http404
+    return locked
+
+
+def lock_with_held(*session_ids: UUID) -> dict[UUID, Session]:
+    """Sessions, and those in which orders that hold a seat in them hold others; locked by their ids.
+
+    Whoever ends what is held in a session ends the whole of its orders. What is ordered between looking and locking
+    may reach further: then what was locked is let go, and it is looked again.
+    """
+    wanted = set(session_ids) | _held_with(session_ids)
+    while True:
+        try:
+            with transaction.atomic():
+                locked = lock_sessions(wanted)
+                if found := _held_with(session_ids) - wanted:
+                    raise _ReachesFurther
+        except _ReachesFurther:
+            wanted |= found
+        else:
+            if not locked.keys() >= set(session_ids):
+                raise Http404
+            return locked
+
+
+class _ReachesFurther(Exception):
+    """An order came meanwhile that holds seats in sessions which are not locked."""
+
+
+def _held_with(session_ids: Iterable[UUID]) -> set[UUID]:
+    """Where else something is held by the orders that hold a seat in these sessions; one statement."""
+    here = Booking.objects.filter(session__in=list(session_ids), state=Booking.State.HELD, line__isnull=False)
+    orders = here.values("line__order")
+    elsewhere = Booking.objects.filter(line__order__in=orders, state=Booking.State.HELD)
+    return set(elsewhere.values_list("session", flat=True))
+
+
+def check_not_moved(booking: Booking, session: Session) -> None:
+    """Raise RuleError moved_meanwhile unless a booking, read under the lock of its session, is still in that one."""
+    if booking.session_id != session.pk:
+        raise RuleError("moved_meanwhile", _("This booking was moved meanwhile. Please look at it again."))
+
+
 def already_elsewhere() -> RuleError:
     """The refusal behind the constraint that a participant is in one place at a time."""
     return RuleError(
@@ -65,20 +133,54 @@ def already_elsewhere() -> RuleError:
     )
 
 
-def take_seat(session_id: UUID, *, participant: Participant, by: User) -> tuple[Session, list[Window]]:
-    """Take one free seat, and lock the session and then the participant: one statement. Also returns the windows.
+def take_seats(
+    session_ids: Sequence[UUID], *, participants: Sequence[Participant], by: User
+) -> list[tuple[Session, Policy]]:
+    """Take a free seat for each in each of the sessions, or none, and lock the sessions and then the participants.
 
-    Raises Http404 for a session that `by` may not see; RuleError "full", "started" or "not_planned". "full" may only
-    mean that nobody has let go yet what ran out, see `release_lapsed_of`.
+    One statement for one session, two for several, which are locked by their ids first. Returns them in the order in
+    which they were said, each with its policy. Raises Http404 for a session that `by` may not see; RuleError "full",
+    "started", "not_planned" or "private_session". "full" may only mean that nobody has let go yet what ran out, see
+    `release_lapsed_of`.
     """
-    sql, parameters = _VISIBLE.sql(by, session=session_id)
-    statement = _TAKE_SEAT.format(visible=sql, columns=columns_of(Session, "s"))
-    taken = next(iter(Session.objects.raw(statement, [*parameters, participant.pk])), None)
-    if taken is None:
-        get_object_or_404(Session.objects.visible_to(by), pk=session_id)
-        check_open(lock_session(session_id))
-        raise RuleError("full", _("This session is full. You can join the waitlist."))
-    return taken, read_windows(json.loads(taken.policy_windows))  # type: ignore[attr-defined]
+    if len(session_ids) > 1:
+        lock_sessions(session_ids)
+        sql, parameters = _VISIBLE_OF_MANY.sql(by)
+    else:
+        sql, parameters = _VISIBLE.sql(by, session=session_ids[0])
+    statement = _TAKE_SEATS.format(visible=sql, columns=columns_of(Session, "s"), rules=POLICY_RULES)
+    wanted, ids = len(participants), [one.pk for one in participants]
+    rows = Session.objects.raw(statement, [wanted, list(session_ids), *parameters, wanted, ids])
+    taken = {session.pk: session for session in rows}
+    for session_id in session_ids:
+        if session_id not in taken:
+            raise _not_taken(session_id, by)
+    return [(taken[pk], _policy_beside(taken[pk])) for pk in session_ids]
+
+
+def _policy_beside(taken: Session) -> Policy:
+    """The policy that came with a session."""
+    windows, rules = taken.policy_windows, taken.policy_rules  # type: ignore[attr-defined]
+    return read_policy(json.loads(windows), json.loads(rules))
+
+
+def _not_taken(session_id: UUID, by: User) -> RuleError:
+    """Why no seat could be taken; Http404 for a session that `by` may not see."""
+    get_object_or_404(Session.objects.visible_to(by), pk=session_id)
+    session = lock_session(session_id)
+    check_open(session)
+    if session.is_private:
+        return RuleError("private_session", _("This was booked by somebody for those who come."))
+    return full(session)
+
+
+def full(session: Session) -> RuleError:
+    """The refusal of more seats than are free."""
+    if session.is_full:
+        return RuleError("full", _("This session is full. You can join the waitlist."))
+    left = session.seats_left
+    words = ngettext("Only %(left)s seat is left.", "Only %(left)s seats are left.", left) % {"left": left}
+    return RuleError("full", words, left=left)
 
 
 def check_open(session: Session) -> None:
@@ -95,9 +197,12 @@ def join_waitlist(session: Session, *, participant: Participant, by: User) -> Bo
     """Stand in line for a full session; the first in line is offered the next free seat."""
     if not can_book_for(by, participant):
         raise PermissionDenied
-    session = lock_session(session.pk)
+    locked = lock_with_held(session.pk)
+    session = locked[session.pk]
     check_open(session)
-    release_lapsed(session)
+    if session.is_private:
+        raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
+    release_lapsed(session, locked)
     if not session.is_full:
         raise RuleError("not_full", _("There is a free seat. You can book it."))
     booking = Booking.objects.create(
@@ -118,7 +223,43 @@ def free_seats(session: Session, count: int = 1) -> None:
         return
     Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
     session.seats_taken -= count
-    offer_free_seats(session)
+    if session.is_private and not session.seats_taken:
+        _call_off_empty(session)
+    else:
+        offer_free_seats(session)
+
+
+def _call_off_empty(session: Session) -> None:
+    """What was booked as a slot goes with the last who had booked it; its time is free again at once."""
+    if not session.is_planned:
+        return
+    session.status = Session.Status.CANCELLED
+    session.cancelled_at = clock.now()
+    session.save(update_fields=["status", "cancelled_at"])
+    count_freed(session.coach_id)
+    record("session.cancelled", by=None, on=session, after={"bookings": 0})
+    publish("session.cancelled", subject=session, reason="")
+
+
+def lock_order_of(booking: Booking) -> list[Booking]:
+    """A booking, locked, with those that are held by the same order; the caller holds their sessions.
+
+    Until it is paid an order is one thing: its places are held, given up and let go together.
+    """
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
+    locked = rows.get(pk=booking.pk)
+    if locked.state != Booking.State.HELD or locked.line is None:
+        return [locked]
+    return list(rows.filter(line__order_id=locked.line.order_id).order_by("id"))
+
+
+def hold_longer(bookings: Sequence[Booking], until: datetime) -> None:
+    """Let locked bookings, held together, wait for their money until then, or as long as they do already."""
+    for booking in bookings:
+        assert booking.held_until is not None
+        booking.held_until = max(booking.held_until, until)
+    held_until = bookings[0].held_until
+    Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(held_until=held_until)
 
 
 def offer_free_seats(session: Session) -> None:
@@ -147,10 +288,20 @@ def offer_end(session: Session, now: datetime) -> datetime:
     return now + min(hours, (session.starts_at - now) / OFFER_PART_OF_REST)
 
 
-def release_lapsed(session: Session) -> int:
-    """Let go the holds and offers of a locked session that ran out; returns how many."""
-    lapsed = Booking.objects.filter(session=session, state__in=["held", "offered"], held_until__lte=clock.now())
-    bookings = list(lapsed.select_for_update(of=("self",), no_key=True).select_related("line__order").order_by("id"))
+def release_lapsed(session: Session, locked: Mapping[UUID, Session]) -> int:
+    """Let go the holds and offers of a session that ran out, and an intro that was not confirmed; how many.
+
+    A hold goes with all of its order, also where that is in other sessions: `locked` are those (`lock_with_held`).
+    """
+    if session.is_private and (gone := release_intro(session)):
+        free_seats(session, gone)
+        return gone
+    lapsed = _lapsed().filter(session=session)
+    found = Q(pk__in=lapsed.values("pk"))
+    if len(locked) > 1:
+        found |= Q(session__in=locked.keys(), state=Booking.State.HELD, line__order__in=lapsed.values("line__order"))
+    rows = Booking.objects.filter(found).select_for_update(of=("self",), no_key=True)
+    bookings = list(rows.select_related("line__order").order_by("id"))
     if not bookings:
         return 0
     was_offer = {booking.pk: booking.state == Booking.State.OFFERED for booking in bookings}
@@ -160,12 +311,26 @@ def release_lapsed(session: Session) -> int:
     record_all([("booking.lapsed", booking, None, {"ending": booking.ending}) for booking in bookings], by=None)
     publish_all(
         [
-            ("booking.lapsed", booking, {"session_id": session.pk, "was_offer": was_offer[booking.pk]})
+            (
+                "booking.lapsed",
+                booking,
+                {
+                    "session_id": booking.session_id,
+                    "was_offer": was_offer[booking.pk],
+                    "was_request": booking.awaits_approval,
+                },
+            )
             for booking in bookings
         ]
     )
-    free_seats(session, len(bookings))
+    free_seats_of(bookings, locked)
     return len(bookings)
+
+
+def free_seats_of(bookings: Sequence[Booking], locked: Mapping[UUID, Session]) -> None:
+    """Give back the seats of bookings that are over, in their locked sessions."""
+    for session_id, count in sorted(Counter(booking.session_id for booking in bookings).items()):
+        free_seats(locked[session_id], count)
 
 
 def lock_participants(ids: Iterable[UUID]) -> None:
@@ -185,27 +350,23 @@ def hold_time(session: Session) -> None:
     """
     booked = Booking.objects.filter(session=session, state__in=[Booking.State.HELD, Booking.State.CONFIRMED])
     lock_participants(booked.values_list("participant", flat=True))
-    elsewhere = (
-        Booking.objects.filter(
-            participant=OuterRef("participant"), state__in=Booking.PRESENT, starts_at__lt=session.ends_at
-        )
-        .filter(ends_at__gt=session.starts_at)
-        .exclude(session=session)
-    )
+    present = Booking.objects.filter(participant=OuterRef("participant"), state__in=Booking.PRESENT)
+    then = present.filter(starts_at__lt=session.ends_at, ends_at__gt=session.starts_at)
+    elsewhere = then.exclude(session=session)
     booked.filter(Exists(elsewhere)).update(starts_at=None, ends_at=None)
     booked.exclude(Exists(elsewhere)).update(starts_at=session.starts_at, ends_at=session.ends_at)
 
 
-def release_lapsed_for(participant: Participant) -> int:
-    """Let go whatever of one participant ran out, session by session; returns how many."""
-    lapsed = Booking.objects.filter(participant=participant, state__in=["held", "offered"], held_until__lte=clock.now())
-    return sum(release_lapsed_of(session_id) for session_id in lapsed.order_by().values_list("session", flat=True))
+def release_lapsed_for(*participants: Participant) -> int:
+    """Let go whatever of these participants ran out, session by session; returns how many."""
+    return _release_by_session(_lapsed().filter(participant__in=participants))
 
 
 @transaction.atomic
 def release_lapsed_of(session_id: UUID) -> int:
     """Let go whatever of one session ran out, in a transaction of its own; returns how many."""
-    return release_lapsed(lock_session(session_id))
+    locked = lock_with_held(session_id)
+    return release_lapsed(locked[session_id], locked)
 
 
 def end_bookings(bookings: Sequence[Booking], ending: Booking.Ending) -> None:
@@ -238,8 +399,15 @@ def void_orders(bookings: Sequence[Booking]) -> None:
 
 def release_lapsed_everywhere(limit: int = 500) -> int:
     """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
-    lapsed = Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
-    released = 0
-    for session_id in lapsed.order_by().values_list("session", flat=True).distinct()[:limit]:
-        released += release_lapsed_of(session_id)
-    return released
+    intros = list(Intro.objects.lapsed().order_by("held_until").values_list("session", flat=True)[:limit])
+    return _release_by_session(_lapsed(), limit) + sum(release_lapsed_of(session_id) for session_id in intros)
+
+
+def _lapsed() -> BookingQuerySet:
+    """The holds and offers that ran out and are not let go yet."""
+    return Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
+
+
+def _release_by_session(lapsed: BookingQuerySet, limit: int | None = None) -> int:
+    sessions = lapsed.order_by().values_list("session", flat=True).distinct()[:limit]
+    return sum(release_lapsed_of(session_id) for session_id in sessions)

@@ -21,12 +21,12 @@ from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.actions.seats import lock_session
+from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.seats import lock_with_held
 from tenpo.schedule.actions.sessions import (
     below_taken,
     change_session,
     facts_of,
-    lock_coach,
     new_session,
     overlapping,
 )
@@ -152,7 +152,7 @@ def _locked_following(session: Session, *, by: User | None) -> list[Session]:
     found = following(session)
     if not found:
         raise RuleError("no_series", _("No session of a series is still to come from here on."))
-    locked = {pk: lock_session(pk) for pk in sorted(each.pk for each in found)}
+    locked = lock_with_held(*(each.pk for each in found))
     return [locked[each.pk] for each in found]
 
 

@@ -1,11 +1,13 @@
 """What coaches offer: sessions created, edited and completed. Cancelling stands in `cancellations`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,19 +17,27 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
 from tenpo.core.zones import is_zone
+from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.splits import earn_splits
+from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
-from tenpo.schedule.actions.coach_time import lock_and_count
+from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
-from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Series, Session
+from tenpo.schedule.attendance_models import Attendance
+from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
 
 MIN_SESSION_MINUTES = 5
 COMPLETED_AFTER = timedelta(days=1)
+# How often a session is completed anew because somebody was marked as absent at that moment.
+MARKING_RACES = 3
 CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link", "capacity", "price"}
+# Of what was booked as a slot these stay: whoever asked for it, or holds it, did so at this price and by this policy.
+AS_BOOKED = {"price", "capacity", "cancellation_policy"}
 # Whoever books is told of a change of these.
 TOLD = ("starts_at", "ends_at", "place", "join_link")
 
@@ -67,6 +77,11 @@ def overlapping() -> RuleError:
     return RuleError("overlap", _("A coach teaches one session at a time, and there is another one at this time."))
 
 
+def room_is_taken() -> RuleError:
+    """The refusal behind the constraint that a room holds one session at a time."""
+    return RuleError("room_taken", _("Another session is in this room at this time."))
+
+
 def below_taken() -> RuleError:
     """The refusal behind the constraint that nobody loses a seat because a session shrinks."""
     return RuleError("capacity_below_taken", _("More seats are taken than that. Nobody loses a seat by an edit."))
@@ -96,6 +111,7 @@ def create_session(coach: User, *, by: User | None, source_uid: str = "", **term
     return session
 
 
+@refuse_on(EXCLUSION, "session_room_never_in_two", room_is_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
 @refuse_on(CHECK, "session_seats_within_capacity", below_taken)
 @transaction.atomic
@@ -106,21 +122,40 @@ def edit_session(
 
     Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
     go to the waitlist. `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost.
-    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, overlap.
+    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, private_session, overlap,
+    room_taken.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
     if {"starts_at", "minutes"} & changes.keys():
         lock_coach(session.coach)
+        lock_rooms([session.room_id])
     session = lock_session(session.pk)
     if version is not None and version != session.version:
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
     return change_session(session, changes, by=by)
 
 
-@transaction.atomic
 def complete_session(session: Session, *, by: User | None) -> Session:
-    """Say that a session took place, once it is over. Completing again changes nothing."""
+    """Say that a session took place, once it is over. Completing again changes nothing.
+
+    Whoever is noted as not having come gets back what their policy says of it.
+    """
+    for _again in range(MARKING_RACES):
+        try:
+            return _complete(session, by=by)
+        except _MarkedMeanwhileError:
+            continue
+    return _complete(session, by=by)
+
+
+class _MarkedMeanwhileError(Exception):
+    """Somebody was marked between the locks: those who did not come are locked before their session."""
+
+
+@transaction.atomic
+def _complete(session: Session, *, by: User | None) -> Session:
+    absent = lock_absent(session.pk)
     session = lock_session(session.pk)
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -132,7 +167,10 @@ def complete_session(session: Session, *, by: User | None) -> Session:
         raise RuleError("not_over", _("This session is not over yet."))
     session.status = Session.Status.COMPLETED
     session.save(update_fields=["status"])
-    earn_splits(Line.Kind.SESSION, session.pk)
+    with posted_together(), returned_together():
+        if not settle_no_shows(session, absent):
+            raise _MarkedMeanwhileError
+        earn_splits(Line.Kind.SESSION, session.pk)
     record("session.completed", by=by, on=session, before={"status": "planned"}, after={"status": "completed"})
     publish("session.completed", subject=session)
     return session
@@ -147,12 +185,10 @@ def complete_past_sessions(limit: int = 500) -> int:
     return len(sessions)
 
 
-def lock_coach(coach: User) -> None:
-    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
-
-    The constraint alone would do; but two that wait for each other's row inside it are a deadlock.
-    """
-    lock_and_count(coach.pk)
+def lock_rooms(ids: Iterable[UUID | None]) -> None:
+    """Let what is in some rooms be written one after the other; comes after the coach, before any session."""
+    if rooms := [room for room in ids if room]:
+        list(Room.objects.filter(pk__in=rooms).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def new_session(
@@ -194,8 +230,13 @@ def check_session(session: Session) -> None:
         raise ValidationError({"place": _("Say where it takes place, or give a link to join.")})
 
 
-def change_session(session: Session, changes: Mapping[str, Any], *, by: User | None) -> Session:
-    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs."""
+def change_session(
+    session: Session, changes: Mapping[str, Any], *, by: User | None, is_own_wish: bool = False
+) -> Session:
+    """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
+
+    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count.
+    """
     before = _differing(session, changes)
     if not before:
         return session
@@ -211,7 +252,7 @@ def change_session(session: Session, changes: Mapping[str, Any], *, by: User | N
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:
-        _follow_the_start(session)
+        _follow_the_start(session, is_own_wish=is_own_wish)
     if session.capacity > before.get("capacity", session.capacity):
         offer_free_seats(session)
     return session
@@ -229,7 +270,7 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
     minutes = values.pop("minutes", session.minutes)
     starts_at = values.get("starts_at", session.starts_at)
     values["ends_at"] = starts_at + timedelta(minutes=minutes)
-    if session.busy_from and session.busy_until:
+    if session.busy_from and session.busy_until and "busy_from" not in values:
         # The time before and after moves along.
         values["busy_from"] = starts_at - (session.starts_at - session.busy_from)
         values["busy_until"] = values["ends_at"] + (session.busy_until - session.ends_at)
@@ -245,6 +286,8 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
 def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
     if not session.is_planned and before.keys() - {"description"}:
         raise RuleError("over", _("Only the description of a session that is over or cancelled can change."))
+    if session.is_private and AS_BOOKED & before.keys():
+        raise RuleError("private_session", _("This was booked as it is: its price, its seats and its policy stay."))
     if {"starts_at", "ends_at"} & before.keys():
         if before.get("starts_at", session.starts_at) <= clock.now():
             raise RuleError("started", _("This session has already begun, so its time stays."))
@@ -259,18 +302,26 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
         raise RuleError("capacity_below_taken", message % {"n": session.seats_taken})
 
 
-def _follow_the_start(session: Session) -> None:
+def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
     """Whoever was reminded of the old time is reminded again; no hold outlasts the new start.
 
     When the new start is near, the change itself is the reminder. Whoever has booked did so for another time, so until
     the new one they can give it back in full.
     """
+    # Whoever was checked in already had come to the old time.
+    Attendance.objects.filter(session=session).delete()
     now = clock.now()
     is_near = session.starts_at <= now + REMINDED_BEFORE
     bookings = Booking.objects.filter(session=session)
+    outlasts = bookings.filter(held_until__gt=session.starts_at)
+    # What is held by one order is held until one time, also where that is in other sessions.
+    orders = outlasts.filter(line__isnull=False).values("line__order")
+    held = Booking.objects.filter(Q(pk__in=outlasts.values("pk")) | Q(state="held", line__order__in=orders))
+    ends = [one.pk for one in held.select_for_update(of=("self",), no_key=True).order_by("id")]
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
-    bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
-    bookings.filter(held_until__gt=session.starts_at).update(held_until=session.starts_at)
+    if not is_own_wish:
+        bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
+    Booking.objects.filter(pk__in=ends).update(held_until=session.starts_at)
 
 
 def _plain(value: Any) -> Any:

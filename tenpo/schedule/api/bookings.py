@@ -1,23 +1,32 @@
 """Bookings: read, and taken into a calendar. They are made, paid and cancelled in checkout."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
-from tenpo.core import clock
-from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, file_answer, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
-from tenpo.orders.policies import percent_back, read_windows
-from tenpo.orders.words import describe_windows
-from tenpo.payments.refund_models import RefundTo
+from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
+from tenpo.schedule.api.sessions import MissOut
 from tenpo.schedule.ical import booking_file
-from tenpo.schedule.models import Booking
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_queries import (
+    Misses,
+    comes_back,
+    misses_under,
+    say_booked_policy,
+    sessions_to_move_to,
+)
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
 
 router = Router(tags=["Bookings"])
+
+MOVES_SHOWN = 50
 
 
 class BookedSession(OutSchema):
@@ -55,6 +64,7 @@ class BookingOut(OutSchema):
     confirmed_at: datetime | None
     cancelled_at: datetime | None
     cancellation_terms: Annotated[str, Field(description="The policy as it held at the booking, in one sentence.")]
+    miss: Annotated[MissOut | None, Field(description="What became of it where it was given up late, or not taken.")]
     percent_back_now: Annotated[int, Field(description="What a cancellation at this moment would give back.")]
 
 
@@ -62,6 +72,23 @@ class BookingDetailOut(BookingOut):
     """A booking, and where it stands in line."""
 
     waitlist_position: int | None
+
+
+class SessionMoveOut(OutSchema):
+    """Whether a booking may be moved now, to a session of the same coach at the same price; it costs nothing."""
+
+    is_allowed: bool
+    refusal: Annotated[str, Field(description="Why not: `not_movable`, `moved_too_often`, `too_late`; else empty.")]
+    until: datetime
+    left: Annotated[int, Field(description="How often still.")]
+    most: Annotated[int, Field(description="At most so many percent come back of it once it was moved.")]
+    session_ids: Annotated[list[UUID], Field(description="Where to: the next ones.")]
+
+
+class SessionMoveIn(InSchema):
+    """Where a booking goes."""
+
+    session_id: UUID
 
 
 class BookingQuery(PageQuery):
@@ -72,10 +99,9 @@ class BookingQuery(PageQuery):
     ] = "coming"
 
 
-def booking_out(booking: Booking) -> dict[str, Any]:
-    """A booking as the API shows it to whoever made it."""
+def booking_out(booking: Booking, misses: Misses) -> dict[str, Any]:
+    """A booking as the API shows it to whoever made it, who had these `misses`."""
     session, line = booking.session, booking.line
-    windows = read_windows(booking.policy)
     plain = ("id", "participant_id", "state", "ending", "held_until", "waitlisted_at", "confirmed_at", "cancelled_at")
     may_join = booking.confirmed_at is not None and booking.state != Booking.State.CANCELLED
     return {
@@ -91,15 +117,14 @@ def booking_out(booking: Booking) -> dict[str, Any]:
             for n in ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spent", "own_share")
         },
         "currency": line.order.currency if line else None,
-        "cancellation_terms": describe_windows(
-            windows, session.starts_at, to=line.back_to if line else RefundTo.CREDIT, was_moved=booking.was_moved
-        )
-        if windows
-        else "",
-        "percent_back_now": percent_back(
-            windows, starts_at=session.starts_at, now=clock.now(), was_moved=booking.was_moved
-        ),
+        "cancellation_terms": say_booked_policy(booking, misses=misses),
+        "miss": getattr(booking, "miss", None),
+        "percent_back_now": comes_back(booking, misses=misses).percent,
     }
+
+
+def _misses_in(bookings: Sequence[Booking]) -> Misses:
+    return misses_under([booking.terms for booking in bookings], {booking.booked_by_id for booking in bookings})
 
 
 @router.get("/bookings", response=PageOut[BookingOut], summary="My bookings")
@@ -107,7 +132,8 @@ def list_bookings(request: ApiRequest, query: Query[BookingQuery]) -> dict[str, 
     """The caller's bookings by the start of their sessions; past ones with the latest first."""
     order = ("-session__starts_at", "-id") if query.when == "past" else ("session__starts_at", "id")
     page = keyset_page(my_bookings(request.user, when=query.when), order=order, cursor=query.cursor, limit=query.limit)
-    return {"items": [booking_out(booking) for booking in page.items], "next_cursor": page.next_cursor}
+    misses = _misses_in(page.items)
+    return {"items": [booking_out(booking, misses) for booking in page.items], "next_cursor": page.next_cursor}
 
 
 @router.get("/bookings/{uuid:booking_id}", response={200: BookingDetailOut, **problems(404)}, summary="Read a booking")
@@ -115,7 +141,44 @@ def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
     """One booking of the caller's, with what a cancellation would give back now."""
     booking = own_booking(request.user, booking_id)
     waits = booking.state == Booking.State.WAITLISTED
-    return {**booking_out(booking), "waitlist_position": waitlist_position(booking) if waits else None}
+    return {
+        **booking_out(booking, _misses_in([booking])),
+        "waitlist_position": waitlist_position(booking) if waits else None,
+    }
+
+
+@router.get(
+    "/bookings/{uuid:booking_id}/session", response={200: SessionMoveOut, **problems(404)}, summary="Where it can move"
+)
+def get_booking_move(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
+    """What moving a booking of the caller's would do, and to which sessions it can go. Nothing changes."""
+    booking = _own(request, booking_id)
+    move = move_of(booking)
+    found = sessions_to_move_to(booking, request.user)[:MOVES_SHOWN] if move.is_allowed else []
+    told = {name: getattr(move, name) for name in ("is_allowed", "refusal", "until", "left", "most")}
+    return {**told, "session_ids": [session.pk for session in found]}
+
+
+@router.put(
+    "/bookings/{uuid:booking_id}/session",
+    response={200: BookingDetailOut, **problems(403, 404, 409)},
+    summary="Move a booking",
+)
+def put_booking_session(request: ApiRequest, booking_id: UUID, body: SessionMoveIn) -> dict[str, Any]:
+    """Move one's booking to another session of the same coach at the same price; line, money and policy stay.
+
+    To where it is changes nothing. Refusals: `not_confirmed`, `started`, `not_planned`, `full`, `other_coach`,
+    `other_price`, `private_session`, `already_booked`, `participant_elsewhere`, `moved_meanwhile`, `not_movable`,
+    `moved_too_often`, `too_late`.
+    """
+    to = get_object_or_404(Session.objects.visible_to(request.user), pk=body.session_id)
+    reschedule_booking(_own(request, booking_id), to=to, by=request.user)
+    return get_booking(request, booking_id)
+
+
+def _own(request: ApiRequest, booking_id: UUID) -> Booking:
+    rows = Booking.objects.of(request.user).select_related("session", "line__order")
+    return get_object_or_404(rows.filter(line__isnull=False), pk=booking_id)
 
 
 @router.get(

@@ -13,17 +13,17 @@ from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, Page
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
-from tenpo.orders.policies import read_windows
-from tenpo.orders.words import describe_windows
 from tenpo.payments.queries import refund_terms
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_session as cancel
+from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.sessions import complete_session as complete
 from tenpo.schedule.actions.sessions import create_session as create
 from tenpo.schedule.actions.sessions import edit_session as edit
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.policy_queries import misses_under, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
     cancellation_effect,
@@ -163,6 +163,18 @@ class EffectOut(OutSchema):
     currency: str
 
 
+class MissOut(OutSchema):
+    """A place given up late, or not taken: whether it cost something, and if somebody was let off, why."""
+
+    kind: Literal["late", "no_show"]
+    outcome: Annotated[
+        Literal["charged", "grace", "waived"],
+        Field(description="By the policy; free, as one of those that cost nothing; let off by the host."),
+    ]
+    percent: Annotated[int, Field(description="What came back.")]
+    reason: str
+
+
 class RosterRow(OutSchema):
     """One person's place in a session."""
 
@@ -172,6 +184,7 @@ class RosterRow(OutSchema):
     state: str
     held_until: datetime | None
     waitlisted_at: datetime | None
+    miss: MissOut | None
 
 
 class AttendanceIn(InSchema):
@@ -180,6 +193,12 @@ class AttendanceIn(InSchema):
     model_config = {"json_schema_extra": {"example": {"state": "attended"}}}
 
     state: Literal["attended", "no_show", "confirmed"]
+
+
+class WaiverIn(InSchema):
+    """Why you let somebody off; whoever booked reads it."""
+
+    reason: Annotated[str, Field(max_length=300, examples=["The train did not go."])]
 
 
 class MarkedOut(OutSchema):
@@ -191,24 +210,27 @@ class MarkedOut(OutSchema):
 def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
     """Sessions as the API shows them to `user`; three statements however many there are."""
     shares, mine, back_to = shares_of(sessions), my_bookings_in(user, sessions), refund_terms().cancellation_to
-    return [_session_out(user, session, shares[session.pk], mine.get(session.pk), back_to) for session in sessions]
+    misses = misses_under([session.cancellation_policy.terms for session in sessions], [user.pk])
+    words = {session.pk: say_offered_policy(session, user, to=back_to, misses=misses) for session in sessions}
+    return [
+        _session_out(user, session, shares[session.pk], mine.get(session.pk), words[session.pk]) for session in sessions
+    ]
 
 
-def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, back_to: str) -> dict[str, Any]:
+def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
         "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
         "version",
     )  # fmt: skip
     may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
-    windows = read_windows(session.cancellation_policy.windows)
     return {
         **{name: getattr(session, name) for name in plain},
         "coach": {"id": session.coach_id, "name": session.coach.name},
         "join_link": session.join_link if may_join else None,
         "company_share": shares.company,
         "own_share": shares.own,
-        "cancellation_terms": describe_windows(windows, session.starts_at, to=back_to),
+        "cancellation_terms": policy,
         "my_booking_id": booking.pk if booking else None,
         "my_booking_state": booking.state if booking else None,
     }
@@ -277,7 +299,10 @@ def get_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
     "/sessions/{uuid:session_id}", response={200: SessionOut, **problems(403, 404, 409)}, summary="Change a session"
 )
 def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> dict[str, Any]:
-    """Another time, place or link is told to those who booked; another price holds for new bookings only."""
+    """Another time, place or link is told to those who booked; another price holds for new bookings only.
+
+    409 `private_session` for another price, policy or number of seats of what was booked as a time.
+    """
     session = visible_session(request.user, session_id)
     edit(session, by=request.user, version=body.version, **changes_in(request.user, body, leave={"version"}))
     return one_out(request.user, session_id)
@@ -339,10 +364,28 @@ def mark_session_attended(request: ApiRequest, session_id: UUID) -> dict[str, in
     summary="Mark whether somebody came",
 )
 def mark_booking_attendance(request: ApiRequest, booking_id: UUID, body: AttendanceIn) -> dict[str, Any]:
-    """From the start of the session on, until a week after its end."""
+    """From the start of the session on, until a week after its end.
+
+    Who did not come gets back what their policy says of it, once the session is completed. Refusal: `settled`.
+    """
     booking = get_object_or_404(Booking.objects.visible_to(request.user), pk=booking_id)
     mark_attendance(booking, state=Booking.State(body.state), by=request.user)
-    return roster_row(Booking.objects.select_related("participant", "booked_by").get(pk=booking_id))
+    return roster_row(Booking.objects.select_related("participant", "booked_by", "miss").get(pk=booking_id))
+
+
+@router.put(
+    "/bookings/{uuid:booking_id}/waiver",
+    response={200: RosterRow, **problems(403, 404, 409)},
+    summary="Let somebody off who did not come",
+)
+def put_booking_waiver(request: ApiRequest, booking_id: UUID, body: WaiverIn) -> dict[str, Any]:
+    """All that is left of what was paid goes back, and it does not count. Until a day after the session, by its host.
+
+    Refusals: `no_show_only`, `too_late`, `own_sponsorship`.
+    """
+    booking = get_object_or_404(Booking.objects.visible_to(request.user), pk=booking_id)
+    waive_no_show(booking, reason=body.reason, by=request.user)
+    return roster_row(Booking.objects.select_related("participant", "booked_by", "miss").get(pk=booking_id))
 
 
 def roster_row(booking: Booking) -> dict[str, Any]:
@@ -354,6 +397,7 @@ def roster_row(booking: Booking) -> dict[str, Any]:
         "state": booking.state,
         "held_until": booking.held_until,
         "waitlisted_at": booking.waitlisted_at,
+        "miss": getattr(booking, "miss", None),
     }
 
 

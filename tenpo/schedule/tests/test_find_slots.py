@@ -198,6 +198,24 @@ def test_hours_at_one_location_count_there_only(coach):
     assert {slot.location for slot in slots(service, location=studio.pk)} == {studio.pk}
 
 
+def test_what_is_given_where_all_is_closed_is_given_nowhere(coach):
+    service = make_service(coach)
+    studio, hall = Location.objects.get(), Room.objects.get()
+    Location.objects.update(closed_at=DAY - HOUR)
+    assert slots(service) == []
+    Location.objects.update(closed_at=None)
+    service.rooms.add(hall)
+    Room.objects.update(closed_at=DAY - HOUR)
+    assert slots(service) == []
+    Room.objects.update(closed_at=None)
+
+    assert {slot.location for slot in slots(service)} == {studio.pk}
+    # What is given nowhere in particular needs no place that is open.
+    service.rooms.clear()
+    service.locations.clear()
+    assert {slot.location for slot in slots(service)} == {None}
+
+
 def test_of_several_coaches_each_or_all_together(coach):
     other = make_coach()
     User.objects.filter(pk=other.pk).update(time_zone="Europe/Berlin")

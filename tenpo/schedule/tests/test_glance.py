@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.actions.coach_time import lock_and_count
+from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.glance import coaches_at, days_with_slots, forget_past_weeks, free_starts
 from tenpo.schedule.models import (
@@ -23,11 +23,12 @@ from tenpo.schedule.models import (
     Service,
     ServiceCoach,
     TimeOff,
+    Travel,
     WorkingTerms,
 )
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.tests.make import make_session
-from tenpo.schedule.tests.time_make import make_hours, make_service
+from tenpo.schedule.tests.time_make import make_hours, make_outside_event, make_service
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +95,20 @@ def _random_life(random: Random, coach: User, since: datetime) -> None:
         )
     away = since + timedelta(hours=random.randrange(400))
     TimeOff.objects.create(coach=coach, starts_at=away, ends_at=away + timedelta(minutes=random.randrange(10, 3_000)))
+    travels = since.date() + timedelta(days=random.randrange(15))
+    if random.random() < 0.5:
+        Travel.objects.create(
+            coach=coach, starts_on=travels, ends_on=travels + timedelta(days=random.randrange(4)),
+            time_zone=random.choice(["Asia/Tokyo", "America/Santiago"]),
+        )  # fmt: skip
+    if random.random() < 0.5:
+        WorkingTerms.objects.create(coach=coach, holidays_of="DE-BE", most_per_day=random.choice([None, 1, 2]))
+    for _ in range(6):
+        # To the minute; now and then marked as free, or in a calendar that takes no time.
+        there = since + timedelta(minutes=random.randrange(-2_000, 20 * 24 * 60))
+        until = there + timedelta(minutes=random.randrange(1, 2_000))
+        is_busy, blocks_time = random.random() < 0.7, random.random() < 0.7
+        make_outside_event(coach, there, until, is_busy=is_busy, blocks_time=blocks_time)
     start = since
     for _ in range(12):
         start += timedelta(minutes=random.randrange(90, 2_000))
@@ -151,7 +166,7 @@ def test_what_nobody_counts_is_not_seen_control():
 
     assert seen(service) == before != exact(service)
     with transaction.atomic():
-        lock_and_count(coach.pk)
+        lock_coach(coach)
     assert seen(service) == exact(service)
 
 

@@ -7,16 +7,20 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from tenpo.orders.policies import GivenBack, parts_back, percent_back, read_windows
-from tenpo.orders.words import describe_windows
-from tenpo.payments.refund_models import RefundTo
+from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
+from tenpo.schedule.actions.rescheduling import move_of
 from tenpo.schedule.ical import booking_file
-from tenpo.schedule.models import Booking
-from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+from tenpo.schedule.models import Booking, Intro
+from tenpo.schedule.permissions import can_review
+from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
+from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waitlist_position
+from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.video_queries import has_video, is_placed
 
 TABS = ("coming", "waiting", "past")
+OWN_INTROS = 20
 
 
 @login_required
@@ -29,8 +33,19 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     when = when if when in TABS else "coming"
     order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
     page = page_of(request, my_bookings(user, when=when), order=order)
-    context = {"bookings": page.items, "next": page.next_cursor, "when": when}
+    context = {"bookings": page.items, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
     return render(request, "schedule/booking_list.html", context)
+
+
+def _own_intros(user: User, when: str) -> list[Intro]:
+    """What they booked as a visitor, with an address that is their own: there are few."""
+    if when == "waiting":
+        return []
+    placed = Intro.objects.of(user).filter(link__isnull=False).select_related("session__coach", "participant")
+    now = timezone.now()
+    coming = placed.filter(state=Intro.State.CONFIRMED, session__ends_at__gt=now)
+    rows = coming if when == "coming" else placed.exclude(pk__in=coming.values("pk"))
+    return list(rows.order_by("-session__starts_at", "-id")[:OWN_INTROS])
 
 
 @login_required
@@ -41,9 +56,9 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     assert isinstance(user, User)
     booking = own_booking(user, booking_id)
     session, line = booking.session, booking.line
-    windows = read_windows(booking.policy)
     now = timezone.now()
-    percent = percent_back(windows, starts_at=session.starts_at, now=now, was_moved=booking.was_moved)
+    misses = misses_under([booking.terms], [booking.booked_by_id])
+    rule = comes_back(booking, now=now, misses=misses)
     is_open = session.is_planned and not session.has_started(now)
     context: dict[str, Any] = {
         "booking": booking,
@@ -51,14 +66,20 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "line": line,
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
+        "is_for_me": booking.participant.user_id == user.pk,
+        "due": due_of(booking),
+        "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
+        "can_join": has_video(session) and is_placed(booking),
+        "can_review": booking.state == Booking.State.ATTENDED
+        and session.has_ended(now)
+        and can_review(user, booking, is_coach=False),
         "can_cancel": is_open and booking.state in ("confirmed", "held", "offered", "waitlisted"),
         "position": waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else 0,
-        "policy": describe_windows(
-            windows, session.starts_at, to=line.back_to if line else RefundTo.CREDIT, was_moved=booking.was_moved
-        )
-        if windows
-        else "",
-        "back": GivenBack.of(parts_back(line, percent), line.back_to) if line else None,
+        "policy": say_booked_policy(booking, misses=misses),
+        "back": GivenBack.of(parts_back(line, rule.percent), rule.to) if line else None,
+        "rule": rule,
+        "has_following": has_following(booking),
+        "can_move": booking.state == Booking.State.CONFIRMED and move_of(booking).is_allowed,
     }
     return render(request, "schedule/booking_detail.html", context)
 

@@ -16,6 +16,7 @@ from tenpo.core.networks import hit_from
 from tenpo.people.http import PageRequest, is_fresh, show_again, visit_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address, open_feed
+from tenpo.schedule.guest_queries import say_guests
 from tenpo.schedule.ical import feed_file
 from tenpo.schedule.models import CalendarFeed
 from tenpo.schedule.queries import calendar_of, day_start, feed_bookings, feed_taught
@@ -44,6 +45,8 @@ def calendar_events(request: HttpRequest) -> JsonResponse:
     ]
     for session in taught:
         event = calendar_event(session, url=reverse("schedule:session-roster", args=[session.pk]))
+        if who := say_guests(session):
+            event["title"] = f"{session.title} · {who}"
         events.append({**event, "classNames": [*event["classNames"], "taught"]})
     return JsonResponse(events, safe=False)
 

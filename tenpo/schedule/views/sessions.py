@@ -12,24 +12,29 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.views.decorators.http import require_safe
 
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
-from tenpo.orders.policies import read_windows
 from tenpo.orders.queries import quote
-from tenpo.orders.words import describe_windows
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.forms import FindForm
+from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
+    coach_rating,
     day_start,
     days_with_sessions,
+    due_of,
     find_sessions,
     my_bookings_in,
     shares_of,
     waitlist_length,
     waitlist_position,
 )
+from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.series_queries import dates_following
+from tenpo.schedule.video_queries import has_video, is_placed
 
 ORDER = ("starts_at", "id")
 STRIP_DAYS = 14
@@ -75,23 +80,29 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """One session: when, where, who, what it costs whom, and what I can do."""
     user = request.user
     assert isinstance(user, User)
-    rows = Session.objects.visible_to(user).select_related("coach__coach_profile", "cancellation_policy")
+    rows = with_guests(Session.objects.visible_to(user).select_related("coach__coach_profile", "cancellation_policy"))
     session = get_object_or_404(rows, pk=session_id)
     booking = my_bookings_in(user, [session]).get(session.pk)
     is_open = session.is_planned and not session.has_started()
     # What was booked keeps its own price and policy.
-    windows = booking.policy if booking and booking.line_id else session.cancellation_policy.windows
     price = quote(price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=user)
-    back_to = booking.line.back_to if booking and booking.line else price.back_to
+    policy = say_booked_policy(booking) if booking and booking.line_id else ""
+    dates = dates_following(session, participants=[user.participant], by=user) if is_open else []
     context = {
         "session": session,
         "booking": booking,
+        # Of a series: how many dates can be booked at once from here on.
+        "free_dates": sum(date.is_free for date in dates),
+        "due": due_of(booking),
         "is_open": is_open,
         "is_mine": can_manage_session(user, session),
         "line": waitlist_length(session) if is_open and session.is_full else 0,
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
-        "policy": describe_windows(read_windows(windows), session.starts_at, to=back_to),
+        "policy": policy or say_offered_policy(session, user, to=price.back_to),
         "price": price,
+        "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
+        "can_join": has_video(session) and (session.coach_id == user.pk or is_placed(booking)),
+        "rating": coach_rating(session.coach),
     }
     return render(request, "schedule/session_detail.html", context)
 

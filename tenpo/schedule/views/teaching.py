@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +10,6 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.core.csv import csv_answer
@@ -16,15 +17,20 @@ from tenpo.core.errors import RuleError
 from tenpo.core.words import say_date, say_time
 from tenpo.people.http import page_of
 from tenpo.people.models import User
-from tenpo.schedule.actions.attendance import is_markable, mark_all_attended, mark_attendance
+from tenpo.schedule.actions.attendance import is_markable
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.check_in import is_check_in_open
+from tenpo.schedule.actions.misses import is_waivable
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
+from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
+from tenpo.schedule.guest_queries import intro_of, with_guests
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.request_queries import requests_for
+from tenpo.schedule.stays import with_presence
 
-MARKS = {"attended": Booking.State.ATTENDED, "no_show": Booking.State.NO_SHOW, "confirmed": Booking.State.CONFIRMED}
 # Fields of an action that stand under another name in the form.
 FORM_FIELDS = {"starts_at": "day"}
 # The refusal of a rule stands beside what would have to change.
@@ -68,10 +74,16 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
     user = teacher(request)
     form = TeachingForm(request.GET)
     is_past = request.GET.get("when") == "past"
-    rows = taught_sessions(user, coach=form.chosen(), is_past=is_past)
+    rows = with_guests(taught_sessions(user, coach=form.chosen(), is_past=is_past))
     order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
     page = page_of(request, rows, order=order)
-    context = {"sessions": page.items, "next": page.next_cursor, "is_past": is_past, "form": form}
+    context = {
+        "sessions": page.items,
+        "next": page.next_cursor,
+        "is_past": is_past,
+        "form": form,
+        "asked": requests_for(user).count(),
+    }
     return render(request, "schedule/teaching_list.html", context)
 
 
@@ -152,60 +164,32 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Who booked a session, who waits, and who came."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    return render(request, "schedule/session_roster.html", roster_context(session))
+    is_own = can_note(user, session)
+    # What stands in somebody's own calendar is theirs alone to know.
+    is_elsewhere = is_own and session.is_planned and bool(busy_outside([user.pk], session.starts_at, session.ends_at))
+    context = {**roster_context(session), "is_own": is_own, "is_elsewhere": is_elsewhere}
+    return render(request, "schedule/session_roster.html", context)
 
 
 def roster_context(session: Session) -> dict[str, Any]:
     """What the roster shows of a session."""
-    bookings = roster(session)
+    bookings = with_presence(session, roster(session))
     waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
     seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
+    is_ahead = session.is_planned and not session.has_started()
     return {
         "session": session,
         "bookings": seated,
+        "intro": intro_of(session),
         "waiting": waiting,
         "can_mark": is_markable(session),
+        "can_waive": is_waivable(session),
+        "can_check_in": is_check_in_open(session),
+        "can_place": is_ahead and not session.is_private and not session.is_full,
+        "can_move": is_ahead and session.is_private,
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
-        "later": len(following(session)) if session.is_planned and not session.has_started() else 0,
+        "later": len(following(session)) if is_ahead else 0,
     }
-
-
-@login_required
-@require_POST
-def attendance_mark(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    """Mark one person; answers with the row for htmx, with the roster for everybody else."""
-    user = teacher(request)
-    booking = get_object_or_404(Booking.objects.visible_to(user).select_related("session"), pk=booking_id)
-    if not can_manage_session(user, booking.session):
-        raise Http404
-    state = MARKS.get(request.POST.get("state", ""))
-    if state is None:
-        raise Http404
-    try:
-        mark_attendance(booking, state=state, by=user)
-    except RuleError as error:
-        messages.error(request, str(error))
-    if not request.headers.get("HX-Request"):
-        return redirect("schedule:session-roster", booking.session_id)
-    booking = Booking.objects.select_related("participant", "booked_by", "session").get(pk=booking.pk)
-    context = {"booking": booking, "session": booking.session, "can_mark": is_markable(booking.session)}
-    return render(request, "schedule/session_roster.html#row", context)
-
-
-@login_required
-@require_POST
-def attendance_all(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Everybody came."""
-    user = teacher(request)
-    session = managed_session(user, session_id)
-    try:
-        count = mark_all_attended(session, by=user)
-    except RuleError as error:
-        messages.error(request, str(error))
-    else:
-        text = ngettext("%(n)s person marked as attended.", "%(n)s people marked as attended.", count)
-        messages.success(request, text % {"n": count})
-    return redirect("schedule:session-roster", session.pk)
 
 
 @login_required
@@ -215,7 +199,7 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
     user = teacher(request)
     session = managed_session(user, session_id)
     header = [_("Name"), _("E-mail"), _("State"), _("Since")]
-    rows = (
+    rows: Iterable[list[str]] = (
         [
             booking.participant.name,
             booking.booked_by.email,
@@ -224,6 +208,10 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
         ]
         for booking in roster(session)
     )
+    if (intro := intro_of(session)) is not None:
+        since = intro.confirmed_at or intro.created_at
+        row = [intro.participant.name, intro.email, intro.get_state_display(), f"{say_date(since)} {say_time(since)}"]
+        rows = chain(rows, [row])
     return csv_answer(f"roster-{session.starts_at:%Y-%m-%d}.csv", header, rows)
 
 

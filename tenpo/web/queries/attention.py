@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.utils import timezone
 
+from tenpo.core.business import current_business
 from tenpo.core.models import CheckRun
 from tenpo.notify.models import Delivery
 from tenpo.payments.models import Payment
@@ -48,6 +49,8 @@ class Attention:
     open_invites: Some[Invite]
     empty_sessions: Some[Session]
     wanted_sessions: Some[Session]
+    # People are to pay by bank transfer, but nobody said where to.
+    has_no_account: bool
     # The last nightly check, when it found something or is too long ago.
     check: CheckRun | None
     now: datetime
@@ -67,18 +70,19 @@ class Attention:
             + self.empty_sessions.count
             + self.wanted_sessions.count
             + len(self.expiring_invites)
+            + self.has_no_account
             + (self.check is not None)
         )
 
 
 def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
     """What an admin should look at. Seven statements."""
-    now = now or timezone.now()
+    now, business = now or timezone.now(), current_business()
     payments = Payment.objects.visible_to(admin).select_related("payer")
     by_hand = unmarked(payments)
     unknown = payments.filter(state=Payment.State.UNKNOWN, created_at__lt=now - UNKNOWN_FOR)
     dead = Delivery.objects.visible_to(admin).filter(state=Delivery.State.DEAD)
-    planned = Session.objects.visible_to(admin).upcoming(now).select_related("coach")
+    planned = Session.objects.visible_to(admin).open_to_all().upcoming(now).select_related("coach")
     waiting = Count("bookings", filter=Q(bookings__state=Booking.State.WAITLISTED))
     wanted = planned.filter(seats_taken__gte=F("capacity")).annotate(waiting=waiting).filter(waiting__gt=0)
     return Attention(
@@ -90,6 +94,7 @@ def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
             planned.filter(seats_taken=0, starts_at__lte=now + EMPTY_SOON).order_by("starts_at", "id")
         ),
         wanted_sessions=_some(wanted.order_by("starts_at", "id")),
+        has_no_account=business.offers_bank_transfer and not business.bank_iban,
         check=_check_to_look_at(admin, now),
         now=now,
     )

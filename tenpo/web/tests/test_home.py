@@ -24,7 +24,7 @@ from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.dashboard import dashboard
 from tenpo.web.queries.today import day_of, teaching_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("takes_transfers")]
 
 
 def page(user: User) -> str:

@@ -67,7 +67,7 @@ def _session(session: Session) -> Hit:
 
 
 def _order(order: Order) -> Hit:
-    what = ", ".join(line.description for line in order.lines.all())
+    what = ", ".join(dict.fromkeys(line.description for line in order.lines.all()))
     return Hit(order.number, f"{order.buyer}, {what}", reverse("checkout:receipt", args=[order.pk]), "receipt")
 
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from tenpo.core.business import current_business, forget_business
-from tenpo.orders.actions.business import SECOND_FACTOR_FIELDS, find_changes, is_currency_fixed, update_business
+from tenpo.orders.actions.business import GUARDED_FIELDS, find_changes, is_currency_fixed, update_business
 from tenpo.people.http import (
     PageRequest,
     admins_only,
@@ -32,8 +32,9 @@ def settings(request: PageRequest) -> HttpResponse:
     )
     if form.is_valid():
         changes = find_changes(form.cleaned_data)
-        # Whoever only sits at an open browser does not make it stay open by a password alone.
-        if SECOND_FACTOR_FIELDS & changes.keys() and not is_fresh(request):
+        # Whoever only sits at an open browser does not make it stay open by a password alone, nor has money sent
+        # elsewhere.
+        if GUARDED_FIELDS & changes.keys() and not is_fresh(request):
             return show_again(request, typed=form.cleaned_data)
         if attempt_form(form, lambda: update_business(by=request.user, visit=visit_of(request), **changes)):
             messages.success(request, _("Saved."))

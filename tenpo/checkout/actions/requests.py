@@ -1,0 +1,138 @@
+"""Times that wait for their coach's yes or no.
+
+A request holds its time as any hold does (`Booking.awaits_approval`), and has no order yet: what it costs is decided
+when there is a yes. Then it is booked where nothing is left to pay, and otherwise offered, to be taken and paid like
+the offer of any seat.
+"""
+
+from datetime import datetime, timedelta
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from tenpo.audit.actions import record, records_of
+from tenpo.checkout.actions.buying import Wish, order_places, with_credit_at_hand
+from tenpo.core import clock
+from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
+from tenpo.core.inserts import insert_together
+from tenpo.core.outbox import messages_of, publish
+from tenpo.orders.queries import quote
+from tenpo.people.models import User
+from tenpo.schedule.actions.seats import (
+    already_elsewhere,
+    check_open,
+    end_bookings,
+    free_seats,
+    lock_participants,
+    lock_session,
+    offer_end,
+)
+from tenpo.schedule.actions.sessions import facts_of
+from tenpo.schedule.actions.slots import TakenSlot
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_manage_session
+
+# A request that nobody answers for so long is over.
+ANSWERED_WITHIN = timedelta(hours=48)
+MAX_WORD = 300
+
+
+def write_request(booking: Booking, taken: TakenSlot) -> None:
+    """Hold a slot until its coach says yes or no, in the caller's transaction: one statement."""
+    session, now = taken.session, clock.now()
+    booking.state = Booking.State.HELD
+    booking.awaits_approval = True
+    booking.held_until = request_end(session, now)
+    booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
+    booking.policy, booking.policy_rules = [window.stored() for window in taken.policy.windows], taken.policy.rules()
+    entries = records_of(
+        [("session.created", session, None, facts_of(session)), ("booking.held", booking, None, {"is_request": True})],
+        by=booking.booked_by,
+    )
+    news = messages_of(
+        [
+            ("session.created", session, {"coach_id": session.coach_id}),
+            ("booking.requested", booking, {"session_id": session.pk}),
+        ]
+    )
+    insert_together([session, booking, *entries, *news])
+
+
+def request_end(session: Session, now: datetime) -> datetime:
+    """Until when a request waits for its answer; never past the start."""
+    return min(now + ANSWERED_WITHIN, session.starts_at)
+
+
+def approve_request(booking: Booking, *, by: User) -> Booking:
+    """Say yes to a time that somebody asked for: it is booked, or offered to them to be paid.
+
+    Saying yes again changes nothing. Raises RuleError not_requested, started, not_planned, participant_elsewhere.
+    """
+    return with_credit_at_hand(lambda: _approve(booking, by))
+
+
+@refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
+@transaction.atomic
+def _approve(booking: Booking, by: User) -> Booking:
+    booking = _locked_request(booking, by)
+    if not booking.awaits_approval and booking.state in (Booking.State.OFFERED, Booking.State.CONFIRMED):
+        return booking
+    session, buyer = booking.session, booking.booked_by
+    _check_waits(booking)
+    check_open(session)
+    booking.awaits_approval = False
+    record("booking.approved", by=by, on=booking)
+    price = quote(
+        price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer, use_wallet=False
+    )
+    if price.own_share == 0:
+        # The wallet is theirs to use or not; nothing of it is needed.
+        pays = Wish(buyer, "", 0, use_wallet=False, keeps=False, call=None)
+        [booking], _payment = order_places([booking], [booking.terms], pays)
+        return booking
+    now = clock.now()
+    booking.state = Booking.State.OFFERED
+    booking.waitlisted_at = booking.created_at
+    booking.held_until = offer_end(session, now)
+    booking.save(update_fields=["awaits_approval", "state", "waitlisted_at", "held_until"])
+    record("booking.offered", by=by, on=booking, after={"held_until": booking.held_until})
+    publish("booking.approved", subject=booking, session_id=session.pk)
+    return booking
+
+
+@transaction.atomic
+def decline_request(booking: Booking, *, word: str = "", by: User) -> Booking:
+    """Say no to a time that somebody asked for, with a word to them; its time is free again.
+
+    Saying no again changes nothing. Raises RuleError not_requested; ValidationError for a word that is too long.
+    """
+    word = word.strip()
+    if len(word) > MAX_WORD or "\0" in word:
+        raise ValidationError({"word": _("At most %(n)s characters.") % {"n": MAX_WORD}})
+    booking = _locked_request(booking, by)
+    if booking.awaits_approval and booking.state == Booking.State.CANCELLED:
+        return booking
+    _check_waits(booking)
+    end_bookings([booking], Booking.Ending.BY_HOST)
+    record("booking.cancelled", by=by, on=booking, after={"ending": booking.ending, "word": word})
+    publish("booking.declined", subject=booking, session_id=booking.session_id, reason=word)
+    free_seats(booking.session)
+    return booking
+
+
+def _locked_request(booking: Booking, by: User) -> Booking:
+    session = lock_session(booking.session_id)
+    lock_participants([booking.participant_id])
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("booked_by", "participant")
+    booking = rows.get(pk=booking.pk)
+    booking.session = session
+    if not can_manage_session(by, session):
+        raise PermissionDenied
+    return booking
+
+
+def _check_waits(booking: Booking) -> None:
+    is_held = booking.state == Booking.State.HELD and booking.held_until is not None
+    if not is_held or not booking.awaits_approval or booking.held_until <= clock.now():  # type: ignore[operator]
+        raise RuleError("not_requested", _("Nobody waits for an answer here any more."))

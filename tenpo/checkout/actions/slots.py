@@ -1,0 +1,173 @@
+"""Booking a slot: a session that comes to be with its booking, and the money for it."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from tenpo.access.actions.idempotency import Call
+from tenpo.checkout.actions.buying import (
+    Reserved,
+    Wish,
+    begun_by,
+    charge_for,
+    check_party,
+    order_places,
+    with_credit_at_hand,
+)
+from tenpo.checkout.actions.requests import write_request
+from tenpo.core import clock
+from tenpo.core.compiled import Question
+from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
+from tenpo.core.limits import SLOTS_UNPAID
+from tenpo.orders.queries import quote_question
+from tenpo.payments.actions.methods import can_be_kept
+from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.seats import already_elsewhere
+from tenpo.schedule.actions.slots import (
+    SlotWish,
+    coaches_for,
+    past_what_stands_in_the_way,
+    slot_taken,
+    take_slot,
+)
+from tenpo.schedule.models import Booking, Location, Service
+from tenpo.schedule.permissions import can_book_slot_for
+
+
+def book_slot(
+    service: Service,
+    *,
+    starts_at: datetime,
+    minutes: int,
+    coach: User | None = None,
+    location: Location | None = None,
+    participant: Participant,
+    by: User,
+    answers: Mapping[str, Any] | None = None,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+    use_wallet: bool = True,
+    keep: bool = False,
+    call: Call | None = None,
+) -> Booking:
+    """Book a time with a coach: a session of its own, which is paid as `book_session` says.
+
+    Without a `coach` it is the only one, or of any coaches who has the least to do; without a `location` the first at
+    which it is free. `answers` are by the keys of the service's questions. Whoever gives the service, and an admin, may
+    book it for somebody, whatever the notice and the window.
+
+    Where its coach says yes to each, it is only asked for: held, with nothing ordered or paid (`requests`). Whoever
+    gives it says yes by booking.
+
+    What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
+    participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
+    sponsor_spent, payment_needed, too_many_unpaid; ValidationError for an answer or where a coach must be chosen;
+    Http404.
+    """
+    [booking] = book_slot_places(
+        service, starts_at=starts_at, minutes=minutes, coach=coach, location=location, participants=[participant],
+        by=by, answers=answers, provider=provider, source=source, agreed=agreed, use_wallet=use_wallet, keep=keep,
+        call=call,
+    )  # fmt: skip
+    return booking
+
+
+def book_slot_places(
+    service: Service,
+    *,
+    starts_at: datetime,
+    minutes: int,
+    coach: User | None = None,
+    location: Location | None = None,
+    participants: Sequence[Participant],
+    by: User,
+    answers: Mapping[str, Any] | None = None,
+    provider: str = "",
+    source: str = "",
+    agreed: int | None = None,
+    use_wallet: bool = True,
+    keep: bool = False,
+    call: Call | None = None,
+) -> list[Booking]:
+    """Book a time for several at the group's price: one session, of which each pays a part; see `book_slot`.
+
+    They are one order, as `book_places` says; the answers stand with the first of them. Where its coach says yes to
+    each, it is asked for by one person. Raises RuleError too_many_people, one_at_a_time besides; ValidationError for
+    nobody, for too many, or for somebody twice.
+    """
+    # What is never allowed is refused before anything is locked; the rest is asked under the locks.
+    if not all(can_book_slot_for(by, one, gives_it=True, is_client=True) for one in participants):
+        raise PermissionDenied
+    check_party(participants)
+    wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
+    keeps = keep and can_be_kept(by, provider=provider, source=source)
+    pays = Wish(by, provider, agreed, use_wallet, keeps, call)
+    if begun := begun_by(call) or unordered_by(call):
+        return charge_for(*begun, source)
+
+    def attempt() -> Reserved:
+        coaches = [coach.pk] if coach else coaches_for(wish, participant=participants[0], by=by)
+        return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participants, pays))
+
+    reserved = past_what_stands_in_the_way(attempt, wish, [coach.pk] if coach else [], participants, by=by)
+    return charge_for(*reserved, source)
+
+
+@refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
+@refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
+@refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
+@transaction.atomic
+def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant], pays: Wish) -> Reserved:
+    def beside(currency: str) -> Question:
+        return quote_question(len(participants), currency=currency, coach_id=coach_id, buyer=pays.by)
+
+    taken = take_slot(wish, coach_id, participants=participants, by=pays.by, beside=beside)
+    bookings = [Booking(session=taken.session, participant=one, booked_by=pays.by) for one in participants]
+    booking = bookings[0]
+    booking.answers = taken.answers
+    if taken.asks_first:
+        # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
+        booking.pk = pays.call.id if pays.call else taken.booking_id
+        write_request(booking, taken)
+        reserved: Reserved = [booking], None
+    else:
+        reserved = order_places(bookings, [taken.policy] * len(bookings), pays, prices=taken.prices, asked=taken.beside)
+    if booking.state == Booking.State.HELD and not taken.is_by_host:
+        _check_unpaid(pays.by)
+    return reserved
+
+
+def _check_unpaid(by: User) -> None:
+    """Refuse one more time that costs nothing yet. Whoever books for themselves comes one after the other: it is their
+    participant that is locked.
+    """
+    unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
+    if unpaid.filter(held_until__gt=clock.now()).values("session").distinct().count() > SLOTS_UNPAID:
+        words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
+        raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
+
+
+def unordered_by(call: Call | None) -> Reserved | None:
+    """What a call that died had written before anything was ordered: a request, or a place that is kept."""
+    if call is None or not call.is_again:
+        return None
+    booking = Booking.objects.select_related("session").filter(pk=call.id).first()
+    return ([booking], None) if booking else None
+
+
+def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:
+    """Of coaches who were free a moment ago, the first who still is; each is asked in a transaction of its own."""
+    for coach_id in coaches:
+        try:
+            return with_credit_at_hand(partial(reserve, coach_id))
+        except RuleError as refusal:
+            if refusal.code != "slot_taken":
+                raise
+    raise slot_taken()

@@ -1,0 +1,84 @@
+"""Who comes, where several may be booked at once."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.limits import PLACES_AT_ONCE
+from tenpo.people.actions.guests import add_guests
+from tenpo.people.models import NAME_LENGTH, Participant, User
+
+
+class PartyForm(forms.Form):
+    """Whoever books, their guests, and others who become guests by being named; whoever books alone sends none of it.
+
+    `but` are those who have a place already.
+    """
+
+    party = forms.BooleanField(required=False, initial=True, widget=forms.HiddenInput)
+    who = forms.MultipleChoiceField(
+        label=gettext_lazy("Who comes?"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    names = forms.CharField(
+        label=gettext_lazy("Others, by name"),
+        required=False,
+        max_length=PLACES_AT_ONCE * (NAME_LENGTH + 2),
+        help_text=gettext_lazy("One on each line. They stand here the next time."),
+        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any, *, user: User, but: Collection[Participant] = ()) -> None:
+        self.user = user
+        asked = [user.participant, *Participant.objects.guests_of(user)]
+        self.people = {str(one.pk): one for one in asked if one not in but}
+        # Whoever is there already is not meant by saying nothing.
+        self.usual = [user.participant] if user.participant not in but else []
+        super().__init__(
+            data if data and "party" in data else None, initial={"who": [str(one.pk) for one in self.usual]}
+        )
+        field = self.fields["who"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(name, _("You") if one == user.participant else one.name) for name, one in self.people.items()]
+
+    def clean_names(self) -> list[str]:
+        names = [" ".join(line.split()) for line in self.cleaned_data["names"].splitlines()]
+        if any(len(name) > NAME_LENGTH for name in names):
+            raise ValidationError(_("A name has at most %(n)s characters.") % {"n": NAME_LENGTH})
+        known = {one.name.lower() for one in self.chosen}
+        return list(dict.fromkeys(name for name in names if name and name.lower() not in known))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not self.chosen and not cleaned.get("names"):
+            self.add_error("who", _("Choose who comes."))
+        return cleaned
+
+    @property
+    def chosen(self) -> list[Participant]:
+        """Those of the known who come, whoever books first."""
+        if not self.is_bound:
+            return self.usual
+        wanted = self.data.getlist("who") if hasattr(self.data, "getlist") else self.data.get("who", [])
+        return [one for name, one in self.people.items() if name in wanted]
+
+    @property
+    def number(self) -> int:
+        """How many come, as far as it was said; one at least."""
+        typed = self.data.get("names", "").splitlines() if self.is_bound else []
+        names = {" ".join(line.split()).lower() for line in typed} - {one.name.lower() for one in self.chosen} - {""}
+        return min(max(1, len(self.chosen) + len(names)), PLACES_AT_ONCE)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing was said of anybody but whoever books, so that it need not be seen."""
+        return not self.is_bound and len(self.people) == 1 and bool(self.usual)
+
+    def participants(self) -> list[Participant]:
+        """Who comes; those who were named become guests. Raises RuleError too_many_guests."""
+        names = self.cleaned_data["names"] if self.is_bound else []
+        named = add_guests(names, by=self.user) if names else []
+        return list(dict.fromkeys([*self.chosen, *named]))

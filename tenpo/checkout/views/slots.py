@@ -1,0 +1,201 @@
+"""Booking a slot: one page from what was found to what became of it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from tenpo.checkout.actions.slots import book_slot_places
+from tenpo.checkout.forms import PaymentForm
+from tenpo.checkout.party_forms import PartyForm
+from tenpo.checkout.slot_forms import AnswersForm, OptionForm
+from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
+from tenpo.checkout.views.visitors import typed_before, visitor_page
+from tenpo.core.errors import RuleError
+from tenpo.core.limits import hit
+from tenpo.core.money import apportion
+from tenpo.orders.actions.default_policy import USUAL
+from tenpo.orders.models import CancellationPolicy
+from tenpo.orders.queries import Quote, quotes, together
+from tenpo.payments.queries import ready_methods
+from tenpo.people.models import User
+from tenpo.schedule.actions.slots import SlotWish, why_not
+from tenpo.schedule.find_forms import WishForm
+from tenpo.schedule.find_queries import (
+    Option,
+    Wish,
+    coaches_of,
+    moment_of,
+    options_of,
+    own,
+    slots_at,
+    start_name,
+    with_offer,
+    zone_of,
+)
+from tenpo.schedule.models import Booking, Service
+from tenpo.schedule.policy_queries import say_policy_for
+from tenpo.schedule.service_prices import service_price
+from tenpo.schedule.views.finding import map_address, wish_query
+from tenpo.schedule.views.visiting import open_to_visitors
+
+# After these the time is gone, and another one is chosen; whatever was typed stays.
+GONE = ("slot_taken", "slot_not_offered", "participant_elsewhere", "too_many")
+
+
+@require_http_methods(["GET", "POST"])
+@open_to_visitors
+@never_cache
+def slot_book(request: HttpRequest, service_id: UUID, start: str) -> HttpResponse:
+    """Book a time: what, when, where and with whom; the questions; who pays what, by which policy, and how.
+
+    A visitor sees what, when, where and for how much, and signs in to book.
+    """
+    at = moment_of(start)
+    service = get_object_or_404(with_offer(Service.objects.visible_to(request.user)), pk=service_id)
+    wish = WishForm(request.GET, service=service).wish()
+    with timezone.override(wish.zone):
+        if not request.user.is_authenticated:
+            return visitor_page(request, service, wish, at)
+        return _Page(request, request.user, service, wish, at).answer()
+
+
+class _Page:
+    """One time that somebody wants, what they typed for it, and what the rules say to it."""
+
+    def __init__(self, request: HttpRequest, user: User, service: Service, wish: Wish, at: datetime) -> None:
+        self.request, self.user, self.service, self.wish, self.at = request, user, service, wish, at
+        typed = request.POST or None
+        before = typed_before(request)
+        options = options_of(service, slots_at(own(user), service, wish, at))
+        self.options = OptionForm(typed, options=options, typed=before)
+        self.answers = AnswersForm(typed, questions=service.questions, typed=before)
+        self.party = PartyForm(request.POST or request.GET, user=user)
+        self.price = self._price()
+        self.payment = PaymentForm(typed, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
+        self.refusal: RuleError | None = None
+
+    @property
+    def option(self) -> Option | None:
+        return self.options.chosen
+
+    def answer(self) -> HttpResponse:
+        is_sent = self.request.method == "POST"
+        if self.option is None:
+            if mine := self._mine():
+                return redirect("checkout:booking-result", mine.pk)
+            self.refusal = self._why_not()
+        elif self.options.is_lost:
+            self.refusal = RuleError("option_taken", _("Your choice has just been taken. This is what is still free."))
+        # Another time was chosen on the page of one that was gone: what was typed there has come along.
+        elif is_sent and "look" not in self.request.POST and self._is_filled_in() and (booked := self._book()):
+            return booked
+        status = status_of(self.refusal, self.payment, self.answers, self.party) if is_sent else 200
+        return render(self.request, "checkout/slot_form.html", self._context(), status=status)
+
+    def _why_not(self) -> RuleError:
+        """Why nobody is free then, with the nearest starts at which somebody is."""
+        wanted = SlotWish(self.service.pk, self.at, self.wish.minutes, self.wish.location, {})
+        coaches = [self.wish.coach] if self.wish.coach else []
+        return why_not(wanted, coaches, participants=self.party.chosen or [self.user.participant], by=self.user)
+
+    def _is_filled_in(self) -> bool:
+        party = self.party.is_valid() or not self.party.is_bound
+        return all([self.options.is_valid(), self.answers.is_valid(), self.payment.is_valid(), party])
+
+    def _book(self) -> HttpResponseRedirect | None:
+        """Book it; nothing where a rule refused, which the page then says."""
+        hit("book-user", self.user.pk)
+        option, pays = self.option, self.payment
+        try:
+            bookings = book_slot_places(
+                self.service,
+                starts_at=self.at,
+                minutes=self.wish.minutes,
+                coach=option.coach if option else None,
+                location=option.location if option else None,
+                participants=self.party.participants(),
+                by=self.user,
+                answers=self.answers.answers,
+                provider=pays.provider_name,
+                source=pays.source,
+                agreed=pays.cleaned_data["agreed"],
+                use_wallet=uses_wallet(self.request),
+                keep=pays.wants_to_keep,
+            )
+        except RuleError as refusal:
+            if mine := self._mine():
+                return redirect("checkout:booking-result", mine.pk)
+            self.refusal, self.price = refusal, self._price()
+        except ValidationError as error:
+            if hasattr(error, "error_dict") and "participants" in error.error_dict:
+                self.party.add_error(None, error.messages)
+            elif not self.answers.refuse(error):
+                self.refusal = RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
+        else:
+            return redirect(next_address(bookings[0]))
+        return None
+
+    def _mine(self) -> Booking | None:
+        """The booking of just this that is there already: the form was sent twice, or the browser went back."""
+        same = Booking.objects.live().filter(session__service=self.service, session__starts_at=self.at)
+        return same.filter(booked_by=self.user, participant__in=self.party.chosen).order_by("id").first()
+
+    def _price(self) -> Quote:
+        given_by = self.option.given_by if self.option else coaches_of(self.service)[0]
+        people = self.party.number
+        whole = service_price(self.service, self.wish.minutes, people)
+        found = quotes(
+            apportion(whole, [1] * people),
+            currency=self.service.currency,
+            coach_id=given_by.pk,
+            buyer=self.user,
+            use_wallet=uses_wallet(self.request),
+        )
+        return together(found)
+
+    def _context(self) -> dict[str, Any]:
+        is_gone = self.refusal is not None and self.refusal.code in GONE
+        option = self.option
+        query = wish_query(self.wish, self.service, own_zone=ZoneInfo(self.user.time_zone))
+        place = option.location if option else None
+        return {
+            "service": self.service,
+            "starts_at": self.at,
+            "ends_at": self.at + self.wish.length,
+            "minutes": self.wish.minutes,
+            "option": option,
+            "options": self.options,
+            "host_zone": zone_of(option.given_by) if option else "",
+            "coaches": coaches_of(self.service),
+            "map": map_address(place) if place else "",
+            "answers": self.answers,
+            "form": self.payment,
+            "party": self.party,
+            "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
+            "quote": self.price,
+            "use_wallet": uses_wallet(self.request),
+            "policy": self._policy(),
+            "refusal": self.refusal,
+            "is_gone": is_gone,
+            "nearest": self._nearest() if is_gone else [],
+            "query": query,
+        }
+
+    def _nearest(self) -> list[dict[str, Any]]:
+        """The nearest starts that are free, as the refusal says them."""
+        return [{"at": at, "name": start_name(at)} for at in (self.refusal.facts["nearest"] if self.refusal else ())]
+
+    def _policy(self) -> str:
+        usual = CancellationPolicy.objects.filter(is_default=True)
+        policy = self.service.cancellation_policy or usual.first()
+        terms = policy.terms if policy else USUAL
+        return say_policy_for(terms, self.at, self.user, to=self.price.back_to)

@@ -1,0 +1,194 @@
+"""How Tenpo says what a cancellation policy does, in the reader's language and zone."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from tenpo.core.words import say_percent, say_when
+from tenpo.orders.cancelling import Policy, Window, whole_place
+from tenpo.payments.refund_models import RefundTo
+
+HOURS_A_DAY = 24
+# From so many days on, a notice is said in days.
+DAYS_FROM = 3
+
+# How it is said where that goes which somebody paid from outside; nothing: where the business's terms lead.
+_AFTER_THAT = {
+    "": gettext_lazy("after that %(part)s comes back"),
+    RefundTo.CREDIT: gettext_lazy("after that %(part)s comes back as credit"),
+    RefundTo.WALLET: gettext_lazy("after that %(part)s comes back to your wallet"),
+    RefundTo.METHOD: gettext_lazy("after that %(part)s comes back the way you paid"),
+}
+_UNTIL = {
+    "": gettext_lazy("Until %(until)s %(part)s comes back"),
+    RefundTo.CREDIT: gettext_lazy("Until %(until)s %(part)s comes back as credit"),
+    RefundTo.WALLET: gettext_lazy("Until %(until)s %(part)s comes back to your wallet"),
+    RefundTo.METHOD: gettext_lazy("Until %(until)s %(part)s comes back the way you paid"),
+}
+_UNTIL_IT_STARTS = {
+    "": gettext_lazy("Until it starts %(part)s comes back"),
+    RefundTo.CREDIT: gettext_lazy("Until it starts %(part)s comes back as credit"),
+    RefundTo.WALLET: gettext_lazy("Until it starts %(part)s comes back to your wallet"),
+    RefundTo.METHOD: gettext_lazy("Until it starts %(part)s comes back the way you paid"),
+}
+_FROM = {
+    "": gettext_lazy("from %(since)s %(part)s"),
+    RefundTo.CREDIT: gettext_lazy("from %(since)s %(part)s as credit"),
+    RefundTo.WALLET: gettext_lazy("from %(since)s %(part)s to your wallet"),
+    RefundTo.METHOD: gettext_lazy("from %(since)s %(part)s the way you paid"),
+}
+_NO_SHOW = {
+    "": gettext_lazy("If you do not come, %(part)s comes back."),
+    RefundTo.CREDIT: gettext_lazy("If you do not come, %(part)s comes back as credit."),
+    RefundTo.WALLET: gettext_lazy("If you do not come, %(part)s comes back to your wallet."),
+    RefundTo.METHOD: gettext_lazy("If you do not come, %(part)s comes back the way you paid."),
+}
+
+# The percent, until when (empty: the start), and where to.
+type _Step = tuple[int, str, str]
+
+
+def say_policy(
+    policy: Policy,
+    starts_at: datetime,
+    zone: tzinfo | None = None,
+    *,
+    to: str,
+    now: datetime | None = None,
+    was_moved: bool = False,
+    misses: int = 0,
+    moves: int = 0,
+) -> str:
+    """What holds of one booking, by time, in the reader's zone or in `zone`.
+
+    "Free until Tuesday 18:00; after that half comes back as credit; from Wednesday 18:00 nothing. Your first late
+    cancellation or no-show in 90 days costs nothing." Windows that are over at `now` are left out; `to` is where the
+    business's terms lead; somebody had `misses` of those that count, and moved this `moves` times.
+    """
+    now = now or timezone.now()
+    if was_moved and now <= starts_at:
+        first = _("The time was changed after you booked: until the start, cancelling gives everything back.")
+    else:
+        open_ = [window for window in _told(policy, to) if now <= window.ends_at(starts_at)]
+        steps = [(w.percent, _moment(w.ends_at(starts_at), starts_at, now, zone), w.to) for w in open_]
+        first = _sentence(
+            steps, whole_place(policy, to), from_then=lambda when: _("from %(when)s nothing") % {"when": when}
+        )
+    until = starts_at - timedelta(hours=policy.reschedule_hours)
+    move = "" if was_moved or now > until else _moves(policy, moves, _moment(until, starts_at, now, zone))
+    return _joined(first, _no_show(policy, to), _grace(policy, misses), move)
+
+
+def describe_policy(policy: Policy) -> str:
+    """The same for a policy by itself: "Free until 48 hours before; after that half comes back; …"."""
+    steps = [(w.percent, _notice(w.hours_before), w.to) for w in _told(policy, "")]
+    first = _sentence(steps, whole_place(policy, ""), from_then=lambda _when: _("later than that nothing"))
+    return _joined(first, _no_show(policy, ""), _grace(policy, 0), _moves(policy, 0, _notice(policy.reschedule_hours)))
+
+
+def say_part(percent: int) -> str:
+    """How much of what was paid comes back: "half", "30%"."""
+    if percent == 100:
+        return _("everything")
+    return _("half") if percent == 50 else say_percent(percent / 100)
+
+
+def _told(policy: Policy, to: str) -> list[Window]:
+    """The windows that give something, neighbours that give the same as one; each with its place."""
+    giving = [Window(w.hours_before, min(w.percent, policy.most), w.to or to) for w in policy.windows if w.percent]
+    after = [*((w.percent, w.to) for w in giving[1:]), (0, "")]
+    return [w for w, then in zip(giving, after, strict=False) if then != (w.percent, w.to)]
+
+
+def _sentence(steps: list[_Step], free_to: str, *, from_then: Callable[[str], str]) -> str:
+    """`free_to` is where all of it goes with the longest notice: then it is simply free."""
+    if not steps:
+        return _("Nothing comes back when you cancel.")
+    clauses = []
+    for place, (percent, until, to) in enumerate(steps):
+        values = {"part": say_part(percent), "until": until}
+        if place > 1:
+            # Where it goes is said again only when it is another place.
+            said = "" if to == steps[place - 1][2] else to
+            clauses.append(_FROM[said] % {**values, "since": steps[place - 1][1]})
+        elif place:
+            clauses.append(_AFTER_THAT[to] % values)
+        elif percent == 100 and to == free_to:
+            clauses.append(_("Free until %(until)s") % values if until else _("Free until it starts"))
+        elif until:
+            clauses.append(_UNTIL[to] % values)
+        else:
+            clauses.append(_UNTIL_IT_STARTS[to] % values)
+    last = steps[-1][1]
+    if last:
+        clauses.append(from_then(last) if len(steps) > 1 else _("after that nothing"))
+    return "; ".join(clauses) + "."
+
+
+def _no_show(policy: Policy, to: str) -> str:
+    """Said where it is another than what comes back last before the start."""
+    last = policy.windows[-1] if policy.windows else Window(0, 0)
+    percent = min(policy.no_show_percent, policy.most)
+    if percent == (last.percent if last.hours_before == 0 else 0):
+        return ""
+    if not percent:
+        return _("If you do not come, nothing comes back.")
+    return _NO_SHOW[last.to or to] % {"part": say_part(percent)}
+
+
+def _grace(policy: Policy, misses: int) -> str:
+    """How many late cancellations and no-shows cost nothing, and how many are left after `misses`."""
+    if not policy.grace_count:
+        return ""
+    left = max(0, policy.grace_count - misses)
+    values = {"n": left or policy.grace_count, "days": policy.grace_days}
+    if not left:
+        return _("Your free late cancellations and no-shows in %(days)s days are used up.") % values
+    if misses:
+        return (
+            ngettext(
+                "%(n)s more late cancellation or no-show in %(days)s days costs you nothing.",
+                "%(n)s more late cancellations or no-shows in %(days)s days cost you nothing.",
+                left,
+            )
+            % values
+        )
+    return (
+        ngettext(
+            "Your first late cancellation or no-show in %(days)s days costs nothing.",
+            "Your first %(n)s late cancellations or no-shows in %(days)s days cost nothing.",
+            left,
+        )
+        % values
+    )
+
+
+def _moves(policy: Policy, moves: int, until: str) -> str:
+    left = policy.reschedules - moves
+    if left <= 0:
+        return ""
+    if not until:
+        words = ngettext("You can move it once until it starts.", "You can move it %(n)s times until it starts.", left)
+    else:
+        words = ngettext("You can move it once until %(until)s.", "You can move it %(n)s times until %(until)s.", left)
+    return words % {"n": left, "until": until}
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _moment(at: datetime, starts_at: datetime, now: datetime, zone: tzinfo | None) -> str:
+    return say_when(at, now=now, zone=zone) if at < starts_at else ""
+
+
+def _notice(hours: int) -> str:
+    if hours == 0:
+        return ""
+    days, rest = divmod(hours, HOURS_A_DAY)
+    if rest == 0 and days >= DAYS_FROM:
+        return ngettext("%(n)s day before", "%(n)s days before", days) % {"n": days}
+    return ngettext("%(n)s hour before", "%(n)s hours before", hours) % {"n": hours}

@@ -1,0 +1,370 @@
+"""Slots: what is free of a coach, a room and a participant, taken as it was shown.
+
+Order of locks: coach, service, locations and rooms by id, (session,) participant; see ARCHITECTURE.md. Service and
+locations are shared by all who book; whoever changes a service, or closes a place, waits for them, and they for them.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Q
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tenpo.core import clock
+from tenpo.core.compiled import Compiled, CompiledFor, Param, Question, columns_of
+from tenpo.core.errors import RuleError
+from tenpo.core.money import apportion
+from tenpo.orders.actions.default_policy import default_cancellation_policy
+from tenpo.orders.cancelling import Policy, read_policy
+from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
+from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
+from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to
+from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
+from tenpo.schedule.slot_terms import price_of, read_answers
+
+if TYPE_CHECKING:
+    from tenpo.core.models import Viewer
+
+# The load of a coach counts what they give of the service so long before and after.
+LOAD_AROUND = timedelta(days=7)
+# How far before and after a start others are looked for, and how many are named.
+NEAR = timedelta(days=7)
+NEAREST = 6
+MINUTE = timedelta(minutes=1)
+# What may only mean that something ran out and nobody has let it go yet.
+IN_THE_WAY = ("slot_taken", "participant_elsewhere")
+
+_LOCK = """
+    WITH counted AS (
+      INSERT INTO schedule_coachtime AS c (coach_id, version) SELECT id, 1 FROM people_user WHERE id = %(coach)s
+      ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
+    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
+      (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
+      (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
+      ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+            WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+            ORDER BY l.id FOR KEY SHARE OF l) AS locked_locations,
+      ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
+            WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
+            ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
+      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%(participants)s)
+            ORDER BY id FOR NO KEY UPDATE) AS locked_participants,
+      (SELECT coalesce(nullif(t.time_zone, ''), u.time_zone) FROM people_user u
+       LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id = %(coach)s) AS coach_zone,
+      (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
+      (SELECT jsonb_object_agg(l.id, concat_ws(', ', l.name, nullif(l.address, '')))
+       FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
+       WHERE sl.service_id = s.id) AS place_names,
+      EXISTS (SELECT FROM schedule_servicecoach g WHERE g.service_id = s.id AND g.coach_id = %(by)s) AS is_its_coach,
+      EXISTS (SELECT FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
+              JOIN schedule_servicecoach g ON g.coach_id = t.coach_id AND g.service_id = s.id
+              WHERE b.participant_id = %(participant)s AND t.ends_at < %(now)s
+                AND b.state IN ('confirmed', 'attended')) AS is_client,
+      p.id AS policy_id, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules
+    FROM schedule_service s LEFT JOIN orders_cancellationpolicy p ON p.id = coalesce(
+      s.cancellation_policy_id, (SELECT d.id FROM orders_cancellationpolicy d WHERE d.is_default))
+    WHERE s.id IN ({visible})
+"""
+
+_VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
+_FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).filter(pk=Param("service")).values("pk"))
+
+
+@dataclass(frozen=True)
+class TakenSlot:
+    """A slot that is locked and free: its session, not written yet, and its policy; the answers as kept.
+
+    `prices` are what each who comes pays of the group's price (minor units); they sum to it. `asks_first` says that its
+    coach decides on it, `is_by_host` that whoever gives it books for somebody; `beside` is what was asked together with
+    it.
+    """
+
+    session: Session
+    booking_id: UUID
+    prices: list[int]
+    policy: Policy
+    answers: list[dict[str, Any]]
+    asks_first: bool
+    is_by_host: bool
+    beside: Question | None = None
+
+
+@dataclass(frozen=True)
+class SlotWish:
+    """Which slot of a service is wanted: when (a whole minute), for how long, by whom, where, and what was answered.
+
+    Without a location it is the first one at which it is free.
+    """
+
+    service_id: UUID
+    starts_at: datetime
+    minutes: int
+    location_id: UUID | None
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    # The session that is to be moved there; it stands in nobody's way.
+    moving: UUID | None = None
+
+    def search(self, *coaches: UUID, participant: UUID | None = None, by_host: bool = False) -> SlotSearch:
+        """The question whether just this one can be booked."""
+        return SlotSearch(
+            since=self.starts_at, until=self.starts_at + MINUTE, minutes=self.minutes, coaches=coaches,
+            location=self.location_id, participant=participant, by_host=by_host, moving=self.moving,
+        )  # fmt: skip
+
+
+def slot_taken() -> RuleError:
+    """The refusal behind the constraints that a coach, and a room, are in one session at a time."""
+    return RuleError("slot_taken", _("Somebody was quicker: this time has just been taken."))
+
+
+def take_slot(
+    wish: SlotWish,
+    coach_id: UUID,
+    *,
+    participants: Sequence[Participant],
+    by: User,
+    beside: Callable[[str], Question] | None = None,
+) -> TakenSlot:
+    """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
+
+    It is asked once more for each who comes along. Together with it is asked what stands `beside` it, by the currency
+    of the service. The first of them decides who may book it. Raises Http404, PermissionDenied; ValidationError for an
+    answer; RuleError slot_not_offered, not_open_to_you, too_many_people, one_at_a_time, or slot_taken when it is not
+    free: `why_not` says why.
+    """
+    first, people = participants[0], len(participants)
+    locked = lock_slot(wish, coach_id, participants=participants, by=by)
+    is_staff = by.is_admin or locked.is_its_coach
+    if not all(
+        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=locked.is_client and one == first)
+        for one in participants
+    ):
+        raise PermissionDenied
+    if not is_open_to(locked, is_staff=is_staff, is_client=locked.is_client):
+        raise RuleError("not_open_to_you", _("This is not open to you. Please ask its coach."))
+    answers = read_answers(locked.questions, wish.answers)
+    prices = {int(size): amount for size, amount in json.loads(locked.price_list or "{}").items()}
+    if not locked.is_offered or wish.minutes not in locked.durations or 1 not in prices:
+        raise not_offered()
+    if locked.coaches_rule == Service.Coaches.ALL:
+        raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
+    asks_first = locked.needs_approval and not is_staff
+    _check_group(locked, people, asks_first=asks_first)
+    question = beside(locked.currency) if beside else None
+    slot = _free_for_all(locked, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
+    if slot is None:
+        raise slot_taken()
+    policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
+    if locked.policy_id is None:
+        default = default_cancellation_policy()
+        locked.policy_id, policy = default.pk, default.terms
+    price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR, people=people)
+    parts = apportion(price, [1] * people)
+    session = session_of(locked, slot, price=parts[0], people=people)
+    return TakenSlot(
+        session, locked.booking_id, parts, policy, answers, asks_first=asks_first,
+        is_by_host=is_staff and not all(comes_with(by, one) for one in participants), beside=question,
+    )  # fmt: skip
+
+
+def _check_group(service: Service, people: int, *, asks_first: bool) -> None:
+    if people > service.capacity:
+        words = ngettext("It is for %(n)s person.", "It is for %(n)s people at most.", service.capacity)
+        raise RuleError("too_many_people", words % {"n": service.capacity})
+    if asks_first and people > 1:
+        # A yes would have to hold for all, and each of them be paid with it.
+        raise RuleError("one_at_a_time", _("Its coach says yes to each of these. Please ask for one person."))
+
+
+def _free_for_all(
+    service: Service,
+    search: SlotSearch,
+    participants: Sequence[Participant],
+    *,
+    by: User,
+    is_staff: bool,
+    beside: Question | None,
+) -> Slot | None:
+    """The slot, where it is free for each who comes; with the last question it is asked what stands `beside` it."""
+    slot = None
+    for place, one in reversed(list(enumerate(participants))):
+        by_host = is_staff and not comes_with(by, one)
+        asked = replace(search, participant=one.pk, by_host=by_host)
+        slot = next(iter(find_slots(service, asked, beside=None if place else beside)), None)
+        if slot is None:
+            return None
+    return slot
+
+
+def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> Any:
+    """The service as `by` sees it, with what decides on booking it; its coach, rooms and who comes are locked."""
+    asked = {"service": wish.service_id}
+    visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
+    # Django writes its own parameters without a name.
+    names = {f"visible_{number}": value for number, value in enumerate(parameters)}
+    sql = _LOCK.format(
+        columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
+    )
+    values = names | {
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk, "now": clock.now(),
+        "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
+    }  # fmt: skip
+    locked: Any = next(iter(Service.objects.raw(sql, values)), None)
+    if locked is not None and locked.locked_version != locked.version:
+        # It was changed while we waited for it, and is ours now.
+        locked = next(iter(Service.objects.raw(sql, values)), None)
+    if locked is None:
+        raise Http404
+    return locked
+
+
+def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Session:
+    """What a slot becomes: a session for those who booked it, with the time before and after it."""
+    names = json.loads(service.place_names or "{}")
+    return Session(
+        pk=service.session_id,
+        coach_id=slot.coaches[0],
+        service_id=service.pk,
+        format=service.format,
+        title=service.name,
+        description=service.description,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        busy_from=slot.starts_at - timedelta(minutes=service.buffer_before),
+        busy_until=slot.ends_at + timedelta(minutes=service.buffer_after),
+        time_zone=service.coach_zone,
+        location_id=slot.location,
+        room_id=min(slot.rooms) if slot.rooms else None,
+        place=names.get(str(slot.location), "")[:200],
+        join_link=service.join_link,
+        is_private=True,
+        capacity=people,
+        seats_taken=people,
+        price=price,
+        currency=service.currency,
+        cancellation_policy_id=service.policy_id or default_cancellation_policy().pk,
+    )
+
+
+def coaches_for(wish: SlotWish, *, participant: Participant | None, by: "Viewer") -> list[UUID]:
+    """Who could give a slot for which no coach was said, in the order in which they are asked.
+
+    Of any coaches it is those that are free, whoever has the least of this service in the two weeks around it first,
+    then by their place. Raises Http404; ValidationError where one must be chosen.
+    """
+    service = get_object_or_404(Service.objects.visible_to(by), pk=wish.service_id)
+    if service.coaches_rule != Service.Coaches.ANY:
+        given_by = list(service.given_by.values_list("coach", flat=True))
+        if len(given_by) == 1 or service.coaches_rule == Service.Coaches.ALL:
+            return given_by[:1]
+        raise ValidationError({"coach": _("Choose a coach.")})
+    # Whoever books as host is asked again under the lock; nobody is shown anything here.
+    who = participant.pk if participant else None
+    found = find_slots(service, wish.search(participant=who, by_host=True))
+    free = {coach for slot in found[:1] for coach in slot.coaches}
+    if len(free) < 2:
+        return list(free)
+    around = Q(
+        coach__sessions__service=service,
+        coach__sessions__starts_at__gt=wish.starts_at - LOAD_AROUND,
+        coach__sessions__starts_at__lt=wish.starts_at + LOAD_AROUND,
+    ) & ~Q(coach__sessions__status=Session.Status.CANCELLED)
+    rows = ServiceCoach.objects.filter(service=service, coach__in=free).annotate(
+        load=Count("coach__sessions", filter=around)
+    )
+    return list(rows.order_by("load", "place", "id").values_list("coach", flat=True))
+
+
+def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participants: Sequence[Participant]) -> int:
+    """Let go what ran out and is in the way of a slot: of its coaches and rooms at that time, and of who comes.
+
+    Each session in a transaction of its own; returns how many bookings.
+    """
+    day = timedelta(days=1)
+    theirs = Q(session__coach__in=coaches) if coaches else Q(session__coach__services__service=wish.service_id)
+    in_the_way = theirs | Q(session__room__services=wish.service_id)
+    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=wish.starts_at + day)
+    lapsed = Booking.objects.filter(
+        in_the_way, near, session__is_private=True, state__in=["held", "offered"], held_until__lte=clock.now()
+    )
+    intros = Intro.objects.lapsed().filter(in_the_way, near)
+    sessions = {*lapsed.order_by().values_list("session", flat=True), *intros.values_list("session", flat=True)}
+    return sum(release_lapsed_of(session_id) for session_id in sessions) + release_lapsed_for(*participants)
+
+
+def past_what_stands_in_the_way[T](
+    attempt: Callable[[], T],
+    wish: SlotWish,
+    coaches: Collection[UUID],
+    participants: Sequence[Participant] = (),
+    *,
+    by: "Viewer",
+) -> T:
+    """What ran out stands in nobody's way: it is let go, and tried again. Otherwise it is said why it is not free."""
+    try:
+        return attempt()
+    except RuleError as refusal:
+        if refusal.code not in IN_THE_WAY:
+            raise
+    if release_lapsed_around(wish, coaches, participants):
+        try:
+            return attempt()
+        except RuleError as refusal:
+            if refusal.code not in IN_THE_WAY:
+                raise
+    raise why_not(wish, coaches, participants=participants, by=by)
+
+
+def not_offered() -> RuleError:
+    """The refusal of a start that is in nobody's hours, or not one of the service's."""
+    return RuleError("slot_not_offered", _("This time cannot be booked. Please choose another one."))
+
+
+def why_not(
+    wish: SlotWish, coaches: Collection[UUID], *, participants: Sequence[Participant], by: "Viewer"
+) -> RuleError:
+    """Why a slot cannot be booked, and the nearest starts that can (`facts["nearest"]`)."""
+    # What was booked can be moved when it is offered no more.
+    seen = Service.objects.all() if wish.moving else Service.objects.visible_to(by)
+    service = get_object_or_404(seen, pk=wish.service_id)
+    by_host = by.is_authenticated and (by.is_admin or service.given_by.filter(coach=by).exists())
+    if by.is_authenticated and all(comes_with(by, one) for one in participants):
+        by_host = False
+    search = wish.search(*coaches, by_host=by_host)
+    nearby = replace(search, since=wish.starts_at - NEAR, until=wish.starts_at + NEAR)
+    free = [{slot.starts_at for slot in find_slots(service, each)} for each in _for_each(nearby, participants)]
+    starts = set.intersection(*free)
+    by_distance = sorted(starts, key=lambda start: (abs(start - wish.starts_at), start))
+    refusal = _reason(service, wish, search, participants)
+    refusal.facts["nearest"] = sorted(by_distance[:NEAREST])
+    return refusal
+
+
+def _for_each(search: SlotSearch, participants: Sequence[Participant]) -> list[SlotSearch]:
+    """A search for each who comes; a visitor is nobody whom we know."""
+    return [replace(search, participant=one.pk) for one in participants] or [search]
+
+
+def _reason(service: Service, wish: SlotWish, search: SlotSearch, participants: Sequence[Participant]) -> RuleError:
+    if all(find_slots(service, each) for each in _for_each(search, participants)):
+        # It is free after all, as somebody changed something since it was tried.
+        return slot_taken()
+    if participants and find_slots(service, search):
+        ends_at = wish.starts_at + timedelta(minutes=wish.minutes)
+        present = Booking.objects.filter(participant__in=participants, state__in=Booking.PRESENT)
+        if present.filter(starts_at__lt=ends_at, ends_at__gt=wish.starts_at).exists():
+            return already_elsewhere()
+        return RuleError("too_many", _("You have as many of these on that day or in that week as one may."))
+    if find_slots(service, replace(search, is_all_free=True)):
+        return slot_taken()
+    return not_offered()

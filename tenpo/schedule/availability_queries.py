@@ -1,0 +1,83 @@
+"""What a coach said of their time, and what of it is taken."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from tenpo.core import clock
+from tenpo.people.models import User
+from tenpo.schedule.models import Availability, AvailabilityException, Session, TimeOff, WorkingTerms
+from tenpo.schedule.weekly_hours import Hours, said_minutes
+
+# Sessions that are named beside times off.
+MOST_SHOWN = 200
+
+
+def hours_of(coach: User) -> list[Hours]:
+    """The weekly hours of a coach, in the order of the week: one statement."""
+    names = ("weekday", "opens", "closes", "location_id", "starts_on", "ends_on")
+    rows = Availability.objects.filter(coach=coach).order_by("weekday", "opens", "id")
+    return [Hours(*row) for row in rows.values_list(*names)]
+
+
+def zone_of(coach: User) -> str:
+    """The name of the clock by which a coach works, when they do not travel: one statement."""
+    said = WorkingTerms.objects.filter(coach=coach).values_list("time_zone", flat=True).first()
+    return said or coach.time_zone
+
+
+def taught_during(coach: User | UUID, starts_at: datetime, ends_at: datetime) -> QuerySet[Session]:
+    """The sessions of a coach that are planned in this time, the first one first."""
+    during = Session.objects.filter(coach=coach, status=Session.Status.PLANNED)
+    return during.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).order_by("starts_at", "id")
+
+
+@dataclass(frozen=True)
+class DifferingDay:
+    """A day that is not as its weekday: its hours in minutes from midnight, or none."""
+
+    day: date
+    hours: list[tuple[int, int, str]]
+
+    def said(self) -> list[str]:
+        """Its hours as people read them."""
+        return [
+            f"{said_minutes(opens)}–{said_minutes(closes)}" + (f" · {place}" if place else "")
+            for opens, closes, place in self.hours
+        ]
+
+
+@dataclass(frozen=True)
+class Away:
+    """A time off that is not over, and the sessions that fall into it."""
+
+    off: TimeOff
+    sessions: list[Session]
+
+
+def coming_days(coach: User) -> list[DifferingDay]:
+    """The days from today on that are not as their weekday, the first one first: one statement."""
+    rows = AvailabilityException.objects.filter(coach=coach, day__gte=clock.now().date()).select_related("location")
+    found: dict[date, list[tuple[int, int, str]]] = {}
+    for row in rows.order_by("day", "opens", "id"):
+        said = found.setdefault(row.day, [])
+        if row.opens is not None and row.closes is not None:
+            said.append((row.opens, row.closes, row.location.name if row.location else ""))
+    return [DifferingDay(day, hours) for day, hours in found.items()]
+
+
+def coming_time_off(coach: User) -> list[Away]:
+    """The times off that are not over, and what falls into each: two statements."""
+    offs = list(
+        TimeOff.objects.filter(coach=coach, ends_at__gt=clock.now()).select_related("stand_in").order_by("starts_at")
+    )
+    if not offs:
+        return []
+    until = max(off.ends_at for off in offs)
+    planned = list(taught_during(coach, max(offs[0].starts_at, clock.now()), until)[:MOST_SHOWN])
+    return [
+        Away(off, [one for one in planned if one.starts_at < off.ends_at and one.ends_at > off.starts_at])
+        for off in offs
+    ]

@@ -1,0 +1,111 @@
+"""What the policy of a place says for somebody now, who gave up late, or did not come, so many times before."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef, QuerySet
+
+from tenpo.core import clock
+from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Policy, what_comes_back
+from tenpo.orders.policy_words import say_policy
+from tenpo.payments.refund_models import RefundTo
+from tenpo.people.models import User
+from tenpo.schedule.models import Booking, Miss, Session
+
+type Misses = dict[UUID, list[datetime]]
+
+
+def misses_of(user_ids: Iterable[UUID], *, now: datetime | None = None) -> Misses:
+    """When each of these people gave up late or did not come, as far back as any policy looks: one statement."""
+    since = (now or clock.now()) - timedelta(days=MAX_GRACE_DAYS)
+    found: Misses = {user_id: [] for user_id in user_ids}
+    rows = Miss.objects.counting(since).filter(user__in=found).order_by("at")
+    for user_id, at in rows.values_list("user", "at"):
+        found[user_id].append(at)
+    return found
+
+
+def misses_under(policies: Sequence[Policy], user_ids: Iterable[UUID]) -> Misses:
+    """The same, without a statement where none of these policies counts them."""
+    return misses_of(user_ids) if any(policy.grace_count for policy in policies) else {}
+
+
+def count_misses(policy: Policy, user_id: UUID, *, now: datetime, known: Misses | None = None) -> int:
+    """How many count by this policy now; asked of the database where they are not `known`."""
+    if not policy.grace_count:
+        return 0
+    known = misses_of([user_id], now=now) if known is None else known
+    return policy.misses_within(known.get(user_id, []), now)
+
+
+def comes_back(
+    booking: Booking,
+    *,
+    now: datetime | None = None,
+    misses: Misses | None = None,
+    by_host: bool = False,
+    is_waived: bool = False,
+) -> ComesBack:
+    """What comes back of a booking, which has its session and its line, if it is cancelled now."""
+    now, policy = now or clock.now(), booking.terms
+    if booking.line is None or not booking.line.price:
+        # There is nothing to let somebody off, and nothing that would count.
+        policy, is_waived = replace(policy, grace_count=0), False
+    return what_comes_back(
+        policy,
+        starts_at=booking.session.starts_at,
+        now=now,
+        back_to=_terms_lead_to(booking),
+        misses=count_misses(policy, booking.booked_by_id, now=now, known=misses),
+        by_host=by_host,
+        was_moved=booking.was_moved,
+        is_waived=is_waived,
+    )
+
+
+def say_booked_policy(booking: Booking, *, misses: Misses | None = None) -> str:
+    """What holds of a booking for whoever made it; empty while one only waits."""
+    policy, now = booking.terms, clock.now()
+    if not policy.windows:
+        return ""
+    return say_policy(
+        policy,
+        booking.session.starts_at,
+        to=_terms_lead_to(booking),
+        was_moved=booking.was_moved,
+        misses=count_misses(policy, booking.booked_by_id, now=now, known=misses),
+        moves=booking.reschedules,
+    )
+
+
+def say_offered_policy(session: Session, user: User, *, to: str, misses: Misses | None = None) -> str:
+    """What would hold of a place in a session, which has its policy, for `user`, who booked nothing yet."""
+    return say_policy_for(session.cancellation_policy.terms, session.starts_at, user, to=to, misses=misses)
+
+
+def say_policy_for(policy: Policy, starts_at: datetime, user: User, *, to: str, misses: Misses | None = None) -> str:
+    """What a policy would mean for `user` of something that starts then."""
+    counted = count_misses(policy, user.pk, now=clock.now(), known=misses)
+    return say_policy(policy, starts_at, to=to, misses=counted)
+
+
+def sessions_to_move_to(booking: Booking, user: User) -> QuerySet[Session]:
+    """Where `user` may move their booking, which has its session and line: same coach, same price, with a free seat.
+
+    None at a time at which the participant is elsewhere.
+    """
+    assert booking.line is not None
+    rows = Session.objects.visible_to(user).upcoming().filter(coach=booking.session.coach_id, is_private=False)
+    rows = rows.filter(price=booking.line.price, currency=booking.line.order.currency, seats_taken__lt=F("capacity"))
+    theirs = Booking.objects.filter(participant=booking.participant_id).exclude(pk=booking.pk)
+    meanwhile = theirs.filter(
+        state__in=Booking.PRESENT, starts_at__lt=OuterRef("ends_at"), ends_at__gt=OuterRef("starts_at")
+    )
+    rows = rows.exclude(pk=booking.session_id).exclude(Exists(meanwhile))
+    return rows.exclude(Exists(theirs.live().filter(session=OuterRef("pk")))).order_by("starts_at", "id")
+
+
+def _terms_lead_to(booking: Booking) -> str:
+    return booking.line.back_to if booking.line else RefundTo.CREDIT

@@ -1,0 +1,94 @@
+"""What pages and endpoints read of services and places, in a number of statements that does not grow with the rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from tenpo.people.models import User
+from tenpo.schedule.models import Location, Room, Service, ServiceCoach
+from tenpo.schedule.service_models import ServiceQuerySet
+
+
+@dataclass(frozen=True)
+class ServiceFilter:
+    """What somebody looks for among what is offered by time."""
+
+    words: str = ""
+    coach_id: UUID | None = None
+    location_id: UUID | None = None
+    format: str = ""
+    is_offered: bool | None = None
+
+
+@dataclass(frozen=True)
+class PriceStep:
+    """What so many people pay: all together, and each of them about, in minor units."""
+
+    people: int
+    amount: int
+    each: int
+    # Whether this size has a price of its own, or the one of the next smaller size for each person.
+    is_said: bool
+
+
+def find_services(user: User, wanted: ServiceFilter = ServiceFilter()) -> ServiceQuerySet:
+    """The services that `user` may see and that fit the filter, with all that stands beside them."""
+    rows = Service.objects.visible_to(user)
+    if wanted.words:
+        rows = rows.filter(Q(name__icontains=wanted.words) | Q(description__icontains=wanted.words))
+    if wanted.coach_id:
+        rows = rows.filter(pk__in=ServiceCoach.objects.filter(coach=wanted.coach_id).values("service"))
+    if wanted.location_id:
+        rows = rows.filter(
+            pk__in=Service.locations.through.objects.filter(location=wanted.location_id).values("service")
+        )
+    if wanted.format:
+        rows = rows.filter(format=wanted.format)
+    if wanted.is_offered is not None:
+        rows = rows.filter(is_offered=wanted.is_offered)
+    return with_offer(rows)
+
+
+def with_offer(rows: ServiceQuerySet) -> ServiceQuerySet:
+    """The services with who gives them, where, and for how much: four statements more."""
+    given = ServiceCoach.objects.select_related("coach").order_by("place", "id")
+    return rows.prefetch_related(
+        Prefetch("given_by", given),
+        Prefetch("locations", Location.objects.order_by("name", "id")),
+        Prefetch("rooms", Room.objects.order_by("name", "id")),
+        "prices",
+    )
+
+
+def is_given_by_alone(service: Service, user: User) -> bool:
+    """Whether nobody but `user` gives a service that was read by `find_services`."""
+    return [given.coach_id for given in service.given_by.all()] == [user.pk]
+
+
+def price_for(prices: Mapping[int, int], people: int) -> int:
+    """What a group of so many pays all together: of a size without a price the next smaller one holds for each.
+
+    In minor units, rounded up for each person as little as can be: the amount for all is rounded once.
+    """
+    size = max(one for one in prices if one <= people)
+    # Half a cent is rounded up.
+    return (prices[size] * people * 2 + size) // (size * 2)
+
+
+def price_table(prices: Mapping[int, int], capacity: int, *, most: int = 8) -> list[PriceStep]:
+    """What people see of the prices by group size: each size of a small group, of a larger one where they change."""
+    sizes = range(1, capacity + 1) if capacity <= most else sorted(prices)
+    return [
+        PriceStep(people, amount, (amount * 2 + people) // (people * 2), people in prices)
+        for people in sizes
+        for amount in (price_for(prices, people),)
+    ]
+
+
+def find_locations(user: User) -> QuerySet[Location]:
+    """The places that `user` may see, with their rooms, and how many services each has on offer."""
+    rooms = Room.objects.visible_to(user).order_by("name", "id")
+    offered = Count("services", filter=Q(services__is_offered=True), distinct=True)
+    return Location.objects.visible_to(user).annotate(offered=offered).prefetch_related(Prefetch("rooms", rooms))

@@ -1,0 +1,58 @@
+"""What mails say of a policy: as it was booked, at the time at which it is read."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django.utils.translation import override
+
+from tenpo.checkout.tests.make import make_booking, told
+from tenpo.notify.kinds import Facts
+from tenpo.notify.models import Notification
+from tenpo.orders.tests.make import make_cancellation_policy
+from tenpo.people.tests.make import make_coach, make_member
+from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.notifications import CANCELLED_BY_HOST, CONFIRMED
+from tenpo.schedule.tests.make import make_session
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_confirmation_says_what_holds_of_cancelling_in_the_readers_language():
+    member = make_member()
+    policy = make_cancellation_policy((48, 100), (0, 50), grace_count=1, grace_days=90)
+    make_booking(make_session(policy=policy), member)
+    told(member)
+
+    payload = Notification.objects.get(user=member, kind=CONFIRMED.code).payload
+
+    said = dict(CONFIRMED.say(Facts(payload)).facts)["Cancelling"]
+    assert said.startswith("Free until ")
+    assert "Your first late cancellation or no-show in 90 days costs nothing." in said
+    with override("de"):
+        assert dict(CONFIRMED.say(Facts(payload)).facts)["Absagen"].startswith("Kostenlos bis ")
+    over = {**payload, "starts_at": (timezone.now() - timedelta(hours=1)).isoformat()}
+    assert "Cancelling" not in dict(CONFIRMED.say(Facts(over)).facts)
+    older = {name: value for name, value in payload.items() if name != "terms"}
+    assert "Cancelling" not in dict(CONFIRMED.say(Facts(older)).facts)
+
+
+def test_what_is_free_says_nothing_of_cancelling():
+    member = make_member()
+    make_booking(make_session(price=0), member)
+    told(member)
+
+    assert "terms" not in Notification.objects.get(user=member, kind=CONFIRMED.code).payload
+
+
+def test_who_is_let_off_reads_why():
+    coach, member = make_coach(), make_member()
+    booking = make_booking(make_session(coach, starts_in=timedelta(hours=5)), member)
+    cancel_booking(booking, by=coach, waiver="Her child is ill")
+    told(member)
+
+    payload = Notification.objects.get(user=member, kind=CANCELLED_BY_HOST.code).payload
+
+    text = CANCELLED_BY_HOST.say(Facts(payload)).text
+    assert "You are let off what the policy says: Her child is ill" in text
+    assert "€100 went back to you as credit" in text
