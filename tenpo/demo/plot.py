@@ -112,13 +112,13 @@ def finish(story: Story) -> None:
     story.work()
     lena, tomas, ifeoma = (story.member(name) for name in cast.MEMBERS[:3])
     others = [member for member in story.members if member.name not in cast.MEMBERS[:3]]
-    # What an admin has to mark; then credit, partly spent.
+    # What an admin has to mark, and those she brings along; then credit, partly spent.
     _book_next(story, lena, "First steps in leading", provider="payroll")
+    bring_guests(lena)
     given_up = _book_next(story, lena, "Speak so that people listen", after=4 * DAY)
     if given_up is not None:
         cancel_booking(given_up, by=lena)
     _book_next(story, lena, "Sleep better")
-    bring_guests(lena)
     _fill_wallet(lena, 5_000)
     _have_filled(lena, SUCCEEDS)
     give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)
@@ -351,7 +351,8 @@ def _start_series(story: Story) -> None:
         description="Twenty minutes of writing by hand, together and in silence, before the day begins.",
         join_link="https://meet.northlight.example/morning-pages",
     )  # fmt: skip
-    book_whole_series(series, story.members)
+    # Lena keeps her credit.
+    book_whole_series(series, story.members[1:])
 
 
 def _offer_when_free(story: Story, offer: cast.Offer, starts_at: datetime) -> Session:

@@ -276,15 +276,15 @@ def test_of_many_who_saw_the_same_week_one_changes_it():
 @pytest.mark.django_db(transaction=True)
 def test_control_without_the_coachs_lock_a_week_is_made_of_several(monkeypatch):
     coach = make_coach()
-    everybody = Barrier(6)
+    everybody, row_of = Barrier(6), actions._row
 
-    def read_together(coach: User) -> list[Hours]:
-        found = hours_of(coach)
+    def write_together(*whose: Any) -> Availability:
+        # All have read the week and taken it away.
         everybody.wait(20)
-        return found
+        return row_of(*whose)
 
     monkeypatch.setattr(actions, "lock_coach", lambda coach: None)
-    monkeypatch.setattr(actions, "hours_of", read_together)
+    monkeypatch.setattr(actions, "_row", write_together)
 
     all_at_once(coach)
 
