@@ -42,11 +42,11 @@ def later(**time: float) -> Any:
 
 
 def make_dates(number: int = 4, coach: User | None = None, **terms: Any) -> list[Session]:
-    """The sessions of a weekly series, from next week on."""
+    """The sessions of a weekly series, from next week on, at no time at which `make_session` puts another one."""
     coach = coach or make_coach()
     series = Series.objects.create(coach=coach, rule="FREQ=WEEKLY", time_zone="Europe/Berlin")
     dates = [
-        make_session(coach, starts_in=timedelta(days=7 * n, hours=1), title="Yoga", **({"price": 2_000} | terms))
+        make_session(coach, starts_in=timedelta(days=7 * n, hours=3), title="Yoga", **({"price": 2_000} | terms))
         for n in range(1, number + 1)
     ]
     Session.objects.filter(pk__in=[one.pk for one in dates]).update(series=series)
@@ -186,7 +186,7 @@ def test_what_was_shown_is_what_is_paid():
 def test_the_hold_ends_before_the_first_start():
     lena, dates = make_member(), make_dates(2)
 
-    with later(days=7, minutes=55):
+    with later(days=7, hours=2, minutes=55):
         held = book(dates, lena, card=DECLINED)
 
     assert {one.held_until for one in held} == {dates[0].starts_at}
