@@ -62,11 +62,6 @@ def with_offer(rows: ServiceQuerySet) -> ServiceQuerySet:
     )
 
 
-def is_given_by_alone(service: Service, user: User) -> bool:
-    """Whether nobody but `user` gives a service that was read by `find_services`."""
-    return [given.coach_id for given in service.given_by.all()] == [user.pk]
-
-
 def price_for(prices: Mapping[int, int], people: int) -> int:
     """What a group of so many pays all together: of a size without a price the next smaller one holds for each.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypedDict
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -10,6 +10,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Body, Field, Router
 
+from tenpo.access.actions.idempotency import Call
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_places, book_session, pay_booking, take_offer
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
@@ -62,6 +63,36 @@ ParticipantIds = Annotated[
     Field(min_length=1, max_length=PLACES_AT_ONCE, description="Who takes part: you (`/me`) and your guests."),
 ]
 UseWallet = Annotated[bool, Field(description="Whether your wallet pays before the own share is asked for.")]
+
+
+class SaysHowPaid(Protocol):
+    """A body that says how the own share of what is booked is paid."""
+
+    provider: str
+    source: str
+    keep: bool
+    use_wallet: bool
+    agreed_amount: int | None
+
+
+class HowPaid(TypedDict):
+    """The same, and who pays, as the actions of booking take it."""
+
+    by: User
+    provider: str
+    source: str
+    keep: bool
+    use_wallet: bool
+    agreed: int | None
+    call: Call | None
+
+
+def how_paid(request: ApiRequest, payload: SaysHowPaid) -> HowPaid:
+    """How the caller pays for what the body asks for."""
+    return {
+        "by": request.user, "provider": payload.provider, "source": payload.source, "keep": payload.keep,
+        "use_wallet": payload.use_wallet, "agreed": payload.agreed_amount, "call": request.call,
+    }  # fmt: skip
 
 
 class QuoteOut(OutSchema):
@@ -279,13 +310,7 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
         # Only named: the statement that takes the seat finds it, among those that the caller may see.
         Session(pk=payload.session_id),
         participant=_participant(request, payload.participant_id),
-        by=request.user,
-        provider=payload.provider,
-        source=payload.source,
-        keep=payload.keep,
-        agreed=payload.agreed_amount,
-        use_wallet=payload.use_wallet,
-        call=request.call,
+        **how_paid(request, payload),
     )
     return booked_out(booking, is_alone=True)
 
@@ -307,13 +332,7 @@ def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
     bookings = book_places(
         Session(pk=payload.session_id),
         participants=participants_of(request.user, payload.participant_ids),
-        by=request.user,
-        provider=payload.provider,
-        source=payload.source,
-        keep=payload.keep,
-        agreed=payload.agreed_amount,
-        use_wallet=payload.use_wallet,
-        call=request.call,
+        **how_paid(request, payload),
     )
     return party_out(bookings)
 
@@ -363,13 +382,7 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
     """Take the seat that the waitlist offers, and pay for it. Refusals: `offer_over` and those of booking a seat."""
     booking = take_offer(
         _own(request, booking_id),
-        by=request.user,
-        provider=payload.provider,
-        source=payload.source,
-        keep=payload.keep,
-        agreed=payload.agreed_amount,
-        use_wallet=payload.use_wallet,
-        call=request.call,
+        **how_paid(request, payload),
     )
     return booked_out(booking)
 

@@ -20,6 +20,7 @@ from tenpo.checkout.api.booking import (
     QuoteOut,
     Source,
     UseWallet,
+    how_paid,
     participants_of,
     party_out,
     quote_out,
@@ -177,13 +178,7 @@ def create_series_booking(request: ApiRequest, payload: DatesIn) -> PartyOut:
     bookings = book_places(
         *(Session(pk=session_id) for session_id in payload.session_ids),
         participants=participants_of(request.user, payload.participant_ids),
-        by=request.user,
-        provider=payload.provider,
-        source=payload.source,
-        keep=payload.keep,
-        agreed=payload.agreed_amount,
-        use_wallet=payload.use_wallet,
-        call=request.call,
+        **how_paid(request, payload),
     )
     return party_out(bookings)
 

@@ -19,6 +19,7 @@ from tenpo.checkout.api.booking import (
     Source,
     UseWallet,
     booked_out,
+    how_paid,
     participants_of,
     party_out,
 )
@@ -123,14 +124,8 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
         coach=User(pk=payload.coach_id) if payload.coach_id else None,
         location=Location(pk=payload.location_id) if payload.location_id else None,
         participant=participant_of(request.user, payload.participant_id),
-        by=request.user,
         answers=payload.answers,
-        provider=payload.provider,
-        source=payload.source,
-        keep=payload.keep,
-        agreed=payload.agreed_amount,
-        use_wallet=payload.use_wallet,
-        call=request.call,
+        **how_paid(request, payload),
     )
     return booked_out(booking, is_alone=True)
 
@@ -154,14 +149,8 @@ def create_group_slot_booking(request: ApiRequest, payload: GroupSlotIn) -> Part
         coach=User(pk=payload.coach_id) if payload.coach_id else None,
         location=Location(pk=payload.location_id) if payload.location_id else None,
         participants=participants_of(request.user, payload.participant_ids),
-        by=request.user,
         answers=payload.answers,
-        provider=payload.provider,
-        source=payload.source,
-        keep=payload.keep,
-        agreed=payload.agreed_amount,
-        use_wallet=payload.use_wallet,
-        call=request.call,
+        **how_paid(request, payload),
     )
     return party_out(bookings)
 
