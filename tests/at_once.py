@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 
@@ -50,6 +51,29 @@ def _outcome(result: Any) -> str:
     if isinstance(result, PermissionDenied | Exception):
         return type(result).__name__
     return str(getattr(result, "state", result))
+
+
+def meet_after(patch: pytest.MonkeyPatch, where: Any, step: str, count: int) -> None:
+    """Let so many have done a step before anybody goes on, so that a race without its guard is lost without luck."""
+    barrier, do = threading.Barrier(count), getattr(where, step)
+
+    def done(*args: Any, **kwargs: Any) -> Any:
+        found = do(*args, **kwargs)
+        barrier.wait(JOIN_SECONDS / 2)
+        return found
+
+    patch.setattr(where, step, done)
+
+
+def meet_before(patch: pytest.MonkeyPatch, where: Any, step: str, count: int) -> None:
+    """Let so many have come to a step before anybody does it."""
+    barrier, do = threading.Barrier(count), getattr(where, step)
+
+    def met(*args: Any, **kwargs: Any) -> Any:
+        barrier.wait(JOIN_SECONDS / 2)
+        return do(*args, **kwargs)
+
+    patch.setattr(where, step, met)
 
 
 @contextmanager

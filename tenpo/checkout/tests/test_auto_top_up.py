@@ -1,7 +1,6 @@
 """Wallets that are filled by themselves: when, by how much, set off by what, and once."""
 
 from datetime import datetime, timedelta
-from threading import Barrier
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,7 +38,7 @@ from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.tests.make import make_session
-from tests.at_once import at_once, without_index
+from tests.at_once import at_once, meet_after, without_index
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -313,16 +312,9 @@ def test_control_without_lock_and_constraint_the_card_is_charged_twice(monkeypat
 
 def without_locks(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """Nobody waits for anybody, and all have looked before the first one begins."""
-    barrier, due = Barrier(times), auto_topping_up._amount_due
     manager = AutoTopUp.objects
-
-    def amount_due(*given: Any) -> int:
-        amount = due(*given)
-        barrier.wait(30)
-        return amount
-
     monkeypatch.setattr(auto_topping_up, "lock_user", lambda user: user)
-    monkeypatch.setattr(auto_topping_up, "_amount_due", amount_due)
+    meet_after(monkeypatch, auto_topping_up, "_amount_due", times)
     monkeypatch.setattr(type(manager.all()), "select_for_update", lambda self, **_how: self.all())
 
 

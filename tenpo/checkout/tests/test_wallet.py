@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from functools import partial
-from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +33,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import release_lapsed_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
-from tests.at_once import at_once
+from tests.at_once import at_once, meet_after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
 
@@ -116,15 +115,8 @@ def test_top_ups_at_once_fill_it_beyond_without_the_lock_control(monkeypatch):
     member = make_member()
     for _ in range(3):
         make_top_up(member, 50_000)
-    counted, meet = topping_up.held_with_coming, Barrier(2)
-
-    def held_by_both(*of: Any) -> int:
-        found = counted(*of)
-        meet.wait(30)
-        return found
-
     monkeypatch.setattr(topping_up, "lock_users", lambda *users: None)
-    monkeypatch.setattr(topping_up, "held_with_coming", held_by_both)
+    meet_after(monkeypatch, topping_up, "held_with_coming", 2)
 
     at_once([lambda: make_top_up(member, 30_000)] * 2)
 

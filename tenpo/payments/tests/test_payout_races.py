@@ -1,6 +1,5 @@
 """Many ask, approve, cancel and send at the same moment; each guard has a control without it."""
 
-import threading
 from collections import Counter
 from functools import partial
 from typing import Any
@@ -24,7 +23,7 @@ from tenpo.payments.tests.make import (
     make_terms,
 )
 from tenpo.people.tests.make import make_admin, make_coach
-from tests.at_once import at_once, outcomes, without_constraint
+from tests.at_once import at_once, meet_after, outcomes, without_constraint
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
 
@@ -65,22 +64,10 @@ def settle_at_once(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> int:
     make_owed(mia, 500)
     account = make_payout_account(mia)
     if not is_locked:
-        meet(monkeypatch, payouts, "owed_by")
+        meet_after(monkeypatch, payouts, "owed_by", 2)
         monkeypatch.setattr(payouts, "lock_user", lambda user: user)
     at_once([lambda: ask_for_payout(account, source="earnings", amount=1_000, by=mia)] * 2)
     return sum(Transfer.objects.filter(kind="clawback_settle").values_list("amount", flat=True))
-
-
-def meet(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, times: int = 2) -> None:
-    """Let everybody have looked before anybody goes on."""
-    barrier, real = threading.Barrier(times), getattr(module, name)
-
-    def met(*args: Any, **kwargs: Any) -> Any:
-        found = real(*args, **kwargs)
-        barrier.wait(30)
-        return found
-
-    monkeypatch.setattr(module, name, met)
 
 
 def test_what_is_owed_is_given_back_once_however_many_ask(monkeypatch):
@@ -101,7 +88,7 @@ def together(
 ) -> Counter[str]:
     if not is_locked:
         monkeypatch.setattr(module, "lock_payout", unlocked)
-        meet(monkeypatch, module, "lock_payout", len(works))
+        meet_after(monkeypatch, module, "lock_payout", len(works))
     return outcomes(at_once(works))
 
 
@@ -171,7 +158,7 @@ def make_files_at_once(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> t
     if not is_locked:
         queryset = type(Payout.objects.all())
         monkeypatch.setattr(queryset, "select_for_update", lambda rows, **_how: rows)
-        meet(monkeypatch, payout_sending, "new_id")
+        meet_after(monkeypatch, payout_sending, "new_id", 2)
     found = outcomes(at_once([lambda: make_payout_batch("sepa", by=ada), lambda: make_payout_batch("sepa", by=bea)]))
     return sum(batch.document.count("<EndToEndId>") for batch in PayoutBatch.objects.all()), found
 
@@ -197,7 +184,7 @@ def send_batch_at_once(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> i
     batch = make_payout_batch("sepa", by=ada)
     if not is_locked:
         monkeypatch.setattr(payout_sending, "_lock_batch", lambda one: PayoutBatch.objects.get(pk=one.pk))
-        meet(monkeypatch, payout_sending, "_lock_batch")
+        meet_after(monkeypatch, payout_sending, "_lock_batch", 2)
     at_once([partial(payout_sending.send_payout_batch, batch, by=who) for who in (ada, bea)])
     return AuditLog.objects.filter(action="payout_batch.sent", object_id=batch.pk).count()
 

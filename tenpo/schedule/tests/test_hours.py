@@ -1,6 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from tenpo.schedule.free_days import holiday_countries, holidays_between, is_reg
 from tenpo.schedule.models import Availability, AvailabilityException, WorkingTerms
 from tenpo.schedule.tests.time_make import make_location, refuses
 from tenpo.schedule.weekly_hours import Hours, digest_of_week, joined
-from tests.at_once import at_once, outcomes
+from tests.at_once import at_once, meet_before, outcomes
 
 pytestmark = pytest.mark.django_db
 NINE, TWELVE, FIVE = 9 * 60, 12 * 60, 17 * 60
@@ -276,15 +275,9 @@ def test_of_many_who_saw_the_same_week_one_changes_it():
 @pytest.mark.django_db(transaction=True)
 def test_control_without_the_coachs_lock_a_week_is_made_of_several(monkeypatch):
     coach = make_coach()
-    everybody, row_of = Barrier(6), actions._row
-
-    def write_together(*whose: Any) -> Availability:
-        # All have read the week and taken it away.
-        everybody.wait(20)
-        return row_of(*whose)
-
     monkeypatch.setattr(actions, "lock_coach", lambda coach: None)
-    monkeypatch.setattr(actions, "_row", write_together)
+    # All have read the week and taken it away.
+    meet_before(monkeypatch, actions, "_row", 6)
 
     all_at_once(coach)
 

@@ -1,9 +1,7 @@
 """Intros: what visitors book without an account, each refusal, and what is kept of them."""
 
-import threading
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 import time_machine
@@ -30,7 +28,7 @@ from tenpo.schedule.models import Intro, Service, Session
 from tenpo.schedule.tests.intro_make import VERA, ask, begin, make_intro, make_intro_service, some_start
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import refuses
-from tests.at_once import at_once
+from tests.at_once import at_once, meet_after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -427,13 +425,7 @@ def test_control_without_the_coachs_lock_more_are_held(monkeypatch):
     before, after = unlocked.split(counted)
     after = after.split("version = c.version + 1", 1)[1]
     monkeypatch.setattr(slots, "_LOCK", f"{before}SELECT 1{after}")
-    together, count = threading.Barrier(8), intros._check_room_for_more
-
-    def with_the_others(coach_id: Any) -> None:
-        count(coach_id)
-        together.wait(20)
-
-    monkeypatch.setattr(intros, "_check_room_for_more", with_the_others)
+    meet_after(monkeypatch, intros, "_check_room_for_more", 8)
     service = make_intro_service()
 
     said = at_once([partial(_try, service, number, 24 + number) for number in range(8)])
