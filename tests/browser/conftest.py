@@ -2,17 +2,19 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from django.test import Client
+from django.contrib.staticfiles import finders
+from django.test import Client, override_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from tenpo.core.staticfiles import SHEET, join
 from tenpo.people.models import User
 
 CHROMIUM = Path(os.environ.get("TENPO_CHROMIUM", "/usr/bin/chromium"))
@@ -40,6 +42,19 @@ def browser() -> Iterator[Browser]:
         found = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_sheet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The style sheet is served in one piece, as it is to people: sixty files were most of what a new window costs."""
+    written, folder = finders.find(SHEET), tmp_path_factory.mktemp("static")
+    assert written
+    sheet = folder / SHEET
+    sheet.parent.mkdir()
+    sheet.write_text(join(Path(written).read_text(), Path(written).parent))
+    with override_settings(STATICFILES_DIRS=[folder]):
+        assert finders.find(SHEET) == str(sheet)
+        yield
 
 
 def without_streams(context: BrowserContext) -> None:
@@ -97,6 +112,22 @@ def open_page(browser: Browser, live_server: LiveServer) -> Iterator[Opener]:
         context.close()
     # A refusal is a 409 or 422, what one may not see a 404; Chromium reports them.
     assert [text for text in heard if not re.search(r"status of (404|409|422)|ERR_", text)] == []
+
+
+@pytest.fixture
+def look_through(open_page: Opener) -> Callable[..., Iterator[Page]]:
+    """`look_through([("/path", user), …], size=…, theme=…)`: page after page, each person in a window of theirs."""
+
+    def look(pages: Iterable[tuple[str, User | None]], **window: Any) -> Iterator[Page]:
+        windows: dict[User | None, Page] = {}
+        for path, user in pages:
+            if user in windows:
+                windows[user].goto(path)
+            else:
+                windows[user] = open_page(path, user, **window)
+            yield windows[user]
+
+    return look
 
 
 @pytest.fixture

@@ -58,10 +58,8 @@ def pages() -> list[tuple[str, User]]:
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_every_page_of_refunds_is_calm(open_page, assert_calm, pages, size):
-    for path, user in pages:
-        page = open_page(path, user, size=size)
-
+def test_every_page_of_refunds_is_calm(look_through, assert_calm, pages, size):
+    for page in look_through(pages, size=size):
         assert_calm(page)
 
 
