@@ -4,15 +4,14 @@ It is a hint, for whoever looks at a month or at all coaches: what can be booked
 What is kept of a coach counts only for the version of their time that it was worked out of (`CoachTime`).
 """
 
-import functools
-import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from psycopg.pq import Format
 
 from tenpo.core import clock
 from tenpo.schedule.models import CoachWeek, Service
@@ -21,31 +20,40 @@ from tenpo.schedule.slot_bits import (
     WEEK_BYTES,
     WEEK_MINUTES,
     Week,
-    joined,
+    Weeks,
+    cut,
+    of_anyone,
     places,
+    side_by_side,
     start_bits,
     week_from,
     week_of,
+    weeks_from,
 )
 from tenpo.schedule.slot_queries import CLOCK, GIVEN, SlotSearch, away_of, facts_between, wanted_of
 from tenpo.schedule.slots import at_minute, minute_of, openings
 
+# Of each coach one row: their weeks in one piece, where all of them are kept and none is old.
 _KEPT = f"""
-    SELECT g.coach_id, coalesce(c.version, 0), z.name, w.week, w.first, w.open, w.there, w.free
+    SELECT g.coach_id, coalesce(c.version, 0), z.name, w.kept, w.first, w.open, w.there, w.free
     FROM ({GIVEN}) g JOIN people_user u ON u.id = g.coach_id
     LEFT JOIN schedule_workingterms t ON t.coach_id = g.coach_id
     CROSS JOIN LATERAL (SELECT {CLOCK} AS name) z
     LEFT JOIN schedule_coachtime c ON c.coach_id = g.coach_id
-    LEFT JOIN schedule_coachweek w ON w.coach_id = g.coach_id AND w.week BETWEEN %(first)s AND %(last)s
-        AND w.version = coalesce(c.version, 0) AND w.time_zone = z.name
-    ORDER BY g.place, g.id, w.week"""  # noqa: S608 (our own words)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS kept,
+               string_agg(first, '' ORDER BY week) AS first, string_agg(open, '' ORDER BY week) AS open,
+               string_agg(there, '' ORDER BY week) AS there, string_agg(free, '' ORDER BY week) AS free
+        FROM schedule_coachweek
+        WHERE coach_id = g.coach_id AND week BETWEEN %(first)s AND %(last)s
+          AND version = coalesce(c.version, 0) AND time_zone = z.name) w"""  # noqa: S608 (our own words)
 
 
 @dataclass
 class _Kept:
     version: int
     time_zone: str
-    weeks: dict[int, Week] = field(default_factory=dict)
+    weeks: Weeks | None = None
 
 
 def free_starts(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[datetime]:
@@ -53,56 +61,46 @@ def free_starts(service: Service, search: SlotSearch, *, now: datetime | None = 
 
     Locations, rooms and whoever takes part are not looked at.
     """
-    since, of_coaches = _starts(service, search, now or clock.now())
-    return [at_minute(since + place * GRID) for place in places(_anyone(of_coaches))]
+    since, found = _starts(service, search, now or clock.now())
+    return [at_minute(since + place * GRID) for place in places(found)]
 
 
 def days_with_slots(service: Service, search: SlotSearch, zone: ZoneInfo, *, now: datetime | None = None) -> list[date]:
     """The days, in a zone, on which somebody could begin."""
-    since, of_coaches = _starts(service, search, now or clock.now())
-    days = {at_minute(since + place * GRID).astimezone(zone).date() for place in places(_anyone(of_coaches))}
-    return sorted(days)
+    since, found = _starts(service, search, now or clock.now())
+    return sorted({at_minute(since + place * GRID).astimezone(zone).date() for place in places(found)})
 
 
-def coaches_at(service: Service, search: SlotSearch, *, now: datetime | None = None) -> list[UUID]:
-    """Who could begin at all in the time of the search, in the order of their places: about whom to ask further."""
-    _since, of_coaches = _starts(service, search, now or clock.now())
-    return [coach for coach, bits in of_coaches.items() if bits]
-
-
-def _anyone(of_coaches: Mapping[UUID, int]) -> int:
-    return functools.reduce(operator.or_, of_coaches.values(), 0)
-
-
-def _starts(service: Service, search: SlotSearch, now: datetime) -> tuple[int, dict[UUID, int]]:
-    """The minute of the first bit, and the starts of each coach."""
+def _starts(service: Service, search: SlotSearch, now: datetime) -> tuple[int, int]:
+    """The minute of the first bit, and the starts of anyone."""
     wanted = wanted_of(service, search, now)
     # What begins on the day before may reach into it, and hours that began then go on.
     first = week_of(minute_of(search.since - timedelta(days=1)))
     last = week_of(max(wanted.latest, wanted.earliest) + wanted.minutes + wanted.after)
     since = first * WEEK_MINUTES
     if wanted.earliest > wanted.latest:
-        return since, {}
+        return since, 0
     kept = _read(service, search, first, last)
     numbers = range(first, last + 1)
-    missing = [coach for coach, one in kept.items() if any(number not in one.weeks for number in numbers)]
-    if missing:
+    if missing := [coach for coach, one in kept.items() if one.weeks is None]:
         _work_out(service, missing, kept, numbers, now)
-    of_coaches = {}
-    for coach, one in kept.items():
-        of_coaches[coach] = start_bits(joined([one.weeks[number] for number in numbers]), wanted, since)
-    return since, of_coaches
+    rows = [one.weeks for one in kept.values() if one.weeks is not None]
+    if not rows:
+        return since, 0
+    found = start_bits(side_by_side(rows), wanted)
+    return since, cut(of_anyone(found, len(rows), len(numbers)), wanted, since)
 
 
 def _read(service: Service, search: SlotSearch, first: int, last: int) -> dict[UUID, _Kept]:
     kept: dict[UUID, _Kept] = {}
     parameters = {"service": service.pk, "coaches": list(search.coaches) or None, "first": first, "last": last}
     with connection.cursor() as cursor:
+        # As text each byte would come as two digits.
+        cursor.cursor.format = Format.BINARY
         cursor.execute(_KEPT, parameters)
-        for coach, version, time_zone, week, *bits in cursor.fetchall():
-            one = kept.setdefault(coach, _Kept(version, time_zone))
-            if week is not None:
-                one.weeks[week] = Week(*(int.from_bytes(part, "little") for part in bits))
+        for coach, version, time_zone, number, *weeks in cursor.fetchall():
+            is_whole = number == last - first + 1
+            kept[coach] = _Kept(version, time_zone, Weeks(*weeks) if is_whole else None)
     return kept
 
 
@@ -121,10 +119,9 @@ def _work_out(
             continue
         hours = openings(said.hours, minute_of(since) - 1, minute_of(until))
         closed = away_of(said)
-        for number in numbers:
-            week = week_from(number, hours, said.busy, closed)
-            kept[coach].weeks[number] = week
-            rows.append(_row(coach, number, kept[coach], week))
+        weeks = [week_from(number, hours, said.busy, closed) for number in numbers]
+        kept[coach].weeks = weeks_from(weeks)
+        rows += [_row(coach, number, kept[coach], week) for number, week in zip(numbers, weeks, strict=True)]
     CoachWeek.objects.bulk_create(
         sorted(rows, key=lambda row: (row.coach_id, row.week)), update_conflicts=True, unique_fields=["coach", "week"],
         update_fields=["version", "time_zone", "first", "open", "there", "free"],

@@ -7,6 +7,7 @@ what is cut from bits is what `slots` cuts from spans; where they are not, it is
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tenpo.schedule.slots import Open, Span, Wanted, merged
 
@@ -14,6 +15,8 @@ GRID = 5
 WEEK_MINUTES = 7 * 24 * 60
 WEEK_BITS = WEEK_MINUTES // GRID
 WEEK_BYTES = WEEK_BITS // 8
+# A byte between two coaches: what one is open or free for never goes on in the next one's weeks.
+_GAP = b"\0"
 
 
 @dataclass(frozen=True)
@@ -59,24 +62,48 @@ def week_from(week: int, openings: Sequence[Open], taken: Iterable[Span], closed
     )
 
 
-def joined(weeks: Sequence[Week]) -> Week:
-    """Weeks that follow each other as one."""
-    first, is_open, there, free = 0, 0, 0, 0
-    for place, week in enumerate(weeks):
-        shift = place * WEEK_BITS
-        first |= week.first << shift
-        is_open |= week.open << shift
-        there |= week.there << shift
-        free |= week.free << shift
-    return Week(first, is_open, there, free)
+class Weeks(NamedTuple):
+    """Weeks of one coach that follow each other, each part as bytes, the lowest bit first."""
+
+    first: bytes
+    open: bytes
+    there: bytes
+    free: bytes
 
 
-def start_bits(weeks: Week, wanted: Wanted, since: int) -> int:
-    """Where something may begin; `since` is the minute of the first bit."""
+def weeks_from(weeks: Iterable[Week]) -> Weeks:
+    """Weeks that follow each other as bytes."""
+    parts = zip(*((week.first, week.open, week.there, week.free) for week in weeks), strict=True)
+    return Weeks(*(b"".join(bits.to_bytes(WEEK_BYTES, "little") for bits in part) for part in parts))
+
+
+def side_by_side(of_coaches: Sequence[Weeks]) -> Week:
+    """The same weeks of many coaches in one row, so that all are cut at once; between two nobody is there."""
+    return Week(*(int.from_bytes(_GAP.join(part), "little") for part in zip(*of_coaches, strict=True)))
+
+
+def of_anyone(bits: int, count: int, number: int) -> int:
+    """Where any of `count` coaches in one row, `number` weeks of each, has a bit: half the row is laid on the other."""
+    width = number * WEEK_BITS + 8 * len(_GAP)
+    while count > 1:
+        count = (count + 1) // 2
+        bits = bits >> count * width | bits & (1 << count * width) - 1
+    return bits
+
+
+def start_bits(weeks: Week, wanted: Wanted) -> int:
+    """Where something may begin, whenever that is."""
     length, step = wanted.minutes // GRID, wanted.step // GRID
     before, after = wanted.before // GRID, wanted.after // GRID
-    found = _grid(weeks.first, weeks.open, step) & _runs(weeks.open, length) & _runs(weeks.there, length)
-    found &= _runs(weeks.free, before + length + after) << before
+    return (
+        _grid(weeks.first, weeks.open, step)
+        & _runs(weeks.open & weeks.there, length)
+        & _runs(weeks.free, before + length + after) << before
+    )
+
+
+def cut(found: int, wanted: Wanted, since: int) -> int:
+    """Of starts those that are wanted; `since` is the minute of the first bit."""
     earliest, latest = -(-(wanted.earliest - since) // GRID), (wanted.latest - since) // GRID
     if latest < 0 or latest < earliest:
         return 0

@@ -15,7 +15,7 @@ from tenpo.people.tests.make import make_admin, make_coach
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.sessions import create_session, edit_session
-from tenpo.schedule.glance import coaches_at, days_with_slots, forget_past_weeks, free_starts
+from tenpo.schedule.glance import days_with_slots, forget_past_weeks, free_starts
 from tenpo.schedule.models import (
     Availability,
     AvailabilityException,
@@ -34,6 +34,7 @@ pytestmark = pytest.mark.django_db
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = datetime(2027, 6, 7, tzinfo=BERLIN)
+YEAR = timedelta(days=365)
 MONTH = SlotSearch(since=DAY, until=DAY + timedelta(days=30), minutes=60)
 
 
@@ -170,14 +171,22 @@ def test_what_nobody_counts_is_not_seen_control():
     assert seen(service) == exact(service)
 
 
-def test_whom_to_ask_further():
-    works, rests, gone = (coach_in("Europe/Berlin") for _ in range(3))
-    for coach in (works, gone):
-        make_hours(coach)
-    service = make_service(works, rests, gone)
-    gone.role_grants.all().delete()
-
-    assert coaches_at(service, MONTH) == [works.pk]
+def test_where_any_of_several_could_begin():
+    """However many stand in one row, and although they are there around the clock: none goes on in the next one's."""
+    zones = ("Europe/Berlin", "Asia/Kathmandu", "America/New_York", "Asia/Kathmandu", "Asia/Tokyo")
+    coaches = [coach_in(zone) for zone in zones]
+    for number, coach in enumerate(coaches):
+        Availability.objects.bulk_create(
+            Availability(coach=coach, weekday=weekday, opens=0, closes=1_440) for weekday in range(7)
+        )
+        # Of those whose clocks show full hours nobody is there later on.
+        TimeOff.objects.create(coach=coach, starts_at=DAY + timedelta(days=9 + 50 * (number % 2)), ends_at=DAY + YEAR)
+    alone = [seen(make_service(coach, name=f"With {coach.pk}", buffer_before=35)) for coach in coaches]
+    for number in range(1, len(coaches) + 1):
+        service = make_service(*coaches[:number], name=f"Of {number}", coaches_rule="any", buffer_before=35)
+        assert seen(service) == sorted(set().union(*alone[:number]))
+    coaches[0].role_grants.all().delete()
+    assert seen(service) == sorted(set().union(*alone[1:]))
 
 
 def test_one_statement_for_one_coach_and_for_thirty():
