@@ -46,6 +46,8 @@ class HostCancelForm(forms.Form):
     reason = forms.CharField(
         label=_("Why you let them off"), max_length=300, required=False, help_text=_("Whoever booked reads this.")
     )
+    # What the policy gives back (minor units), as it was seen.
+    agreed = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -59,7 +61,18 @@ class HostCancelForm(forms.Form):
         return {
             "for_member": how in (self.FOR_MEMBER, self.WAIVED),
             "waiver": self.cleaned_data["reason"] if how == self.WAIVED else "",
+            "agreed": self.cleaned_data["agreed"] if how == self.FOR_MEMBER else None,
         }
+
+
+class CancelForm(forms.Form):
+    """Giving up one's own place, for what comes back of it (minor units) as it was seen."""
+
+    agreed = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)
+
+    def wanted(self) -> dict[str, Any]:
+        """The same as `cancel_booking` takes it."""
+        return {"agreed": self.cleaned_data["agreed"]}
 
 
 class PaymentForm(CardForm):

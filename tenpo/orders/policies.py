@@ -116,6 +116,11 @@ class GivenBack:
             sponsor=parts.sponsor,
         )
 
+    @property
+    def buyers(self) -> int:
+        """What comes back to whoever bought it, wherever to (minor units)."""
+        return self.credit + self.wallet + self.method
+
 
 def split_line(
     price: int,

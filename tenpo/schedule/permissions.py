@@ -62,8 +62,11 @@ def can_cancel_booking(user: User | None, booking: Booking) -> bool:
 
 
 def is_host_of(user: User | None, booking: Booking) -> bool:
-    """Whether `user` cancels as host, so that everything comes back: anybody but whoever booked it."""
-    return user is None or booking.booked_by_id != user.pk
+    """Whether `user`, who may cancel or move it, does so as host, so that everything comes back: never for oneself.
+
+    Whoever booked it, comes by it or brings its guest goes by the policy, also as its coach or an admin.
+    """
+    return user is None or (booking.booked_by_id != user.pk and not comes_with(user, booking.participant))
 
 
 def can_waive(user: User | None, booking: Booking) -> bool:

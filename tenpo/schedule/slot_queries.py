@@ -263,7 +263,11 @@ def find_slots(
 
 
 def wanted_of(service: Service, search: SlotSearch, now: datetime) -> Wanted:
-    """What a start of the service must leave room for, and when it may be by the search, the notice and the window."""
+    """What a start of the service must leave room for, and when it may be by the search, the notice and the window.
+
+    Never, where it is withdrawn: then what was booked of it is at most moved.
+    """
+    is_bookable = service.is_offered or search.moving is not None
     soonest = now if search.by_host else now + timedelta(minutes=service.notice_minutes)
     furthest = now + timedelta(days=HOSTS_WINDOW_DAYS if search.by_host else service.window_days)
     return Wanted(
@@ -272,7 +276,7 @@ def wanted_of(service: Service, search: SlotSearch, now: datetime) -> Wanted:
         before=service.buffer_before,
         after=service.buffer_after,
         earliest=max(minute_after(search.since), minute_after(soonest)),
-        latest=min(minute_after(_end_of(search)) - 1, minute_of(furthest)),
+        latest=min(minute_after(_end_of(search)) - 1, minute_of(furthest)) if is_bookable else -1,
     )
 
 

@@ -195,12 +195,14 @@ def pay_booking(
     """Try to pay a held booking again, with all of its order: after a card was declined, or by another way.
 
     An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
-    not_held, or payment_under_way while a provider is carrying an earlier attempt out.
+    not_held or payment_needed, and then nothing is given up; payment_under_way while a provider is carrying an earlier
+    attempt out.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
     if begun := begun_by(call):
         return charge_for(*begun, source)[0]
+    _check_attempt(booking, provider)
     if booking.line is not None:
         waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
         for left_alone in waiting:
@@ -267,6 +269,9 @@ def order_places(
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
     held_until = hold_end(bookings, wish.provider, now) if price.own_share else None
+    if held_until:
+        # An offer that is taken holds its seat for as long as it would have: a declined card costs nobody that.
+        held_until = max(held_until, *(booking.held_until or now for booking in bookings))
     for booking, policy in zip(bookings, policies, strict=True):
         booking.starts_at, booking.ends_at = booking.session.starts_at, booking.session.ends_at
         booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()
@@ -352,16 +357,8 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
         raise PermissionDenied
     for session in locked.values():
         check_open(session)
-    now = clock.now()
-    if (
-        booking.state != Booking.State.HELD
-        or booking.held_until is None
-        or booking.held_until <= now
-        or not booking.line
-    ):
-        raise RuleError("not_held", _("This seat is not held any more. Please book again."))
-    if provider not in offered_providers():
-        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    _check_attempt(booking, provider)
+    assert booking.line is not None
     under_way = Payment.objects.open().filter(order_id=booking.line.order_id)
     # A payment that only waits for somebody of ours to mark it can be left for another way.
     cancel_payments(under_way.filter(state="pending", provider__in=manual_providers()), by=by)
@@ -370,7 +367,7 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
     has_waited = Payment.objects.filter(order_id=booking.line.order_id, provider__in=manual_providers()).exists()
     if provider_of(provider).is_marked_by_hand and not has_waited:
         # The days of a transfer are given once: what is tried again and again does not keep the seat for longer.
-        hold_longer(bookings, hold_end(bookings, provider, now))
+        hold_longer(bookings, hold_end(bookings, provider, clock.now()))
     amount = sum(one.line.own_share for one in bookings if one.line)
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": amount})
     payment = _payment_of(bookings, amount, wish)
@@ -378,6 +375,15 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
         payment.pk = wish.call.id
     payment.save(force_insert=True)
     return bookings, payment
+
+
+def _check_attempt(booking: Booking, provider: str) -> None:
+    """Raise RuleError not_held or payment_needed unless a booking can be paid that way."""
+    is_held = booking.state == Booking.State.HELD and booking.line is not None
+    if not is_held or booking.held_until is None or booking.held_until <= clock.now():
+        raise RuleError("not_held", _("This seat is not held any more. Please book again."))
+    if provider not in offered_providers():
+        raise RuleError("payment_needed", _("Choose how you want to pay."))
 
 
 def begun_by(call: Call | None) -> Reserved | None:

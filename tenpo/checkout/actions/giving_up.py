@@ -1,13 +1,12 @@
 """Giving up places of a series in one act: this one, this and the following, or all that are to come."""
 
 from django.core.exceptions import PermissionDenied
-from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.queries.series import Scope, effects_in_turn, places_in_series
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
-from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.cancellations import cancel_booking, effect_changed
 from tenpo.schedule.models import Booking
 
 # What becomes of one place meanwhile, and leaves it as it is.
@@ -30,7 +29,7 @@ def cancel_in_series(
     places = places_in_series(booking, scope)
     goes_on = call is not None and call.is_again
     if agreed is not None and places and not goes_on and agreed != sum(one.back for one in effects_in_turn(places)):
-        raise RuleError("effect_changed", _("What comes back has changed. Please look at it again."))
+        raise effect_changed()
     given_up = []
     for place in places:
         try:

@@ -207,12 +207,16 @@ class CancellationOut(OutSchema):
 
 
 class CancellationIn(InSchema):
-    """How a host cancels somebody's booking. Whoever booked says nothing."""
+    """What was seen of it; and how a host cancels somebody's booking."""
 
     for_member: bool = Field(False, description="They asked for it: by their policy, and not as host.")
     waiver: str = Field(
         "", max_length=300, examples=["Ill"],
         description="Why you let them off: everything comes back, and it does not count. They read it.",
+    )  # fmt: skip
+    agreed_back: int | None = Field(
+        None, ge=0, examples=[600],
+        description="The sum of `credit`, `wallet` and `method` that you showed. Another one is `effect_changed`.",
     )  # fmt: skip
 
 
@@ -417,10 +421,13 @@ def create_cancellation(
     What is held and not paid yet is given up with all that was ordered with it.
 
     What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
-    coach or an admin cancels, unless they do so for whoever booked. Refusal: `started`.
+    coach or an admin cancels, unless they do so for whoever booked. Refusals: `started`, `effect_changed`.
     """
-    how = payload.model_dump() if payload else {}
-    cancel_booking(_visible(request, booking_id), by=request.user, **how)
+    how = payload or CancellationIn()
+    cancel_booking(
+        _visible(request, booking_id), by=request.user, for_member=how.for_member, waiver=how.waiver,
+        agreed=how.agreed_back,
+    )  # fmt: skip
     return booked_out(_visible(request, booking_id), viewer=request.user)
 
 

@@ -146,6 +146,11 @@ class CancellationEffect:
     # Until when it stays so.
     until: datetime | None = None
 
+    @property
+    def back(self) -> int:
+        """What comes back to whoever booked, wherever to (minor units)."""
+        return self.credit + self.wallet + self.method
+
 
 def cancellation_effect(
     booking: Booking,

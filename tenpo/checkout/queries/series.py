@@ -30,7 +30,7 @@ class GivenUp:
     @property
     def back(self) -> int:
         """What comes back to whoever booked (minor units)."""
-        return self.effect.credit + self.effect.wallet + self.effect.method
+        return self.effect.back
 
 
 def places_in_series(booking: Booking, scope: Scope) -> list[Booking]:

@@ -19,6 +19,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member, make_user, signed_in
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.models import Booking, Service, Session
+from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_hours, make_location, make_service
 
@@ -266,6 +267,16 @@ def test_outside_of_all_hours_it_cannot_be_booked(service):
 
     assert page.status_code == 409
     assert "This time cannot be booked." in page.content.decode()
+
+
+def test_what_was_withdrawn_shows_its_coach_no_time_and_books_none(service, lena):
+    withdraw_service(service, by=lena)
+    client = signed_in(lena)
+
+    assert "This time cannot be booked." in client.get(url(service)).content.decode()
+    assert client.post(url(service), card()).status_code == 409
+    assert find_slots(Service.objects.get(), SlotSearch(TEN, TEN + timedelta(days=1), minutes=60)) == []
+    assert not Booking.objects.exists()
 
 
 def test_nothing_near_leads_to_other_times(service):

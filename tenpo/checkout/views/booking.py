@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from tenpo.checkout.actions.buying import book_places, pay_booking, take_offer
-from tenpo.checkout.forms import HostCancelForm, PaymentForm
+from tenpo.checkout.forms import CancelForm, HostCancelForm, PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.queries.bookings import (
     Step,
@@ -217,11 +217,12 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if not can_cancel_booking(user, booking):
         return redirect("checkout:booking-result", booking.pk)
     by_host = is_host_of(user, booking)
-    form = HostCancelForm(request.POST or None) if by_host and booking.confirmed_at else None
+    as_host = by_host and booking.confirmed_at is not None
+    form = (HostCancelForm if as_host else CancelForm)(request.POST if request.method == "POST" else None)
     refusal = None
-    if request.method == "POST" and (form is None or not form.is_bound or form.is_valid()):
+    if form.is_valid():
         try:
-            cancel_booking(booking, by=user, **(form.wanted() if form and form.is_bound else {}))
+            cancel_booking(booking, by=user, **form.wanted())
         except RuleError as error:
             refusal = error
         else:
@@ -237,9 +238,9 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "session": booking.session,
         "effect": cancellation_effect(booking, by_host=by_host),
         "by_host": by_host,
-        "form": form,
+        "form": form if as_host else None,
         # What it would do by their policy, and whether there is anything to let them off.
-        "for_member": cancellation_effect(booking, by_host=False) if form else None,
+        "for_member": cancellation_effect(booking, by_host=False) if as_host else None,
         "refusal": refusal,
         "is_over": booking.state == Booking.State.CANCELLED,
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
@@ -248,7 +249,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "who": say_who(given_up, booking.booked_by) if not by_host else "",
         "dates": dates_of(given_up),
     }
-    status = REFUSED if refusal else INVALID if form and form.errors else 200
+    status = REFUSED if refusal else INVALID if form.errors else 200
     return render(request, "checkout/booking_cancel.html", context, status=status)
 
 

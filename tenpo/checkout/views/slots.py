@@ -192,7 +192,9 @@ class _Page:
 
     def _nearest(self) -> list[dict[str, Any]]:
         """The nearest starts that are free, as the refusal says them."""
-        return [{"at": at, "name": start_name(at)} for at in (self.refusal.facts["nearest"] if self.refusal else ())]
+        return [
+            {"at": at, "name": start_name(at)} for at in (self.refusal.facts.get("nearest", ()) if self.refusal else ())
+        ]
 
     def _policy(self) -> str:
         usual = CancellationPolicy.objects.filter(is_default=True)

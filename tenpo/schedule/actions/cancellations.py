@@ -38,14 +38,23 @@ from tenpo.schedule.policy_queries import comes_back
 NOTHING = GivenBack()
 
 
+def effect_changed() -> RuleError:
+    """The refusal of giving something up for what does not come back any more: a window of its policy has passed."""
+    return RuleError("effect_changed", _("What comes back has changed. Please look at it again."))
+
+
 @transaction.atomic
-def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "") -> Booking:
+def cancel_booking(
+    booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "", agreed: int | None = None
+) -> Booking:
     """Give up one place, waitlisted, offered, held or booked. What is held is given up with all of its order.
 
     What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
     since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
-    says why, everything comes back and it does not count. The freed seat goes to the first in line. Cancelling again
-    changes nothing. Raises RuleError started, moved_meanwhile; ValidationError for a waiver that is too long.
+    says why, everything comes back and it does not count. `agreed` is what comes back to whoever booked (minor units)
+    as it was seen: with anything else nothing is given up. The freed seat goes to the first in line. Cancelling again
+    changes nothing. Raises RuleError started, moved_meanwhile, effect_changed; ValidationError for a waiver that is
+    too long.
     """
     waiver = clean_waiver(waiver) if waiver else ""
     for_member = for_member or bool(waiver)
@@ -68,6 +77,8 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     takes_seat = booking.state in Booking.SEATED
     bookings = together if booking.state == Booking.State.HELD else [booking]
     (given, back), *_others = _end(bookings, by_host=by_host, is_waived=bool(waiver))
+    if agreed is not None and agreed != given.buyers:
+        raise effect_changed()
     if back is not None and back.is_late and booking.line and booking.line.price:
         note_miss(booking, Miss.Kind.LATE, back, waiver=waiver, by=by)
     said = {"waiver": waiver} if waiver else {}

@@ -21,7 +21,7 @@ from tenpo.schedule.actions.slots import (
     slot_taken,
 )
 from tenpo.schedule.models import Booking, Location, Service, ServiceCoach, Session
-from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, comes_with
+from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
 from tenpo.schedule.slot_queries import Slot, find_slots
 
 
@@ -77,7 +77,7 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     booking, bookings = locked[booking.pk], list(locked.values())
     for one in bookings:
         one.session = session
-    is_host = can_manage_session(by, session) and not comes_with(by, booking.participant)
+    is_host = can_manage_session(by, session) and is_host_of(by, booking)
     _check(booking, by=by)
     is_there = (session.starts_at, session.coach_id, session.location_id)
     if is_there == (wish.starts_at, coach_id, wish.location_id):

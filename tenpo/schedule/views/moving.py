@@ -21,7 +21,7 @@ from tenpo.schedule.actions.rescheduling import REFUSALS, move_of
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import START_FORMAT, Seeker, find_times, slots_at, start_name, with_offer
 from tenpo.schedule.models import Booking, Service
-from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.permissions import can_manage_session, is_host_of
 from tenpo.schedule.views.finding import times_context
 
 REFUSED = 409
@@ -50,7 +50,7 @@ class _Page:
     def __init__(self, request: HttpRequest, user: User, booking: Booking, service: Service, form: WishForm) -> None:
         self.request, self.user, self.booking, self.service, self.form = request, user, booking, service, form
         session = booking.session
-        self.is_host = can_manage_session(user, session) and booking.participant.user_id != user.pk
+        self.is_host = can_manage_session(user, session) and is_host_of(user, booking)
         # It stays as long as it is and where it is.
         self.wish = replace(form.wish(), minutes=session.minutes, coach=None, location=session.location_id)
         self.seeker = Seeker(booking.participant_id, self.is_host, session.pk, (session.coach_id,))
