@@ -61,6 +61,11 @@ def can_cancel_booking(user: User | None, booking: Booking) -> bool:
     return (user is not None and booking.booked_by_id == user.pk) or can_manage_session(user, booking.session)
 
 
+def can_see_payment(user: User, booking: Booking) -> bool:
+    """Whoever booked, and admins: what was paid, and how, is nothing that its coach or its participant has to know."""
+    return booking.booked_by_id == user.pk or is_active_admin(user)
+
+
 def is_host_of(user: User | None, booking: Booking) -> bool:
     """Whether `user`, who may cancel or move it, does so as host, so that everything comes back: never for oneself.
 

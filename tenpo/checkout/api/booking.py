@@ -24,7 +24,7 @@ from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 from tenpo.schedule.policy_queries import say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
@@ -226,8 +226,7 @@ def booked_out(booking: Booking, *, viewer: User | None = None, is_alone: bool =
     `is_alone` says that it was just booked, and nothing with it.
     """
     line, payment = booking.line, last_payment(booking, is_alone=is_alone)
-    if viewer is not None and viewer.pk != booking.booked_by_id and not viewer.is_admin:
-        # What somebody paid, and how, is nothing that a coach has to know.
+    if viewer is not None and not can_see_payment(viewer, booking):
         line = payment = None
     return _booked(booking, line, payment)
 

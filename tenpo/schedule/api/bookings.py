@@ -11,10 +11,12 @@ from ninja import Field, Query, Router
 
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, file_answer, problems
 from tenpo.core.paging import keyset_page
+from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
 from tenpo.schedule.api.sessions import MissOut
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.permissions import can_see_payment
 from tenpo.schedule.policy_queries import (
     Misses,
     comes_back,
@@ -44,7 +46,10 @@ class BookedSession(OutSchema):
 
 
 class BookingOut(OutSchema):
-    """One place in one session. Amounts are minor units, frozen when it was booked; null while one only waits."""
+    """One place in one session. Amounts are minor units, frozen when it was booked; null while one only waits.
+
+    Whoever takes part by what somebody else booked reads no amounts.
+    """
 
     id: UUID
     session: BookedSession
@@ -99,9 +104,10 @@ class BookingQuery(PageQuery):
     ] = "coming"
 
 
-def booking_out(booking: Booking, misses: Misses) -> dict[str, Any]:
-    """A booking as the API shows it to whoever made it, who had these `misses`."""
-    session, line = booking.session, booking.line
+def booking_out(booking: Booking, misses: Misses, *, viewer: User) -> dict[str, Any]:
+    """A booking as the API shows it to whoever made it, who had these `misses`, or takes part by it."""
+    session, is_theirs = booking.session, can_see_payment(viewer, booking)
+    line = booking.line if is_theirs else None
     plain = ("id", "participant_id", "state", "ending", "held_until", "waitlisted_at", "confirmed_at", "cancelled_at")
     may_join = booking.confirmed_at is not None and booking.state != Booking.State.CANCELLED
     return {
@@ -118,7 +124,7 @@ def booking_out(booking: Booking, misses: Misses) -> dict[str, Any]:
         },
         "currency": line.order.currency if line else None,
         "cancellation_terms": say_booked_policy(booking, misses=misses),
-        "miss": getattr(booking, "miss", None),
+        "miss": getattr(booking, "miss", None) if is_theirs else None,
         "percent_back_now": comes_back(booking, misses=misses).percent,
     }
 
@@ -133,7 +139,10 @@ def list_bookings(request: ApiRequest, query: Query[BookingQuery]) -> dict[str, 
     order = ("-session__starts_at", "-id") if query.when == "past" else ("session__starts_at", "id")
     page = keyset_page(my_bookings(request.user, when=query.when), order=order, cursor=query.cursor, limit=query.limit)
     misses = _misses_in(page.items)
-    return {"items": [booking_out(booking, misses) for booking in page.items], "next_cursor": page.next_cursor}
+    return {
+        "items": [booking_out(booking, misses, viewer=request.user) for booking in page.items],
+        "next_cursor": page.next_cursor,
+    }
 
 
 @router.get("/bookings/{uuid:booking_id}", response={200: BookingDetailOut, **problems(404)}, summary="Read a booking")
@@ -142,7 +151,7 @@ def get_booking(request: ApiRequest, booking_id: UUID) -> dict[str, Any]:
     booking = own_booking(request.user, booking_id)
     waits = booking.state == Booking.State.WAITLISTED
     return {
-        **booking_out(booking, _misses_in([booking])),
+        **booking_out(booking, _misses_in([booking]), viewer=request.user),
         "waitlist_position": waitlist_position(booking) if waits else None,
     }
 

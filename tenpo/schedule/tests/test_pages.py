@@ -8,8 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking
-from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
+from tenpo.orders.tests.make import make_cancellation_policy, make_credit, make_share_policy
+from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
@@ -331,3 +333,21 @@ def test_the_ends_of_the_calendar_are_no_days_to_look_at(day):
     for address in ("/sessions/", "/sessions/events.json", "/calendar/events.json"):
         for name in ("since", "until", "start", "end"):
             assert client.get(address, {name: day}).status_code == 200
+
+
+def test_who_takes_part_by_what_somebody_else_booked_reads_nothing_of_their_money():
+    admin, member = make_admin("Ada Winter"), make_member()
+    make_credit(admin, 1_234)
+    session = make_session(price=5_000)
+    booking = book_session(session, participant=member.participant, by=admin, provider="sandbox", source=SUCCEEDS)
+    client, payer = signed_in(member), signed_in(admin)
+
+    for address in (f"/bookings/{booking.pk}/", f"/sessions/{session.pk}/"):
+        page = client.get(address).content.decode()
+        assert "Ada Winter booked this and pays for it." in page
+        assert not [sum_ for sum_ in ("12.34", "37.66", "50") if f"€{sum_}" in page]
+        assert "12.34" in payer.get(f"/bookings/{booking.pk}/").content.decode()
+    shown = client.get(f"/api/v1/bookings/{booking.pk}").json()
+    assert (shown["price"], shown["credit_spent"], shown["order_id"], shown["miss"]) == (None, None, None, None)
+    assert client.get("/api/v1/bookings").json()["items"][0]["own_share"] is None
+    assert payer.get(f"/api/v1/bookings/{booking.pk}").json()["credit_spent"] == 1_234

@@ -13,7 +13,7 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of
 from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking, Intro
-from tenpo.schedule.permissions import can_review
+from tenpo.schedule.permissions import can_review, can_see_payment
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
@@ -55,7 +55,8 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     user = request.user
     assert isinstance(user, User)
     booking = own_booking(user, booking_id)
-    session, line = booking.session, booking.line
+    session = booking.session
+    line = booking.line if can_see_payment(user, booking) else None
     now = timezone.now()
     misses = misses_under([booking.terms], [booking.booked_by_id])
     rule = comes_back(booking, now=now, misses=misses)

@@ -18,7 +18,7 @@ from tenpo.people.models import User
 from tenpo.schedule.forms import FindForm
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.permissions import can_manage_session, can_see_payment
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
@@ -93,6 +93,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "booking": booking,
         # Of a series: how many dates can be booked at once from here on.
         "free_dates": sum(date.is_free for date in dates),
+        "paid": booking.line if booking and can_see_payment(user, booking) else None,
         "due": due_of(booking),
         "is_open": is_open,
         "is_mine": can_manage_session(user, session),
