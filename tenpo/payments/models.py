@@ -58,6 +58,8 @@ class Payment(BaseModel):
     purpose = models.CharField(max_length=6, choices=Purpose, default=Purpose.ORDER, db_default="order")
     # The order that it pays; a plain id, since orders stand above payments.
     order_id = models.UUIDField(null=True)
+    # The order that it was meant for, where it came too late to pay it and became credit.
+    late_for = models.UUIDField(null=True)
     provider = models.CharField(max_length=20)
     method = models.CharField(max_length=60, blank=True)
     # What its payer had saved and chose for it.

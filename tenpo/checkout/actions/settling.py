@@ -89,7 +89,7 @@ def _change_payment(payment: Payment, outcome: Outcome, bookings: Sequence[Booki
     if has_succeeded:
         changes |= {"paid_at": clock.now(), "marked_by": by}
     if has_succeeded and not buys:
-        changes["order_id"] = None
+        changes |= {"order_id": None, "late_for": payment.order_id}
     if not Payment.objects.filter(pk=payment.pk, state=before).update(**changes):
         return False
     for name, value in changes.items():

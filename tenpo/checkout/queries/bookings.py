@@ -183,6 +183,13 @@ def cancellation_effect(
     )
 
 
+def came_late(booking: Booking) -> bool:
+    """Whether money for it came when its seat was gone already, and became credit."""
+    if booking.line is None:
+        return False
+    return Payment.objects.filter(payer=booking.booked_by_id, late_for=booking.line.order_id).exists()
+
+
 def booking_of_payment(payment: Payment) -> UUID | None:
     """The booking that a payment is for, the first one of several."""
     if payment.order_id is None:

@@ -31,6 +31,7 @@ from tenpo.payments.providers.sandbox import REFUND_FAILS
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, meet_after, outcomes, without_constraint
 
@@ -323,3 +324,20 @@ def test_by_api():
 
     assert (answer.status_code, answer.json()["own"], answer.json()["line_id"]) == (201, 5_000, None)
     assert signed_in(member).get(about).json()["refusal"] == "nothing_left"
+
+
+def test_what_came_late_is_known_by_the_order_it_was_meant_for():
+    member = make_member("Mina")
+    payment = make_late_money(member, 5_000)
+    late = Booking.objects.get(booked_by=member, ending="expired")
+    other = make_booking(make_session(), member)
+    cancel_booking(other, by=member)
+    client, words = signed_in(member), "Your payment came after the seat was gone"
+
+    assert (payment.order_id, payment.late_for) == (None, late.line.order_id)
+    assert words in client.get(reverse("checkout:booking-result", args=[late.pk])).content.decode()
+    assert words not in client.get(reverse("checkout:booking-result", args=[other.pk])).content.decode()
+    page = signed_in(make_admin()).get(reverse("checkout:payment-detail", args=[payment.pk])).content.decode()
+    receipt = reverse("checkout:receipt", args=[late.line.order_id])
+    assert receipt in page
+    assert signed_in(make_admin()).get(receipt).status_code == 200

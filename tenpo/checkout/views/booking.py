@@ -19,6 +19,7 @@ from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.queries.bookings import (
     Step,
     action_address,
+    came_late,
     cancellation_effect,
     checkout_step,
     dates_of,
@@ -177,7 +178,6 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     if step in (Step.DECLINED, Step.OFFERED):
         address = reverse("checkout:pay", args=[booking.pk])
         return HttpResponseClientRedirect(address) if request.htmx else redirect(address)  # type: ignore[attr-defined]
-    late = Payment.objects.filter(payer=booking.booked_by, order_id=None, purpose=Payment.Purpose.ORDER)
     # What was given up since is spoken of on its own.
     places = [one for one in ordered_with(booking) if one.pk == booking.pk or one.state == booking.state != "cancelled"]
     context = {
@@ -198,7 +198,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
         "policy": say_booked_policy(booking),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
-        "has_late_credit": step == Step.OVER and late.filter(created_at__gte=booking.created_at).exists(),
+        "has_late_credit": step == Step.OVER and came_late(booking),
     }
     part = "#result" if request.htmx else ""  # type: ignore[attr-defined]
     return render(request, f"checkout/booking_result.html{part}", context)

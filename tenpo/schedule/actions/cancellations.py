@@ -19,6 +19,7 @@ from tenpo.orders.cancelling import ComesBack
 from tenpo.orders.policies import GivenBack
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
+from tenpo.people.permissions import is_active_admin
 from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.intro_ending import end_intro_of
 from tenpo.schedule.actions.misses import clean_waiver, note_miss
@@ -97,7 +98,11 @@ def cancel_booking(
 
 @transaction.atomic
 def cancel_session(session: Session, *, reason: str, by: User | None) -> Session:
-    """Call a session off: every booking is let go, every payer gets all they paid back, everybody is told."""
+    """Call a session off: every booking is let go, every payer gets all they paid back, everybody is told.
+
+    Once it is over only an admin says that it did not take place. Calling it off again changes nothing. Raises
+    RuleError completed, over.
+    """
     locked = lock_with_held(session.pk)
     session = locked[session.pk]
     if not can_manage_session(by, session):
@@ -106,6 +111,8 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         return session
     if session.status == Session.Status.COMPLETED:
         raise RuleError("completed", _("This session has taken place."))
+    if by is not None and not is_active_admin(by) and session.has_ended():
+        raise RuleError("over", _("This session is over. If it did not take place, an admin calls it off."))
     session.status = Session.Status.CANCELLED
     session.cancelled_at = clock.now()
     session.cancel_reason = reason

@@ -324,7 +324,10 @@ def get_session_cancellation(request: ApiRequest, session_id: UUID) -> Any:
     summary="Cancel a session",
 )
 def cancel_session(request: ApiRequest, session_id: UUID, body: ReasonIn) -> dict[str, Any]:
-    """Every booking is let go and every payer gets all they paid back. Again changes nothing."""
+    """Every booking is let go and every payer gets all they paid back. Again changes nothing.
+
+    Refusals: `completed`; `over`, once it is over, but for admins.
+    """
     cancel(visible_session(request.user, session_id), reason=body.reason, by=request.user)
     return one_out(request.user, session_id)
 

@@ -10,6 +10,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
 from tenpo.core.errors import RuleError
 from tenpo.core.models import OutboxMessage
+from tenpo.orders.tests.make import credit_left
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
@@ -227,6 +228,25 @@ def test_a_cancelled_session_is_not_completed():
         complete_session(session, by=session.coach)
 
     assert refusal.value.code == "not_planned"
+
+
+def test_once_it_is_over_only_an_admin_says_that_it_did_not_take_place():
+    coach = make_coach()
+    session = make_session(coach)
+    booking = make_booking(session, make_member())
+    now = timezone.now()
+    set_times(Session.objects.filter(pk=session.pk), starts_at=now - timedelta(hours=1), ends_at=now)
+    roster, address = f"/teaching/{session.pk}/", f"/teaching/{session.pk}/cancel/"
+
+    with pytest.raises(RuleError) as refusal:
+        cancel_session(session, reason="", by=coach)
+    booking.refresh_from_db()
+
+    assert (refusal.value.code, booking.state) == ("over", "confirmed")
+    assert address not in signed_in(coach).get(roster).content.decode()
+    assert address in signed_in(make_admin()).get(roster).content.decode()
+    assert cancel_session(session, reason="The coach was ill", by=make_admin()).status == "cancelled"
+    assert credit_left(booking.booked_by) == 10_000
 
 
 def test_the_job_completes_what_ended_a_day_ago():
