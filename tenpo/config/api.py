@@ -127,7 +127,8 @@ api = Api(
 def refused(request: HttpRequest, error: RuleError | type[RuleError]) -> HttpResponse:
     assert isinstance(error, RuleError)
     facts = error.facts
-    return problem(409, error.code, str(error), nearest=facts.get("nearest"), dates=facts.get("dates"))
+    told = {name: facts.get(name) for name in ("nearest", "dates", "left")}
+    return problem(409, error.code, str(error), **told)
 
 
 @api.exception_handler(PermissionDenied)

@@ -158,6 +158,7 @@ class Problem(OutSchema):
     dates: Annotated[
         list[RefusedDate] | None, Field(description="Where several dates were refused: those at fault, and why.")
     ] = None
+    left: Annotated[int | None, Field(description="Where seats were refused: how many are free.")] = None
     instance: Annotated[
         str | None, Field(description="The request's id, to ask us about it. When it was our fault.")
     ] = None
@@ -188,6 +189,7 @@ def problem_body(
     instance: str = "",
     nearest: Iterable[datetime] | None = None,
     dates: Iterable[Mapping[str, Any]] | None = None,
+    left: int | None = None,
 ) -> dict[str, Any]:
     """The body of a problem answer."""
     body = Problem(
@@ -199,9 +201,10 @@ def problem_body(
         instance=instance or None,
         nearest=None if nearest is None else list(nearest),
         dates=None if dates is None else [RefusedDate(**date) for date in dates],
+        left=left,
     )
-    said = {"instance": bool(instance), "nearest": nearest is not None, "dates": dates is not None}
-    return body.model_dump(mode="json", exclude={name for name, is_said in said.items() if not is_said})
+    unsaid = {name for name in ("instance", "nearest", "dates", "left") if getattr(body, name) is None}
+    return body.model_dump(mode="json", exclude=unsaid)
 
 
 def problem(
@@ -213,9 +216,10 @@ def problem(
     instance: str = "",
     nearest: Iterable[datetime] | None = None,
     dates: Iterable[Mapping[str, Any]] | None = None,
+    left: int | None = None,
 ) -> JsonResponse:
     """A problem answer with its own content type."""
-    body = problem_body(status, code, detail, errors, instance=instance, nearest=nearest, dates=dates)
+    body = problem_body(status, code, detail, errors, instance=instance, nearest=nearest, dates=dates, left=left)
     return JsonResponse(body, status=status, content_type="application/problem+json")
 
 

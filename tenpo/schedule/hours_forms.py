@@ -124,10 +124,6 @@ class WeekForm:
         # Each says what is wrong with it, not only the first.
         return [row for row in self.rows if not row.is_valid()] == []
 
-    @property
-    def has_errors(self) -> bool:
-        return bool(self.errors) or any(row.is_bound and row.errors for row in self.rows)
-
     def hours(self) -> list[Hours]:
         """What the rows say, as the actions take it."""
         return [hours for row in self.rows if (hours := row.hours()) is not None]

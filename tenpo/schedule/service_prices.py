@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from tenpo.core.money import apportion
 from tenpo.schedule.models import Service
 from tenpo.schedule.slot_terms import price_of
 
 
 @dataclass(frozen=True)
 class GroupPrice:
-    """What each of so many people pays, in minor units."""
+    """What each of so many people pays, in minor units; of unequal parts the first one's."""
 
     people: int
     each: int
@@ -30,4 +31,4 @@ def lowest_price(service: Service) -> int:
 def group_prices(service: Service, minutes: int) -> list[GroupPrice]:
     """What each pays in groups of several, by the sizes that have a price of their own."""
     sizes = sorted(price.people for price in service.prices.all() if price.people > 1)
-    return [GroupPrice(people, service_price(service, minutes, people) // people) for people in sizes]
+    return [GroupPrice(people, apportion(service_price(service, minutes, people), [1] * people)[0]) for people in sizes]

@@ -6,9 +6,11 @@ from uuid import UUID
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
+from tenpo.core.money import apportion
 from tenpo.people.models import User
 from tenpo.schedule.models import Location, Room, Service, ServiceCoach
 from tenpo.schedule.service_models import ServiceQuerySet
+from tenpo.schedule.slot_terms import price_of
 
 
 @dataclass(frozen=True)
@@ -62,23 +64,16 @@ def with_offer(rows: ServiceQuerySet) -> ServiceQuerySet:
     )
 
 
-def price_for(prices: Mapping[int, int], people: int) -> int:
-    """What a group of so many pays all together: of a size without a price the next smaller one holds for each.
-
-    In minor units, rounded up for each person as little as can be: the amount for all is rounded once.
-    """
-    size = max(one for one in prices if one <= people)
-    # Half a cent is rounded up.
-    return (prices[size] * people * 2 + size) // (size * 2)
-
-
 def price_table(prices: Mapping[int, int], capacity: int, *, most: int = 8) -> list[PriceStep]:
-    """What people see of the prices by group size: each size of a small group, of a larger one where they change."""
+    """What people see of the prices by group size: each size of a small group, of a larger one where they change.
+
+    What an hour costs where it is paid by the hour; of unequal parts the first one's.
+    """
     sizes = range(1, capacity + 1) if capacity <= most else sorted(prices)
+    amounts = {people: price_of(prices, minutes=60, by_hour=False, people=people) for people in sizes}
     return [
-        PriceStep(people, amount, (amount * 2 + people) // (people * 2), people in prices)
-        for people in sizes
-        for amount in (price_for(prices, people),)
+        PriceStep(people, amount, apportion(amount, [1] * people)[0], people in prices)
+        for people, amount in amounts.items()
     ]
 
 

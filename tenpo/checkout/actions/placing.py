@@ -139,8 +139,6 @@ def _seat(session_id: UUID, participant: Participant, buyer: User, by: User, ter
     [(session, policy)] = take_seats([session_id], participants=[participant], by=by)
     if not can_place(by, session, is_client=was_with(by, participant)):
         raise PermissionDenied
-    if session.is_private:
-        raise RuleError("private_session", _("This time was booked for somebody else."))
     if _is_elsewhere(participant, session):
         raise already_elsewhere()
     return _place(Booking(session=session, participant=participant, booked_by=buyer), policy, by, terms)

@@ -145,8 +145,8 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
 
 
 def _check_unpaid(by: User) -> None:
-    """Refuse one more time that costs nothing yet. Whoever books for themselves comes one after the other: it is their
-    participant that is locked.
+    """Refuse one more time that costs nothing yet. What one person books comes one after the other: their participant
+    is locked, also where it is for others.
     """
     unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
     if unpaid.filter(held_until__gt=clock.now()).values("session").distinct().count() > SLOTS_UNPAID:

@@ -398,6 +398,9 @@ def test_the_api_books_for_several_and_a_repeat_books_nothing_more():
     assert Booking.objects.count() == 2
     assert api.post("/group-bookings", {**body, "participant_ids": []}).status_code == 422
     assert api.post("/group-bookings", {**body, "participant_ids": [me, me]}).status_code == 422
+    one_seat = {**body, "session_id": str(make_session(price=5_000, capacity=1).pk)}
+    refused = api.post("/group-bookings", one_seat).json()
+    assert (refused["code"], refused["left"]) == ("full", 1)
 
 
 def page(session: Session) -> str:

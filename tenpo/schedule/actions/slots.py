@@ -57,7 +57,7 @@ _LOCK = """
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
-      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%(participants)s)
+      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%(participants)s) OR user_id = %(by)s
             ORDER BY id FOR NO KEY UPDATE) AS locked_participants,
       (SELECT coalesce(nullif(t.time_zone, ''), u.time_zone) FROM people_user u
        LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id = %(coach)s) AS coach_zone,

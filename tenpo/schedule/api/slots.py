@@ -56,7 +56,7 @@ class SlotQuery(InSchema):
 
 @router.get("/services/{uuid:service_id}/slots", response={200: SlotsOut, **problems(404)}, summary="Find a time")
 def list_slots(request: ApiRequest, service_id: UUID, query: Query[SlotQuery]) -> dict[str, Any]:
-    """The starts of a service that are free: what is here can be booked, until somebody else does.
+    """The starts of a service that are free: what is here can be booked by whoever it is open to, until somebody does.
 
     Nothing is here where whoever takes part is elsewhere, or has as many as one may.
     """
