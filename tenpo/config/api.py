@@ -127,8 +127,8 @@ api = Api(
 def refused(request: HttpRequest, error: RuleError | type[RuleError]) -> HttpResponse:
     assert isinstance(error, RuleError)
     facts = error.facts
-    told = {name: facts.get(name) for name in ("nearest", "dates", "left")}
-    return problem(409, error.code, str(error), **told)
+    nearest, dates, left = (facts.get(name) for name in ("nearest", "dates", "left"))
+    return problem(409, error.code, str(error), nearest=nearest, dates=dates, left=left)
 
 
 @api.exception_handler(PermissionDenied)

@@ -422,11 +422,9 @@ def create_cancellation(
     What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
     coach or an admin cancels, unless they do so for whoever booked. Refusals: `started`, `effect_changed`.
     """
-    how = payload or CancellationIn()
-    cancel_booking(
-        _visible(request, booking_id), by=request.user, for_member=how.for_member, waiver=how.waiver,
-        agreed=how.agreed_back,
-    )  # fmt: skip
+    how = payload.model_dump() if payload else {}
+    agreed = how.pop("agreed_back", None)
+    cancel_booking(_visible(request, booking_id), by=request.user, agreed=agreed, **how)
     return booked_out(_visible(request, booking_id), viewer=request.user)
 
 
