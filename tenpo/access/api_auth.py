@@ -18,7 +18,7 @@ from ninja.utils import check_csrf, contribute_operation_args
 from tenpo.access.actions.api_clients import authenticate_key
 from tenpo.access.actions.idempotency import Answer, Call, DifferentRequest, StillRunning, run_once
 from tenpo.access.models import ApiClient, Scope
-from tenpo.core.api import problem, problem_body
+from tenpo.core.api import problem, refusal_body
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
 
@@ -90,8 +90,7 @@ def once(
                 try:
                     result = endpoint(request, *args, **kwargs)
                 except RuleError as refusal:
-                    nearest, dates = refusal.facts.get("nearest"), refusal.facts.get("dates")
-                    return Answer(409, problem_body(409, refusal.code, str(refusal), nearest=nearest, dates=dates))
+                    return Answer(409, refusal_body(refusal))
                 return Answer(status, response.from_orm(result).model_dump(mode="json"))
 
             try:

@@ -17,7 +17,7 @@ from ninja.types import DictStrAny
 
 from tenpo import __version__
 from tenpo.access.api_auth import MAX_KEY_LENGTH, CookieAuth, KeyAuth
-from tenpo.core.api import TITLES, FieldProblem, Problem, problem, read_json
+from tenpo.core.api import TITLES, FieldProblem, Problem, as_problem, problem, read_json, refusal_body
 from tenpo.core.errors import RuleError, TooManyRequests
 
 
@@ -126,9 +126,7 @@ api = Api(
 @api.exception_handler(RuleError)
 def refused(request: HttpRequest, error: RuleError | type[RuleError]) -> HttpResponse:
     assert isinstance(error, RuleError)
-    facts = error.facts
-    nearest, dates, left = (facts.get(name) for name in ("nearest", "dates", "left"))
-    return problem(409, error.code, str(error), nearest=nearest, dates=dates, left=left)
+    return as_problem(refusal_body(error))
 
 
 @api.exception_handler(PermissionDenied)

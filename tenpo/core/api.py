@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from tenpo.core.errors import RuleError
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.paging import MAX_PAGE_SIZE, PAGE_SIZE, Page
 
@@ -208,19 +209,21 @@ def problem_body(
 
 
 def problem(
-    status: int,
-    code: str,
-    detail: str = "",
-    errors: Iterable[FieldProblem] = (),
-    *,
-    instance: str = "",
-    nearest: Iterable[datetime] | None = None,
-    dates: Iterable[Mapping[str, Any]] | None = None,
-    left: int | None = None,
+    status: int, code: str, detail: str = "", errors: Iterable[FieldProblem] = (), *, instance: str = ""
 ) -> JsonResponse:
     """A problem answer with its own content type."""
-    body = problem_body(status, code, detail, errors, instance=instance, nearest=nearest, dates=dates, left=left)
-    return JsonResponse(body, status=status, content_type="application/problem+json")
+    return as_problem(problem_body(status, code, detail, errors, instance=instance))
+
+
+def as_problem(body: Mapping[str, Any]) -> JsonResponse:
+    """The answer with the body of a problem."""
+    return JsonResponse(body, status=body["status"], content_type="application/problem+json")
+
+
+def refusal_body(refusal: RuleError) -> dict[str, Any]:
+    """The body of the answer to what a rule refused, with what it tells besides."""
+    nearest, dates, left = (refusal.facts.get(name) for name in ("nearest", "dates", "left"))
+    return problem_body(409, refusal.code, str(refusal), nearest=nearest, dates=dates, left=left)
 
 
 def problems(*statuses: int) -> dict[int, Any]:
