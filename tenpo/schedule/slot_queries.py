@@ -46,8 +46,7 @@ HOSTS_WINDOW_DAYS = 2 * 365
 _MARGIN = timedelta(days=2)
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """A start that can be booked, and by whom it would be given; of several coaches in the order of their places."""
 
     starts_at: datetime
@@ -253,10 +252,11 @@ def find_slots(
     if service.coaches_rule == Service.Coaches.ALL:
         everybody = len(facts.coaches)
         by_start = {key: coaches for key, coaches in by_start.items() if len(coaches) == everybody}
-    order = {location: place for place, location in enumerate(facts.locations)}
+    order: dict[UUID | None, int] = {location: place for place, location in enumerate([None, *facts.locations])}
     found = []
-    for start, location in sorted(by_start, key=lambda key: (key[0], order.get(key[1], -1) if key[1] else -1)):
-        rooms = tuple(room for room, closed in free_rooms.get(location, {}).items() if not _is_in(start, closed))
+    for start, location in sorted(by_start, key=lambda key: (key[0], order[key[1]])):
+        here = free_rooms.get(location)
+        rooms = tuple(room for room, closed in here.items() if not _is_in(start, closed)) if here else ()
         coaches = tuple(by_start[start, location])
         found.append(Slot(at_minute(start), search.minutes, coaches, location, rooms))
     return found

@@ -36,7 +36,7 @@ def minute_after(at: datetime) -> int:
 
 def at_minute(minute: int) -> datetime:
     """The moment at which a minute begins, in UTC."""
-    return _EPOCH + timedelta(minutes=minute)
+    return datetime.fromtimestamp(60 * minute, UTC)
 
 
 def merged(spans: Iterable[Span]) -> Spans:
