@@ -346,7 +346,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "ends_at": session.ends_at.isoformat(),
         "time_zone": session.time_zone,
         "place": session.place,
-        "coach": str(session.coach),
+        "coach": session.coach_names,
         "currency": session.currency,
     }
 
@@ -414,11 +414,10 @@ def _to_its_coach(
     kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
 ) -> list[Notice]:
     session = booking.session
-    if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
-        return []
+    told = [one for one in session.coach_ids if one not in (booking.booked_by_id, booking.participant.user_id)]
     payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
     payload["participant"] = ", ".join(dict.fromkeys(one.participant.name for one in party or [booking]))
-    return [Notice(kind, session.coach_id, payload, once=once)]
+    return [Notice(kind, coach_id, payload, once=once) for coach_id in told]
 
 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:

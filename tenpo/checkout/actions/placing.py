@@ -34,6 +34,7 @@ from tenpo.schedule.actions.seats import (
     offer_end,
     take_seats,
 )
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import (
     SlotWish,
@@ -162,7 +163,7 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved
     """Write a booking whose seat is taken: ordered in its buyer's name, or kept for them."""
     session, buyer = booking.session, booking.booked_by
     pays = Wish(by, terms.provider, terms.agreed, terms.use_wallet, keeps=False, call=terms.call)
-    is_own = session.coach_id == by.pk
+    is_own = session.is_given_by(by)
     if not terms.is_offer:
         if is_own:
             raise RuleError("own_session", _("You teach this yourself, so they decide: keep the place for them."))
@@ -174,7 +175,7 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved
         # There is nothing of theirs in it, and nobody earns by their own word.
         return order_places([booking], [policy], replace(pays, provider="", use_wallet=False, agreed=None))
     if session._state.adding:
-        session.save(force_insert=True)
+        write_sessions([session])
         record("session.created", by=by, on=session, after=facts_of(session))
         publish("session.created", subject=session, coach_id=session.coach_id)
     now = clock.now()

@@ -100,7 +100,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.cancel_reason = reason
     session.seats_taken = 0
     session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
-    count_freed(session.coach_id)
+    count_freed(session.pk)
     end_intro_of(session, by=by)
 
     live = Booking.objects.filter(session=session).live().select_for_update(of=("self",), no_key=True)

@@ -23,10 +23,11 @@ from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
-from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.coach_time import lock_coach, lock_coaches
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
+from tenpo.schedule.actions.session_coaches import handed_over, write_sessions
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
@@ -105,7 +106,7 @@ def create_session(coach: User, *, by: User | None, source_uid: str = "", **term
         raise PermissionDenied
     lock_coach(coach)
     session = new_session(coach, terms, source_uid=source_uid)
-    session.save(force_insert=True)
+    write_sessions([session])
     record("session.created", by=by, on=session, after=facts_of(session))
     publish("session.created", subject=session, coach_id=coach.pk)
     return session
@@ -128,7 +129,7 @@ def edit_session(
     if not can_manage_session(by, session):
         raise PermissionDenied
     if {"starts_at", "minutes"} & changes.keys():
-        lock_coach(session.coach)
+        lock_coaches(session.coach_ids)
         lock_rooms([session.room_id])
     session = lock_session(session.pk)
     if version is not None and version != session.version:
@@ -245,7 +246,8 @@ def change_session(
     check_session(session)
     session.version += 1
     session.changed_at = clock.now()
-    session.save(update_fields=[*before, "version", "changed_at"])
+    with handed_over(session, is_so="coach_id" in before):
+        session.save(update_fields=[*before, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
         publish("session.changed", subject=session, before=told)

@@ -33,6 +33,7 @@ from tenpo.schedule.queries import (
     roster,
     shares_of,
 )
+from tenpo.schedule.session_coach_queries import name_coaches
 
 router = Router(tags=["Sessions"])
 
@@ -58,6 +59,7 @@ class SessionOut(OutSchema):
     title: str
     description: str
     coach: CoachOut
+    coach_ids: Annotated[list[UUID], Field(description="All who give it together; `coach` leads, and comes first.")]
     series_id: UUID | None
     starts_at: datetime
     ends_at: datetime
@@ -208,7 +210,8 @@ class MarkedOut(OutSchema):
 
 
 def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
-    """Sessions as the API shows them to `user`; three statements however many there are."""
+    """Sessions as the API shows them to `user`: three statements however many, a fourth where several give one."""
+    name_coaches(sessions)
     shares, mine, back_to = shares_of(sessions), my_bookings_in(user, sessions), refund_terms().cancellation_to
     misses = misses_under([session.cancellation_policy.terms for session in sessions], [user.pk])
     words = {session.pk: say_offered_policy(session, user, to=back_to, misses=misses) for session in sessions}
@@ -220,8 +223,8 @@ def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]
 def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
-        "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
-        "version",
+        "coach_ids", "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status",
+        "cancel_reason", "version",
     )  # fmt: skip
     may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
     return {
@@ -274,7 +277,7 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
         rows = find_sessions(request.user, wanted)
     else:
         rows = in_days(Session.objects.visible_to(request.user).matching(query.q), query.since, query.until)
-        rows = rows.filter(coach=query.coach) if query.coach else rows
+        rows = rows.filter(coaches__coach=query.coach) if query.coach else rows
     rows = rows.select_related("coach", "cancellation_policy")
     page = keyset_page(rows, order=("starts_at", "id"), cursor=query.cursor, limit=query.limit)
     return {"items": sessions_out(request.user, page.items), "next_cursor": page.next_cursor}

@@ -11,6 +11,7 @@ from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.seats import hold_time
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.models import Session
 
 _numbers = count(1)
@@ -34,7 +35,7 @@ def make_session(
     """A planned session, each some time after the one before: nobody is in two at once. Say when if it matters."""
     number = next(_numbers)
     start = starts_at or timezone.now() + (starts_in or FIRST + number % APART * AFTER_ANOTHER)
-    return Session.objects.create(
+    session = Session(
         coach=coach or make_coach(),
         title=title or f"Session {number}",
         starts_at=start,
@@ -46,6 +47,8 @@ def make_session(
         currency="EUR",
         cancellation_policy=policy or make_cancellation_policy(),
     )
+    [session] = write_sessions([session])
+    return session
 
 
 def set_times(sessions: QuerySet[Session], **times: datetime) -> None:
