@@ -100,7 +100,7 @@ def place_in_slot(
     """Book a time for somebody, by whoever gives it or an admin, whatever notice and window; as `place_in_session`.
 
     Whether its coach would have to say yes is no question: they book it. Raises RuleError slot_taken,
-    slot_not_offered, too_many, participant_elsewhere, each with the `nearest` starts; all_together, no_account,
+    slot_not_offered, too_many, participant_elsewhere, each with the `nearest` starts; no_account,
     not_by_hand, not_so_long, own_session, price_changed, sponsor_spent, payment_needed; ValidationError for an answer;
     Http404.
     """

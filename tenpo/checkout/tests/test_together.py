@@ -26,6 +26,7 @@ from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service, refuses
 from tests.work import work
 
+MINUTE = timedelta(minutes=1)
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
 
@@ -184,10 +185,37 @@ def test_each_of_them_is_told_and_sees_it(coaches, service):
     assert not Session.objects.visible_to(working_coach()).exists()
 
 
-def test_each_of_them_calls_it_off(coaches, service):
+def told_of(kind: str) -> list[User]:
+    work()
+    return [one.user for one in Notification.objects.filter(kind=kind).select_related("user").order_by("id")]
+
+
+def test_each_of_them_calls_it_off_and_the_others_are_told(coaches, service):
     book(service, make_member())
 
     assert cancel_session(Session.objects.get(), reason="ill", by=coaches[1]).status == "cancelled"
+
+    assert told_of("coach.session_cancelled") == [coaches[0]]
+
+
+def test_who_is_beside_the_one_who_gives_it_back_or_moves_it_is_told(coaches, service):
+    first, second = book(service, make_member()), book(service, make_member(), NINE + 90 * MINUTE)
+
+    edit_session(first.session, by=coaches[0], starts_at=NINE + 5 * HOUR)
+    cancel_booking(second, by=coaches[1])
+
+    assert told_of("coach.session_changed") == [coaches[1]]
+    assert told_of("coach.session_cancelled") == [coaches[0]]
+
+
+def test_whoever_moves_or_gives_up_what_they_booked_is_told_of_once(coaches, service):
+    first, second = book(service, make_member()), book(service, make_member(), NINE + 90 * MINUTE)
+
+    cancel_booking(second, by=second.booked_by)
+    move_slot(first, starts_at=NINE + HOUR, by=first.booked_by)
+
+    assert set(told_of("coach.booking_cancelled")) == set(coaches)
+    assert told_of("coach.session_cancelled") == told_of("coach.session_changed") == []
 
 
 def test_who_is_asked_first_hears_yes_from_any_of_them(coaches):

@@ -31,6 +31,7 @@ from tenpo.schedule.actions.seats import (
     lock_with_held,
     void_orders,
 )
+from tenpo.schedule.actions.session_coaches import who_did_it
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, can_waive, is_host_of
 from tenpo.schedule.policy_queries import comes_back
@@ -76,7 +77,7 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     facts = {
         "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
         "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
-        "method": given.method,
+        "method": given.method, **(who_did_it(session, by) if by_host else {}),
     }  # fmt: skip
     publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:
@@ -125,7 +126,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         [("booking.cancelled", booking, None, _given(booking, given)) for booking, given in released],
         by=by,
     )
-    publish("session.cancelled", subject=session, reason=reason)
+    publish("session.cancelled", subject=session, reason=reason, **who_did_it(session, by))
     # Whoever ordered several is told once, with what came back of all.
     sums: dict[UUID, Counter[str]] = {}
     for booking, given in released:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
+from tenpo.people.models import User
 from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.session_coach_models import coaches_of_new, name_who_gives
 
@@ -27,3 +28,8 @@ def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
     yield
     if is_so:
         SessionCoach.objects.bulk_create(coaches_of_new(session))
+
+
+def who_did_it(session: Session, by: User | None) -> dict[str, str]:
+    """What an event says of who did it, where others who give the session are to be told."""
+    return {"by_id": str(by.pk) if by else ""} if session.is_together else {}

@@ -27,7 +27,7 @@ from tenpo.schedule.actions.coach_time import lock_coach, lock_coaches
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
-from tenpo.schedule.actions.session_coaches import handed_over, write_sessions
+from tenpo.schedule.actions.session_coaches import handed_over, who_did_it, write_sessions
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
@@ -250,7 +250,8 @@ def change_session(
         session.save(update_fields=[*before, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
-        publish("session.changed", subject=session, before=told)
+        # Who moves their own booking is told of by it.
+        publish("session.changed", subject=session, before=told, **({} if is_own_wish else who_did_it(session, by)))
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:

@@ -173,7 +173,7 @@ def take_slot(
     if slot is None:
         raise slot_taken()
     if slot.coaches[0] != coach_id:
-        raise ValidationError({"coach": _("All of its coaches give this together; leave the choice to us.")})
+        raise ValidationError({"coach": _("All of its coaches give this together, so there is nobody to choose.")})
     policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
     if locked.policy_id is None:
         default = default_cancellation_policy()

@@ -1,5 +1,6 @@
 """Sessions and bookings for tests."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -13,6 +14,7 @@ from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.seats import hold_time
 from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.models import Session
+from tenpo.schedule.session_coach_models import name_who_gives
 
 _numbers = count(1)
 WEEK = timedelta(days=7)
@@ -31,8 +33,12 @@ def make_session(
     price: int = 10_000,
     policy: CancellationPolicy | None = None,
     title: str = "",
+    beside: Sequence[User] = (),
 ) -> Session:
-    """A planned session, each some time after the one before: nobody is in two at once. Say when if it matters."""
+    """A planned session, each some time after the one before: nobody is in two at once. Say when if it matters.
+
+    Who gives it with its coach stands `beside` them.
+    """
     number = next(_numbers)
     start = starts_at or timezone.now() + (starts_in or FIRST + number % APART * AFTER_ANOTHER)
     session = Session(
@@ -47,6 +53,7 @@ def make_session(
         currency="EUR",
         cancellation_policy=policy or make_cancellation_policy(),
     )
+    name_who_gives(session, [session.coach_id, *(one.pk for one in beside)])
     [session] = write_sessions([session])
     return session
 
