@@ -44,6 +44,7 @@ from tenpo.schedule.find_queries import (
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.queries import placeable_participants, taught_sessions
 from tenpo.schedule.service_prices import service_price
+from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.views.finding import times_context
 from tenpo.schedule.views.moving import moment_of
 from tenpo.schedule.views.teaching import managed_session, teacher
@@ -84,10 +85,12 @@ def what_choose(request: HttpRequest, participant_id: UUID) -> HttpResponse:
     has_place = Booking.objects.live().filter(session=OuterRef("pk"), participant=participant)
     sessions = taught_sessions(user, coach=None, is_past=False).open_to_all().upcoming()
     sessions = sessions.filter(seats_taken__lt=F("capacity")).exclude(Exists(has_place))
+    shown = list(sessions.order_by("starts_at", "id")[:SHOWN])
+    name_coaches(shown)
     context = {
         "participant": participant,
         "services": [{"service": one, "coaches": coaches_of(one)} for one in _services(user)[:SHOWN]],
-        "sessions": sessions.order_by("starts_at", "id")[:SHOWN],
+        "sessions": shown,
     }
     return render(request, "checkout/placing_what.html", context)
 

@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from django.db import transaction
+from django.db import connection
 
+from tenpo.core.inserts import insert_together
+from tenpo.core.tokens import new_id
 from tenpo.people.models import User
 from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.session_coach_models import coaches_of_new, name_who_gives
 
 
 def write_sessions(sessions: Iterable[Session]) -> list[Session]:
-    """Write new sessions, and who gives each; two statements."""
-    # That its lead stands among its coaches is asked when the transaction ends.
-    with transaction.atomic(savepoint=False):
-        written = Session.objects.bulk_create(sessions)
-        SessionCoach.objects.bulk_create([one for session in written for one in coaches_of_new(session)])
+    """Write new sessions, and who gives each; one statement."""
+    written = list(sessions)
+    for session in written:
+        session.pk = new_id()
+    if written:
+        insert_together([*written, *(one for session in written for one in coaches_of_new(session))])
     return written
 
 
@@ -23,6 +26,8 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
 def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
     """Let another coach give a session, at the time that is written meanwhile: nobody claims it in between."""
     if is_so:
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS session_is_led_by_one_of_its_coaches DEFERRED")
         SessionCoach.objects.filter(session=session).delete()
         name_who_gives(session, [session.coach_id])
     yield

@@ -14,7 +14,6 @@ from tenpo.orders.tests.make import make_share_policy
 from tenpo.payments.providers.sandbox import NEVER_ANSWERS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
-from tenpo.schedule import notifications
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import edit_session
