@@ -16,9 +16,7 @@ def _say_changed(facts: Facts) -> Words:
     moved = {"before": before.when(), "when": facts.when()}
     return Words(
         title=_("Changed: %(session)s, which you give with others") % {"session": facts["session"]},
-        text=_("It was moved from %(before)s to %(when)s.") % moved
-        if before.when()
-        else _("It is on %(when)s.") % moved,
+        text=_("It was moved from %(before)s to %(when)s.") % moved if before.when() else _("When: %(when)s.") % moved,
         act=_("See who comes"),
         path=roster_path(facts),
         facts=where_and_when(facts),
@@ -36,6 +34,20 @@ def _say_called_off(facts: Facts) -> Words:
     )
 
 
+def _say_shared(facts: Facts) -> Words:
+    return Words(
+        title=_("You give %(session)s with others") % {"session": facts["session"]},
+        text=_("It is on offer, and taken in your calendar: %(when)s.") % {"when": facts.when()},
+        act=_("See who comes"),
+        path=roster_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+SHARED = Kind(
+    "coach.session_shared", gettext_lazy("You are to give a session with others"), Audience.COACH, _say_shared,
+    icon="users",
+)  # fmt: skip
 CHANGED = Kind(
     "coach.session_changed", gettext_lazy("A session that you give with others changes"), Audience.COACH, _say_changed,
     icon="calendar-clock",
@@ -44,7 +56,7 @@ CALLED_OFF = Kind(
     "coach.session_cancelled", gettext_lazy("A session that you give with others is called off"), Audience.COACH,
     _say_called_off, icon="calendar-x",
 )  # fmt: skip
-TOGETHER_KINDS = (CHANGED, CALLED_OFF)
+TOGETHER_KINDS = (SHARED, CHANGED, CALLED_OFF)
 
 
 def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -> list[Notice]:
@@ -57,14 +69,14 @@ def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -
         return []
     session = session or Session.objects.select_related("coach").get(pk=message.subject_id)
     is_off = session.status == Session.Status.CANCELLED
-    if not is_off and message.name != "session.changed":
+    if not is_off and message.name not in ("session.created", "session.changed"):
         return []
     more: dict[str, Any] = {name: said[name] for name in ("before", "reason") if said.get(name)}
-    kind = CALLED_OFF if is_off else CHANGED
+    kind = CALLED_OFF if is_off else SHARED if message.name == "session.created" else CHANGED
     # What is called off with several places at once is told once.
     once = f"off:{session.pk}" if is_off else ""
     payload = session_facts(session) | more
     return [Notice(kind, one, payload, once=once) for one in session.coach_ids if str(one) != said["by_id"]]
 
 
-TOGETHER_TELLS = {"session.cancelled": tell_who_is_beside}
+TOGETHER_TELLS = {"session.created": tell_who_is_beside, "session.cancelled": tell_who_is_beside}

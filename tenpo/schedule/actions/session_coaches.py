@@ -1,11 +1,15 @@
 """Who gives a session: written with it, and changed with it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from tenpo.core.inserts import insert_together
+from tenpo.core.limits import COACHES_OF_A_SERVICE
 from tenpo.core.tokens import new_id
 from tenpo.people.models import User
 from tenpo.schedule.models import Session, SessionCoach
@@ -20,6 +24,18 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
     if written:
         insert_together([*written, *(one for session in written for one in coaches_of_new(session))])
     return written
+
+
+def checked_beside(coach: User, beside: Sequence[User]) -> list[UUID]:
+    """Who gives a session with its lead, each once; a statement only where there are some. Raises ValidationError."""
+    ids = list(dict.fromkeys(one.pk for one in beside))
+    if not ids:
+        return []
+    if coach.pk in ids or User.objects.coaches().active().filter(pk__in=ids).count() < len(ids):
+        raise ValidationError({"beside": _("Choose other coaches, who are here now.")})
+    if len(ids) >= COACHES_OF_A_SERVICE:
+        raise ValidationError({"beside": _("At most %(n)s coaches give one session.") % {"n": COACHES_OF_A_SERVICE}})
+    return ids
 
 
 @contextmanager

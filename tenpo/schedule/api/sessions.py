@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
 from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.limits import COACHES_OF_A_SERVICE
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
@@ -114,6 +116,9 @@ class SessionIn(InSchema):
     model_config = {"json_schema_extra": {"example": SESSION_EXAMPLE}}
 
     coach_id: UUID | None = None
+    beside_ids: Annotated[
+        list[UUID], Field(max_length=COACHES_OF_A_SERVICE - 1, description="Coaches who give it with this one.")
+    ] = []
     title: Title
     description: Description = ""
     starts_at: TimeIn
@@ -260,6 +265,14 @@ def chosen_coach(user: User, coach_id: UUID | None) -> User:
     return get_object_or_404(User.objects.visible_to(user), pk=coach_id) if coach_id else user
 
 
+def coaches_named(user: User, ids: Sequence[UUID]) -> list[User]:
+    """The people of these ids, as `user` sees them, in their order; Http404 for one who is not there."""
+    there = User.objects.visible_to(user).in_bulk(ids) if ids else {}
+    if len(there) < len(set(ids)):
+        raise Http404
+    return [there[pk] for pk in ids]
+
+
 def changes_in(user: User, body: InSchema, *, leave: set[str]) -> dict[str, Any]:
     """What a body says about a session, as the actions take it; null says nothing."""
     values = body.model_dump(exclude_unset=True, exclude=leave)
@@ -287,8 +300,8 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
 def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
     """Coaches offer their own sessions, admins any coach's. 409 `overlap` when the coach teaches at that time."""
     coach = chosen_coach(request.user, body.coach_id)
-    values = changes_in(request.user, body, leave={"coach_id"})
-    session = create(coach, by=request.user, **values)
+    values = changes_in(request.user, body, leave={"coach_id", "beside_ids"})
+    session = create(coach, by=request.user, beside=coaches_named(request.user, body.beside_ids), **values)
     return 201, one_out(request.user, session.pk)
 
 

@@ -84,7 +84,7 @@ def test_control_without_the_constraint_a_coach_is_in_two():
 
 
 def test_without_the_coachs_lock_the_constraint_alone_still_holds(monkeypatch):
-    monkeypatch.setattr(actions, "lock_coach", lambda coach: None)
+    monkeypatch.setattr(actions, "lock_coaches", lambda coaches: None)
     coach = make_coach()
     start = timezone.now() + timedelta(days=3)
 
