@@ -392,11 +392,15 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE schedule_session SET coach_id = (SELECT coach_id FROM schedule_session WHERE title = 'One'),
             starts_at = (SELECT starts_at FROM schedule_session WHERE title = 'One'),
             ends_at = (SELECT ends_at FROM schedule_session WHERE title = 'One') WHERE title = 'Bare'""",
+        """
+        UPDATE schedule_sessioncoach c SET coach_id = s.coach_id FROM schedule_session s
+        WHERE s.id = c.session_id AND s.title = 'Bare'""",
     ],
+    "session-is-given-by-its-coaches": "UPDATE schedule_session SET is_together = true WHERE title = 'Bare'",
     "session-ends-after-it-starts": [
         UNSAID,
         """
-        UPDATE schedule_session SET ends_at = starts_at - interval '1 hour' WHERE title = 'Bare'""",
+        UPDATE schedule_session SET ends_at = starts_at WHERE title = 'Bare'""",
     ],
     "session-is-cancelled-at-a-time": "UPDATE schedule_session SET cancelled_at = NULL WHERE status = 'cancelled'",
     "past-session-is-completed": [
@@ -464,6 +468,8 @@ ALSO = {
     "closed-day-balances": {"closed-day-has-not-changed", "closed-day-says-what-moved"},
     "closed-day-says-what-moved": {"closed-day-has-not-changed"},
     "cancelled-session-has-nobody": {"session-takes-place-as-last-recorded"},
+    # What lasts no time takes none of its coach.
+    "session-ends-after-it-starts": {"session-is-given-by-its-coaches"},
     "nobody-gets-back-more-than-they-gave": {"given-back-is-the-percentage-that-it-says"},
     "own-share-is-paid-by-payments": {"order-is-paid-by-its-buyer-in-its-currency"},
     "payment-that-bought-nothing-is-credit": {"own-share-is-paid-by-payments"},
@@ -500,6 +506,13 @@ UNGUARD = """
             WHERE i.indisunique AND NOT i.indisprimary AND c.relnamespace = current_schema()::regnamespace
         LOOP EXECUTE format('DROP INDEX %s', guard.of); END LOOP;
     END $$
+"""
+
+
+# What a session's coaches claim moves with it, by a foreign key that stands in no fault's way.
+FOLLOWED = """
+    UPDATE schedule_sessioncoach c SET claimed = s.claimed FROM schedule_session s
+    WHERE s.id = c.session_id AND c.claimed <> s.claimed
 """
 
 
@@ -631,6 +644,8 @@ def test_a_healthy_business_is_silent_and_every_planted_fault_is_caught(superuse
     for name, planted in PLANTS.items():
         with transaction.atomic():
             run(*([planted] if isinstance(planted, str) else planted))
+            if name != "session-is-given-by-its-coaches":
+                run(FOLLOWED)
             # Whoever asks is the application.
             run(f"SET LOCAL ROLE {postgres.APP}")
             caught[name] = {finding.name for finding in faults_now()}

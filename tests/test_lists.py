@@ -255,7 +255,8 @@ def _add_asked(world: World) -> None:
 
 
 def _session(coach: User, **wanted: Any) -> Session:
-    return make_session(coach, starts_in=timedelta(hours=next(_hours)), **wanted)
+    # Others give it as well, whom every list names with its coach.
+    return make_session(coach, starts_in=timedelta(hours=next(_hours)), beside=[make_coach()], **wanted)
 
 
 def _add_own(who: User, host: User, booked: Session) -> None:

@@ -113,7 +113,7 @@ def slots() -> None:
     actions = part("schedule.actions.slots")
     find_slots, lock = actions.find_slots, "FOR NO KEY UPDATE"
     # To count that a coach's time changes is a lock as well.
-    counting, asking = actions._LOCK.index("WITH counted"), actions._LOCK.index("SELECT {columns}")
+    counting, asking = actions._LOCK.index(",\n    counted AS"), actions._LOCK.index("SELECT {columns}")
     assert lock in actions._LOCK
     actions._LOCK = (actions._LOCK[:counting] + actions._LOCK[asking:]).replace(f"{lock} OF r", "").replace(lock, "")
 

@@ -33,6 +33,7 @@ from tenpo.orders.models import Line, Order, SharePolicy
 from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, Role, RoleGrant, User
 from tenpo.people.visits import SessionStore
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.models import (
     Availability,
     Booking,
@@ -173,7 +174,7 @@ def _make_sessions(
     policy = default_cancellation_policy()
     first = timezone.now().replace(minute=0, second=0, microsecond=0) + first_in
     starts = [first + place * every for place in range(number)]
-    return Session.objects.bulk_create(
+    return write_sessions(
         [
             Session(
                 coach=coach, title=f"Breathing at work {hour}", description="Half an hour of calm.", starts_at=start,

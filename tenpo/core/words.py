@@ -6,12 +6,14 @@ everywhere.
 
 import functools
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_timedelta
+from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -189,6 +191,11 @@ def say_left(until: datetime, *, now: datetime | None = None) -> str:
     """How long it still is until a moment: whole days, or hours and minutes; nothing left is "0 min"."""
     distance = max(until - (now or timezone.now()), timedelta())
     return say_duration(timedelta(days=distance.days) if distance.days else distance)
+
+
+def say_names(names: Iterable[str]) -> str:
+    """Several people in a row: "Lena Ott and Jonas Wirth"."""
+    return format_list(list(names), locale=locale())
 
 
 def initials(name: str) -> str:

@@ -159,6 +159,8 @@ class Clock:
         for table, name, _definition in constraints:
             self.owner.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table, name))
         yield
+        # What waits for the end of the transaction would keep a table from being changed.
+        self.owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table, name, definition in constraints:
             self.owner.execute(sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(table, name, definition))
 

@@ -17,14 +17,15 @@ from tenpo.schedule.queries import placeable_participants
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 
 AHEAD = timedelta(days=20)
-CALM, ASKED, CAREER, FOCUS, CASE, TALK = (
+CALM, ASKED, CAREER, FOCUS, CASE, TALK, PAIR = (
     "Calm, alone or for two", "An hour after a hard week", "Career coaching", "Focus, online", "A case of yours",
-    "A first talk",
+    "A first talk", "A new role, from both sides",
 )  # fmt: skip
 # Who books what, with the place of the start among those that are free then.
 BOOKED = (
     (3, CALM, 2), (4, CALM, 9), (5, CALM, 15), (6, CALM, 24), (7, CAREER, 3), (8, CAREER, 11), (9, FOCUS, 4),
     (10, FOCUS, 12), (11, CASE, 5), (12, CASE, 14), (13, CASE, 30), (19, TALK, 8),
+    (20, PAIR, 3), (21, PAIR, 7),
 )  # fmt: skip
 REQUESTED = ((14, ASKED, 1), (15, ASKED, 6), (16, ASKED, 13))
 WORDS = (

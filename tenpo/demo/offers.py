@@ -101,6 +101,11 @@ def _services(story: Story, house: Location, studio: Location) -> None:
         coaches_rule="any", join_link="https://meet.example.com/case", most_per_day=1,
         description="Something between you and somebody else that will not move. Whoever is free first takes it.",
     )  # fmt: skip
+    offer(
+        coach[AMARA], coach[JONAS], name="A new role, from both sides", durations=[60], prices={1: 15_000},
+        locations=[house], coaches_rule="all", buffer_after=15, join_link="https://meet.example.com/both-sides",
+        description="One of us has hired for such roles, the other has held them. You ask both at once.",
+    )  # fmt: skip
 
 
 def away_of_today(story: Story) -> None:

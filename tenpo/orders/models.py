@@ -364,7 +364,9 @@ class Split(BaseModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="split_one_of_each_part", fields=["line", "part"]),
+            models.UniqueConstraint(
+                name="split_one_of_each_part_and_person", fields=["line", "part", "recipient"], nulls_distinct=False
+            ),
             models.CheckConstraint(
                 name="split_is_reversed_within", condition=Q(amount__gte=0, reversed__gte=0, reversed__lte=F("amount"))
             ),

@@ -1,6 +1,6 @@
 """Pure rules: what company and sponsor pay of a price, and how what comes back is divided between those who paid."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
@@ -127,10 +127,12 @@ def split_line(
     rule: SplitRule | None,
     *,
     creator_id: UUID,
-    teacher_id: UUID,
+    taught_by: Sequence[UUID],
     bought_by: Collection[UUID | None] = (),
 ) -> list[Split]:
     """Who earns which part of `price` by a rule, not saved yet; the parts sum to it (largest remainder).
+
+    What those who teach it together earn is divided among them in equal parts, the lead first where a unit is left.
 
     Nothing is divided without a rule, nor where all of it is the business's. Nobody earns of what they bought: whoever
     else paid a part of it, it would become money that they can have paid out. Their part is the business's.
@@ -138,18 +140,21 @@ def split_line(
     if rule is None or price == 0:
         return []
     part = Split.Part
-    if creator_id == teacher_id:
-        theirs = [(part.CREATOR, creator_id, rule.creator_percent + rule.teacher_percent)]
+    if creator_id in taught_by:
+        theirs = [(part.CREATOR, taught_by, rule.creator_percent + rule.teacher_percent)]
     else:
-        theirs = [(part.ROYALTY, creator_id, rule.creator_percent), (part.TEACHER, teacher_id, rule.teacher_percent)]
-    theirs = [share for share in theirs if share[2] and share[1] not in bought_by]
-    if not theirs:
-        return []
+        theirs = [(part.ROYALTY, [creator_id], rule.creator_percent), (part.TEACHER, taught_by, rule.teacher_percent)]
+    theirs = [share for share in theirs if share[2] and not set(share[1]) <= set(bought_by)]
     left = 100 - sum(percent for _part, _who, percent in theirs)
-    shares: list[tuple[Split.Part, UUID | None, int]] = [(part.BUSINESS, None, left)] if left else []
-    shares += theirs
-    amounts = apportion(price, [percent for _part, _who, percent in shares])
-    return [
-        Split(part=part, recipient_id=who, percent=percent, amount=amount)
-        for (part, who, percent), amount in zip(shares, amounts, strict=True)
-    ]
+    of_business, *of_people = apportion(price, [left, *(percent for _part, _who, percent in theirs)])
+    splits = []
+    for (kind, people, percent), amount in zip(theirs, of_people, strict=True):
+        equal = [1] * len(people)
+        for who, earned, of_100 in zip(people, apportion(amount, equal), apportion(percent, equal), strict=True):
+            if who in bought_by:
+                left, of_business = left + of_100, of_business + earned
+            else:
+                splits.append(Split(part=kind, recipient_id=who, percent=of_100, amount=earned))
+    if not splits:
+        return splits
+    return [Split(part=part.BUSINESS, percent=left, amount=of_business), *splits] if left else splits

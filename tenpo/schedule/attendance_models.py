@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import BaseModel
 from tenpo.people.models import Participant, User
+from tenpo.schedule.session_coach_models import SessionCoach
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 class AttendanceQuerySet(models.QuerySet["Attendance"]):
     def visible_to(self, user: "Viewer") -> Self:
-        """Whoever was there, the session's coach, and the admins."""
+        """Whoever was there, the session's coaches, and the admins."""
         if not user.is_authenticated:
             return self.none()
-        return self if user.is_admin else self.filter(Q(participant__user=user) | Q(session__coach=user))
+        given = SessionCoach.objects.filter(coach=user)
+        return (
+            self if user.is_admin else self.filter(Q(participant__user=user) | Q(session__in=given.values("session")))
+        )
 
     def by_hand(self) -> Self:
         return self.filter(source=Attendance.Source.HAND)

@@ -30,7 +30,7 @@ def zone_of(coach: User) -> str:
 
 def taught_during(coach: User | UUID, starts_at: datetime, ends_at: datetime) -> QuerySet[Session]:
     """The sessions of a coach that are planned in this time, the first one first."""
-    during = Session.objects.filter(coach=coach, status=Session.Status.PLANNED)
+    during = Session.objects.taught_by(coach).filter(status=Session.Status.PLANNED)
     return during.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).order_by("starts_at", "id")
 
 

@@ -62,7 +62,8 @@ CALENDAR_INVARIANTS = (
         SELECT w.id, c.user_id FROM schedule_writtenevent w
         JOIN schedule_calendarconnection c ON c.id = w.connection_id JOIN schedule_session s ON s.id = w.session_id
         LEFT JOIN schedule_booking b ON b.id = w.booking_id LEFT JOIN people_participant p ON p.id = b.participant_id
-        WHERE CASE WHEN b.id IS NULL THEN s.coach_id <> c.user_id
+        WHERE CASE WHEN b.id IS NULL THEN c.user_id NOT IN (
+                SELECT t.coach_id FROM schedule_sessioncoach t WHERE t.session_id = s.id)
             ELSE b.session_id <> s.id OR c.user_id NOT IN (b.booked_by_id, coalesce(p.user_id, b.booked_by_id)) END""",
     ),
     Invariant(

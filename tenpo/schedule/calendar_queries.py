@@ -26,6 +26,7 @@ from tenpo.schedule.calendars.base import OurEvent, Said, said_of
 from tenpo.schedule.ical import booking_event, stored_file, taught_event
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.queries import one_for_each_session
+from tenpo.schedule.session_coach_queries import name_coaches
 
 # Asked by the expressions of the index `outside_event_by_user_and_time`. What touches or overlaps is one interval.
 _BUSY = """
@@ -122,10 +123,13 @@ def our_events(user: User, *, now: datetime) -> dict[str, Ours]:
         session__starts_at__lt=now + OURS_AHEAD,
     )
     found: dict[str, Ours] = {}
-    for session in taught.select_related("coach").order_by("starts_at", "id")[:OURS_MOST]:
+    sessions = list(taught.select_related("coach").order_by("starts_at", "id")[:OURS_MOST])
+    name_coaches(sessions)
+    for session in sessions:
         ours = _ours(taught_event(session), session, None)
         found[ours.event.uid] = ours
-    rows = mine.select_related("session__coach", "participant").order_by("session__starts_at", "id")[:OURS_MOST]
+    rows = list(mine.select_related("session__coach", "participant").order_by("session__starts_at", "id")[:OURS_MOST])
+    name_coaches(booking.session for booking in rows)
     for booking in one_for_each_session(rows, user):
         ours = _ours(booking_event(booking), booking.session, booking)
         found[ours.event.uid] = ours

@@ -15,6 +15,7 @@ from django.utils import timezone
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.forms import FIRST_DAY, LAST_DAY
+from tenpo.core.words import say_names
 from tenpo.people.models import User
 from tenpo.schedule.glance import days_with_slots
 from tenpo.schedule.models import Location, Service, ServiceCoach, TimeOff
@@ -344,8 +345,13 @@ class Option:
 
     coach: User | None
     location: Location | None
-    # Who gives it, or would: the first of them where it is not settled.
+    # Who gives it, or would: the first of them where it is not settled, or who leads it; and all who would then.
     given_by: User
+    team: tuple[User, ...] = ()
+
+    @property
+    def with_whom(self) -> str:
+        return say_names(str(coach) for coach in self.team)
 
     @property
     def name(self) -> str:
@@ -358,10 +364,13 @@ def options_of(service: Service, slots: Sequence[Slot]) -> list[Option]:
     coaches = {coach.pk: coach for coach in coaches_of(service)}
     locations = {location.pk: location for location in service.locations.all()}
     is_chosen = service.coaches_rule == Service.Coaches.CHOSEN
+    is_by_all = service.coaches_rule == Service.Coaches.ALL
     found: list[Option] = []
     for slot in slots:
         free = [coaches[pk] for pk in sorted(slot.coaches, key=list(coaches).index) if pk in coaches]
         location = locations.get(slot.location) if slot.location else None
         given_by = free if is_chosen else free[:1]
-        found += [Option(coach if is_chosen else None, location, coach) for coach in given_by]
+        for coach in given_by:
+            team = tuple(free) if is_by_all else (coach,)
+            found.append(Option(coach if is_chosen else None, location, coach, team))
     return found

@@ -54,6 +54,17 @@ class CoachField(forms.ModelChoiceField):  # type: ignore[type-arg]
         super().__init__(queryset=coaches, label=gettext_lazy("Coach"), **kwargs)
 
 
+class BesideField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Who gives it with its coach."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            label=gettext_lazy("Given with"), required=False, widget=forms.CheckboxSelectMultiple,
+            help_text=gettext_lazy("They are told, and their time is taken. What it earns is divided among you."),
+            **kwargs,
+        )  # fmt: skip
+
+
 class OfferForm(forms.Form):
     """What a session offers, apart from when; for one, and for those of a series."""
 
@@ -106,9 +117,14 @@ class SessionForm(OfferForm):
         self.viewer, self.session = viewer, session
         if session is None:
             self.fields["time_zone"].initial = viewer.time_zone
+            others = User.objects.coaches().active().order_by("name", "id")
             if viewer.is_admin:
                 self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
-                self.order_fields(["coach", "title"])
+            else:
+                others = others.exclude(pk=viewer.pk)
+            if others.exists():
+                self.fields["beside"] = BesideField(queryset=others)
+            self.order_fields(["coach", "title"])
         else:
             self.fields["cancellation_policy"].required = True
             for name in AS_BOOKED if session.is_private else ():
@@ -141,6 +157,9 @@ class SessionForm(OfferForm):
         chosen: User = self.cleaned_data.get("coach") or self.viewer
         return chosen
 
+    def beside(self) -> list[User]:
+        return list(self.cleaned_data.get("beside") or ())
+
 
 def _initial(session: Session) -> dict[str, Any]:
     start = session.starts_at.astimezone(ZoneInfo(session.time_zone))
@@ -152,6 +171,7 @@ def _initial(session: Session) -> dict[str, Any]:
         "at": start.time().replace(second=0, microsecond=0),
         "time_zone": session.time_zone,
         "version": session.version,
+        "beside": session.coach_ids[1:],
     }
 
 

@@ -54,7 +54,7 @@ def clients_of(coach: User | None, *, words: str = "", now: datetime | None = No
     booked = Booking.objects.filter(participant=OuterRef("pk"), confirmed_at__isnull=False)
     booked = booked.exclude(state=Booking.State.CANCELLED)
     if coach:
-        booked = booked.filter(session__coach=coach)
+        booked = booked.filter(session__coaches__coach=coach)
     came = booked.filter(session__starts_at__lte=now).exclude(state=Booking.State.NO_SHOW)
     last = came.order_by("-session__starts_at", "-session")
     coming = booked.filter(session__starts_at__gt=now, session__status=Session.Status.PLANNED)

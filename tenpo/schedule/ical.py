@@ -133,7 +133,7 @@ def _event(
     event.add("transp", "TRANSPARENT" if status == "CANCELLED" else "OPAQUE")
     if where := session.place or join_link:
         event.add("location", _line(where))
-    parts = [_text(session.description), _line(str(session.coach)), join_link, url]
+    parts = [_text(session.description), _line(session.coach_names), join_link, url]
     event.add("description", "\n".join(part for part in parts if part))
     event.add("url", url)
     event.add("categories", [current_business().name])

@@ -83,11 +83,27 @@ INVARIANTS = (
         _("A coach teaches one session at a time."),
         """
         SELECT id, coach_id, starts_at, taken_until FROM (
-            SELECT s.*, max(coalesce(busy_until, ends_at)) OVER (
-                PARTITION BY coach_id ORDER BY coalesce(busy_from, starts_at), id
+            SELECT s.id, s.starts_at, s.busy_from, c.coach_id, max(coalesce(busy_until, ends_at)) OVER (
+                PARTITION BY c.coach_id ORDER BY coalesce(busy_from, starts_at), s.id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS taken_until
-            FROM schedule_session s WHERE status <> 'cancelled') taught
+            FROM schedule_session s JOIN schedule_sessioncoach c ON c.session_id = s.id
+            WHERE status <> 'cancelled') taught
         WHERE coalesce(busy_from, starts_at) < taken_until""",
+    ),
+    Invariant(
+        "session-is-given-by-its-coaches",
+        _("Whoever leads a session stands first among its coaches, and all of them are taken while it lasts."),
+        """
+        SELECT s.id, s.coach_id, g.coaches FROM schedule_session s LEFT JOIN (
+            SELECT session_id, array_agg(coach_id ORDER BY place, id) AS coaches,
+                count(DISTINCT place) AS places, max(place) AS last, min(lower(claimed)) AS claimed_from,
+                max(upper(claimed)) AS claimed_until, count(*) FILTER (WHERE isempty(claimed)) AS free
+            FROM schedule_sessioncoach GROUP BY session_id) g ON g.session_id = s.id
+        WHERE g.session_id IS NULL OR g.coaches[1] <> s.coach_id OR g.places <> cardinality(g.coaches)
+            OR g.last <> g.places - 1 OR s.is_together <> (g.places > 1)
+            OR g.free <> CASE s.status WHEN 'cancelled' THEN g.places ELSE 0 END
+            OR g.claimed_from <> coalesce(s.busy_from, s.starts_at)
+            OR g.claimed_until <> coalesce(s.busy_until, s.ends_at)""",
     ),
     Invariant(
         "room-holds-one-session-at-a-time",

@@ -14,7 +14,8 @@ MEETING_INVARIANTS = (
         JOIN schedule_session s ON s.id = a.session_id
         LEFT JOIN people_participant p ON p.id = a.participant_id
         LEFT JOIN schedule_booking b ON b.session_id = a.session_id AND b.participant_id = a.participant_id
-        WHERE b.id IS NULL AND p.user_id IS DISTINCT FROM s.coach_id""",
+        WHERE b.id IS NULL AND NOT EXISTS (
+            SELECT FROM schedule_sessioncoach c WHERE c.session_id = s.id AND c.coach_id = p.user_id)""",
     ),
     Invariant(
         "nobody-is-there-twice-at-once",
@@ -45,7 +46,7 @@ MEETING_INVARIANTS = (
     ),
     Invariant(
         "review-is-between-who-was-there",
-        _("A review is between the coach of a session and whoever had a place in it, each of the other."),
+        _("A review is between the coach who leads a session and whoever had a place in it, each of the other."),
         """
         SELECT r.id, r.side, r.author_id, r.subject_id
         FROM schedule_sessionreview r
@@ -81,7 +82,8 @@ MEETING_INVARIANTS = (
         SELECT n.id, n.session_id FROM schedule_sessionnote n
         JOIN schedule_session s ON s.id = n.session_id
         LEFT JOIN schedule_booking b ON b.session_id = n.session_id AND b.participant_id = n.participant_id
-        WHERE n.author_id <> s.coach_id OR (n.participant_id IS NOT NULL AND b.id IS NULL)""",
+        WHERE n.author_id NOT IN (SELECT c.coach_id FROM schedule_sessioncoach c WHERE c.session_id = s.id)
+            OR (n.participant_id IS NOT NULL AND b.id IS NULL)""",
     ),
     Invariant(
         "resource-is-a-file-or-a-link",

@@ -1,21 +1,24 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Now
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
+from tenpo.core.words import say_names
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import HASH_LENGTH, Participant, User
@@ -36,7 +39,9 @@ from tenpo.schedule.miss_models import Miss
 from tenpo.schedule.note_models import SessionNote
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.review_models import SessionReview
+from tenpo.schedule.series_models import Series
 from tenpo.schedule.service_models import Format, Location, Room, Service, ServiceCoach, ServicePrice
+from tenpo.schedule.session_coach_models import SessionCoach
 from tenpo.schedule.video_models import VideoRoom, VideoRoomEvent
 
 if TYPE_CHECKING:
@@ -45,46 +50,27 @@ if TYPE_CHECKING:
 __all__ = [
     "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarChannel", "CalendarConnection",
     "CalendarFeed", "CoachTime", "CoachWeek", "Embed", "Intro", "Location", "Miss", "OutsideEvent", "Room", "Series",
-    "Service",
-    "ServiceCoach", "ServicePrice", "Session", "SessionNote", "SessionResource",
-    "SessionReview", "TimeOff", "Travel", "VideoRoom", "VideoRoomEvent", "WorkingTerms",
-    "WrittenEvent",
+    "Service", "ServiceCoach", "ServicePrice", "Session", "SessionCoach", "SessionNote", "SessionResource",
+    "SessionReview", "TimeOff", "Travel", "VideoRoom", "VideoRoomEvent", "WorkingTerms", "WrittenEvent",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000
 MAX_SESSION_MINUTES = 24 * 60
 
 
-class SeriesQuerySet(models.QuerySet["Series"]):
-    def visible_to(self, user: "Viewer") -> Self:
-        return self if user.is_authenticated else self.none()
-
-
-class Series(BaseModel):
-    """Sessions that repeat by a rule (RFC 5545) at the same time of day in the coach's own time zone."""
-
-    coach = models.ForeignKey(User, models.PROTECT, related_name="+")
-    rule = models.CharField(max_length=200)
-    time_zone = models.CharField(max_length=TIME_ZONE_LENGTH)
-
-    objects = SeriesQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return self.rule
-
-
 class SessionQuerySet(models.QuerySet["Session"]):
     def visible_to(self, user: "Viewer") -> Self:
         """Whoever is signed in sees what is offered to all; nobody sees it from outside.
 
-        What was booked as a slot is seen by its coach, by whoever booked it or takes part, and by admins.
+        What was booked as a slot is seen by its coaches, by whoever booked it or takes part, and by admins.
         """
         if not user.is_authenticated:
             return self.none()
         if user.is_admin:
             return self
         mine = Booking.objects.filter(session=OuterRef("pk")).filter(Q(booked_by=user) | Q(participant__user=user))
-        return self.filter(Q(is_private=False) | Q(coach=user) | Exists(mine))
+        given = SessionCoach.objects.filter(session=OuterRef("pk"), coach=user)
+        return self.filter(Q(is_private=False) | Exists(given) | Exists(mine))
 
     def open_to_all(self) -> Self:
         """Without those that were booked as a slot, for somebody."""
@@ -93,8 +79,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def upcoming(self, now: datetime | None = None) -> Self:
         return self.filter(status=Session.Status.PLANNED, starts_at__gt=now or clock.now())
 
-    def taught_by(self, coach: User) -> Self:
-        return self.filter(coach=coach)
+    def taught_by(self, coach: User | UUID) -> Self:
+        """Those that they give, alone or with others."""
+        return self.filter(pk__in=SessionCoach.objects.filter(coach=coach).values("session"))
 
     def matching(self, words: str) -> Self:
         """Full-text search; each word counts from its beginning, so "yo" finds yoga."""
@@ -106,6 +93,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 _BUSY = TsTzRange(Coalesce("busy_from", "starts_at"), Coalesce("busy_until", "ends_at"), Value("[)"))
+_NO_TIME = TsTzRange("starts_at", "starts_at", Value("[)"))
 
 
 class Session(BaseModel):
@@ -116,7 +104,10 @@ class Session(BaseModel):
         CANCELLED = "cancelled", _("Cancelled")
         COMPLETED = "completed", _("Completed")
 
+    # Its lead; who gives it with them stands in `SessionCoach`, as the lead does.
     coach = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="sessions")
+    # Several give it together. So whoever deals with one of a single coach asks nobody about others.
+    is_together = models.BooleanField(default=False, db_default=False, editable=False)
     series = models.ForeignKey(Series, models.PROTECT, null=True, related_name="sessions")
     title = models.CharField(_("Title"), max_length=120)
     description = models.TextField(_("Description"), max_length=4_000, blank=True)
@@ -132,9 +123,15 @@ class Session(BaseModel):
     room = models.ForeignKey(Room, models.PROTECT, null=True, db_index=False, related_name="+")
     # Booked as a slot: it is there for those who booked it, and goes when the last of them goes.
     is_private = models.BooleanField(default=False, db_default=False)
-    # From when until when its coach and its room are taken, with the time before and after; none: while it lasts.
+    # From when until when its coaches and its room are taken, with the time before and after; none: while it lasts.
     busy_from = models.DateTimeField(null=True)
     busy_until = models.DateTimeField(null=True)
+    # The same as one range, empty when it does not take place: what its coaches' claims follow.
+    claimed = models.GeneratedField(
+        expression=Case(When(status="cancelled", then=_NO_TIME), default=_BUSY),
+        output_field=DateTimeRangeField(),
+        db_persist=True,
+    )
     capacity = models.PositiveIntegerField(
         _("Seats"), validators=[MinValueValidator(1), MaxValueValidator(MAX_CAPACITY)]
     )
@@ -161,11 +158,7 @@ class Session(BaseModel):
 
     class Meta:
         constraints = [
-            ExclusionConstraint(
-                name="session_coach_never_in_two_at_once",
-                expressions=[(UuidPoint("coach"), RangeOperators.OVERLAPS), (_BUSY, RangeOperators.OVERLAPS)],
-                condition=~Q(status="cancelled"),
-            ),
+            models.UniqueConstraint(name="session_claims_one_time", fields=["id", "claimed"]),
             ExclusionConstraint(
                 name="session_room_never_in_two_at_once",
                 expressions=[(UuidPoint("room"), RangeOperators.OVERLAPS), (_BUSY, RangeOperators.OVERLAPS)],
@@ -201,6 +194,23 @@ class Session(BaseModel):
     def __str__(self) -> str:
         return self.title
 
+    @cached_property
+    def coach_ids(self) -> list[UUID]:
+        """Who gives it, the lead first; a statement only where there are several."""
+        if not self.is_together:
+            return [self.coach_id]
+        return list(self.coaches.order_by("place").values_list("coach_id", flat=True))
+
+    @cached_property
+    def coach_names(self) -> str:
+        """Who gives it, in words; a statement only where there are several. Of many sessions see `name_coaches`."""
+        if not self.is_together:
+            return str(self.coach)
+        return say_names(str(one.coach) for one in self.coaches.select_related("coach").order_by("place"))
+
+    def is_given_by(self, user: User) -> bool:
+        return self.coach_id == user.pk or (self.is_together and user.pk in self.coach_ids)
+
     @property
     def seats_left(self) -> int:
         return self.capacity - self.seats_taken
@@ -226,12 +236,12 @@ class Session(BaseModel):
 
 class BookingQuerySet(models.QuerySet["Booking"]):
     def visible_to(self, user: "Viewer") -> Self:
-        """Whoever booked or takes part, the session's coach, and the admins."""
+        """Whoever booked or takes part, the session's coaches, and the admins."""
         if not user.is_authenticated:
             return self.none()
         if user.is_admin:
             return self
-        return self._any_of(Q(booked_by=user), Q(participant__user=user), Q(session__coach=user))
+        return self._any_of(Q(booked_by=user), Q(participant__user=user), Q(session__coaches__coach=user))
 
     def of(self, user: User) -> Self:
         return self.filter(booked_by=user)

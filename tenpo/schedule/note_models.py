@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 class SessionNoteQuerySet(models.QuerySet["SessionNote"]):
     def visible_to(self, user: "Viewer") -> Self:
-        """The session's coach, who wrote it, and nobody else: it may speak of somebody's health. No admin reads it."""
+        """Whichever of its coaches wrote it, and nobody else: it may speak of somebody's health. No admin reads it."""
         if not user.is_authenticated or not user.is_coach:
             return self.none()
-        return self.filter(author=user, session__coach=F("author"))
+        return self.filter(author=user, session__coaches__coach=F("author"))
 
 
 class SessionNote(BaseModel):

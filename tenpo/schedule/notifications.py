@@ -12,7 +12,7 @@ from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking
 from tenpo.schedule.policy_notifications import (
     MISSED,
     PERSON_MOVED,
@@ -25,9 +25,11 @@ from tenpo.schedule.policy_notifications import (
     policy_fact,
     roster_path,
     sentences,
+    session_facts,
     terms_of,
     where_and_when,
 )
+from tenpo.schedule.together_notifications import TOGETHER_KINDS, TOGETHER_TELLS, tell_who_is_beside
 
 
 def _session_path(facts: Facts) -> str:
@@ -329,26 +331,13 @@ KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
     OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING,
     BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
+    *TOGETHER_KINDS,
 )  # fmt: skip
 
 
 def _booking_of(message: OutboxMessage) -> Booking:
     rows = Booking.objects.select_related("session__coach", "participant", "line")
     return rows.get(pk=message.subject_id)
-
-
-def session_facts(session: Session) -> dict[str, Any]:
-    """What a notification says of a session."""
-    return {
-        "session_id": str(session.pk),
-        "session": session.title,
-        "starts_at": session.starts_at.isoformat(),
-        "ends_at": session.ends_at.isoformat(),
-        "time_zone": session.time_zone,
-        "place": session.place,
-        "coach": str(session.coach),
-        "currency": session.currency,
-    }
 
 
 def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
@@ -414,11 +403,10 @@ def _to_its_coach(
     kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
 ) -> list[Notice]:
     session = booking.session
-    if session.coach_id in (booking.booked_by_id, booking.participant.user_id):
-        return []
+    told = [one for one in session.coach_ids if one not in (booking.booked_by_id, booking.participant.user_id)]
     payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
     payload["participant"] = ", ".join(dict.fromkeys(one.participant.name for one in party or [booking]))
-    return [Notice(kind, session.coach_id, payload, once=once)]
+    return [Notice(kind, coach_id, payload, once=once) for coach_id in told]
 
 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
@@ -453,7 +441,7 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
         notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
     if not said.get("by_host") and booking.confirmed_at:
         notices += _to_its_coach(BOOKING_CANCELLED, booking)
-    return notices
+    return notices + tell_who_is_beside(message, booking.session)
 
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
@@ -504,7 +492,7 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
         for party in parties.values()
         for booking in party
         for notice in to_its_people(SESSION_CHANGED, booking, party=party, before=before)
-    ]
+    ] + tell_who_is_beside(message)
 
 
 def on_booking_waitlisted(message: OutboxMessage) -> list[Notice]:
@@ -590,4 +578,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **MEETING_TELLS,
     **INTRO_TELLS,
     **CALENDAR_TELLS,
+    **TOGETHER_TELLS,
 }

@@ -8,8 +8,8 @@ from tenpo.schedule.models import Booking, Service, Session
 
 
 def can_manage_session(user: User | None, session: Session) -> bool:
-    """The session's own coach, and admins."""
-    return is_active_admin(user) or (is_active_coach(user) and user is not None and session.coach_id == user.pk)
+    """Each of the session's own coaches, and admins."""
+    return is_active_admin(user) or (is_active_coach(user) and user is not None and session.is_given_by(user))
 
 
 def can_create_session(user: User | None, *, coach: User) -> bool:
@@ -80,7 +80,7 @@ def can_waive(user: User | None, booking: Booking) -> bool:
 
 
 def can_review(user: User, booking: Booking, *, is_coach: bool) -> bool:
-    """Each side for itself: whose place it is of the coach, the coach of them. Nobody speaks for others, no admin."""
+    """Each side for itself: whose place it is of whoever leads, they of them. Nobody speaks for others, no admin."""
     return user.pk == (booking.session.coach_id if is_coach else reviewer_id(booking))
 
 
@@ -90,8 +90,8 @@ def reviewer_id(booking: Booking) -> UUID:
 
 
 def can_note(user: User, session: Session) -> bool:
-    """The session's own coach alone: what they note for themselves may speak of somebody's health."""
-    return is_active_coach(user) and session.coach_id == user.pk
+    """Each of the session's own coaches alone: what they note for themselves may speak of somebody's health."""
+    return is_active_coach(user) and session.is_given_by(user)
 
 
 def can_change_calendar(user: User | None, connection: CalendarConnection) -> bool:

@@ -9,7 +9,21 @@ from django.utils.translation import gettext_lazy
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import read_policy
 from tenpo.orders.policy_words import say_policy
-from tenpo.schedule.models import Booking
+from tenpo.schedule.models import Booking, Session
+
+
+def session_facts(session: Session) -> dict[str, Any]:
+    """What a notification says of a session."""
+    return {
+        "session_id": str(session.pk),
+        "session": session.title,
+        "starts_at": session.starts_at.isoformat(),
+        "ends_at": session.ends_at.isoformat(),
+        "time_zone": session.time_zone,
+        "place": session.place,
+        "coach": session.coach_names,
+        "currency": session.currency,
+    }
 
 
 def booking_path(facts: Facts) -> str:

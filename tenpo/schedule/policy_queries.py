@@ -97,7 +97,11 @@ def sessions_to_move_to(booking: Booking, user: User) -> QuerySet[Session]:
     None at a time at which the participant is elsewhere.
     """
     assert booking.line is not None
-    rows = Session.objects.visible_to(user).upcoming().filter(coach=booking.session.coach_id, is_private=False)
+    session = booking.session
+    rows = Session.objects.visible_to(user).upcoming().filter(coach=session.coach_id, is_private=False)
+    rows = rows.filter(is_together=session.is_together)
+    for coach_id in session.coach_ids[1:]:
+        rows = rows.filter(coaches__coach=coach_id)
     rows = rows.filter(price=booking.line.price, currency=booking.line.order.currency, seats_taken__lt=F("capacity"))
     theirs = Booking.objects.filter(participant=booking.participant_id).exclude(pk=booking.pk)
     meanwhile = theirs.filter(

@@ -23,6 +23,7 @@ from tenpo.people.queries import Standing
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, BookingQuerySet, CalendarFeed, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
+from tenpo.schedule.session_coach_queries import name_coaches
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def find_sessions(user: User, wanted: SessionFilter, *, now: datetime | None = N
     """The sessions that can still be booked or waited for and fit the filter."""
     rows = Session.objects.visible_to(user).open_to_all().upcoming(now).matching(wanted.words)
     if wanted.coach_id:
-        rows = rows.filter(coach=wanted.coach_id)
+        rows = rows.filter(coaches__coach=wanted.coach_id)
     rows = in_days(rows, wanted.since, wanted.until)
     if wanted.only_free:
         rows = rows.filter(seats_taken__lt=F("capacity"))
@@ -122,7 +123,7 @@ def was_with(coach: User, participant: Participant) -> bool:
 
 
 def _came_to(coach: User) -> BookingQuerySet:
-    return Booking.objects.filter(session__coach=coach, state__in=["confirmed", "attended"])
+    return Booking.objects.filter(session__coaches__coach=coach, state__in=["confirmed", "attended"])
 
 
 def placeable_participants(user: User) -> ParticipantQuerySet:
@@ -266,7 +267,9 @@ def feed_bookings(user: User, *, now: datetime | None = None) -> list[Booking]:
     sure = ~Q(state__in=["cancelled", "waitlisted"])
     lately_off = Q(state="cancelled", confirmed_at__isnull=False, cancelled_at__gt=now - FEED_CANCELLED)
     rows = rows.filter(sure | lately_off).select_related("session__coach", "participant")
-    return one_for_each_session(rows.order_by("-session__starts_at", "id")[:FEED_ROWS], user)
+    bookings = list(rows.order_by("-session__starts_at", "id")[:FEED_ROWS])
+    name_coaches(booking.session for booking in bookings)
+    return one_for_each_session(bookings, user)
 
 
 def one_for_each_session(bookings: Iterable[Booking], user: User) -> list[Booking]:
@@ -292,7 +295,9 @@ def feed_taught(user: User, *, now: datetime | None = None) -> list[Session]:
     rows = Session.objects.taught_by(user).filter(ends_at__gt=now - FEED_PAST).select_related("coach")
     lately_off = Q(status="cancelled", cancelled_at__gt=now - FEED_CANCELLED)
     rows = rows.filter(~Q(status="cancelled") | lately_off)
-    return list(rows.order_by("-starts_at", "id")[:FEED_ROWS])
+    sessions = list(rows.order_by("-starts_at", "id")[:FEED_ROWS])
+    name_coaches(sessions)
+    return sessions
 
 
 def calendar_of(user: User, since: datetime, until: datetime) -> tuple[list[Booking], list[Session]]:

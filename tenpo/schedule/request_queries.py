@@ -18,7 +18,7 @@ def requests_for(user: User, *, now: datetime | None = None) -> BookingQuerySet:
     )
     if user.is_admin:
         return waiting
-    return waiting.filter(session__coach=user) if is_active_coach(user) else waiting.none()
+    return waiting.filter(session__coaches__coach=user) if is_active_coach(user) else waiting.none()
 
 
 def is_waiting(booking: Booking) -> bool:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.models import BaseModel
 from tenpo.people.models import User
+from tenpo.schedule.session_coach_models import SessionCoach
 
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
@@ -19,7 +20,7 @@ PLACED = ("confirmed", "attended", "no_show")
 
 class SessionResourceQuerySet(models.QuerySet["SessionResource"]):
     def visible_to(self, user: "Viewer") -> Self:
-        """Everybody what is public; else the session's coach, the admins, and whoever has a place that was booked.
+        """Everybody what is public; else the session's coaches, the admins, and whoever has a place that was booked.
 
         Of what was booked as a slot nothing is public: nobody else sees the session either.
         """
@@ -30,7 +31,8 @@ class SessionResourceQuerySet(models.QuerySet["SessionResource"]):
         whose = Q(session__bookings__booked_by=user) | Q(session__bookings__participant__user=user)
         public = Q(is_public=True, session__is_private=False)
         placed = self.model.objects.filter(whose, session__bookings__state__in=PLACED)
-        return self.filter(public | Q(session__coach=user) | Q(pk__in=placed.values("pk")))
+        given = SessionCoach.objects.filter(coach=user)
+        return self.filter(public | Q(session__in=given.values("session")) | Q(pk__in=placed.values("pk")))
 
 
 class SessionResource(BaseModel):

@@ -135,6 +135,12 @@ _NEAR = (
     " AND s.id NOT IN (SELECT session_id FROM lapsed)"
 )
 
+# What coaches claim, by where it begins, as the index `session_coach_by_time` has it: what takes no time comes first.
+_CLAIMED = (
+    "c.claimed > tstzrange(%(reach)s, %(reach)s, '[]') AND c.claimed < tstzrange(%(until)s, %(until)s, '[]')"
+    " AND c.session_id <> %(moving)s AND c.session_id NOT IN (SELECT session_id FROM lapsed)"
+)
+
 # Who gives a service now, of those asked for; and the clock that a user `u` works by, whose terms are `t`.
 GIVEN = """
     SELECT g.coach_id, g.place, g.id FROM schedule_servicecoach g JOIN people_user u ON u.id = g.coach_id
@@ -151,13 +157,6 @@ OUTSIDE = (
 
 
 def _facts_sql() -> str:
-    def session(owner: str) -> str:
-        busy_from, busy_until = "coalesce(s.busy_from, s.starts_at)", "coalesce(s.busy_until, s.ends_at)"
-        return (
-            f"{owner}, {_MINUTE.format(busy_from)}, {_MINUTE_UP.format(busy_until)}, {_MINUTE.format('s.starts_at')},"
-            " NULL::uuid, NULL, NULL::date, NULL::date"
-        )
-
     return f"""
     WITH given AS MATERIALIZED ({GIVEN}),
     lapsed AS MATERIALIZED (
@@ -190,8 +189,12 @@ def _facts_sql() -> str:
            NULL, NULL, NULL, NULL, NULL
     FROM given g JOIN schedule_outsideevent e ON {OUTSIDE}
     UNION ALL
-    SELECT 'busy', {session("s.coach_id")} FROM schedule_session s
-    WHERE s.coach_id IN (SELECT coach_id FROM given) AND {_NEAR}
+    SELECT 'busy', c.coach_id, {_MINUTE.format("lower(c.claimed)")}, {_MINUTE_UP.format("upper(c.claimed)")},
+           CASE WHEN t.most_per_day IS NOT NULL THEN
+             (SELECT {_MINUTE.format("s.starts_at")} FROM schedule_session s WHERE s.id = c.session_id) END,
+           NULL::uuid, NULL, NULL::date, NULL::date
+    FROM given g JOIN schedule_sessioncoach c ON c.coach_id = g.coach_id AND {_CLAIMED}
+    LEFT JOIN schedule_workingterms t ON t.coach_id = g.coach_id
     UNION ALL
     SELECT 'location', l.id, row_number() OVER (ORDER BY l.name, l.id), NULL, (l.closed_at IS NULL)::int, NULL, NULL,
            NULL, NULL
@@ -202,7 +205,8 @@ def _facts_sql() -> str:
     FROM schedule_service_rooms sr JOIN schedule_room r ON r.id = sr.room_id
     WHERE sr.service_id = %(service)s
     UNION ALL
-    SELECT 'used', {session("s.room_id")}
+    SELECT 'used', s.room_id, {_MINUTE.format("coalesce(s.busy_from, s.starts_at)")},
+           {_MINUTE_UP.format("coalesce(s.busy_until, s.ends_at)")}, NULL, NULL, NULL, NULL, NULL
     FROM schedule_service_rooms sr JOIN schedule_session s ON s.room_id = sr.room_id
     WHERE sr.service_id = %(service)s AND {_NEAR}
     UNION ALL
@@ -233,15 +237,16 @@ def find_slots(
 
     `since` and `until` are at most `MAX_DAYS` apart; the notice and the window of the service hold besides. What the
     service says of its coaches decides what one slot is: of one coach each that is free then (any or chosen: all of
-    them stand in `coaches`), or of all together.
+    them stand in `coaches`), or of all together, whichever of them are asked for.
     """
     now = now or clock.now()
     wanted = wanted_of(service, search, now)
     if wanted.earliest > wanted.latest:
         return []
+    is_by_all = service.coaches_rule == Service.Coaches.ALL
     facts = facts_between(
-        service, search.since, _end_of(search), coaches=search.coaches, participant=search.participant,
-        moving=search.moving, now=now, is_all_free=search.is_all_free, beside=beside,
+        service, search.since, _end_of(search), coaches=() if is_by_all else search.coaches,
+        participant=search.participant, moving=search.moving, now=now, is_all_free=search.is_all_free, beside=beside,
     )  # fmt: skip
     free_rooms = _rooms_of(facts, wanted)
     closed = _closed_at(facts, _closed_to(facts, service, wanted), free_rooms)
@@ -249,8 +254,10 @@ def find_slots(
     for coach_id, coach in facts.coaches.items():
         for start, location in _starts_of(coach, facts, search, wanted, closed):
             by_start.setdefault((start, location), []).append(coach_id)
-    if service.coaches_rule == Service.Coaches.ALL:
+    if is_by_all:
         everybody = len(facts.coaches)
+        if not set(search.coaches) <= facts.coaches.keys():
+            return []
         by_start = {key: coaches for key, coaches in by_start.items() if len(coaches) == everybody}
     order: dict[UUID | None, int] = {location: place for place, location in enumerate([None, *facts.locations])}
     found = []
@@ -382,7 +389,8 @@ def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
             coach.busy.append((start, end))
         case "busy":
             coach.busy.append((start, end))
-            coach.days[_day_in(coach.hours.time_zone, row.number or 0)] += 1
+            if row.number is not None:
+                coach.days[_day_in(coach.hours.time_zone, row.number)] += 1
 
 
 def _starts_of(

@@ -18,7 +18,7 @@ class VideoRoomQuerySet(models.QuerySet["VideoRoom"]):
         """The session's coach and the admins; whoever takes part sees the session, and goes in by its join page."""
         if not user.is_authenticated:
             return self.none()
-        return self if user.is_admin else self.filter(session__coach=user)
+        return self if user.is_admin else self.filter(session__coaches__coach=user)
 
     def under_way(self) -> Self:
         return self.filter(opened_at__isnull=False, ended_at=None)

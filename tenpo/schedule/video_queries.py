@@ -3,7 +3,7 @@
 from django.db.models import Q
 
 from tenpo.people.models import User
-from tenpo.schedule.models import Booking, Session, SessionQuerySet
+from tenpo.schedule.models import Booking, Session, SessionCoach, SessionQuerySet
 from tenpo.schedule.video_models import VideoRoom
 
 
@@ -21,5 +21,7 @@ def is_placed(booking: Booking | None) -> bool:
 def joinable_by(user: User) -> SessionQuerySet:
     """The sessions into which somebody goes when they are open: as their coach, or with a place that is booked."""
     placed = Booking.objects.concerning(user).filter(state__in=[Booking.State.CONFIRMED, Booking.State.ATTENDED])
-    rows = Session.objects.visible_to(user).filter(Q(coach=user) | Q(pk__in=placed.values("session")))
+    given = SessionCoach.objects.filter(coach=user)
+    theirs = Q(pk__in=given.values("session")) | Q(pk__in=placed.values("session"))
+    rows = Session.objects.visible_to(user).filter(theirs)
     return rows.select_related("coach__participant")

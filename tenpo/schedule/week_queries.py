@@ -23,6 +23,7 @@ from tenpo.schedule.models import (
     Booking,
     OutsideEvent,
     Session,
+    SessionCoach,
     TimeOff,
     Travel,
     WorkingTerms,
@@ -151,7 +152,9 @@ def _session_block(session: Session) -> Block:
 def _own(coach: User, since: datetime, until: datetime) -> list[Block]:
     """Where they take part themselves."""
     mine = Booking.objects.concerning(coach).filter(state__in=Booking.PRESENT)
-    mine = mine.filter(session__starts_at__lt=until, session__ends_at__gt=since).exclude(session__coach=coach)
+    mine = mine.filter(session__starts_at__lt=until, session__ends_at__gt=since).exclude(
+        session__in=SessionCoach.objects.filter(coach=coach).values("session")
+    )
     return [
         Block(
             "own", booking.session.title, booking.session.starts_at, booking.session.ends_at,

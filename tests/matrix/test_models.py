@@ -88,6 +88,7 @@ SEEN = {
     "schedule.TimeOff":               ("own", "all"),
     "schedule.Travel":                ("own", "all"),
     "schedule.WorkingTerms":          ("own", "all"),
+    "schedule.SessionCoach":          ("offered", "all"),
     "schedule.SessionNote":           ("own", "none"),
     "schedule.SessionResource":       ("kept", "all"),
     "schedule.SessionReview":         ("opened", "opened"),
@@ -139,11 +140,7 @@ def check(world: World, label: str) -> None:
                 assert [row.pk for row in seen if row.author_id != user.pk and row.pk not in opened] == []
                 assert len(seen) < len(everything)
             case "offered":
-                mine = set(Booking.objects.concerning(user).values_list("session", flat=True))
-                booked = {row.pk for row in rows if row.is_private}
-                assert booked
-                assert [row for row in seen if row.pk in booked - mine and row.coach_id != user.pk] == []
-                assert {row.pk for row in seen} >= everything - booked
+                check_offered(rows, seen, user)
             case "open":
                 closed = [row for row in rows if is_closed(row)]
                 assert closed
@@ -162,6 +159,20 @@ def check(world: World, label: str) -> None:
                 assert len(seen) < len(everything)
     # Whoever has something of their own does see it.
     assert somebody == "none" or any(seen for part, seen in looks.items() if part != "admin")
+
+
+def check_offered(rows: Any, seen: list[Any], user: Any) -> None:
+    """What is offered to all is seen by all; what was booked as a slot by who gives it and whom it was booked for."""
+
+    def session(row: Any) -> Any:
+        return getattr(row, "session", row)
+
+    mine = set(Booking.objects.concerning(user).values_list("session", flat=True))
+    booked = [row for row in rows if session(row).is_private]
+    assert booked
+    others = [row for row in seen if row in booked and not session(row).is_given_by(user)]
+    assert [row.pk for row in others if session(row).pk not in mine] == []
+    assert {row.pk for row in seen} >= {row.pk for row in rows} - {row.pk for row in booked}
 
 
 def is_for_visitors(row: Any) -> bool:

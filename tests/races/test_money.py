@@ -16,6 +16,7 @@ from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.payments.tests.make import make_wallet_money
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.models import Session
 from tests.at_once import without_constraint
 from tests.money_clients import Client, Shop, Told, Wish, differing, make_shop, told_by
@@ -40,14 +41,14 @@ def one_wallet(bought: int, seats: int) -> tuple[User, list[Request]]:
     member, coach, policy = make_member(), make_coach(), make_cancellation_policy()
     make_wallet_money(member, bought)
     starts = [timezone.now() + timedelta(days=2, hours=number) for number in range(seats)]
-    sessions = Session.objects.bulk_create(
+    sessions = write_sessions([
         Session(
             coach=coach, title="Session", starts_at=start, ends_at=start + timedelta(minutes=45),
             time_zone="Europe/Berlin", place="Room 1", capacity=1, price=100, currency="EUR",
             cancellation_policy=policy,
         )
         for start in starts
-    )  # fmt: skip
+    ])  # fmt: skip
     caller = with_key(member)
     return member, [
         caller.call("POST", "/bookings", {"session_id": str(session.pk), "agreed_amount": 0}) for session in sessions

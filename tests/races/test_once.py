@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from tenpo.core.invariants import find_faults
@@ -12,7 +13,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import Invite, User
 from tenpo.people.tests.make import make_coach, make_invite, make_member
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Session, SessionCoach
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import without_constraint
 from tests.server import STRANGER, Answer, Request, Server, outcomes, running, with_key
@@ -54,11 +55,13 @@ def test_one_coach_teaches_one_session_at_a_time(server):
 @pytest.mark.control
 def test_one_coach_control(server):
     """Without the constraint, the coach is wanted everywhere at once."""
-    with without_constraint("schedule_session", "session_coach_never_in_two_at_once"):
+    with without_constraint("schedule_sessioncoach", "session_coach_never_in_two_at_once"):
         answers = server.at_once(overlapping_sessions(20))
         faults = {finding.name for finding in find_faults()}
         # The constraint cannot come back beside rows that break it.
-        Session.objects.all().delete()
+        with transaction.atomic():
+            SessionCoach.objects.all().delete()
+            Session.objects.all().delete()
 
     assert [answer.status for answer in answers] == [201] * 20
     assert "coach-teaches-one-session-at-a-time" in faults

@@ -85,8 +85,26 @@ def no_room() -> tuple[Service, list[User]]:
     return make_service(*coaches, price=0, step_minutes=15), coaches
 
 
+def shared_coach() -> tuple[Service, list[User]]:
+    """Two services that all of their coaches give together, led by different ones; one coach gives both."""
+    first, shared, last = coaches = make_coaches(3)
+    service = make_service(first, shared, price=0, step_minutes=15, coaches_rule="all")
+    make_service(last, shared, price=0, step_minutes=15, coaches_rule="all")
+    return service, coaches
+
+
+def of_both(_service: Service, _coaches: list[User], count: int) -> list[Request]:
+    """As many people, of whom each wants the other service than the one before."""
+    services = list(Service.objects.filter(coaches_rule="all").order_by("id"))
+    return [
+        caller.call("POST", "/slot-bookings", wish(services[number % 2], User(), number) | {"coach_id": None})
+        for number, caller in enumerate(with_keys(make_members(count)))
+    ]
+
+
 CROWDS = {
-    "coach": (one_coach, of_many, TRIES, "schedule_session", "session_coach_never_in_two_at_once"),
+    "coach": (one_coach, of_many, TRIES, "schedule_sessioncoach", "session_coach_never_in_two_at_once"),
+    "together": (shared_coach, of_both, TRIES, "schedule_sessioncoach", "session_coach_never_in_two_at_once"),
     "room": (one_room, of_many, TRIES, "schedule_session", "session_room_never_in_two_at_once"),
     "participant": (no_room, of_one, TRIES, "schedule_booking", "booking_participant_never_in_two_at_once"),
 }
@@ -94,6 +112,7 @@ CROWDS = {
 
 FAULTS = {
     "coach": "coach-teaches-one-session-at-a-time",
+    "together": "coach-teaches-one-session-at-a-time",
     "room": "room-holds-one-session-at-a-time",
     "participant": "participant-is-in-one-place-at-a-time",
 }

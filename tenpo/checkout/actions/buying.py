@@ -54,6 +54,7 @@ from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
 from tenpo.schedule.series_queries import name_dates
+from tenpo.schedule.session_coach_models import coaches_of_new
 
 # How often one booking is priced anew because others spent the same credit, or the same sponsor's budget, meanwhile.
 CREDIT_RACES = 3
@@ -308,7 +309,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
     news: list[tuple[str, Model, Mapping[str, object]]] = []
     if session._state.adding:
         # A slot: its session comes to be with its booking.
-        rows.insert(0, session)
+        rows[:0] = [session, *coaches_of_new(session)]
         entries.append(("session.created", session, None, facts_of(session)))
         news.append(("session.created", session, {"coach_id": session.coach_id}))
     event = "booking.held" if own_share else "booking.confirmed"
@@ -337,10 +338,10 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
 
 def _splits_of(booking: Booking, price: Quote) -> list[Split]:
     """Who earns of a place, and what."""
-    coach_id = booking.session.coach_id
+    session = booking.session
     sponsor_id = price.sponsorship.sponsor_id if price.sponsorship else None
     return split_line(
-        price.price, price.split_rule, creator_id=coach_id, teacher_id=coach_id,
+        price.price, price.split_rule, creator_id=session.coach_id, taught_by=session.coach_ids,
         bought_by=(booking.booked_by_id, booking.participant.user_id, sponsor_id),
     )  # fmt: skip
 

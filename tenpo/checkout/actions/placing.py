@@ -34,6 +34,7 @@ from tenpo.schedule.actions.seats import (
     offer_end,
     take_seats,
 )
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import (
     SlotWish,
@@ -99,7 +100,7 @@ def place_in_slot(
     """Book a time for somebody, by whoever gives it or an admin, whatever notice and window; as `place_in_session`.
 
     Whether its coach would have to say yes is no question: they book it. Raises RuleError slot_taken,
-    slot_not_offered, too_many, participant_elsewhere, each with the `nearest` starts; all_together, no_account,
+    slot_not_offered, too_many, participant_elsewhere, each with the `nearest` starts; no_account,
     not_by_hand, not_so_long, own_session, price_changed, sponsor_spent, payment_needed; ValidationError for an answer;
     Http404.
     """
@@ -160,7 +161,7 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved
     """Write a booking whose seat is taken: ordered in its buyer's name, or kept for them."""
     session, buyer = booking.session, booking.booked_by
     pays = Wish(by, terms.provider, terms.agreed, terms.use_wallet, keeps=False, call=terms.call)
-    is_own = session.coach_id == by.pk
+    is_own = session.is_given_by(by)
     if not terms.is_offer:
         if is_own:
             raise RuleError("own_session", _("You teach this yourself, so they decide: keep the place for them."))
@@ -172,7 +173,7 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved
         # There is nothing of theirs in it, and nobody earns by their own word.
         return order_places([booking], [policy], replace(pays, provider="", use_wallet=False, agreed=None))
     if session._state.adding:
-        session.save(force_insert=True)
+        write_sessions([session])
         record("session.created", by=by, on=session, after=facts_of(session))
         publish("session.created", subject=session, coach_id=session.coach_id)
     now = clock.now()

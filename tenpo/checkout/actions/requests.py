@@ -32,6 +32,7 @@ from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import TakenSlot
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.session_coach_models import coaches_of_new
 
 # A request that nobody answers for so long is over.
 ANSWERED_WITHIN = timedelta(hours=48)
@@ -56,7 +57,7 @@ def write_request(booking: Booking, taken: TakenSlot) -> None:
             ("booking.requested", booking, {"session_id": session.pk}),
         ]
     )
-    insert_together([session, booking, *entries, *news])
+    insert_together([session, *coaches_of_new(session), booking, *entries, *news])
 
 
 def request_end(session: Session, now: datetime) -> datetime:

@@ -67,7 +67,7 @@ def book_slot(
     gives it says yes by booking.
 
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
-    participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, all_together, price_changed,
+    participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, price_changed,
     sponsor_spent, payment_needed, too_many_unpaid; ValidationError for an answer or where a coach must be chosen;
     Http404.
     """

@@ -36,7 +36,7 @@ class PlaceIn(InSchema):
     service_id: UUID | None = None
     starts_at: TimeIn | None = None
     minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)] | None = None
-    coach_id: UUID | None = Field(None, description="With whom; left out where there is one, or any may give it.")
+    coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     answers: Annotated[
         dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=1_000)] | bool],
@@ -59,7 +59,7 @@ def create_placement(request: ApiRequest, payload: PlaceIn) -> BookedOut:
     pays, and the rest by `payroll` or `transfer`.
 
     Refusals: `full`, `started`, `not_planned`, `private_session`, `already_booked`, `no_account`, `not_by_hand`,
-    `not_so_long`, `own_session`, `all_together`, `price_changed`, `sponsor_spent`, `payment_needed`; `slot_taken`,
+    `not_so_long`, `own_session`, `price_changed`, `sponsor_spent`, `payment_needed`; `slot_taken`,
     `slot_not_offered`, `too_many` and `participant_elsewhere`, these with the `nearest` starts that are free.
     """
     participant = get_object_or_404(

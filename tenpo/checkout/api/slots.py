@@ -57,7 +57,7 @@ class SlotIn(InSchema):
     service_id: UUID
     starts_at: TimeIn
     minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
-    coach_id: UUID | None = Field(None, description="With whom; left out where there is one, or any may give it.")
+    coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
     answers: Answers = {}
@@ -76,7 +76,7 @@ class GroupSlotIn(InSchema):
     service_id: UUID
     starts_at: TimeIn
     minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
-    coach_id: UUID | None = Field(None, description="With whom; left out where there is one, or any may give it.")
+    coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_ids: ParticipantIds
     answers: Answers = {}
@@ -113,7 +113,7 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
     Where its coach says yes to each, it is held without a cost until they have (`awaits_approval`).
 
     Refusals: `slot_taken`, `slot_not_offered`, `too_many` and `participant_elsewhere`, each with the `nearest` starts
-    that are free; `not_open_to_you`, `all_together`, `price_changed`, `sponsor_spent`, `payment_needed`,
+    that are free; `not_open_to_you`, `price_changed`, `sponsor_spent`, `payment_needed`,
     `too_many_unpaid`.
     """
     booking = book_slot(

@@ -98,7 +98,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         for lock in ("FOR NO KEY UPDATE OF r", "FOR NO KEY UPDATE", "FOR KEY SHARE OF l", "FOR SHARE"):
             sql = sql.replace(lock, "")
         monkeypatch.setattr(actions, "_LOCK", sql)
-    monkeypatch.setattr(moving, "lock_coach", lambda _coach: None)
+    monkeypatch.setattr(moving, "lock_coaches", lambda _coaches: None)
 
 
 def during(monkeypatch: pytest.MonkeyPatch, actions: Any, work: Callable[[], Any]) -> list[tuple[Other, bool]]:

@@ -176,11 +176,8 @@ def test_another_price_than_was_shown_and_no_way_to_pay_are_refused(coach):
     assert book(service, member, agreed=6_000).state == "confirmed"
 
 
-def test_what_has_no_price_or_needs_all_of_its_coaches_is_refused(coach):
+def test_what_has_no_price_is_refused(coach):
     service, member = make_service(coach), make_member()
-    Service.objects.update(coaches_rule="all")
-    assert refusal_of(service, member).code == "all_together"
-    Service.objects.update(coaches_rule="chosen")
     with transaction.atomic():
         ServicePrice.objects.all().delete()
         assert refusal_of(service, member).code == "slot_not_offered"

@@ -99,6 +99,19 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
         "taught": draw(st.lists(spans(5, 120), max_size=3)),
         "room_used": draw(st.none() | spans(5, 180)),
         "elsewhere": draw(st.none() | spans(5, 180)),
+        # Somebody gives it together with them, by another clock, and is away and teaches by themselves.
+        "beside": draw(
+            st.none()
+            | st.fixed_dictionaries(
+                {
+                    "zone": st.sampled_from(ZONES),
+                    "hours": st.just((0, 24 * 60)) | spans(6 * 60, 20 * 60),
+                    "away": st.none() | spans(5, 180),
+                    "taught": st.lists(spans(5, 120), max_size=2),
+                    "most_per_day": st.sampled_from([None, None, 1]),
+                }
+            )
+        ),
         # In calendars elsewhere: to the minute, marked as free now and then, in a calendar that takes no time.
         "outside": draw(
             st.lists(st.tuples(spans(5, 180), st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), max_size=3)
@@ -109,8 +122,10 @@ def worlds(draw: st.DrawFn) -> dict[str, Any]:
 def make(world: dict[str, Any], coach: User, member: User, another: User) -> Service:
     """What the coach gives, and what is taken of their time, of the room's and of whoever books."""
     User.objects.filter(pk=coach.pk).update(time_zone=world["zone"])
+    together = {"coaches_rule": "all"} if world["beside"] else {}
+    givers = [coach, make_beside(world, world["beside"])] if world["beside"] else [coach]
     service = make_service(
-        coach, price=0, durations=[world["minutes"]], window_days=365, **world["service"]
+        *givers, price=0, durations=[world["minutes"]], window_days=365, **world["service"], **together
     )  # fmt: skip
     day = world["day"]
     Availability.objects.bulk_create(
@@ -130,6 +145,25 @@ def make(world: dict[str, Any], coach: User, member: User, another: User) -> Ser
         WorkingTerms.objects.create(coach=coach, most_per_day=world["most_per_day"])
     _take(world, service, coach, member, another)
     return service
+
+
+def make_beside(world: dict[str, Any], said: dict[str, Any]) -> User:
+    """Whoever gives it together with the coach, and what they say of the days around this one."""
+    beside = make_coach()
+    User.objects.filter(pk=beside.pk).update(time_zone=said["zone"])
+    opens, closes = said["hours"]
+    Availability.objects.bulk_create(
+        Availability(coach=beside, weekday=(world["day"] + timedelta(days=later)).weekday(), opens=opens, closes=closes)
+        for later in (-1, 0, 1)
+    )
+    if said["away"]:
+        start, end = (at(world, minute) for minute in said["away"])
+        TimeOff.objects.create(coach=beside, starts_at=start, ends_at=end)
+    if said["most_per_day"]:
+        WorkingTerms.objects.create(coach=beside, most_per_day=said["most_per_day"])
+    for start, end in said["taught"]:
+        _where_it_fits(partial(_taught, world, beside, start, end - start))
+    return beside
 
 
 def _take(world: dict[str, Any], service: Service, coach: User, member: User, another: User) -> None:

@@ -1,5 +1,6 @@
 """Booking for somebody, as staff does it: who, what, when, and how they get it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.views.paying import status_of
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
+from tenpo.core.words import say_names
 from tenpo.orders.policies import company_share
 from tenpo.orders.queries import Quote, quote
 from tenpo.people.http import page_of
@@ -42,6 +44,7 @@ from tenpo.schedule.find_queries import (
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.queries import placeable_participants, taught_sessions
 from tenpo.schedule.service_prices import service_price
+from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.views.finding import times_context
 from tenpo.schedule.views.moving import moment_of
 from tenpo.schedule.views.teaching import managed_session, teacher
@@ -82,10 +85,12 @@ def what_choose(request: HttpRequest, participant_id: UUID) -> HttpResponse:
     has_place = Booking.objects.live().filter(session=OuterRef("pk"), participant=participant)
     sessions = taught_sessions(user, coach=None, is_past=False).open_to_all().upcoming()
     sessions = sessions.filter(seats_taken__lt=F("capacity")).exclude(Exists(has_place))
+    shown = list(sessions.order_by("starts_at", "id")[:SHOWN])
+    name_coaches(shown)
     context = {
         "participant": participant,
         "services": [{"service": one, "coaches": coaches_of(one)} for one in _services(user)[:SHOWN]],
-        "sessions": sessions.order_by("starts_at", "id")[:SHOWN],
+        "sessions": shown,
     }
     return render(request, "checkout/placing_what.html", context)
 
@@ -119,7 +124,7 @@ def seat_place(request: HttpRequest, participant_id: UUID, session_id: UUID) -> 
     session = managed_session(user, session_id)
     if session.is_private:
         raise Http404
-    form = PlacingForm(request.POST or None, may_book=_may_book(user, session.coach_id))
+    form = PlacingForm(request.POST or None, may_book=_may_book(user, *session.coach_ids))
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("book-user", user.pk)
@@ -130,7 +135,7 @@ def seat_place(request: HttpRequest, participant_id: UUID, session_id: UUID) -> 
         else:
             return _done(request, booking)
     session.refresh_from_db(fields=["seats_taken", "status"])
-    context = _price(user, participant, session.price, session.currency, session.coach_id, request) | {
+    context = _price(user, participant, session.price, session.currency, session.coach_ids, request) | {
         "participant": participant,
         "session": session,
         "form": form,
@@ -170,7 +175,8 @@ class _SlotPage:
         self.answers = AnswersForm(typed, questions=service.questions)
         option = self.options.chosen
         self.coach = option.given_by if option else coaches_of(service)[0]
-        self.form = PlacingForm(typed, may_book=_may_book(user, self.coach.pk))
+        self.team = option.team if option else (self.coach,)
+        self.form = PlacingForm(typed, may_book=_may_book(user, *(one.pk for one in self.team)))
         self.refusal: RuleError | None = None
 
     def answer(self) -> HttpResponse:
@@ -218,14 +224,16 @@ class _SlotPage:
         price = service_price(self.service, self.wish.minutes)
         nearest = self.refusal.facts.get("nearest", ()) if self.refusal else ()
         option = self.options.chosen
-        context = _price(self.user, self.participant, price, self.service.currency, self.coach.pk, self.request)
+        context = _price(
+            self.user, self.participant, price, self.service.currency, [one.pk for one in self.team], self.request
+        )
         return context | {
             "participant": self.participant,
             "service": self.service,
             "starts_at": self.at,
             "ends_at": self.at + self.wish.length,
             "minutes": self.wish.minutes,
-            "coach": self.coach,
+            "with_whom": say_names(str(one) for one in self.team),
             "location": option.location if option else None,
             "host_zone": zone_of(self.coach),
             "options": self.options,
@@ -254,7 +262,7 @@ def _participant(user: User, participant_id: UUID) -> Participant:
 
 def _services(user: User) -> QuerySet[Service]:
     """What `user` books for others: an admin whatever is offered, a coach what they give; not yet what all give."""
-    rows = offered_services(user).exclude(coaches_rule=Service.Coaches.ALL).order_by("name", "id")
+    rows = offered_services(user).order_by("name", "id")
     return rows if user.is_admin else rows.filter(given_by__coach=user)
 
 
@@ -265,23 +273,23 @@ def _asked_session(user: User, session_id: str) -> Session | None:
         return None
 
 
-def _may_book(user: User, coach_id: UUID) -> bool:
-    return user.is_admin and coach_id != user.pk
+def _may_book(user: User, *coach_ids: UUID) -> bool:
+    return user.is_admin and user.pk not in coach_ids
 
 
 def _price(
-    user: User, participant: Participant, price: int, currency: str, coach_id: UUID, request: HttpRequest
+    user: User, participant: Participant, price: int, currency: str, coach_ids: Sequence[UUID], request: HttpRequest
 ) -> dict[str, Any]:
     """Who pays what: a coach sees what the company pays of it by its policy, an admin also what they own."""
     assert participant.user is not None
     shown = quote(
         price=price,
         currency=currency,
-        coach_id=coach_id,
+        coach_id=coach_ids[0],
         buyer=participant.user,
         use_wallet=bool(request.POST.get("use_wallet")),
     )
-    return {"quote": shown if _may_book(user, coach_id) else _as_everybody_sees(shown)}
+    return {"quote": shown if _may_book(user, *coach_ids) else _as_everybody_sees(shown)}
 
 
 def _as_everybody_sees(price: Quote) -> Quote:

@@ -28,6 +28,7 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.queries import day_start, shares_of
 from tenpo.schedule.request_queries import is_waiting, requests_for
+from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.views.teaching import teacher
 
 
@@ -51,6 +52,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
     user = teacher(request)
     rows = requests_for(user).select_related("session__coach", "participant")
     page = page_of(request, rows, order=("held_until", "id"))
+    name_coaches(booking.session for booking in page.items)
     context = {"requests": page.items, "next": page.next_cursor, "asked": requests_for(user).count()}
     return render(request, "checkout/request_list.html", context)
 

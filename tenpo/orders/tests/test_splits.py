@@ -33,7 +33,7 @@ def test_the_parts_sum_to_every_amount_and_none_is_a_cent_off(percents, same):
     rule, creator, teacher = rule_of(*percents), new_id(), new_id()
     wrong = []
     for price in range(1, 10_001):
-        splits = split_line(price, rule, creator_id=creator, teacher_id=creator if same else teacher)
+        splits = split_line(price, rule, creator_id=creator, taught_by=[creator if same else teacher])
         if sum(split.amount for split in splits) != price:
             wrong.append(price)
         wrong += [price for split in splits if abs(split.amount - price * split.percent / 100) >= 1]
@@ -43,9 +43,9 @@ def test_the_parts_sum_to_every_amount_and_none_is_a_cent_off(percents, same):
 
 def test_who_made_it_and_teaches_it_earns_both_shares():
     coach, other = new_id(), new_id()
-    alone = split_line(10_000, rule_of(15, 85, 0), creator_id=coach, teacher_id=coach)
-    royal = split_line(10_000, rule_of(15, 15, 70), creator_id=coach, teacher_id=other)
-    both = split_line(10_000, rule_of(15, 15, 70), creator_id=coach, teacher_id=coach)
+    alone = split_line(10_000, rule_of(15, 85, 0), creator_id=coach, taught_by=[coach])
+    royal = split_line(10_000, rule_of(15, 15, 70), creator_id=coach, taught_by=[other])
+    both = split_line(10_000, rule_of(15, 15, 70), creator_id=coach, taught_by=[coach])
 
     assert [(split.part, split.recipient_id, split.amount) for split in alone] == [
         ("business", None, 1_500), ("creator", coach, 8_500),
@@ -60,7 +60,7 @@ def test_nobody_earns_of_what_they_bought():
     coach, other, member = new_id(), new_id(), new_id()
 
     def parts(*, bought_by: Sequence[UUID | None], teacher: UUID = other) -> list[tuple[str, UUID | None, int]]:
-        splits = split_line(10_001, rule_of(15, 15, 70), creator_id=coach, teacher_id=teacher, bought_by=bought_by)
+        splits = split_line(10_001, rule_of(15, 15, 70), creator_id=coach, taught_by=[teacher], bought_by=bought_by)
         return [(split.part, split.recipient_id, split.amount) for split in splits]
 
     assert parts(bought_by=(coach, coach), teacher=coach) == []
@@ -73,8 +73,8 @@ def test_nobody_earns_of_what_they_bought():
 
 @pytest.mark.parametrize("rule", [None, rule_of(100, 0, 0)])
 def test_nothing_is_divided_where_all_is_the_business_s(rule):
-    assert split_line(10_000, rule, creator_id=new_id(), teacher_id=new_id()) == []
-    assert split_line(0, rule_of(15, 85, 0), creator_id=new_id(), teacher_id=new_id()) == []
+    assert split_line(10_000, rule, creator_id=new_id(), taught_by=[new_id()]) == []
+    assert split_line(0, rule_of(15, 85, 0), creator_id=new_id(), taught_by=[new_id()]) == []
 
 
 def decides(coach: User, *, taught_by: str = "creator", days: int = 0) -> str | None:

@@ -21,7 +21,7 @@ from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
 from tenpo.schedule.calendar_queries import Ours, our_events
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import Clash, Said, Seen
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, SessionCoach
 
 State = WrittenEvent.State
 # Of one run; the rest is written by the next, which begins at once.
@@ -142,7 +142,7 @@ def _forget(held: CalendarConnection, row: WrittenEvent) -> None:
 def queue_writing(message: OutboxMessage) -> None:
     """Have what happened written to the calendars of whoever it concerns; told twice, it does no harm."""
     if message.name in WRITTEN_ON:
-        coaches = Session.objects.filter(pk=message.subject_id).values_list("coach_id", flat=True)
+        coaches = SessionCoach.objects.filter(session=message.subject_id).values_list("coach_id", flat=True)
         booked = Booking.objects.filter(session=message.subject_id).values_list("booked_by_id", "participant__user_id")
         people = {*coaches, *(one for pair in booked for one in pair)}
     elif message.name in BOOKED_ON:

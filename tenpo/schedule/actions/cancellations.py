@@ -32,6 +32,7 @@ from tenpo.schedule.actions.seats import (
     lock_with_held,
     void_orders,
 )
+from tenpo.schedule.actions.session_coaches import who_did_it
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, can_waive, is_host_of
 from tenpo.schedule.policy_queries import comes_back
@@ -88,7 +89,7 @@ def cancel_booking(
     facts = {
         "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
         "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
-        "method": given.method,
+        "method": given.method, **(who_did_it(session, by) if by_host else {}),
     }  # fmt: skip
     publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:
@@ -118,7 +119,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.cancel_reason = reason
     session.seats_taken = 0
     session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
-    count_freed(session.coach_id)
+    count_freed(session.pk)
     end_intro_of(session, by=by)
 
     live = Booking.objects.filter(session=session).live().select_for_update(of=("self",), no_key=True)
@@ -143,7 +144,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         [("booking.cancelled", booking, None, _given(booking, given)) for booking, given in released],
         by=by,
     )
-    publish("session.cancelled", subject=session, reason=reason)
+    publish("session.cancelled", subject=session, reason=reason, **who_did_it(session, by))
     # Whoever ordered several is told once, with what came back of all.
     sums: dict[UUID, Counter[str]] = {}
     for booking, given in released:

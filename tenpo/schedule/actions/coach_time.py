@@ -1,5 +1,6 @@
 """What was worked out of a coach's time is old once it changes; see `CoachTime`."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection
@@ -7,12 +8,14 @@ from django.db import connection
 from tenpo.people.models import User
 
 _TAKEN = """
-    WITH coach AS MATERIALIZED (SELECT id FROM people_user WHERE id = %s FOR NO KEY UPDATE)
-    INSERT INTO schedule_coachtime AS t (coach_id, version) SELECT id, 1 FROM coach
+    WITH coach AS MATERIALIZED (SELECT id FROM people_user WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE)
+    INSERT INTO schedule_coachtime AS t (coach_id, version) SELECT id, 1 FROM coach ORDER BY id
     ON CONFLICT (coach_id) DO UPDATE SET version = t.version + 1"""
 _FREED = """
-    UPDATE schedule_coachtime SET version = version + 1 WHERE coach_id = (
-        SELECT coach_id FROM schedule_coachtime WHERE coach_id = %s FOR NO KEY UPDATE SKIP LOCKED)"""
+    UPDATE schedule_coachtime SET version = version + 1 WHERE coach_id = ANY (ARRAY(
+        SELECT coach_id FROM schedule_coachtime
+        WHERE coach_id IN (SELECT coach_id FROM schedule_sessioncoach WHERE session_id = %s)
+        ORDER BY coach_id FOR NO KEY UPDATE SKIP LOCKED))"""
 
 _CHANGED = """
     INSERT INTO schedule_coachtime AS t (coach_id, version) VALUES (%s, 1)
@@ -20,14 +23,20 @@ _CHANGED = """
 
 
 def lock_coach(coach: User) -> None:
-    """Let one coach's new times be written one after the other, and count that they change; before any session's lock.
+    """Let one coach's new times be written one after the other, and count that they change; see `lock_coaches`."""
+    if not lock_coaches([coach.pk]):
+        raise User.DoesNotExist
 
-    The constraint alone would do; but two that wait for each other's row inside it are a deadlock. One statement.
+
+def lock_coaches(coach_ids: Collection[UUID]) -> int:
+    """Let new times of coaches be written one after the other, and count that they change; before any session's lock.
+
+    The constraint alone would do; but two that wait for each other's row inside it are a deadlock. By their ids, in one
+    statement; returns how many of them there are.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_TAKEN, [coach.pk])
-        if not cursor.rowcount:
-            raise User.DoesNotExist
+        cursor.execute(_TAKEN, [list(coach_ids)])
+        return int(cursor.rowcount)
 
 
 def count_changed(coach_id: UUID) -> None:
@@ -39,10 +48,10 @@ def count_changed(coach_id: UUID) -> None:
         cursor.execute(_CHANGED, [coach_id])
 
 
-def count_freed(coach_id: UUID) -> None:
-    """Count that some of a coach's time is free again, whatever is locked.
+def count_freed(session_id: UUID) -> None:
+    """Count that some time of the coaches of a session is free again, whatever is locked.
 
-    Whoever holds the coach counts themselves, so nobody waits for them; at worst what is free is shown a little later.
+    Whoever holds a coach counts themselves, so nobody waits for them; at worst what is free is shown a little later.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_FREED, [coach_id])
+        cursor.execute(_FREED, [session_id])

@@ -119,7 +119,7 @@ def _rows(found: Sequence[Occurrence], coach: User) -> list[Row]:
 
 def _taken(coach: User, first: datetime, last: datetime, *, leave: Sequence[str]) -> list[Span]:
     """When the coach teaches already, around the days from `first` to `last`."""
-    live = Session.objects.filter(coach=coach, ends_at__gt=first, starts_at__lt=last + timedelta(days=1))
+    live = Session.objects.taught_by(coach).filter(ends_at__gt=first, starts_at__lt=last + timedelta(days=1))
     live = live.exclude(status=Session.Status.CANCELLED).exclude(source_uid__in=leave)
     return [Span(session.starts_at, session.ends_at, session.title) for session in live]
 

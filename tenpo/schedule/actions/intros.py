@@ -45,6 +45,7 @@ from tenpo.schedule.actions.slots import (
 from tenpo.schedule.models import Intro, Location, Service, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.service_models import Format
+from tenpo.schedule.session_coach_models import coaches_of_new
 from tenpo.schedule.slot_queries import find_slots
 from tenpo.schedule.slot_terms import price_of, read_answers
 
@@ -127,7 +128,7 @@ def _hold(wish: SlotWish, coach_id: UUID, visitor: Visitor) -> Intro:
         ("session.created", session, None, facts_of(session)), ("intro.held", intro, None, {"session": session.pk}),
     ]  # fmt: skip
     news = messages_of([("session.created", session, {"coach_id": coach_id})])
-    insert_together([intro.participant, session, intro, *records_of(entries, by=None), *news])
+    insert_together([intro.participant, session, *coaches_of_new(session), intro, *records_of(entries, by=None), *news])
     defer("schedule.send_intro_mail", intro_id=str(intro.pk), kind="repeat" if intro.is_repeat else "asked")
     return intro
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.people.models import User
-from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.coach_time import lock_coaches
 from tenpo.schedule.actions.rescheduling import check_move, note_move
 from tenpo.schedule.actions.seats import already_elsewhere, check_open, lock_participants, lock_session
 from tenpo.schedule.actions.sessions import change_session
@@ -62,9 +62,8 @@ def move_slot(
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
-    before = Session.objects.only("coach_id", "room_id").get(pk=booking.session_id)
-    for coach in User.objects.filter(pk__in=[before.coach_id, coach_id]).order_by("pk"):
-        lock_coach(coach)
+    before = Session.objects.only("coach_id", "is_together", "room_id").get(pk=booking.session_id)
+    lock_coaches({*before.coach_ids, coach_id})
     lock_places_for(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
@@ -85,12 +84,16 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     move = None if is_host else check_move(booking)
     service = Service.objects.get(pk=wish.service_id)
     _check_coach(booking, service, coach_id)
+    is_by_all = service.coaches_rule == Service.Coaches.ALL
     for one in bookings:
         # Who comes along must be free as well.
         search = wish.search(coach_id, participant=one.participant_id, by_host=is_host)
         slot = next(iter(find_slots(service, search)), None)
         if slot is None:
             raise slot_taken()
+        if is_by_all and set(slot.coaches) != set(session.coach_ids):
+            # Others give it together by now; who earns what of this was settled with those who do.
+            raise other_coach()
     assert slot is not None, "there is the booking itself"
     change_session(session, changes_to(service, session, slot), by=by, is_own_wish=not is_host)
     if move is not None:
@@ -139,8 +142,13 @@ def _check_coach(booking: Booking, service: Service, coach_id: UUID) -> None:
     if coach_id not in given_by:
         raise not_offered()
     is_split = booking.line is not None and booking.line.is_split
-    if service.coaches_rule != Service.Coaches.ANY or is_split:
-        raise RuleError("other_coach", _("Another coach cannot take this over. Please cancel it and book anew."))
+    if service.coaches_rule != Service.Coaches.ANY or booking.session.is_together or is_split:
+        raise other_coach()
+
+
+def other_coach() -> RuleError:
+    """The refusal of a time at which what was booked could only be given by somebody else."""
+    return RuleError("other_coach", _("Another coach cannot take this over. Please cancel it and book anew."))
 
 
 def changes_to(service: Service, session: Session, slot: Slot) -> dict[str, object]:
@@ -151,7 +159,7 @@ def changes_to(service: Service, session: Session, slot: Slot) -> dict[str, obje
         "minutes": slot.minutes,
         "busy_from": slot.starts_at - timedelta(minutes=service.buffer_before),
         "busy_until": slot.ends_at + timedelta(minutes=service.buffer_after),
-        "coach_id": slot.coaches[0],
+        "coach_id": session.coach_id if session.coach_id in slot.coaches else slot.coaches[0],
         "room_id": room_id,
     }
     if slot.location is not None and slot.location != session.location_id:

@@ -236,7 +236,7 @@ def _call_off_empty(session: Session) -> None:
     session.status = Session.Status.CANCELLED
     session.cancelled_at = clock.now()
     session.save(update_fields=["status", "cancelled_at"])
-    count_freed(session.coach_id)
+    count_freed(session.pk)
     record("session.cancelled", by=None, on=session, after={"bookings": 0})
     publish("session.cancelled", subject=session, reason="")
 

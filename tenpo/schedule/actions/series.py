@@ -23,6 +23,7 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.seats import lock_with_held
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.actions.sessions import (
     below_taken,
     change_session,
@@ -75,7 +76,7 @@ def plan_series(coach: User, rule: WeeklyRule, *, minutes: int) -> list[Planned]
     """
     moments = _moments(rule)
     length = timedelta(minutes=minutes)
-    live = Session.objects.filter(coach=coach, ends_at__gt=moments[0].at, starts_at__lt=moments[-1].at + length)
+    live = Session.objects.taught_by(coach).filter(ends_at__gt=moments[0].at, starts_at__lt=moments[-1].at + length)
     live = live.exclude(status=Session.Status.CANCELLED)
     taken = [Span(session.starts_at, session.ends_at, session.title) for session in live]
     planned = []
@@ -117,7 +118,7 @@ def create_series(
     policy = terms.get("cancellation_policy") or default_cancellation_policy()
     shared: Mapping[str, Any] = {**terms, "cancellation_policy": policy, "time_zone": rule.time_zone}
     sessions = [new_session(coach, {**shared, "starts_at": moment.at}, series=series) for moment in free]
-    Session.objects.bulk_create(sessions)
+    write_sessions(sessions)
     record("series.created", by=by, on=series, after={"rule": series.rule, "sessions": len(sessions)})
     record_all([("session.created", session, None, facts_of(session)) for session in sessions], by=by)
     publish("series.created", subject=series, coach_id=coach.pk, sessions=len(sessions))

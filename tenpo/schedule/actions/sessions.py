@@ -1,6 +1,6 @@
 """What coaches offer: sessions created, edited and completed. Cancelling stands in `cancellations`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
 from uuid import UUID
@@ -23,13 +23,15 @@ from tenpo.orders.actions.splits import earn_splits
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
-from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.coach_time import lock_coaches
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
+from tenpo.schedule.actions.session_coaches import checked_beside, handed_over, who_did_it, write_sessions
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
+from tenpo.schedule.session_coach_models import name_who_gives
 
 MIN_SESSION_MINUTES = 5
 COMPLETED_AFTER = timedelta(days=1)
@@ -95,19 +97,29 @@ def already_imported() -> RuleError:
 @refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
 @refuse_on(UNIQUE, "session_imported_once", already_imported)
 @transaction.atomic
-def create_session(coach: User, *, by: User | None, source_uid: str = "", **terms: Unpack[SessionTerms]) -> Session:
+def create_session(
+    coach: User,
+    *,
+    by: User | None,
+    source_uid: str = "",
+    beside: Sequence[User] = (),
+    **terms: Unpack[SessionTerms],
+) -> Session:
     """Put a session on offer; `source_uid` names the event of a calendar file that it comes from.
 
-    Raises ValidationError for what is out of range, RuleError overlap when the coach is taken at that time.
+    Who gives it with its lead stands `beside` them, and is told. Raises ValidationError for what is out of range,
+    RuleError overlap when one of them is taken at that time.
     """
     # Asked before the lock, which counts a change of the coach's time.
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
-    lock_coach(coach)
+    lock_coaches([coach.pk, *(one.pk for one in beside)])
     session = new_session(coach, terms, source_uid=source_uid)
-    session.save(force_insert=True)
-    record("session.created", by=by, on=session, after=facts_of(session))
-    publish("session.created", subject=session, coach_id=coach.pk)
+    name_who_gives(session, [coach.pk, *checked_beside(coach, beside)])
+    write_sessions([session])
+    together = {"coaches": [str(one) for one in session.coach_ids]} if session.is_together else {}
+    record("session.created", by=by, on=session, after=facts_of(session) | together)
+    publish("session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by))
     return session
 
 
@@ -128,7 +140,7 @@ def edit_session(
     if not can_manage_session(by, session):
         raise PermissionDenied
     if {"starts_at", "minutes"} & changes.keys():
-        lock_coach(session.coach)
+        lock_coaches(session.coach_ids)
         lock_rooms([session.room_id])
     session = lock_session(session.pk)
     if version is not None and version != session.version:
@@ -245,10 +257,12 @@ def change_session(
     check_session(session)
     session.version += 1
     session.changed_at = clock.now()
-    session.save(update_fields=[*before, "version", "changed_at"])
+    with handed_over(session, is_so="coach_id" in before):
+        session.save(update_fields=[*before, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
-        publish("session.changed", subject=session, before=told)
+        # Who moves their own booking is told of by it.
+        publish("session.changed", subject=session, before=told, **({} if is_own_wish else who_did_it(session, by)))
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:

@@ -1,7 +1,8 @@
 """Slots: what is free of a coach, a room and a participant, taken as it was shown.
 
-Order of locks: coach, service, locations and rooms by id, (session,) participant; see ARCHITECTURE.md. Service and
-locations are shared by all who book; whoever changes a service, or closes a place, waits for them, and they for them.
+Order of locks: coaches by id, service, locations and rooms by id, (session,) participant; see ARCHITECTURE.md. Service
+and locations are shared by all who book; whoever changes a service, or closes a place, waits for them, and they for
+them.
 """
 
 import json
@@ -29,6 +30,7 @@ from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to
+from tenpo.schedule.session_coach_models import name_who_gives
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
 from tenpo.schedule.slot_terms import price_of, read_answers
 
@@ -45,11 +47,17 @@ MINUTE = timedelta(minutes=1)
 IN_THE_WAY = ("slot_taken", "participant_elsewhere")
 
 _LOCK = """
-    WITH counted AS (
-      INSERT INTO schedule_coachtime AS c (coach_id, version) SELECT id, 1 FROM people_user WHERE id = %(coach)s
+    WITH giving AS MATERIALIZED (
+      SELECT %(coach)s::uuid AS id, NULL::bigint AS place
+      UNION SELECT g.coach_id, g.place FROM schedule_servicecoach g JOIN schedule_service o ON o.id = g.service_id
+      WHERE o.id = %(service)s AND o.coaches_rule = 'all'),
+    counted AS (
+      INSERT INTO schedule_coachtime AS c (coach_id, version)
+      SELECT id, 1 FROM people_user WHERE id IN (SELECT id FROM giving) ORDER BY id
       ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
     SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
-      (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
+      ARRAY(SELECT id FROM people_user WHERE id IN (SELECT id FROM giving)
+            ORDER BY id FOR NO KEY UPDATE) AS locked_coaches,
       (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
       ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
             WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
@@ -59,15 +67,16 @@ _LOCK = """
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
       ARRAY(SELECT id FROM people_participant WHERE id = ANY(%(participants)s) OR user_id = %(by)s
             ORDER BY id FOR NO KEY UPDATE) AS locked_participants,
-      (SELECT coalesce(nullif(t.time_zone, ''), u.time_zone) FROM people_user u
-       LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id = %(coach)s) AS coach_zone,
+      (SELECT jsonb_object_agg(u.id, coalesce(nullif(t.time_zone, ''), u.time_zone)) FROM people_user u
+       LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id IN (SELECT id FROM giving)) AS coach_zones,
       (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
       (SELECT jsonb_object_agg(l.id, concat_ws(', ', l.name, nullif(l.address, '')))
        FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
        WHERE sl.service_id = s.id) AS place_names,
       EXISTS (SELECT FROM schedule_servicecoach g WHERE g.service_id = s.id AND g.coach_id = %(by)s) AS is_its_coach,
       EXISTS (SELECT FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
-              JOIN schedule_servicecoach g ON g.coach_id = t.coach_id AND g.service_id = s.id
+              JOIN schedule_sessioncoach c ON c.session_id = t.id
+              JOIN schedule_servicecoach g ON g.coach_id = c.coach_id AND g.service_id = s.id
               WHERE b.participant_id = %(participant)s AND t.ends_at < %(now)s
                 AND b.state IN ('confirmed', 'attended')) AS is_client,
       p.id AS policy_id, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules
@@ -135,7 +144,8 @@ def take_slot(
     by: User,
     beside: Callable[[str], Question] | None = None,
 ) -> TakenSlot:
-    """Take a free slot of one coach, in two statements: the locks, and the question that showed it.
+    """Take a free slot of one coach, or of all who give it together, in two statements: the locks, and the question
+    that showed it. What all give together is led by `coach_id`, the first of them.
 
     It is asked once more for each who comes along. Together with it is asked what stands `beside` it, by the currency
     of the service. The first of them decides who may book it. Raises Http404, PermissionDenied; ValidationError for an
@@ -156,14 +166,14 @@ def take_slot(
     prices = {int(size): amount for size, amount in json.loads(locked.price_list or "{}").items()}
     if not locked.is_offered or wish.minutes not in locked.durations or 1 not in prices:
         raise not_offered()
-    if locked.coaches_rule == Service.Coaches.ALL:
-        raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
     asks_first = locked.needs_approval and not is_staff
     _check_group(locked, people, asks_first=asks_first)
     question = beside(locked.currency) if beside else None
     slot = _free_for_all(locked, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
     if slot is None:
         raise slot_taken()
+    if slot.coaches[0] != coach_id:
+        raise ValidationError({"coach": _("All of its coaches give this together, so there is nobody to choose.")})
     policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
     if locked.policy_id is None:
         default = default_cancellation_policy()
@@ -231,9 +241,8 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
 def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
     names = json.loads(service.place_names or "{}")
-    return Session(
+    session = Session(
         pk=service.session_id,
-        coach_id=slot.coaches[0],
         service_id=service.pk,
         format=service.format,
         title=service.name,
@@ -242,7 +251,7 @@ def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Sess
         ends_at=slot.ends_at,
         busy_from=slot.starts_at - timedelta(minutes=service.buffer_before),
         busy_until=slot.ends_at + timedelta(minutes=service.buffer_after),
-        time_zone=service.coach_zone,
+        time_zone=json.loads(service.coach_zones)[str(slot.coaches[0])],
         location_id=slot.location,
         room_id=min(slot.rooms) if slot.rooms else None,
         place=names.get(str(slot.location), "")[:200],
@@ -254,19 +263,24 @@ def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Sess
         currency=service.currency,
         cancellation_policy_id=service.policy_id or default_cancellation_policy().pk,
     )
+    name_who_gives(session, slot.coaches)
+    return session
 
 
 def coaches_for(wish: SlotWish, *, participant: Participant | None, by: "Viewer") -> list[UUID]:
     """Who could give a slot for which no coach was said, in the order in which they are asked.
 
     Of any coaches it is those that are free, whoever has the least of this service in the two weeks around it first,
-    then by their place. Raises Http404; ValidationError where one must be chosen.
+    then by their place. What all give together is led by the first of them. Raises Http404; ValidationError where one
+    must be chosen.
     """
     service = get_object_or_404(Service.objects.visible_to(by), pk=wish.service_id)
     if service.coaches_rule != Service.Coaches.ANY:
-        given_by = list(service.given_by.values_list("coach", flat=True))
-        if len(given_by) == 1 or service.coaches_rule == Service.Coaches.ALL:
-            return given_by[:1]
+        given_by = service.given_by.order_by("place", "id").values_list("coach", flat=True)
+        if service.coaches_rule == Service.Coaches.ALL:
+            return list(given_by.filter(coach__in=User.objects.coaches().active())[:1])
+        if len(given_by) == 1:
+            return list(given_by)
         raise ValidationError({"coach": _("Choose a coach.")})
     # Whoever books as host is asked again under the lock; nobody is shown anything here.
     who = participant.pk if participant else None
@@ -291,7 +305,10 @@ def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant
     Each session in a transaction of its own; returns how many bookings.
     """
     day = timedelta(days=1)
-    theirs = Q(session__coach__in=coaches) if coaches else Q(session__coach__services__service=wish.service_id)
+    given_by = ServiceCoach.objects.filter(service=wish.service_id)
+    # What all give together needs all of them, whichever was asked for.
+    needed = given_by.filter(service__coaches_rule=Service.Coaches.ALL) if coaches else given_by
+    theirs = Q(session__coaches__coach__in=needed.values("coach")) | Q(session__coaches__coach__in=coaches)
     in_the_way = theirs | Q(session__room__services=wish.service_id)
     near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=wish.starts_at + day)
     lapsed = Booking.objects.filter(

@@ -199,7 +199,7 @@ def _person(session: Session, user: User) -> Person | None:
     """As whom somebody goes in; None for who has no business there, an admin without a place too."""
     if user.disabled_at is not None:
         return None
-    if user.pk == session.coach_id:
+    if session.is_given_by(user):
         return Person(user.participant.pk.hex, user.name, VideoRole.HOST)
     placed = Booking.objects.concerning(user).filter(session=session, state__in=["confirmed", "attended"])
     own_first = sorted(placed.select_related("participant"), key=lambda one: one.participant.user_id != user.pk)
@@ -270,10 +270,10 @@ def _follow(session: Session, room: VideoRoom) -> None:
 
 
 def _who_may_stay(session: Session) -> dict[str, UUID]:
-    """Whose stays count, by the id that the provider was told: whoever booked, and the coach."""
+    """Whose stays count, by the id that the provider was told: whoever booked, and its coaches."""
     booked = Booking.objects.filter(session=session).values_list("participant", flat=True)
-    coach = Participant.objects.filter(user=session.coach_id).values_list("pk", flat=True)
-    return {pk.hex: pk for pk in [*booked, *coach]}
+    coaches = Participant.objects.filter(user__in=session.coach_ids).values_list("pk", flat=True)
+    return {pk.hex: pk for pk in [*booked, *coaches]}
 
 
 def _ask_who_is_in(room: VideoRoom, silent: set[str]) -> None:

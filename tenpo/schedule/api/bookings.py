@@ -25,6 +25,7 @@ from tenpo.schedule.policy_queries import (
     sessions_to_move_to,
 )
 from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+from tenpo.schedule.session_coach_queries import name_coaches
 
 router = Router(tags=["Bookings"])
 
@@ -36,7 +37,7 @@ class BookedSession(OutSchema):
 
     id: UUID
     title: str
-    coach_name: str
+    coach_name: Annotated[str, Field(description="Who gives it; all of them, where several do.")]
     starts_at: datetime
     ends_at: datetime
     time_zone: str
@@ -114,7 +115,7 @@ def booking_out(booking: Booking, misses: Misses, *, viewer: User) -> dict[str, 
         **{name: getattr(booking, name) for name in plain},
         "session": {
             **{n: getattr(session, n) for n in ("id", "title", "starts_at", "ends_at", "time_zone", "place", "status")},
-            "coach_name": session.coach.name,
+            "coach_name": session.coach_names,
             "join_link": session.join_link if may_join else None,
         },
         "order_id": line.order_id if line else None,
@@ -139,10 +140,9 @@ def list_bookings(request: ApiRequest, query: Query[BookingQuery]) -> dict[str, 
     order = ("-session__starts_at", "-id") if query.when == "past" else ("session__starts_at", "id")
     page = keyset_page(my_bookings(request.user, when=query.when), order=order, cursor=query.cursor, limit=query.limit)
     misses = _misses_in(page.items)
-    return {
-        "items": [booking_out(booking, misses, viewer=request.user) for booking in page.items],
-        "next_cursor": page.next_cursor,
-    }
+    name_coaches(booking.session for booking in page.items)
+    items = [booking_out(booking, misses, viewer=request.user) for booking in page.items]
+    return {"items": items, "next_cursor": page.next_cursor}
 
 
 @router.get("/bookings/{uuid:booking_id}", response={200: BookingDetailOut, **problems(404)}, summary="Read a booking")

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
 from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
+from tenpo.core.limits import COACHES_OF_A_SERVICE
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
@@ -33,6 +35,7 @@ from tenpo.schedule.queries import (
     roster,
     shares_of,
 )
+from tenpo.schedule.session_coach_queries import name_coaches
 
 router = Router(tags=["Sessions"])
 
@@ -58,6 +61,7 @@ class SessionOut(OutSchema):
     title: str
     description: str
     coach: CoachOut
+    coach_ids: Annotated[list[UUID], Field(description="All who give it together; `coach` leads, and comes first.")]
     series_id: UUID | None
     starts_at: datetime
     ends_at: datetime
@@ -112,6 +116,9 @@ class SessionIn(InSchema):
     model_config = {"json_schema_extra": {"example": SESSION_EXAMPLE}}
 
     coach_id: UUID | None = None
+    beside_ids: Annotated[
+        list[UUID], Field(max_length=COACHES_OF_A_SERVICE - 1, description="Coaches who give it with this one.")
+    ] = []
     title: Title
     description: Description = ""
     starts_at: TimeIn
@@ -208,7 +215,8 @@ class MarkedOut(OutSchema):
 
 
 def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
-    """Sessions as the API shows them to `user`; three statements however many there are."""
+    """Sessions as the API shows them to `user`: three statements however many, a fourth where several give one."""
+    name_coaches(sessions)
     shares, mine, back_to = shares_of(sessions), my_bookings_in(user, sessions), refund_terms().cancellation_to
     misses = misses_under([session.cancellation_policy.terms for session in sessions], [user.pk])
     words = {session.pk: say_offered_policy(session, user, to=back_to, misses=misses) for session in sessions}
@@ -220,8 +228,8 @@ def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]
 def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
-        "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
-        "version",
+        "coach_ids", "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status",
+        "cancel_reason", "version",
     )  # fmt: skip
     may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
     return {
@@ -257,6 +265,14 @@ def chosen_coach(user: User, coach_id: UUID | None) -> User:
     return get_object_or_404(User.objects.visible_to(user), pk=coach_id) if coach_id else user
 
 
+def coaches_named(user: User, ids: Sequence[UUID]) -> list[User]:
+    """The people of these ids, as `user` sees them, in their order; Http404 for one who is not there."""
+    there = User.objects.visible_to(user).in_bulk(ids) if ids else {}
+    if len(there) < len(set(ids)):
+        raise Http404
+    return [there[pk] for pk in ids]
+
+
 def changes_in(user: User, body: InSchema, *, leave: set[str]) -> dict[str, Any]:
     """What a body says about a session, as the actions take it; null says nothing."""
     values = body.model_dump(exclude_unset=True, exclude=leave)
@@ -274,7 +290,7 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
         rows = find_sessions(request.user, wanted)
     else:
         rows = in_days(Session.objects.visible_to(request.user).matching(query.q), query.since, query.until)
-        rows = rows.filter(coach=query.coach) if query.coach else rows
+        rows = rows.filter(coaches__coach=query.coach) if query.coach else rows
     rows = rows.select_related("coach", "cancellation_policy")
     page = keyset_page(rows, order=("starts_at", "id"), cursor=query.cursor, limit=query.limit)
     return {"items": sessions_out(request.user, page.items), "next_cursor": page.next_cursor}
@@ -284,8 +300,8 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
 def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
     """Coaches offer their own sessions, admins any coach's. 409 `overlap` when the coach teaches at that time."""
     coach = chosen_coach(request.user, body.coach_id)
-    values = changes_in(request.user, body, leave={"coach_id"})
-    session = create(coach, by=request.user, **values)
+    values = changes_in(request.user, body, leave={"coach_id", "beside_ids"})
+    session = create(coach, by=request.user, beside=coaches_named(request.user, body.beside_ids), **values)
     return 201, one_out(request.user, session.pk)
 
 

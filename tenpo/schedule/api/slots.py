@@ -23,7 +23,10 @@ router = Router(tags=["Slots"])
 
 
 class SlotOut(OutSchema):
-    """A start that can be booked. Without a choice of coach, one of `coach_ids` gives it."""
+    """A start that can be booked. Without a choice of coach, one of `coach_ids` gives it.
+
+    Where all coaches of the service give it together, they are all of these, and the first one leads.
+    """
 
     starts_at: datetime
     ends_at: datetime

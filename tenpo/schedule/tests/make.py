@@ -1,5 +1,6 @@
 """Sessions and bookings for tests."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -11,7 +12,9 @@ from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.seats import hold_time
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.models import Session
+from tenpo.schedule.session_coach_models import name_who_gives
 
 _numbers = count(1)
 WEEK = timedelta(days=7)
@@ -30,11 +33,15 @@ def make_session(
     price: int = 10_000,
     policy: CancellationPolicy | None = None,
     title: str = "",
+    beside: Sequence[User] = (),
 ) -> Session:
-    """A planned session, each some time after the one before: nobody is in two at once. Say when if it matters."""
+    """A planned session, each some time after the one before: nobody is in two at once. Say when if it matters.
+
+    Who gives it with its coach stands `beside` them.
+    """
     number = next(_numbers)
     start = starts_at or timezone.now() + (starts_in or FIRST + number % APART * AFTER_ANOTHER)
-    return Session.objects.create(
+    session = Session(
         coach=coach or make_coach(),
         title=title or f"Session {number}",
         starts_at=start,
@@ -46,6 +53,9 @@ def make_session(
         currency="EUR",
         cancellation_policy=policy or make_cancellation_policy(),
     )
+    name_who_gives(session, [session.coach_id, *(one.pk for one in beside)])
+    [session] = write_sessions([session])
+    return session
 
 
 def set_times(sessions: QuerySet[Session], **times: datetime) -> None:

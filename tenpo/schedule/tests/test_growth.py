@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tenpo.people.models import RoleGrant, User
 from tenpo.people.tests.make import make_coach
+from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Availability, Service, ServiceCoach, Session
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
@@ -53,14 +54,14 @@ def make_offer(number: int) -> Service:
         Availability(coach=coach, weekday=weekday, opens=540, closes=1020)
         for coach in [first, *others] for weekday in range(5)
     )  # fmt: skip
-    Session.objects.bulk_create(
+    write_sessions([
         Session(
             coach=coach, title="Taken", starts_at=like.starts_at + timedelta(days=day),
             ends_at=like.ends_at + timedelta(days=day), time_zone="UTC", capacity=1, price=0, currency="EUR",
             cancellation_policy=like.cancellation_policy,
         )
         for coach in others for day in range(10)
-    )  # fmt: skip
+    ])  # fmt: skip
     return service
 
 

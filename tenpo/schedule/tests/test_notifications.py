@@ -14,11 +14,11 @@ from tenpo.orders.tests.make import make_share_policy
 from tenpo.payments.providers.sandbox import NEVER_ANSWERS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
-from tenpo.schedule import notifications
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_notifications import session_facts
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
@@ -198,7 +198,7 @@ def test_every_kind_can_be_said_of_nothing_and_of_everything(django_assert_num_q
     session = make_session(title="Yoga")
     session = Session.objects.select_related("coach").get(pk=session.pk)
     facts = {
-        **notifications.session_facts(session), "booking_id": str(session.pk), "participant": "Maya", "credit": 1_200,
+        **session_facts(session), "booking_id": str(session.pk), "participant": "Maya", "credit": 1_200,
         "held_until": timezone.now().isoformat(), "amount": 1_200, "method": "Payroll", "payer": "Maya",
         "reason": "Ill", "before": {"place": "Room 2"}, "seats_taken": 1, "capacity": 2,
     }  # fmt: skip

@@ -17,6 +17,7 @@ from tenpo.schedule.permissions import can_review, can_see_payment
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
+from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.video_queries import has_video, is_placed
 
 TABS = ("coming", "waiting", "past")
@@ -33,6 +34,7 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     when = when if when in TABS else "coming"
     order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
     page = page_of(request, my_bookings(user, when=when), order=order)
+    name_coaches(booking.session for booking in page.items)
     context = {"bookings": page.items, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
     return render(request, "schedule/booking_list.html", context)
 

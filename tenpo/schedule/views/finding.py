@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from tenpo.core.words import say_full_day
+from tenpo.core.words import say_full_day, say_names
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.find_forms import OfferFilter, WishForm
@@ -81,6 +81,7 @@ def times_context(request: HttpRequest, service: Service, form: WishForm, wish: 
     """What the page of free times shows to whoever asks, whoever they look for."""
     coaches = coaches_of(service)
     chosen = [coach for coach in coaches if coach.pk == wish.coach]
+    is_by_all = service.coaches_rule == Service.Coaches.ALL
     return {
         "service": service,
         "form": form,
@@ -89,6 +90,7 @@ def times_context(request: HttpRequest, service: Service, form: WishForm, wish: 
         "lengths": sorted(service.durations),
         "day_words": say_full_day(day_start(times.day)),
         "coaches": coaches,
+        "with_all": say_names(str(one) for one in coaches) if is_by_all and len(coaches) > 1 else "",
         "may_choose_coach": service.coaches_rule == Service.Coaches.CHOSEN and len(coaches) > 1,
         "has_many_coaches": len(coaches) > COACHES_BESIDE,
         "chosen": chosen[0] if chosen else None,

@@ -34,6 +34,7 @@ from tenpo.schedule.queries import (
 )
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.series_queries import dates_following
+from tenpo.schedule.session_coach_queries import coaches_beside_the_lead, name_coaches
 from tenpo.schedule.video_queries import has_video, is_placed
 
 ORDER = ("starts_at", "id")
@@ -53,6 +54,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
     if request.GET.get("view") == "calendar":
         return render(request, "schedule/session_calendar.html", {"form": form, "events": _events_url(request)})
     page = page_of(request, find_sessions(user, wanted), order=ORDER)
+    name_coaches(page.items)
     shares, mine = shares_of(page.items), my_bookings_in(user, page.items)
     rows = [
         {"session": session, "shares": shares[session.pk], "booking": mine.get(session.pk)} for session in page.items
@@ -97,12 +99,14 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "due": due_of(booking),
         "is_open": is_open,
         "is_mine": can_manage_session(user, session),
+        "gives_it": session.is_given_by(user),
+        "others": coaches_beside_the_lead(session),
         "line": waitlist_length(session) if is_open and session.is_full else 0,
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
         "policy": policy or say_offered_policy(session, user, to=price.back_to),
         "price": price,
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
-        "can_join": has_video(session) and (session.coach_id == user.pk or is_placed(booking)),
+        "can_join": has_video(session) and (session.is_given_by(user) or is_placed(booking)),
         "rating": coach_rating(session.coach),
     }
     return render(request, "schedule/session_detail.html", context)

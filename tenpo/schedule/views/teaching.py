@@ -29,6 +29,7 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
 from tenpo.schedule.request_queries import requests_for
+from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.stays import with_presence
 
 # Fields of an action that stand under another name in the form.
@@ -77,6 +78,7 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
     rows = with_guests(taught_sessions(user, coach=form.chosen(), is_past=is_past))
     order = ("-starts_at", "-id") if is_past else ("starts_at", "id")
     page = page_of(request, rows, order=order)
+    name_coaches(page.items)
     context = {
         "sessions": page.items,
         "next": page.next_cursor,
@@ -95,7 +97,7 @@ def session_create(request: HttpRequest) -> HttpResponse:
     form = SessionForm(request.POST or None, viewer=user, initial=_copied(user, request.GET.get("from", "")))
     if request.method == "POST" and form.is_valid():
         try:
-            session = create_session(form.whose(), by=user, **form.terms())
+            session = create_session(form.whose(), by=user, beside=form.beside(), **form.terms())
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:

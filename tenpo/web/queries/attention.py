@@ -14,6 +14,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.queries import unmarked
 from tenpo.people.models import Invite, User
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.session_coach_queries import name_coaches
 
 SHOWN = 5
 EXPIRES_SOON = timedelta(days=3)
@@ -85,15 +86,16 @@ def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
     planned = Session.objects.visible_to(admin).open_to_all().upcoming(now).select_related("coach")
     waiting = Count("bookings", filter=Q(bookings__state=Booking.State.WAITLISTED))
     wanted = planned.filter(seats_taken__gte=F("capacity")).annotate(waiting=waiting).filter(waiting__gt=0)
+    empty = _some(planned.filter(seats_taken=0, starts_at__lte=now + EMPTY_SOON).order_by("starts_at", "id"))
+    full = _some(wanted.order_by("starts_at", "id"))
+    name_coaches([*empty.items, *full.items])
     return Attention(
         unmarked_payments=_some(by_hand.order_by("id")),
         unknown_payments=_some(unknown.order_by("id")),
         dead_deliveries=_some(dead.select_related("notification__user").order_by("-id")),
         open_invites=_some(Invite.objects.visible_to(admin).open(now).order_by("expires_at", "id")),
-        empty_sessions=_some(
-            planned.filter(seats_taken=0, starts_at__lte=now + EMPTY_SOON).order_by("starts_at", "id")
-        ),
-        wanted_sessions=_some(wanted.order_by("starts_at", "id")),
+        empty_sessions=empty,
+        wanted_sessions=full,
         has_no_account=business.offers_bank_transfer and not business.bank_iban,
         check=_check_to_look_at(admin, now),
         now=now,

@@ -12,7 +12,8 @@ from django.utils import timezone
 from tenpo.orders.models import Order
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Session, SessionCoach
+from tenpo.schedule.session_coach_queries import name_coaches
 
 SHOWN = 6
 MAX_WORDS = 6
@@ -74,14 +75,16 @@ def _sessions(words: Sequence[str], by: User, now: datetime) -> list[Session]:
     near = matching.annotate(is_over=is_over).order_by(
         "is_over", Case(When(starts_at__gte=now, then=F("starts_at"))), F("starts_at").desc(), "id"
     )
-    return list(near.select_related("coach")[:SHOWN])
+    sessions = list(near.select_related("coach")[:SHOWN])
+    name_coaches(sessions)
+    return sessions
 
 
 def _coach_named(words: Sequence[str]) -> Q:
-    named = Q()
+    given = SessionCoach.objects.all()
     for word in words:
-        named &= Q(coach__name__icontains=word)
-    return named
+        given = given.filter(coach__name__icontains=word)
+    return Q(pk__in=given.values("session"))
 
 
 def _orders(number: str, by: User) -> list[Order]:

@@ -16,6 +16,7 @@ from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.queries import one_for_each_session
 from tenpo.schedule.request_queries import requests_for
+from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.video_queries import has_video
 
 WEEK = timedelta(days=7)
@@ -138,7 +139,9 @@ def _waiting(user: User, bookings: list[Booking]) -> list[Waiting]:
 def _live_bookings(user: User, now: datetime) -> list[Booking]:
     rows = Booking.objects.of(user).live().filter(session__status=Session.Status.PLANNED, session__ends_at__gt=now)
     rows = rows.select_related("session__coach", "line", "participant").order_by("session__starts_at", "id")
-    return list(rows[:SHOWN])
+    bookings = list(rows[:SHOWN])
+    name_coaches(booking.session for booking in bookings)
+    return bookings
 
 
 def _payments_of(user: User, bookings: list[Booking]) -> dict[object, Payment]:
@@ -152,8 +155,10 @@ def _suggestions(user: User, now: datetime) -> list[Session]:
     """The next sessions with a free seat that this person neither has nor teaches."""
     mine = Booking.objects.of(user).live().filter(session=OuterRef("pk"))
     offered = Session.objects.visible_to(user).open_to_all().upcoming(now)
-    free = offered.filter(seats_taken__lt=F("capacity")).exclude(coach=user)
-    return list(free.filter(~Exists(mine)).select_related("coach").order_by("starts_at", "id")[:SUGGESTED])
+    free = offered.filter(seats_taken__lt=F("capacity")).exclude(coaches__coach=user)
+    sessions = list(free.filter(~Exists(mine)).select_related("coach").order_by("starts_at", "id")[:SUGGESTED])
+    name_coaches(sessions)
+    return sessions
 
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
@@ -167,7 +172,7 @@ def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
     sessions = list(with_guests(coming).order_by("starts_at", "id")[: 2 * SHOWN])
     unmarked = Count("bookings", filter=Q(bookings__state=Booking.State.CONFIRMED))
     past = planned.filter(starts_at__range=(now - UNMARKED_FOR, now)).annotate(unmarked=unmarked)
-    asked = requests_for(coach, now=now).filter(session__coach=coach).select_related("session", "participant")
+    asked = requests_for(coach, now=now).filter(session__coaches__coach=coach).select_related("session", "participant")
     upcoming = next((one for one in sessions if one.is_planned and not one.has_ended(now)), None)
     return Teaching(
         next=upcoming,

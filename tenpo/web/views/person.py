@@ -38,7 +38,5 @@ def person(request: PageRequest, user_id: str) -> HttpResponse:
 
 
 def _coming(viewer: User, coach: User) -> list[Session]:
-    coming = Session.objects.visible_to(viewer).filter(
-        coach=coach, status=Session.Status.PLANNED, starts_at__gt=timezone.now()
-    )
+    coming = Session.objects.visible_to(viewer).taught_by(coach).upcoming()
     return list(coming.order_by("starts_at", "pk")[:SESSIONS_SHOWN])

@@ -60,7 +60,7 @@ def _person(person: User) -> Hit:
 
 
 def _session(session: Session) -> Hit:
-    note = f"{say_when(session.starts_at)}, {session.coach}"
+    note = f"{say_when(session.starts_at)}, {session.coach_names}"
     if session.status == Session.Status.CANCELLED:
         note = _("Cancelled: %(when)s") % {"when": note}
     return Hit(session.title, note, reverse("schedule:session-detail", args=[session.pk]), "calendar")

@@ -1,0 +1,56 @@
+"""Who gives a session: written with it, and changed with it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from tenpo.core.inserts import insert_together
+from tenpo.core.limits import COACHES_OF_A_SERVICE
+from tenpo.core.tokens import new_id
+from tenpo.people.models import User
+from tenpo.schedule.models import Session, SessionCoach
+from tenpo.schedule.session_coach_models import coaches_of_new, name_who_gives
+
+
+def write_sessions(sessions: Iterable[Session]) -> list[Session]:
+    """Write new sessions, and who gives each; one statement."""
+    written = list(sessions)
+    for session in written:
+        session.pk = new_id()
+    if written:
+        insert_together([*written, *(one for session in written for one in coaches_of_new(session))])
+    return written
+
+
+def checked_beside(coach: User, beside: Sequence[User]) -> list[UUID]:
+    """Who gives a session with its lead, each once; a statement only where there are some. Raises ValidationError."""
+    ids = list(dict.fromkeys(one.pk for one in beside))
+    if not ids:
+        return []
+    if coach.pk in ids or User.objects.coaches().active().filter(pk__in=ids).count() < len(ids):
+        raise ValidationError({"beside": _("Choose other coaches, who are here now.")})
+    if len(ids) >= COACHES_OF_A_SERVICE:
+        raise ValidationError({"beside": _("At most %(n)s coaches give one session.") % {"n": COACHES_OF_A_SERVICE}})
+    return ids
+
+
+@contextmanager
+def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
+    """Let another coach give a session, at the time that is written meanwhile: nobody claims it in between."""
+    if is_so:
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS session_is_led_by_one_of_its_coaches DEFERRED")
+        SessionCoach.objects.filter(session=session).delete()
+        name_who_gives(session, [session.coach_id])
+    yield
+    if is_so:
+        SessionCoach.objects.bulk_create(coaches_of_new(session))
+
+
+def who_did_it(session: Session, by: User | None) -> dict[str, str]:
+    """What an event says of who did it, where others who give the session are to be told."""
+    return {"by_id": str(by.pk) if by else ""} if session.is_together else {}

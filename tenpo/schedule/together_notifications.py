@@ -1,0 +1,82 @@
+"""What is told to those who give a session with others: what one of them, or the business, did to it."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.models import OutboxMessage
+from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words
+from tenpo.schedule.models import Session
+from tenpo.schedule.policy_notifications import roster_path, sentences, session_facts, where_and_when
+
+
+def _say_changed(facts: Facts) -> Words:
+    before = facts.part("before")
+    moved = {"before": before.when(), "when": facts.when()}
+    return Words(
+        title=_("Changed: %(session)s, which you give with others") % {"session": facts["session"]},
+        text=_("It was moved from %(before)s to %(when)s.") % moved if before.when() else _("When: %(when)s.") % moved,
+        act=_("See who comes"),
+        path=roster_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+def _say_called_off(facts: Facts) -> Words:
+    reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if facts.has("reason") else ""
+    return Words(
+        title=_("Called off: %(session)s, which you give with others") % {"session": facts["session"]},
+        text=sentences(_("It does not take place on %(when)s.") % {"when": facts.when()}, reason),
+        act=_("See the session"),
+        path=roster_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+def _say_shared(facts: Facts) -> Words:
+    return Words(
+        title=_("You give %(session)s with others") % {"session": facts["session"]},
+        text=_("It is on offer, and taken in your calendar: %(when)s.") % {"when": facts.when()},
+        act=_("See who comes"),
+        path=roster_path(facts),
+        facts=where_and_when(facts),
+    )
+
+
+SHARED = Kind(
+    "coach.session_shared", gettext_lazy("You are to give a session with others"), Audience.COACH, _say_shared,
+    icon="users",
+)  # fmt: skip
+CHANGED = Kind(
+    "coach.session_changed", gettext_lazy("A session that you give with others changes"), Audience.COACH, _say_changed,
+    icon="calendar-clock",
+)  # fmt: skip
+CALLED_OFF = Kind(
+    "coach.session_cancelled", gettext_lazy("A session that you give with others is called off"), Audience.COACH,
+    _say_called_off, icon="calendar-x",
+)  # fmt: skip
+TOGETHER_KINDS = (SHARED, CHANGED, CALLED_OFF)
+
+
+def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -> list[Notice]:
+    """The coaches of what several give, but for whoever did it; they alone know, where one coach gives it.
+
+    Nobody where it goes on as it was: one of several places was given up.
+    """
+    said = message.payload
+    if "by_id" not in said:
+        return []
+    session = session or Session.objects.select_related("coach").get(pk=message.subject_id)
+    is_off = session.status == Session.Status.CANCELLED
+    if not is_off and message.name not in ("session.created", "session.changed"):
+        return []
+    more: dict[str, Any] = {name: said[name] for name in ("before", "reason") if said.get(name)}
+    kind = CALLED_OFF if is_off else SHARED if message.name == "session.created" else CHANGED
+    # What is called off with several places at once is told once.
+    once = f"off:{session.pk}" if is_off else ""
+    payload = session_facts(session) | more
+    return [Notice(kind, one, payload, once=once) for one in session.coach_ids if str(one) != said["by_id"]]
+
+
+TOGETHER_TELLS = {"session.created": tell_who_is_beside, "session.cancelled": tell_who_is_beside}
