@@ -1,19 +1,23 @@
-"""Somebody who does not come alone, and somebody who comes to all of it."""
+"""Somebody who does not come alone, somebody who comes to all of it, and somebody who comes every week."""
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.db.models import F
 from django.utils import timezone
 
 from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.giving_up import cancel_in_series
+from tenpo.checkout.actions.slot_series import book_slot_series
 from tenpo.checkout.queries.series import Scope
 from tenpo.core.errors import RuleError
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
-from tenpo.schedule.models import Series, Session
+from tenpo.schedule.models import Series, Service, Session
+from tenpo.schedule.slot_queries import SlotSearch, find_slots
+from tenpo.schedule.slot_series import SeriesWish, dates_every, look_for_dates
 
 GUESTS = ("Noa Okafor", "Ben Okafor")
 
@@ -43,3 +47,23 @@ def book_whole_series(series: Series, people: Sequence[User]) -> None:
         if len(booked) == 2:
             cancel_in_series(found[2], scope=Scope.FOLLOWING, by=who)
             return
+
+
+def come_every_week(who: User, service: Service, *, times: int) -> None:
+    """Book the same time of a service for some weeks, at another time on days on which that one is not free."""
+    since = timezone.now() + timedelta(days=3)
+    minutes, coach = service.durations[0], service.given_by.select_related("coach").get().coach
+    wish = SeriesWish(minutes, None, [(who.participant, False)])
+    search = SlotSearch(since, since + timedelta(days=7), minutes, participant=who.participant.pk)
+    for slot in find_slots(service, search):
+        starts = partial(dates_every, slot.starts_at, weeks=1, times=times)
+        dates = look_for_dates(service, wish, [coach.pk], starts)[coach.pk]
+        ways = [date.slot or next(iter(date.nearest), None) for date in dates]
+        chosen = [way.starts_at for way in ways if way]
+        if len(chosen) < times - 2:
+            continue
+        book_slot_series(
+            service, starts=chosen, minutes=minutes, participants=[who.participant], by=who, provider="sandbox",
+            source=SUCCEEDS,
+        )  # fmt: skip
+        return

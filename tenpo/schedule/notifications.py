@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.dates_notifications import calendar_of_dates
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
@@ -262,8 +263,9 @@ def _capital(text: str) -> str:
 
 
 CONFIRMED = Kind(
-    "booking.confirmed", gettext_lazy("A booking is confirmed"), Audience.MEMBER, _say_confirmed, icon="calendar-check"
-)
+    "booking.confirmed", gettext_lazy("A booking is confirmed"), Audience.MEMBER, _say_confirmed, icon="calendar-check",
+    attaches=calendar_of_dates,
+)  # fmt: skip
 REMINDER = Kind(
     "booking.reminder", gettext_lazy("A session is a day away"), Audience.MEMBER, _say_reminder, icon="clock"
 )

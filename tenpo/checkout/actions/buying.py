@@ -288,7 +288,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
     What a sponsor pays of them is taken from the budget first, with one statement more.
     """
     sponsor_news = take_from_budget(found)
-    session, buyer, own_share = bookings[0].session, bookings[0].booked_by, together(found).own_share
+    buyer, own_share = bookings[0].booked_by, together(found).own_share
     order_id, *_of_line, payment_id = found[0].ids
     if wish.call:
         order_id = payment_id = wish.call.id
@@ -301,11 +301,11 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
     rows: list[Model] = [lines[0].order, *lines]
     entries: list[Entry] = []
     news: list[tuple[str, Model, Mapping[str, object]]] = []
-    if session._state.adding:
+    for slot in dict.fromkeys(one.session for one in bookings if one.session._state.adding):
         # A slot: its session comes to be with its booking.
-        rows.insert(0, session)
-        entries.append(("session.created", session, None, facts_of(session)))
-        news.append(("session.created", session, {"coach_id": session.coach_id}))
+        rows.insert(0, slot)
+        entries.append(("session.created", slot, None, facts_of(slot)))
+        news.append(("session.created", slot, {"coach_id": slot.coach_id}))
     event = "booking.held" if own_share else "booking.confirmed"
     for booking, line, price, of_it in zip(bookings, lines, found, splits, strict=True):
         booking.line = line

@@ -140,16 +140,17 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
     else:
         reserved = order_places(bookings, [taken.policy] * len(bookings), pays, prices=taken.prices, asked=taken.beside)
     if booking.state == Booking.State.HELD and not taken.is_by_host:
-        _check_unpaid(pays.by)
+        check_unpaid(pays.by, bookings)
     return reserved
 
 
-def _check_unpaid(by: User) -> None:
-    """Refuse one more time that costs nothing yet. Whoever books for themselves comes one after the other: it is their
-    participant that is locked.
+def check_unpaid(by: User, bookings: Sequence[Booking]) -> None:
+    """Refuse one more time, or series of times, that costs nothing yet. Whoever books for themselves comes one after
+    the other: it is their participant that is locked.
     """
     unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
-    if unpaid.filter(held_until__gt=clock.now()).values("session").distinct().count() > SLOTS_UNPAID:
+    others = unpaid.exclude(session__in=[one.session_id for one in bookings])
+    if others.filter(held_until__gt=clock.now()).values("session").distinct().count() >= SLOTS_UNPAID:
         words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
         raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
 

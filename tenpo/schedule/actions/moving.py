@@ -139,7 +139,8 @@ def _check_coach(booking: Booking, service: Service, coach_id: UUID) -> None:
     if coach_id not in given_by:
         raise not_offered()
     is_split = booking.line is not None and booking.line.is_split
-    if service.coaches_rule != Service.Coaches.ANY or is_split:
+    # A series is with one coach.
+    if service.coaches_rule != Service.Coaches.ANY or is_split or booking.session.series_id is not None:
         raise RuleError("other_coach", _("Another coach cannot take this over. Please cancel it and book anew."))
 
 

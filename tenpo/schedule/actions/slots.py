@@ -285,15 +285,18 @@ def coaches_for(wish: SlotWish, *, participant: Participant | None, by: "Viewer"
     return list(rows.order_by("load", "place", "id").values_list("coach", flat=True))
 
 
-def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participants: Sequence[Participant]) -> int:
+def release_lapsed_around(
+    wish: SlotWish, coaches: Collection[UUID], participants: Sequence[Participant], *, until: datetime | None = None
+) -> int:
     """Let go what ran out and is in the way of a slot: of its coaches and rooms at that time, and of who comes.
 
-    Each session in a transaction of its own; returns how many bookings.
+    Of slots that come back it is all `until` the last. Each session in a transaction of its own; returns how many
+    bookings.
     """
     day = timedelta(days=1)
     theirs = Q(session__coach__in=coaches) if coaches else Q(session__coach__services__service=wish.service_id)
     in_the_way = theirs | Q(session__room__services=wish.service_id)
-    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=wish.starts_at + day)
+    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=(until or wish.starts_at) + day)
     lapsed = Booking.objects.filter(
         in_the_way, near, session__is_private=True, state__in=["held", "offered"], held_until__lte=clock.now()
     )
