@@ -1,10 +1,14 @@
-"""What is told of several dates at once, beside the words."""
+"""What is told of several dates at once: to whoever booked as a file beside the words, to the coach as one notice."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tenpo.core.tokens import id_of
-from tenpo.notify.kinds import Attached, Facts
+from tenpo.notify.kinds import Attached, Audience, Facts, Kind, Words
 from tenpo.people.models import User
 from tenpo.schedule.ical import booking_event, calendar_file
 from tenpo.schedule.models import Booking
+from tenpo.schedule.policy_notifications import roster_path
 from tenpo.schedule.queries import one_for_each_session
 
 
@@ -21,3 +25,29 @@ def calendar_of_dates(facts: Facts, reader: User) -> Attached | None:
         return None
     content = calendar_file(map(booking_event, places), name=facts["session"])
     return Attached(f"dates-{places[0].session.starts_at:%Y-%m-%d}.ics", content, "text/calendar")
+
+
+def _say_booking_cancelled(facts: Facts) -> Words:
+    said = {"person": facts["participant"], "session": facts["session"]}
+    if dates := facts.dates():
+        text = "; ".join(dates)
+        return Words(
+            title=_("%(person)s cancelled %(n)s dates of %(session)s") % {**said, "n": len(dates)},
+            text=f"{text[:1].upper()}{text[1:]}.",
+            act=_("See who comes"),
+            path=roster_path(facts),
+        )
+    when = facts.when()
+    return Words(
+        title=_("%(person)s cancelled %(session)s") % said,
+        text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
+        % {"when": when[:1].upper() + when[1:], "taken": facts["seats_taken"], "capacity": facts["capacity"]},
+        act=_("See who comes"),
+        path=roster_path(facts),
+    )
+
+
+BOOKING_CANCELLED = Kind(
+    "coach.booking_cancelled", gettext_lazy("Somebody cancels a place in your session"), Audience.COACH,
+    _say_booking_cancelled, by_email=False, icon="user-x",
+)  # fmt: skip

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
-from tenpo.schedule.dates_notifications import calendar_of_dates
+from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_dates
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking, Session
@@ -238,16 +238,6 @@ def _say_new_booking(facts: Facts) -> Words:
     )
 
 
-def _say_booking_cancelled(facts: Facts) -> Words:
-    return Words(
-        title=_("%(person)s cancelled %(session)s") % {"person": facts["participant"], "session": facts["session"]},
-        text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
-        % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
-        act=_("See who comes"),
-        path=roster_path(facts),
-    )
-
-
 def _say_full(facts: Facts) -> Words:
     return Words(
         title=_("Full: %(session)s") % {"session": facts["session"]},
@@ -318,10 +308,6 @@ REQUESTED = Kind(
 NEW_BOOKING = Kind(
     "coach.booked", gettext_lazy("Somebody books your session"), Audience.COACH, _say_new_booking, by_email=False,
     icon="user-plus",
-)  # fmt: skip
-BOOKING_CANCELLED = Kind(
-    "coach.booking_cancelled", gettext_lazy("Somebody cancels a place in your session"), Audience.COACH,
-    _say_booking_cancelled, by_email=False, icon="user-x",
 )  # fmt: skip
 SESSION_FULL = Kind(
     "coach.session_full", gettext_lazy("Your session is full"), Audience.COACH, _say_full, by_email=False, icon="users"
@@ -453,9 +439,22 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
         once = "" if booking.confirmed_at else told_once_of_all(booking)
         more |= on_dates(party)
         notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
-    if not said.get("by_host") and booking.confirmed_at:
+    if not said.get("by_host") and booking.confirmed_at and not said.get("is_told_with"):
         notices += _to_its_coach(BOOKING_CANCELLED, booking)
     return notices
+
+
+def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
+    """The coach, once with all dates, when somebody gave up several places of a series that they had."""
+    rows = Booking.objects.select_related("session__coach", "participant", "line")
+    gone = rows.filter(
+        pk__in=message.payload["booking_ids"], ending=Booking.Ending.BY_MEMBER, confirmed_at__isnull=False
+    )
+    places = list(gone.order_by("session__starts_at", "id"))
+    if not places:
+        return []
+    once = f"given up:{message.payload['act']}"
+    return _to_its_coach(BOOKING_CANCELLED, places[0], party=places, once=once, **on_dates(places))
 
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
@@ -576,6 +575,7 @@ def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.confirmed": on_booking_confirmed,
     "booking.cancelled": on_booking_cancelled,
+    "booking.given_up_together": on_booking_given_up_together,
     "booking.no_show_settled": on_booking_no_show_settled,
     "booking.waived": on_booking_waived,
     "booking.rescheduled": on_booking_rescheduled,
