@@ -10,6 +10,7 @@ from django.utils import timezone
 from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.giving_up import cancel_in_series
 from tenpo.checkout.actions.slot_series import book_slot_series
+from tenpo.checkout.actions.slots import book_slot_places
 from tenpo.checkout.queries.series import Scope
 from tenpo.core.errors import RuleError
 from tenpo.payments.providers.sandbox import SUCCEEDS
@@ -49,6 +50,12 @@ def book_whole_series(series: Series, people: Sequence[User]) -> None:
             return
 
 
+def times_of_today(weekly: User, host: User) -> None:
+    """One has the same time for eight weeks, another asks for a time with people they bring."""
+    come_every_week(weekly, Service.objects.get(name="Calm, alone or for two"), times=8)
+    ask_together(host, Service.objects.get(name="Rehearse your talk"))
+
+
 def come_every_week(who: User, service: Service, *, times: int) -> None:
     """Book the same time of a service for some weeks, at another time on days on which that one is not free."""
     since = timezone.now() + timedelta(days=3)
@@ -67,3 +74,12 @@ def come_every_week(who: User, service: Service, *, times: int) -> None:
             source=SUCCEEDS,
         )  # fmt: skip
         return
+
+
+def ask_together(host: User, service: Service) -> None:
+    """Ask for a time with a coach who says yes first, for somebody and their guests: three days ahead or later."""
+    party = [host.participant, *add_guests(("Amina Keller", "Jo Keller"), by=host)]
+    since, minutes = timezone.now() + timedelta(days=3), service.durations[0]
+    search = SlotSearch(since, since + timedelta(days=14), minutes, participant=host.participant.pk)
+    for slot in find_slots(service, search)[4:5]:
+        book_slot_places(service, starts_at=slot.starts_at, minutes=minutes, participants=party, by=host)

@@ -16,7 +16,7 @@ from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_of_today
 from tenpo.demo.desk import desk_of_today
-from tenpo.demo.guests import book_whole_series, bring_guests, come_every_week
+from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
@@ -51,7 +51,7 @@ from tenpo.people.models import Invite, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
 from tenpo.schedule.actions.series import create_series
-from tenpo.schedule.models import Booking, Service, Session
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
 
 WEEKS_BACK = 11
@@ -133,7 +133,7 @@ def finish(story: Story) -> None:
     poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
-    come_every_week(ifeoma, Service.objects.get(name="Calm, alone or for two"), times=8)
+    times_of_today(ifeoma, others[5])
     visitors_of_today()
     calendars_of_today(story)
     away_of_today(story)

@@ -355,10 +355,13 @@ def party_of(booking: Booking) -> list[Booking]:
 
 
 def ordered_with(booking: Booking) -> list[Booking]:
-    """What was ordered together with a booking and is in its state, also on other dates; one statement, or none."""
-    if booking.line is None:
+    """What was ordered, or asked for, together with a booking and is in its state, also on other dates; one statement,
+    or none.
+    """
+    if booking.line is None and not booking.awaits_approval:
         return [booking]
-    same = Booking.objects.filter(line__order_id=booking.line.order_id, state=booking.state)
+    together = {"line__order": booking.line.order_id} if booking.line else {"session": booking.session_id, "line": None}
+    same = Booking.objects.filter(state=booking.state, **together)
     return list(same.select_related("session", "participant").order_by("id")) or [booking]
 
 
@@ -378,12 +381,14 @@ def on_dates(places: Sequence[Booking]) -> dict[str, list[str]]:
 
 def told_once(booking: Booking, what: str = "") -> str:
     """What lets be told once of what happens to a party in one session, as often as its events come."""
-    return f"{booking.line.order_id.hex}:{booking.session_id.hex}:{what}" if booking.line else ""
+    together = booking.line.order_id if booking.line else booking.session_id if booking.awaits_approval else None
+    return f"{together.hex}:{booking.session_id.hex}:{what}" if together else ""
 
 
 def told_once_of_all(booking: Booking) -> str:
     """The same for what happens to all of an order at once, on whatever dates."""
-    return f"{booking.line.order_id.hex}::" if booking.line else ""
+    together = booking.line.order_id if booking.line else booking.session_id if booking.awaits_approval else None
+    return f"{together.hex}::" if together else ""
 
 
 def to_its_people(
@@ -532,10 +537,10 @@ def on_booking_offered_by_host(message: OutboxMessage) -> list[Notice]:
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
     booking = _booking_of(message)
-    if message.payload.get("was_request"):
-        return to_its_people(REQUEST_LAPSED, booking)
-    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
     party = ordered_with(booking)
+    if message.payload.get("was_request"):
+        return to_its_people(REQUEST_LAPSED, booking, party=party, once=told_once_of_all(booking))
+    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
     kind = OFFER_LAPSED if is_from_line else HOLD_LAPSED
     return to_its_people(kind, booking, party=party, once=told_once_of_all(booking), **on_dates(party))
 
@@ -545,20 +550,21 @@ def on_booking_requested(message: OutboxMessage) -> list[Notice]:
     booking = _booking_of(message)
     if booking.state != Booking.State.HELD or booking.held_until is None:
         return []
-    return _to_its_coach(REQUESTED, booking, held_until=booking.held_until.isoformat())
+    return _to_its_coach(REQUESTED, booking, party=ordered_with(booking), held_until=booking.held_until.isoformat())
 
 
 def on_booking_approved(message: OutboxMessage) -> list[Notice]:
     """Whoever asked and has to pay; one that is booked by its yes is told as every booking is."""
     booking = _booking_of(message)
-    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+    if booking.state not in (Booking.State.OFFERED, Booking.State.HELD) or booking.held_until is None:
         return []
-    return to_its_people(APPROVED, booking, held_until=booking.held_until.isoformat())
+    return to_its_people(APPROVED, booking, party=ordered_with(booking), held_until=booking.held_until.isoformat())
 
 
 def on_booking_declined(message: OutboxMessage) -> list[Notice]:
     """Whoever asked, with the coach's word."""
-    return to_its_people(DECLINED, _booking_of(message), reason=message.payload.get("reason", ""))
+    booking = _booking_of(message)
+    return to_its_people(DECLINED, booking, party=ordered_with(booking), reason=message.payload.get("reason", ""))
 
 
 def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:

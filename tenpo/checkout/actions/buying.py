@@ -245,11 +245,13 @@ def order_places(
     *,
     prices: Sequence[int] | None = None,
     asked: Question | None = None,
+    unpaid_until: datetime | None = None,
 ) -> Reserved:
     """Price, order and write bookings whose seats are taken, each with its policy; and a payment when one is needed.
 
     Their sessions are of one coach. `prices` are what each of them costs, where that is not the session's price;
-    `asked` is what prices are made of, where that was asked before.
+    `asked` is what prices are made of, where that was asked before. `unpaid_until` is how long they are held where
+    whoever pays is not here: without a payment yet.
     """
     session = bookings[0].session
     found = quotes(
@@ -263,10 +265,10 @@ def order_places(
     price = together(found)
     if wish.agreed is not None and wish.agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
-    if price.own_share and wish.provider not in offered_providers():
+    if price.own_share and not unpaid_until and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
-    held_until = hold_end(bookings, wish.provider, now) if price.own_share else None
+    held_until = (unpaid_until or hold_end(bookings, wish.provider, now)) if price.own_share else None
     for booking, policy in zip(bookings, policies, strict=True):
         booking.starts_at, booking.ends_at = booking.session.starts_at, booking.session.ends_at
         booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()
@@ -320,7 +322,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
             booking.save()
         entries.append((event, booking, None, _shares(price)))
         news.append((event, booking, {"session_id": booking.session_id, "line_id": line.pk}))
-    payment = _payment_of(bookings, own_share, wish) if own_share else None
+    payment = _payment_of(bookings, own_share, wish) if own_share and wish.provider else None
     if payment:
         payment.pk = payment_id
         rows.append(payment)

@@ -139,7 +139,7 @@ def take_slot(
 
     It is asked once more for each who comes along. Together with it is asked what stands `beside` it, by the currency
     of the service. The first of them decides who may book it. Raises Http404, PermissionDenied; ValidationError for an
-    answer; RuleError slot_not_offered, not_open_to_you, too_many_people, one_at_a_time, or slot_taken when it is not
+    answer; RuleError slot_not_offered, not_open_to_you, too_many_people, or slot_taken when it is not
     free: `why_not` says why.
     """
     first, people = participants[0], len(participants)
@@ -159,7 +159,7 @@ def take_slot(
     if locked.coaches_rule == Service.Coaches.ALL:
         raise RuleError("all_together", _("A session with all of its coaches cannot be booked here yet."))
     asks_first = locked.needs_approval and not is_staff
-    _check_group(locked, people, asks_first=asks_first)
+    _check_group(locked, people)
     question = beside(locked.currency) if beside else None
     slot = _free_for_all(locked, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
     if slot is None:
@@ -177,13 +177,10 @@ def take_slot(
     )  # fmt: skip
 
 
-def _check_group(service: Service, people: int, *, asks_first: bool) -> None:
+def _check_group(service: Service, people: int) -> None:
     if people > service.capacity:
         words = ngettext("It is for %(n)s person.", "It is for %(n)s people at most.", service.capacity)
         raise RuleError("too_many_people", words % {"n": service.capacity})
-    if asks_first and people > 1:
-        # A yes would have to hold for all, and each of them be paid with it.
-        raise RuleError("one_at_a_time", _("Its coach says yes to each of these. Please ask for one person."))
 
 
 def _free_for_all(

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 verbose_name="Times in a row at most",
             ),
         ),
+        migrations.AddField("booking", "asked_price", models.BigIntegerField(null=True)),
         migrations.AddConstraint(
             "service",
             models.CheckConstraint(
