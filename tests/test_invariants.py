@@ -23,6 +23,10 @@ from tenpo.checkout.actions.settling import decide_sandbox_charge
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_manual, make_top_up
 from tenpo.checkout.tests.refund_plants import REFUND_PLANTS, make_refunds
+from tenpo.checkout.tests.slot_make import HOUR, NINE, working_coach
+from tenpo.checkout.tests.test_request_places import ask
+from tenpo.checkout.tests.test_slot_series import book as book_series
+from tenpo.checkout.tests.test_slot_series import make_weekly, weekly
 from tenpo.core.invariants import all_invariants, find_faults
 from tenpo.core.outbox import drain
 from tenpo.notify.actions.preferences import switch_off_email
@@ -52,6 +56,7 @@ from tenpo.schedule.tests.intro_make import INTRO_PLANTS, make_intros
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
+from tenpo.schedule.tests.time_make import make_service
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -615,6 +620,8 @@ def make_business() -> None:
     for title, day, card in (("Together", 23, SUCCEEDS), ("Together again", 24, NEEDS_CONFIRMATION)):
         party = [host.participant, *add_guests(["Mia", "Ben"], by=host)]
         book_places(session(title, day), participants=party, by=host, provider="sandbox", source=card)
+    book_series(make_weekly(working_coach()), host, weekly(2))
+    ask(make_service(working_coach(), needs_approval=True, capacity=3), host, "Mia", at=NINE + HOUR)
     grant_role(first, role="coach", by=admin)
     update_profile(second, by=second, name="Changed Name")
     _invite, token = make_invite(by=admin)

@@ -89,6 +89,7 @@ LIMITED = {
     "/api/v1/notification-preferences": 1,  # by the kinds of news that there are
     "/api/v1/payout-balances": 2,  # earnings and wallet
     "/api/v1/services/{service}/slots?since={=slots_since}&until={=slots_until}": 15,  # the starts of a day
+    "/api/v1/services/{service}/dates?starts_at={=slot}&times=3": 3,
     "/api/v1/people?q=example.com": 0,  # a stop for whoever collects addresses
     "/api/v1/people?q=minnow": 1,
 }

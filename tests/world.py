@@ -168,7 +168,14 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         {"label": "My doctor knows", "kind": "yes"},
     ]  # fmt: skip
     service = make_service(
-        coach, name="Coaching", join_link=door, questions=questions, locations=[], price=0, capacity=2
+        coach,
+        name="Coaching",
+        join_link=door,
+        questions=questions,
+        locations=[],
+        price=0,
+        capacity=2,
+        most_in_series=12,
     )
     withdrawn = withdraw_service(make_service(coach, name="Cora stopped"), by=coach)
     make_service(coach2, name="Training", join_link="https://meet.example/Carl-desk")
@@ -198,6 +205,8 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
         "travel": Travel.objects.get(coach=coach), "day": DAY_OFF,
         "start": start_name(some_day + timedelta(hours=12)),
+        "start_after": start_name(some_day + timedelta(days=7, hours=12)),
+        "slot_after": (some_day + timedelta(days=7, hours=12)).strftime(MOMENT),
         "slot": (some_day + timedelta(hours=12)).strftime(MOMENT), "slots_since": some_day.strftime(MOMENT),
         "slots_until": (some_day + timedelta(days=1)).strftime(MOMENT),
     }  # fmt: skip

@@ -3,7 +3,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from tenpo.access.actions.idempotency import forget_old_keys
-from tenpo.checkout.actions import auto_topping_up, settling, topping_up
+from tenpo.checkout.actions import auto_topping_up, giving_up, settling, topping_up
 from tenpo.people.models import User
 
 
@@ -30,6 +30,12 @@ def reconcile_payments(timestamp: int) -> None:
 def look_after_wallet(user_id: str) -> None:
     """Money has left a wallet: fill it by itself, or tell its owner that it is low."""
     auto_topping_up.look_after_wallet(User.objects.get(pk=user_id))
+
+
+@app.task(name="checkout.tell_given_up")
+def tell_given_up(act: str, booking_ids: list[str]) -> None:
+    """Tell the coach of places that were given up together, where whoever gave them up died before."""
+    giving_up.tell_given_up(UUID(act), [UUID(pk) for pk in booking_ids])
 
 
 @app.periodic(cron="* * * * *")

@@ -139,9 +139,10 @@ class FieldProblem(OutSchema):
 class RefusedDate(OutSchema):
     """One of several dates that stands in the way, and by which rule."""
 
-    session_id: UUID
+    session_id: Annotated[UUID | None, Field(description="Null for a time, of which there is no session yet.")] = None
     starts_at: datetime
     code: Annotated[str, Field(examples=["full"])]
+    nearest: Annotated[list[datetime], Field(description="Of a time: other starts of that day that are free.")] = []
 
 
 class Problem(OutSchema):

@@ -105,6 +105,9 @@ GUESTS_KEPT = 30
 PLACES_AT_ONCE = 10
 # Places of a series in one order: the dates times who comes (`checkout.actions.buying`).
 SERIES_PLACES = 60
+# Dates of one time that comes back, and the most weeks from one to the next (`checkout.actions.slot_series`).
+SLOT_SERIES_DATES = 26
+SLOT_SERIES_WEEKS = 2
 
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200

@@ -76,7 +76,7 @@ def _services(story: Story, house: Location, studio: Location) -> None:
     )  # fmt: skip
     offer(
         coach[MAYA], name="Calm, alone or for two", durations=[45], capacity=2, prices={1: 7_500, 2: 11_000},
-        locations=[studio], rooms=list(studio.rooms.all()), buffer_before=10, buffer_after=10,
+        locations=[studio], rooms=list(studio.rooms.all()), buffer_before=10, buffer_after=10, most_in_series=8,
         description="Breathing and rest for one, or for two who want to learn it together.",
     )  # fmt: skip
     offer(
@@ -87,7 +87,7 @@ def _services(story: Story, house: Location, studio: Location) -> None:
     )  # fmt: skip
     offer(
         coach[KENJI], name="Focus, online", durations=[50], prices={1: 6_500}, format="virtual",
-        join_link="https://meet.example.com/kenji", notice_minutes=12 * 60, window_days=42,
+        join_link="https://meet.example.com/kenji", notice_minutes=12 * 60, window_days=42, most_in_series=12,
         description="One habit, two weeks, and a talk about what became of it.",
     )  # fmt: skip
     offer(

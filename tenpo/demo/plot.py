@@ -16,7 +16,7 @@ from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_of_today
 from tenpo.demo.desk import desk_of_today
-from tenpo.demo.guests import book_whole_series, bring_guests
+from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
@@ -133,6 +133,7 @@ def finish(story: Story) -> None:
     poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
     _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
+    times_of_today(ifeoma, others[5])
     visitors_of_today()
     calendars_of_today(story)
     away_of_today(story)

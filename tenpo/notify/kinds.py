@@ -102,10 +102,20 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Attached:
+    """A file that comes with a mail."""
+
+    name: str
+    content: bytes
+    mime_type: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of thing that people are told: its name in the preferences, its words, its channels by default.
 
     `email_is_optional=False` is for what nobody may miss: a session that does not take place, money that did not come.
+    `attaches` is the file that comes with its mail to a reader, if there is one to these facts.
     """
 
     code: str
@@ -115,6 +125,7 @@ class Kind:
     by_email: bool = True
     email_is_optional: bool = True
     icon: str = "bell"
+    attaches: Callable[[Facts, User], Attached | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -229,6 +229,13 @@ INVARIANTS = (
             OR busy_from > starts_at OR busy_until < ends_at)""",
     ),
     Invariant(
+        "request-of-several-is-one",
+        _("Those for whom a time was asked for together wait until one time, all of them or none."),
+        """
+        SELECT session_id FROM schedule_booking WHERE awaits_approval GROUP BY session_id
+        HAVING count(DISTINCT held_until) > 1 OR count(DISTINCT state) > 1 OR count(DISTINCT booked_by_id) > 1""",
+    ),
+    Invariant(
         "request-is-not-ordered",
         _("What waits for its coach's yes is held, and nothing of it is ordered."),
         """

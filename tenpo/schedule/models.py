@@ -309,6 +309,8 @@ class Booking(BaseModel):
     held_until = models.DateTimeField(null=True)
     # Held until its coach says yes or no, and not ordered before; of one that is over, that it never got its yes.
     awaits_approval = models.BooleanField(default=False, db_default=False)
+    # What it costs once its coach says yes (minor units): its part of a group's price. None: the session's.
+    asked_price = models.BigIntegerField(null=True)
     waitlisted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)

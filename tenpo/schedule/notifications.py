@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_dates
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
@@ -239,16 +240,6 @@ def _say_new_booking(facts: Facts) -> Words:
     )
 
 
-def _say_booking_cancelled(facts: Facts) -> Words:
-    return Words(
-        title=_("%(person)s cancelled %(session)s") % {"person": facts["participant"], "session": facts["session"]},
-        text=_("%(when)s: %(taken)s of %(capacity)s seats are taken.")
-        % {"when": _capital(facts.when()), "taken": facts["seats_taken"], "capacity": facts["capacity"]},
-        act=_("See who comes"),
-        path=roster_path(facts),
-    )
-
-
 def _say_full(facts: Facts) -> Words:
     return Words(
         title=_("Full: %(session)s") % {"session": facts["session"]},
@@ -264,8 +255,9 @@ def _capital(text: str) -> str:
 
 
 CONFIRMED = Kind(
-    "booking.confirmed", gettext_lazy("A booking is confirmed"), Audience.MEMBER, _say_confirmed, icon="calendar-check"
-)
+    "booking.confirmed", gettext_lazy("A booking is confirmed"), Audience.MEMBER, _say_confirmed, icon="calendar-check",
+    attaches=calendar_of_dates,
+)  # fmt: skip
 REMINDER = Kind(
     "booking.reminder", gettext_lazy("A session is a day away"), Audience.MEMBER, _say_reminder, icon="clock"
 )
@@ -319,10 +311,6 @@ NEW_BOOKING = Kind(
     "coach.booked", gettext_lazy("Somebody books your session"), Audience.COACH, _say_new_booking, by_email=False,
     icon="user-plus",
 )  # fmt: skip
-BOOKING_CANCELLED = Kind(
-    "coach.booking_cancelled", gettext_lazy("Somebody cancels a place in your session"), Audience.COACH,
-    _say_booking_cancelled, by_email=False, icon="user-x",
-)  # fmt: skip
 SESSION_FULL = Kind(
     "coach.session_full", gettext_lazy("Your session is full"), Audience.COACH, _say_full, by_email=False, icon="users"
 )
@@ -356,10 +344,13 @@ def party_of(booking: Booking) -> list[Booking]:
 
 
 def ordered_with(booking: Booking) -> list[Booking]:
-    """What was ordered together with a booking and is in its state, also on other dates; one statement, or none."""
-    if booking.line is None:
+    """What was ordered, or asked for, together with a booking and is in its state, also on other dates; one statement,
+    or none.
+    """
+    if booking.line is None and not booking.awaits_approval:
         return [booking]
-    same = Booking.objects.filter(line__order_id=booking.line.order_id, state=booking.state)
+    together = {"line__order": booking.line.order_id} if booking.line else {"session": booking.session_id, "line": None}
+    same = Booking.objects.filter(state=booking.state, **together)
     return list(same.select_related("session", "participant").order_by("id")) or [booking]
 
 
@@ -379,12 +370,14 @@ def on_dates(places: Sequence[Booking]) -> dict[str, list[str]]:
 
 def told_once(booking: Booking, what: str = "") -> str:
     """What lets be told once of what happens to a party in one session, as often as its events come."""
-    return f"{booking.line.order_id.hex}:{booking.session_id.hex}:{what}" if booking.line else ""
+    together = booking.line.order_id if booking.line else booking.session_id if booking.awaits_approval else None
+    return f"{together.hex}:{booking.session_id.hex}:{what}" if together else ""
 
 
 def told_once_of_all(booking: Booking) -> str:
     """The same for what happens to all of an order at once, on whatever dates."""
-    return f"{booking.line.order_id.hex}::" if booking.line else ""
+    together = booking.line.order_id if booking.line else booking.session_id if booking.awaits_approval else None
+    return f"{together.hex}::" if together else ""
 
 
 def to_its_people(
@@ -439,9 +432,22 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
         once = "" if booking.confirmed_at else told_once_of_all(booking)
         more |= on_dates(party)
         notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
-    if not said.get("by_host") and booking.confirmed_at:
+    if not said.get("by_host") and booking.confirmed_at and not said.get("is_told_with"):
         notices += _to_its_coach(BOOKING_CANCELLED, booking)
     return notices + tell_who_is_beside(message, booking.session)
+
+
+def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
+    """The coach, once with all dates, when somebody gave up several places of a series that they had."""
+    rows = Booking.objects.select_related("session__coach", "participant", "line")
+    gone = rows.filter(
+        pk__in=message.payload["booking_ids"], ending=Booking.Ending.BY_MEMBER, confirmed_at__isnull=False
+    )
+    places = list(gone.order_by("session__starts_at", "id"))
+    if not places:
+        return []
+    once = f"given up:{message.payload['act']}"
+    return _to_its_coach(BOOKING_CANCELLED, places[0], party=places, once=once, **on_dates(places))
 
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
@@ -519,10 +525,10 @@ def on_booking_offered_by_host(message: OutboxMessage) -> list[Notice]:
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
     booking = _booking_of(message)
-    if message.payload.get("was_request"):
-        return to_its_people(REQUEST_LAPSED, booking)
-    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
     party = ordered_with(booking)
+    if message.payload.get("was_request"):
+        return to_its_people(REQUEST_LAPSED, booking, party=party, once=told_once_of_all(booking))
+    is_from_line = message.payload.get("was_offer") and not booking.session.is_private
     kind = OFFER_LAPSED if is_from_line else HOLD_LAPSED
     return to_its_people(kind, booking, party=party, once=told_once_of_all(booking), **on_dates(party))
 
@@ -532,20 +538,21 @@ def on_booking_requested(message: OutboxMessage) -> list[Notice]:
     booking = _booking_of(message)
     if booking.state != Booking.State.HELD or booking.held_until is None:
         return []
-    return _to_its_coach(REQUESTED, booking, held_until=booking.held_until.isoformat())
+    return _to_its_coach(REQUESTED, booking, party=ordered_with(booking), held_until=booking.held_until.isoformat())
 
 
 def on_booking_approved(message: OutboxMessage) -> list[Notice]:
     """Whoever asked and has to pay; one that is booked by its yes is told as every booking is."""
     booking = _booking_of(message)
-    if booking.state != Booking.State.OFFERED or booking.held_until is None:
+    if booking.state not in (Booking.State.OFFERED, Booking.State.HELD) or booking.held_until is None:
         return []
-    return to_its_people(APPROVED, booking, held_until=booking.held_until.isoformat())
+    return to_its_people(APPROVED, booking, party=ordered_with(booking), held_until=booking.held_until.isoformat())
 
 
 def on_booking_declined(message: OutboxMessage) -> list[Notice]:
     """Whoever asked, with the coach's word."""
-    return to_its_people(DECLINED, _booking_of(message), reason=message.payload.get("reason", ""))
+    booking = _booking_of(message)
+    return to_its_people(DECLINED, booking, party=ordered_with(booking), reason=message.payload.get("reason", ""))
 
 
 def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
@@ -562,6 +569,7 @@ def on_booking_reminder_due(message: OutboxMessage) -> list[Notice]:
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.confirmed": on_booking_confirmed,
     "booking.cancelled": on_booking_cancelled,
+    "booking.given_up_together": on_booking_given_up_together,
     "booking.no_show_settled": on_booking_no_show_settled,
     "booking.waived": on_booking_waived,
     "booking.rescheduled": on_booking_rescheduled,

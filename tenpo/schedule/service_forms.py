@@ -27,8 +27,8 @@ HOUR, DAY = 60, 24 * 60
 NOTICES = (0, HOUR, 2 * HOUR, 4 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY)
 PLAIN = (
     "name", "description", "format", "durations", "price_basis", "capacity", "buffer_before", "buffer_after",
-    "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "open_to", "needs_approval",
-    "repeats_intro",
+    "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "most_in_series", "open_to",
+    "needs_approval", "repeats_intro",
     "join_link", "cancellation_policy", "locations", "rooms",
 )  # fmt: skip
 
@@ -98,6 +98,10 @@ class ServiceForm(forms.Form):
     buffer_after = of_service("buffer_after")
     most_per_day = of_service("most_per_day", min_value=1)
     most_per_week = of_service("most_per_week", min_value=1)
+    most_in_series = of_service(
+        "most_in_series", initial=1, required=False,
+        help_text=gettext_lazy("The same time every week or second week, booked at once. 1: one by one."),
+    )  # fmt: skip
     open_to = of_service("open_to", widget=forms.RadioSelect)
     needs_approval = of_service("needs_approval")
     repeats_intro = of_service(
@@ -215,7 +219,7 @@ class ServiceForm(forms.Form):
     def terms(self) -> Any:
         """The whole service, as the actions take it."""
         known = self.cleaned_data
-        values = {name: known[name] for name in PLAIN}
+        values = {name: known[name] for name in PLAIN} | {"most_in_series": known["most_in_series"] or 1}
         is_admin = "coaches" in self.fields
         return {
             **values,

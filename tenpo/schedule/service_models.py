@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core.limits import SLOT_SERIES_DATES
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.orders.models import CancellationPolicy
@@ -176,6 +177,11 @@ class Service(BaseModel):
     # How many sessions of it one person may have on one day, in one week (Monday first); none: as many as there are.
     most_per_day = models.PositiveSmallIntegerField(_("At most a day"), null=True, blank=True)
     most_per_week = models.PositiveSmallIntegerField(_("At most a week"), null=True, blank=True)
+    # How often in a row the same time can be booked at once, every week or second week; 1: one by one.
+    most_in_series = models.PositiveSmallIntegerField(
+        _("Times in a row at most"), default=1, db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(SLOT_SERIES_DATES)],
+    )  # fmt: skip
     coaches_rule = models.CharField(_("Given by"), max_length=8, choices=Coaches, default=Coaches.CHOSEN)
     open_to = models.CharField(_("Open to"), max_length=10, choices=OpenTo, default=OpenTo.MEMBERS)
     # Whether its coach says yes or no to each.
@@ -207,6 +213,10 @@ class Service(BaseModel):
                 name="service_window_is_within", condition=Q(window_days__gte=1, window_days__lte=MAX_WINDOW_DAYS)
             ),
             models.CheckConstraint(
+                name="service_series_is_within",
+                condition=Q(most_in_series__gte=1, most_in_series__lte=SLOT_SERIES_DATES),
+            ),
+            models.CheckConstraint(
                 name="service_limits_are_positive",
                 condition=(Q(most_per_day=None) | Q(most_per_day__gte=1))
                 & (Q(most_per_week=None) | Q(most_per_week__gte=1)),
@@ -215,6 +225,11 @@ class Service(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def comes_in_series(self) -> bool:
+        """Whether the same time can be booked for several weeks at once: with one coach, who is not asked first."""
+        return self.most_in_series > 1 and self.coaches_rule != self.Coaches.ALL and not self.needs_approval
 
 
 class ServicePriceQuerySet(models.QuerySet["ServicePrice"]):

@@ -248,6 +248,11 @@ def find_slots(
         service, search.since, _end_of(search), coaches=() if is_by_all else search.coaches,
         participant=search.participant, moving=search.moving, now=now, is_all_free=search.is_all_free, beside=beside,
     )  # fmt: skip
+    return slots_in(service, search, wanted, facts)
+
+
+def slots_in(service: Service, search: SlotSearch, wanted: Wanted, facts: Facts) -> list[Slot]:
+    """What of all that was found can be booked: pure, so that one look at the database may answer several times."""
     free_rooms = _rooms_of(facts, wanted)
     closed = _closed_at(facts, _closed_to(facts, service, wanted), free_rooms)
     by_start: dict[tuple[int, UUID | None], list[UUID]] = {}

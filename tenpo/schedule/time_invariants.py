@@ -36,6 +36,15 @@ TIME_INVARIANTS = (
             WHERE l.service_id = r.service_id AND l.location_id = room.location_id)""",
     ),
     Invariant(
+        "time-that-comes-back-is-one-persons",
+        _("The dates of a time that comes back are of one service, and one person booked them."),
+        """
+        SELECT s.series_id FROM schedule_session s LEFT JOIN schedule_booking b ON b.session_id = s.id
+        WHERE s.series_id IS NOT NULL GROUP BY s.series_id
+        HAVING bool_or(s.is_private) AND (
+            NOT bool_and(s.is_private) OR count(DISTINCT s.service_id) > 1 OR count(DISTINCT b.booked_by_id) > 1)""",
+    ),
+    Invariant(
         "service-is-offered-as-last-recorded",
         _("Whether a service is offered is what the audit last says."),
         """

@@ -212,6 +212,20 @@ CALLS = {
             }
         )
     ),
+    "get_slot_dates": Call(query=lambda calls: f"?starts_at={calls.things['slot']}&times=3"),
+    "create_slot_series_booking": Call(
+        body=lambda calls: (
+            PAID
+            | {
+                "service_id": str(calls.ids["service_id"]),
+                "starts_at": [calls.things["slot"], calls.things["slot_after"]],
+                "participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])],
+                "coach_id": None,
+                "location_id": None,
+                "agreed_amount": None,
+            }
+        )
+    ),
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
     "accept_offer": Call(ids=_thing("offer", "booking_id"), body=lambda calls: PAID | {"agreed_amount": None}),
     "join_session_waitlist": Call(ids=_thing("full", "session_id")),

@@ -49,6 +49,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/calendars/{caldav}#writes": {"writes_sessions": True},
     "POST /me/calendars/{calendar}/": {"label": "Renamed"},
     "POST /book/{service}/{=start}/": {"agreed": 0},
+    "POST /book/{service}/{=start}/series/": {
+        "weeks": "1", "times": "2", "chosen": "1x2", "dates": ["{=start}", "{=start_after}"], "agreed": 0,
+    },
     "POST /teaching/book/{=participant}/services/{service}/{=start}/": {"way": "offer"},
     "POST /teaching/book/{=participant}/sessions/{next}/": {"way": "offer", "hours": "24"},
     "POST /teaching/book/{=participant}/sessions/{next}/#now": {"way": "book", "provider": "payroll", "is_paid": "on"},
@@ -221,6 +224,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/slot-bookings": {"service_id": "{service}", "starts_at": "{=slot}", "minutes": 60},
     "POST /api/v1/group-slot-bookings": {
         "service_id": "{=service}", "starts_at": "{=slot}", "minutes": 60,
+        "participant_ids": ["{=participant}", "{guest}"],
+    },
+    "POST /api/v1/slot-series-bookings": {
+        "service_id": "{=service}", "starts_at": ["{=slot}", "{=slot_after}"], "minutes": 60,
         "participant_ids": ["{=participant}", "{guest}"],
     },
     "POST /api/v1/slot-bookings#for-participant": {

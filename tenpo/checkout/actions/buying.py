@@ -248,11 +248,13 @@ def order_places(
     *,
     prices: Sequence[int] | None = None,
     asked: Question | None = None,
+    unpaid_until: datetime | None = None,
 ) -> Reserved:
     """Price, order and write bookings whose seats are taken, each with its policy; and a payment when one is needed.
 
     Their sessions are of one coach. `prices` are what each of them costs, where that is not the session's price;
-    `asked` is what prices are made of, where that was asked before.
+    `asked` is what prices are made of, where that was asked before. `unpaid_until` is how long they are held where
+    whoever pays is not here: without a payment yet.
     """
     session = bookings[0].session
     found = quotes(
@@ -266,10 +268,10 @@ def order_places(
     price = together(found)
     if wish.agreed is not None and wish.agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
-    if price.own_share and wish.provider not in offered_providers():
+    if price.own_share and not unpaid_until and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
-    held_until = hold_end(bookings, wish.provider, now) if price.own_share else None
+    held_until = (unpaid_until or hold_end(bookings, wish.provider, now)) if price.own_share else None
     if held_until:
         # An offer that is taken holds its seat for as long as it would have: a declined card costs nobody that.
         held_until = max(held_until, *(booking.held_until or now for booking in bookings))
@@ -294,7 +296,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
     What a sponsor pays of them is taken from the budget first, with one statement more.
     """
     sponsor_news = take_from_budget(found)
-    session, buyer, own_share = bookings[0].session, bookings[0].booked_by, together(found).own_share
+    buyer, own_share = bookings[0].booked_by, together(found).own_share
     order_id, *_of_line, payment_id = found[0].ids
     if wish.call:
         order_id = payment_id = wish.call.id
@@ -307,11 +309,11 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
     rows: list[Model] = [lines[0].order, *lines]
     entries: list[Entry] = []
     news: list[tuple[str, Model, Mapping[str, object]]] = []
-    if session._state.adding:
+    for slot in dict.fromkeys(one.session for one in bookings if one.session._state.adding):
         # A slot: its session comes to be with its booking.
-        rows[:0] = [session, *coaches_of_new(session)]
-        entries.append(("session.created", session, None, facts_of(session)))
-        news.append(("session.created", session, {"coach_id": session.coach_id}))
+        rows[:0] = [slot, *coaches_of_new(slot)]
+        entries.append(("session.created", slot, None, facts_of(slot)))
+        news.append(("session.created", slot, {"coach_id": slot.coach_id}))
     event = "booking.held" if own_share else "booking.confirmed"
     for booking, line, price, of_it in zip(bookings, lines, found, splits, strict=True):
         booking.line = line
@@ -326,7 +328,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
             booking.save()
         entries.append((event, booking, None, _shares(price)))
         news.append((event, booking, {"session_id": booking.session_id, "line_id": line.pk}))
-    payment = _payment_of(bookings, own_share, wish) if own_share else None
+    payment = _payment_of(bookings, own_share, wish) if own_share and wish.provider else None
     if payment:
         payment.pk = payment_id
         rows.append(payment)

@@ -1,16 +1,25 @@
 """Giving up places of a series in one act: this one, this and the following, or all that are to come."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.queries.series import Scope, effects_in_turn, places_in_series
 from tenpo.core.errors import RuleError
+from tenpo.core.jobs import defer
+from tenpo.core.outbox import publish
+from tenpo.core.tokens import new_id
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking, effect_changed
 from tenpo.schedule.models import Booking
 
 # What becomes of one place meanwhile, and leaves it as it is.
 STAYS = ("started", "moved_meanwhile")
+# So long after an act began its coach is told by a job, should it have died before it told them itself.
+TOLD_BY_THEN_SECONDS = 120
 
 
 def cancel_in_series(
@@ -22,7 +31,8 @@ def cancel_in_series(
     and accounts, and the money of one place would hold those while the next one waits for its session. So one that
     dies in between has given up the first ones, and again gives up the rest; what has begun stays. `agreed` is what
     comes back of all (minor units) as it was seen: anything else is refused before the first is given up, but for a
-    repeat of a `call` that died, which goes on. Returns those that are given up. Raises RuleError effect_changed.
+    repeat of a `call` that died, which goes on. The coach is told once of all of them. Returns those that are given up.
+    Raises RuleError effect_changed.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
@@ -30,11 +40,29 @@ def cancel_in_series(
     goes_on = call is not None and call.is_again
     if agreed is not None and places and not goes_on and agreed != sum(one.back for one in effects_in_turn(places)):
         raise effect_changed()
+    is_several = len(places) > 1
+    act, ids = new_id(), [place.pk for place in places]
+    if is_several:
+        defer(
+            "checkout.tell_given_up", in_seconds=TOLD_BY_THEN_SECONDS, act=str(act), booking_ids=[str(pk) for pk in ids]
+        )
     given_up = []
     for place in places:
         try:
-            given_up.append(cancel_booking(place, by=by))
+            given_up.append(cancel_booking(place, by=by, is_told_with=is_several))
         except RuleError as refusal:
             if refusal.code not in STAYS:
                 raise
+    if is_several:
+        tell_given_up(act, ids)
     return given_up
+
+
+@transaction.atomic
+def tell_given_up(act: UUID, booking_ids: Sequence[UUID]) -> None:
+    """Have the coach told of what was given up of these places in one act; said twice, they are told once."""
+    places = Booking.objects.filter(pk__in=booking_ids, state=Booking.State.CANCELLED)
+    first = places.select_related("session").order_by("session__starts_at", "id").first()
+    if first is not None:
+        ids = [str(pk) for pk in booking_ids]
+        publish("booking.given_up_together", subject=first, session_id=first.session_id, act=str(act), booking_ids=ids)

@@ -2,21 +2,24 @@
 
 A request holds its time as any hold does (`Booking.awaits_approval`), and has no order yet: what it costs is decided
 when there is a yes. Then it is booked where nothing is left to pay, and otherwise offered, to be taken and paid like
-the offer of any seat.
+the offer of any seat. A request of several is one thing: it gets one answer, and by a yes one order, which is held
+until it is paid.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from tenpo.audit.actions import record, records_of
+from tenpo.audit.actions import record, record_all, records_of
 from tenpo.checkout.actions.buying import Wish, order_places, with_credit_at_hand
 from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.inserts import insert_together
 from tenpo.core.outbox import messages_of, publish
+from tenpo.core.tokens import new_id
 from tenpo.orders.queries import quote
 from tenpo.people.models import User
 from tenpo.schedule.actions.seats import (
@@ -24,6 +27,7 @@ from tenpo.schedule.actions.seats import (
     check_open,
     end_bookings,
     free_seats,
+    lock_order_of,
     lock_participants,
     lock_session,
     offer_end,
@@ -39,25 +43,38 @@ ANSWERED_WITHIN = timedelta(hours=48)
 MAX_WORD = 300
 
 
-def write_request(booking: Booking, taken: TakenSlot) -> None:
-    """Hold a slot until its coach says yes or no, in the caller's transaction: one statement."""
+def write_request(bookings: Sequence[Booking], taken: TakenSlot) -> None:
+    """Hold a slot for all who come until its coach says yes or no, in the caller's transaction: one statement.
+
+    What each of them pays is frozen with it. The first booking comes with its id.
+    """
     session, now = taken.session, clock.now()
-    booking.state = Booking.State.HELD
-    booking.awaits_approval = True
-    booking.held_until = request_end(session, now)
-    booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
-    booking.policy, booking.policy_rules = [window.stored() for window in taken.policy.windows], taken.policy.rules()
+    for booking, pk in zip(bookings[1:], sorted(new_id() for _one in bookings[1:]), strict=True):
+        booking.pk = pk
+    for booking, price in zip(bookings, taken.prices, strict=True):
+        booking.state = Booking.State.HELD
+        booking.awaits_approval = True
+        booking.asked_price = price
+        booking.held_until = request_end(session, now)
+        booking.starts_at, booking.ends_at = session.starts_at, session.ends_at
+        booking.policy, booking.policy_rules = (
+            [window.stored() for window in taken.policy.windows],
+            taken.policy.rules(),
+        )
     entries = records_of(
-        [("session.created", session, None, facts_of(session)), ("booking.held", booking, None, {"is_request": True})],
-        by=booking.booked_by,
+        [
+            ("session.created", session, None, facts_of(session)),
+            *[("booking.held", one, None, {"is_request": True}) for one in bookings],
+        ],
+        by=bookings[0].booked_by,
     )
     news = messages_of(
         [
             ("session.created", session, {"coach_id": session.coach_id}),
-            ("booking.requested", booking, {"session_id": session.pk}),
+            ("booking.requested", bookings[0], {"session_id": session.pk}),
         ]
     )
-    insert_together([session, *coaches_of_new(session), booking, *entries, *news])
+    insert_together([session, *coaches_of_new(session), *bookings, *entries, *news])
 
 
 def request_end(session: Session, now: datetime) -> datetime:
@@ -68,7 +85,8 @@ def request_end(session: Session, now: datetime) -> datetime:
 def approve_request(booking: Booking, *, by: User) -> Booking:
     """Say yes to a time that somebody asked for: it is booked, or offered to them to be paid.
 
-    Saying yes again changes nothing. Raises RuleError not_requested, started, not_planned, participant_elsewhere.
+    What was asked for several is booked, or ordered and held for them until it is paid, all of it. Saying yes again
+    changes nothing. Raises RuleError not_requested, started, not_planned, participant_elsewhere.
     """
     return with_credit_at_hand(lambda: _approve(booking, by))
 
@@ -76,23 +94,28 @@ def approve_request(booking: Booking, *, by: User) -> Booking:
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @transaction.atomic
 def _approve(booking: Booking, by: User) -> Booking:
-    booking = _locked_request(booking, by)
-    if not booking.awaits_approval and booking.state in (Booking.State.OFFERED, Booking.State.CONFIRMED):
+    places = _locked_request(booking, by)
+    booking = next(one for one in places if one.pk == booking.pk)
+    has_its_yes = booking.state in (Booking.State.OFFERED, Booking.State.CONFIRMED) or booking.line_id is not None
+    if not booking.awaits_approval and has_its_yes and booking.state != Booking.State.CANCELLED:
         return booking
-    session, buyer = booking.session, booking.booked_by
+    session, buyer, now = booking.session, booking.booked_by, clock.now()
     _check_waits(booking)
     check_open(session)
-    booking.awaits_approval = False
-    record("booking.approved", by=by, on=booking)
+    for one in places:
+        one.awaits_approval = False
+    record_all([("booking.approved", one, None, None) for one in places], by=by)
     price = quote(
         price=session.price, currency=session.currency, coach_id=session.coach_id, buyer=buyer, use_wallet=False
     )
-    if price.own_share == 0:
+    if len(places) > 1 or price.own_share == 0:
         # The wallet is theirs to use or not; nothing of it is needed.
-        pays = Wish(buyer, "", 0, use_wallet=False, keeps=False, call=None)
-        [booking], _payment = order_places([booking], [booking.terms], pays)
+        pays = Wish(buyer, "", None if len(places) > 1 else 0, use_wallet=False, keeps=False, call=None)
+        prices = [session.price if one.asked_price is None else one.asked_price for one in places]
+        order_places(places, [one.terms for one in places], pays, prices=prices, unpaid_until=offer_end(session, now))
+        if booking.state == Booking.State.HELD:
+            publish("booking.approved", subject=places[0], session_id=session.pk)
         return booking
-    now = clock.now()
     booking.state = Booking.State.OFFERED
     booking.waitlisted_at = booking.created_at
     booking.held_until = offer_end(session, now)
@@ -104,33 +127,36 @@ def _approve(booking: Booking, by: User) -> Booking:
 
 @transaction.atomic
 def decline_request(booking: Booking, *, word: str = "", by: User) -> Booking:
-    """Say no to a time that somebody asked for, with a word to them; its time is free again.
+    """Say no to a time that somebody asked for, with a word to them, also for all who were to come; it is free again.
 
     Saying no again changes nothing. Raises RuleError not_requested; ValidationError for a word that is too long.
     """
     word = word.strip()
     if len(word) > MAX_WORD or "\0" in word:
         raise ValidationError({"word": _("At most %(n)s characters.") % {"n": MAX_WORD}})
-    booking = _locked_request(booking, by)
+    places = _locked_request(booking, by)
+    booking = next(one for one in places if one.pk == booking.pk)
     if booking.awaits_approval and booking.state == Booking.State.CANCELLED:
         return booking
     _check_waits(booking)
-    end_bookings([booking], Booking.Ending.BY_HOST)
-    record("booking.cancelled", by=by, on=booking, after={"ending": booking.ending, "word": word})
-    publish("booking.declined", subject=booking, session_id=booking.session_id, reason=word)
-    free_seats(booking.session)
+    end_bookings(places, Booking.Ending.BY_HOST)
+    after = {"ending": booking.ending, "word": word}
+    record_all([("booking.cancelled", one, None, after) for one in places], by=by)
+    publish("booking.declined", subject=places[0], session_id=booking.session_id, reason=word)
+    free_seats(booking.session, len(places))
     return booking
 
 
-def _locked_request(booking: Booking, by: User) -> Booking:
+def _locked_request(booking: Booking, by: User) -> list[Booking]:
+    """All places of a request while it waits for its answer, in the order in which they were said; else the booking."""
     session = lock_session(booking.session_id)
-    lock_participants([booking.participant_id])
-    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("booked_by", "participant")
-    booking = rows.get(pk=booking.pk)
-    booking.session = session
     if not can_manage_session(by, session):
         raise PermissionDenied
-    return booking
+    lock_participants(session.bookings.live().values_list("participant", flat=True))
+    places = lock_order_of(booking)
+    for one in places:
+        one.session = session
+    return places
 
 
 def _check_waits(booking: Booking) -> None:

@@ -99,7 +99,7 @@ def book_slot_places(
     """Book a time for several at the group's price: one session, of which each pays a part; see `book_slot`.
 
     They are one order, as `book_places` says; the answers stand with the first of them. Where its coach says yes to
-    each, it is asked for by one person. Raises RuleError too_many_people, one_at_a_time besides; ValidationError for
+    each, it is one request: all of them get one answer. Raises RuleError too_many_people besides; ValidationError for
     nobody, for too many, or for somebody twice.
     """
     # What is never allowed is refused before anything is locked; the rest is asked under the locks.
@@ -135,21 +135,22 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
     if taken.asks_first:
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
-        write_request(booking, taken)
-        reserved: Reserved = [booking], None
+        write_request(bookings, taken)
+        reserved: Reserved = bookings, None
     else:
         reserved = order_places(bookings, [taken.policy] * len(bookings), pays, prices=taken.prices, asked=taken.beside)
     if booking.state == Booking.State.HELD and not taken.is_by_host:
-        _check_unpaid(pays.by)
+        check_unpaid(pays.by, bookings)
     return reserved
 
 
-def _check_unpaid(by: User) -> None:
-    """Refuse one more time that costs nothing yet. What one person books comes one after the other: their participant
-    is locked, also where it is for others.
+def check_unpaid(by: User, bookings: Sequence[Booking]) -> None:
+    """Refuse one more time, or series of times, that costs nothing yet. What one person books comes one after the
+    other: their participant is locked, also where it is for others.
     """
     unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
-    if unpaid.filter(held_until__gt=clock.now()).values("session").distinct().count() > SLOTS_UNPAID:
+    others = unpaid.exclude(session__in=[one.session_id for one in bookings])
+    if others.filter(held_until__gt=clock.now()).values("session").distinct().count() >= SLOTS_UNPAID:
         words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
         raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
 
@@ -158,8 +159,10 @@ def unordered_by(call: Call | None) -> Reserved | None:
     """What a call that died had written before anything was ordered: a request, or a place that is kept."""
     if call is None or not call.is_again:
         return None
-    booking = Booking.objects.select_related("session").filter(pk=call.id).first()
-    return ([booking], None) if booking else None
+    written = Booking.objects.filter(pk=call.id, line=None)
+    rows = Booking.objects.select_related("session").filter(session__in=written.values("session"))
+    bookings = sorted(rows, key=lambda one: (one.pk != call.id, one.pk))
+    return (bookings, None) if bookings else None
 
 
 def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:

@@ -168,8 +168,8 @@ class PartyIn(InSchema):
 class PartyOut(OutSchema):
     """Places that were booked together: each with what it costs, and one payment for what is left of all."""
 
-    order_id: UUID
-    number: str = Field(..., description="Of the order and its receipt.", examples=["7K2M9QX4TB"])
+    order_id: UUID | None = Field(..., description="Null while their coach has not said yes.")
+    number: str | None = Field(..., description="Of the order and its receipt.", examples=["7K2M9QX4TB"])
     bookings: list[BookedOut]
     payment: PaymentOut | None
 
@@ -341,12 +341,11 @@ def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
 
 
 def party_out(bookings: Sequence[Booking]) -> PartyOut:
-    """Places that were ordered together, with their one payment."""
+    """Places that were ordered together, with their one payment, or asked for together."""
     payment, line = last_payment(bookings[0]), bookings[0].line
-    assert line is not None, "what is booked is ordered"
     return PartyOut(
-        order_id=line.order_id,
-        number=line.order.number,
+        order_id=line.order_id if line else None,
+        number=line.order.number if line else None,
         bookings=[_booked(booking, booking.line, payment) for booking in bookings],
         payment=PaymentOut.from_orm(payment) if payment else None,
     )

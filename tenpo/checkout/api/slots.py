@@ -140,7 +140,8 @@ def create_group_slot_booking(request: ApiRequest, payload: GroupSlotIn) -> Part
     """Book a time of a service for several people at its price for so many: one session, order and payment.
 
     Each pays an equal part of the group's price. The rest is as for a seat each (`/group-bookings`) and for a time
-    (`/slot-bookings`). Refusals besides: `too_many_people`, `one_at_a_time` where its coach says yes to each.
+    (`/slot-bookings`): where its coach says yes to each, they are one request, which gets one answer. Refusal besides:
+    `too_many_people`.
     """
     bookings = book_slot_places(
         Service(pk=payload.service_id),
@@ -186,6 +187,8 @@ def move_booking(request: ApiRequest, booking_id: UUID, payload: MoveIn) -> Book
 @once(BookedOut)
 def create_booking_approval(request: ApiRequest, booking_id: UUID) -> BookedOut:
     """Say yes to a time that somebody asked for: it is booked where nothing is to be paid, otherwise offered to them.
+
+    What was asked for several is ordered and held for them until it is paid (`/bookings/{id}/payment`), all of it.
 
     For its coach and admins; again changes nothing. Refusals: `not_requested`, `not_planned`, `started`,
     `participant_elsewhere`.

@@ -2,21 +2,30 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tenpo.access.actions.idempotency import Call
+from tenpo.checkout.actions import giving_up
 from tenpo.checkout.actions.giving_up import cancel_in_series
+from tenpo.checkout.jobs import tell_given_up
 from tenpo.checkout.queries.series import Scope, effects_in_turn, places_in_series
+from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.test_book_series import book, make_dates, taken
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import new_id
+from tenpo.notify.kinds import Words, say
+from tenpo.notify.models import Notification
 from tenpo.orders.models import Order
 from tenpo.orders.tests.make import credit_left, make_cancellation_policy
 from tenpo.payments.providers.sandbox import DECLINED
+from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
+from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import set_times
@@ -141,3 +150,65 @@ def test_many_times_at_once_gives_back_once():
     assert set(outcomes([len(one) if isinstance(one, list) else one for one in found])) <= {"0", "1", "2", "3", "4"}
     assert credit_left(lena) == 8_000
     assert taken(dates) == [0] * 4
+
+
+def test_the_coach_is_told_once_with_all_dates():
+    lena, dates = make_member(), make_dates(4)
+    booked, coach = book(dates, lena), dates[0].coach
+    told(coach)
+
+    cancel_in_series(booked[1], scope=Scope.FOLLOWING, by=lena)
+
+    assert told(coach) == ["coach.booked", "coach.booking_cancelled"]
+    words = said_last_to(coach)
+    assert words.title == f"{lena.name} cancelled 3 dates of Yoga"
+    assert words.text.count(";") == 2
+    # The job that looks after it finds that it was told.
+    tell_given_up(**deferred())
+    assert told(coach) == ["coach.booked", "coach.booking_cancelled"]
+
+
+def test_one_place_alone_is_told_as_ever():
+    lena, dates = make_member(), make_dates(2)
+    booked, coach = book(dates, lena), dates[0].coach
+
+    cancel_in_series(booked[1], scope=Scope.FOLLOWING, by=lena)
+
+    assert told(coach) == ["coach.booked", "coach.booking_cancelled"]
+    assert said_last_to(coach).title == f"{lena.name} cancelled Yoga"
+    assert not ProcrastinateJob.objects.filter(task_name="checkout.tell_given_up").exists()
+
+
+def test_what_was_given_up_by_an_act_that_died_is_told_by_a_job(monkeypatch):
+    lena, dates = make_member(), make_dates(4)
+    booked, coach = book(dates, lena), dates[0].coach
+    told(coach)
+
+    def die(*_args: object, **_how: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(
+        giving_up,
+        "cancel_booking",
+        lambda place, **how: die() if place.pk == booked[2].pk else cancel_booking(place, **how),
+    )
+    with pytest.raises(SystemExit):
+        cancel_in_series(booked[0], scope=Scope.ALL, by=lena)
+    assert told(coach) == ["coach.booked"]
+
+    for _again in range(2):
+        tell_given_up(**deferred())
+
+    assert told(coach) == ["coach.booked", "coach.booking_cancelled"]
+    assert said_last_to(coach).title == f"{lena.name} cancelled 2 dates of Yoga"
+
+
+def deferred() -> dict[str, Any]:
+    """What the job is to do that tells of it in the end."""
+    [job] = ProcrastinateJob.objects.filter(task_name="checkout.tell_given_up")
+    return {name: job.args[name] for name in ("act", "booking_ids")}
+
+
+def said_last_to(user: User) -> Words:
+    last = Notification.objects.filter(user=user).latest("id")
+    return say(last.kind, last.payload)

@@ -89,13 +89,6 @@ def test_more_than_it_is_for_are_refused(coach):
     assert (refusal.code, str(refusal)) == ("too_many_people", "It is for 2 people at most.")
 
 
-def test_what_its_coach_decides_on_is_asked_for_by_one(coach):
-    service, lena = make_group_service(coach, needs_approval=True), make_member()
-
-    assert refusal_of(service, lena, "Mia").code == "one_at_a_time"
-    assert book(service, lena)[0].awaits_approval
-
-
 def test_it_is_free_for_all_of_them_or_for_none(coach):
     service, lena = make_group_service(coach), make_member()
     elsewhere = make_session(price=0)

@@ -1,5 +1,6 @@
 """What a coach was asked for: the times that wait, and one of them with all that helps to decide."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ from tenpo.schedule.guest_queries import clients_of, with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.queries import day_start, shares_of
-from tenpo.schedule.request_queries import is_waiting, requests_for
+from tenpo.schedule.request_queries import asked_together, is_waiting, requests_for
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.views.teaching import teacher
 
@@ -53,7 +54,9 @@ def request_list(request: HttpRequest) -> HttpResponse:
     rows = requests_for(user).select_related("session__coach", "participant")
     page = page_of(request, rows, order=("held_until", "id"))
     name_coaches(booking.session for booking in page.items)
-    context = {"requests": page.items, "next": page.next_cursor, "asked": requests_for(user).count()}
+    together = asked_together(page.items)
+    found = [(one, _who(together[one.session_id]), _worth(together[one.session_id])) for one in page.items]
+    context = {"requests": found, "next": page.next_cursor, "asked": requests_for(user).count()}
     return render(request, "checkout/request_list.html", context)
 
 
@@ -97,6 +100,15 @@ def _answer(request: HttpRequest, booking: Booking, form: WordForm, user: User) 
     return _("You said yes. %(name)s is told, and can book it now.") % {"name": name}
 
 
+def _who(places: Sequence[Booking]) -> str:
+    return ", ".join(one.participant.name for one in places)
+
+
+def _worth(places: Sequence[Booking]) -> int:
+    """What all of them come to, in minor units, as it was frozen when it was asked for."""
+    return sum(one.session.price if one.asked_price is None else one.asked_price for one in places)
+
+
 def _managed(user: User, booking_id: UUID) -> Booking:
     """A booking of a slot that `user` decides on; Http404 for every other."""
     rows = Booking.objects.visible_to(user).filter(session__is_private=True)
@@ -113,7 +125,10 @@ def _context(user: User, booking: Booking) -> dict[str, Any]:
     that_day = Session.objects.taught_by(session.coach).exclude(status=Session.Status.CANCELLED)
     that_day = that_day.filter(starts_at__lt=day + timedelta(days=1), ends_at__gt=day).exclude(pk=session.pk)
     is_open = is_waiting(booking) and session.is_planned
+    places = asked_together([booking]).get(session.pk, [booking])
     return {
+        "who": _who(places),
+        "worth": _worth(places),
         "booking": booking,
         "session": session,
         "is_open": is_open,
@@ -121,5 +136,5 @@ def _context(user: User, booking: Booking) -> dict[str, Any]:
         "that_day": with_guests(that_day).order_by("starts_at", "id"),
         "own": shares_of([session])[session.pk].own,
         "pays_until": offer_end(session, now) if is_open else None,
-        "others": requests_for(user).exclude(pk=booking.pk).count(),
+        "others": requests_for(user).exclude(session=session).count(),
     }

@@ -169,6 +169,7 @@ class _Page:
         place = option.location if option else None
         return {
             "service": self.service,
+            "start": start_name(self.at),
             "starts_at": self.at,
             "ends_at": self.at + self.wish.length,
             "minutes": self.wish.minutes,

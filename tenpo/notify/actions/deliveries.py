@@ -20,7 +20,7 @@ from tenpo.core.jobs import defer, defer_all
 from tenpo.core.mail import Mail, absolute, compose, message_id
 from tenpo.core.outbox import publish
 from tenpo.notify.actions.telling import MAIL_QUEUE
-from tenpo.notify.kinds import all_kinds, path_to, say
+from tenpo.notify.kinds import Facts, all_kinds, path_to, say
 from tenpo.notify.models import Channel, Delivery, Notification
 from tenpo.notify.permissions import can_run_deliveries
 from tenpo.notify.queries import reading_as, unsubscribe_path
@@ -109,7 +109,11 @@ def _message(delivery: Delivery) -> EmailMultiAlternatives:
     with reading_as(user):
         mail, headers = _mail(notification)
         headers["Message-ID"] = message_id(str(delivery.pk))
-        return compose(mail, to=user.email, name=user.name, headers=headers)
+        message = compose(mail, to=user.email, name=user.name, headers=headers)
+        kind = all_kinds().get(notification.kind)
+        if kind and kind.attaches and (file := kind.attaches(Facts(notification.payload), user)):
+            message.attach(file.name, file.content, file.mime_type)
+        return message
 
 
 def _mail(notification: Notification) -> tuple[Mail, dict[str, str]]:

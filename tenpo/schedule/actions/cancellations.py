@@ -47,14 +47,21 @@ def effect_changed() -> RuleError:
 
 @transaction.atomic
 def cancel_booking(
-    booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "", agreed: int | None = None
+    booking: Booking,
+    *,
+    by: User | None,
+    for_member: bool = False,
+    waiver: str = "",
+    agreed: int | None = None,
+    is_told_with: bool = False,
 ) -> Booking:
     """Give up one place, waitlisted, offered, held or booked. What is held is given up with all of its order.
 
     What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
     since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
     says why, everything comes back and it does not count. `agreed` is what comes back to whoever booked (minor units)
-    as it was seen: with anything else nothing is given up. The freed seat goes to the first in line. Cancelling again
+    as it was seen: with anything else nothing is given up. The freed seat goes to the first in line. Where it
+    `is_told_with` others that are given up in the same act, its coach hears of all of them at once. Cancelling again
     changes nothing. Raises RuleError started, moved_meanwhile, effect_changed; ValidationError for a waiver that is
     too long.
     """
@@ -89,7 +96,8 @@ def cancel_booking(
     facts = {
         "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
         "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
-        "method": given.method, **(who_did_it(session, by) if by_host else {}),
+        "method": given.method, **({"is_told_with": True} if is_told_with else {}),
+        **(who_did_it(session, by) if by_host else {}),
     }  # fmt: skip
     publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:

@@ -142,7 +142,9 @@ def _check_coach(booking: Booking, service: Service, coach_id: UUID) -> None:
     if coach_id not in given_by:
         raise not_offered()
     is_split = booking.line is not None and booking.line.is_split
-    if service.coaches_rule != Service.Coaches.ANY or booking.session.is_together or is_split:
+    # A series is with one coach.
+    is_bound = booking.session.is_together or booking.session.series_id is not None
+    if service.coaches_rule != Service.Coaches.ANY or is_bound or is_split:
         raise other_coach()
 
 

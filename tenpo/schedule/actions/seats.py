@@ -244,10 +244,12 @@ def _call_off_empty(session: Session) -> None:
 def lock_order_of(booking: Booking) -> list[Booking]:
     """A booking, locked, with those that are held by the same order; the caller holds their sessions.
 
-    Until it is paid an order is one thing: its places are held, given up and let go together.
+    Until it is paid an order is one thing: its places are held, given up and let go together. So is a request.
     """
     rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related("line__order", "booked_by")
     locked = rows.get(pk=booking.pk)
+    if locked.state == Booking.State.HELD and locked.awaits_approval:
+        return list(rows.filter(session=locked.session_id, state=Booking.State.HELD).order_by("id"))
     if locked.state != Booking.State.HELD or locked.line is None:
         return [locked]
     return list(rows.filter(line__order_id=locked.line.order_id).order_by("id"))

@@ -21,7 +21,8 @@ MAX_CHOICE = 80
 QUESTION_KINDS = ("text", "choice", "yes")
 CHECKED = (
     "name", "description", "format", "price_basis", "capacity", "buffer_before", "buffer_after", "notice_minutes",
-    "window_days", "step_minutes", "most_per_day", "most_per_week", "coaches_rule", "open_to", "join_link",
+    "window_days", "step_minutes", "most_per_day", "most_per_week", "most_in_series", "coaches_rule",
+    "open_to", "join_link",
 )  # fmt: skip
 
 
@@ -60,6 +61,7 @@ def check_offer(service: Service, offer: Offer) -> None:
         "rooms": _problem_of_rooms(offer),
         "questions": _problem_of_questions(service.questions),
         **_problems_of_limits(service),
+        "most_in_series": _problem_of_series(service),
     }
     policy = service.cancellation_policy
     if policy is not None and policy.retired_at is not None:
@@ -160,6 +162,12 @@ def _problems_of_limits(service: Service) -> dict[str, str]:
     too_few = _("At least one, or leave it empty.")
     limits = {"most_per_day": service.most_per_day, "most_per_week": service.most_per_week}
     return {name: too_few for name, most in limits.items() if most is not None and most < 1}
+
+
+def _problem_of_series(service: Service) -> str:
+    if service.most_in_series > 1 and not service.comes_in_series:
+        return _("What its coach is asked for first, or all coaches give together, is booked one by one: say 1.")
+    return ""
 
 
 def _ids(rows: Iterable[Location] | Iterable[Room]) -> list[str]:

@@ -22,8 +22,8 @@ from tenpo.schedule.permissions import can_give_service
 # What stands in the service's own row; the rest stands in rows beside it.
 OWN = (
     "name", "description", "format", "durations", "price_basis", "capacity", "buffer_before", "buffer_after",
-    "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "coaches_rule", "open_to",
-    "needs_approval", "repeats_intro", "questions", "join_link", "cancellation_policy",
+    "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "most_in_series", "coaches_rule",
+    "open_to", "needs_approval", "repeats_intro", "questions", "join_link", "cancellation_policy",
 )  # fmt: skip
 TEXTS = ("name", "description", "join_link")
 
@@ -45,6 +45,7 @@ class ServiceChanges(TypedDict, total=False):
     step_minutes: int
     most_per_day: int | None
     most_per_week: int | None
+    most_in_series: int
     coaches: Sequence[User]
     coaches_rule: str
     open_to: str

@@ -149,7 +149,7 @@ def take_slot(
 
     It is asked once more for each who comes along. Together with it is asked what stands `beside` it, by the currency
     of the service. The first of them decides who may book it. Raises Http404, PermissionDenied; ValidationError for an
-    answer; RuleError slot_not_offered, not_open_to_you, too_many_people, one_at_a_time, or slot_taken when it is not
+    answer; RuleError slot_not_offered, not_open_to_you, too_many_people, or slot_taken when it is not
     free: `why_not` says why.
     """
     first, people = participants[0], len(participants)
@@ -167,7 +167,7 @@ def take_slot(
     if not locked.is_offered or wish.minutes not in locked.durations or 1 not in prices:
         raise not_offered()
     asks_first = locked.needs_approval and not is_staff
-    _check_group(locked, people, asks_first=asks_first)
+    _check_group(locked, people)
     question = beside(locked.currency) if beside else None
     slot = _free_for_all(locked, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
     if slot is None:
@@ -187,13 +187,10 @@ def take_slot(
     )  # fmt: skip
 
 
-def _check_group(service: Service, people: int, *, asks_first: bool) -> None:
+def _check_group(service: Service, people: int) -> None:
     if people > service.capacity:
         words = ngettext("It is for %(n)s person.", "It is for %(n)s people at most.", service.capacity)
         raise RuleError("too_many_people", words % {"n": service.capacity})
-    if asks_first and people > 1:
-        # A yes would have to hold for all, and each of them be paid with it.
-        raise RuleError("one_at_a_time", _("Its coach says yes to each of these. Please ask for one person."))
 
 
 def _free_for_all(
@@ -299,10 +296,13 @@ def coaches_for(wish: SlotWish, *, participant: Participant | None, by: "Viewer"
     return list(rows.order_by("load", "place", "id").values_list("coach", flat=True))
 
 
-def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participants: Sequence[Participant]) -> int:
+def release_lapsed_around(
+    wish: SlotWish, coaches: Collection[UUID], participants: Sequence[Participant], *, until: datetime | None = None
+) -> int:
     """Let go what ran out and is in the way of a slot: of its coaches and rooms at that time, and of who comes.
 
-    Each session in a transaction of its own; returns how many bookings.
+    Of slots that come back it is all `until` the last. Each session in a transaction of its own; returns how many
+    bookings.
     """
     day = timedelta(days=1)
     given_by = ServiceCoach.objects.filter(service=wish.service_id)
@@ -310,7 +310,7 @@ def release_lapsed_around(wish: SlotWish, coaches: Collection[UUID], participant
     needed = given_by.filter(service__coaches_rule=Service.Coaches.ALL) if coaches else given_by
     theirs = Q(session__coaches__coach__in=needed.values("coach")) | Q(session__coaches__coach__in=coaches)
     in_the_way = theirs | Q(session__room__services=wish.service_id)
-    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=wish.starts_at + day)
+    near = Q(session__starts_at__gt=wish.starts_at - day, session__starts_at__lt=(until or wish.starts_at) + day)
     lapsed = Booking.objects.filter(
         in_the_way, near, session__is_private=True, state__in=["held", "offered"], held_until__lte=clock.now()
     )

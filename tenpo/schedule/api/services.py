@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router
 
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems
-from tenpo.core.limits import CHOICES_OF_A_QUESTION, COACHES_OF_A_SERVICE
+from tenpo.core.limits import CHOICES_OF_A_QUESTION, COACHES_OF_A_SERVICE, SLOT_SERIES_DATES
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.core.paging import keyset_page
 from tenpo.people.models import User
@@ -99,6 +99,7 @@ class ServiceOut(OutSchema):
     step_minutes: int
     most_per_day: int | None
     most_per_week: int | None
+    most_in_series: int = Field(..., description="How often in a row the same time can be booked; 1: one by one.")
     coaches: list[CoachOut] = Field(..., description="In the order in which they are asked.")
     coaches_rule: str = Field(..., examples=["chosen"])
     open_to: str = Field(..., examples=["members"])
@@ -148,6 +149,7 @@ class ServiceFields(InSchema):
     step_minutes: Annotated[int, Field(ge=5, le=240)] = 30
     most_per_day: Most | None = None
     most_per_week: Most | None = None
+    most_in_series: Annotated[int, Field(ge=1, le=SLOT_SERIES_DATES)] = 1
     coaches_rule: Service.Coaches = Service.Coaches.CHOSEN
     open_to: Service.OpenTo = Service.OpenTo.MEMBERS
     needs_approval: bool = False
@@ -192,7 +194,7 @@ def service_out(user: User, service: Service) -> dict[str, Any]:
     plain = (
         "id", "name", "description", "format", "durations", "price_basis", "currency", "capacity", "buffer_before",
         "buffer_after", "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week",
-        "coaches_rule", "open_to", "needs_approval", "repeats_intro", "questions",
+        "most_in_series", "coaches_rule", "open_to", "needs_approval", "repeats_intro", "questions",
         "cancellation_policy_id", "is_offered", "version",
     )  # fmt: skip
     coaches = [given.coach for given in service.given_by.all()]

@@ -58,6 +58,12 @@ TIME_PLANTS: dict[str, str | list[str]] = {
     "service-can-be-given": "DELETE FROM schedule_servicecoach",
     "service-has-a-price-for-one": "DELETE FROM schedule_serviceprice WHERE people = 1",
     "price-is-for-as-many-as-can-come": "UPDATE schedule_serviceprice SET people = 9 WHERE people = 2",
+    "time-that-comes-back-is-one-persons": """
+        UPDATE schedule_session SET is_private = false WHERE id = (
+            SELECT id FROM schedule_session WHERE is_private AND series_id IS NOT NULL ORDER BY starts_at LIMIT 1)""",
+    "request-of-several-is-one": """
+        UPDATE schedule_booking SET held_until = held_until - interval '1 minute' WHERE id = (
+            SELECT id FROM schedule_booking WHERE awaits_approval AND state = 'held' ORDER BY id LIMIT 1)""",
     "service-uses-rooms-of-its-places": "DELETE FROM schedule_service_locations",
     "service-is-offered-as-last-recorded": "UPDATE schedule_service SET is_offered = false",
     "closed-place-has-nothing-to-come": [

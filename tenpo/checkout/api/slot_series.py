@@ -1,0 +1,188 @@
+"""Booking a time that comes back by API."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from ninja import Field, Query, Router
+
+from tenpo.access.api_auth import once
+from tenpo.checkout.actions.slot_series import book_slot_series
+from tenpo.checkout.api.booking import (
+    Agreed,
+    Keep,
+    ParticipantIds,
+    PartyOut,
+    Provider,
+    QuoteOut,
+    Source,
+    UseWallet,
+    how_paid,
+    participants_of,
+    party_out,
+    quote_out,
+)
+from tenpo.checkout.api.slots import SLOT_EXAMPLE, Answers
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problems
+from tenpo.core.limits import SLOT_SERIES_DATES, SLOT_SERIES_WEEKS
+from tenpo.orders.actions.default_policy import USUAL
+from tenpo.orders.models import CancellationPolicy
+from tenpo.orders.queries import quotes, together
+from tenpo.people.models import User
+from tenpo.schedule.actions.slot_series import check_series, people_of
+from tenpo.schedule.api.slots import participant_of
+from tenpo.schedule.find_queries import coaches_of, with_offer, zone_of
+from tenpo.schedule.models import Location, Service
+from tenpo.schedule.policy_queries import say_policy_for
+from tenpo.schedule.service_models import MAX_SERVICE_MINUTES
+from tenpo.schedule.service_prices import service_price
+from tenpo.schedule.slot_series import SeriesWish, SlotDate, best_coach, dates_every, look_for_dates
+
+router = Router(tags=["Slots"])
+
+Minutes = Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
+EXAMPLE: Any = SLOT_EXAMPLE | {
+    "starts_at": ["2027-03-02T17:00:00Z", "2027-03-09T17:00:00Z", "2027-03-16T17:30:00Z"],
+    "participant_ids": ["019a0000-0000-7000-8000-000000000002"],
+}
+
+
+class SlotDateOut(OutSchema):
+    """One date, and what stands in its way."""
+
+    starts_at: datetime
+    ends_at: datetime
+    code: str = Field(..., description="Why it is not free, as the refusal says it; empty: it is.", examples=[""])
+    nearest: list[datetime] = Field(..., description="Other starts of that day that are free, the nearest one first.")
+
+
+class SlotDatesOut(OutSchema):
+    """The dates of a time that comes back, with one coach, and what those come to that are free."""
+
+    coach_id: UUID
+    location_id: UUID | None
+    time_zone: str = Field(..., description="Whose clock the time stays the same on.", examples=["Europe/Berlin"])
+    dates: list[SlotDateOut]
+    quote: QuoteOut | None = Field(..., description="Of all that are free; none when none is.")
+
+
+class SlotDatesQuery(InSchema):
+    """From when on, how often, how long, with whom and where, and for whom."""
+
+    starts_at: Annotated[TimeIn, Field(description="The first date.", examples=["2027-03-01T17:00:00Z"])]
+    times: Annotated[int, Field(ge=2, le=SLOT_SERIES_DATES, description="How many dates.")]
+    weeks: Annotated[int, Field(ge=1, le=SLOT_SERIES_WEEKS, description="From one date to the next.")] = 1
+    minutes: Annotated[Minutes | None, Field(description="The service's usual length when left out.")] = None
+    coach: Annotated[UUID | None, Field(description="With whom; whoever is free on the most dates otherwise.")] = None
+    location: Annotated[UUID | None, Field(description="Where; the first one that is free when left out.")] = None
+    participant_id: Annotated[UUID | None, Field(description="Who would take part; you when left out.")] = None
+    use_wallet: UseWallet = True
+
+
+class SlotSeriesIn(InSchema):
+    """The dates of a time that comes back, to be booked at once, and how they are paid."""
+
+    model_config = {"json_schema_extra": {"example": EXAMPLE}}
+
+    service_id: UUID
+    starts_at: Annotated[
+        list[TimeIn],
+        Field(min_length=2, max_length=SLOT_SERIES_DATES, description="The dates, as you showed them: all or none."),
+    ]
+    minutes: Minutes
+    coach_id: UUID | None = Field(None, description="With whom; left out where one coach gives it.")
+    location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
+    participant_ids: ParticipantIds
+    answers: Answers = {}
+    provider: Provider = ""
+    source: Source = ""
+    keep: Keep = False
+    use_wallet: UseWallet = True
+    agreed_amount: Agreed = None
+
+
+@router.get(
+    "/services/{uuid:service_id}/dates",
+    response={200: SlotDatesOut, **problems(404, 409)},
+    summary="See the dates of a time that comes back",
+)
+def get_slot_dates(request: ApiRequest, service_id: UUID, query: Query[SlotDatesQuery]) -> SlotDatesOut:
+    """The same time every week or second week, each date with whether it is free, and what the free ones come to.
+
+    Send those that are agreed to as `starts_at` to `/slot-series-bookings`, with the `coach_id` from here; a date may
+    be left out, or be one of its `nearest`. Refusals: `not_in_series`, `too_many_dates`.
+    """
+    user: User = request.user
+    service = get_object_or_404(with_offer(Service.objects.visible_to(user)), pk=service_id)
+    starts = partial(dates_every, query.starts_at, weeks=query.weeks, times=query.times)
+    check_series(service, starts("UTC"))
+    given_by = coaches_of(service)
+    asked = [coach.pk for coach in given_by if query.coach in (None, coach.pk)]
+    people = people_of(service, [participant_of(user, query.participant_id)], by=user)
+    minutes = query.minutes or service.durations[0]
+    found = look_for_dates(service, SeriesWish(minutes, query.location, people), asked, starts)
+    best = best_coach(found)
+    if best is None:
+        # Nobody gives it who was asked for.
+        raise Http404
+    coach = next(coach for coach in given_by if coach.pk == best)
+    return _dates_out(service, user, found[best], coach=coach, minutes=minutes, use_wallet=query.use_wallet)
+
+
+def _dates_out(
+    service: Service, user: User, dates: list[SlotDate], *, coach: User, minutes: int, use_wallet: bool
+) -> SlotDatesOut:
+    free = [date.slot for date in dates if date.slot]
+    quote = None
+    if free:
+        prices = [service_price(service, minutes)] * len(free)
+        price = together(
+            quotes(prices, currency=service.currency, coach_id=coach.pk, buyer=user, use_wallet=use_wallet)
+        )
+        policy = service.cancellation_policy or CancellationPolicy.objects.filter(is_default=True).first()
+        terms = policy.terms if policy else USUAL
+        quote = quote_out(price, say_policy_for(terms, free[0].starts_at, user, to=price.back_to))
+    length = timedelta(minutes=minutes)
+    return SlotDatesOut(
+        coach_id=coach.pk,
+        location_id=free[0].location if free else None,
+        time_zone=zone_of(coach),
+        dates=[
+            SlotDateOut(
+                starts_at=date.at, ends_at=date.at + length, code=date.code,
+                nearest=[slot.starts_at for slot in date.nearest],
+            )
+            for date in dates
+        ],
+        quote=quote,
+    )  # fmt: skip
+
+
+@router.post(
+    "/slot-series-bookings",
+    response={201: PartyOut, **problems(403, 404, 409, 422, 429)},
+    summary="Book a time that comes back",
+)
+@once(PartyOut, 201, limit="book-user")
+def create_slot_series_booking(request: ApiRequest, payload: SlotSeriesIn) -> PartyOut:
+    """Book the same time with one coach in several weeks, for one or several people, all dates or none: one order.
+
+    Each date is a session of its own, and they are one series. The rest is as for a time (`/group-slot-bookings`) and
+    for a series (`/series-bookings`). Refusals: `dates_taken` (with the `dates` at fault, why, and the `nearest` free
+    starts of their days), `not_in_series`, `too_many_dates`; `not_open_to_you`, `too_many_people`, `price_changed`,
+    `sponsor_spent`, `payment_needed`, `too_many_unpaid`.
+    """
+    bookings = book_slot_series(
+        Service(pk=payload.service_id),
+        starts=payload.starts_at,
+        minutes=payload.minutes,
+        coach=User(pk=payload.coach_id) if payload.coach_id else None,
+        location=Location(pk=payload.location_id) if payload.location_id else None,
+        participants=participants_of(request.user, payload.participant_ids),
+        answers=payload.answers,
+        **how_paid(request, payload),
+    )
+    return party_out(bookings)
