@@ -106,6 +106,11 @@ PLACES_AT_ONCE = 10
 # Places of a series in one order: the dates times who comes (`checkout.actions.buying`).
 SERIES_PLACES = 60
 
+# Parties that wait for several seats together (`schedule.waiting`): so often seats that came free go to others because
+# they were too few, before they are kept; and so long before the start they are kept at most.
+PASSED_OVER_AT_MOST = 2
+SEATS_KEPT_UNTIL_HOURS = 6
+
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200
 

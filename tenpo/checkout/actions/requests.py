@@ -19,6 +19,7 @@ from tenpo.core.inserts import insert_together
 from tenpo.core.outbox import messages_of, publish
 from tenpo.orders.queries import quote
 from tenpo.people.models import User
+from tenpo.schedule.actions.offers import offer_end
 from tenpo.schedule.actions.seats import (
     already_elsewhere,
     check_open,
@@ -26,7 +27,6 @@ from tenpo.schedule.actions.seats import (
     free_seats,
     lock_participants,
     lock_session,
-    offer_end,
 )
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import TakenSlot

@@ -22,6 +22,7 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.intro_ending import end_intro_of
 from tenpo.schedule.actions.misses import clean_waiver, note_miss
+from tenpo.schedule.actions.offers import lock_party, offer_free_seats
 from tenpo.schedule.actions.seats import (
     check_not_moved,
     end_bookings,
@@ -39,8 +40,12 @@ NOTHING = GivenBack()
 
 
 @transaction.atomic
-def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "") -> Booking:
+def cancel_booking(
+    booking: Booking, *, by: User | None, for_member: bool = False, waiver: str = "", whole_party: bool = False
+) -> Booking:
     """Give up one place, waitlisted, offered, held or booked. What is held is given up with all of its order.
+
+    What is offered to a party is let go by all of it. Of one that waits this one leaves, or the `whole_party`.
 
     What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
     since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
@@ -67,6 +72,8 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
         raise RuleError("started", _("This session has already begun, so the booking stays."))
     takes_seat = booking.state in Booking.SEATED
     bookings = together if booking.state == Booking.State.HELD else [booking]
+    if booking.state == Booking.State.OFFERED or (whole_party and booking.state == Booking.State.WAITLISTED):
+        bookings = _first(booking, lock_party(booking))
     (given, back), *_others = _end(bookings, by_host=by_host, is_waived=bool(waiver))
     if back is not None and back.is_late and booking.line and booking.line.price:
         note_miss(booking, Miss.Kind.LATE, back, waiver=waiver, by=by)
@@ -81,7 +88,14 @@ def cancel_booking(booking: Booking, *, by: User | None, for_member: bool = Fals
     publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:
         free_seats_of(bookings, locked)
+    elif booking.party:
+        # Who is left of it may fit now; what was kept for it goes to others.
+        offer_free_seats(session)
     return booking
+
+
+def _first(booking: Booking, party: Sequence[Booking]) -> list[Booking]:
+    return [booking, *(one for one in party if one.pk != booking.pk)]
 
 
 @transaction.atomic
@@ -98,8 +112,8 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.status = Session.Status.CANCELLED
     session.cancelled_at = clock.now()
     session.cancel_reason = reason
-    session.seats_taken = 0
-    session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
+    session.seats_taken = session.seats_kept = 0
+    session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken", "seats_kept"])
     count_freed(session.coach_id)
     end_intro_of(session, by=by)
 
