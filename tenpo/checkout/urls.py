@@ -16,6 +16,7 @@ from tenpo.checkout.views import (
     sandbox,
     series,
     slots,
+    waiting,
     wallet,
     wallets,
 )
@@ -24,7 +25,7 @@ app_name = "checkout"
 urlpatterns = [
     path("sessions/<uuid:session_id>/book/", booking.book, name="book"),
     path("sessions/<uuid:session_id>/book/following/", series.series_book, name="series-book"),
-    path("sessions/<uuid:session_id>/waitlist/", booking.waitlist_join, name="waitlist-join"),
+    path("sessions/<uuid:session_id>/waitlist/", waiting.waitlist_join, name="waitlist-join"),
     path("book/<uuid:service_id>/<str:start>/", slots.slot_book, name="slot-book"),
     path("teaching/book/", placing.person_choose, name="placing"),
     path("teaching/book/<uuid:participant_id>/", placing.what_choose, name="placing-what"),

@@ -136,7 +136,7 @@ def waitlist_position(booking: Booking) -> int:
     waiting = Booking.objects.filter(session=booking.session_id, state=Booking.State.WAITLISTED)
     line = waiting.annotate(together=Coalesce("party", "pk"))
     ahead = line.filter(Q(waitlisted_at__lt=since) | Q(waitlisted_at=since, together__lt=mine))
-    return 1 + ahead.aggregate(parties=Count("together", distinct=True))["parties"]
+    return 1 + ahead.values("together").distinct().count()
 
 
 def waiting_with(booking: Booking) -> list[Booking]:

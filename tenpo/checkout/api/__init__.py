@@ -2,7 +2,18 @@
 
 from ninja import Router
 
-from tenpo.checkout.api import auto_top_up, booking, payments, placing, policies, refunds, series, slots, wallet
+from tenpo.checkout.api import (
+    auto_top_up,
+    booking,
+    payments,
+    placing,
+    policies,
+    refunds,
+    series,
+    slots,
+    waiting,
+    wallet,
+)
 
 router = Router()
 router.add_router("", booking.router)
@@ -14,3 +25,4 @@ router.add_router("", wallet.router)
 router.add_router("", auto_top_up.router)
 router.add_router("", refunds.router)
 router.add_router("", series.router)
+router.add_router("", waiting.router)

@@ -48,9 +48,11 @@ def live_bookings(session: Session, user: User) -> list[Booking]:
 
 
 def ordered_with(booking: Booking) -> list[Booking]:
-    """The places that were ordered together with one, itself among them, in their order."""
+    """The places that were ordered, or wait, together with one, itself among them, in their order."""
     rows = Booking.objects.select_related("session", "participant", "line__order", "line__sponsorship")
     same = Q(line__order_id=booking.line.order_id) if booking.line else Q(pk=booking.pk)
+    if booking.line is None and booking.party and booking.state != Booking.State.CANCELLED:
+        same = Q(party=booking.party, state=booking.state)
     return list(rows.filter(same).order_by("id"))
 
 

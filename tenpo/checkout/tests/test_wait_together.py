@@ -33,7 +33,7 @@ from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
-CARD = {"provider": "sandbox", "source": SUCCEEDS}
+CARD: dict[str, Any] = {"provider": "sandbox", "source": SUCCEEDS}
 NEAR = timedelta(hours=SEATS_KEPT_UNTIL_HOURS)
 
 

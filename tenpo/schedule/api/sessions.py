@@ -184,6 +184,7 @@ class RosterRow(OutSchema):
     state: str
     held_until: datetime | None
     waitlisted_at: datetime | None
+    party_id: Annotated[UUID | None, Field(description="Those who wait, or waited, together bear the same.")]
     miss: MissOut | None
 
 
@@ -397,6 +398,7 @@ def roster_row(booking: Booking) -> dict[str, Any]:
         "state": booking.state,
         "held_until": booking.held_until,
         "waitlisted_at": booking.waitlisted_at,
+        "party_id": booking.party,
         "miss": getattr(booking, "miss", None),
     }
 
