@@ -52,6 +52,7 @@ from tenpo.schedule.tests.intro_make import INTRO_PLANTS, make_intros
 from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, make_meetings
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
+from tenpo.schedule.tests.waiting_plants import WAITING_PLANTS, make_waiting
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -353,6 +354,7 @@ PLANTS: dict[str, str | list[str]] = {
     **CALENDAR_PLANTS,
     **SPONSOR_PLANTS,
     **MISS_PLANTS,
+    **WAITING_PLANTS,
     **INTRO_PLANTS,
     # schedule
     "session-counts-its-seats": [
@@ -613,6 +615,7 @@ def make_business() -> None:
     run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda _call: Answer(201, {}))
     switch_off_email(first, "booking.confirmed")
     make_misses()
+    make_waiting()
     # Some days ago something moved that no other plant touches, and those days are closed.
     post(1_000, key="long ago")
     run("UPDATE ledger_transfer SET created_at = created_at - interval '3 days' WHERE key = 'long ago'")

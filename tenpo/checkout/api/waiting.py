@@ -46,8 +46,8 @@ def join_session_waitlist_together(request: ApiRequest, session_id: UUID, payloa
     Refusals: `not_full` (there are enough seats), `party_too_large` (the session never has so many), `already_booked`,
     `started`, `not_planned`.
     """
-    session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
     participants = participants_of(request.user, payload.participant_ids)
+    session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
     bookings = join_waitlist_together(session, participants=participants, by=request.user)
     return WaitingPartyOut(
         party_id=bookings[0].party,
