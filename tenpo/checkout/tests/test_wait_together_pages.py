@@ -24,7 +24,7 @@ def line(session: Session) -> str:
     return f"/sessions/{session.pk}/waitlist/"
 
 
-def text_of(client: Client, path: str, **typed: object) -> str:
+def text_of(client: Client, path: str, **typed: str) -> str:
     answer = client.get(path, typed, follow=True)
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())

@@ -61,7 +61,7 @@ def test_offers_are_taken_and_let_go_and_lapse_while_others_leave():
     lapses, *others = offered
     Booking.objects.filter(pk__in=[one.pk for one in lapses]).update(held_until=timezone.now())
     waiting = [line for line in lines if line not in offered]
-    acts = [
+    acts: list[Any] = [
         *(partial(take_offer, line[-1], by=line[0].booked_by) for line in others[::2]),
         *(partial(cancel_booking, line[0], by=line[0].booked_by) for line in others),
         *(partial(cancel_booking, line[0], by=line[0].booked_by) for line in waiting),
