@@ -30,6 +30,7 @@ from tenpo.schedule.actions.sessions import complete_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.queries import waitlist_position
 from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.test_notifications import words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -435,6 +436,22 @@ def test_whoever_waits_together_is_told_once_of_everything():
         assert (notice.payload["for"], notice.payload["places"]) == (f"{host.name}, Guest 1", 2)
 
 
+def test_what_is_told_speaks_of_all_of_them():
+    session, booked = full_session(2)
+    family = wait(session, 2)
+    host = family[0].booked_by
+    give_back(*booked)
+    told(host)
+    with later(days=3):
+        release_lapsed_everywhere()
+        told(host)
+
+    assert "2 seats are free together" in words(host, "booking.waitlisted")
+    assert f"2 seats for you: {session.title}" in words(host, "booking.offered")
+    assert "You take all of them or none" in words(host, "booking.offered")
+    assert "You did not take the seats in time" in words(host, "booking.offer_lapsed")
+
+
 def test_whoever_takes_it_together_is_told_once_and_so_is_the_coach():
     session, booked = full_session(2)
     family = wait(session, 2)
@@ -503,7 +520,7 @@ def asked(act: Any) -> int:
 
 
 def test_a_seat_that_passes_to_one_who_waits_costs_what_it_did():
-    """Five statements more than where nobody waits: what is asked of the line, the offer, the seat, who is told."""
+    """Four statements more than where the line was asked in vain: the offer, its seat, the record, the event."""
     session, booked = full_session(3)
     nobody_waits = asked(lambda: give_back(booked[0]))
     make_booking(session, make_member())

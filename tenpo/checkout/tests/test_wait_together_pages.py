@@ -166,6 +166,8 @@ def test_the_roster_shows_parties_and_what_is_kept_for_them():
     assert "3 seats together" in found
     assert f"2. {alone[0].participant.name}" in found
     assert "2 free seats are kept until there are enough for those who wait together." in found
+    by_api = Api(session.coach).get(f"/sessions/{session.pk}").json()
+    assert (by_api["seats_taken"], by_api["seats_kept"], by_api["seats_left"]) == (3, 2, 0)
 
 
 def test_the_api_waits_takes_and_lets_go_together():

@@ -40,7 +40,8 @@ def offer_free_seats(session: Session, came: int = 0) -> None:
     passed = [booking.pk for party in dealt.passed_over for booking in line[party]]
     if passed:
         Booking.objects.filter(pk__in=passed).update(passed_over=F("passed_over") + 1)
-    _offer(session, offered, offer_end(session, now))
+    if offered:
+        _offer(session, offered, offer_end(session, now))
     _count(session, offered=len(offered), kept=dealt.kept)
 
 
@@ -67,8 +68,6 @@ def _deal(session: Session, *, free: int, came: int, now: datetime) -> tuple[Lin
 
 
 def _offer(session: Session, bookings: Sequence[Booking], until: datetime) -> None:
-    if not bookings:
-        return
     for booking in bookings:
         booking.state, booking.held_until = Booking.State.OFFERED, until
     ids = [booking.pk for booking in bookings]

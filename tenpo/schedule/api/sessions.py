@@ -66,6 +66,7 @@ class SessionOut(OutSchema):
     join_link: Annotated[str | None, Field(description="Null for whoever has not booked.")]
     capacity: int
     seats_taken: int
+    seats_kept: Annotated[int, Field(description="Of those: kept until there are enough for a party that waits.")]
     seats_left: int
     price: int
     currency: str
@@ -221,8 +222,8 @@ def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]
 def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
-        "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status", "cancel_reason",
-        "version",
+        "seats_taken", "seats_kept", "seats_left", "price", "currency", "cancellation_policy_id", "status",
+        "cancel_reason", "version",
     )  # fmt: skip
     may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
     return {

@@ -7,8 +7,9 @@ from tenpo.core.db import IntPoint, UuidPoint
 
 class Migration(migrations.Migration):
     safe_because = (
-        "old code writes none of these columns, and what they default to keeps the rules; no row is in the indexes yet,"
-        " so each is one look through its table"
+        "old code writes none of these columns, and what they default to keeps the rules; where it meets a party that new"
+        " code put in line, and would offer or end a part of it, it is refused and does nothing; no row is in the indexes"
+        " yet, so each is one look through its table"
     )
 
     dependencies = [
