@@ -57,6 +57,7 @@ from tenpo.schedule.tests.meeting_plants import MEETING_ALSO, MEETING_PLANTS, ma
 from tenpo.schedule.tests.miss_plants import MISS_PLANTS, make_misses
 from tenpo.schedule.tests.plants import MOVED, TIME_PLANTS, UNSAID, make_time
 from tenpo.schedule.tests.time_make import make_service
+from tenpo.schedule.tests.waiting_plants import WAITING_PLANTS, make_waiting
 from tests.database import acting_as
 from tests.healthy import faults_now
 
@@ -358,6 +359,7 @@ PLANTS: dict[str, str | list[str]] = {
     **CALENDAR_PLANTS,
     **SPONSOR_PLANTS,
     **MISS_PLANTS,
+    **WAITING_PLANTS,
     **INTRO_PLANTS,
     # schedule
     "session-counts-its-seats": [
@@ -633,6 +635,7 @@ def make_business() -> None:
     run_once(actor=first, route="/bookings", key="k", body=b"", work=lambda _call: Answer(201, {}))
     switch_off_email(first, "booking.confirmed")
     make_misses()
+    make_waiting()
     # Some days ago something moved that no other plant touches, and those days are closed.
     post(1_000, key="long ago")
     run("UPDATE ledger_transfer SET created_at = created_at - interval '3 days' WHERE key = 'long ago'")

@@ -22,7 +22,7 @@ from tenpo.access.models import ApiClient, IdempotencyKey
 from tenpo.audit.models import AuditLog
 from tenpo.books.actions.numbers import set_account_numbers
 from tenpo.books.tests.make import make_close, make_difference
-from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.buying import book_places, book_session
 from tenpo.checkout.actions.refunding import grant_refund
 from tenpo.checkout.actions.slots import book_slot
 from tenpo.checkout.actions.topping_up import top_up
@@ -253,9 +253,10 @@ def _sessions(people: dict[str, User]) -> dict[str, Any]:
 
     movable = make_cancellation_policy((48, 100), (24, 50), (0, 0), reschedules=2, reschedule_hours=1)
     booked, line, offering, past = session(policy=movable), session(capacity=1), session(capacity=1), session()
-    full = session(capacity=1)
+    full = session(capacity=2)
     booking, came = make_booking(booked, member), make_booking(past, member)
-    make_booking(full, third)
+    both = [third.participant, *add_guests(["Tina Thirdmark"], by=third)]
+    book_places(full, participants=both, by=third, provider="sandbox", source=SUCCEEDS)
     make_booking(line, third)
     before = make_booking(offering, third)
     waiting = join_waitlist(line, participant=member.participant, by=member)

@@ -77,6 +77,13 @@ class PartyForm(forms.Form):
         """Whether nothing was said of anybody but whoever books, so that it need not be seen."""
         return not self.is_bound and len(self.people) == 1 and bool(self.usual)
 
+    def people_named(self) -> list[Participant]:
+        """Who was chosen, with those of the named who have become guests by now."""
+        typed = self.data.get("names", "").splitlines() if self.is_bound else []
+        names = {" ".join(line.split()).lower() for line in typed}
+        known = [one for one in Participant.objects.guests_of(self.user) if one.name.lower() in names]
+        return list(dict.fromkeys([*self.chosen, *known]))
+
     def participants(self) -> list[Participant]:
         """Who comes; those who were named become guests. Raises RuleError too_many_guests."""
         names = self.cleaned_data["names"] if self.is_bound else []

@@ -17,6 +17,7 @@ from tenpo.checkout.views import (
     series,
     slot_series,
     slots,
+    waiting,
     wallet,
     wallets,
 )
@@ -25,7 +26,7 @@ app_name = "checkout"
 urlpatterns = [
     path("sessions/<uuid:session_id>/book/", booking.book, name="book"),
     path("sessions/<uuid:session_id>/book/following/", series.series_book, name="series-book"),
-    path("sessions/<uuid:session_id>/waitlist/", booking.waitlist_join, name="waitlist-join"),
+    path("sessions/<uuid:session_id>/waitlist/", waiting.waitlist_join, name="waitlist-join"),
     path("book/<uuid:service_id>/<str:start>/", slots.slot_book, name="slot-book"),
     path("book/<uuid:service_id>/<str:start>/series/", slot_series.slot_series, name="slot-series"),
     path("teaching/book/", placing.person_choose, name="placing"),

@@ -23,6 +23,19 @@ class UuidPoint(Func):
         super().__init__(*expressions, **extra)
 
 
+class IntPoint(Func):
+    """The range [n, n] of a whole number: two that are next to each other are adjacent, and none is to itself."""
+
+    function = "int4range"
+    output_field = models.TextField()
+
+    def __init__(self, *expressions: Any, **extra: Any) -> None:
+        # As with `UuidPoint`.
+        if len(expressions) == 1:
+            expressions = (expressions[0], expressions[0], Value("[]"))
+        super().__init__(*expressions, **extra)
+
+
 class TsTzRange(Func):
     """A range of time from two columns; give the bounds as `Value("[)")`."""
 

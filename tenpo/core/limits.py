@@ -109,6 +109,11 @@ SERIES_PLACES = 60
 SLOT_SERIES_DATES = 26
 SLOT_SERIES_WEEKS = 2
 
+# Parties that wait for several seats together (`schedule.waiting`): so often seats that came free go to others because
+# they were too few, before they are kept; and so long before the start they are kept at most.
+PASSED_OVER_AT_MOST = 2
+SEATS_KEPT_UNTIL_HOURS = 6
+
 # People who are named in a sponsorship at once (`orders.actions.sponsorships`).
 SPONSORED_AT_ONCE = 200
 

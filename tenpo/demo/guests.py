@@ -1,6 +1,7 @@
 """Somebody who does not come alone, somebody who comes to all of it, and somebody who comes every week."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -16,6 +17,7 @@ from tenpo.core.errors import RuleError
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
+from tenpo.schedule.actions.seats import join_waitlist_together
 from tenpo.schedule.models import Series, Service, Session
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.slot_series import SeriesWish, dates_every, look_for_dates
@@ -33,6 +35,21 @@ def bring_guests(host: User) -> None:
         except RuleError:
             continue
         return
+
+
+def wait_with_guests(host: User, others: Sequence[User]) -> None:
+    """Stand in line with one's guests for a session that others have filled."""
+    party = [host.participant, *add_guests(GUESTS, by=host)]
+    coming = Session.objects.open_to_all().upcoming(timezone.now() + timedelta(days=3)).filter(capacity__gte=len(party))
+    left = F("capacity") - F("seats_taken")
+    session = coming.exclude(bookings__booked_by=host).order_by(left, "starts_at", "id")[0]
+    for other in others:
+        session.refresh_from_db(fields=["seats_taken"])
+        if session.seats_left < len(party):
+            break
+        with suppress(RuleError):
+            book_places(session, participants=[other.participant], by=other, provider="sandbox", source=SUCCEEDS)
+    join_waitlist_together(session, participants=party, by=host)
 
 
 def book_whole_series(series: Series, people: Sequence[User]) -> None:

@@ -16,7 +16,7 @@ from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_of_today
 from tenpo.demo.desk import desk_of_today
-from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today
+from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today, wait_with_guests
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
@@ -124,6 +124,7 @@ def finish(story: Story) -> None:
     give_money(lena, amount=1_000, reason="For the morning without heating", by=story.admin)
     _offer_seat(story, lena, others)
     _stand_in_line(story, [tomas, ifeoma], others)
+    wait_with_guests(lena, others)
     for member in (tomas, ifeoma):
         card = add_payment_method(member, provider="sandbox", source=SUCCEEDS, by=member)
         _book_next(story, member, "Deep work, week by week", card=str(card.pk))

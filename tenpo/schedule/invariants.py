@@ -8,12 +8,14 @@ from tenpo.schedule.intro_invariants import INTRO_INVARIANTS
 from tenpo.schedule.meeting_invariants import MEETING_INVARIANTS
 from tenpo.schedule.miss_invariants import MISS_INVARIANTS
 from tenpo.schedule.time_invariants import TIME_INVARIANTS
+from tenpo.schedule.waiting_invariants import WAITING_INVARIANTS
 
 INVARIANTS = (
     *TIME_INVARIANTS,
+    *WAITING_INVARIANTS,
     Invariant(
         "session-counts-its-seats",
-        _("A session counts the seats that its bookings take."),
+        _("A session counts the seats that its bookings take, and those that it keeps."),
         """
         WITH seated AS (
             SELECT session_id, count(*) AS seats FROM (
@@ -21,9 +23,9 @@ INVARIANTS = (
                 WHERE state IN ('offered', 'held', 'confirmed', 'attended', 'no_show')
                 UNION ALL SELECT session_id FROM schedule_intro WHERE state <> 'cancelled') taken
             GROUP BY session_id)
-        SELECT s.id, s.seats_taken, coalesce(b.seats, 0) AS seated
+        SELECT s.id, s.seats_taken, s.seats_kept, coalesce(b.seats, 0) AS seated
         FROM schedule_session s LEFT JOIN seated b ON b.session_id = s.id
-        WHERE s.seats_taken <> coalesce(b.seats, 0)""",
+        WHERE s.seats_taken <> s.seats_kept + coalesce(b.seats, 0)""",
     ),
     Invariant(
         "session-has-no-more-people-than-seats",
@@ -40,14 +42,6 @@ INVARIANTS = (
         """
         SELECT b.id, b.state, b.session_id FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
         WHERE s.status = 'cancelled' AND b.state <> 'cancelled'""",
-    ),
-    Invariant(
-        "nobody-waits-beside-a-free-seat",
-        _("Nobody waits in line beside a free seat."),
-        """
-        SELECT b.id, b.session_id, s.seats_taken, s.capacity
-        FROM schedule_booking b JOIN schedule_session s ON s.id = b.session_id
-        WHERE b.state = 'waitlisted' AND s.status = 'planned' AND s.starts_at > now() AND s.seats_taken < s.capacity""",
     ),
     Invariant(
         "booked-place-is-paid",
@@ -266,18 +260,6 @@ INVARIANTS = (
            OR (state = 'cancelled') <> (cancelled_at IS NOT NULL) OR (state = 'cancelled') <> (ending <> '')
            OR (state IN ('waitlisted', 'offered') AND waitlisted_at IS NULL)
            OR state NOT IN ('waitlisted', 'offered', 'held', 'confirmed', 'attended', 'no_show', 'cancelled')""",
-    ),
-    Invariant(
-        "first-come-first-served",
-        _("Nobody in line is passed over for somebody who came later."),
-        """
-        WITH first_in_line AS (
-            SELECT DISTINCT ON (session_id) id, session_id, waitlisted_at FROM schedule_booking
-            WHERE state = 'waitlisted' ORDER BY session_id, waitlisted_at, id)
-        SELECT w.id, w.session_id, w.waitlisted_at, b.id AS served, b.waitlisted_at AS came
-        FROM first_in_line w JOIN schedule_booking b ON b.session_id = w.session_id
-        WHERE b.state IN ('offered', 'held', 'confirmed', 'attended', 'no_show')
-          AND (b.waitlisted_at, b.id) > (w.waitlisted_at, w.id)""",
     ),
     Invariant(
         "hold-ends-before-the-session",

@@ -8,14 +8,14 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Case, Deferrable, Exists, F, OuterRef, Q, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Now
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
-from tenpo.core.db import TsTzRange, UuidPoint
+from tenpo.core.db import IntPoint, TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, TIME_ZONE_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
 from tenpo.core.words import say_names
@@ -135,8 +135,10 @@ class Session(BaseModel):
     capacity = models.PositiveIntegerField(
         _("Seats"), validators=[MinValueValidator(1), MaxValueValidator(MAX_CAPACITY)]
     )
-    # Seats that are held, offered or booked; the one place where capacity is guarded.
+    # Seats that are held, offered, booked, or kept; the one place where capacity is guarded.
     seats_taken = models.PositiveIntegerField(default=0, editable=False)
+    # Those of them that nobody has yet: they are kept until there are enough for a party that waits.
+    seats_kept = models.PositiveIntegerField(default=0, editable=False, db_default=0)
     price = models.BigIntegerField(_("Price"), validators=[MinValueValidator(0), MaxValueValidator(MAX_AMOUNT)])
     currency = models.CharField(max_length=CURRENCY_LENGTH)
     cancellation_policy = models.ForeignKey(CancellationPolicy, models.PROTECT, related_name="+")
@@ -174,6 +176,10 @@ class Session(BaseModel):
             ),
             models.CheckConstraint(name="session_ends_after_it_starts", condition=Q(ends_at__gt=F("starts_at"))),
             models.CheckConstraint(name="session_seats_within_capacity", condition=Q(seats_taken__lte=F("capacity"))),
+            models.CheckConstraint(name="session_seats_kept_are_taken", condition=Q(seats_kept__lte=F("seats_taken"))),
+            models.CheckConstraint(
+                name="session_keeps_seats_while_planned", condition=Q(seats_kept=0) | Q(status="planned")
+            ),
             models.CheckConstraint(name="session_has_a_seat", condition=Q(capacity__gte=1)),
             models.CheckConstraint(name="session_price_is_not_negative", condition=Q(price__gte=0)),
             models.CheckConstraint(
@@ -188,6 +194,7 @@ class Session(BaseModel):
         indexes = [
             models.Index(name="session_by_start", fields=["starts_at", "id"]),
             models.Index(name="session_by_coach", fields=["coach", "starts_at"]),
+            models.Index(name="session_keeps_seats", fields=["starts_at"], condition=Q(seats_kept__gt=0)),
             GinIndex(name="session_search", fields=["search"]),
         ]
 
@@ -263,6 +270,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(state__in=Booking.LIVE)
 
 
+_IS_OFFERED = IntPoint(Case(When(state="offered", then=Value(1)), default=Value(0)))
+_IS_TAKEN = IntPoint(Case(When(state__in=["waitlisted", "offered"], then=Value(0)), default=Value(1)))
+
+
 class Booking(BaseModel):
     """One participant's place in one session."""
 
@@ -312,6 +323,10 @@ class Booking(BaseModel):
     # What it costs once its coach says yes (minor units): its part of a group's price. None: the session's.
     asked_price = models.BigIntegerField(null=True)
     waitlisted_at = models.DateTimeField(null=True)
+    # Those who wait, are offered and are booked together bear the same one; none: whoever waits alone. And how often
+    # seats that came free went to others, because they were too few for all of them.
+    party = models.UUIDField(null=True, editable=False)
+    passed_over = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     confirmed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     ending = models.CharField(max_length=12, choices=Ending, blank=True)
@@ -335,6 +350,27 @@ class Booking(BaseModel):
                     (TsTzRange("starts_at", "ends_at", Value("[)")), RangeOperators.OVERLAPS),
                 ],
                 condition=Q(starts_at__isnull=False, state__in=["held", "confirmed", "attended", "no_show"]),
+            ),
+            ExclusionConstraint(
+                name="booking_party_is_offered_together",
+                expressions=[
+                    (UuidPoint("party"), RangeOperators.OVERLAPS),
+                    (_IS_OFFERED, RangeOperators.ADJACENT_TO),
+                ],
+                condition=Q(party__isnull=False, state__in=["waitlisted", "offered"]),
+                deferrable=Deferrable.DEFERRED,
+            ),
+            ExclusionConstraint(
+                name="booking_party_is_taken_together",
+                expressions=[
+                    (UuidPoint("party"), RangeOperators.OVERLAPS),
+                    (_IS_TAKEN, RangeOperators.ADJACENT_TO),
+                ],
+                condition=Q(party__isnull=False) & ~Q(state="cancelled"),
+                deferrable=Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(
+                name="booking_passed_over_is_of_a_party", condition=Q(passed_over=0) | Q(party__isnull=False)
             ),
             models.CheckConstraint(
                 name="booking_held_has_an_end",
@@ -370,6 +406,7 @@ class Booking(BaseModel):
             models.Index(
                 name="booking_waitlist", fields=["session", "waitlisted_at", "id"], condition=Q(state="waitlisted")
             ),
+            models.Index(name="booking_by_party", fields=["party"], condition=Q(party__isnull=False)),
             models.Index(name="booking_hold_ends", fields=["held_until"], condition=Q(state__in=["held", "offered"])),
         ]
 

@@ -31,6 +31,7 @@ from tenpo.schedule.policy_notifications import (
     where_and_when,
 )
 from tenpo.schedule.together_notifications import TOGETHER_KINDS, TOGETHER_TELLS, tell_who_is_beside
+from tenpo.schedule.waiting_notifications import OFFER_LAPSED, OFFERED, WAITLISTED
 
 
 def _session_path(facts: Facts) -> str:
@@ -115,26 +116,6 @@ def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _say_waitlisted(facts: Facts) -> Words:
-    return Words(
-        title=_("You are in line: %(session)s") % {"session": facts["session"]},
-        text=_("We tell you as soon as a seat is free for you."),
-        act=_("See your place in line"),
-        path=booking_path(facts),
-    )
-
-
-def _say_offered(facts: Facts) -> Words:
-    return Words(
-        title=_("A seat for you: %(session)s") % {"session": facts["session"]},
-        text=_("A seat became free and is held for you until %(until)s. After that it goes to the next in line.")
-        % {"until": facts.when("held_until")},
-        act=_("Take the seat"),
-        path=booking_path(facts),
-        facts=where_and_when(facts),
-    )
-
-
 def _say_offered_by_host(facts: Facts) -> Words:
     return Words(
         title=_("A place is kept for you: %(session)s") % {"session": facts["session"]},
@@ -143,15 +124,6 @@ def _say_offered_by_host(facts: Facts) -> Words:
         act=_("Look at it"),
         path=booking_path(facts),
         facts=where_and_when(facts),
-    )
-
-
-def _say_offer_lapsed(facts: Facts) -> Words:
-    return Words(
-        title=_("The offer is over: %(session)s") % {"session": facts["session"]},
-        text=_("You did not take the seat in time, so it went to the next in line. You can join the line again."),
-        act=_("See the session"),
-        path=_session_path(facts),
     )
 
 
@@ -273,20 +245,10 @@ CANCELLED_BY_HOST = Kind(
     "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
     _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
 )  # fmt: skip
-WAITLISTED = Kind(
-    "booking.waitlisted", gettext_lazy("You joined a waitlist"), Audience.MEMBER, _say_waitlisted, by_email=False,
-    icon="hourglass",
-)  # fmt: skip
-OFFERED = Kind(
-    "booking.offered", gettext_lazy("A seat is offered to you"), Audience.MEMBER, _say_offered, icon="ticket"
-)
 OFFERED_BY_HOST = Kind(
     "booking.offered_by_host", gettext_lazy("A place is kept for you by your coach"), Audience.MEMBER,
     _say_offered_by_host, icon="ticket",
 )  # fmt: skip
-OFFER_LAPSED = Kind(
-    "booking.offer_lapsed", gettext_lazy("An offer ran out"), Audience.MEMBER, _say_offer_lapsed, icon="hourglass"
-)
 HOLD_LAPSED = Kind(
     "booking.hold_lapsed", gettext_lazy("A seat was let go, as it was not paid"), Audience.MEMBER, _say_hold_lapsed,
     icon="hourglass",
@@ -344,13 +306,18 @@ def party_of(booking: Booking) -> list[Booking]:
 
 
 def ordered_with(booking: Booking) -> list[Booking]:
-    """What was ordered, or asked for, together with a booking and is in its state, also on other dates; one statement,
-    or none.
+    """What was ordered, asked for or waited together with a booking and is where it is, also on other dates; one
+    statement, or none.
     """
-    if booking.line is None and not booking.awaits_approval:
+    if booking.line is not None:
+        same = Booking.objects.filter(line__order_id=booking.line.order_id, state=booking.state)
+    elif booking.awaits_approval:
+        same = Booking.objects.filter(session=booking.session_id, line=None, state=booking.state)
+    elif booking.party:
+        # Each may have left the line on its own.
+        same = Booking.objects.filter(party=booking.party, state=booking.state, cancelled_at=booking.cancelled_at)
+    else:
         return [booking]
-    together = {"line__order": booking.line.order_id} if booking.line else {"session": booking.session_id, "line": None}
-    same = Booking.objects.filter(state=booking.state, **together)
     return list(same.select_related("session", "participant").order_by("id")) or [booking]
 
 
@@ -370,14 +337,27 @@ def on_dates(places: Sequence[Booking]) -> dict[str, list[str]]:
 
 def told_once(booking: Booking, what: str = "") -> str:
     """What lets be told once of what happens to a party in one session, as often as its events come."""
-    together = booking.line.order_id if booking.line else booking.session_id if booking.awaits_approval else None
-    return f"{together.hex}:{booking.session_id.hex}:{what}" if together else ""
+    together = _asked_or_ordered(booking)
+    return f"{together.hex}:{booking.session_id.hex}:{what}" if together else _told_to_party(booking)
 
 
 def told_once_of_all(booking: Booking) -> str:
     """The same for what happens to all of an order at once, on whatever dates."""
-    together = booking.line.order_id if booking.line else booking.session_id if booking.awaits_approval else None
-    return f"{together.hex}::" if together else ""
+    together = _asked_or_ordered(booking)
+    return f"{together.hex}::" if together else _told_to_party(booking)
+
+
+def _asked_or_ordered(booking: Booking) -> UUID | None:
+    """What those bear alike that were ordered, or asked for, together."""
+    if booking.line:
+        return booking.line.order_id
+    return booking.session_id if booking.awaits_approval else None
+
+
+def _told_to_party(booking: Booking) -> str:
+    """The same of those who waited together: once for each time that some of them leave."""
+    left_at = f"{booking.cancelled_at:%y%m%d%H%M%S%f}" if booking.cancelled_at else ""
+    return f"{booking.party.hex}:{left_at}:" if booking.party else ""
 
 
 def to_its_people(
@@ -390,6 +370,12 @@ def to_its_people(
     payload = booking_facts(booking, **for_whom(party or [booking]), **more)
     people: dict[UUID | None, None] = dict.fromkeys([booking.participant.user_id, booking.booked_by_id])
     return [Notice(kind, person, payload, once=once) for person in people if person is not None]
+
+
+def _to_a_party(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
+    """Tell whoever waits, with how many they are; those who wait together once, whatever became of some of them."""
+    party, once = ordered_with(booking), f"{booking.party.hex}::" if booking.party else ""
+    return to_its_people(kind, booking, party=party, once=once, places=len(party), **more)
 
 
 def _to_its_coach(
@@ -491,7 +477,8 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
         before["join_link"] = ""
     parties: dict[UUID, list[Booking]] = {}
     for booking in rows:
-        parties.setdefault(booking.line.order_id if booking.line else booking.pk, []).append(booking)
+        together = booking.line.order_id if booking.line else booking.party or booking.pk
+        parties.setdefault(together, []).append(booking)
     # Of a party the first one's are told, each of them once.
     return [
         notice
@@ -503,7 +490,7 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
 
 def on_booking_waitlisted(message: OutboxMessage) -> list[Notice]:
     """Whoever joined the line; they have just seen it."""
-    return to_its_people(WAITLISTED, _booking_of(message))
+    return _to_a_party(WAITLISTED, _booking_of(message))
 
 
 def on_booking_offered(message: OutboxMessage) -> list[Notice]:
@@ -511,7 +498,7 @@ def on_booking_offered(message: OutboxMessage) -> list[Notice]:
     booking = _booking_of(message)
     if booking.state != Booking.State.OFFERED or booking.held_until is None:
         return []
-    return to_its_people(OFFERED, booking, held_until=booking.held_until.isoformat())
+    return _to_a_party(OFFERED, booking, held_until=booking.held_until.isoformat())
 
 
 def on_booking_offered_by_host(message: OutboxMessage) -> list[Notice]:
@@ -529,7 +516,9 @@ def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     if message.payload.get("was_request"):
         return to_its_people(REQUEST_LAPSED, booking, party=party, once=told_once_of_all(booking))
     is_from_line = message.payload.get("was_offer") and not booking.session.is_private
-    kind = OFFER_LAPSED if is_from_line else HOLD_LAPSED
+    if is_from_line:
+        return _to_a_party(OFFER_LAPSED, booking)
+    kind = HOLD_LAPSED
     return to_its_people(kind, booking, party=party, once=told_once_of_all(booking), **on_dates(party))
 
 

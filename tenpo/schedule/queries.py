@@ -132,10 +132,20 @@ def placeable_participants(user: User) -> ParticipantQuerySet:
 
 
 def waitlist_position(booking: Booking) -> int:
-    """Which place in line a waitlisted booking has, from 1."""
-    since = booking.waitlisted_at
-    ahead = Booking.objects.filter(session=booking.session_id, state=Booking.State.WAITLISTED)
-    return 1 + ahead.filter(Q(waitlisted_at__lt=since) | Q(waitlisted_at=since, pk__lt=booking.pk)).count()
+    """Which place in line a waitlisted booking has, from 1; those who wait together have one."""
+    since, mine = booking.waitlisted_at, booking.party or booking.pk
+    waiting = Booking.objects.filter(session=booking.session_id, state=Booking.State.WAITLISTED)
+    line = waiting.annotate(together=Coalesce("party", "pk"))
+    ahead = line.filter(Q(waitlisted_at__lt=since) | Q(waitlisted_at=since, together__lt=mine))
+    return 1 + ahead.values("together").distinct().count()
+
+
+def waiting_with(booking: Booking) -> list[Booking]:
+    """Those of a booking's party that are where it is, itself among them; one statement, or none for who is alone."""
+    if booking.party is None:
+        return [booking]
+    same = Booking.objects.filter(party=booking.party, state=booking.state)
+    return list(same.select_related("session", "participant").order_by("id")) or [booking]
 
 
 def waitlist_length(session: Session) -> int:

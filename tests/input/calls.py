@@ -229,6 +229,10 @@ CALLS = {
     "create_booking_payment": Call(ids=_thing("held", "booking_id"), body=lambda calls: PAID),
     "accept_offer": Call(ids=_thing("offer", "booking_id"), body=lambda calls: PAID | {"agreed_amount": None}),
     "join_session_waitlist": Call(ids=_thing("full", "session_id")),
+    "join_session_waitlist_together": Call(
+        ids=_thing("full", "session_id"),
+        body=lambda calls: {"participant_ids": [str(calls.admin.participant.pk), str(calls.ids["guest_id"])]},
+    ),
     "receive_webhook": Call(headers=_event, raw=lambda calls: signed_event(calls.things["charge"])[1]),
     "preview_share_policy": Call(body=lambda calls: _coach(calls) | {"amount": None}),
     "post_share_policy": Call(

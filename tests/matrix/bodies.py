@@ -174,6 +174,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/group-bookings": {
         "session_id": "{=session}", "participant_ids": ["{=participant}", "{guest}"], **CARD,
     },
+    "POST /api/v1/sessions/{full}/group-waitlist": {"participant_ids": ["{=participant}", "{guest}"]},
+    "POST /sessions/{full}/waitlist/#with-others": {"party": "on", "names": "Ann"},
     "POST /api/v1/bookings#for-participant": {"session_id": "{=session}", "participant_id": "{participant}", **CARD},
     "POST /api/v1/series-bookings": {
         "session_ids": ["{=weekly}"], "participant_ids": ["{=participant}", "{guest}"], **CARD,

@@ -21,7 +21,7 @@ from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
-from tenpo.core.limits import PLACES_AT_ONCE, SERIES_PLACES
+from tenpo.core.limits import SERIES_PLACES
 from tenpo.core.outbox import messages_of
 from tenpo.ledger.actions import post_transfers
 from tenpo.orders.actions.orders import Bought, new_order
@@ -37,10 +37,12 @@ from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.offers import lock_party
 from tenpo.schedule.actions.seats import (
     already_booked,
     already_elsewhere,
     check_open,
+    check_party,
     hold_longer,
     lock_order_of,
     lock_participants,
@@ -53,6 +55,7 @@ from tenpo.schedule.actions.seats import (
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_book_for
+from tenpo.schedule.queries import waiting_with
 from tenpo.schedule.series_queries import name_dates
 from tenpo.schedule.session_coach_models import coaches_of_new
 
@@ -150,15 +153,6 @@ def book_places(
     return charge_for(*reserved, source)
 
 
-def check_party(participants: Sequence[Participant]) -> None:
-    """Raise ValidationError unless it is somebody, each of them once, and no more than may be booked at once."""
-    if not participants or len({one.pk for one in participants}) < len(participants):
-        raise ValidationError({"participants": _("Say who comes, each of them once.")})
-    if len(participants) > PLACES_AT_ONCE:
-        words = _("At most %(n)s places are booked at once.") % {"n": PLACES_AT_ONCE}
-        raise ValidationError({"participants": words})
-
-
 def check_dates(session_ids: Sequence[UUID], *, places: int) -> None:
     """Raise ValidationError unless it is some sessions, each of them once, and no more places than may be at once."""
     if not session_ids or len(set(session_ids)) < len(session_ids):
@@ -179,15 +173,19 @@ def take_offer(
     keep: bool = False,
     call: Call | None = None,
 ) -> Booking:
-    """Take the seat that the waitlist offers; see `book_session`. Raises RuleError offer_over besides."""
+    """Take the seat that the waitlist offers, with all that are offered to its party, as one order; see `book_places`.
+
+    Raises RuleError offer_over besides.
+    """
     keeps = keep and can_be_kept(by, provider=provider, source=source)
     wish = Wish(by, provider, agreed, use_wallet, keeps, call)
 
     def attempt() -> Reserved:
         return _reserve_offered(booking, wish)
 
-    reserved = begun_by(call) or past_what_lapsed(attempt, [booking.session_id], [booking.participant])
-    return charge_for(*reserved, source)[0]
+    together = [one.participant for one in waiting_with(booking)]
+    reserved = begun_by(call) or past_what_lapsed(attempt, [booking.session_id], together)
+    return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
 
 
 def pay_booking(
@@ -229,16 +227,18 @@ def _reserve(session_ids: Sequence[UUID], participants: Sequence[Participant], w
 @transaction.atomic
 def _reserve_offered(booking: Booking, wish: Wish) -> Reserved:
     session = lock_session(booking.session_id)
-    lock_participants([booking.participant_id])
+    # Who it is for does not change while the session is held.
+    lock_participants([one.participant_id for one in waiting_with(booking)])
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
-    booking.session = session
     if booking.booked_by_id != wish.by.pk:
         raise PermissionDenied
     check_open(session)
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
-    booking.booked_by = wish.by
-    return order_places([booking], [session.cancellation_policy.terms], wish)
+    bookings = lock_party(booking)
+    for one in bookings:
+        one.session, one.booked_by = session, wish.by
+    return order_places(bookings, [session.cancellation_policy.terms] * len(bookings), wish)
 
 
 def order_places(

@@ -28,10 +28,10 @@ from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin
+from tenpo.schedule.actions.offers import offer_end
 from tenpo.schedule.actions.seats import (
     already_booked,
     already_elsewhere,
-    offer_end,
     take_seats,
 )
 from tenpo.schedule.actions.session_coaches import write_sessions

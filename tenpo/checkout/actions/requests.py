@@ -22,6 +22,7 @@ from tenpo.core.outbox import messages_of, publish
 from tenpo.core.tokens import new_id
 from tenpo.orders.queries import quote
 from tenpo.people.models import User
+from tenpo.schedule.actions.offers import offer_end
 from tenpo.schedule.actions.seats import (
     already_elsewhere,
     check_open,
@@ -30,7 +31,6 @@ from tenpo.schedule.actions.seats import (
     lock_order_of,
     lock_participants,
     lock_session,
-    offer_end,
 )
 from tenpo.schedule.actions.sessions import facts_of
 from tenpo.schedule.actions.slots import TakenSlot

@@ -16,7 +16,6 @@ from tenpo.checkout.actions.buying import (
     Wish,
     begun_by,
     charge_for,
-    check_party,
     order_places,
     with_credit_at_hand,
 )
@@ -28,7 +27,7 @@ from tenpo.core.limits import SLOTS_UNPAID
 from tenpo.orders.queries import quote_question
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.people.models import Participant, User
-from tenpo.schedule.actions.seats import already_elsewhere
+from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slots import (
     SlotWish,
     coaches_for,

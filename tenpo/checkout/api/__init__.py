@@ -12,6 +12,7 @@ from tenpo.checkout.api import (
     series,
     slot_series,
     slots,
+    waiting,
     wallet,
 )
 
@@ -26,3 +27,4 @@ router.add_router("", auto_top_up.router)
 router.add_router("", refunds.router)
 router.add_router("", series.router)
 router.add_router("", slot_series.router)
+router.add_router("", waiting.router)

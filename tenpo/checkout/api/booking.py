@@ -136,6 +136,7 @@ class BookedOut(OutSchema):
     held_until: datetime | None = Field(None, description="Until when a held or offered seat waits.")
     awaits_approval: bool = Field(False, description="Held until its coach says yes or no, and not ordered yet.")
     position: int | None = Field(None, description="Place in line on the waitlist, from 1.")
+    party_id: UUID | None = Field(None, description="Those who wait, or waited, together bear the same.")
     ending: str = ""
     cost: CostOut | None
     payment: PaymentOut | None
@@ -207,7 +208,7 @@ class CancellationOut(OutSchema):
 
 
 class CancellationIn(InSchema):
-    """What was seen of it; and how a host cancels somebody's booking."""
+    """What was seen of it; how a host cancels somebody's booking; and how many leave the line."""
 
     for_member: bool = Field(False, description="They asked for it: by their policy, and not as host.")
     waiver: str = Field(
@@ -218,6 +219,7 @@ class CancellationIn(InSchema):
         None, ge=0, examples=[600],
         description="The sum of `credit`, `wallet` and `method` that you showed. Another one is `effect_changed`.",
     )  # fmt: skip
+    whole_party: bool = Field(False, description="All who wait together leave the line, and not just this one.")
 
 
 def booked_out(booking: Booking, *, viewer: User | None = None, is_alone: bool = False) -> BookedOut:
@@ -240,6 +242,7 @@ def _booked(booking: Booking, line: Line | None, payment: Payment | None) -> Boo
         held_until=booking.held_until,
         awaits_approval=booking.awaits_approval,
         position=waitlist_position(booking) if booking.state == Booking.State.WAITLISTED else None,
+        party_id=booking.party,
         ending=booking.ending,
         cost=CostOut(
             order_id=line.order_id,
@@ -381,7 +384,10 @@ def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: Attem
 )
 @once(BookedOut, limit="book-user")
 def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> BookedOut:
-    """Take the seat that the waitlist offers, and pay for it. Refusals: `offer_over` and those of booking a seat."""
+    """Take the seat that the waitlist offers, and pay for it; with all that are offered to its party, as one order.
+
+    `agreed_amount` is then what is left of all. Refusals: `offer_over` and those of booking a seat.
+    """
     booking = take_offer(
         _own(request, booking_id),
         **how_paid(request, payload),
@@ -416,7 +422,8 @@ def create_cancellation(
 ) -> BookedOut:
     """Give up a place, also one on the waitlist or an offered one. Cancelling again changes nothing.
 
-    What is held and not paid yet is given up with all that was ordered with it.
+    What is held and not paid yet is given up with all that was ordered with it, and an offer by all to whom it is made.
+    Of those who wait together this one leaves, or the `whole_party`.
 
     What was paid comes back by the policy that held when it was booked, to where it was said to go; in full when the
     coach or an admin cancels, unless they do so for whoever booked. Refusals: `started`, `effect_changed`.

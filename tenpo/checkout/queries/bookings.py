@@ -48,13 +48,15 @@ def live_bookings(session: Session, user: User) -> list[Booking]:
 
 
 def ordered_with(booking: Booking) -> list[Booking]:
-    """The places that were ordered, or asked for, together with one, itself among them, in their order."""
+    """The places that were ordered, asked for, or wait together with one, itself among them, in their order."""
     rows = Booking.objects.select_related("session", "participant", "line__order", "line__sponsorship")
     same = Q(pk=booking.pk)
     if booking.line:
         same = Q(line__order_id=booking.line.order_id)
     elif booking.awaits_approval:
         same = Q(session=booking.session_id, awaits_approval=True)
+    elif booking.party and booking.state != Booking.State.CANCELLED:
+        same = Q(party=booking.party, state=booking.state)
     return list(rows.filter(same).order_by("id"))
 
 

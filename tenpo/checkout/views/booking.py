@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -25,7 +26,6 @@ from tenpo.checkout.queries.bookings import (
     dates_of,
     is_card_to_enter,
     last_payment,
-    live_booking,
     live_bookings,
     ordered_price,
     ordered_with,
@@ -45,7 +45,6 @@ from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, is_host_of
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
@@ -100,6 +99,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "quote": price,
         "form": form,
         "party": party,
+        "wait_for": _wait_for(party, refusal),
         "wants_more": wants_more,
         "use_wallet": use_wallet,
         "refusal": refusal,
@@ -124,7 +124,8 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     use_wallet = uses_wallet(request)
     places = ordered_with(booking)
     is_offer = step == Step.OFFERED
-    price = _price(booking.session, user, use_wallet=use_wallet) if is_offer else _ordered_price(places)
+    offered: Any = {"use_wallet": use_wallet, "places": len(places)}
+    price = _price(booking.session, user, **offered) if is_offer else _ordered_price(places)
     form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
     refusal = None
     if request.method == "POST" and form.is_valid():
@@ -146,7 +147,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
                 messages.info(request, str(error))
                 return redirect("checkout:booking-result", booking.pk)
             refusal = error
-            price = _price(booking.session, user, use_wallet=use_wallet) if is_offer else price
+            price = _price(booking.session, user, **offered) if is_offer else price
         else:
             return redirect(next_address(booking))
     failure = say_failure(payment.failure_code) if payment and payment.state == Payment.State.FAILED else ""
@@ -222,7 +223,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     refusal = None
     if form.is_valid():
         try:
-            cancel_booking(booking, by=user, **form.wanted())
+            cancel_booking(booking, by=user, whole_party="whole" in request.POST, **form.wanted())
         except RuleError as error:
             refusal = error
         else:
@@ -230,9 +231,10 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             booking = bookings.get(pk=booking.pk)
             messages.success(request, _say_cancelled(booking))
             return redirect(_address_after_cancelling(booking, by_host=by_host))
-    # What is not paid yet is given up as a whole.
-    is_held = booking.state == Booking.State.HELD
-    given_up = [one for one in ordered_with(booking) if one.pk == booking.pk or (is_held and one.state == "held")]
+    # What is not paid yet is given up as a whole, and so is an offer.
+    goes_whole = booking.state if booking.state in (Booking.State.HELD, Booking.State.OFFERED) else None
+    together = ordered_with(booking)
+    given_up = [one for one in together if one.pk == booking.pk or one.state == goes_whole]
     context = {
         "booking": booking,
         "session": booking.session,
@@ -246,36 +248,13 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_late": booking.session.has_started() or booking.state in ("attended", "no_show"),
         "policy": say_booked_policy(booking),
         "places": given_up,
+        # Of those who wait together each may leave alone.
+        "waiting": together if booking.state == Booking.State.WAITLISTED and len(together) > 1 else [],
         "who": say_who(given_up, booking.booked_by) if not by_host else "",
         "dates": dates_of(given_up),
     }
     status = REFUSED if refusal else INVALID if form.errors else 200
     return render(request, "checkout/booking_cancel.html", context, status=status)
-
-
-@login_required
-@never_cache
-@require_http_methods(["GET", "POST"])
-def waitlist_join(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Stand in line for a full session."""
-    user = cast(User, request.user)
-    session = get_object_or_404(Session.objects.visible_to(user).select_related("coach"), pk=session_id)
-    if mine := live_booking(session, user):
-        return redirect("checkout:booking-result", mine.pk)
-    refusal = None
-    if request.method == "POST":
-        hit("book-user", user.pk)
-        try:
-            booking = join_waitlist(session, participant=user.participant, by=user)
-        except RuleError as error:
-            if error.code in ("not_full", "already_booked"):
-                return redirect("checkout:book", session.pk)
-            refusal = error
-        else:
-            return redirect("checkout:booking-result", booking.pk)
-    waiting = session.bookings.filter(state=Booking.State.WAITLISTED).count()
-    context = {"session": session, "waiting": waiting, "refusal": refusal}
-    return render(request, "checkout/waitlist_form.html", context, status=REFUSED if refusal else 200)
 
 
 def _own_booking(request: HttpRequest, booking_id: UUID) -> Booking:
@@ -302,6 +281,13 @@ def _ordered_price(places: Sequence[Booking]) -> Quote:
     price = ordered_price(places)
     assert price is not None, "what is held was ordered"
     return price
+
+
+def _wait_for(party: PartyForm, refusal: RuleError | None) -> str:
+    """Who was chosen, for the line in which they can wait together; empty where they need not."""
+    if refusal is None or refusal.code != "full" or party.number < 2:
+        return ""
+    return urlencode({"party": "on", "who": [str(one.pk) for one in party.people_named()]}, doseq=True)
 
 
 def _can_bring(session: Session) -> bool:

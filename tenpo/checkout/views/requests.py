@@ -23,7 +23,7 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.people.http import page_of
 from tenpo.people.models import User
-from tenpo.schedule.actions.seats import offer_end
+from tenpo.schedule.actions.offers import offer_end
 from tenpo.schedule.guest_queries import clients_of, with_guests
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session

@@ -23,6 +23,7 @@ from tenpo.people.permissions import is_active_admin
 from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.intro_ending import end_intro_of
 from tenpo.schedule.actions.misses import clean_waiver, note_miss
+from tenpo.schedule.actions.offers import lock_party, offer_free_seats
 from tenpo.schedule.actions.seats import (
     check_not_moved,
     end_bookings,
@@ -53,9 +54,12 @@ def cancel_booking(
     for_member: bool = False,
     waiver: str = "",
     agreed: int | None = None,
+    whole_party: bool = False,
     is_told_with: bool = False,
 ) -> Booking:
     """Give up one place, waitlisted, offered, held or booked. What is held is given up with all of its order.
+
+    What is offered to a party is let go by all of it. Of one that waits this one leaves, or the `whole_party`.
 
     What comes back follows the policy frozen in the booking; everything does when the host cancels, or moved the start
     since it was booked. A host who cancels `for_member` does so by their policy; with a `waiver`, which
@@ -85,6 +89,8 @@ def cancel_booking(
         raise RuleError("started", _("This session has already begun, so the booking stays."))
     takes_seat = booking.state in Booking.SEATED
     bookings = together if booking.state == Booking.State.HELD else [booking]
+    if booking.state == Booking.State.OFFERED or (whole_party and booking.state == Booking.State.WAITLISTED):
+        bookings = _first(booking, lock_party(booking))
     (given, back), *_others = _end(bookings, by_host=by_host, is_waived=bool(waiver))
     if agreed is not None and agreed != given.buyers:
         raise effect_changed()
@@ -102,7 +108,14 @@ def cancel_booking(
     publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
     if takes_seat:
         free_seats_of(bookings, locked)
+    elif booking.party:
+        # Who is left of it may fit now; what was kept for it goes to others.
+        offer_free_seats(session)
     return booking
+
+
+def _first(booking: Booking, party: Sequence[Booking]) -> list[Booking]:
+    return [booking, *(one for one in party if one.pk != booking.pk)]
 
 
 @transaction.atomic
@@ -125,8 +138,8 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     session.status = Session.Status.CANCELLED
     session.cancelled_at = clock.now()
     session.cancel_reason = reason
-    session.seats_taken = 0
-    session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken"])
+    session.seats_taken = session.seats_kept = 0
+    session.save(update_fields=["status", "cancelled_at", "cancel_reason", "seats_taken", "seats_kept"])
     count_freed(session.pk)
     end_intro_of(session, by=by)
 

@@ -6,10 +6,10 @@ Order of locks everywhere: session, participant, booking, order, payment, ledger
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.http import Http404
@@ -19,9 +19,9 @@ from django.utils.translation import ngettext
 
 from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
-from tenpo.core.business import current_business
 from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
+from tenpo.core.limits import PLACES_AT_ONCE
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
 from tenpo.orders.cancelling import Policy, read_policy
@@ -32,11 +32,10 @@ from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.coach_time import count_freed
 from tenpo.schedule.actions.intro_ending import release_intro
+from tenpo.schedule.actions.offers import let_go_kept, offer_free_seats
 from tenpo.schedule.models import Booking, BookingQuerySet, Intro, Session
 from tenpo.schedule.permissions import can_book_for
-
-# An offer leaves the next in line time to take it as well.
-OFFER_PART_OF_REST = 2
+from tenpo.schedule.waiting import kept_before
 
 _TAKE_SEATS = """
     UPDATE schedule_session s SET seats_taken = s.seats_taken + %s
@@ -183,6 +182,15 @@ def full(session: Session) -> RuleError:
     return RuleError("full", words, left=left)
 
 
+def check_party(participants: Sequence[Participant]) -> None:
+    """Raise ValidationError unless it is somebody, each of them once, and no more than may be booked at once."""
+    if not participants or len({one.pk for one in participants}) < len(participants):
+        raise ValidationError({"participants": _("Say who comes, each of them once.")})
+    if len(participants) > PLACES_AT_ONCE:
+        words = _("At most %(n)s places are booked at once.") % {"n": PLACES_AT_ONCE}
+        raise ValidationError({"participants": words})
+
+
 def check_open(session: Session) -> None:
     """Raise RuleError unless the session can still be booked."""
     if session.status != Session.Status.PLANNED:
@@ -191,34 +199,57 @@ def check_open(session: Session) -> None:
         raise RuleError("started", _("This session has already begun."))
 
 
-@refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
-@transaction.atomic
 def join_waitlist(session: Session, *, participant: Participant, by: User) -> Booking:
     """Stand in line for a full session; the first in line is offered the next free seat."""
-    if not can_book_for(by, participant):
+    [booking] = join_waitlist_together(session, participants=[participant], by=by)
+    return booking
+
+
+@refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
+@transaction.atomic
+def join_waitlist_together(session: Session, *, participants: Sequence[Participant], by: User) -> list[Booking]:
+    """Stand in line for several seats at once, as a party: all of them are offered together, or none; see `waiting`.
+
+    Raises RuleError not_full where there are enough free seats, party_too_large where the session has never so many,
+    already_booked, started, not_planned, no_waitlist; ValidationError as `check_party`.
+    """
+    if not all(can_book_for(by, participant) for participant in participants):
         raise PermissionDenied
+    check_party(participants)
     locked = lock_with_held(session.pk)
     session = locked[session.pk]
     check_open(session)
     if session.is_private:
         raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
     release_lapsed(session, locked)
-    if not session.is_full:
-        raise RuleError("not_full", _("There is a free seat. You can book it."))
-    booking = Booking.objects.create(
-        session=session,
-        participant=participant,
-        booked_by=by,
-        state=Booking.State.WAITLISTED,
-        waitlisted_at=clock.now(),
-    )
-    record("booking.waitlisted", by=by, on=booking, after={"session": session})
-    publish("booking.waitlisted", subject=booking, session_id=session.pk)
-    return booking
+    number = len(participants)
+    if session.seats_left >= number:
+        raise RuleError("not_full", _("There is a free seat. You can book it.") if number == 1 else _enough())
+    if number > session.capacity:
+        words = ngettext("This session has only %(n)s seat.", "This session has only %(n)s seats.", session.capacity)
+        raise RuleError("party_too_large", words % {"n": session.capacity})
+    now = clock.now()
+    bookings = [
+        Booking(session=session, participant=one, booked_by=by, state=Booking.State.WAITLISTED, waitlisted_at=now)
+        for one in participants
+    ]
+    Booking.objects.bulk_create(bookings)
+    if number > 1:
+        party = bookings[0].pk
+        for booking in bookings:
+            booking.party = party
+        Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(party=party)
+    record_all([("booking.waitlisted", booking, None, {"session": session}) for booking in bookings], by=by)
+    publish_all([("booking.waitlisted", booking, {"session_id": session.pk}) for booking in bookings])
+    return bookings
+
+
+def _enough() -> str:
+    return _("There are enough free seats. You can book them.")
 
 
 def free_seats(session: Session, count: int = 1) -> None:
-    """Give back seats of a locked session, to the first in line if somebody waits."""
+    """Give back seats of a locked session, to those in line if somebody waits."""
     if not count:
         return
     Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
@@ -226,7 +257,7 @@ def free_seats(session: Session, count: int = 1) -> None:
     if session.is_private and not session.seats_taken:
         _call_off_empty(session)
     else:
-        offer_free_seats(session)
+        offer_free_seats(session, came=count)
 
 
 def _call_off_empty(session: Session) -> None:
@@ -264,34 +295,8 @@ def hold_longer(bookings: Sequence[Booking], until: datetime) -> None:
     Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(held_until=held_until)
 
 
-def offer_free_seats(session: Session) -> None:
-    """Offer each free seat of a locked session to the next in line; the offer holds the seat.
-
-    Nothing is offered for a session that has begun or does not take place.
-    """
-    now = clock.now()
-    while session.status == Session.Status.PLANNED and not session.has_started(now) and not session.is_full:
-        waiting = Booking.objects.filter(session=session, state=Booking.State.WAITLISTED)
-        booking = waiting.select_for_update(no_key=True).order_by("waitlisted_at", "id").first()
-        if booking is None:
-            return
-        booking.state = Booking.State.OFFERED
-        booking.held_until = offer_end(session, now)
-        booking.save(update_fields=["state", "held_until"])
-        Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") + 1)
-        session.seats_taken += 1
-        record("booking.offered", by=None, on=booking, after={"held_until": booking.held_until})
-        publish("booking.offered", subject=booking, session_id=session.pk)
-
-
-def offer_end(session: Session, now: datetime) -> datetime:
-    """Until when an offer made now holds: the business's hours, but at most half of what is left until the start."""
-    hours = timedelta(hours=current_business().offer_hours)
-    return now + min(hours, (session.starts_at - now) / OFFER_PART_OF_REST)
-
-
 def release_lapsed(session: Session, locked: Mapping[UUID, Session]) -> int:
-    """Let go the holds and offers of a session that ran out, and an intro that was not confirmed; how many.
+    """Let go the holds and offers of a session that ran out, seats that were kept, an intro not confirmed; how many.
 
     A hold goes with all of its order, also where that is in other sessions: `locked` are those (`lock_with_held`).
     """
@@ -305,7 +310,7 @@ def release_lapsed(session: Session, locked: Mapping[UUID, Session]) -> int:
     rows = Booking.objects.filter(found).select_for_update(of=("self",), no_key=True)
     bookings = list(rows.select_related("line__order").order_by("id"))
     if not bookings:
-        return 0
+        return let_go_kept(session)
     was_offer = {booking.pk: booking.state == Booking.State.OFFERED for booking in bookings}
     end_bookings([b for b in bookings if was_offer[b.pk]], Booking.Ending.OFFER_LAPSED)
     end_bookings([b for b in bookings if not was_offer[b.pk]], Booking.Ending.EXPIRED)
@@ -402,7 +407,9 @@ def void_orders(bookings: Sequence[Booking]) -> None:
 def release_lapsed_everywhere(limit: int = 500) -> int:
     """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
     intros = list(Intro.objects.lapsed().order_by("held_until").values_list("session", flat=True)[:limit])
-    return _release_by_session(_lapsed(), limit) + sum(release_lapsed_of(session_id) for session_id in intros)
+    keeping = Session.objects.filter(seats_kept__gt=0, starts_at__lte=kept_before(clock.now()))
+    kept = list(keeping.order_by("starts_at").values_list("pk", flat=True)[:limit])
+    return _release_by_session(_lapsed(), limit) + sum(release_lapsed_of(session_id) for session_id in [*intros, *kept])
 
 
 def _lapsed() -> BookingQuerySet:

@@ -25,8 +25,9 @@ from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import lock_coaches
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
+from tenpo.schedule.actions.offers import let_go_all, offer_free_seats
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
-from tenpo.schedule.actions.seats import hold_time, lock_session, offer_free_seats
+from tenpo.schedule.actions.seats import hold_time, lock_session
 from tenpo.schedule.actions.session_coaches import checked_beside, handed_over, who_did_it, write_sessions
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
@@ -177,6 +178,7 @@ def _complete(session: Session, *, by: User | None) -> Session:
         raise RuleError("not_planned", _("This session was cancelled, so it did not take place."))
     if not session.has_ended():
         raise RuleError("not_over", _("This session is not over yet."))
+    let_go_all(session)
     session.status = Session.Status.COMPLETED
     session.save(update_fields=["status"])
     with posted_together(), returned_together():
@@ -255,6 +257,8 @@ def change_session(
     after = {name: getattr(session, name) for name in before}
     _check_editable(session, before)
     check_session(session)
+    # What is kept for a party gives way to the number of seats that the session has, and is dealt anew.
+    came = let_go_all(session) if "capacity" in before else 0
     session.version += 1
     session.changed_at = clock.now()
     with handed_over(session, is_so="coach_id" in before):
@@ -267,8 +271,9 @@ def change_session(
         hold_time(session)
     if "starts_at" in before:
         _follow_the_start(session, is_own_wish=is_own_wish)
-    if session.capacity > before.get("capacity", session.capacity):
-        offer_free_seats(session)
+    came += max(0, session.capacity - before.get("capacity", session.capacity))
+    if came:
+        offer_free_seats(session, came)
     return session
 
 
@@ -307,13 +312,13 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
             raise RuleError("started", _("This session has already begun, so its time stays."))
         if session.has_started():
             raise ValidationError({"starts_at": _("This time is over.")})
-    if session.capacity < session.seats_taken:
+    if session.capacity < (taken := session.seats_taken - session.seats_kept):
         message = ngettext(
             "%(n)s seat is taken already, so there cannot be fewer.",
             "%(n)s seats are taken already, so there cannot be fewer.",
-            session.seats_taken,
+            taken,
         )
-        raise RuleError("capacity_below_taken", message % {"n": session.seats_taken})
+        raise RuleError("capacity_below_taken", message % {"n": taken})
 
 
 def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:

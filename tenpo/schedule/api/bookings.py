@@ -67,6 +67,7 @@ class BookingOut(OutSchema):
     currency: str | None
     held_until: datetime | None
     waitlisted_at: datetime | None
+    party_id: Annotated[UUID | None, Field(description="Those who wait, or waited, together bear the same.")]
     confirmed_at: datetime | None
     cancelled_at: datetime | None
     cancellation_terms: Annotated[str, Field(description="The policy as it held at the booking, in one sentence.")]
@@ -118,6 +119,7 @@ def booking_out(booking: Booking, misses: Misses, *, viewer: User) -> dict[str, 
             "coach_name": session.coach_names,
             "join_link": session.join_link if may_join else None,
         },
+        "party_id": booking.party,
         "order_id": line.order_id if line else None,
         **{
             n: getattr(line, n) if line else None

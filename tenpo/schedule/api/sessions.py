@@ -70,6 +70,7 @@ class SessionOut(OutSchema):
     join_link: Annotated[str | None, Field(description="Null for whoever has not booked.")]
     capacity: int
     seats_taken: int
+    seats_kept: Annotated[int, Field(description="Of those: kept until there are enough for a party that waits.")]
     seats_left: int
     price: int
     currency: str
@@ -191,6 +192,7 @@ class RosterRow(OutSchema):
     state: str
     held_until: datetime | None
     waitlisted_at: datetime | None
+    party_id: Annotated[UUID | None, Field(description="Those who wait, or waited, together bear the same.")]
     miss: MissOut | None
 
 
@@ -228,7 +230,7 @@ def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]
 def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
-        "coach_ids", "seats_taken", "seats_left", "price", "currency", "cancellation_policy_id", "status",
+        "coach_ids", "seats_taken", "seats_kept", "seats_left", "price", "currency", "cancellation_policy_id", "status",
         "cancel_reason", "version",
     )  # fmt: skip
     may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
@@ -416,6 +418,7 @@ def roster_row(booking: Booking) -> dict[str, Any]:
         "state": booking.state,
         "held_until": booking.held_until,
         "waitlisted_at": booking.waitlisted_at,
+        "party_id": booking.party,
         "miss": getattr(booking, "miss", None),
     }
 

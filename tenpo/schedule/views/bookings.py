@@ -15,7 +15,7 @@ from tenpo.schedule.ical import booking_file
 from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review, can_see_payment
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
-from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waitlist_position
+from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waiting_with, waitlist_position
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.video_queries import has_video, is_placed
@@ -71,6 +71,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_mine": booking.booked_by_id == user.pk,
         "is_for_me": booking.participant.user_id == user.pk,
         "due": due_of(booking),
+        "together": waiting_with(booking) if booking.state in (Booking.State.WAITLISTED, Booking.State.OFFERED) else [],
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED

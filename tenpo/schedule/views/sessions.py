@@ -29,6 +29,7 @@ from tenpo.schedule.queries import (
     find_sessions,
     my_bookings_in,
     shares_of,
+    waiting_with,
     waitlist_length,
     waitlist_position,
 )
@@ -103,6 +104,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "others": coaches_beside_the_lead(session),
         "line": waitlist_length(session) if is_open and session.is_full else 0,
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
+        "together": waiting_with(booking) if booking and booking.state == Booking.State.WAITLISTED else [],
         "policy": policy or say_offered_policy(session, user, to=price.back_to),
         "price": price,
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),

@@ -176,14 +176,17 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def roster_context(session: Session) -> dict[str, Any]:
     """What the roster shows of a session."""
     bookings = with_presence(session, roster(session))
-    waiting = [b for b in bookings if b.state == Booking.State.WAITLISTED]
+    parties: dict[UUID, list[Booking]] = {}
+    for one in bookings:
+        if one.state == Booking.State.WAITLISTED:
+            parties.setdefault(one.party or one.pk, []).append(one)
     seated = [b for b in bookings if b.state != Booking.State.WAITLISTED]
     is_ahead = session.is_planned and not session.has_started()
     return {
         "session": session,
         "bookings": seated,
         "intro": intro_of(session),
-        "waiting": waiting,
+        "waiting": [sorted(party, key=lambda one: one.pk) for party in parties.values()],
         "can_mark": is_markable(session),
         "can_waive": is_waivable(session),
         "can_check_in": is_check_in_open(session),

@@ -36,6 +36,8 @@ class Waiting:
     payment: Payment | None
     # What there is to pay for it and all that was ordered with it, in minor units; 0 while nothing is ordered.
     amount: int
+    # How many are offered, or held, with it.
+    places: int = 1
 
     @property
     def kind(self) -> str:
@@ -128,12 +130,14 @@ def _waiting(user: User, bookings: list[Booking]) -> list[Waiting]:
     payments = _payments_of(user, bookings)
     found: dict[object, Booking] = {}
     amounts: dict[object, int] = {}
+    places: dict[object, int] = {}
     for booking in bookings:
         if booking.state in (Booking.State.OFFERED, Booking.State.HELD):
-            key = booking.line.order_id if booking.line else booking.pk
+            key = booking.line.order_id if booking.line else booking.party or booking.pk
+            places[key] = places.get(key, 0) + 1
             found.setdefault(key, booking)
             amounts[key] = amounts.get(key, 0) + (booking.line.own_share if booking.line else 0)
-    return [Waiting(booking, payments.get(key), amounts[key]) for key, booking in found.items()]
+    return [Waiting(booking, payments.get(key), amounts[key], places[key]) for key, booking in found.items()]
 
 
 def _live_bookings(user: User, now: datetime) -> list[Booking]:
