@@ -27,6 +27,16 @@ window.raw = [];
 addEventListener("message", (message) => window.raw.push([message.origin, JSON.stringify(message.data)]));
 </script>"""
 
+# Where a popup's frame stands, and how tall it is, each time that either changes.
+WATCHED = """() => {
+  window.places = [];
+  const frame = document.querySelector("iframe");
+  new ResizeObserver(() => {
+    const { top, height } = frame.getBoundingClientRect();
+    if (height) window.places.push([top, height]);
+  }).observe(frame);
+}"""
+
 
 @contextmanager
 def site(body: Callable[[], str]) -> Iterator[str]:
@@ -80,6 +90,18 @@ def made(coach: User, *origins: str) -> Embed:
     return make_embed(by=coach, coach=coach, name="My site", origins=origins)
 
 
+def wait_until_it_fits(page: Page, *, shown: int) -> None:
+    """Until the frame is as tall as the last of so many pages in it: a press on what is still to move goes astray."""
+    page.wait_for_function(
+        """shown => {
+          const names = window.heard.map(([name]) => name);
+          const last = names.lastIndexOf("ready");
+          return names.filter((name) => name === "ready").length === shown && names.indexOf("resized", last) > last;
+        }""",
+        arg=shown,
+    )
+
+
 def test_an_intro_is_booked_right_there_and_the_site_is_told(live_server, visit):
     lena = make_coach("Lena Ott")
     make_intro_service(lena, step_minutes=60, notice_minutes=24 * 60)
@@ -91,7 +113,9 @@ def test_an_intro_is_booked_right_there_and_the_site_is_told(live_server, visit)
         frame = page.frame_locator("iframe")
 
         expect(frame.get_by_text("Times in New York")).to_be_visible()
+        wait_until_it_fits(page, shown=1)
         frame.locator(".starts a").first.click()
+        wait_until_it_fits(page, shown=2)
         # What the site knows of its visitor is filled in.
         expect(frame.get_by_label("Your name")).to_have_value("Vera Voss")
         frame.get_by_role("button", name="Hold this time for me").click()
@@ -143,9 +167,13 @@ def test_what_takes_an_account_opens_beside_it_with_what_was_chosen(live_server,
         line.append(tag(live_server, embed, f'data-mode="popup" data-label="Book me" data-answer-{key}="My knee"'))
         page = visit(origin)
 
+        page.evaluate(WATCHED)
         page.get_by_role("button", name="Book me").click()
         frame = page.frame_locator("iframe")
-        expect(frame.locator(".starts a").first).to_be_visible()
+        # It grew, and nothing in it moved meanwhile: whoever presses a time just then has it under their finger.
+        page.wait_for_function("new Set(window.places.map(([_top, height]) => height)).size > 1")
+        assert len({top for top, _height in page.evaluate("window.places")}) == 1
+        wait_until_it_fits(page, shown=1)
         with page.context.expect_page() as opened:
             frame.locator(".starts a").first.click()
         beside = opened.value
