@@ -53,6 +53,11 @@ class EmbedForm(forms.Form):
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = rows.order_by("name", "id")
 
+    @property
+    def shows_anything(self) -> bool:
+        """Whether there is a service that visitors may see."""
+        return services_for_sites(self.viewer).exists()
+
     def terms(self) -> Any:
         """As the actions take them."""
         known = self.cleaned_data

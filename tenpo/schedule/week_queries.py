@@ -102,6 +102,11 @@ class Week:
         return len(self.hours) * HOUR_HEIGHT
 
     @property
+    def is_bare(self) -> bool:
+        """Whether nothing is in it, and nobody could book anything either."""
+        return not any(day.blocks or day.open for day in self.days)
+
+    @property
     def lines(self) -> list[tuple[int, str]]:
         """Where an hour begins, and which it is."""
         return [(number * HOUR_HEIGHT, f"{hour:02}:00") for number, hour in enumerate(self.hours)]

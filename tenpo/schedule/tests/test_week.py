@@ -82,7 +82,6 @@ def test_a_title_leaves_room_for_the_note_below_it(minutes, is_short, lines):
     assert is_short or (lines + 1) * LINE_HEIGHT + BLOCK_EDGES <= height
 
 
-
 @pytest.mark.parametrize(("state", "awaits", "kind", "said"), [
     ("held", True, "asked", "asked for"), ("held", False, "kept", "not paid yet"),
     ("offered", False, "kept", "kept for them"),
