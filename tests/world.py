@@ -78,7 +78,14 @@ from tenpo.schedule.models import Booking, CalendarFeed, Intro, Service, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
-from tenpo.schedule.tests.calendar_plants import make_caldav, make_calendar, make_channel, make_conflict, make_removed
+from tenpo.schedule.tests.calendar_plants import (
+    make_caldav,
+    make_calendar,
+    make_channel,
+    make_conflict,
+    make_overlap,
+    make_removed,
+)
 from tenpo.schedule.tests.intro_make import begin
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, make_video_room, review
@@ -456,7 +463,8 @@ def _papers(people: dict[str, User]) -> dict[str, Any]:
     tokens = {person.pk: new_feed_address(person, by=person) for person in (member, other)}
     diaries = {"Minnow diary": member, "Minnow old diary": member, "Otter diary": other}
     calendars = {label: make_calendar(person, label=label) for label, person in diaries.items()}
-    make_conflict(make_session(coach2, starts_in=timedelta(days=100), title="Open hour"), label="Carl diary")
+    open_hour = make_session(coach2, starts_in=timedelta(days=100), title="Open hour")
+    make_overlap(make_conflict(open_hour, label="Carl diary").session)
     for person, kind in ((member, "Minnow"), (other, "Otter")):
         create_api_client(person, name=f"{kind} spare", scopes=["read"], expires_at=None, by=person)
         make_notification(person, session=f"{kind} news")

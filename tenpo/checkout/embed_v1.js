@@ -39,7 +39,9 @@
   }
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-label", label);
-  Object.assign(dialog.style, { width: "min(46rem, 100vw - 1rem)", maxHeight: "calc(100dvh - 2rem)", padding: "0", border: "0", borderRadius: "14px", overflow: "auto" });
+  // From a fixed top: centred, it would move what is under somebody's pointer whenever the frame grows.
+  const above = "clamp(8px, 8dvh, 5rem)";
+  Object.assign(dialog.style, { width: "min(46rem, 100vw - 1rem)", margin: `${above} auto auto`, maxHeight: `calc(100dvh - ${above} - 8px)`, padding: "0", border: "0", borderRadius: "14px", overflow: "auto", scrollbarGutter: "stable" });
   const close = document.createElement("button");
   close.type = "button";
   close.textContent = "×";

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.utils import timezone
+
 
 @cache
 def all_zones() -> frozenset[str]:
@@ -14,6 +16,11 @@ def all_zones() -> frozenset[str]:
 def is_zone(name: str) -> bool:
     """Whether `name` is a time zone that we know."""
     return name in all_zones()
+
+
+def current_zone() -> ZoneInfo:
+    """The zone in which times are shown now. The name that Django has for it is none where it knows just one offset."""
+    return ZoneInfo(str(timezone.get_current_timezone()))
 
 
 def when_clock_shows(naive: datetime, time_zone: str, *, fold: int = 0) -> datetime:

@@ -230,3 +230,34 @@ class CalendarChannel(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.connection_id} until {self.ends_at:%Y-%m-%d %H:%M}"
+
+
+class CalendarOverlapQuerySet(models.QuerySet["CalendarOverlap"]):
+    def visible_to(self, user: "Viewer") -> Self:
+        """What was told; what overlaps now is asked of sessions and times (`taught_while_elsewhere`)."""
+        return self.none()
+
+
+class CalendarOverlap(BaseModel):
+    """That somebody teaches a session while a calendar of theirs says that they are elsewhere: told once.
+
+    Known by what that time is called there, so that it is the same one when its calendar is read anew, moves it, or is
+    connected again, and when it stands in two of them.
+    """
+
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
+    session = models.ForeignKey("schedule.Session", models.PROTECT, db_index=False, related_name="+")
+    uid = models.CharField(max_length=MAX_UID)
+    recurrence_id = models.CharField(max_length=20, blank=True)
+
+    objects = CalendarOverlapQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="calendar_overlap_told_once", fields=["session", "user", "uid", "recurrence_id"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.session_id}"

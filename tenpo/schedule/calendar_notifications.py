@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
+from tenpo.schedule.calendar_queries import taught_while_elsewhere
 from tenpo.schedule.calendar_words import advice_for
+from tenpo.schedule.policy_notifications import where_and_when
 
 
 def _say_needs_attention(facts: Facts) -> Words:
@@ -32,6 +34,21 @@ def _say_differs(facts: Facts) -> Words:
     )
 
 
+def _say_overlaps(facts: Facts) -> Words:
+    n = facts.number("sessions")
+    title = ngettext(
+        "You are elsewhere when you teach %(session)s", "You are elsewhere when you teach %(n)s sessions", n
+    )
+    return Words(
+        title=title % {"session": facts["session"], "n": n},
+        text=_("“%(calendar)s” says that you are taken then. What is booked stays: only you know which of both holds.")
+        % {"calendar": facts["calendar"]},
+        act=_("See both"),
+        path=path_to("schedule:calendar-list"),
+        facts=where_and_when(facts) if n == 1 else (),
+    )
+
+
 NEEDS_ATTENTION = Kind(
     "calendar.needs_attention", gettext_lazy("A calendar that you connected cannot be read"), Audience.MEMBER,
     _say_needs_attention, icon="calendar-x",
@@ -40,7 +57,11 @@ DIFFERS = Kind(
     "calendar.differs", gettext_lazy("A session was changed in a calendar that you connected"), Audience.MEMBER,
     _say_differs, icon="calendar-clock",
 )  # fmt: skip
-CALENDAR_KINDS = (NEEDS_ATTENTION, DIFFERS)
+OVERLAPS = Kind(
+    "calendar.overlaps", gettext_lazy("A calendar of yours says that you are elsewhere when you teach"), Audience.COACH,
+    _say_overlaps, icon="calendar-x",
+)  # fmt: skip
+CALENDAR_KINDS = (NEEDS_ATTENTION, DIFFERS, OVERLAPS)
 
 
 def on_calendar_needs_attention(message: OutboxMessage) -> list[Notice]:
@@ -60,7 +81,31 @@ def on_calendar_differs(message: OutboxMessage) -> list[Notice]:
     return [Notice(DIFFERS, found.connection.user_id, facts)]
 
 
+def on_calendar_overlaps(message: OutboxMessage) -> list[Notice]:
+    """Whose calendar it is: of what one reading brought, as far as they are still in two places then."""
+    found = CalendarConnection.objects.select_related("user").filter(pk=message.subject_id).first()
+    if found is None:
+        return []
+    new = set(message.payload["session_ids"])
+    sessions = [one for one in taught_while_elsewhere(found.user) if str(one.pk) in new]
+    if not sessions:
+        return []
+    first = sessions[0]
+    facts = {
+        "calendar": found.label,
+        "sessions": len(sessions),
+        "session": first.title,
+        "coach": str(found.user),
+        "starts_at": first.starts_at.isoformat(),
+        "ends_at": first.ends_at.isoformat(),
+        "time_zone": first.time_zone,
+        "place": first.place,
+    }
+    return [Notice(OVERLAPS, found.user_id, facts)]
+
+
 CALENDAR_TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "calendar.needs_attention": on_calendar_needs_attention,
     "calendar.differs": on_calendar_differs,
+    "calendar.overlaps": on_calendar_overlaps,
 }

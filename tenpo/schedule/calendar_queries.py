@@ -63,14 +63,18 @@ def busy_outside(
     return found
 
 
+def taught_ahead(coach: User, *, now: datetime) -> list[Session]:
+    """The next that somebody is to teach, in its order: one statement."""
+    planned = Session.objects.taught_by(coach).filter(status=Session.Status.PLANNED, ends_at__gt=now)
+    return list(planned.order_by("starts_at", "id")[:OURS_MOST])
+
+
 def taught_while_elsewhere(coach: User, *, now: datetime | None = None) -> list[Session]:
     """What somebody is to teach while a calendar of theirs says that they are elsewhere, in its order: two statements.
 
     It is shown to them and moves nothing: only they know which of both holds.
     """
-    now = now or clock.now()
-    planned = Session.objects.taught_by(coach).filter(status=Session.Status.PLANNED, ends_at__gt=now)
-    sessions = list(planned.order_by("starts_at", "id")[:OURS_MOST])
+    sessions = taught_ahead(coach, now=now or clock.now())
     if not sessions:
         return []
     until = max(session.ends_at for session in sessions)

@@ -9,7 +9,7 @@ from tenpo.core.limits import ORIGINS_OF_AN_EMBED
 from tenpo.people.models import User
 from tenpo.schedule.embed_models import MAX_HUE, MAX_ORIGIN, Embed
 from tenpo.schedule.models import Service
-from tenpo.schedule.service_models import ServiceCoach
+from tenpo.schedule.service_queries import services_for_sites
 
 
 class EmbedForm(forms.Form):
@@ -42,18 +42,21 @@ class EmbedForm(forms.Form):
             initial |= {"coach": embed.coach_id, "service": embed.service_id, "origins": "\n".join(embed.origins)}
         super().__init__(data, initial=initial)
         self.viewer = viewer
-        services = Service.objects.offered().filter(open_to=Service.OpenTo.VISITORS)
         if viewer.is_admin:
             self._choose("coach", User.objects.coaches().active())
         else:
             del self.fields["coach"]
-            services = services.filter(pk__in=ServiceCoach.objects.filter(coach=viewer).values("service"))
-        self._choose("service", services)
+        self._choose("service", services_for_sites(viewer))
 
     def _choose(self, name: str, rows: Any) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = rows.order_by("name", "id")
+
+    @property
+    def shows_anything(self) -> bool:
+        """Whether there is a service that visitors may see."""
+        return services_for_sites(self.viewer).exists()
 
     def terms(self) -> Any:
         """As the actions take them."""

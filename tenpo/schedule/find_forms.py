@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.forms import DayField, ZoneField
+from tenpo.core.zones import current_zone
 from tenpo.people.models import User
 from tenpo.schedule.find_queries import ServiceFilter, Wish, coaches_of
 from tenpo.schedule.models import Location, Service, ServiceCoach
@@ -93,7 +93,7 @@ class WishForm(forms.Form):
             assert isinstance(field, forms.ChoiceField)
             field.choices = [(str(value), str(value)) for value in values]
         # The name under which the device knows it may be none of those that people choose from.
-        self.fields["zone"].initial = timezone.get_current_timezone_name()
+        self.fields["zone"].initial = current_zone().key
 
     def wish(self) -> Wish:
         """What was asked for; the usual length, anybody and anywhere where nothing was."""
@@ -102,7 +102,7 @@ class WishForm(forms.Form):
         zone = known.get("zone")
         return Wish(
             minutes=known.get("minutes") or self.service.durations[0],
-            zone=ZoneInfo(zone) if zone else ZoneInfo(timezone.get_current_timezone_name()),
+            zone=ZoneInfo(zone) if zone else current_zone(),
             coach=_id(known.get("coach")),
             location=_id(known.get("location")),
             day=known.get("day"),

@@ -12,7 +12,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tenpo.core.forms import DayField, ZoneField, known_zones
+from tenpo.core.forms import DayField, LongSelect, ZoneField, known_zones
 from tenpo.core.words import locale
 from tenpo.people.models import User
 from tenpo.schedule.actions.hours import MAX_SESSIONS_A_DAY
@@ -235,7 +235,7 @@ class TermsForm(forms.Form):
     """How a coach works, whatever their hours."""
 
     time_zone = ZoneField(required=False)
-    country = forms.ChoiceField(label=gettext_lazy("Public holidays of"), required=False)
+    country = forms.ChoiceField(label=gettext_lazy("Public holidays of"), required=False, widget=LongSelect)
     region = forms.CharField(
         label=gettext_lazy("Region"), required=False, max_length=REGION_LENGTH, widget=forms.Select
     )

@@ -105,6 +105,21 @@ def _moved(intro: Intro) -> Mail:
     )
 
 
+def _reminder(intro: Intro) -> Mail:
+    return Mail(
+        subject=_("Soon: %(session)s") % {"session": intro.session.title},
+        greeting=_greeting(intro),
+        paragraphs=(
+            _("%(coach)s looks forward to meeting you. If you cannot come, please move your time or give it up by this"
+              " link, so that somebody else can have it.") % {"coach": intro.session.coach},
+        ),
+        facts=_facts(intro),
+        act_label=_("Look at your time"),
+        act_url=intro_url(intro),
+        why=_why(),
+    )  # fmt: skip
+
+
 def _called_off(intro: Intro) -> Mail:
     reason = intro.session.cancel_reason
     return Mail(
@@ -139,6 +154,7 @@ WORDS: dict[str, tuple[Words, bool]] = {
     "repeat": (_repeat, False),
     "booked": (_booked, True),
     "moved": (_moved, True),
+    "reminder": (_reminder, True),
     "called_off": (_called_off, True),
     "given_up": (_given_up, True),
 }
@@ -147,11 +163,11 @@ WORDS: dict[str, tuple[Words, bool]] = {
 def send_intro_mail(intro_id: UUID, kind: str) -> bool:
     """Write to a visitor, in their language and on their clock; says whether it left. The job's work.
 
-    What is not so any more is not told: a hold that is over, an intro that is forgotten.
+    What is not so any more is not told: a hold that is over, a time that was given up, an intro that is forgotten.
     """
     rows = Intro.objects.select_related("session__coach", "participant").exclude(email="")
     intro = rows.filter(pk=intro_id).first()
-    if intro is None or (kind == "asked" and not _is_held(intro)):
+    if intro is None or (kind == "asked" and not _is_held(intro)) or (kind == "reminder" and not _is_ahead(intro)):
         return False
     say, has_file = WORDS[kind]
     with timezone.override(ZoneInfo(intro.time_zone)), translation.override(intro.locale):
@@ -167,6 +183,10 @@ def send_intro_mail(intro_id: UUID, kind: str) -> bool:
 
 def _is_held(intro: Intro) -> bool:
     return intro.state == Intro.State.HELD and intro.held_until is not None and intro.held_until > clock.now()
+
+
+def _is_ahead(intro: Intro) -> bool:
+    return intro.state == Intro.State.CONFIRMED and intro.session.is_planned and not intro.session.has_started()
 
 
 def tell_visitor(message: OutboxMessage) -> None:

@@ -82,6 +82,7 @@ class Intro(BaseModel):
     is_repeat = models.BooleanField(default=False)
     held_until = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     ending = models.CharField(max_length=8, choices=Ending, blank=True)
     # The link: read to be mailed again, compared by its hash. Both are gone once it was forgotten.

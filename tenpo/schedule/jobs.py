@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 from tenpo.schedule import glance, intro_mails
 from tenpo.schedule.actions import (
     calendar_channels,
+    calendar_overlaps,
     calendar_syncing,
     calendar_writing,
     check_in,
@@ -85,8 +86,9 @@ def sync_calendar(connection_id: str) -> None:
 @app.periodic(cron="53 3 * * *")
 @app.task(name="schedule.forget_past_events", queue="periodic")
 def forget_past_events(timestamp: int) -> None:
-    """Drop the times of other calendars that are over, and what we wrote there for days that are."""
+    """Drop the times of other calendars that are over, and what we wrote there and told of days that are."""
     calendar_syncing.forget_past_events()
+    calendar_overlaps.forget_past_overlaps()
     calendar_writing.forget_past_written()
 
 

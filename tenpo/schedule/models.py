@@ -32,7 +32,13 @@ from tenpo.schedule.availability_models import (
     Travel,
     WorkingTerms,
 )
-from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, OutsideEvent, WrittenEvent
+from tenpo.schedule.calendar_models import (
+    CalendarChannel,
+    CalendarConnection,
+    CalendarOverlap,
+    OutsideEvent,
+    WrittenEvent,
+)
 from tenpo.schedule.embed_models import Embed
 from tenpo.schedule.intro_models import Intro
 from tenpo.schedule.miss_models import Miss
@@ -49,9 +55,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attendance", "Availability", "AvailabilityException", "Booking", "CalendarChannel", "CalendarConnection",
-    "CalendarFeed", "CoachTime", "CoachWeek", "Embed", "Intro", "Location", "Miss", "OutsideEvent", "Room", "Series",
-    "Service", "ServiceCoach", "ServicePrice", "Session", "SessionCoach", "SessionNote", "SessionResource",
-    "SessionReview", "TimeOff", "Travel", "VideoRoom", "VideoRoomEvent", "WorkingTerms", "WrittenEvent",
+    "CalendarFeed", "CalendarOverlap", "CoachTime", "CoachWeek", "Embed", "Intro", "Location", "Miss", "OutsideEvent",
+    "Room", "Series", "Service", "ServiceCoach", "ServicePrice", "Session", "SessionCoach", "SessionNote",
+    "SessionResource", "SessionReview", "TimeOff", "Travel", "VideoRoom", "VideoRoomEvent", "WorkingTerms",
+    "WrittenEvent",
 ]  # fmt: skip
 
 MAX_CAPACITY = 10_000

@@ -53,6 +53,12 @@ def find_services(user: User, wanted: ServiceFilter = ServiceFilter()) -> Servic
     return with_offer(rows)
 
 
+def services_for_sites(user: User) -> ServiceQuerySet:
+    """What `user` may show to visitors on other sites: of a coach what they give themselves."""
+    rows = Service.objects.offered().filter(open_to=Service.OpenTo.VISITORS)
+    return rows if user.is_admin else rows.filter(pk__in=ServiceCoach.objects.filter(coach=user).values("service"))
+
+
 def with_offer(rows: ServiceQuerySet) -> ServiceQuerySet:
     """The services with who gives them, where, and for how much: four statements more."""
     given = ServiceCoach.objects.select_related("coach").order_by("place", "id")

@@ -33,10 +33,12 @@ from tenpo.schedule.queries import day_start
 DAYS = 7
 # The hours that are drawn when nothing is earlier or later.
 FIRST_HOUR, LAST_HOUR = 8, 18
-HOUR_HEIGHT = 52
+HOUR_HEIGHT = 60
 MINUTES_OF_DAY = 24 * 60
 # So that what is short can still be read and hit.
 LEAST_HEIGHT = 24
+# Of a block as `week.css` draws it: one line, and what is above, below and between blocks.
+LINE_HEIGHT, BLOCK_EDGES = 17, 8
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,12 @@ class Block:
     @property
     def is_short(self) -> bool:
         """Whether there is room for one line only."""
-        return self.height < 2 * LEAST_HEIGHT
+        return self.height < 2 * LINE_HEIGHT + BLOCK_EDGES
+
+    @property
+    def title_lines(self) -> int:
+        """How many lines time and title may take, so that the note below them is not cut."""
+        return max((self.height - BLOCK_EDGES) // LINE_HEIGHT - bool(self.note), 1)
 
 
 @dataclass
@@ -94,6 +101,11 @@ class Week:
     @property
     def height(self) -> int:
         return len(self.hours) * HOUR_HEIGHT
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is in it, and nobody could book anything either."""
+        return not any(day.blocks or day.open for day in self.days)
 
     @property
     def lines(self) -> list[tuple[int, str]]:

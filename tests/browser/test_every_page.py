@@ -113,7 +113,10 @@ class Visitor:
 
 @contextmanager
 def visiting(browser: Browser, url: str, cookie: str, *, with_policy: bool = True) -> Iterator[Visitor]:
-    context = browser.new_context(base_url=url, reduced_motion="reduce", bypass_csp=not with_policy)
+    # On the business's clock: a visitor's page would be asked for again on another one.
+    context = browser.new_context(
+        base_url=url, reduced_motion="reduce", bypass_csp=not with_policy, timezone_id="Europe/Berlin"
+    )
     if cookie:
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": url}])
     yield Visitor(context, url)

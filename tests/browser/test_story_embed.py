@@ -16,7 +16,7 @@ from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.embeds import make_embed
 from tenpo.schedule.models import Booking, Embed, Intro
 from tenpo.schedule.tests.intro_make import make_intro_service
-from tenpo.schedule.tests.time_make import make_service
+from tenpo.schedule.tests.time_make import make_hours, make_service
 
 # What a site keeps of what it was told.
 NOTES = """<script>
@@ -26,6 +26,16 @@ for (const name of ["ready", "resized", "time-chosen", "booked"])
 window.raw = [];
 addEventListener("message", (message) => window.raw.push([message.origin, JSON.stringify(message.data)]));
 </script>"""
+
+# Where a popup's frame stands, and how tall it is, each time that either changes.
+WATCHED = """() => {
+  window.places = [];
+  const frame = document.querySelector("iframe");
+  new ResizeObserver(() => {
+    const { top, height } = frame.getBoundingClientRect();
+    if (height) window.places.push([top, height]);
+  }).observe(frame);
+}"""
 
 
 @contextmanager
@@ -80,6 +90,18 @@ def made(coach: User, *origins: str) -> Embed:
     return make_embed(by=coach, coach=coach, name="My site", origins=origins)
 
 
+def wait_until_it_fits(page: Page, *, shown: int) -> None:
+    """Until the frame is as tall as the last of so many pages in it: a press on what is still to move goes astray."""
+    page.wait_for_function(
+        """shown => {
+          const names = window.heard.map(([name]) => name);
+          const last = names.lastIndexOf("ready");
+          return names.filter((name) => name === "ready").length === shown && names.indexOf("resized", last) > last;
+        }""",
+        arg=shown,
+    )
+
+
 def test_an_intro_is_booked_right_there_and_the_site_is_told(live_server, visit):
     lena = make_coach("Lena Ott")
     make_intro_service(lena, step_minutes=60, notice_minutes=24 * 60)
@@ -91,7 +113,13 @@ def test_an_intro_is_booked_right_there_and_the_site_is_told(live_server, visit)
         frame = page.frame_locator("iframe")
 
         expect(frame.get_by_text("Times in New York")).to_be_visible()
+        # They are on their way, and want to see the times of where they go.
+        frame.locator(".zone-choice summary").click()
+        frame.get_by_label("Time zone").select_option("Asia/Tokyo")
+        expect(frame.get_by_text("Times in Tokyo")).to_be_visible()
+        wait_until_it_fits(page, shown=2)
         frame.locator(".starts a").first.click()
+        wait_until_it_fits(page, shown=3)
         # What the site knows of its visitor is filled in.
         expect(frame.get_by_label("Your name")).to_have_value("Vera Voss")
         frame.get_by_role("button", name="Hold this time for me").click()
@@ -110,7 +138,7 @@ def test_an_intro_is_booked_right_there_and_the_site_is_told(live_server, visit)
         height = page.locator("iframe").evaluate("frame => frame.getBoundingClientRect().height")
         assert height != 420
     intro = Intro.objects.select_related("participant").get()
-    assert (intro.state, intro.participant.name, intro.time_zone) == ("held", "Vera Voss", "America/New_York")
+    assert (intro.state, intro.participant.name, intro.time_zone) == ("held", "Vera Voss", "Asia/Tokyo")
 
 
 def test_a_site_that_may_not_show_it_shows_nothing_and_is_told_nothing(live_server, visit):
@@ -143,9 +171,13 @@ def test_what_takes_an_account_opens_beside_it_with_what_was_chosen(live_server,
         line.append(tag(live_server, embed, f'data-mode="popup" data-label="Book me" data-answer-{key}="My knee"'))
         page = visit(origin)
 
+        page.evaluate(WATCHED)
         page.get_by_role("button", name="Book me").click()
         frame = page.frame_locator("iframe")
-        expect(frame.locator(".starts a").first).to_be_visible()
+        # It grew, and nothing in it moved meanwhile: whoever presses a time just then has it under their finger.
+        page.wait_for_function("new Set(window.places.map(([_top, height]) => height)).size > 1")
+        assert len({top for top, _height in page.evaluate("window.places")}) == 1
+        wait_until_it_fits(page, shown=1)
         with page.context.expect_page() as opened:
             frame.locator(".starts a").first.click()
         beside = opened.value
@@ -158,3 +190,19 @@ def test_what_takes_an_account_opens_beside_it_with_what_was_chosen(live_server,
         page.get_by_role("button", name="Close").click()
         expect(page.locator("dialog")).not_to_be_visible()
     assert not Booking.objects.exists()
+
+
+def test_whoever_comes_to_our_own_page_has_the_clock_of_their_device_until_they_choose_another(live_server, visit):
+    lena = make_coach("Lena Ott")
+    make_hours(lena, opens=0, closes=24 * 60)
+    service = make_service(lena, name="Trial hour", open_to="visitors", format="virtual")
+    page = visit(f"{live_server.url}/book/{service.pk}/")
+
+    expect(page.get_by_text("Times in New York")).to_be_visible()
+    page.locator(".zone-choice summary").click()
+    page.get_by_label("Time zone").select_option("Asia/Tokyo")
+    expect(page.get_by_text("Times in Tokyo")).to_be_visible()
+    page.locator(".starts a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trial hour")
+    page.goto(f"{live_server.url}/book/{service.pk}/")
+    expect(page.get_by_text("Times in Tokyo")).to_be_visible()

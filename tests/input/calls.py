@@ -363,7 +363,7 @@ def make_calls(world: World) -> Calls:
         "payout_account_id": "own_account", "payout_id": "payout", "batch_id": "batch", "refund_id": "refund",
         "coach_id": "coach", "reconciliation_id": "compared", "service_id": "service", "difference_id": "difference",
         "location_id": "location", "room_id": "room", "time_off_id": "time_off", "travel_id": "travel",
-        "resource_id": "resource", "intro_id": "intro",
+        "resource_id": "resource", "intro_id": "intro", "embed_id": "embed",
     }  # fmt: skip
     ids = {name: things[thing].pk for name, thing in named.items()} | {
         "order_id": things["confirmed"].line.order_id,

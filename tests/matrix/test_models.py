@@ -70,6 +70,7 @@ SEEN = {
     "schedule.Booking":               ("own", "all"),
     "schedule.CalendarChannel":       ("none", "none"),
     "schedule.CalendarConnection":    ("own", "own"),
+    "schedule.CalendarOverlap":       ("none", "none"),
     "schedule.CalendarFeed":          ("own", "own"),
     "schedule.CoachTime":             ("none", "none"),
     "schedule.CoachWeek":             ("none", "none"),

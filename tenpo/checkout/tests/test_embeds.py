@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 import time_machine
@@ -226,6 +227,27 @@ def test_an_intro_is_asked_for_without_any_cookie():
     assert 'data-event="tenpo:booked"' in after.text
     assert "vera" not in after.text.lower()
     assert Intro.objects.get().state == "held"
+
+
+def test_another_clock_is_chosen_in_the_frame_and_kept_without_any_cookie():
+    lena = make_coach("Lena")
+    make_intro_service(lena)
+    embed = make_one(lena)
+    around = f"host={SITE}&zone=Asia/Tokyo"
+
+    page = Client().get(f"{path_of(embed)}?{around}")
+    links = re.findall(r'<a href="([^"]+)" data-at', page.text)
+    form = Client().get(unescape(links[0]))
+    sent = Client().post(unescape(links[0]), {**VERA, "token": token_in(form.text)})
+
+    assert Client().get(f"{path_of(embed)}?zone=Etc/GMT%2B4").status_code == 200
+    assert "Times in Tokyo" in page.text
+    assert '<option value="Asia/Tokyo" selected>' in page.text
+    assert f'name="host" value="{SITE}"' in page.text
+    assert not page.cookies
+    assert "zone=Asia%2FTokyo" in links[0]
+    assert "zone=Asia%2FTokyo" in sent["Location"]
+    assert Intro.objects.get().time_zone == "Asia/Tokyo"
 
 
 @pytest.mark.parametrize("how", ["none", "made up", "of another embed", "old"])

@@ -91,6 +91,41 @@ def test_times_are_on_the_clock_that_the_visitor_chose_and_stay_so():
     assert kept["samesite"] == "Lax"
 
 
+def test_only_a_clock_that_nobody_chose_is_left_to_the_browser():
+    service = make_open()
+    path, guess = f"/book/{service.pk}/", 'data-guessed-zone="Europe/Berlin"'
+
+    for page in (path, f"{path}{TEN}/"):
+        client = Client()
+        assert guess in client.get(page).text
+        # What was sent is never asked for again, and an address that names a clock, or none that we know, once only.
+        assert "data-guessed-zone" not in client.post(page, {"look": "yes"}).text
+        assert "data-guessed-zone" not in client.get(f"{page}?zone=Mars/Olympus").text
+        assert "data-guessed-zone" not in client.get(f"{page}?zone=Europe/Berlin").text
+        assert "data-guessed-zone" not in client.get(page).text
+        assert "data-guessed-zone" not in signed_in(make_member()).get(page).text
+
+
+def test_a_browser_that_keeps_nothing_keeps_its_clock_from_page_to_page():
+    service = make_open()
+
+    page = Client().get(f"/book/{service.pk}/?day=2027-06-08&zone=America/New_York")
+    link = f"/book/{service.pk}/{TEN}/?zone=America/New_York"
+    time = Client().get(link)
+
+    assert link in page.text.replace("%2F", "/")
+    assert "04:00" in time.text
+    assert "zone=America/New_York" in time.text.replace("%2F", "/")
+
+
+def test_a_clock_that_nobody_would_choose_from_a_list_is_one_all_the_same():
+    service = make_open()
+
+    page = Client().get(f"/book/{service.pk}/?day=2027-06-08&zone=Etc/GMT%2B4").text
+
+    assert ">04:00<" in page
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", ""])
 def test_a_clock_that_is_none_is_not_kept(zone):
     service = make_open()

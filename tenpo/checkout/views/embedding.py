@@ -102,7 +102,7 @@ def embed_slot(request: HttpRequest, embed: Embed, service_id: UUID, start: str)
     """A time, to be held for a visitor who says who they are."""
     at = moment_of(start)
     service = get_object_or_404(_services(embed), pk=service_id)
-    wish = _wish(request, embed, service)
+    wish = _form(request, embed, service).wish()
     if not is_for_visitors(service, wish.minutes):
         raise Http404
     return _FramedIntro(request, embed, service, wish, at).answer()
@@ -155,19 +155,21 @@ def _services(embed: Embed) -> QuerySet[Service]:
     return rows.filter(pk=embed.service_id) if embed.service_id else rows
 
 
-def _wish(request: HttpRequest, embed: Embed, service: Service) -> Wish:
+def _form(request: HttpRequest, embed: Embed, service: Service) -> WishForm:
     asked = request.GET.copy()
     if embed.coach_id:
         asked["coach"] = str(embed.coach_id)
-    return WishForm(asked, service=service).wish()
+    return WishForm(asked, service=service)
 
 
 def _times(request: HttpRequest, embed: Embed, service: Service) -> HttpResponse:
-    wish = _wish(request, embed, service)
+    form = _form(request, embed, service)
+    wish = form.wish()
     times = find_times(own(AnonymousUser()), service, wish)
     context = {
         **_frame(request, embed),
         "service": service,
+        "form": form,
         "wish": wish,
         "times": times,
         "lengths": sorted(service.durations),

@@ -28,7 +28,7 @@ from tenpo.schedule.intro_forms import VisitorForm
 from tenpo.schedule.models import Service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.finding import map_address, wish_query
-from tenpo.schedule.views.visiting import own_zone
+from tenpo.schedule.views.visiting import own_zone, zone_to_guess
 
 # In a visit: what somebody typed for a time before they signed in, and at which address.
 TYPED = "slot_typed"
@@ -108,6 +108,7 @@ class VisitorPage:
             "is_gone": option is None,
             "nearest": [{"at": at, "name": start_name(at)} for at in nearest],
             "query": wish_query(self.wish, self.service, own_zone=own_zone(self.request)),
+            "guessed_zone": zone_to_guess(self.request),
         }
 
     def _policy(self) -> str:

@@ -1,6 +1,6 @@
 from django import forms
 
-from tenpo.core.forms import ZoneField
+from tenpo.core.forms import LongSelect, ZoneField
 
 
 class ZoneForm(forms.Form):
@@ -11,12 +11,33 @@ class PlainForm(forms.Form):
     zone = forms.ChoiceField(choices=ZoneForm.base_fields["zone"].choices, help_text="Yours")  # type: ignore[attr-defined]
 
 
+def words_of(drawn: object) -> list[str]:
+    """What is drawn, whatever stands between it and in whichever order attributes come."""
+    opened, _end, options = str(drawn).replace("<select", "").partition(">")
+    return [*sorted(opened.split()), *options.split()]
+
+
 def test_zones_look_as_django_would_draw_them():
     def drawn(form: type[forms.Form]) -> list[str]:
-        return str(form(initial={"zone": "America/New_York"})["zone"]).split()
+        return words_of(form(initial={"zone": "America/New_York"})["zone"])
 
     assert drawn(ZoneForm) == drawn(PlainForm)
     assert "selected>America/New" in drawn(ZoneForm)
+
+
+def test_a_long_choice_is_drawn_as_django_would_and_marks_one():
+    choices = [("", "Nowhere"), ("a&b", "<i>A & B</i>"), ("a", "A"), ("ab", "A and B")]
+
+    class Long(forms.Form):
+        place = forms.ChoiceField(choices=choices, required=False, widget=LongSelect(attrs={"data-x": "1"}))
+
+    class Plain(forms.Form):
+        place = forms.ChoiceField(choices=choices, required=False, widget=forms.Select(attrs={"data-x": "1"}))
+
+    for data in (None, {}, {"place": "a&b"}, {"place": "a"}, {"place": "<b>"}):
+        long, plain = (str(form(data)["place"]) for form in (Long, Plain))
+        assert words_of(long) == words_of(plain)
+        assert long.count(" selected") == (data != {"place": "<b>"})
 
 
 def test_an_unknown_zone_is_refused_and_what_was_typed_is_drawn():

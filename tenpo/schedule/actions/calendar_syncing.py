@@ -12,6 +12,7 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.jobs import defer, defer_all
 from tenpo.core.outbox import publish
+from tenpo.schedule.actions.calendar_overlaps import tell_overlaps
 from tenpo.schedule.actions.calendar_writing import Overtaken, write_calendar
 from tenpo.schedule.actions.calendars import end_connection, still_held
 from tenpo.schedule.actions.coach_time import count_changed
@@ -111,6 +112,8 @@ def take_reading(
         )  # fmt: skip
     if changed.is_busy and locked.blocks_time:
         count_changed(locked.user_id)
+    if locked.blocks_time:
+        tell_overlaps(locked)
     return bool(changed.rows)
 
 

@@ -30,7 +30,7 @@ from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session
 from tenpo.schedule.actions.session_coaches import checked_beside, handed_over, who_did_it, write_sessions
 from tenpo.schedule.attendance_models import Attendance
-from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Room, Series, Session
+from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Intro, Room, Series, Session
 from tenpo.schedule.permissions import can_create_session, can_manage_session
 from tenpo.schedule.session_coach_models import name_who_gives
 
@@ -338,6 +338,9 @@ def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
     held = Booking.objects.filter(Q(pk__in=outlasts.values("pk")) | Q(state="held", line__order__in=orders))
     ends = [one.pk for one in held.select_for_update(of=("self",), no_key=True).order_by("id")]
     bookings.filter(state=Booking.State.CONFIRMED).update(reminded_at=now if is_near else None)
+    if session.is_private:
+        intros = Intro.objects.filter(session=session, state=Intro.State.CONFIRMED)
+        intros.update(reminded_at=now if is_near else None)
     if not is_own_wish:
         bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
     Booking.objects.filter(pk__in=ends).update(held_until=session.starts_at)

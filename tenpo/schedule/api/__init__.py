@@ -6,6 +6,7 @@ from tenpo.schedule.api import (
     attendance,
     bookings,
     calendars,
+    embeds,
     feeds,
     hours,
     imports,
@@ -31,6 +32,7 @@ router.add_router("", series.router)
 router.add_router("", imports.router)
 router.add_router("", feeds.router)
 router.add_router("", calendars.router)
+router.add_router("", embeds.router)
 router.add_router("", slots.router)
 router.add_router("", places.router)
 router.add_router("", services.router)

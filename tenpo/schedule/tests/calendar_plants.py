@@ -9,7 +9,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.calendar_syncing import note_failure, take_calendar_file
 from tenpo.schedule.actions.calendars import change_connection, connect_caldav, connect_feed, switch_connection
-from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, WrittenEvent
+from tenpo.schedule.calendar_models import CalendarChannel, CalendarConnection, CalendarOverlap, WrittenEvent
 from tenpo.schedule.calendar_queries import Ours, our_events
 from tenpo.schedule.calendars.base import Said
 from tenpo.schedule.calendars.caldav import FoundCalendar
@@ -79,6 +79,11 @@ def _differs(made: CalendarConnection, ours: Ours, *, moved_by: timedelta | None
         reference="https://dav.example.com/1.ics", tag='"2"' if theirs else "", ours=said.plain(),
         theirs=theirs.plain() if theirs else None, ends_at=ours.session.ends_at,
     )  # fmt: skip
+
+
+def make_overlap(session: Session) -> CalendarOverlap:
+    """Its coach was told that they are elsewhere then."""
+    return CalendarOverlap.objects.create(user=session.coach, session=session, uid="away")
 
 
 CHANNEL_TOKEN = "t0ken-of-a-channel"

@@ -15,7 +15,7 @@ from tenpo.schedule.models import Booking, OutsideEvent, Session
 from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_hours, make_service
-from tenpo.schedule.week_queries import FIRST_HOUR, HOUR_HEIGHT, Block, Day, week_of
+from tenpo.schedule.week_queries import BLOCK_EDGES, FIRST_HOUR, HOUR_HEIGHT, LINE_HEIGHT, Block, Day, week_of
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,19 @@ def test_a_session_stands_where_its_time_is(coach):
 
     assert (block.kind, block.title, block.note) == ("class", "Breathing", "0 of 10")
     assert block.top == (10 - FIRST_HOUR) * HOUR_HEIGHT + HOUR_HEIGHT // 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_short", "lines"), [(15, True, 1), (30, True, 1), (45, False, 1), (60, False, 2), (90, False, 3)]
+)
+def test_a_title_leaves_room_for_the_note_below_it(minutes, is_short, lines):
+    at = timezone.now()
+    height = minutes * HOUR_HEIGHT // 60
+    noted, plain = (Block("class", "Long", at, at, note=note, height=height) for note in ("1 of 8", ""))
+
+    assert (noted.is_short, noted.title_lines) == (is_short, lines)
+    assert plain.title_lines == (1 if is_short else lines + 1)
+    assert is_short or (lines + 1) * LINE_HEIGHT + BLOCK_EDGES <= height
 
 
 @pytest.mark.parametrize(("state", "awaits", "kind", "said"), [

@@ -28,7 +28,7 @@ from tenpo.schedule.find_queries import (
 from tenpo.schedule.models import Location, Service
 from tenpo.schedule.queries import day_start
 from tenpo.schedule.service_prices import group_prices, lowest_price, service_price
-from tenpo.schedule.views.visiting import open_to_visitors, own_zone
+from tenpo.schedule.views.visiting import open_to_visitors, own_zone, zone_to_guess
 
 ORDER = ("name", "id")
 MAP = "https://www.openstreetmap.org/"
@@ -74,7 +74,8 @@ def slot_list(request: HttpRequest, service_id: UUID) -> HttpResponse:
 
 
 def _context(request: HttpRequest, service: Service, form: WishForm, wish: Wish) -> dict[str, Any]:
-    return times_context(request, service, form, wish, find_times(own(request.user), service, wish))
+    context = times_context(request, service, form, wish, find_times(own(request.user), service, wish))
+    return {**context, "guessed_zone": zone_to_guess(request)}
 
 
 def times_context(request: HttpRequest, service: Service, form: WishForm, wish: Wish, times: Times) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tenpo.core.business import current_business
 from tenpo.core.networks import hit_from
-from tenpo.core.zones import is_zone
+from tenpo.core.zones import current_zone, is_zone
 
 YEAR = 365 * 24 * 60 * 60
 
@@ -20,8 +20,8 @@ YEAR = 365 * 24 * 60 * 60
 def open_to_visitors[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
     """A page that is seen without signing in as far as what it shows is open to visitors.
 
-    Their looks are counted by address, and times are on the clock that they chose, which their browser keeps. What is
-    not open to them, and what is not there, is asked to sign in alike.
+    Their looks are counted by address, and times are on the clock of their browser, or on the one that they chose,
+    which it keeps. What is not open to them, and what is not there, is asked to sign in alike.
     """
 
     @wraps(view)
@@ -30,7 +30,7 @@ def open_to_visitors[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpRe
         if request.user.is_authenticated:
             return view(*args, **kwargs)
         hit_from(request, "visitor-look")
-        with timezone.override(zone_of_visitor(request)):
+        with timezone.override(asked_zone(request) or zone_of_visitor(request)):
             try:
                 response = view(*args, **kwargs)
             except Http404:
@@ -46,6 +46,22 @@ def zone_of_visitor(request: HttpRequest) -> ZoneInfo:
     return ZoneInfo(chosen if is_zone(chosen) else current_business().time_zone)
 
 
+def asked_zone(request: HttpRequest) -> ZoneInfo | None:
+    """The clock that an address names, if it names one."""
+    zone = request.GET.get("zone", "")
+    return ZoneInfo(zone) if is_zone(zone) else None
+
+
+def zone_to_guess(request: HttpRequest) -> str:
+    """The clock of a visitor's page that nobody chose: their browser may name its own instead (`zone.js`).
+
+    Empty where somebody did, or where the address says something else that we do not understand: it is asked once.
+    """
+    is_open = request.method == "GET" and "zone" not in request.GET and not request.user.is_authenticated
+    is_known = is_zone(request.COOKIES.get(settings.ZONE_COOKIE_NAME, ""))
+    return current_zone().key if is_open and not is_known else ""
+
+
 def own_zone(request: HttpRequest) -> ZoneInfo:
     """The clock by which a page shows times when its address says nothing else."""
     user: Any = request.user
@@ -53,10 +69,9 @@ def own_zone(request: HttpRequest) -> ZoneInfo:
 
 
 def _remember_zone(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    zone = request.GET.get("zone", "")
-    if is_zone(zone):
+    if zone := asked_zone(request):
         response.set_cookie(
-            settings.ZONE_COOKIE_NAME, zone, max_age=YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True,
+            settings.ZONE_COOKIE_NAME, zone.key, max_age=YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True,
             samesite="Lax",
         )  # fmt: skip
     return response
