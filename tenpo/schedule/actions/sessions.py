@@ -129,13 +129,18 @@ def edit_session(
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
-    if {"starts_at", "minutes"} & changes.keys():
+    moves = bool({"starts_at", "minutes"} & changes.keys())
+    if moves:
         lock_coach(session.coach)
         lock_rooms([session.room_id])
-    session = lock_session(session.pk)
-    if version is not None and version != session.version:
+    locked = lock_session(session.pk)
+    # It may be another coach's by now, and be in another room.
+    if not can_manage_session(by, locked):
+        raise PermissionDenied
+    is_elsewhere = (locked.coach_id, locked.room_id) != (session.coach_id, session.room_id)
+    if (version is not None and version != locked.version) or (moves and is_elsewhere):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
-    return change_session(session, changes, by=by)
+    return change_session(locked, changes, by=by)
 
 
 def complete_session(session: Session, *, by: User | None) -> Session:
