@@ -4,7 +4,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from tenpo.core.models import OutboxMessage
 from tenpo.people.models import User
+from tenpo.schedule.models import Session
 
 _TAKEN = """
     WITH coach AS MATERIALIZED (SELECT id FROM people_user WHERE id = %s FOR NO KEY UPDATE)
@@ -40,9 +42,17 @@ def count_changed(coach_id: UUID) -> None:
 
 
 def count_freed(coach_id: UUID) -> None:
-    """Count that some of a coach's time is free again, whatever is locked.
+    """Count that some of a coach's time is free again, whatever is locked; who calls it publishes `session.cancelled`.
 
-    Whoever holds the coach counts themselves, so nobody waits for them; at worst what is free is shown a little later.
+    Nobody waits for whoever holds the coach. They may give up, or be done before we are: then what is free is shown as
+    soon as that event is told (`count_told`).
     """
     with connection.cursor() as cursor:
         cursor.execute(_FREED, [coach_id])
+
+
+def count_told(message: OutboxMessage) -> None:
+    """Count once more what was freed, now that all may see it; told twice, it does no harm. Last of a consumer."""
+    if message.name == "session.cancelled":
+        for coach_id in Session.objects.filter(pk=message.subject_id).values_list("coach_id", flat=True):
+            count_changed(coach_id)
