@@ -20,8 +20,8 @@ from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
-from tenpo.schedule.guest_queries import with_guests
-from tenpo.schedule.models import Booking, BookingQuerySet, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.guest_queries import booked_with, with_guests
+from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
 
 
@@ -104,25 +104,16 @@ def due_of(booking: Booking | None) -> int:
 
 
 def bookable_participants(user: User) -> ParticipantQuerySet:
-    """Whom somebody may name when they book a time: those whom they see, and a coach who was with them before.
+    """Whom somebody may name when they book a time: those whom they see, and a coach their clients.
 
-    The action asks besides whether it was with a coach of the service.
+    The action asks besides whether they are clients of a coach of the service.
     """
     seen = Participant.objects.visible_to(user)
     if user.is_admin or not user.is_coach:
         return seen
     # Whom others bring, they bring themselves.
-    clients = Q(guest_of=None, pk__in=_came_to(user).values("participant"))
+    clients = Q(guest_of=None, pk__in=booked_with(user).values("participant"))
     return Participant.objects.filter(Q(user=user) | Q(guest_of=user) | clients)
-
-
-def was_with(coach: User, participant: Participant) -> bool:
-    """Whether somebody was with a coach before, or is to come: one statement."""
-    return _came_to(coach).filter(participant=participant).exists()
-
-
-def _came_to(coach: User) -> BookingQuerySet:
-    return Booking.objects.filter(session__coach=coach, state__in=["confirmed", "attended"])
 
 
 def placeable_participants(user: User) -> ParticipantQuerySet:

@@ -27,6 +27,7 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
+from tenpo.schedule.guest_queries import OF_CLIENTS
 from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to
 from tenpo.schedule.slot_queries import Slot, SlotSearch, find_slots
@@ -66,16 +67,16 @@ _LOCK = """
        FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
        WHERE sl.service_id = s.id) AS place_names,
       EXISTS (SELECT FROM schedule_servicecoach g WHERE g.service_id = s.id AND g.coach_id = %(by)s) AS is_its_coach,
-      EXISTS (SELECT FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
-              JOIN schedule_servicecoach g ON g.coach_id = t.coach_id AND g.service_id = s.id
-              WHERE b.participant_id = %(participant)s AND t.ends_at < %(now)s
-                AND b.state IN ('confirmed', 'attended')) AS is_client,
+      (SELECT min(t.ends_at) FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
+       JOIN schedule_servicecoach g ON g.coach_id = t.coach_id AND g.service_id = s.id
+       WHERE b.participant_id = %(participant)s AND b.state IN ({of_clients})) AS client_from,
       p.id AS policy_id, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules
     FROM schedule_service s LEFT JOIN orders_cancellationpolicy p ON p.id = coalesce(
       s.cancellation_policy_id, (SELECT d.id FROM orders_cancellationpolicy d WHERE d.is_default))
     WHERE s.id IN ({visible})
 """
 
+_OF_CLIENTS = ", ".join(f"'{state}'" for state in OF_CLIENTS)
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
 _FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).filter(pk=Param("service")).values("pk"))
 
@@ -144,13 +145,13 @@ def take_slot(
     """
     first, people = participants[0], len(participants)
     locked = lock_slot(wish, coach_id, participants=participants, by=by)
-    is_staff = by.is_admin or locked.is_its_coach
+    is_staff, is_client = by.is_admin or locked.is_its_coach, locked.client_from is not None
     if not all(
-        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=locked.is_client and one == first)
+        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=is_client and one == first)
         for one in participants
     ):
         raise PermissionDenied
-    if not is_open_to(locked, is_staff=is_staff, is_client=locked.is_client):
+    if not is_open_to(locked, is_staff=is_staff, was_client=is_client and locked.client_from < clock.now()):
         raise RuleError("not_open_to_you", _("This is not open to you. Please ask its coach."))
     answers = read_answers(locked.questions, wish.answers)
     prices = {int(size): amount for size, amount in json.loads(locked.price_list or "{}").items()}
@@ -213,10 +214,11 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
     # Django writes its own parameters without a name.
     names = {f"visible_{number}": value for number, value in enumerate(parameters)}
     sql = _LOCK.format(
-        columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
-    )
+        columns=columns_of(Service, "s"), rules=POLICY_RULES, of_clients=_OF_CLIENTS,
+        visible=visible % tuple(f"%({name})s" for name in names),
+    )  # fmt: skip
     values = names | {
-        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk,
         "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
     }  # fmt: skip
     locked: Any = next(iter(Service.objects.raw(sql, values)), None)
