@@ -52,9 +52,11 @@ _LOCK = """
     SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
       (SELECT id FROM people_user WHERE id = %(coach)s FOR NO KEY UPDATE) AS locked_coach,
       (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
-      ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
-            WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
-            ORDER BY l.id FOR KEY SHARE OF l) AS locked_locations,
+      (SELECT jsonb_object_agg(o.id, o.said) FROM (
+         SELECT l.id, concat_ws(', ', l.name, nullif(l.address, '')) AS said
+         FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+         WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+         ORDER BY l.id FOR KEY SHARE OF l) o) AS locked_places,
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
@@ -63,9 +65,6 @@ _LOCK = """
       (SELECT coalesce(nullif(t.time_zone, ''), u.time_zone) FROM people_user u
        LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id = %(coach)s) AS coach_zone,
       (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
-      (SELECT jsonb_object_agg(l.id, concat_ws(', ', l.name, nullif(l.address, '')))
-       FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
-       WHERE sl.service_id = s.id) AS place_names,
       EXISTS (SELECT FROM schedule_servicecoach g WHERE g.service_id = s.id AND g.coach_id = %(by)s) AS is_its_coach,
       (SELECT min(t.ends_at) FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
        JOIN schedule_servicecoach g ON g.coach_id = t.coach_id AND g.service_id = s.id
@@ -232,7 +231,8 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
 
 def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
-    names = json.loads(service.place_names or "{}")
+    # As they were when they were locked, and not before: whoever renames one waits for us, or we for them.
+    names = json.loads(service.locked_places or "{}")
     return Session(
         pk=service.session_id,
         coach_id=slot.coaches[0],
