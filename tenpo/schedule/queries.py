@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
 from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
@@ -21,7 +22,7 @@ from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
 from tenpo.schedule.guest_queries import booked_with, with_guests
-from tenpo.schedule.models import Booking, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.models import Booking, CalendarFeed, Intro, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
 
 
@@ -135,7 +136,10 @@ def waitlist_length(session: Session) -> int:
 
 @dataclass(frozen=True)
 class CancellationEffect:
-    """What cancelling would do: how many people are told, how much goes back (minor units)."""
+    """What cancelling would do: how many people are told, how much goes back (minor units).
+
+    Told is whoever takes part by an account of theirs, and whoever booked, each once; of an intro its visitor.
+    """
 
     sessions: int
     people: int
@@ -148,7 +152,7 @@ class CancellationEffect:
 
 
 def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
-    """What cancelling these sessions would do: one statement."""
+    """What cancelling these sessions would do: two statements."""
     own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
@@ -156,7 +160,8 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     first = KeyTextTransform("to", KeyTransform("0", "policy"))
     live = live.annotate(goes_to=Coalesce(first, "line__back_to", output_field=CharField()))
     sums = live.aggregate(
-        people=Count("booked_by", distinct=True),
+        booked=ArrayAgg("booked_by", distinct=True, default=[]),
+        take_part=ArrayAgg("participant__user", filter=Q(participant__user__isnull=False), distinct=True, default=[]),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
@@ -166,7 +171,9 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     for place in RefundTo.values:
         sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")
     currency = sessions[0].currency if sessions else ""
-    return CancellationEffect(sessions=len(sessions), currency=currency, **sums)
+    visitors = Intro.objects.filter(session__in=sessions, state=Intro.State.CONFIRMED).count() if sessions else 0
+    people = len({*sums.pop("booked"), *sums.pop("take_part")}) + visitors
+    return CancellationEffect(sessions=len(sessions), people=people, currency=currency, **sums)
 
 
 ROSTER_ORDER = [("confirmed", "attended", "no_show"), ("held",), ("offered",), ("waitlisted",)]
