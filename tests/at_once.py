@@ -1,6 +1,7 @@
 """Many at the same moment: threads with connections of their own, and a database whose guard is taken away."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.http import Http404
 
 from tenpo.core.errors import RuleError
 from tests.database import as_superuser
@@ -74,6 +76,44 @@ def meet_before(patch: pytest.MonkeyPatch, where: Any, step: str, count: int) ->
         return do(*args, **kwargs)
 
     patch.setattr(where, step, met)
+
+
+class Other:
+    """Somebody who does something in a transaction of their own, at the same moment."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.found: Any = None
+        self._thread = threading.Thread(target=self._run, args=[work])
+        self._thread.start()
+
+    def _run(self, work: Callable[[], Any]) -> None:
+        try:
+            self.found = work()
+        except (RuleError, PermissionDenied, Http404) as error:
+            self.found = error
+        finally:
+            connection.close()
+
+    @property
+    def is_done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def meet(self) -> bool:
+        """Wait until they are done or wait for us; whether they wait."""
+        deadline = time.monotonic() + JOIN_SECONDS
+        while time.monotonic() < deadline:
+            if self.is_done:
+                return False
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone() != (0,):
+                    return True
+        raise AssertionError("neither done nor waiting")
+
+    def end(self) -> Any:
+        self._thread.join(JOIN_SECONDS)
+        assert self.is_done
+        return self.found
 
 
 @contextmanager

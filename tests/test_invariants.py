@@ -341,9 +341,10 @@ PLANTS: dict[str, str | list[str]] = {
     "order-is-paid-by-its-buyer-in-its-currency": """
         UPDATE payments_payment SET currency = 'USD' WHERE state = 'pending'""",
     "unpaid-order-keeps-no-money": """
-        UPDATE payments_payment SET order_id = (SELECT id FROM orders_order WHERE state = 'void' LIMIT 1)
-        WHERE id = (
-            SELECT id FROM payments_payment WHERE order_id IS NULL AND purpose = 'order' ORDER BY id LIMIT 1)""",
+        UPDATE payments_payment SET order_id = void.id
+        FROM (SELECT o.id, p.id AS payment_id FROM orders_order o JOIN payments_payment p ON p.payer_id = o.buyer_id
+            WHERE o.state = 'void' AND p.order_id IS NULL AND p.purpose = 'order' ORDER BY p.id, o.id LIMIT 1) void
+        WHERE payments_payment.id = void.payment_id""",
     "credit-is-spent-by-its-owner": f"""
         UPDATE ledger_transfer SET subject_id = (SELECT line_id FROM schedule_booking WHERE id = ({CONFIRMED}))
         WHERE subject_id = (SELECT subject_id FROM ledger_transfer WHERE kind = 'credit_unreserve')""",

@@ -155,7 +155,7 @@ def add_rows(world: World, number: int) -> None:
         ServiceCoach.objects.create(service=things["service"], coach=host)
         make_booking(_session(coach), member)
         booked = make_booking(things["booked"], make_member())
-        write_note(things["booked"], booking=booked, text="Knee", by=coach)
+        write_note(things["booked"], about=booked.participant, text="Knee", by=coach)
         _add_there(world)
         add_link(things["booked"], "https://video.example.com/1", kind="recording", name="Film", by=coach)
         full = _session(host, capacity=1)

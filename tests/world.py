@@ -347,7 +347,7 @@ def _said(coach: User, member: User, coach2: User, other: User) -> Booking:
     review(elsewhere, by=other, comment="A word for all")
     review(elsewhere, by=coach2, comment="Otter praise")
     for booking, by, text in ((attended, coach, "Minnow knee"), (elsewhere, coach2, "Otter knee")):
-        write_note(booking.session, booking=booking, text=text, by=by)
+        write_note(booking.session, about=booking.participant, text=text, by=by)
     return attended
 
 

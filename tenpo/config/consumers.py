@@ -12,6 +12,7 @@ from tenpo.orders import notifications as orders
 from tenpo.payments import notifications as payments
 from tenpo.schedule import notifications as schedule
 from tenpo.schedule.actions.calendar_writing import queue_writing
+from tenpo.schedule.actions.coach_time import count_told
 from tenpo.schedule.intro_mails import tell_visitor
 
 # In the order of the preferences page.
@@ -38,11 +39,12 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
 def pass_on(message: OutboxMessage) -> None:
     """Tell the people whom an event concerns, and have it written to the calendars that they keep elsewhere.
 
-    Visitors are written to: they have no account.
+    Visitors are written to: they have no account. Of what was called off its coach's time is counted, last of all.
     """
     notify_people(message)
     tell_visitor(message)
     queue_writing(message)
+    count_told(message)
 
 
 def notify_people(message: OutboxMessage) -> None:

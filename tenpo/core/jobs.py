@@ -1,6 +1,6 @@
 """Queue work for the worker, in the caller's transaction."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +36,20 @@ def defer_all(task: str, jobs: list[dict[str, Any]], *, queue: str = "default") 
     """Queue one job for each set of arguments, with one statement; see `defer`."""
     if jobs:
         app.configure_task(task, queue=queue, allow_unknown=True).batch_defer(*[job | _origin() for job in jobs])
+
+
+def each_by_itself[T, R](rows: Iterable[T], act: Callable[[T], R], *, failure: str) -> list[R]:
+    """Do something to each of many rows, in a transaction of its own; what came of those that went well.
+
+    One that goes wrong keeps no other waiting. It is an error of ours, logged and reported under the name `failure`.
+    """
+    found = []
+    for row in rows:
+        try:
+            found.append(act(row))
+        except Exception:  # the others go on
+            log.exception(failure, row_id=str(getattr(row, "pk", row)))
+    return found
 
 
 def _origin() -> dict[str, str]:

@@ -48,7 +48,7 @@ def say_and_keep(story: Story, number: int) -> None:
             if booking.booked_by_id != session.coach_id and chance.random() < WRITES:
                 _say(booking, chance)
         if came and chance.random() < 0.2:
-            write_note(session, booking=chance.choice(came), text=chance.choice(NOTED), by=session.coach)
+            write_note(session, about=chance.choice(came).participant, text=chance.choice(NOTED), by=session.coach)
         if came and chance.random() < 0.25:
             _keep(session, chance)
 

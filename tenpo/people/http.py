@@ -59,11 +59,14 @@ def admins_only[**P, R: HttpResponseBase](
 
 
 def page_of[M: Model](
-    request: HttpRequest, rows: QuerySet[M], *, order: tuple[str, ...], limit: int = PAGE_SIZE
+    request: HttpRequest, rows: QuerySet[M], *, order: tuple[str, ...], limit: int = PAGE_SIZE, by: str = "cursor"
 ) -> Page[M]:
-    """The page of `rows` that the address asks for (`cursor`); a cursor that we did not make is not found."""
+    """The page of `rows` that the address asks for; a cursor that we did not make is not found.
+
+    Where there are several lists on one page each has its own name for its cursor (`by`).
+    """
     with known_cursor():
-        return keyset_page(rows, order=order, cursor=request.GET.get("cursor"), limit=limit)
+        return keyset_page(rows, order=order, cursor=request.GET.get(by), limit=limit)
 
 
 @contextmanager

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, UUIDField, Value, Window
 
 from tenpo.core import clock
 from tenpo.people.models import User
 from tenpo.schedule.models import Availability, AvailabilityException, Session, TimeOff, WorkingTerms
 from tenpo.schedule.weekly_hours import Hours, said_minutes
 
-# Sessions that are named beside times off.
-MOST_SHOWN = 200
+# Sessions that are named beside each time off.
+MOST_SHOWN = 5
 
 
 def hours_of(coach: User) -> list[Hours]:
@@ -51,10 +52,11 @@ class DifferingDay:
 
 @dataclass(frozen=True)
 class Away:
-    """A time off that is not over, and the sessions that fall into it."""
+    """A time off that is not over, the first sessions that fall into it, and how many do."""
 
     off: TimeOff
     sessions: list[Session]
+    count: int
 
 
 def coming_days(coach: User) -> list[DifferingDay]:
@@ -75,9 +77,14 @@ def coming_time_off(coach: User) -> list[Away]:
     )
     if not offs:
         return []
-    until = max(off.ends_at for off in offs)
-    planned = list(taught_during(coach, max(offs[0].starts_at, clock.now()), until)[:MOST_SHOWN])
-    return [
-        Away(off, [one for one in planned if one.starts_at < off.ends_at and one.ends_at > off.starts_at])
+    now = clock.now()
+    first, *others = (
+        taught_during(coach, max(off.starts_at, now), off.ends_at).annotate(
+            off=Value(off.pk, UUIDField()), count=Window(Count("pk"))
+        )[:MOST_SHOWN]
         for off in offs
-    ]
+    )
+    found: dict[UUID, list[Any]] = {}
+    for session in sorted(first.union(*others, all=True), key=lambda one: (one.starts_at, one.pk)):
+        found.setdefault(session.off, []).append(session)
+    return [Away(off, there, there[0].count if there else 0) for off in offs for there in (found.get(off.pk, []),)]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from icalendar import Event
@@ -42,7 +43,9 @@ _BUSY = """
 
 
 OURS_AHEAD = timedelta(days=180)
-OURS_MOST = 300
+# Of what is taught, and of what is booked: more than eight a day, on each of these days.
+OURS_MOST = 1_500
+FOR_SURE = (Booking.State.CONFIRMED, Booking.State.ATTENDED, Booking.State.NO_SHOW)
 
 
 def busy_outside(
@@ -70,23 +73,26 @@ def taught_ahead(coach: User, *, now: datetime) -> list[Session]:
 
 
 def taught_while_elsewhere(coach: User, *, now: datetime | None = None) -> list[Session]:
-    """What somebody is to teach while a calendar of theirs says that they are elsewhere, in its order: two statements.
+    """What somebody is to teach while a calendar of theirs says that they are elsewhere, in its order: all of it.
 
-    It is shown to them and moves nothing: only they know which of both holds.
+    It is shown to them and moves nothing: only they know which of both holds. Two statements, one more where there is
+    anything.
     """
-    sessions = taught_ahead(coach, now=now or clock.now())
-    if not sessions:
+    now = now or clock.now()
+    planned = Session.objects.taught_by(coach).filter(status=Session.Status.PLANNED, ends_at__gt=now)
+    times = list(planned.order_by("starts_at", "id").values_list("pk", "starts_at", "ends_at"))
+    if not times:
         return []
-    until = max(session.ends_at for session in sessions)
-    busy = busy_outside([coach.pk], sessions[0].starts_at, until).get(coach.pk, [])
+    until = max(ends_at for _pk, _starts_at, ends_at in times)
+    busy = busy_outside([coach.pk], times[0][1], until).get(coach.pk, [])
     ends = [ends_at for _starts_at, ends_at in busy]
     found = []
-    for session in sessions:
+    for pk, starts_at, ends_at in times:
         # The first that is not over when it begins; they lie apart.
-        place = bisect_right(ends, session.starts_at)
-        if place < len(busy) and busy[place][0] < session.ends_at:
-            found.append(session)
-    return found
+        place = bisect_right(ends, starts_at)
+        if place < len(busy) and busy[place][0] < ends_at:
+            found.append(pk)
+    return list(Session.objects.filter(pk__in=found).order_by("starts_at", "id")) if found else []
 
 
 def my_calendars(user: User) -> CalendarConnectionQuerySet:
@@ -118,11 +124,16 @@ class Ours:
 
 def our_events(user: User, *, now: datetime) -> dict[str, Ours]:
     """What `user` teaches and has booked for sure in the next months, by its id there."""
+    return our_events_until(user, now=now)[0]
+
+
+def our_events_until(user: User, *, now: datetime) -> tuple[dict[str, Ours], datetime]:
+    """The same, and until when that is all: the end of those months, or of as much as is written at once."""
     taught = Session.objects.taught_by(user).filter(
         status=Session.Status.PLANNED, ends_at__gt=now, starts_at__lt=now + OURS_AHEAD
     )
     mine = Booking.objects.concerning(user).filter(
-        state__in=["confirmed", "attended", "no_show"],
+        state__in=FOR_SURE,
         session__ends_at__gt=now,
         session__starts_at__lt=now + OURS_AHEAD,
     )
@@ -132,12 +143,22 @@ def our_events(user: User, *, now: datetime) -> dict[str, Ours]:
     for session in sessions:
         ours = _ours(taught_event(session), session, None)
         found[ours.event.uid] = ours
-    rows = list(mine.select_related("session__coach", "participant").order_by("session__starts_at", "id")[:OURS_MOST])
-    name_coaches(booking.session for booking in rows)
-    for booking in one_for_each_session(rows, user):
+    rows = mine.select_related("session__coach", "participant").order_by("session__starts_at", "id")
+    bookings = list(rows[:OURS_MOST])
+    name_coaches(booking.session for booking in bookings)
+    for booking in one_for_each_session(bookings, user):
         ours = _ours(booking_event(booking), booking.session, booking)
         found[ours.event.uid] = ours
-    return found
+    lasts = [full[-1] for full in (sessions, [one.session for one in bookings]) if len(full) == OURS_MOST]
+    return found, min([now + OURS_AHEAD, *(last.starts_at for last in lasts)])
+
+
+def standing_after(made: CalendarConnection, uids: Collection[str], until: datetime) -> set[str]:
+    """Which of these stand in a calendar as they are to, from `until` on: one statement."""
+    rows = WrittenEvent.objects.filter(connection=made, uid__in=uids, session__starts_at__gte=until)
+    rows = rows.filter(ends_at=F("session__ends_at"), session__status=Session.Status.PLANNED)
+    taught = Q(booking=None, session__in=Session.objects.taught_by(made.user))
+    return set(rows.filter(taught | Q(booking__state__in=FOR_SURE)).values_list("uid", flat=True))
 
 
 def _ours(event: Event, session: Session, booking: Booking | None) -> Ours:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.people.models import Participant, User
-from tenpo.schedule.models import Booking, Intro, Session, SessionQuerySet
+from tenpo.schedule.models import Booking, BookingQuerySet, Intro, Session, SessionQuerySet
 
 
 def with_guests(rows: SessionQuerySet) -> SessionQuerySet:
@@ -44,17 +44,29 @@ def intro_of(session: Session) -> Intro | None:
     return Intro.objects.select_related("participant").filter(session=session).first()
 
 
+# Whoever has such a place with a coach is a client of theirs: it is over or to come, and they came or did not.
+OF_CLIENTS = (Booking.State.CONFIRMED, Booking.State.ATTENDED, Booking.State.NO_SHOW)
+
+
+def booked_with(coach: User | None) -> BookingQuerySet:
+    """The places that make people clients of a coach; None: of any."""
+    rows = Booking.objects.filter(state__in=OF_CLIENTS)
+    return rows.filter(session__coaches__coach=coach) if coach else rows
+
+
+def is_client_of(coach: User, participant: Participant) -> bool:
+    """Whether somebody was booked with a coach, or is: one statement."""
+    return booked_with(coach).filter(participant=participant).exists()
+
+
 def clients_of(coach: User | None, *, words: str = "", now: datetime | None = None) -> QuerySet[Participant]:
-    """Who has been with a coach (None: with any) or is to come, by name; one statement for any number.
+    """The clients of a coach (None: of any), by name; one statement for any number.
 
     `times` is how often they were there, `last_id` and `last_at` say when they were last, `next_id` and `next_at` when
     they come next.
     """
     now = now or clock.now()
-    booked = Booking.objects.filter(participant=OuterRef("pk"), confirmed_at__isnull=False)
-    booked = booked.exclude(state=Booking.State.CANCELLED)
-    if coach:
-        booked = booked.filter(session__coaches__coach=coach)
+    booked = booked_with(coach).filter(participant=OuterRef("pk"))
     came = booked.filter(session__starts_at__lte=now).exclude(state=Booking.State.NO_SHOW)
     last = came.order_by("-session__starts_at", "-session")
     coming = booked.filter(session__starts_at__gt=now, session__status=Session.Status.PLANNED)

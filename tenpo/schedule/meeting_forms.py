@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.core.once import OnceForm
+from tenpo.people.models import Participant
 from tenpo.schedule.actions.notes import NOTE_LENGTH
-from tenpo.schedule.models import Booking
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.review_models import COMMENT_LENGTH, MAX_RATING
 
@@ -44,10 +44,10 @@ class NoteForm(forms.Form):
         help_text=gettext_lazy("Leave it empty to take the note away."),
     )
 
-    def __init__(self, *args: Any, bookings: list[Booking], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, people: list[Participant], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        people = [(str(one.pk), one.participant.name) for one in bookings]
-        self.fields["about"].choices = [("", _("The session")), *people]  # type: ignore[attr-defined]
+        named = [(str(one.pk), one.name) for one in people]
+        self.fields["about"].choices = [("", _("The session")), *named]  # type: ignore[attr-defined]
 
 
 class ResourceForm(OnceForm):

@@ -77,13 +77,19 @@ MEETING_INVARIANTS = (
     ),
     Invariant(
         "note-is-its-coachs",
-        _("What is noted of a session is its coach's, and of somebody who had a place in it."),
+        _("What is noted of a session is of who taught it, and of somebody who had a place in it."),
         """
         SELECT n.id, n.session_id FROM schedule_sessionnote n
         JOIN schedule_session s ON s.id = n.session_id
         LEFT JOIN schedule_booking b ON b.session_id = n.session_id AND b.participant_id = n.participant_id
-        WHERE n.author_id NOT IN (SELECT c.coach_id FROM schedule_sessioncoach c WHERE c.session_id = s.id)
-            OR (n.participant_id IS NOT NULL AND b.id IS NULL)""",
+        WHERE (n.author_id NOT IN (SELECT c.coach_id FROM schedule_sessioncoach c WHERE c.session_id = s.id)
+                AND NOT EXISTS (
+                    SELECT FROM audit_auditlog a WHERE a.object_id = s.id AND a.action = 'session.changed'
+                    AND a.before ->> 'coach_id' = n.author_id::text))
+            OR (n.participant_id IS NOT NULL AND b.id IS NULL AND NOT EXISTS (
+                SELECT FROM schedule_booking moved JOIN audit_auditlog a ON a.object_id = moved.id
+                WHERE moved.participant_id = n.participant_id AND a.action = 'booking.rescheduled'
+                AND a.before ->> 'session' = s.id::text))""",
     ),
     Invariant(
         "resource-is-a-file-or-a-link",

@@ -33,7 +33,7 @@ def comes_with(user: User, participant: Participant) -> bool:
 
 
 def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, is_client: bool) -> bool:
-    """As a seat; and whoever gives the service books it for those who were with one of its coaches before.
+    """As a seat; and whoever gives the service books it for clients of one of its coaches.
 
     Not for a guest, who comes with their host.
     """
@@ -43,16 +43,20 @@ def can_book_slot_for(user: User, participant: Participant, *, gives_it: bool, i
 
 
 def can_place(user: User, session: Session, *, is_client: bool) -> bool:
-    """Who books a seat for somebody else: an admin for anybody, a coach in what they teach for who was with them."""
+    """Who books a seat for somebody else: an admin for anybody, a coach in what they teach for their clients."""
     return is_active_admin(user) or (is_client and can_manage_session(user, session))
 
 
-def is_open_to(service: Service, *, is_staff: bool, is_client: bool) -> bool:
-    """Whether a service may be booked: by its coaches and admins always, by others as it says."""
+def is_open_to(service: Service, *, is_staff: bool, was_client: bool) -> bool:
+    """Whether a service may be booked: by its coaches and admins always, by others as it says.
+
+    Of clients it is open to those who were booked before (`was_client`): nobody gets in by a place that they can still
+    give back.
+    """
     if is_staff:
         return True
     if service.open_to == Service.OpenTo.CLIENTS:
-        return is_client
+        return was_client
     return service.open_to != Service.OpenTo.TEAM
 
 

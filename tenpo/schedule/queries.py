@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
 from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
@@ -20,8 +21,8 @@ from tenpo.orders.policies import company_share
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
-from tenpo.schedule.guest_queries import with_guests
-from tenpo.schedule.models import Booking, BookingQuerySet, CalendarFeed, Session, SessionQuerySet
+from tenpo.schedule.guest_queries import booked_with, with_guests
+from tenpo.schedule.models import Booking, CalendarFeed, Intro, Session, SessionQuerySet
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.session_coach_queries import name_coaches
 
@@ -105,25 +106,16 @@ def due_of(booking: Booking | None) -> int:
 
 
 def bookable_participants(user: User) -> ParticipantQuerySet:
-    """Whom somebody may name when they book a time: those whom they see, and a coach who was with them before.
+    """Whom somebody may name when they book a time: those whom they see, and a coach their clients.
 
-    The action asks besides whether it was with a coach of the service.
+    The action asks besides whether they are clients of a coach of the service.
     """
     seen = Participant.objects.visible_to(user)
     if user.is_admin or not user.is_coach:
         return seen
     # Whom others bring, they bring themselves.
-    clients = Q(guest_of=None, pk__in=_came_to(user).values("participant"))
+    clients = Q(guest_of=None, pk__in=booked_with(user).values("participant"))
     return Participant.objects.filter(Q(user=user) | Q(guest_of=user) | clients)
-
-
-def was_with(coach: User, participant: Participant) -> bool:
-    """Whether somebody was with a coach before, or is to come: one statement."""
-    return _came_to(coach).filter(participant=participant).exists()
-
-
-def _came_to(coach: User) -> BookingQuerySet:
-    return Booking.objects.filter(session__coaches__coach=coach, state__in=["confirmed", "attended"])
 
 
 def placeable_participants(user: User) -> ParticipantQuerySet:
@@ -155,7 +147,10 @@ def waitlist_length(session: Session) -> int:
 
 @dataclass(frozen=True)
 class CancellationEffect:
-    """What cancelling would do: how many people are told, how much goes back (minor units)."""
+    """What cancelling would do: how many people are told, how much goes back (minor units).
+
+    Told is whoever takes part by an account of theirs, and whoever booked, each once; of an intro its visitor.
+    """
 
     sessions: int
     people: int
@@ -168,7 +163,7 @@ class CancellationEffect:
 
 
 def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
-    """What cancelling these sessions would do: one statement."""
+    """What cancelling these sessions would do: two statements."""
     own = F("line__own_share") - F("line__own_back")
     live = Booking.objects.filter(session__in=[session.pk for session in sessions]).live()
     booked = Q(confirmed_at__isnull=False)
@@ -176,7 +171,8 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     first = KeyTextTransform("to", KeyTransform("0", "policy"))
     live = live.annotate(goes_to=Coalesce(first, "line__back_to", output_field=CharField()))
     sums = live.aggregate(
-        people=Count("booked_by", distinct=True),
+        booked=ArrayAgg("booked_by", distinct=True, default=[]),
+        take_part=ArrayAgg("participant__user", filter=Q(participant__user__isnull=False), distinct=True, default=[]),
         credit=Sum(F("line__credit_spent") - F("line__credit_back"), filter=booked, default=0),
         wallet=Sum(F("line__wallet_spent") - F("line__wallet_back"), filter=booked, default=0),
         company=Sum(F("line__company_share") - F("line__company_back"), filter=booked, default=0),
@@ -186,7 +182,9 @@ def cancellation_effect(sessions: Sequence[Session]) -> CancellationEffect:
     for place in RefundTo.values:
         sums[place] = sums.get(place, 0) + sums.pop(f"own_{place}")
     currency = sessions[0].currency if sessions else ""
-    return CancellationEffect(sessions=len(sessions), currency=currency, **sums)
+    visitors = Intro.objects.filter(session__in=sessions, state=Intro.State.CONFIRMED).count() if sessions else 0
+    people = len({*sums.pop("booked"), *sums.pop("take_part")}) + visitors
+    return CancellationEffect(sessions=len(sessions), people=people, currency=currency, **sums)
 
 
 ROSTER_ORDER = [("confirmed", "attended", "no_show"), ("held",), ("offered",), ("waitlisted",)]

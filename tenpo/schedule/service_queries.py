@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
+from tenpo.core import clock
 from tenpo.core.money import apportion
 from tenpo.people.models import User
-from tenpo.schedule.models import Location, Room, Service, ServiceCoach
+from tenpo.schedule.models import Location, Room, Service, ServiceCoach, Session, SessionQuerySet
 from tenpo.schedule.service_models import ServiceQuerySet
 from tenpo.schedule.slot_terms import price_of
 
@@ -88,3 +89,18 @@ def find_locations(user: User) -> QuerySet[Location]:
     rooms = Room.objects.visible_to(user).order_by("name", "id")
     offered = Count("services", filter=Q(services__is_offered=True), distinct=True)
     return Location.objects.visible_to(user).annotate(offered=offered).prefetch_related(Prefetch("rooms", rooms))
+
+
+def place_of(location: Location) -> str:
+    """A location as a session names its place."""
+    return ", ".join(part for part in (location.name, location.address) if part)[:200]
+
+
+def sessions_naming(location: Location) -> SessionQuerySet:
+    """The planned sessions to come that are at a location and name it as it is now; not those that say it in words of
+    their own.
+    """
+    there = Q(location=location) | Q(room__location=location)
+    return Session.objects.filter(
+        there, place=place_of(location), status=Session.Status.PLANNED, ends_at__gt=clock.now()
+    )

@@ -1,6 +1,5 @@
 """Filling a wallet by itself when little is left in it: one top-up at a time, whatever became of its answer."""
 
-import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 
@@ -10,6 +9,7 @@ from tenpo.checkout.actions.topping_up import describe_top_up, held_with_coming
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.days import day_here, midnight
+from tenpo.core.jobs import each_by_itself
 from tenpo.core.models import Business
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, note_failure, tell_if_low
@@ -21,17 +21,11 @@ from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
 
-log = structlog.get_logger()
-
 
 def look_after_wallets() -> int:
     """Look after every wallet that wants something; returns how many. One that goes wrong keeps no other waiting."""
     owners = wallets_to_look_after()
-    for owner in owners:
-        try:
-            look_after_wallet(owner)
-        except Exception:  # the others go on
-            log.exception("wallet_not_looked_after", user_id=str(owner.pk))
+    each_by_itself(owners, look_after_wallet, failure="wallet_not_looked_after")
     return len(owners)
 
 

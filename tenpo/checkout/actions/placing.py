@@ -43,9 +43,9 @@ from tenpo.schedule.actions.slots import (
     slot_taken,
     take_slot,
 )
+from tenpo.schedule.guest_queries import is_client_of
 from tenpo.schedule.models import Booking, Location, Service, Session
 from tenpo.schedule.permissions import can_place
-from tenpo.schedule.queries import was_with
 
 # How long a place can be kept for somebody, in hours; without one, as long as an offer holds.
 KEPT_HOURS = (24, 72, 168)
@@ -138,7 +138,7 @@ def _buyer(participant: Participant, by: User, terms: Terms) -> User:
 @transaction.atomic
 def _seat(session_id: UUID, participant: Participant, buyer: User, by: User, terms: Terms) -> Reserved:
     [(session, policy)] = take_seats([session_id], participants=[participant], by=by)
-    if not can_place(by, session, is_client=was_with(by, participant)):
+    if not can_place(by, session, is_client=is_client_of(by, participant)):
         raise PermissionDenied
     if _is_elsewhere(participant, session):
         raise already_elsewhere()

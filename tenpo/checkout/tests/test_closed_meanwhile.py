@@ -3,13 +3,11 @@
 Whoever comes second waits for the first, and finds what they did. Each is tried both ways round.
 """
 
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import Http404
 
 from tenpo.access.actions.accounts import disable_user
@@ -25,9 +23,9 @@ from tenpo.schedule.actions.places import close_location, close_room
 from tenpo.schedule.actions.services import edit_service, withdraw_service
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.tests.time_make import make_location, make_service
+from tests.at_once import Other
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.invariants]
-WAIT_SECONDS = 20
 
 type Act = Callable[[Service, User], Any]
 
@@ -45,44 +43,6 @@ ACTS: dict[str, Act] = {
     "coach is none any more": lambda service, coach: revoke_role(coach, role="coach", by=make_admin()),
 }
 CLOSES = ("place closes", "room closes")
-
-
-class Other:
-    """Somebody who does something in a transaction of their own, at the same moment."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.found: Any = None
-        self._thread = threading.Thread(target=self._run, args=[work])
-        self._thread.start()
-
-    def _run(self, work: Callable[[], Any]) -> None:
-        try:
-            self.found = work()
-        except (RuleError, Http404) as error:
-            self.found = error
-        finally:
-            connection.close()
-
-    @property
-    def is_done(self) -> bool:
-        return not self._thread.is_alive()
-
-    def meet(self) -> bool:
-        """Wait until they are done or wait for us; whether they wait."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
-            if self.is_done:
-                return False
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                if cursor.fetchone() != (0,):
-                    return True
-        raise AssertionError("neither done nor waiting")
-
-    def end(self) -> Any:
-        self._thread.join(WAIT_SECONDS)
-        assert self.is_done
-        return self.found
 
 
 def make_offer() -> tuple[Service, User]:

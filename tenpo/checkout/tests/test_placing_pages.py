@@ -1,6 +1,7 @@
 """The pages on which staff books for somebody."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +56,27 @@ def test_what_can_be_booked_for_them_is_their_own_coachs(coach):
     assert "Deep talk" in said
     assert "Open circle" in said
     assert "Another one" not in said
+
+
+def test_however_much_there_is_all_of_it_can_be_chosen(coach):
+    client = make_client_of(coach)
+    for number in range(31):
+        make_service(coach, name=f"Service {number:02}")
+        make_session(coach, title=f"Circle {number:02}", starts_in=timedelta(days=20 + number))
+    browser, found = signed_in(coach), set()
+    address = f"/teaching/book/{client.participant.pk}/"
+
+    first = browser.get(address)
+    for name in ("services", "sessions"):
+        assert f"?{name}=" in first.content.decode()
+        said = text_of(browser.get(address, {name: first.context[f"next_{name}"]}))
+        found |= {one for one in ("Service 29", "Service 30", "Circle 29", "Circle 30") if one in said}
+        assert "Circle 00" in said if name == "services" else "Service 00" in said, "the other list stays"
+
+    assert "Service 29" in text_of(first)
+    assert "Circle 30" not in text_of(first)
+    assert {"Service 30", "Circle 30"} <= found
+    assert browser.get(address, {"services": "nonsense"}).status_code == 404
 
 
 def test_a_seat_is_kept_after_the_price_was_shown(coach):

@@ -49,7 +49,6 @@ from tenpo.schedule.views.finding import times_context
 from tenpo.schedule.views.moving import moment_of
 from tenpo.schedule.views.teaching import managed_session, teacher
 
-SHOWN = 30
 GONE = ("slot_taken", "slot_not_offered", "participant_elsewhere", "too_many")
 
 
@@ -85,12 +84,15 @@ def what_choose(request: HttpRequest, participant_id: UUID) -> HttpResponse:
     has_place = Booking.objects.live().filter(session=OuterRef("pk"), participant=participant)
     sessions = taught_sessions(user, coach=None, is_past=False).open_to_all().upcoming()
     sessions = sessions.filter(seats_taken__lt=F("capacity")).exclude(Exists(has_place))
-    shown = list(sessions.order_by("starts_at", "id")[:SHOWN])
-    name_coaches(shown)
+    services = page_of(request, _services(user), order=("name", "id"), by="services")
+    seats = page_of(request, sessions, order=("starts_at", "id"), by="sessions")
+    name_coaches(seats.items)
     context = {
         "participant": participant,
-        "services": [{"service": one, "coaches": coaches_of(one)} for one in _services(user)[:SHOWN]],
-        "sessions": shown,
+        "services": [{"service": one, "coaches": coaches_of(one)} for one in services.items],
+        "next_services": services.next_cursor,
+        "sessions": seats.items,
+        "next_sessions": seats.next_cursor,
     }
     return render(request, "checkout/placing_what.html", context)
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import structlog
 from django.db.models import F, QuerySet
 
 from tenpo.core import clock
+from tenpo.core.jobs import each_by_itself
 from tenpo.payments.models import Payment, Payout, Refund
 from tenpo.payments.provider_models import PaymentMethod, StripeAccount
-
-log = structlog.get_logger()
 
 
 def ask_in_turn[M: (Payment, Payout, Refund, PaymentMethod, StripeAccount)](
@@ -21,10 +19,4 @@ def ask_in_turn[M: (Payment, Payout, Refund, PaymentMethod, StripeAccount)](
     """
     rows = list(waiting.order_by(F("asked_at").asc(nulls_first=True), "id")[:limit])
     waiting.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(asked_at=clock.now())
-    answered = 0
-    for row in rows:
-        try:
-            answered += bool(ask(row))
-        except Exception:
-            log.exception("not_settled", what=waiting.model.__name__, row_id=str(row.pk))
-    return answered
+    return sum(map(bool, each_by_itself(rows, ask, failure=f"{waiting.model._meta.model_name}_not_settled")))

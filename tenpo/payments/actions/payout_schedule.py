@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
+from tenpo.core.jobs import each_by_itself
 from tenpo.ledger.models import Account
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
@@ -31,13 +32,8 @@ def ask_for_due_payouts() -> int:
         kind=Account.Kind.EARNINGS, currency=business.currency, balance__gte=terms.minimum, owner__disabled_at=None
     )
     waiting = PayoutAccount.objects.live().filter(is_default=True, usable_from__lte=clock.now())
-    asked = 0
-    for account in waiting.filter(owner__in=earning.values("owner")).select_related("owner").order_by("id"):
-        try:
-            asked += _ask_for(account, terms, begins_at)
-        except Exception:  # the others go on
-            log.exception("payout_not_asked", account_id=str(account.pk))
-    return asked
+    accounts = waiting.filter(owner__in=earning.values("owner")).select_related("owner").order_by("id")
+    return sum(each_by_itself(accounts, lambda one: _ask_for(one, terms, begins_at), failure="payout_not_asked"))
 
 
 def period_begins_at(terms: PayoutTerms, now: datetime, zone: ZoneInfo) -> datetime | None:

@@ -164,6 +164,6 @@ def test_one_that_goes_wrong_keeps_no_other_waiting_and_is_an_error_of_ours(next
     assert {one.payee for one in Payout.objects.all()} == {coaches[0], coaches[2]}
     account = PayoutAccount.objects.get(owner=coaches[1])
     [said] = [line for line in logs if line["event"] == "payout_not_asked"]
-    assert (said["log_level"], said["account_id"], bool(said["exc_info"])) == ("error", str(account.pk), True)
+    assert (said["log_level"], said["row_id"], bool(said["exc_info"])) == ("error", str(account.pk), True)
     # The next run makes up for it.
     assert (ask_for_due_payouts(), earnings_left(coaches[1])) == (1, 0)

@@ -18,7 +18,7 @@ from tenpo.core.models import OutboxMessage
 from tenpo.core.outbox import publish
 from tenpo.schedule.actions.calendars import still_held
 from tenpo.schedule.calendar_models import CalendarConnection, WrittenEvent
-from tenpo.schedule.calendar_queries import Ours, our_events
+from tenpo.schedule.calendar_queries import Ours, our_events_until, standing_after
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.calendars.base import Clash, Said, Seen
 from tenpo.schedule.models import Booking, SessionCoach
@@ -28,7 +28,10 @@ State = WrittenEvent.State
 MAX_SECONDS = 120.0
 FORGOTTEN_AFTER = timedelta(days=1)
 WRITTEN_ON = {"session.created", "session.changed", "session.cancelled"}
-BOOKED_ON = {"booking.confirmed", "booking.cancelled", "booking.session_cancelled", "booking.attendance_marked"}
+BOOKED_ON = {
+    "booking.confirmed", "booking.cancelled", "booking.session_cancelled", "booking.rescheduled",
+    "booking.attendance_marked",
+}  # fmt: skip
 
 
 class Overtaken(Exception):
@@ -42,12 +45,15 @@ def write_calendar(held: CalendarConnection) -> bool:
     Overtaken.
     """
     now = clock.now()
-    wanted = our_events(held.user, now=now) if held.should_hold_ours else {}
+    wanted, until = our_events_until(held.user, now=now) if held.should_hold_ours else ({}, None)
     rows = {row.uid: row for row in WrittenEvent.objects.filter(connection=held)}
-    _look_for_changes(held, rows, wanted)
+    left = {uid for uid, row in rows.items() if uid not in wanted and row.ends_at > now}
+    # What stands there rightly, and is only behind what is written at once: its turn comes.
+    later = standing_after(held, left, until) if until and left else set()
+    _look_for_changes(held, rows, wanted.keys() | later)
     gives_up_at = monotonic() + MAX_SECONDS
-    for row in rows.values():
-        if row.uid not in wanted and row.ends_at > now:
+    for uid, row in rows.items():
+        if uid in left - later:
             _take_away(held, row)
     for uid, ours in wanted.items():
         found = rows.get(uid)
@@ -82,13 +88,12 @@ def _compare(held: CalendarConnection, row: WrittenEvent, there: Seen | None) ->
 
 
 def _put(held: CalendarConnection, ours: Ours, row: WrittenEvent | None) -> None:
-    known = {"reference": row.reference, "tag": row.tag} if row else {"reference": "", "tag": ""}
     values: dict[str, Any] = {
         "session": ours.session, "booking": ours.booking, "ours": ours.event.said.plain(),
         "ends_at": ours.session.ends_at,
     }  # fmt: skip
     try:
-        reference, tag = kind_of(held).put(held, ours.event, **known)
+        reference, tag = _stand(held, ours, row)
     except Clash as clash:
         there = kind_of(held).look(held, [clash.reference])[clash.reference]
         # Written before, by one that could not say so any more: the same event stands there.
@@ -103,6 +108,19 @@ def _put(held: CalendarConnection, ours: Ours, row: WrittenEvent | None) -> None
             held, ours.event.uid, **values, reference=reference, tag=tag, content_hash=ours.content_hash,
             state=State.WRITTEN, theirs=None,
         )  # fmt: skip
+
+
+def _stand(held: CalendarConnection, ours: Ours, row: WrittenEvent | None) -> tuple[str, str]:
+    """Have it stand there: what we took away and want again under the name that it had, where that is kept."""
+    kind = kind_of(held)
+    if row is not None:
+        return kind.put(held, ours.event, reference=row.reference, tag=row.tag)
+    try:
+        return kind.put(held, ours.event, reference="", tag="")
+    except Clash as clash:
+        if kind.look(held, [clash.reference])[clash.reference] is not None:
+            raise
+        return kind.put(held, ours.event, reference=clash.reference, tag="")
 
 
 def _take_away(held: CalendarConnection, row: WrittenEvent) -> None:

@@ -251,24 +251,30 @@ def end_connection(connection: CalendarConnection) -> bool:
 @transaction.atomic
 def end_calendars(user: User, *, by: User | None) -> None:
     """Let go of every calendar that is told when and where `user` is: its owner, or an admin who shuts them out."""
-    for connection in CalendarConnection.objects.filter(user=user, writes_sessions=True).order_by("pk"):
-        disconnect_calendar(connection, by=by)
+    if by is not None and not by.is_admin and by.pk != user.pk:
+        raise PermissionDenied
+    # All of them first: a reading holds its calendar, and then counts the time that ends here.
+    rows = CalendarConnection.objects.select_for_update().filter(user=user, writes_sessions=True)
+    _end(*rows.order_by("pk"), by=by)
 
 
-def _end(locked: CalendarConnection, *, by: User | None) -> None:
-    record("calendar_connection.ended", by=by, on=locked, before=_facts(locked))
-    _forget_times(locked)
-    WrittenEvent.objects.filter(connection=locked).delete()
-    # What is still told by them, to nobody any more, ends there by itself.
-    CalendarChannel.objects.filter(connection=locked).delete()
-    locked.delete()
+def _end(*locked: CalendarConnection, by: User | None) -> None:
+    """Forget locked calendars of one person."""
+    for connection in locked:
+        record("calendar_connection.ended", by=by, on=connection, before=_facts(connection))
+        WrittenEvent.objects.filter(connection=connection).delete()
+        # What is still told by them, to nobody any more, ends there by itself.
+        CalendarChannel.objects.filter(connection=connection).delete()
+    _forget_times(*locked)
+    for connection in locked:
+        connection.delete()
 
 
-def _forget_times(locked: CalendarConnection) -> None:
-    """Its owner is taken by it no more."""
-    forgotten, _each = OutsideEvent.objects.filter(connection=locked).delete()
-    if forgotten and locked.blocks_time:
-        count_changed(locked.user_id)
+def _forget_times(*locked: CalendarConnection) -> None:
+    """Their owner is taken by them no more; counted once."""
+    took_time = [one for one in locked if OutsideEvent.objects.filter(connection=one).delete()[0] and one.blocks_time]
+    if took_time:
+        count_changed(took_time[0].user_id)
 
 
 def still_held(connection: CalendarConnection) -> CalendarConnection | None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
+from tenpo.core.jobs import each_by_itself
 from tenpo.core.outbox import publish
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import CHANGEABLE_FOR, MARKS, forget_stay, set_mark
@@ -106,9 +107,7 @@ def settle_attendance(limit: int = 200) -> int:
         session__ends_at__gt=now - ROOM_COUNTS_UNTIL,
     ).values_list("session", flat=True)
     found = sorted({*ended.distinct()[:limit], *come.distinct()[:limit]})
-    for session_id in found:
-        settle_session(session_id)
-    return len(found)
+    return len(each_by_itself(found, settle_session, failure="attendance_not_settled"))
 
 
 @transaction.atomic

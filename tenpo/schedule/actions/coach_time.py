@@ -5,7 +5,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from tenpo.core.models import OutboxMessage
 from tenpo.people.models import User
+from tenpo.schedule.models import SessionCoach
 
 _TAKEN = """
     WITH coach AS MATERIALIZED (SELECT id FROM people_user WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE)
@@ -49,9 +51,19 @@ def count_changed(coach_id: UUID) -> None:
 
 
 def count_freed(session_id: UUID) -> None:
-    """Count that some time of the coaches of a session is free again, whatever is locked.
+    """Count that some time of a session's coaches is free again, whatever is locked; who calls it publishes
+    `session.cancelled`.
 
-    Whoever holds a coach counts themselves, so nobody waits for them; at worst what is free is shown a little later.
+    Nobody waits for whoever holds a coach. They may give up, or be done before we are: then what is free is shown as
+    soon as that event is told (`count_told`).
     """
     with connection.cursor() as cursor:
         cursor.execute(_FREED, [session_id])
+
+
+def count_told(message: OutboxMessage) -> None:
+    """Count once more what was freed, now that all may see it; told twice, it does no harm. Last of a consumer."""
+    if message.name == "session.cancelled":
+        gave_it = SessionCoach.objects.filter(session=message.subject_id).order_by("coach")
+        for coach_id in gave_it.values_list("coach_id", flat=True):
+            count_changed(coach_id)

@@ -22,6 +22,7 @@ from tenpo.schedule.actions.slots import (
 )
 from tenpo.schedule.models import Booking, Location, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, is_host_of
+from tenpo.schedule.service_queries import place_of
 from tenpo.schedule.slot_queries import Slot, find_slots
 
 
@@ -168,8 +169,3 @@ def changes_to(service: Service, session: Session, slot: Slot) -> dict[str, obje
         location = Location.objects.get(pk=slot.location)
         changes |= {"location_id": location.pk, "place": place_of(location)}
     return changes
-
-
-def place_of(location: Location) -> str:
-    """A location as a session names its place."""
-    return ", ".join(part for part in (location.name, location.address) if part)[:200]

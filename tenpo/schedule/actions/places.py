@@ -16,8 +16,10 @@ from tenpo.core.limits import ROOMS_KEPT
 from tenpo.core.models import check_fields, set_differing
 from tenpo.core.outbox import publish
 from tenpo.people.models import User
+from tenpo.schedule.actions.sessions import change_session
 from tenpo.schedule.models import Location, Room, Session
 from tenpo.schedule.permissions import can_manage_places
+from tenpo.schedule.service_queries import place_of, sessions_naming
 
 SAID = ("name", "address", "directions", "latitude", "longitude")
 
@@ -69,18 +71,23 @@ def open_location(*, by: User | None, **terms: Unpack[PlaceTerms]) -> Location:
 @refuse_on(UNIQUE, "location_name_is_one", location_name_taken)
 @transaction.atomic
 def edit_location(location: Location, *, by: User | None, **changes: Unpack[PlaceChanges]) -> Location:
-    """Change what is said of a place; sessions that name it show the new words.
+    """Change what is said of a place; planned sessions that name it show the new words, and their people are told.
 
     Raises ValidationError by field; RuleError closed, name_taken.
     """
-    location = _locked_location(location, by)
+    # Whole, so that whoever is just booking there is waited for, and reads the new words otherwise.
+    location = _locked_location(location, by, whole=True)
     if location.closed_at is not None:
         raise RuleError("closed", _("This place is closed. Open it again to change it."))
+    naming = sessions_naming(location)
     before = set_differing(location, _stripped(changes))
     if not before:
         return location
     _check_location(location)
     location.save(update_fields=[*before])
+    if {"name", "address"} & before.keys():
+        for session in naming.select_for_update(of=("self",), no_key=True).order_by("pk"):
+            change_session(session, {"place": place_of(location)}, by=by)
     after = {name: getattr(location, name) for name in before}
     record("location.changed", by=by, on=location, before=before, after=after)
     publish("location.changed", subject=location)

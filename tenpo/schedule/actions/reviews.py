@@ -1,6 +1,7 @@
 """What participants and coaches say of each other."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
+from tenpo.core.jobs import each_by_itself
 from tenpo.core.limits import REVIEWS_TAKEN_DAYS
 from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish
@@ -62,10 +64,7 @@ def open_reviews(limit: int = 200) -> int:
     """Tell people of reviews that nobody is blind for any more; returns of how many sessions. A job runs it."""
     due = SessionReview.objects.opened().filter(told_at=None).values_list("session", flat=True)
     sessions = sorted(set(due.order_by()[:limit]))
-    for session_id in sessions:
-        with transaction.atomic():
-            _open(lock_session(session_id))
-    return len(sessions)
+    return len(each_by_itself(sessions, _open_of, failure="reviews_not_opened"))
 
 
 def is_open_for_reviews(session: Session) -> bool:
@@ -89,6 +88,11 @@ def _save(review: SessionReview, *, is_new: bool, by: User) -> None:
     review.edited_at = clock.now()
     review.save(update_fields=["rating", "comment", "edited_at"])
     record("review.changed", by=by, on=review)
+
+
+@transaction.atomic
+def _open_of(session_id: UUID) -> None:
+    _open(lock_session(session_id))
 
 
 def _open(session: Session) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.compiled import CompiledFor, Param, columns_of
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
+from tenpo.core.jobs import each_by_itself
 from tenpo.core.limits import PLACES_AT_ONCE
 from tenpo.core.outbox import publish, publish_all
 from tenpo.orders.actions.orders import void_lines
@@ -366,7 +367,8 @@ def hold_time(session: Session) -> None:
 
 def release_lapsed_for(*participants: Participant) -> int:
     """Let go whatever of these participants ran out, session by session; returns how many."""
-    return _release_by_session(_lapsed().filter(participant__in=participants))
+    sessions = _sessions_of(_lapsed().filter(participant__in=participants))
+    return sum(release_lapsed_of(session_id) for session_id in sessions)
 
 
 @transaction.atomic
@@ -406,10 +408,11 @@ def void_orders(bookings: Sequence[Booking]) -> None:
 
 def release_lapsed_everywhere(limit: int = 500) -> int:
     """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
-    intros = list(Intro.objects.lapsed().order_by("held_until").values_list("session", flat=True)[:limit])
+    intros = Intro.objects.lapsed().order_by("held_until").values_list("session", flat=True)[:limit]
     keeping = Session.objects.filter(seats_kept__gt=0, starts_at__lte=kept_before(clock.now()))
-    kept = list(keeping.order_by("starts_at").values_list("pk", flat=True)[:limit])
-    return _release_by_session(_lapsed(), limit) + sum(release_lapsed_of(session_id) for session_id in [*intros, *kept])
+    kept = keeping.order_by("starts_at").values_list("pk", flat=True)[:limit]
+    sessions = [*_sessions_of(_lapsed())[:limit], *intros, *kept]
+    return sum(each_by_itself(sessions, release_lapsed_of, failure="hold_not_released"))
 
 
 def _lapsed() -> BookingQuerySet:
@@ -417,6 +420,5 @@ def _lapsed() -> BookingQuerySet:
     return Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
 
 
-def _release_by_session(lapsed: BookingQuerySet, limit: int | None = None) -> int:
-    sessions = lapsed.order_by().values_list("session", flat=True).distinct()[:limit]
-    return sum(release_lapsed_of(session_id) for session_id in sessions)
+def _sessions_of(lapsed: BookingQuerySet) -> QuerySet[Booking, UUID]:
+    return lapsed.order_by().values_list("session", flat=True).distinct()

@@ -154,6 +154,8 @@ def _locked_following(session: Session, *, by: User | None) -> list[Session]:
     if not found:
         raise RuleError("no_series", _("No session of a series is still to come from here on."))
     locked = lock_with_held(*(each.pk for each in found))
+    if not all(can_manage_session(by, locked[each.pk]) for each in found):
+        raise PermissionDenied
     return [locked[each.pk] for each in found]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NotRequired, TypedDict, Unpack
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
+from tenpo.core.jobs import each_by_itself
 from tenpo.core.outbox import publish
 from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
@@ -36,8 +38,8 @@ from tenpo.schedule.session_coach_models import name_who_gives
 
 MIN_SESSION_MINUTES = 5
 COMPLETED_AFTER = timedelta(days=1)
-# How often a session is completed anew because somebody was marked as absent at that moment.
-MARKING_RACES = 3
+# How often it is tried to complete a session, because somebody was marked as absent at that moment.
+MARKING_RACES = 4
 CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link", "capacity", "price"}
 # Of what was booked as a slot these stay: whoever asked for it, or holds it, did so at this price and by this policy.
 AS_BOOKED = {"price", "capacity", "cancellation_policy"}
@@ -140,26 +142,32 @@ def edit_session(
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
-    if {"starts_at", "minutes"} & changes.keys():
+    moves = bool({"starts_at", "minutes"} & changes.keys())
+    if moves:
         lock_coaches(session.coach_ids)
         lock_rooms([session.room_id])
-    session = lock_session(session.pk)
-    if version is not None and version != session.version:
+    locked = lock_session(session.pk)
+    # It may be given by others by now, and be in another room.
+    if not can_manage_session(by, locked):
+        raise PermissionDenied
+    is_elsewhere = (locked.coach_ids, locked.room_id) != (session.coach_ids, session.room_id)
+    if (version is not None and version != locked.version) or (moves and is_elsewhere):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
-    return change_session(session, changes, by=by)
+    return change_session(locked, changes, by=by)
 
 
 def complete_session(session: Session, *, by: User | None) -> Session:
     """Say that a session took place, once it is over. Completing again changes nothing.
 
-    Whoever is noted as not having come gets back what their policy says of it.
+    Whoever is noted as not having come gets back what their policy says of it. Raises RuleError not_planned, not_over,
+    changed_meanwhile.
     """
     for _again in range(MARKING_RACES):
         try:
             return _complete(session, by=by)
         except _MarkedMeanwhileError:
             continue
-    return _complete(session, by=by)
+    raise RuleError("changed_meanwhile", _("Somebody is just noting who came. Please try again."))
 
 
 class _MarkedMeanwhileError(Exception):
@@ -194,9 +202,7 @@ def complete_past_sessions(limit: int = 500) -> int:
     """Complete what ended more than a day ago and nobody completed; returns how many. The job runs every hour."""
     due = Session.objects.filter(status=Session.Status.PLANNED, ends_at__lt=clock.now() - COMPLETED_AFTER)
     sessions = list(due.order_by("ends_at", "id")[:limit])
-    for session in sessions:
-        complete_session(session, by=None)
-    return len(sessions)
+    return len(each_by_itself(sessions, partial(complete_session, by=None), failure="session_not_completed"))
 
 
 def lock_rooms(ids: Iterable[UUID | None]) -> None:

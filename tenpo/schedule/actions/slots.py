@@ -28,6 +28,7 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
+from tenpo.schedule.guest_queries import OF_CLIENTS
 from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to
 from tenpo.schedule.session_coach_models import name_who_gives
@@ -59,9 +60,11 @@ _LOCK = """
       ARRAY(SELECT id FROM people_user WHERE id IN (SELECT id FROM giving)
             ORDER BY id FOR NO KEY UPDATE) AS locked_coaches,
       (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
-      ARRAY(SELECT l.id FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
-            WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
-            ORDER BY l.id FOR KEY SHARE OF l) AS locked_locations,
+      (SELECT jsonb_object_agg(o.id, o.said) FROM (
+         SELECT l.id, concat_ws(', ', l.name, nullif(l.address, '')) AS said
+         FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+         WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+         ORDER BY l.id FOR KEY SHARE OF l) o) AS locked_places,
       ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
             WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
             ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
@@ -70,21 +73,18 @@ _LOCK = """
       (SELECT jsonb_object_agg(u.id, coalesce(nullif(t.time_zone, ''), u.time_zone)) FROM people_user u
        LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id IN (SELECT id FROM giving)) AS coach_zones,
       (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
-      (SELECT jsonb_object_agg(l.id, concat_ws(', ', l.name, nullif(l.address, '')))
-       FROM schedule_service_locations sl JOIN schedule_location l ON l.id = sl.location_id
-       WHERE sl.service_id = s.id) AS place_names,
       EXISTS (SELECT FROM schedule_servicecoach g WHERE g.service_id = s.id AND g.coach_id = %(by)s) AS is_its_coach,
-      EXISTS (SELECT FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
-              JOIN schedule_sessioncoach c ON c.session_id = t.id
-              JOIN schedule_servicecoach g ON g.coach_id = c.coach_id AND g.service_id = s.id
-              WHERE b.participant_id = %(participant)s AND t.ends_at < %(now)s
-                AND b.state IN ('confirmed', 'attended')) AS is_client,
+      (SELECT min(t.ends_at) FROM schedule_booking b JOIN schedule_session t ON t.id = b.session_id
+       JOIN schedule_sessioncoach c ON c.session_id = t.id
+       JOIN schedule_servicecoach g ON g.coach_id = c.coach_id AND g.service_id = s.id
+       WHERE b.participant_id = %(participant)s AND b.state IN ({of_clients})) AS client_from,
       p.id AS policy_id, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules
     FROM schedule_service s LEFT JOIN orders_cancellationpolicy p ON p.id = coalesce(
       s.cancellation_policy_id, (SELECT d.id FROM orders_cancellationpolicy d WHERE d.is_default))
     WHERE s.id IN ({visible})
 """
 
+_OF_CLIENTS = ", ".join(f"'{state}'" for state in OF_CLIENTS)
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
 _FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).filter(pk=Param("service")).values("pk"))
 
@@ -154,13 +154,13 @@ def take_slot(
     """
     first, people = participants[0], len(participants)
     locked = lock_slot(wish, coach_id, participants=participants, by=by)
-    is_staff = by.is_admin or locked.is_its_coach
+    is_staff, is_client = by.is_admin or locked.is_its_coach, locked.client_from is not None
     if not all(
-        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=locked.is_client and one == first)
+        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=is_client and one == first)
         for one in participants
     ):
         raise PermissionDenied
-    if not is_open_to(locked, is_staff=is_staff, is_client=locked.is_client):
+    if not is_open_to(locked, is_staff=is_staff, was_client=is_client and locked.client_from < clock.now()):
         raise RuleError("not_open_to_you", _("This is not open to you. Please ask its coach."))
     answers = read_answers(locked.questions, wish.answers)
     prices = {int(size): amount for size, amount in json.loads(locked.price_list or "{}").items()}
@@ -220,10 +220,11 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
     # Django writes its own parameters without a name.
     names = {f"visible_{number}": value for number, value in enumerate(parameters)}
     sql = _LOCK.format(
-        columns=columns_of(Service, "s"), rules=POLICY_RULES, visible=visible % tuple(f"%({name})s" for name in names)
-    )
+        columns=columns_of(Service, "s"), rules=POLICY_RULES, of_clients=_OF_CLIENTS,
+        visible=visible % tuple(f"%({name})s" for name in names),
+    )  # fmt: skip
     values = names | {
-        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk, "now": clock.now(),
+        "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk,
         "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
     }  # fmt: skip
     locked: Any = next(iter(Service.objects.raw(sql, values)), None)
@@ -237,7 +238,8 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
 
 def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
-    names = json.loads(service.place_names or "{}")
+    # As they were when they were locked, and not before: whoever renames one waits for us, or we for them.
+    names = json.loads(service.locked_places or "{}")
     session = Session(
         pk=service.session_id,
         service_id=service.pk,

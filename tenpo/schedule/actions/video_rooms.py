@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
+from tenpo.core.jobs import each_by_itself
 from tenpo.core.outbox import publish
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import lock_session
@@ -183,10 +184,8 @@ def reconcile_video_rooms(limit: int = 100) -> int:
     under_way = list(VideoRoom.objects.under_way().select_related("session").order_by("opened_at")[:limit])
     over = list(lately.filter(session__ends_at__lte=now).select_related("session").order_by("recordings_at")[:limit])
     silent: set[str] = set()
-    for room in under_way:
-        _ask_who_is_in(room, silent)
-    for room in over:
-        _ask_for_recordings(room, silent)
+    each_by_itself(under_way, lambda room: _ask_who_is_in(room, silent), failure="video_room_not_asked")
+    each_by_itself(over, lambda room: _ask_for_recordings(room, silent), failure="recordings_not_asked")
     return len(under_way) + len(over)
 
 

@@ -128,7 +128,10 @@ def get_location(request: ApiRequest, location_id: UUID) -> Location:
     "/locations/{uuid:location_id}", response={200: LocationOut, **problems(403, 404, 409)}, summary="Change a place"
 )
 def patch_location(request: ApiRequest, location_id: UUID, body: LocationPatch) -> Location:
-    """Admins change what is said of a place. 409 `closed`, `name_taken`."""
+    """Admins change what is said of a place. 409 `closed`, `name_taken`.
+
+    Sessions to come that name it show another name or address, and whoever has a place in them is told.
+    """
     changes: Any = body.model_dump(exclude_unset=True)
     texts = {name for name in ("name", "address", "directions") if name in changes and changes[name] is None}
     changes = {name: value for name, value in changes.items() if name not in texts}

@@ -157,10 +157,13 @@ def list_session_notes(request: ApiRequest, session_id: UUID) -> Any:
     summary="Note something of a session",
 )
 def put_session_note(request: ApiRequest, session_id: UUID, body: NoteIn) -> Any:
-    """One note of the session, and one of each person in it. 409 `not_booked` for a place in another session."""
+    """One note of the session, and one of each person in it; what was noted of who gave up their place stays.
+
+    409 `not_booked` for a first note of somebody who has no place in it.
+    """
     session = visible_session(request.user, session_id)
     booking = _visible(request.user, body.booking_id) if body.booking_id else None
-    return write_note(session, booking=booking, text=body.text, by=request.user)
+    return write_note(session, about=booking and booking.participant, text=body.text, by=request.user)
 
 
 def _visible(user: User, booking_id: UUID) -> Booking:

@@ -356,7 +356,10 @@ def cancel_session(request: ApiRequest, session_id: UUID, body: ReasonIn) -> dic
     summary="Complete a session",
 )
 def complete_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
-    """Say that it took place, once it is over."""
+    """Say that it took place, once it is over.
+
+    409 `not_over`, `not_planned` for one that was cancelled, `changed_meanwhile` while somebody notes who came.
+    """
     complete(visible_session(request.user, session_id), by=request.user)
     return one_out(request.user, session_id)
 

@@ -65,4 +65,4 @@ def make_meetings(admin: User) -> None:
     review(said, by=said.booked_by)
     review(said, by=said.session.coach)
     add_link(said.session, "https://video.example.com/1", kind="recording", name="Film", by=admin)
-    write_note(said.session, booking=said, text="Knee", by=said.session.coach)
+    write_note(said.session, about=said.participant, text="Knee", by=said.session.coach)

@@ -1,8 +1,10 @@
 """Weeks as bits say of many coaches what `find_slots` says of each, and are old as soon as something changes."""
 
+import threading
 from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,10 +12,12 @@ import time_machine
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from tenpo.core.outbox import drain
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach
+from tenpo.schedule.actions import cancellations
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.coach_time import count_freed, lock_coach
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.glance import days_with_slots, forget_past_weeks, free_starts
 from tenpo.schedule.models import (
@@ -22,6 +26,7 @@ from tenpo.schedule.models import (
     CoachWeek,
     Service,
     ServiceCoach,
+    Session,
     TimeOff,
     Travel,
     WorkingTerms,
@@ -29,6 +34,7 @@ from tenpo.schedule.models import (
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_hours, make_outside_event, make_service
+from tests.at_once import JOIN_SECONDS, Other
 
 pytestmark = pytest.mark.django_db
 
@@ -168,6 +174,56 @@ def test_what_nobody_counts_is_not_seen_control():
     assert seen(service) == before != exact(service)
     with transaction.atomic():
         lock_coach(coach)
+    assert seen(service) == exact(service)
+
+
+def freed_at_nine() -> tuple[Service, Session, list[datetime]]:
+    """A session at nine, of which what is kept knows; and the starts that there are with it."""
+    coach = coach_in("Europe/Berlin")
+    make_hours(coach)
+    service = make_service(coach)
+    session = make_session(coach, starts_at=DAY + timedelta(hours=9))
+    with transaction.atomic():
+        lock_coach(coach)
+    return service, session, seen(service)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_freed_while_somebody_gives_up_is_seen_once_it_is_told():
+    service, session, taken = freed_at_nine()
+
+    with transaction.atomic():
+        lock_coach(session.coach)
+        assert Other(lambda: cancel_session(session, reason="", by=session.coach)).end().status == "cancelled"
+        transaction.set_rollback(True)
+
+    assert seen(service) == taken != exact(service), "nobody counted it"
+    drain()
+    assert seen(service) == exact(service)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_freed_while_somebody_is_done_first_is_seen_once_it_is_told(monkeypatch):
+    service, session, taken = freed_at_nine()
+    is_passed_over, goes_on = threading.Event(), threading.Event()
+
+    def count_and_wait(coach_id: UUID) -> None:
+        count_freed(coach_id)
+        is_passed_over.set()
+        assert goes_on.wait(JOIN_SECONDS)
+
+    monkeypatch.setattr(cancellations, "count_freed", count_and_wait)
+
+    with transaction.atomic():
+        lock_coach(session.coach)
+        other = Other(lambda: cancel_session(session, reason="", by=session.coach))
+        assert is_passed_over.wait(JOIN_SECONDS)
+    assert seen(service) == taken, "worked out anew, before it is free for others to see"
+    goes_on.set()
+    other.end()
+
+    assert seen(service) == taken != exact(service), "kept as of the same version"
+    drain()
     assert seen(service) == exact(service)
 
 

@@ -76,7 +76,9 @@ def test_many_at_once_remind_once():
 
 
 @pytest.mark.django_db
-def test_the_jobs_run():
-    jobs.release_lapsed(0)
+def test_the_job_reminds():
+    booked(starts_in=20 * HOUR, booked_ago=40 * HOUR)
+
     jobs.remind_people(0)
-    jobs.complete_past_sessions(0)
+
+    assert reminded() == 1

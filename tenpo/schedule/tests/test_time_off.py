@@ -3,16 +3,18 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tenpo.access.actions.accounts import disable_user
 from tenpo.audit.models import AuditLog
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions import hours, time_off
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.time_off import add_time_off, add_travel, remove_time_off, remove_travel
-from tenpo.schedule.availability_queries import taught_during
+from tenpo.schedule.availability_queries import coming_time_off, taught_during
 from tenpo.schedule.models import TimeOff, Travel
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import refuses
@@ -20,6 +22,7 @@ from tests.at_once import at_once, meet_before, outcomes, without_constraint
 
 pytestmark = pytest.mark.django_db
 FROM, UNTIL = datetime(2031, 3, 3, 8, tzinfo=UTC), datetime(2031, 3, 10, 8, tzinfo=UTC)
+WEEK = timedelta(days=7)
 FIRST, LAST = date(2031, 3, 3), date(2031, 3, 10)
 
 
@@ -72,6 +75,26 @@ def test_what_is_booked_stays_and_is_shown():
     for session in (*touching, *inside):
         session.refresh_from_db()
         assert session.status == "planned"
+
+
+def test_each_time_off_shows_what_falls_into_it_and_how_much_that_is():
+    coach = make_coach()
+    weeks = [off(coach, starts_at=FROM + n * WEEK, ends_at=FROM + n * WEEK + timedelta(days=3)) for n in range(3)]
+    first = [make_session(coach, starts_at=FROM + timedelta(hours=2 * n)) for n in range(7)]
+    # In the third week, and in a time off beside it.
+    last = make_session(coach, starts_at=FROM + 2 * WEEK)
+    beside = off(coach, starts_at=FROM + 2 * WEEK - timedelta(days=1), ends_at=FROM + 2 * WEEK + timedelta(hours=1))
+
+    with CaptureQueriesContext(connection) as asked:
+        shown = {away.off: away for away in coming_time_off(coach)}
+
+    assert len(asked) == 2
+    assert (shown[weeks[0]].sessions, shown[weeks[0]].count) == (first[:5], 7)
+    assert (shown[weeks[1]].sessions, shown[weeks[1]].count) == ([], 0)
+    assert [(shown[one].sessions, shown[one].count) for one in (weeks[2], beside)] == [([last], 1)] * 2
+    page = signed_in(coach).get(f"/teaching/hours/{coach.pk}/").content.decode()
+    assert "7 sessions in all" in page
+    assert page.count(f"/teaching/{last.pk}/") == 2
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import id_of
+from tenpo.people.models import Participant
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.meeting_forms import NoteForm
 from tenpo.schedule.models import Booking
@@ -29,22 +30,25 @@ def session_notes(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = managed_session(user, session_id)
     if not can_note(user, session):
         raise Http404
-    bookings = [one for one in roster(session) if one.state in Booking.SEATED]
     notes = list(SessionNote.objects.visible_to(user).filter(session=session).select_related("participant"))
-    chosen = next((one for one in bookings if one.pk == id_of(request.GET.get("about", ""))), None)
     there = {note.participant_id: note for note in notes}
-    note = there.get(chosen.participant_id if chosen else None)
+    # Who has a place, then of whom something was noted before they gave it up.
+    seated = [one.participant for one in roster(session) if one.state in Booking.SEATED]
+    noted = [note.participant for note in notes if note.participant is not None]
+    people: dict[UUID | None, Participant] = {one.pk: one for one in (*seated, *noted)}
+    chosen = people.get(id_of(request.GET.get("about", "")))
+    note = there.get(chosen.pk if chosen else None)
     initial = {"about": str(chosen.pk) if chosen else "", "text": note.text if note else ""}
-    form = NoteForm(request.POST or None, bookings=bookings, initial=initial)
+    form = NoteForm(request.POST or None, people=list(people.values()), initial=initial)
     if request.method == "POST" and form.is_valid():
-        booking = next((one for one in bookings if str(one.pk) == form.cleaned_data["about"]), None)
+        about = people.get(id_of(form.cleaned_data["about"]))
         try:
-            write_note(session, booking=booking, text=form.cleaned_data["text"], by=user)
+            write_note(session, about=about, text=form.cleaned_data["text"], by=user)
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:
             messages.success(request, _("Kept. Only you can read it."))
             return redirect("schedule:session-notes", session.pk)
-    about = [(None, there.get(None)), *((one, there.get(one.participant_id)) for one in bookings)]
-    context = {"session": session, "form": form, "chosen": chosen, "rows": about}
+    rows = [(one, there.get(one.pk), one in seated) for one in people.values()]
+    context = {"session": session, "form": form, "chosen": chosen, "whole": there.get(None), "rows": rows}
     return render(request, "schedule/session_notes.html", context, status=422 if form.errors else 200)

@@ -15,7 +15,7 @@ from tenpo.schedule.actions import places as actions
 from tenpo.schedule.models import Location, Room
 from tenpo.schedule.permissions import can_manage_places
 from tenpo.schedule.place_forms import LocationForm, RenameForm, RoomForm
-from tenpo.schedule.service_queries import find_locations
+from tenpo.schedule.service_queries import find_locations, sessions_naming
 
 
 @login_required
@@ -166,6 +166,7 @@ def _location_page(
         ],
         "closed_rooms": [room for room in rooms if room.closed_at is not None],
         "room_form": room_form or RoomForm(),
+        "naming": sessions_naming(location).count(),
     }
     is_wrong = form.errors or (room_form and room_form.errors) or (renamed and renamed.errors)
     return render(request, "schedule/location_form.html", context, status=422 if is_wrong else 200)
