@@ -259,7 +259,7 @@ def slots_in(service: Service, search: SlotSearch, wanted: Wanted, facts: Facts)
     for coach_id, coach in facts.coaches.items():
         for start, location in _starts_of(coach, facts, search, wanted, closed):
             by_start.setdefault((start, location), []).append(coach_id)
-    if is_by_all:
+    if service.coaches_rule == Service.Coaches.ALL:
         everybody = len(facts.coaches)
         if not set(search.coaches) <= facts.coaches.keys():
             return []

@@ -16,7 +16,6 @@ from tenpo.checkout.actions.buying import (
     Wish,
     begun_by,
     charge_for,
-    check_party,
     order_places,
     with_credit_at_hand,
 )
@@ -25,7 +24,7 @@ from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SERIES_PLACES
 from tenpo.payments.actions.methods import can_be_kept
 from tenpo.people.models import Participant, User
-from tenpo.schedule.actions.seats import already_elsewhere
+from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slot_series import only_coach, take_series
 from tenpo.schedule.actions.slots import IN_THE_WAY, SlotWish, release_lapsed_around, slot_taken
 from tenpo.schedule.models import Booking, Location, Service

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('schedule', '0022_embeds'),
+        ('schedule', "0025_waiting_together"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     )
 
     dependencies = [
-        ('schedule', '0022_embeds'),
+        ('schedule', "0024_times_that_come_back"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
     safe_because = "there are few services to be checked, and what the column defaults to keeps the rule"
 
-    dependencies = [("schedule", "0022_embeds")]
+    dependencies = [("schedule", "0023_coaches_together")]
 
     operations = [
         migrations.AddField(
