@@ -194,7 +194,7 @@ def say_left(until: datetime, *, now: datetime | None = None) -> str:
 
 
 def say_names(names: Iterable[str]) -> str:
-    """Several people in a row: "Lena Ott and Jonas Wirth"."""
+    """Several people in a row: "Lena Ott and Jonas Feld"."""
     return format_list(list(names), locale=locale())
 
 

@@ -157,7 +157,8 @@ class SessionForm(OfferForm):
         chosen: User = self.cleaned_data.get("coach") or self.viewer
         return chosen
 
-    def beside(self) -> list[User]:
+    def others(self) -> list[User]:
+        """Who gives it with its coach."""
         return list(self.cleaned_data.get("beside") or ())
 
 

@@ -96,7 +96,7 @@ def test_reviews_are_between_the_lead_and_whoever_came(pair, session):
 
 def test_the_page_names_all_of_them(client: Client, pair, session):
     User.objects.filter(pk=pair[0].pk).update(name="Lena Ott")
-    User.objects.filter(pk=pair[1].pk).update(name="Jonas Wirth")
+    User.objects.filter(pk=pair[1].pk).update(name="Jonas Feld")
     client.force_login(make_member())
 
     page = client.get(reverse("schedule:session-detail", args=[session.pk])).content.decode()
@@ -104,8 +104,8 @@ def test_the_page_names_all_of_them(client: Client, pair, session):
 
     assert "Your coaches" in page
     assert "Lena Ott" in page
-    assert "Jonas Wirth" in page
-    assert "Lena Ott and Jonas Wirth" in listed
+    assert "Jonas Feld" in page
+    assert "Lena Ott and Jonas Feld" in listed
 
 
 def test_names_of_many_cost_one_statement_and_of_one_coach_none(django_assert_num_queries, pair, session):

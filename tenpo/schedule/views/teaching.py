@@ -97,7 +97,7 @@ def session_create(request: HttpRequest) -> HttpResponse:
     form = SessionForm(request.POST or None, viewer=user, initial=_copied(user, request.GET.get("from", "")))
     if request.method == "POST" and form.is_valid():
         try:
-            session = create_session(form.whose(), by=user, beside=form.beside(), **form.terms())
+            session = create_session(form.whose(), by=user, beside=form.others(), **form.terms())
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:
