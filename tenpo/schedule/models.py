@@ -57,11 +57,14 @@ MAX_SESSION_MINUTES = 24 * 60
 
 class SeriesQuerySet(models.QuerySet["Series"]):
     def visible_to(self, user: "Viewer") -> Self:
-        return self if user.is_authenticated else self.none()
+        """Whoever sees one of its sessions: a time that somebody booked for some weeks is nobody else's business."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(Exists(Session.objects.visible_to(user).filter(series=OuterRef("pk"))))
 
 
 class Series(BaseModel):
-    """Sessions that repeat by a rule (RFC 5545) at the same time of day in the coach's own time zone."""
+    """Sessions that repeat by a rule (RFC 5545) on the coach's own clock: offered to all, or booked by one person."""
 
     coach = models.ForeignKey(User, models.PROTECT, related_name="+")
     rule = models.CharField(max_length=200)
