@@ -1,8 +1,9 @@
 """What sessions that repeat have in common."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 from tenpo.core.models import TIME_ZONE_LENGTH, BaseModel
 from tenpo.people.models import User
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
 
 class SeriesQuerySet(models.QuerySet["Series"]):
     def visible_to(self, user: "Viewer") -> Self:
-        return self if user.is_authenticated else self.none()
+        """Whoever sees one of its sessions: a time that somebody booked for some weeks is nobody else's business."""
+        if not user.is_authenticated:
+            return self.none()
+        sessions: Any = self.model._meta.get_field("sessions").related_model
+        seen = sessions._default_manager.visible_to(user).filter(series=OuterRef("pk"))
+        return self.filter(Exists(seen))
 
 
 class Series(BaseModel):
-    """Sessions that repeat by a rule (RFC 5545) at the same time of day in the coach's own time zone."""
+    """Sessions that repeat by a rule (RFC 5545) on the coach's own clock: offered to all, or booked by one person."""
 
     coach = models.ForeignKey(User, models.PROTECT, related_name="+")
     rule = models.CharField(max_length=200)

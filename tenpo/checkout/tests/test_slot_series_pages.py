@@ -11,13 +11,14 @@ from tenpo.checkout.tests.slot_make import HOUR, NINE, QUESTIONS, working_coach
 from tenpo.checkout.tests.slot_make import book as book_one
 from tenpo.checkout.tests.test_booking_api import Api
 from tenpo.checkout.tests.test_series_pages import signed_in
+from tenpo.checkout.tests.test_slot_series import book as book_series
 from tenpo.checkout.tests.test_slot_series import make_weekly, weekly
 from tenpo.orders.models import Order
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.find_queries import start_name
-from tenpo.schedule.models import Booking, Service
+from tenpo.schedule.models import Booking, Series, Service
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 CARD = {"provider": "sandbox", "test_card": SUCCEEDS}
@@ -190,3 +191,15 @@ def test_the_api_says_what_is_booked_one_by_one(coach):
     answer = Api(make_member()).client.get(f"/api/v1/services/{service.pk}/dates", asked)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_in_series")
+
+
+def test_a_series_that_somebody_booked_is_seen_by_them_and_its_coach_alone(coach):
+    lena = make_member()
+    book_series(make_weekly(coach), lena, weekly(3))
+    series = Series.objects.get()
+
+    seen = {who: Api(who).client.get(f"/api/v1/series/{series.pk}") for who in (lena, coach, make_admin())}
+
+    assert {(answer.status_code, len(answer.json()["sessions"])) for answer in seen.values()} == {(200, 3)}
+    for other in (make_member(), make_coach()):
+        assert Api(other).client.get(f"/api/v1/series/{series.pk}").status_code == 404

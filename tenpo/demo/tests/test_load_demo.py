@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Count
 from django.utils import timezone
 
 from tenpo.access.actions.api_clients import authenticate_key
@@ -173,6 +174,10 @@ def _check_today() -> None:
     assert Booking.objects.filter(session__is_private=True, state="confirmed").count() > 5
     assert Booking.objects.filter(session__is_private=True, state="offered").exists()
     assert Session.objects.filter(is_private=True, status="planned", version__gt=0).exists()
+    weekly = Booking.objects.filter(session__is_private=True, session__series__isnull=False, state="confirmed")
+    assert weekly.filter(booked_by=ifeoma).count() > 4
+    asked = Booking.objects.filter(awaits_approval=True, state="held").values("session").annotate(people=Count("id"))
+    assert asked.filter(people=3).exists()
     attention = attention_for(admin)
     assert attention.unmarked_payments
     assert attention.wanted_sessions
