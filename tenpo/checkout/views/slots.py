@@ -18,6 +18,7 @@ from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
+from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.checkout.views.visitors import typed_before, visitor_page
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
@@ -27,24 +28,19 @@ from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
-from tenpo.schedule.actions.slots import SlotWish, why_not
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import (
-    Option,
     Wish,
     coaches_of,
     moment_of,
     options_of,
     own,
     slots_at,
-    start_name,
     with_offer,
-    zone_of,
 )
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.policy_queries import say_policy_for
 from tenpo.schedule.service_prices import service_price
-from tenpo.schedule.views.finding import map_address, wish_query
 from tenpo.schedule.views.visiting import open_to_visitors
 
 # After these the time is gone, and another one is chosen; whatever was typed stays.
@@ -68,11 +64,12 @@ def slot_book(request: HttpRequest, service_id: UUID, start: str) -> HttpRespons
         return _Page(request, request.user, service, wish, at).answer()
 
 
-class _Page:
+class _Page(SlotPage):
     """One time that somebody wants, what they typed for it, and what the rules say to it."""
 
     def __init__(self, request: HttpRequest, user: User, service: Service, wish: Wish, at: datetime) -> None:
-        self.request, self.user, self.service, self.wish, self.at = request, user, service, wish, at
+        super().__init__(request, service, wish, at)
+        self.user = user
         typed = request.POST or None
         before = typed_before(request)
         options = options_of(service, slots_at(own(user), service, wish, at))
@@ -81,18 +78,14 @@ class _Page:
         self.party = PartyForm(request.POST or request.GET, user=user)
         self.price = self._price()
         self.payment = PaymentForm(typed, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
-        self.refusal: RuleError | None = None
-
-    @property
-    def option(self) -> Option | None:
-        return self.options.chosen
 
     def answer(self) -> HttpResponse:
         is_sent = self.request.method == "POST"
         if self.option is None:
             if mine := self._mine():
                 return redirect("checkout:booking-result", mine.pk)
-            self.refusal = self._why_not()
+            people = self.party.chosen or [self.user.participant]
+            self.refusal = self.why_nobody(participants=people, by=self.user)
         elif self.options.is_lost:
             self.refusal = RuleError("option_taken", _("Your choice has just been taken. This is what is still free."))
         # Another time was chosen on the page of one that was gone: what was typed there has come along.
@@ -100,12 +93,6 @@ class _Page:
             return booked
         status = status_of(self.refusal, self.payment, self.answers, self.party) if is_sent else 200
         return render(self.request, "checkout/slot_form.html", self._context(), status=status)
-
-    def _why_not(self) -> RuleError:
-        """Why nobody is free then, with the nearest starts at which somebody is."""
-        wanted = SlotWish(self.service.pk, self.at, self.wish.minutes, self.wish.location, {})
-        coaches = [self.wish.coach] if self.wish.coach else []
-        return why_not(wanted, coaches, participants=self.party.chosen or [self.user.participant], by=self.user)
 
     def _is_filled_in(self) -> bool:
         party = self.party.is_valid() or not self.party.is_bound
@@ -163,39 +150,16 @@ class _Page:
         return together(found)
 
     def _context(self) -> dict[str, Any]:
-        is_gone = self.refusal is not None and self.refusal.code in GONE
-        option = self.option
-        query = wish_query(self.wish, self.service, own_zone=ZoneInfo(self.user.time_zone))
-        place = option.location if option else None
         return {
-            "service": self.service,
-            "start": start_name(self.at),
-            "starts_at": self.at,
-            "ends_at": self.at + self.wish.length,
-            "minutes": self.wish.minutes,
-            "option": option,
-            "options": self.options,
-            "host_zone": zone_of(option.given_by) if option else "",
-            "coaches": coaches_of(self.service),
-            "map": map_address(place) if place else "",
-            "answers": self.answers,
+            **self.shown(own_zone=ZoneInfo(self.user.time_zone)),
             "form": self.payment,
             "party": self.party,
             "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
             "quote": self.price,
             "use_wallet": uses_wallet(self.request),
             "policy": self._policy(),
-            "refusal": self.refusal,
-            "is_gone": is_gone,
-            "nearest": self._nearest() if is_gone else [],
-            "query": query,
+            "is_gone": self.refusal is not None and self.refusal.code in GONE,
         }
-
-    def _nearest(self) -> list[dict[str, Any]]:
-        """The nearest starts that are free, as the refusal says them."""
-        return [
-            {"at": at, "name": start_name(at)} for at in (self.refusal.facts.get("nearest", ()) if self.refusal else ())
-        ]
 
     def _policy(self) -> str:
         usual = CancellationPolicy.objects.filter(is_default=True)

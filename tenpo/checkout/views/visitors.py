@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
+from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.networks import hit_from
@@ -22,12 +23,10 @@ from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policy_words import say_policy
 from tenpo.payments.refund_models import RefundTo
 from tenpo.schedule.actions.intros import ask_intro, is_for_visitors
-from tenpo.schedule.actions.slots import SlotWish, why_not
-from tenpo.schedule.find_queries import Option, Wish, coaches_of, options_of, own, slots_at, start_name, zone_of
+from tenpo.schedule.find_queries import Wish, options_of, own, slots_at
 from tenpo.schedule.intro_forms import VisitorForm
 from tenpo.schedule.models import Service
 from tenpo.schedule.service_prices import service_price
-from tenpo.schedule.views.finding import map_address, wish_query
 from tenpo.schedule.views.visiting import own_zone, zone_to_guess
 
 # In a visit: what somebody typed for a time before they signed in, and at which address.
@@ -35,26 +34,21 @@ TYPED = "slot_typed"
 MAX_KEPT = 20_000
 
 
-class VisitorPage:
+class VisitorPage(SlotPage):
     """One time that a visitor wants, and what they typed for it."""
 
     template = "checkout/slot_visitor.html"
 
     def __init__(self, request: HttpRequest, service: Service, wish: Wish, at: datetime) -> None:
-        self.request, self.service, self.wish, self.at = request, service, wish, at
+        super().__init__(request, service, wish, at)
         typed = request.POST if request.method == "POST" else None
         self.options = OptionForm(typed, options=options_of(service, slots_at(own(AnonymousUser()), service, wish, at)))
         self.answers = AnswersForm(typed, questions=service.questions)
-        self.refusal: RuleError | None = None
-
-    @property
-    def option(self) -> Option | None:
-        return self.options.chosen
 
     def answer(self) -> HttpResponse:
         is_sent = self.request.method == "POST"
         if self.option is None:
-            self.refusal = self.why_not()
+            self.refusal = self.why_nobody(participants=[], by=AnonymousUser())
         elif self.options.is_lost:
             self.refusal = RuleError("option_taken", _("Your choice has just been taken. This is what is still free."))
         elif is_sent and "look" not in self.request.POST and (done := self.send()):
@@ -80,34 +74,13 @@ class VisitorPage:
             self.request.session[TYPED] = {"path": self.request.path, "typed": typed}
         return redirect_to_login(self.request.get_full_path())
 
-    def why_not(self) -> RuleError:
-        """Why nobody is free then, with the nearest starts at which somebody is."""
-        wanted = SlotWish(self.service.pk, self.at, self.wish.minutes, self.wish.location, {})
-        coaches = [self.wish.coach] if self.wish.coach else []
-        return why_not(wanted, coaches, participants=[], by=AnonymousUser())
-
     def context(self) -> dict[str, Any]:
-        option, refusal = self.option, self.refusal
-        place = option.location if option else None
-        nearest = refusal.facts.get("nearest", ()) if refusal else ()
         return {
-            "service": self.service,
-            "starts_at": self.at,
-            "ends_at": self.at + self.wish.length,
-            "minutes": self.wish.minutes,
-            "option": option,
-            "options": self.options,
-            "host_zone": zone_of(option.given_by) if option else "",
-            "coaches": coaches_of(self.service),
-            "map": map_address(place) if place else "",
-            "answers": self.answers,
+            **self.shown(own_zone=own_zone(self.request)),
             "form": self.answers,
             "price": service_price(self.service, self.wish.minutes),
             "policy": self._policy(),
-            "refusal": refusal,
-            "is_gone": option is None,
-            "nearest": [{"at": at, "name": start_name(at)} for at in nearest],
-            "query": wish_query(self.wish, self.service, own_zone=own_zone(self.request)),
+            "is_gone": self.option is None,
             "guessed_zone": zone_to_guess(self.request),
         }
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -91,18 +92,15 @@ def day_set(request: HttpRequest, coach_id: UUID) -> HttpResponse:
     """Say a day that is not as its weekday, or let it be as its weekday again."""
     user, coach = _whose(request, coach_id)
     form = DayForm(request.POST)
-    if form.is_valid():
-        try:
-            if request.POST.get("act") == "clear":
-                actions.clear_day(coach, form.cleaned_data["day"], by=user)
-            else:
-                actions.set_day(coach, form.cleaned_data["day"], form.hours(), by=user)
-        except (RuleError, ValidationError) as error:
-            add_problems(form, error)
+
+    def set_it() -> None:
+        if request.POST.get("act") == "clear":
+            actions.clear_day(coach, form.cleaned_data["day"], by=user)
         else:
-            messages.success(request, _("Saved. What is booked already stays."))
-            return redirect("schedule:hours", coach.pk)
-    return _page(request, coach, Forms(day=form))
+            actions.set_day(coach, form.cleaned_data["day"], form.hours(), by=user)
+        messages.success(request, _("Saved. What is booked already stays."))
+
+    return _answer(request, coach, Forms(day=form), form, set_it)
 
 
 @login_required
@@ -111,31 +109,23 @@ def time_off_add(request: HttpRequest, coach_id: UUID) -> HttpResponse:
     """Say when a coach is away; what is booked in it is named, not cancelled."""
     user, coach = _whose(request, coach_id)
     form = AwayForm(request.POST, coach=coach, zone=zone_of(coach))
-    if form.is_valid():
+
+    def add() -> None:
         starts_at, ends_at = form.times()
         known = form.cleaned_data
-        try:
-            off = away.add_time_off(
-                coach, starts_at=starts_at, ends_at=ends_at, by=user, reason=known["reason"],
-                stand_in=known["stand_in"],
-            )  # fmt: skip
-        except (RuleError, ValidationError) as error:
-            _add_away(form, error)
-        else:
-            _say_what_falls_into(request, off)
-            return redirect("schedule:hours", coach.pk)
-    return _page(request, coach, Forms(off=form))
+        off = away.add_time_off(
+            coach, starts_at=starts_at, ends_at=ends_at, by=user, reason=known["reason"], stand_in=known["stand_in"]
+        )
+        _say_what_falls_into(request, off)
+
+    return _answer(request, coach, Forms(off=form), form, add, add_problems=_add_away)
 
 
 @login_required
 @require_POST
 def time_off_remove(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """Be there after all."""
-    user = teacher(request)
-    off = get_object_or_404(TimeOff.objects.visible_to(user).select_related("coach"), pk=time_off_id)
-    away.remove_time_off(off, by=user)
-    messages.success(request, _("Removed."))
-    return redirect("schedule:hours", off.coach_id)
+    return _removed(request, TimeOff, time_off_id, away.remove_time_off)
 
 
 @login_required
@@ -144,26 +134,19 @@ def travel_add(request: HttpRequest, coach_id: UUID) -> HttpResponse:
     """Let the hours be those of another zone on some days."""
     user, coach = _whose(request, coach_id)
     form = TravelForm(request.POST)
-    if form.is_valid():
-        try:
-            away.add_travel(coach, by=user, **form.cleaned_data)
-        except (RuleError, ValidationError) as error:
-            add_problems(form, error)
-        else:
-            messages.success(request, _("Saved. What is booked already stays."))
-            return redirect("schedule:hours", coach.pk)
-    return _page(request, coach, Forms(travel=form))
+
+    def add() -> None:
+        away.add_travel(coach, by=user, **form.cleaned_data)
+        messages.success(request, _("Saved. What is booked already stays."))
+
+    return _answer(request, coach, Forms(travel=form), form, add)
 
 
 @login_required
 @require_POST
 def travel_remove(request: HttpRequest, travel_id: UUID) -> HttpResponse:
     """Let the hours be those of the coach's own zone."""
-    user = teacher(request)
-    travel = get_object_or_404(Travel.objects.visible_to(user).select_related("coach"), pk=travel_id)
-    away.remove_travel(travel, by=user)
-    messages.success(request, _("Removed."))
-    return redirect("schedule:hours", travel.coach_id)
+    return _removed(request, Travel, travel_id, away.remove_travel)
 
 
 @login_required
@@ -172,15 +155,43 @@ def working_terms_set(request: HttpRequest, coach_id: UUID) -> HttpResponse:
     """Say the clock, the holidays and how much at most."""
     user, coach = _whose(request, coach_id)
     form = TermsForm(request.POST, terms=_terms(coach), account_zone=coach.time_zone)
+
+    def set_them() -> None:
+        actions.set_working_terms(coach, by=user, **form.terms())
+        messages.success(request, _("Saved. What is booked already stays."))
+
+    return _answer(request, coach, Forms(terms=form), form, set_them)
+
+
+def _answer(
+    request: HttpRequest,
+    coach: User,
+    sent: Forms,
+    form: Form,
+    act: Callable[[], None],
+    *,
+    add_problems: Callable[[Any, RuleError | ValidationError], None] = add_problems,
+) -> HttpResponse:
+    """Do what a form says, and show the page again; with its problems beside its fields where it is refused."""
     if form.is_valid():
         try:
-            actions.set_working_terms(coach, by=user, **form.terms())
+            act()
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:
-            messages.success(request, _("Saved. What is booked already stays."))
             return redirect("schedule:hours", coach.pk)
-    return _page(request, coach, Forms(terms=form))
+    return _page(request, coach, sent)
+
+
+def _removed[Row: (TimeOff, Travel)](
+    request: HttpRequest, model: type[Row], pk: UUID, remove: Callable[..., object]
+) -> HttpResponse:
+    """Take away what was said of some days of somebody's, and show the page again."""
+    user = teacher(request)
+    row = get_object_or_404(model.objects.visible_to(user).select_related("coach"), pk=pk)
+    remove(row, by=user)
+    messages.success(request, _("Removed."))
+    return redirect("schedule:hours", row.coach_id)
 
 
 def _whose(request: HttpRequest, coach_id: UUID) -> tuple[User, User]:
