@@ -1,6 +1,7 @@
 """What a reviewer would say twice: the shape of the code, held by tests. Import-linter holds the imports."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,12 @@ FILE_LINES_MAX, FUNCTION_LINES_MAX = 600, 70
 
 # Where a row is new, or was an offer that this transaction has locked, and is written whole.
 WHOLE_ROWS = {"checkout/actions/buying.py"}
+
+# What says when it was printed or made, or is the clock itself.
+BY_ITS_OWN_CLOCK = {
+    "checkout/views/wallet.py", "core/backup.py", "core/clock.py", "core/words.py", "orders/sponsor_views.py",
+    "people/mails.py", "web/views/design.py",
+}  # fmt: skip
 
 CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
 # App → depth, the deepest being what everybody may know.
@@ -133,6 +140,13 @@ def test_actions_save_only_what_they_changed():
                     wrong.append(place(path, node))
 
     assert sorted(set(wrong)) == []
+
+
+def test_what_decides_asks_the_databases_clock():
+    """A machine's own clock may be wrong (`core.clock`); it only says when something was printed or made."""
+    asks = re.compile(r"timezone\.now\(\)|datetime\.now\(|date\.today\(\)")
+    found = {str(path.relative_to(PACKAGE)) for path in sources("**/*.py") if asks.search(path.read_text())}
+    assert {name for name in found if not name.startswith(("demo/", "bench/", "runtime/", "cli/"))} == BY_ITS_OWN_CLOCK
 
 
 def test_only_actions_write():

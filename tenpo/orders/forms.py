@@ -2,9 +2,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.days import day_here, midnight
 from tenpo.core.forms import AmountField, DayField
@@ -91,7 +91,7 @@ class SharePolicyForm(forms.Form):
         cleaned["terms"] = terms
         if starts and starts.date() < day_here():
             self.add_error("starts_on", _("A policy starts today or later."))
-        if cleaned["active_until"] and cleaned["active_until"] <= (starts or timezone.now()):
+        if cleaned["active_until"] and cleaned["active_until"] <= (starts or clock.now()):
             self.add_error("ends_on", _("The end must come after the start."))
         return cleaned
 
@@ -105,7 +105,7 @@ class SharePolicyForm(forms.Form):
             amount=terms.amount,
             cap=terms.cap,
             currency=current_business().currency,
-            active_from=self.cleaned_data["active_from"] or timezone.now(),
+            active_from=self.cleaned_data["active_from"] or clock.now(),
             active_until=self.cleaned_data["active_until"],
         )
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from tenpo.core import clock
 from tenpo.core.words import say_percent, say_when
 from tenpo.orders.cancelling import Policy, Window, whole_place
 from tenpo.payments.refund_models import RefundTo
@@ -68,7 +68,7 @@ def say_policy(
     cancellation or no-show in 90 days costs nothing." Windows that are over at `now` are left out; `to` is where the
     business's terms lead; somebody had `misses` of those that count, and moved this `moves` times.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     if was_moved and now <= starts_at:
         first = _("The time was changed after you booked: until the start, cancelling gives everything back.")
     else:

@@ -6,10 +6,10 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.orders.actions.policies import (
     create_cancellation_policy,
@@ -31,7 +31,7 @@ from tenpo.people.models import User
 def share_policy_list(request: HttpRequest) -> HttpResponse:
     """What the company pays: in force, coming, past, for everybody and for single coaches."""
     user = cast(User, request.user)
-    now = timezone.now()
+    now = clock.now()
     policies = SharePolicy.objects.visible_to(user).select_related("coach", "created_by")
     rows = [_share_row(policy, now) for policy in policies.order_by("-active_from", "-id")]
     context = {
@@ -50,7 +50,7 @@ def share_policy_end(request: HttpRequest, policy_id: UUID) -> HttpResponse:
     """End a policy now, or withdraw one that has not begun."""
     user = _admin(request)
     policy = get_object_or_404(SharePolicy, pk=policy_id)
-    was_coming = policy.active_from > timezone.now()
+    was_coming = policy.active_from > clock.now()
     try:
         end_share_policy(policy, by=user)
     except RuleError as refusal:
@@ -67,7 +67,7 @@ def split_rule_list(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if not (user.is_admin or user.is_coach):
         raise Http404
-    now = timezone.now()
+    now = clock.now()
     rules = SplitRule.objects.visible_to(user).select_related("coach").order_by("place", "-active_from", "-id")
     rows = [{"rule": rule, "words": describe_split(rule), "state": _state(rule, now)} for rule in rules]
     order = ("now", "coming", "past")

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Field
-from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.forms import FIRST_DAY, LAST_DAY, AmountField, DayField, ZoneField
 from tenpo.orders.models import CancellationPolicy
@@ -141,7 +141,7 @@ class SessionForm(OfferForm):
         elif self.session and moment.at == self.session.starts_at.replace(second=0, microsecond=0):
             # The form has no seconds; an edit of something else is no change of time.
             moment = Moment(self.session.starts_at)
-        elif moment.at <= timezone.now():
+        elif moment.at <= clock.now():
             self.add_error("day", _("This time is over."))
         cleaned["starts_at"] = moment.at
         return cleaned

@@ -1,11 +1,11 @@
 """What is told of a policy: what came back, what was missed, what was moved. Also how bookings are spoken of."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tenpo.core import clock
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import read_policy
 from tenpo.orders.policy_words import say_policy
@@ -137,7 +137,7 @@ def terms_of(booking: Booking) -> dict[str, Any]:
 def policy_fact(facts: Facts) -> tuple[tuple[str, str], ...]:
     """What holds of cancelling, said when it is read."""
     terms, starts_at = facts.value("terms"), facts.moment("starts_at")
-    if not isinstance(terms, dict) or starts_at is None or starts_at <= datetime.now(UTC):
+    if not isinstance(terms, dict) or starts_at is None or starts_at <= clock.now():
         return ()
     policy = read_policy(terms["windows"], terms["rules"])
     return ((_("Cancelling"), say_policy(policy, starts_at, to=terms["to"])),)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tenpo.core import clock
 from tenpo.core.words import say_zone
 from tenpo.people.models import User
 from tenpo.schedule import slots
@@ -118,7 +119,7 @@ def week_of(coach: User, day: date, *, viewer: User, now: datetime | None = None
 
     Which of their calendars says that they are taken is told to nobody but themselves.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     monday = day - timedelta(days=day.weekday())
     dates = [monday + timedelta(days=number) for number in range(DAYS)]
     since, until = day_start(dates[0]), day_start(dates[-1] + timedelta(days=1))

@@ -4,10 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.utils import timezone
 from ninja import Field, Router
 
 from tenpo.checkout.queries.policies import share_effect
+from tenpo.core import clock
 from tenpo.core.api import ApiRequest, OutSchema, problems
 from tenpo.core.business import current_business
 from tenpo.orders.actions.policies import check_terms
@@ -60,7 +60,7 @@ def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOu
         amount=terms.amount,
         cap=terms.cap,
         currency=current_business().currency,
-        active_from=payload.active_from or timezone.now(),
+        active_from=payload.active_from or clock.now(),
         active_until=payload.active_until,
     )
     effect = share_effect(proposed)

@@ -50,7 +50,7 @@ def test_who_booked_there_is_told_where_it_is_now(coach):
     [message] = OutboxMessage.objects.filter(name="session.changed")
     assert (message.subject_id, message.payload["before"]) == (session.pk, {"place": OLD})
     record = AuditLog.objects.get(action="session.changed")
-    assert (record.actor_id, record.before["place"], record.after["place"]) == (admin.pk, OLD, NEW)
+    assert (record.actor_id, record.before, record.after) == (admin.pk, {"place": OLD}, {"place": NEW})
     assert told(member)[-1] == "session.changed"
     assert CalendarConnection.objects.get(pk=calendar.pk).wants_writing_at is not None
     assert told(waiting) == []

@@ -5,11 +5,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tenpo.core import clock
 from tenpo.core.limits import hit
 from tenpo.payments.actions.methods import (
     add_payment_method,
@@ -38,7 +38,7 @@ def method_list(request: PageRequest) -> HttpResponse:
         if method is not None:
             return _after_adding(request, method)
     page = page_of(request, PaymentMethod.objects.kept().filter(user=request.user), order=("-id",))
-    now = timezone.now()
+    now = clock.now()
     context = {
         "methods": [(method, method.is_expired(now)) for method in page.items],
         "page": page,

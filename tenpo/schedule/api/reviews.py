@@ -163,7 +163,7 @@ def put_session_note(request: ApiRequest, session_id: UUID, body: NoteIn) -> Any
     """
     session = visible_session(request.user, session_id)
     booking = _visible(request.user, body.booking_id) if body.booking_id else None
-    return write_note(session, about=booking and booking.participant, text=body.text, by=request.user)
+    return write_note(session, about=booking.participant if booking else None, text=body.text, by=request.user)
 
 
 def _visible(user: User, booking_id: UUID) -> Booking:

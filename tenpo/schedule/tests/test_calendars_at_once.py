@@ -12,6 +12,7 @@ from tenpo.people.tests.make import make_admin, make_coach
 from tenpo.schedule.actions import calendar_syncing
 from tenpo.schedule.actions.calendar_syncing import take_calendar_file
 from tenpo.schedule.actions.calendars import disconnect_calendar, end_calendars
+from tenpo.schedule.actions.coach_time import count_changed
 from tenpo.schedule.calendar_models import CalendarConnection
 from tenpo.schedule.models import CoachTime
 from tenpo.schedule.tests.calendar_plants import make_caldav
@@ -33,7 +34,6 @@ def two_calendars() -> list[CalendarConnection]:
 
 def counting_meets(monkeypatch: pytest.MonkeyPatch, other: Any) -> list[Other]:
     """Whoever reads a calendar, and is about to count that its owner's time changed, meets another who waits for it."""
-    count_changed = calendar_syncing.count_changed
     met: list[Other] = []
 
     def meet_and_count(coach_id: Any) -> None:

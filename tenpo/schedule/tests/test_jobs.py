@@ -19,6 +19,7 @@ from tenpo.schedule import jobs
 from tenpo.schedule.actions import check_in, reviews, seats, sessions
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended, make_begun, make_stay, move, review
 
@@ -26,9 +27,10 @@ pytestmark = pytest.mark.django_db
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
-def breaks_of(patch: pytest.MonkeyPatch, where: Any, step: str, session_id: UUID) -> None:
+def breaks_of(patch: pytest.MonkeyPatch, step: tuple[Any, str], session_id: UUID) -> None:
     """Let the database refuse whatever is done of one session, at its last step."""
-    do = getattr(where, step)
+    where, name = step
+    do = getattr(where, name)
 
     def breaks(*args: Any, **kwargs: Any) -> Any:
         found = do(*args, **kwargs)
@@ -37,7 +39,7 @@ def breaks_of(patch: pytest.MonkeyPatch, where: Any, step: str, session_id: UUID
                 cursor.execute("SELECT 1 / 0")
         return found
 
-    patch.setattr(where, step, breaks)
+    patch.setattr(where, name, breaks)
 
 
 def over_for(time: timedelta) -> Session:
@@ -60,7 +62,7 @@ def reviewed() -> Session:
     booking = make_attended()
     for who in (booking.booked_by, booking.session.coach):
         review(booking, by=who)
-    reviews.SessionReview.objects.filter(session=booking.session).update(told_at=None)
+    SessionReview.objects.filter(session=booking.session).update(told_at=None)
     return booking.session
 
 
@@ -77,7 +79,7 @@ def is_marked(session: Session) -> bool:
 
 
 def is_told(session: Session) -> bool:
-    return not reviews.SessionReview.objects.filter(session=session, told_at=None).exists()
+    return not SessionReview.objects.filter(session=session, told_at=None).exists()
 
 
 # What waits for a job, oldest first; the job, its last step, how long it waits, whether it was done, what is logged.
@@ -99,7 +101,7 @@ def test_one_that_goes_wrong_keeps_no_other_waiting(make, job, step, later, is_d
 
     with monkeypatch.context() as broken, capture_logs() as logs, time_machine.travel(timezone.now() + later):
         for session in made[:2]:
-            breaks_of(broken, *step, session.pk)
+            breaks_of(broken, step, session.pk)
         job(0)
 
     assert [is_done(session) for session in made] == [False, False, True], "all or nothing of each"

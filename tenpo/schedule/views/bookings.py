@@ -4,9 +4,9 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from tenpo.core import clock
 from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
@@ -44,7 +44,7 @@ def _own_intros(user: User, when: str) -> list[Intro]:
     if when == "waiting":
         return []
     placed = Intro.objects.of(user).filter(link__isnull=False).select_related("session__coach", "participant")
-    now = timezone.now()
+    now = clock.now()
     coming = placed.filter(state=Intro.State.CONFIRMED, session__ends_at__gt=now)
     rows = coming if when == "coming" else placed.exclude(pk__in=coming.values("pk"))
     return list(rows.order_by("-session__starts_at", "-id")[:OWN_INTROS])
@@ -59,7 +59,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     booking = own_booking(user, booking_id)
     session = booking.session
     line = booking.line if can_see_payment(user, booking) else None
-    now = timezone.now()
+    now = clock.now()
     misses = misses_under([booking.terms], [booking.booked_by_id])
     rule = comes_back(booking, now=now, misses=misses)
     is_open = session.is_planned and not session.has_started(now)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import INTRO_HELD_MINUTES
 from tenpo.core.networks import counted, hit_from
@@ -127,7 +128,7 @@ def _service_of(found: Intro) -> Service:
 def _context(found: Intro, token: str) -> dict[str, Any]:
     session = found.session
     is_open = session.is_planned and not session.has_started()
-    is_held = found.state == Intro.State.HELD and found.held_until is not None and found.held_until > timezone.now()
+    is_held = found.state == Intro.State.HELD and found.held_until is not None and found.held_until > clock.now()
     return {
         "intro": found,
         "session": session,

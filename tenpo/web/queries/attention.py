@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Q, QuerySet, Window
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.models import CheckRun
 from tenpo.notify.models import Delivery
@@ -78,7 +78,7 @@ class Attention:
 
 def attention_for(admin: User, *, now: datetime | None = None) -> Attention:
     """What an admin should look at. Seven statements."""
-    now, business = now or timezone.now(), current_business()
+    now, business = now or clock.now(), current_business()
     payments = Payment.objects.visible_to(admin).select_related("payer")
     by_hand = unmarked(payments)
     unknown = payments.filter(state=Payment.State.UNKNOWN, created_at__lt=now - UNKNOWN_FOR)

@@ -11,6 +11,7 @@ from django.db.models import Case, Count, F, Q, Sum, When
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Transfer
 from tenpo.ledger.queries import spend_by_month
@@ -71,7 +72,7 @@ class Dashboard:
 
 def dashboard(*, now: datetime | None = None) -> Dashboard:
     """The figures and charts for admins. Five statements."""
-    now = now or timezone.now()
+    now = now or clock.now()
     business = current_business()
     zone = ZoneInfo(business.time_zone)
     sessions, filled = _session_figures(now)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Case, F, IntegerField, Q, Value, When
-from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.orders.models import Order
 from tenpo.payments.models import Payment
 from tenpo.people.models import User
@@ -45,7 +45,7 @@ def find(text: str, *, by: User, now: datetime | None = None) -> Found:
     is_number = len(number) >= MIN_NUMBER_LENGTH and number.isalnum() and number.isascii()
     return Found(
         people=_people(text, words, by),
-        sessions=_sessions(words, by, now or timezone.now()),
+        sessions=_sessions(words, by, now or clock.now()),
         orders=_orders(number, by) if is_number else (),
         payments=_payments(text, by) if is_number else (),
     )

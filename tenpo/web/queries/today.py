@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, Sum
 from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Account
 from tenpo.payments.models import Payment
@@ -103,7 +104,7 @@ class Teaching:
 
 def day_of(user: User, *, now: datetime | None = None) -> Day:
     """What waits for a member today and this week. Four statements."""
-    now = now or timezone.now()
+    now = now or clock.now()
     currency = current_business().currency
     bookings = _live_bookings(user, now)
     places = one_for_each_session([booking for booking in bookings if booking.state != "offered"], user)
@@ -167,7 +168,7 @@ def _suggestions(user: User, now: datetime) -> list[Session]:
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:
     """What a coach teaches today and this week, who comes or waits, asks, or was not marked. Six statements."""
-    now = now or timezone.now()
+    now = now or clock.now()
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = midnight + timedelta(days=1)
     waitlisted = Count("bookings", filter=Q(bookings__state=Booking.State.WAITLISTED))

@@ -5,11 +5,11 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from tenpo.core import clock
 from tenpo.core.charts import Chart, Series, bar_chart
 from tenpo.core.money import Money, minor_digits
 from tenpo.core.words import say_date, say_full_day, say_money, say_month, say_number, say_percent, say_short_date
@@ -35,7 +35,7 @@ class Shown:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Today: what is next for whoever looks. The operator's numbers first, then teaching, then one's own seats."""
-    user, now = request.user, timezone.now()
+    user, now = request.user, clock.now()
     assert user.is_authenticated
     day = day_of(user, now=now)
     context: dict[str, Any] = {

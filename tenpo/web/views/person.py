@@ -3,10 +3,10 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tenpo.access.models import ApiClient
+from tenpo.core import clock
 from tenpo.people.http import PageRequest
 from tenpo.people.models import CoachProfile, Role, User
 from tenpo.schedule.models import Booking, Session
@@ -20,7 +20,7 @@ KEYS_SHOWN = 20
 def person(request: PageRequest, user_id: str) -> HttpResponse:
     """One person: for everybody the coach that they are, for an admin also their account."""
     shown = get_object_or_404(User.objects.visible_to(request.user).with_roles(), pk=user_id)
-    now = timezone.now()
+    now = clock.now()
     context = {
         "shown": shown,
         "profile": CoachProfile.objects.visible_to(request.user).filter(user=shown).first() if shown.is_coach else None,
