@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models.expressions import DatabaseDefault
 from django.utils.translation import gettext as _
 
 from tenpo.core.inserts import insert_together
@@ -20,7 +21,9 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
     """Write new sessions, and who gives each; one statement."""
     written = list(sessions)
     for session in written:
-        session.pk = new_id()
+        if isinstance(session.pk, DatabaseDefault):
+            # What points to it must know it before.
+            session.pk = new_id()
     if written:
         insert_together([*written, *(one for session in written for one in coaches_of_new(session))])
     return written
