@@ -97,8 +97,9 @@ def place_of(location: Location) -> str:
 
 
 def sessions_naming(location: Location) -> SessionQuerySet:
-    """The planned sessions to come that are at a location and name it as it is now; not those that say it in words of
-    their own.
+    """The planned sessions to come that are at a location and name it as it is now.
+
+    Not those that say where they are in words of their own.
     """
     there = Q(location=location) | Q(room__location=location)
     return Session.objects.filter(

@@ -134,6 +134,6 @@ def test_let_go_by_two_without_locks_control(monkeypatch):
     monkeypatch.setattr(BookingQuerySet, "select_for_update", lambda self, **_locks: self.all())
     monkeypatch.setattr(seats, "end_bookings", end_and_meet)
 
-    found = at_once([release_lapsed_everywhere] * 2)
+    found = at_once([partial(seats.release_lapsed_of, held.session_id)] * 2)
 
     assert outcomes(found) == {"1": 1, "IntegrityError": 1}
