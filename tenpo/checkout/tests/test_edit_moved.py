@@ -14,6 +14,7 @@ from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.actions.series import cancel_following, edit_following
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, CoachTime, Session
+from tenpo.schedule.tests.make import give_to
 from tenpo.schedule.tests.test_series import make_series, sessions_of
 from tenpo.schedule.tests.time_make import make_service
 from tests.at_once import Other
@@ -65,7 +66,7 @@ def test_a_time_is_not_changed_by_the_lock_of_who_taught_it_before():
 def test_of_a_series_nothing_is_changed_by_who_does_not_give_all_of_it(act):
     series = make_series()
     sessions = sessions_of(series)
-    Session.objects.filter(pk=sessions[-1].pk).update(coach=make_coach())
+    give_to(sessions[-1], make_coach())
     before = as_it_stands()
 
     with pytest.raises(PermissionDenied):

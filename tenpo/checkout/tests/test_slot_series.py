@@ -1,6 +1,5 @@
 """A time that comes back: the same slot in several weeks, in one order, all of the dates or none."""
 
-import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -46,7 +45,7 @@ from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.slot_series import SeriesWish, dates_every, look_for_dates
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_hours, make_service
-from tests.at_once import at_once, outcomes, without_constraint
+from tests.at_once import at_once, meet_after, outcomes, without_constraint
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 WEEK = timedelta(weeks=1)
@@ -432,23 +431,20 @@ def test_of_series_that_overlap_one_is_booked_whole_and_the_others_not_at_all(co
 @pytest.mark.django_db(transaction=True)
 def test_series_that_overlap_control(coach, monkeypatch):
     """Without the coach's lock and the constraint, two have the same two dates."""
-    lock, barrier = slot_actions._LOCK, threading.Barrier(2)
+    lock = slot_actions._LOCK
     # To count that a coach's time changes is a lock as well.
-    counting, asking = lock.index("WITH counted"), lock.index("SELECT {columns}")
+    counting, asking = lock.index(",\n    counted AS"), lock.index("SELECT {columns}")
     monkeypatch.setattr(
         slot_actions,
         "_LOCK",
-        (lock[:counting] + lock[asking:]).replace("FOR NO KEY UPDATE OF r", "").replace("FOR NO KEY UPDATE", ""),
+        (lock[:counting] + "\n    " + lock[asking:])
+        .replace("FOR NO KEY UPDATE OF r", "")
+        .replace("FOR NO KEY UPDATE", ""),
     )
 
-    def look_and_meet(*asked: Any, **how: Any) -> Any:
-        found = look_for_dates(*asked, **how)
-        barrier.wait(30)
-        return found
+    meet_after(monkeypatch, taking, "look_for_dates", 2)
 
-    monkeypatch.setattr(taking, "look_for_dates", look_and_meet)
-
-    with without_constraint("schedule_session", "session_coach_never_in_two_at_once"):
+    with without_constraint("schedule_sessioncoach", "session_coach_never_in_two_at_once"):
         found = race(coach, 2)
         starts = Counter(Session.objects.values_list("starts_at", flat=True))
         Booking.objects.update(starts_at=None, ends_at=None, state="cancelled", cancelled_at=timezone.now())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -13,7 +14,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.seats import hold_time
 from tenpo.schedule.actions.session_coaches import write_sessions
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.session_coach_models import name_who_gives
 
 _numbers = count(1)
@@ -56,6 +57,13 @@ def make_session(
     name_who_gives(session, [session.coach_id, *(one.pk for one in beside)])
     [session] = write_sessions([session])
     return session
+
+
+def give_to(session: Session, coach: User) -> None:
+    """Let another coach give what one gives, whatever is booked."""
+    with transaction.atomic():
+        SessionCoach.objects.filter(session=session).update(coach=coach)
+        Session.objects.filter(pk=session.pk).update(coach=coach)
 
 
 def set_times(sessions: QuerySet[Session], **times: datetime) -> None:

@@ -17,7 +17,7 @@ from tenpo.schedule.models import Session
 from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.feed_server import calendar, event
 from tenpo.schedule.tests.google_double import GoogleDouble
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import give_to, make_session
 from tenpo.schedule.tests.test_google import connected, google
 
 __all__ = ["google"]
@@ -68,7 +68,7 @@ def test_what_is_behind_and_holds_no_more_is_taken_away(google, written, act):
     elif act == "moved":
         edit_session(third, by=made.user, starts_at=third.starts_at + HOUR)
     elif act == "another's":
-        Session.objects.filter(pk=third.pk).update(coach=make_coach())
+        give_to(third, make_coach())
     else:
         change_connection(made, by=made.user, writes_sessions=False)
     sync_calendar(made)
