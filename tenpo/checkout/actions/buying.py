@@ -5,8 +5,8 @@ sessions are locked first, and a sponsor's budget before the ledger's accounts; 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Unpack
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import Entry, record, records_of
 from tenpo.checkout.actions.settling import charge, give_up_attempt
+from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.compiled import Question
@@ -32,7 +33,6 @@ from tenpo.orders.policies import split_line
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.actions.cancelling import cancel_payments
-from tenpo.payments.actions.methods import can_be_kept
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.payments.queries import manual_providers
@@ -67,48 +67,20 @@ SPENT_MEANWHILE = ("insufficient_funds", "sponsor_spent")
 type Reserved = tuple[list[Booking], Payment | None]
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How something is to be paid, what was seen of it, and by whom it is booked; see `book_session`.
-
-    Who pays is who the booking is `booked_by`: staff books in somebody's name (`placing`).
-    """
-
-    by: User
-    provider: str
-    agreed: int | None
-    use_wallet: bool
-    keeps: bool
-    call: Call | None
-
-
 def book_session(
     session: Session,
     *,
     participant: Participant,
     by: User,
-    provider: str = "",
-    source: str = "",
-    agreed: int | None = None,
-    use_wallet: bool = True,
-    keep: bool = False,
-    call: Call | None = None,
+    **pays: Unpack[Pays],
 ) -> Booking:
-    """Book a seat: the company and a sponsor pay their share, then credits and wallet, the rest through `provider`.
-
-    A `source` is what `start_payment` takes: a card that is entered now, or the id of a saved method. `keep` says that
-    a card that is entered now is kept for later, once it has paid.
+    """Book a seat: the company and a sponsor pay their share, then credits and wallet, the rest as `Pays` says.
 
     Returns the booking confirmed when nothing is left to pay or the money came at once, otherwise held; its payment
-    says what is missing. `agreed` is the own share (minor units) that the buyer saw: another one is refused, so nobody
-    pays a price that changed under them. A repeat of a `call` that died goes on with what that one had made. Raises
-    RuleError full, started, not_planned, already_booked, participant_elsewhere, price_changed, sponsor_spent,
-    payment_needed; Http404.
+    says what is missing. Raises RuleError full, started, not_planned, already_booked, participant_elsewhere,
+    price_changed, sponsor_spent, payment_needed; Http404.
     """
-    [booking] = book_places(
-        session, participants=[participant], by=by, provider=provider, source=source, agreed=agreed,
-        use_wallet=use_wallet, keep=keep, call=call,
-    )  # fmt: skip
+    [booking] = book_places(session, participants=[participant], by=by, **pays)
     return booking
 
 
@@ -116,12 +88,7 @@ def book_places(
     *sessions: Session,
     participants: Sequence[Participant],
     by: User,
-    provider: str = "",
-    source: str = "",
-    agreed: int | None = None,
-    use_wallet: bool = True,
-    keep: bool = False,
-    call: Call | None = None,
+    **pays: Unpack[Pays],
 ) -> list[Booking]:
     """Book a seat for each of a party in each of several sessions of a series, or none; see `book_session`.
 
@@ -136,21 +103,20 @@ def book_places(
     check_party(participants)
     session_ids = [session.pk for session in sessions]
     check_dates(session_ids, places=len(participants))
-    keeps = keep and can_be_kept(by, provider=provider, source=source)
-    wish = Wish(by, provider, agreed, use_wallet, keeps, call)
+    wish = Wish.of(by, pays)
 
     def attempt() -> Reserved:
         return _reserve(session_ids, participants, wish)
 
-    if begun := begun_by(call):
-        return charge_for(*begun, source)
+    if begun := begun_by(wish.call):
+        return charge_for(*begun, wish.source)
     try:
         reserved = past_what_lapsed(attempt, session_ids, participants)
     except RuleError as refusal:
         if len(sessions) > 1 and (named := name_dates(refusal, session_ids, participants=participants, by=by)):
             raise named from refusal
         raise
-    return charge_for(*reserved, source)
+    return charge_for(*reserved, wish.source)
 
 
 def check_dates(session_ids: Sequence[UUID], *, places: int) -> None:
@@ -166,26 +132,20 @@ def take_offer(
     booking: Booking,
     *,
     by: User,
-    provider: str = "",
-    source: str = "",
-    agreed: int | None = None,
-    use_wallet: bool = True,
-    keep: bool = False,
-    call: Call | None = None,
+    **pays: Unpack[Pays],
 ) -> Booking:
     """Take the seat that the waitlist offers, with all that are offered to its party, as one order; see `book_places`.
 
     Raises RuleError offer_over besides.
     """
-    keeps = keep and can_be_kept(by, provider=provider, source=source)
-    wish = Wish(by, provider, agreed, use_wallet, keeps, call)
+    wish = Wish.of(by, pays)
 
     def attempt() -> Reserved:
         return _reserve_offered(booking, wish)
 
     together = [one.participant for one in waiting_with(booking)]
-    reserved = begun_by(call) or past_what_lapsed(attempt, [booking.session_id], together)
-    return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
+    reserved = begun_by(wish.call) or past_what_lapsed(attempt, [booking.session_id], together)
+    return next(one for one in charge_for(*reserved, wish.source) if one.pk == booking.pk)
 
 
 def pay_booking(
@@ -206,8 +166,8 @@ def pay_booking(
         waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
         for left_alone in waiting:
             give_up_attempt(left_alone)
-    keeps = keep and can_be_kept(by, provider=provider, source=source)
-    reserved = _new_attempt(booking, Wish(by, provider, None, False, keeps, call))
+    wish = Wish.of(by, {"provider": provider, "source": source, "keep": keep, "call": call})
+    reserved = _new_attempt(booking, wish)
     return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
 
 

@@ -3,26 +3,24 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import (
     Reserved,
-    Wish,
     begun_by,
     charge_for,
     order_places,
     with_credit_at_hand,
 )
 from tenpo.checkout.actions.slots import check_unpaid
+from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SERIES_PLACES
-from tenpo.payments.actions.methods import can_be_kept
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slot_series import only_coach, take_series
@@ -41,12 +39,7 @@ def book_slot_series(
     participants: Sequence[Participant],
     by: User,
     answers: Mapping[str, Any] | None = None,
-    provider: str = "",
-    source: str = "",
-    agreed: int | None = None,
-    use_wallet: bool = True,
-    keep: bool = False,
-    call: Call | None = None,
+    **pays: Unpack[Pays],
 ) -> list[Booking]:
     """Book the same time with one coach in several weeks, all of the dates or none; see `book_slot_places`.
 
@@ -64,12 +57,11 @@ def book_slot_series(
     starts = sorted(starts)
     _check_number(starts, places=len(participants))
     wish = SlotWish(service.pk, starts[0], minutes, location.pk if location else None, answers or {})
-    keeps = keep and can_be_kept(by, provider=provider, source=source)
-    pays = Wish(by, provider, agreed, use_wallet, keeps, call)
-    if begun := begun_by(call):
-        return charge_for(*begun, source)
+    paid = Wish.of(by, pays)
+    if begun := begun_by(paid.call):
+        return charge_for(*begun, paid.source)
     coach_id = coach.pk if coach else only_coach(service.pk, by=by)
-    attempt = partial(with_credit_at_hand, partial(_reserve, wish, starts, coach_id, participants, pays))
+    attempt = partial(with_credit_at_hand, partial(_reserve, wish, starts, coach_id, participants, paid))
     try:
         reserved = attempt()
     except RuleError as refusal:
@@ -79,7 +71,7 @@ def book_slot_series(
         if not release_lapsed_around(wish, [coach_id], participants, until=starts[-1]):
             raise
         reserved = attempt()
-    return charge_for(*reserved, source)
+    return charge_for(*reserved, paid.source)
 
 
 def _check_number(starts: Sequence[datetime], *, places: int) -> None:

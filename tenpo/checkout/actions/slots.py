@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -13,19 +13,18 @@ from django.utils.translation import gettext as _
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import (
     Reserved,
-    Wish,
     begun_by,
     charge_for,
     order_places,
     with_credit_at_hand,
 )
 from tenpo.checkout.actions.requests import write_request
+from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core import clock
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SLOTS_UNPAID
 from tenpo.orders.queries import quote_question
-from tenpo.payments.actions.methods import can_be_kept
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slots import (
@@ -49,12 +48,7 @@ def book_slot(
     participant: Participant,
     by: User,
     answers: Mapping[str, Any] | None = None,
-    provider: str = "",
-    source: str = "",
-    agreed: int | None = None,
-    use_wallet: bool = True,
-    keep: bool = False,
-    call: Call | None = None,
+    **pays: Unpack[Pays],
 ) -> Booking:
     """Book a time with a coach: a session of its own, which is paid as `book_session` says.
 
@@ -72,8 +66,7 @@ def book_slot(
     """
     [booking] = book_slot_places(
         service, starts_at=starts_at, minutes=minutes, coach=coach, location=location, participants=[participant],
-        by=by, answers=answers, provider=provider, source=source, agreed=agreed, use_wallet=use_wallet, keep=keep,
-        call=call,
+        by=by, answers=answers, **pays,
     )  # fmt: skip
     return booking
 
@@ -88,12 +81,7 @@ def book_slot_places(
     participants: Sequence[Participant],
     by: User,
     answers: Mapping[str, Any] | None = None,
-    provider: str = "",
-    source: str = "",
-    agreed: int | None = None,
-    use_wallet: bool = True,
-    keep: bool = False,
-    call: Call | None = None,
+    **pays: Unpack[Pays],
 ) -> list[Booking]:
     """Book a time for several at the group's price: one session, of which each pays a part; see `book_slot`.
 
@@ -106,17 +94,16 @@ def book_slot_places(
         raise PermissionDenied
     check_party(participants)
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
-    keeps = keep and can_be_kept(by, provider=provider, source=source)
-    pays = Wish(by, provider, agreed, use_wallet, keeps, call)
-    if begun := begun_by(call) or unordered_by(call):
-        return charge_for(*begun, source)
+    paid = Wish.of(by, pays)
+    if begun := begun_by(paid.call) or unordered_by(paid.call):
+        return charge_for(*begun, paid.source)
 
     def attempt() -> Reserved:
         coaches = [coach.pk] if coach else coaches_for(wish, participant=participants[0], by=by)
-        return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participants, pays))
+        return of_the_first_free(coaches, lambda coach_id: _reserve(wish, coach_id, participants, paid))
 
     reserved = past_what_stands_in_the_way(attempt, wish, [coach.pk] if coach else [], participants, by=by)
-    return charge_for(*reserved, source)
+    return charge_for(*reserved, paid.source)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Protocol, TypedDict
+from typing import Annotated, Any, Protocol, Required
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -10,9 +10,9 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from ninja import Body, Field, Router
 
-from tenpo.access.actions.idempotency import Call
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_places, book_session, pay_booking, take_offer
+from tenpo.checkout.actions.wishes import Pays
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import PLACES_AT_ONCE
@@ -75,16 +75,10 @@ class SaysHowPaid(Protocol):
     agreed_amount: int | None
 
 
-class HowPaid(TypedDict):
+class HowPaid(Pays):
     """The same, and who pays, as the actions of booking take it."""
 
-    by: User
-    provider: str
-    source: str
-    keep: bool
-    use_wallet: bool
-    agreed: int | None
-    call: Call | None
+    by: Required[User]
 
 
 def how_paid(request: ApiRequest, payload: SaysHowPaid) -> HowPaid:
