@@ -30,7 +30,7 @@ from tenpo.schedule.policy_notifications import (
     terms_of,
     where_and_when,
 )
-from tenpo.schedule.request_notifications import APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED
+from tenpo.schedule.request_notifications import APPROVED, DECLINED, NOT_TAKEN, REQUEST_LAPSED, REQUESTED
 from tenpo.schedule.together_notifications import TOGETHER_KINDS, TOGETHER_TELLS, tell_who_is_beside
 from tenpo.schedule.waiting_notifications import OFFER_LAPSED, OFFERED, WAITLISTED
 
@@ -220,7 +220,7 @@ SESSION_FULL = Kind(
 
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
-    OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NEW_BOOKING,
+    OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN, NEW_BOOKING,
     BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
     *TOGETHER_KINDS,
 )  # fmt: skip
@@ -451,7 +451,10 @@ def on_booking_offered_by_host(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
-    """Whoever lost the seat that was held for them; of what was booked as a slot there is no line to which it goes."""
+    """Whoever lost the seat that was held for them, and the coach who had given a time that is not paid.
+
+    Of what was booked as a slot there is no line to which it goes.
+    """
     booking = _booking_of(message)
     party = ordered_with(booking)
     if message.payload.get("was_request"):
@@ -459,8 +462,12 @@ def on_booking_lapsed(message: OutboxMessage) -> list[Notice]:
     is_from_line = message.payload.get("was_offer") and not booking.session.is_private
     if is_from_line:
         return _to_a_party(OFFER_LAPSED, booking)
-    kind = HOLD_LAPSED
-    return to_its_people(kind, booking, party=party, once=told_once_of_all(booking), **on_dates(party))
+    once = told_once_of_all(booking)
+    notices = to_its_people(HOLD_LAPSED, booking, party=party, once=once, **on_dates(party))
+    service = booking.session.service
+    if service is not None and (service.needs_approval or message.payload.get("was_offer")):
+        notices += _to_its_coach(NOT_TAKEN, booking, party=party, once=once)
+    return notices
 
 
 def on_booking_requested(message: OutboxMessage) -> list[Notice]:

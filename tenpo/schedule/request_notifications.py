@@ -51,6 +51,17 @@ def _say_request_lapsed(facts: Facts) -> Words:
     )
 
 
+def _say_not_taken(facts: Facts) -> Words:
+    return Words(
+        title=_("%(person)s did not take the time that you gave: %(session)s")
+        % {"person": facts["participant"], "session": facts["session"]},
+        text=_("%(when)s. It was not paid in time, so it is free again.")
+        % {"when": facts.when()[:1].upper() + facts.when()[1:]},
+        act=_("See your week"),
+        path=path_to("schedule:week"),
+    )
+
+
 APPROVED = Kind(
     "booking.approved", gettext_lazy("A coach says yes to a time that you asked for"), Audience.MEMBER, _say_approved,
     icon="ticket",
@@ -62,6 +73,10 @@ DECLINED = Kind(
 REQUEST_LAPSED = Kind(
     "booking.request_lapsed", gettext_lazy("Nobody answers to a time that you asked for"), Audience.MEMBER,
     _say_request_lapsed, icon="hourglass",
+)  # fmt: skip
+NOT_TAKEN = Kind(
+    "coach.not_taken", gettext_lazy("A time that you gave somebody is not paid"), Audience.COACH, _say_not_taken,
+    icon="calendar-x",
 )  # fmt: skip
 REQUESTED = Kind(
     "coach.requested", gettext_lazy("Somebody asks for a time of yours"), Audience.COACH, _say_requested,

@@ -131,6 +131,7 @@ def test_a_yes_that_is_not_paid_in_time_is_over_too(service, coach):
 
     assert Session.objects.get().status == "cancelled"
     assert told(member)[-1] == "booking.hold_lapsed"
+    assert told(coach)[-1] == "coach.not_taken"
 
 
 def test_only_its_coach_and_admins_answer(service, coach):
