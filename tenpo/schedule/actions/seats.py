@@ -1,6 +1,6 @@
 """Seats and the waitlist. Whoever changes a session's seats holds that session's row.
 
-Order of locks everywhere: session, participant, booking, order, payment, ledger accounts.
+The order of locks is that of ARCHITECTURE.md: of these, session, participant, booking, order, payment, accounts.
 """
 
 import json
@@ -59,7 +59,7 @@ def already_booked() -> RuleError:
 
 
 def lock_session(session_id: UUID) -> Session:
-    """The session, locked until the transaction ends; the first lock that any booking rule takes."""
+    """The session, locked until the transaction ends; before whoever takes part, and before money."""
     session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
     if session is None:
         raise Http404
