@@ -154,18 +154,18 @@ def pay_booking(
     """Try to pay a held booking again, with all of its order: after a card was declined, or by another way.
 
     An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
-    not_held or payment_needed, and then nothing is given up; payment_under_way while a provider is carrying an earlier
-    attempt out.
+    started, not_planned, not_held or payment_needed, and then nothing is given up; payment_under_way while a provider
+    is carrying an earlier attempt out.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
     if begun := begun_by(call):
         return charge_for(*begun, source)[0]
-    _check_attempt(booking, provider)
-    if booking.line is not None:
-        waiting = Payment.objects.filter(order_id=booking.line.order_id, state=Payment.State.NEEDS_ACTION)
-        for left_alone in waiting:
-            give_up_attempt(left_alone)
+    # What is refused gives up nothing; it is asked again under the locks.
+    _check_attempt(Booking.objects.select_related("session").get(pk=booking.pk), provider)
+    waiting = Payment.objects.filter(order_id__in=Line.objects.filter(booking=booking).values("order"))
+    for left_alone in waiting.filter(state=Payment.State.NEEDS_ACTION):
+        give_up_attempt(left_alone)
     wish = Wish.of(by, {"provider": provider, "source": source, "keep": keep, "call": call})
     reserved = _new_attempt(booking, wish)
     return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
@@ -318,9 +318,8 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
     booking = next(one for one in bookings if one.pk == booking.pk)
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
-    for session in locked.values():
-        check_open(session)
-    _check_attempt(booking, provider)
+    for one in bookings:
+        _check_attempt(one, provider)
     assert booking.line is not None
     under_way = Payment.objects.open().filter(order_id=booking.line.order_id)
     # A payment that only waits for somebody of ours to mark it can be left for another way.
@@ -341,8 +340,9 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
 
 
 def _check_attempt(booking: Booking, provider: str) -> None:
-    """Raise RuleError not_held or payment_needed unless a booking can be paid that way."""
-    is_held = booking.state == Booking.State.HELD and booking.line is not None
+    """Raise RuleError started, not_planned, not_held or payment_needed unless a booking can be paid that way."""
+    check_open(booking.session)
+    is_held = booking.state == Booking.State.HELD and booking.line_id is not None
     if not is_held or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("not_held", _("This seat is not held any more. Please book again."))
     if provider not in offered_providers():
