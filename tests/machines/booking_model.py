@@ -116,6 +116,8 @@ class Business:
             return
         if session.status == "completed":
             raise Refused("completed")
+        if by != ADMIN and session.ends_at <= self.now:
+            raise Refused("over")
         session.status = "cancelled"
         ended = [booking for booking in self.bookings if booking.session is session and booking.state != "cancelled"]
         for booking in ended:
@@ -319,8 +321,10 @@ class Business:
         if not booking.own:
             self._confirm(booking)
             return
+        # An offer that is taken holds for as long as it would have.
+        offered_until = booking.held_until if booking.state == "offered" else None
         booking.state = "held"
-        booking.held_until = self._hold_end(booking.session, provider)
+        booking.held_until = max(self._hold_end(booking.session, provider), offered_until or self.now)
         self._pay(booking, provider, card)
 
     def _hold_end(self, session: Session, provider: str) -> datetime:
