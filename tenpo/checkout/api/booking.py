@@ -1,6 +1,7 @@
 """Booking and paying by API."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Protocol, Required
 from uuid import UUID
@@ -187,15 +188,19 @@ class AttemptIn(InSchema):
     keep: Keep = False
 
 
+# Where what comes back goes to is where it was paid from.
+PAID_FROM = ("credit", "wallet", "method", "company", "sponsor")
+
+
 class CancellationOut(OutSchema):
-    """What cancelling now would give back, in minor units."""
+    """What cancelling now would give back, in minor units; a coach reads the percent, and not how somebody paid."""
 
     percent: int = Field(..., examples=[50])
-    credit: int = Field(..., examples=[600])
-    wallet: int = Field(..., examples=[0])
-    method: int = Field(..., description="Goes back the way it was paid.", examples=[0])
-    company: int = Field(..., examples=[3000])
-    sponsor: int = Field(..., examples=[0])
+    credit: int | None = Field(..., examples=[600])
+    wallet: int | None = Field(..., examples=[0])
+    method: int | None = Field(..., description="Goes back the way it was paid.", examples=[0])
+    company: int | None = Field(..., examples=[3000])
+    sponsor: int | None = Field(..., examples=[0])
     is_late: bool = Field(..., description="The windows do not give all of it, so that it counts.")
     by_grace: bool = Field(..., description="It is late, and costs nothing all the same.")
     until: datetime | None = Field(..., description="Until when this holds.")
@@ -402,7 +407,9 @@ def get_cancellation(request: ApiRequest, booking_id: UUID, for_member: bool = F
     booking = _visible(request, booking_id)
     if not can_cancel_booking(request.user, booking):
         raise PermissionDenied
-    return cancellation_effect(booking, by_host=is_host_of(request.user, booking) and not for_member)
+    effect = cancellation_effect(booking, by_host=is_host_of(request.user, booking) and not for_member)
+    unseen = {} if can_see_payment(request.user, booking) else dict.fromkeys(PAID_FROM)
+    return asdict(effect) | unseen
 
 
 @router.post(

@@ -66,10 +66,10 @@ def test_a_program_says_what_it_showed():
     assert credit_left(member) == 5_000
 
 
-def test_a_coach_who_cancels_by_the_policy_saw_what_it_gives():
-    coach, member = make_coach(), make_member()
-    booking = make_booking(make_session(coach, starts_in=timedelta(hours=20), policy=half_later()), member)
-    address, client = reverse("checkout:booking-cancel", args=[booking.pk]), signed_in(coach)
+def test_an_admin_who_cancels_by_the_policy_saw_what_it_gives():
+    member = make_member()
+    booking = make_booking(make_session(starts_in=timedelta(hours=20), policy=half_later()), member)
+    address, client = reverse("checkout:booking-cancel", args=[booking.pk]), signed_in(make_admin())
     assert '<input type="hidden" name="agreed" value="5000">' in client.get(address).content.decode()
 
     assert client.post(address, {"how": "member", "agreed": "10000"}).status_code == 409
@@ -77,6 +77,21 @@ def test_a_coach_who_cancels_by_the_policy_saw_what_it_gives():
     assert client.post(address, {"how": "host", "agreed": "5000"}).status_code == 302
 
     assert credit_left(member) == 10_000
+
+
+def test_a_coach_who_cancels_reads_the_percent_and_not_how_somebody_paid():
+    coach, member = make_coach(), make_member("Lena Okafor")
+    booking = make_booking(make_session(coach, starts_in=timedelta(hours=20), policy=half_later()), member)
+    address, client = reverse("checkout:booking-cancel", args=[booking.pk]), signed_in(coach)
+
+    page = client.get(address).content.decode()
+    effect = client.get(f"/api/v1/bookings/{booking.pk}/cancellation?for_member=true").json()
+
+    assert "Lena Okafor gets 100 % of what they paid back." in page
+    assert not [sum_ for sum_ in ("€100", "€50", "5000") if sum_ in page]
+    assert (effect["percent"], effect["credit"], effect["company"]) == (50, None, None)
+    assert client.post(address, {"how": "member", "agreed": ""}).status_code == 302
+    assert credit_left(member) == 5_000
 
 
 @pytest.mark.parametrize("who", ["admin", "coach"])

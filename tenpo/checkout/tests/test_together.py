@@ -17,7 +17,7 @@ from tenpo.orders.models import Split
 from tenpo.payments.providers.sandbox import SUCCEEDS_LATE
 from tenpo.people.actions.accounts import revoke_role
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.actions.sessions import edit_session
@@ -223,6 +223,19 @@ def test_who_is_asked_first_hears_yes_from_any_of_them(coaches):
     asked = book(service, make_member())
 
     assert approve_request(asked, by=coaches[1]).state == "confirmed"
+
+
+def test_each_of_them_reads_what_is_theirs_of_a_request_and_not_the_leads(coaches):
+    lead, other = coaches
+    book(make_service(lead, name="Alone with the lead"), make_member("Their Client"), NINE + HOUR)
+    asked = book(make_service(*coaches, coaches_rule="all", needs_approval=True, name="Both"), make_member())
+    address = f"/teaching/requests/{asked.pk}/"
+
+    theirs, the_leads = (signed_in(one).get(address).content.decode() for one in (other, lead))
+
+    assert "Alone with the lead" in the_leads
+    assert "Alone with the lead" not in theirs
+    assert "Their Client" not in theirs
 
 
 def test_the_database_holds_the_lead_among_the_coaches_and_the_time_that_they_claim(coaches, service):

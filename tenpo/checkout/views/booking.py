@@ -46,7 +46,7 @@ from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.models import Booking, Miss, Session
-from tenpo.schedule.permissions import can_cancel_booking, is_host_of
+from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import waitlist_position
 
@@ -240,6 +240,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "session": booking.session,
         "effect": cancellation_effect(booking, by_host=by_host),
         "by_host": by_host,
+        "sees_payment": can_see_payment(user, booking),
         "form": form if as_host else None,
         # What it would do by their policy, and whether there is anything to let them off.
         "for_member": cancellation_effect(booking, by_host=False) if as_host else None,

@@ -121,8 +121,10 @@ def _managed(user: User, booking_id: UUID) -> Booking:
 
 def _context(user: User, booking: Booking) -> dict[str, Any]:
     session, now = booking.session, clock.now()
+    # Each coach sees what is theirs, and an admin what is the lead's.
+    coach = user if session.is_given_by(user) else session.coach
     day = day_start(timezone.localdate(session.starts_at))
-    that_day = Session.objects.taught_by(session.coach).exclude(status=Session.Status.CANCELLED)
+    that_day = Session.objects.taught_by(coach).exclude(status=Session.Status.CANCELLED)
     that_day = that_day.filter(starts_at__lt=day + timedelta(days=1), ends_at__gt=day).exclude(pk=session.pk)
     is_open = is_waiting(booking) and session.is_planned
     places = asked_together([booking]).get(session.pk, [booking])
@@ -132,7 +134,7 @@ def _context(user: User, booking: Booking) -> dict[str, Any]:
         "booking": booking,
         "session": session,
         "is_open": is_open,
-        "client": clients_of(session.coach).filter(pk=booking.participant_id).first(),
+        "client": clients_of(coach).filter(pk=booking.participant_id).first(),
         "that_day": with_guests(that_day).order_by("starts_at", "id"),
         "own": shares_of([session])[session.pk].own,
         "pays_until": offer_end(session, now) if is_open else None,

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import Count
 from django.db.models.expressions import DatabaseDefault
 from django.utils.translation import gettext as _
 
+from tenpo.core import clock
 from tenpo.core.inserts import insert_together
-from tenpo.core.limits import COACHES_OF_A_SERVICE
+from tenpo.core.limits import COACHES_OF_A_SERVICE, SESSIONS_BESIDE
 from tenpo.people.models import User
 from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.session_coach_models import coaches_of_new, name_who_gives
@@ -30,8 +32,11 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
     return written
 
 
-def checked_beside(coach: User, beside: Sequence[User]) -> list[UUID]:
-    """Who gives a session with its lead, each once; a statement only where there are some. Raises ValidationError."""
+def checked_beside(coach: User, beside: Sequence[User], *, by: User | None) -> list[UUID]:
+    """Who gives a session with its lead, each once; statements only where there are some. Raises ValidationError.
+
+    It takes their time without asking them, so a coach does it so often at most.
+    """
     ids = list(dict.fromkeys(one.pk for one in beside))
     if not ids:
         return []
@@ -39,6 +44,14 @@ def checked_beside(coach: User, beside: Sequence[User]) -> list[UUID]:
         raise ValidationError({"beside": _("Choose other coaches, who are here now.")})
     if len(ids) >= COACHES_OF_A_SERVICE:
         raise ValidationError({"beside": _("At most %(n)s coaches give one session.") % {"n": COACHES_OF_A_SERVICE}})
+    if by is not None and not by.is_admin:
+        with_each = SessionCoach.objects.filter(
+            coach__in=ids, session__coach=coach, session__starts_at__gt=clock.now(), session__status="planned"
+        )
+        counted = with_each.values("coach").annotate(number=Count("pk")).filter(number__gte=SESSIONS_BESIDE)
+        if counted.exists():
+            words = _("You have %(n)s sessions to come with one of them. Please ask an admin for more.")
+            raise ValidationError({"beside": words % {"n": SESSIONS_BESIDE}})
     return ids
 
 

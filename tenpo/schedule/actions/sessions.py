@@ -118,7 +118,7 @@ def create_session(
         raise PermissionDenied
     lock_coaches([coach.pk, *(one.pk for one in beside)])
     session = new_session(coach, terms, source_uid=source_uid)
-    name_who_gives(session, [coach.pk, *checked_beside(coach, beside)])
+    name_who_gives(session, [coach.pk, *checked_beside(coach, beside, by=by)])
     write_sessions([session])
     together = {"coaches": [str(one) for one in session.coach_ids]} if session.is_together else {}
     record("session.created", by=by, on=session, after=facts_of(session) | together)

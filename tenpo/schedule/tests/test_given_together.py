@@ -15,6 +15,7 @@ from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.models import Split
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions import session_coaches
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.check_in import check_in
 from tenpo.schedule.actions.notes import write_note
@@ -151,6 +152,20 @@ def test_a_coach_offers_it_with_others_who_are_told(pair):
     with refuses("overlap"):
         create_session(make_coach(), by=None, beside=[lead], **terms(starts_at=session.starts_at))
     assert Session.objects.count() == 1
+
+
+def test_a_coach_puts_another_beside_them_so_often_and_an_admin_more_often(pair, monkeypatch):
+    monkeypatch.setattr(session_coaches, "SESSIONS_BESIDE", 2)
+    lead, other = pair
+    days = [terms(starts_at=timezone.now() + timedelta(days=3 + day)) for day in range(4)]
+    for each in days[:2]:
+        create_session(lead, by=lead, beside=[other], **each)
+
+    with pytest.raises(ValidationError, match="Please ask an admin"):
+        create_session(lead, by=lead, beside=[other], **days[2])
+    assert Session.objects.count() == 2
+    assert create_session(lead, by=lead, beside=[make_coach()], **days[2]).is_together
+    assert create_session(lead, by=make_admin(), beside=[other], **days[3]).is_together
 
 
 @pytest.mark.parametrize("who", ["the lead", "a member"])
