@@ -55,6 +55,9 @@ class PartyForm(forms.Form):
         cleaned = super().clean() or {}
         if not self.errors and not self.chosen and not cleaned.get("names"):
             self.add_error("who", _("Choose who comes."))
+        if (number := len(self.chosen) + len(cleaned.get("names", ()))) > PLACES_AT_ONCE:
+            words = _("At most %(n)s come together; these are %(number)s.") % {"n": PLACES_AT_ONCE, "number": number}
+            self.add_error("names", words)
         return cleaned
 
     @property

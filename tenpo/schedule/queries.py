@@ -145,6 +145,12 @@ def waitlist_length(session: Session) -> int:
     return Booking.objects.filter(session=session, state=Booking.State.WAITLISTED).count()
 
 
+def waitlist_end(session: Session) -> int:
+    """Which number in line whoever joins now would be; those who wait together are one."""
+    rows = Booking.objects.filter(session=session, state=Booking.State.WAITLISTED)
+    return 1 + rows.aggregate(number=Count(Coalesce("party", "pk"), distinct=True))["number"]
+
+
 @dataclass(frozen=True)
 class CancellationEffect:
     """What cancelling would do: how many people are told, how much goes back (minor units).

@@ -113,11 +113,11 @@ def cut(found: int, wanted: Wanted, since: int) -> int:
 
 def places(bits: int) -> list[int]:
     """Which bits are set, from the first on."""
-    found = []
-    while bits:
-        lowest = bits & -bits
-        found.append(lowest.bit_length() - 1)
-        bits ^= lowest
+    digits, found = bin(bits)[:1:-1], []
+    place = digits.find("1")
+    while place >= 0:
+        found.append(place)
+        place = digits.find("1", place + 1)
     return found
 
 

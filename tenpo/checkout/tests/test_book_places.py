@@ -407,6 +407,20 @@ def page(session: Session) -> str:
     return f"/sessions/{session.pk}/book/"
 
 
+def test_more_than_come_at_once_is_said_and_makes_nobody_a_guest():
+    lena, session = make_member(), make_session(price=5_000, capacity=20)
+    client = Client()
+    client.force_login(lena)
+    names = "\n".join(f"Child {n}" for n in range(PLACES_AT_ONCE))
+    typed = {"party": "on", "who": [str(lena.participant.pk)], "names": names}
+
+    answer = client.post(page(session), {**typed, "provider": "sandbox", "test_card": SUCCEEDS, "agreed": 50_000})
+
+    assert answer.status_code == 422
+    assert "At most 10 come together; these are 11." in answer.content.decode()
+    assert not Participant.objects.guests_of(lena).exists()
+
+
 def test_the_page_books_for_oneself_and_for_who_is_named_and_keeps_the_names():
     lena, session = make_member(), make_session(price=5_000)
     [mia] = add_guests(["Mia"], by=lena)

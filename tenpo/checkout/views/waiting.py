@@ -21,7 +21,7 @@ from tenpo.core.limits import hit
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import join_waitlist_together
 from tenpo.schedule.models import Session
-from tenpo.schedule.queries import waitlist_length
+from tenpo.schedule.queries import waitlist_end, waitlist_length
 
 
 @login_required
@@ -54,6 +54,7 @@ def waitlist_join(request: HttpRequest, session_id: UUID) -> HttpResponse:
     context = {
         "session": session,
         "waiting": waitlist_length(session),
+        "place": waitlist_end(session),
         "party": party,
         "wants_more": wants_more,
         "refusal": refusal,
