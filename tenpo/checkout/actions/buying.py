@@ -226,8 +226,7 @@ def order_places(
         asked=asked,
     )
     price = together(found)
-    if wish.agreed is not None and wish.agreed != price.own_share:
-        raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
+    check_agreed(price, wish)
     if price.own_share and not unpaid_until and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
@@ -248,6 +247,12 @@ def order_places(
     if price.wallet_spent:
         look_after_wallet_soon(bookings[0].booked_by)
     return bookings, payment
+
+
+def check_agreed(price: Quote, wish: Wish) -> None:
+    """Raise RuleError price_changed where another own share was agreed to."""
+    if wish.agreed is not None and wish.agreed != price.own_share:
+        raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
 
 
 def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> Payment | None:

@@ -15,6 +15,7 @@ from tenpo.checkout.actions.buying import (
     Reserved,
     begun_by,
     charge_for,
+    check_agreed,
     order_places,
     with_credit_at_hand,
 )
@@ -24,7 +25,7 @@ from tenpo.core import clock
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SLOTS_UNPAID
-from tenpo.orders.queries import quote_question
+from tenpo.orders.queries import quote_question, quotes, together
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slots import (
@@ -56,8 +57,8 @@ def book_slot(
     which it is free. `answers` are by the keys of the service's questions. Whoever gives the service, and an admin, may
     book it for somebody, whatever the notice and the window.
 
-    Where its coach says yes to each, it is only asked for: held, with nothing ordered or paid (`requests`). Whoever
-    gives it says yes by booking.
+    Where its coach says yes to each, it is only asked for at the price that was agreed to: held, with nothing ordered
+    or paid (`requests`). Whoever gives it says yes by booking.
 
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, price_changed,
@@ -119,6 +120,12 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
     booking = bookings[0]
     booking.answers = taken.answers
     if taken.asks_first:
+        # The price is frozen with the request, and a yes may spend credit: it is agreed to now.
+        found = quotes(
+            taken.prices, currency=taken.session.currency, coach_id=taken.session.coach_id, buyer=pays.by,
+            use_wallet=pays.use_wallet, asked=taken.beside,
+        )  # fmt: skip
+        check_agreed(together(found), pays)
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(bookings, taken)

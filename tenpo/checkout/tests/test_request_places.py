@@ -165,6 +165,17 @@ def test_it_is_given_up_as_one(service, coach, who):
     }[who]  # fmt: skip
 
 
+def test_several_who_agreed_to_another_price_ask_for_nothing(service):
+    lena = make_member()
+    make_credit(lena, 90_000)
+
+    with pytest.raises(RuleError) as refusal:
+        ask(service, lena, agreed=1)
+
+    assert (refusal.value.code, Booking.objects.count()) == ("price_changed", 0)
+    assert len(ask(service, lena, agreed=0)) == 3
+
+
 def test_a_call_that_died_finds_its_request(service):
     lena, call_id = make_member(), new_id()
     asked = ask(service, lena, call=Call(call_id, is_again=False))
