@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import (
@@ -20,11 +19,10 @@ from tenpo.checkout.actions.buying import (
     with_credit_at_hand,
 )
 from tenpo.checkout.actions.requests import write_request
+from tenpo.checkout.actions.unpaid import check_unpaid
 from tenpo.checkout.actions.wishes import Pays, Wish
-from tenpo.core import clock
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
-from tenpo.core.limits import SLOTS_UNPAID
 from tenpo.orders.queries import quote_question, quotes, together
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
@@ -133,19 +131,8 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
     else:
         reserved = order_places(bookings, [taken.policy] * len(bookings), pays, prices=taken.prices, asked=taken.beside)
     if booking.state == Booking.State.HELD and not taken.is_by_host:
-        check_unpaid(pays.by, bookings)
+        check_unpaid(pays.by, bookings, pays.provider)
     return reserved
-
-
-def check_unpaid(by: User, bookings: Sequence[Booking]) -> None:
-    """Refuse one more time, or series of times, that costs nothing yet. What one person books comes one after the
-    other: their participant is locked, also where it is for others.
-    """
-    unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
-    others = unpaid.exclude(session__in=[one.session_id for one in bookings])
-    if others.filter(held_until__gt=clock.now()).values("session").distinct().count() >= SLOTS_UNPAID:
-        words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
-        raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
 
 
 def unordered_by(call: Call | None) -> Reserved | None:

@@ -24,6 +24,7 @@ from tenpo.checkout.tests.slot_make import BERLIN, HOUR, NINE, QUESTIONS, everyt
 from tenpo.checkout.tests.slot_make import book as book_one
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import SLOTS_UNPAID
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.notify.actions.deliveries import send_delivery
 from tenpo.notify.models import Delivery
 from tenpo.orders.models import Order
@@ -392,6 +393,34 @@ def test_who_holds_as_many_as_one_may_books_no_series_and_a_series_counts_by_its
     assert refusal_of(service, lena, weekly(2, NINE + HOUR), source=DECLINED).code == "too_many_unpaid"
     cancel_booking(held[0], by=lena)
     assert len(book(service, lena, weekly(2, NINE + HOUR), source=DECLINED)) == 2
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_waits_for_days_is_counted_by_its_dates(coach, others):
+    make_account_to_pay_to()
+    lena, service = make_member(), make_weekly(coach, most_in_series=SLOTS_UNPAID + 1)
+    for _one in range(others):
+        book_one(service, lena, NINE + HOUR, source=DECLINED)
+    most = weekly(SLOTS_UNPAID + 1 - others)
+
+    assert refusal_of(service, lena, most, provider="transfer", source="").code == "too_many_unpaid"
+    assert len(book(service, lena, most[:-1], provider="transfer", source="")) == SLOTS_UNPAID - others
+
+
+def test_what_a_card_holds_for_minutes_is_one_long_series_and_none_for_days(coach):
+    make_account_to_pay_to()
+    lena, service = make_member(), make_weekly(coach, most_in_series=SLOTS_UNPAID + 1)
+    held = book(service, lena, weekly(SLOTS_UNPAID + 1), source=DECLINED)
+    before = everything()
+
+    assert refusal_of(service, lena, weekly(2, NINE + HOUR), source=DECLINED).code == "too_many_unpaid"
+    with pytest.raises(RuleError) as refusal:
+        pay_booking(held[0], by=lena, provider="transfer")
+
+    assert (refusal.value.code, everything()) == ("too_many_unpaid", before)
+    until = Booking.objects.values_list("held_until", flat=True).distinct().get()
+    assert until == held[0].held_until
+    assert pay_booking(held[0], by=lena, provider="sandbox", source=SUCCEEDS).state == "confirmed"
 
 
 def test_a_look_at_ten_dates_is_one_statement_and_shows_what_is_accepted(coach):
