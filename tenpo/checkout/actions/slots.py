@@ -136,13 +136,23 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
 
 
 def unordered_by(call: Call | None) -> Reserved | None:
-    """What a call that died had written before anything was ordered: a request, or a place that is kept."""
+    """What a call that died had written before anything was ordered: a request, or a place that is kept; also where
+    there was a yes meanwhile, or it was taken.
+    """
     if call is None or not call.is_again:
         return None
-    written = Booking.objects.filter(pk=call.id, line=None)
-    rows = Booking.objects.select_related("session").filter(session__in=written.values("session"))
-    bookings = sorted(rows, key=lambda one: (one.pk != call.id, one.pk))
-    return (bookings, None) if bookings else None
+    written = Booking.objects.select_related("session").filter(pk=call.id).first()
+    if written is None:
+        return None
+    rows = Booking.objects.select_related("session", "line__order")
+    if written.line_id:
+        rows = rows.filter(line__order__lines=written.line_id)
+    elif written.session.is_private:
+        rows = rows.filter(session=written.session_id)
+    else:
+        # A place that is kept in a session for several has strangers beside it.
+        rows = rows.filter(pk=written.pk)
+    return sorted(rows, key=lambda one: (one.pk != call.id, one.pk)), None
 
 
 def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:

@@ -186,6 +186,18 @@ def test_a_call_that_died_finds_its_request(service):
     assert [one.pk for one in again] == [one.pk for one in asked]
 
 
+@pytest.mark.parametrize("answer", [approve_request, decline_request])
+def test_a_call_that_died_finds_its_request_after_the_answer(service, coach, answer):
+    lena, call_id = make_member(), new_id()
+    asked = ask(service, lena, call=Call(call_id, is_again=False))
+    answer(asked[0], by=coach)
+
+    again = ask(service, lena, call=Call(call_id, is_again=True))
+
+    assert [one.pk for one in again] == [one.pk for one in asked]
+    assert Booking.objects.count() == 3
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_yes_and_a_no_at_once_are_one_of_them_for_all(service, coach):
     lena = make_member()

@@ -201,6 +201,16 @@ def test_the_same_call_twice_asks_once(service):
     assert Session.objects.count() == 1
 
 
+def test_the_same_call_after_the_yes_was_taken_finds_what_was_booked(service, coach):
+    member, call = make_member(), Call(new_id(), is_again=False)
+    offered = approve_request(ask(service, member, call=call), by=coach)
+    taken = take_offer(offered, by=member, provider="sandbox", source=SUCCEEDS)
+    before = everything()
+
+    assert ask(service, member, call=Call(call.id, is_again=True)) == taken
+    assert everything() == before
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_a_yes_and_a_no_at_once_one_counts(service, coach):
     bookings = [ask(service, make_member(), at=NINE + n * HOUR) for n in range(3)]
