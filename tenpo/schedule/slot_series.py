@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
-from tenpo.core.limits import SLOT_SERIES_WEEKS
+from tenpo.core.limits import SLOT_SERIES_GAP_WEEKS, SLOT_SERIES_WEEKS
 from tenpo.core.words import say_when
 from tenpo.people.models import Participant
 from tenpo.schedule.models import Service
@@ -79,14 +79,17 @@ def dates_every(first: datetime, zone: str, *, weeks: int, times: int) -> list[d
 
 
 def check_dates_apart(starts: Sequence[datetime], zone: str, *, most: int) -> None:
-    """Raise ValidationError unless starts are whole weeks apart on a coach's clock, at most as many as a service lets
-    book at once; dates that were left out count, and so do weeks between.
+    """Raise ValidationError unless starts are whole weeks apart on a coach's clock, and reach no further than a series
+    does of which half was left out: two dates are no way to a day beyond a service's window.
     """
     days = [start.astimezone(ZoneInfo(zone)).date() for start in starts]
     gaps = [(later - day).days for day, later in pairwise(days)]
     if not all(gap > 0 and gap % 7 == 0 for gap in gaps):
         raise ValidationError({"starts": _("The dates are whole weeks apart, each on a day of its own.")})
-    if sum(gaps) > 7 * SLOT_SERIES_WEEKS * (most - 1):
+    if any(gap > 7 * SLOT_SERIES_GAP_WEEKS for gap in gaps):
+        words = _("From one date to the next are at most %(n)s weeks.") % {"n": SLOT_SERIES_GAP_WEEKS}
+        raise ValidationError({"starts": words})
+    if sum(gaps) > 7 * SLOT_SERIES_WEEKS * (min(most, 2 * len(starts)) - 1):
         raise ValidationError({"starts": _("The last date is too far from the first one.")})
 
 

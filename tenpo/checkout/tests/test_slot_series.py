@@ -201,9 +201,12 @@ def test_every_second_week_with_some_left_out(coach):
         [NINE, NINE],
         [NINE, NINE + HOUR],
         [NINE, NINE + timedelta(days=3)],
-        [NINE, NINE + 19 * WEEK],
+        [NINE, NINE + 7 * WEEK],
+        [NINE, NINE + 9 * WEEK, *weekly(3, NINE + 10 * WEEK)],
+        [NINE, NINE + 6 * WEEK, NINE + 11 * WEEK],
+        [*weekly(9, weeks=2), NINE + 20 * WEEK],
     ],
-    ids=["one", "twice", "one day", "no week", "too far"],
+    ids=["one", "twice", "one day", "no week", "too far for two", "a gap", "too far for three", "too far for all"],
 )
 def test_dates_are_whole_weeks_apart_and_not_without_end(coach, starts):
     before = everything()
@@ -213,6 +216,13 @@ def test_dates_are_whole_weeks_apart_and_not_without_end(coach, starts):
 
     assert refusal.value.message_dict.keys() == {"starts"}
     assert everything()[:4] == before[:4]
+
+
+@pytest.mark.parametrize("weeks", [[0, 6], [0, 5, 10], [0, 8, 9, 10], [*range(0, 18, 2), 18]])
+def test_as_far_as_a_series_reaches_of_which_half_was_left_out(coach, weeks):
+    starts = [weekly(number + 1)[-1] for number in weeks]
+
+    assert len(book(make_weekly(coach), make_member(), starts)) == len(weeks)
 
 
 def test_as_many_as_the_service_says_and_one_more(coach):
