@@ -218,6 +218,18 @@ def test_dates_are_whole_weeks_apart_and_not_without_end(coach, starts):
     assert everything()[:4] == before[:4]
 
 
+@pytest.mark.parametrize("given_by", ["its coach", "nobody"])
+def test_dates_of_another_century_are_not_looked_at_where_the_first_is_not_free(coach, monkeypatch, given_by):
+    service, lena = make_weekly(coach), make_member()
+    book_one(service, make_member())
+    monkeypatch.setattr(taking, "look_for_dates", lambda *_args: pytest.fail("they are looked at"))
+
+    with pytest.raises(ValidationError) as refusal:
+        book(service, lena, [NINE, NINE + 52_000 * WEEK], coach=coach if given_by == "its coach" else lena)
+
+    assert refusal.value.message_dict.keys() == {"starts"}
+
+
 @pytest.mark.parametrize("weeks", [[0, 6], [0, 5, 10], [0, 8, 9, 10], [*range(0, 18, 2), 18]])
 def test_as_far_as_a_series_reaches_of_which_half_was_left_out(coach, weeks):
     starts = [weekly(number + 1)[-1] for number in weeks]
