@@ -70,6 +70,8 @@ LIMITS = {
     "intro-join-site": Limit(150, 300),
     "pay-user": Limit(20, 300),
     "book-user": Limit(60, 300),
+    # Looks at the dates of a time that comes back: each asks for the slots of months, of several coaches and people.
+    "dates-look": Limit(60, 300),
     "payout-user": Limit(30, 300),
     "refund-user": Limit(30, 300),
     "payout-account-user": Limit(10, 3600),
@@ -105,9 +107,13 @@ GUESTS_KEPT = 30
 PLACES_AT_ONCE = 10
 # Places of a series in one order: the dates times who comes (`checkout.actions.buying`).
 SERIES_PLACES = 60
-# Dates of one time that comes back, and the most weeks from one to the next (`checkout.actions.slot_series`).
+# Dates of one time that comes back, the most weeks from one to the next, and those where some between are left out
+# (`checkout.actions.slot_series`).
 SLOT_SERIES_DATES = 26
 SLOT_SERIES_WEEKS = 2
+SLOT_SERIES_GAP_WEEKS = 8
+# Of so many coaches who could give one each is asked on which dates they are free.
+SLOT_SERIES_COACHES = 8
 
 # Parties that wait for several seats together (`schedule.waiting`): so often seats that came free go to others because
 # they were too few, before they are kept; and so long before the start they are kept at most.

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from math import gcd
 from uuid import UUID
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
-from tenpo.core.limits import SLOT_SERIES_WEEKS
+from tenpo.core.limits import SLOT_SERIES_GAP_WEEKS, SLOT_SERIES_WEEKS
 from tenpo.core.words import say_when
 from tenpo.people.models import Participant
 from tenpo.schedule.models import Service
@@ -79,14 +79,17 @@ def dates_every(first: datetime, zone: str, *, weeks: int, times: int) -> list[d
 
 
 def check_dates_apart(starts: Sequence[datetime], zone: str, *, most: int) -> None:
-    """Raise ValidationError unless starts are whole weeks apart on a coach's clock, at most as many as a service lets
-    book at once; dates that were left out count, and so do weeks between.
+    """Raise ValidationError unless starts are whole weeks apart on a coach's clock, and reach no further than a series
+    does of which half was left out: two dates are no way to a day beyond a service's window.
     """
     days = [start.astimezone(ZoneInfo(zone)).date() for start in starts]
     gaps = [(later - day).days for day, later in pairwise(days)]
     if not all(gap > 0 and gap % 7 == 0 for gap in gaps):
         raise ValidationError({"starts": _("The dates are whole weeks apart, each on a day of its own.")})
-    if sum(gaps) > 7 * SLOT_SERIES_WEEKS * (most - 1):
+    if any(gap > 7 * SLOT_SERIES_GAP_WEEKS for gap in gaps):
+        words = _("From one date to the next are at most %(n)s weeks.") % {"n": SLOT_SERIES_GAP_WEEKS}
+        raise ValidationError({"starts": words})
+    if sum(gaps) > 7 * SLOT_SERIES_WEEKS * (min(most, 2 * len(starts)) - 1):
         raise ValidationError({"starts": _("The last date is too far from the first one.")})
 
 
@@ -110,6 +113,30 @@ def look_for_dates(
     `starts_for` says the dates on the clock of a coach. Notice and window hold of the first date; those that follow
     reach as far as the service has times in a row. Coaches who do not give it any more are left out.
     """
+    return {coach_id: look().dates() for coach_id, look in _looks(service, wish, coaches, starts_for, now).items()}
+
+
+def look_for_best(
+    service: Service, wish: SeriesWish, coaches: Sequence[UUID], starts_for: Callable[[str], Sequence[datetime]]
+) -> tuple[UUID, list[SlotDate]] | None:
+    """Of these coaches whoever is free on the most dates, of several the one who was named first, with each of the
+    dates; none where nobody of them gives it. Only theirs is asked what is near, and why.
+    """
+    looks = _looks(service, wish, coaches, starts_for, None)
+    best = next(iter(looks), None)
+    if len(looks) > 1:
+        best = max(looks, key=lambda coach_id: looks[coach_id]().number_free())
+    return (best, looks[best]().dates()) if best else None
+
+
+def _looks(
+    service: Service,
+    wish: SeriesWish,
+    coaches: Sequence[UUID],
+    starts_for: Callable[[str], Sequence[datetime]],
+    now: datetime | None,
+) -> dict[UUID, Callable[[], "_Look"]]:
+    """By coach what begins to look at their dates, as nobody has yet."""
     now = now or clock.now()
     # In whatever clock, the dates are within a day of these.
     spanned = starts_for("UTC")
@@ -119,35 +146,54 @@ def look_for_dates(
         )
         for one, _by_host in wish.people
     ]  # fmt: skip
-    found = {}
-    for coach_id in coaches:
-        if all(coach_id in facts.coaches for facts in looks):
-            # What is to be booked with one of them is noted in lists of its own.
-            alone = [
-                replace(facts, coaches={coach_id: facts.coaches[coach_id]}, taken_part=[*facts.taken_part])
-                for facts in looks
-            ]
-            zone = alone[0].coaches[coach_id].hours.time_zone
-            found[coach_id] = _Look(service, wish, alone, zone, now).dates(starts_for(zone))
-    return found
+    return {
+        coach_id: partial(_Look, service, wish, looks, coach_id, starts_for, now)
+        for coach_id in coaches
+        if all(coach_id in facts.coaches for facts in looks)
+    }
 
 
 class _Look:
     """What one coach has for all who come, at one moment."""
 
-    def __init__(self, service: Service, wish: SeriesWish, looks: Sequence[Facts], zone: str, now: datetime) -> None:
-        self.service, self.wish, self.looks, self.zone, self.now = service, wish, list(looks), zone, now
+    def __init__(
+        self,
+        service: Service,
+        wish: SeriesWish,
+        looks: Sequence[Facts],
+        coach_id: UUID,
+        starts_for: Callable[[str], Sequence[datetime]],
+        now: datetime,
+    ) -> None:
+        self.service, self.wish, self.now = service, wish, now
         self.location = wish.location
+        # What is to be booked with one of them is noted in lists of its own.
+        self.looks = [
+            replace(facts, coaches={coach_id: facts.coaches[coach_id]}, taken_part=[*facts.taken_part])
+            for facts in looks
+        ]
+        self.zone = self.looks[0].coaches[coach_id].hours.time_zone
+        self.starts = starts_for(self.zone)
 
-    def dates(self, starts: Sequence[datetime]) -> list[SlotDate]:
-        return [self._date(start, is_first=not number) for number, start in enumerate(starts)]
+    def dates(self) -> list[SlotDate]:
+        return [self._date(start, is_first=not number) for number, start in enumerate(self.starts)]
+
+    def number_free(self) -> int:
+        """On how many dates they are free."""
+        return sum(self._taken(start, is_first=not number) is not None for number, start in enumerate(self.starts))
+
+    def _taken(self, at: datetime, *, is_first: bool) -> Slot | None:
+        """The slot of a date, if it is free; it is to be booked then."""
+        slot = next(iter(self._free(at, at + timedelta(minutes=1), is_first=is_first)), None)
+        if slot:
+            self._take(slot)
+        return slot
 
     def _date(self, at: datetime, *, is_first: bool) -> SlotDate:
+        if slot := self._taken(at, is_first=is_first):
+            return SlotDate(at, slot)
         day = at.astimezone(ZoneInfo(self.zone)).date()
         begins, ends = (local_moment(one, time.min, self.zone).at for one in (day, day + DAY))
-        if slots := self._free(at, at + timedelta(minutes=1), is_first=is_first):
-            self._take(slots[0])
-            return SlotDate(at, slots[0])
         others = {slot.starts_at: slot for slot in reversed(self._free(begins, ends, is_first=is_first))}
         nearest = sorted(others.values(), key=lambda slot: (abs(slot.starts_at - at), slot.starts_at))
         return SlotDate(at, None, self._why(at, is_first=is_first), nearest[:NEAREST_ON_DAY])
@@ -162,7 +208,12 @@ class _Look:
                 since=since, until=until, minutes=self.wish.minutes, location=self.location, by_host=by_host
             )
             slots = slots_in(self.service, search, self._wanted(search, is_first=is_first), facts)
-            found = slots if found is None else [slot for slot in found if slot in slots]
+            if found is not None:
+                of_one = set(slots)
+                slots = [slot for slot in found if slot in of_one]
+            if not slots:
+                return []
+            found = slots
         return found or []
 
     def _wanted(self, search: SlotSearch, *, is_first: bool) -> Wanted:
@@ -203,8 +254,3 @@ def dates_taken(dates: Sequence[SlotDate]) -> RuleError:
         for date in taken
     ]
     return RuleError("dates_taken", words % {"dates": named}, dates=facts)
-
-
-def best_coach(found: dict[UUID, list[SlotDate]]) -> UUID | None:
-    """Who is free on the most dates; of several the one who was named first."""
-    return max(found, key=lambda coach_id: sum(date.is_free for date in found[coach_id]), default=None)

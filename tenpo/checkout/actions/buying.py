@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import Entry, record, records_of
 from tenpo.checkout.actions.settling import charge, give_up_attempt
+from tenpo.checkout.actions.unpaid import check_longer
 from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -154,15 +155,19 @@ def pay_booking(
     """Try to pay a held booking again, with all of its order: after a card was declined, or by another way.
 
     An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
-    started, not_planned, not_held or payment_needed, and then nothing is given up; payment_under_way while a provider
-    is carrying an earlier attempt out.
+    started, not_planned, not_held, payment_needed or too_many_unpaid, and then nothing is given up; payment_under_way
+    while a provider is carrying an earlier attempt out.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
     if begun := begun_by(call):
         return charge_for(*begun, source)[0]
     # What is refused gives up nothing; it is asked again under the locks.
-    _check_attempt(Booking.objects.select_related("session").get(pk=booking.pk), provider)
+    booking = Booking.objects.select_related("session", "line").get(pk=booking.pk)
+    _check_attempt(booking, provider)
+    assert booking.line is not None, "what is held was ordered"
+    if _is_held_longer(booking.line.order_id, provider):
+        check_longer(by, bookings_of_order(booking.line.order_id), provider)
     waiting = Payment.objects.filter(order_id__in=Line.objects.filter(booking=booking).values("order"))
     for left_alone in waiting.filter(state=Payment.State.NEEDS_ACTION):
         give_up_attempt(left_alone)
@@ -226,8 +231,7 @@ def order_places(
         asked=asked,
     )
     price = together(found)
-    if wish.agreed is not None and wish.agreed != price.own_share:
-        raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
+    check_agreed(price, wish)
     if price.own_share and not unpaid_until and wish.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
@@ -248,6 +252,12 @@ def order_places(
     if price.wallet_spent:
         look_after_wallet_soon(bookings[0].booked_by)
     return bookings, payment
+
+
+def check_agreed(price: Quote, wish: Wish) -> None:
+    """Raise RuleError price_changed where another own share was agreed to."""
+    if wish.agreed is not None and wish.agreed != price.own_share:
+        raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
 
 
 def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> Payment | None:
@@ -326,9 +336,8 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
     cancel_payments(under_way.filter(state="pending", provider__in=manual_providers()), by=by)
     if under_way.exists():
         raise RuleError("payment_under_way", _("Your payment is being confirmed. Please wait for it."))
-    has_waited = Payment.objects.filter(order_id=booking.line.order_id, provider__in=manual_providers()).exists()
-    if provider_of(provider).is_marked_by_hand and not has_waited:
-        # The days of a transfer are given once: what is tried again and again does not keep the seat for longer.
+    if _is_held_longer(booking.line.order_id, provider):
+        check_longer(by, bookings, provider)
         hold_longer(bookings, hold_end(bookings, provider, clock.now()))
     amount = sum(one.line.own_share for one in bookings if one.line)
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": amount})
@@ -337,6 +346,12 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
         payment.pk = wish.call.id
     payment.save(force_insert=True)
     return bookings, payment
+
+
+def _is_held_longer(order_id: UUID, provider: str) -> bool:
+    """Whether the days of a transfer begin: they are given once, so that trying again keeps no seat for longer."""
+    by_hand = manual_providers()
+    return provider in by_hand and not Payment.objects.filter(order_id=order_id, provider__in=by_hand).exists()
 
 
 def _check_attempt(booking: Booking, provider: str) -> None:

@@ -17,7 +17,7 @@ from tenpo.checkout.actions.buying import (
     order_places,
     with_credit_at_hand,
 )
-from tenpo.checkout.actions.slots import check_unpaid
+from tenpo.checkout.actions.unpaid import check_unpaid
 from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SERIES_PLACES
@@ -98,5 +98,5 @@ def _reserve(
     prices = taken.each.prices * len(taken.sessions)
     reserved = order_places(bookings, [taken.each.policy] * len(bookings), pays, prices=prices)
     if bookings[0].state == Booking.State.HELD and not taken.each.is_by_host:
-        check_unpaid(pays.by, bookings)
+        check_unpaid(pays.by, bookings, pays.provider)
     return reserved

@@ -8,23 +8,22 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.checkout.actions.buying import (
     Reserved,
     begun_by,
     charge_for,
+    check_agreed,
     order_places,
     with_credit_at_hand,
 )
 from tenpo.checkout.actions.requests import write_request
+from tenpo.checkout.actions.unpaid import check_unpaid
 from tenpo.checkout.actions.wishes import Pays, Wish
-from tenpo.core import clock
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
-from tenpo.core.limits import SLOTS_UNPAID
-from tenpo.orders.queries import quote_question
+from tenpo.orders.queries import quote_question, quotes, together
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slots import (
@@ -56,8 +55,8 @@ def book_slot(
     which it is free. `answers` are by the keys of the service's questions. Whoever gives the service, and an admin, may
     book it for somebody, whatever the notice and the window.
 
-    Where its coach says yes to each, it is only asked for: held, with nothing ordered or paid (`requests`). Whoever
-    gives it says yes by booking.
+    Where its coach says yes to each, it is only asked for at the price that was agreed to: held, with nothing ordered
+    or paid (`requests`). Whoever gives it says yes by booking.
 
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, price_changed,
@@ -119,6 +118,12 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
     booking = bookings[0]
     booking.answers = taken.answers
     if taken.asks_first:
+        # The price is frozen with the request, and a yes may spend credit: it is agreed to now.
+        found = quotes(
+            taken.prices, currency=taken.session.currency, coach_id=taken.session.coach_id, buyer=pays.by,
+            use_wallet=pays.use_wallet, asked=taken.beside,
+        )  # fmt: skip
+        check_agreed(together(found), pays)
         # Nothing is ordered before the yes, so a repeat of the call finds the booking itself.
         booking.pk = pays.call.id if pays.call else taken.booking_id
         write_request(bookings, taken)
@@ -126,29 +131,28 @@ def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant]
     else:
         reserved = order_places(bookings, [taken.policy] * len(bookings), pays, prices=taken.prices, asked=taken.beside)
     if booking.state == Booking.State.HELD and not taken.is_by_host:
-        check_unpaid(pays.by, bookings)
+        check_unpaid(pays.by, bookings, pays.provider)
     return reserved
 
 
-def check_unpaid(by: User, bookings: Sequence[Booking]) -> None:
-    """Refuse one more time, or series of times, that costs nothing yet. What one person books comes one after the
-    other: their participant is locked, also where it is for others.
-    """
-    unpaid = Booking.objects.of(by).filter(session__is_private=True, state__in=["held", "offered"])
-    others = unpaid.exclude(session__in=[one.session_id for one in bookings])
-    if others.filter(held_until__gt=clock.now()).values("session").distinct().count() >= SLOTS_UNPAID:
-        words = _("You hold %(n)s times that are not paid, or not answered yet. Finish or cancel one of them first.")
-        raise RuleError("too_many_unpaid", words % {"n": SLOTS_UNPAID})
-
-
 def unordered_by(call: Call | None) -> Reserved | None:
-    """What a call that died had written before anything was ordered: a request, or a place that is kept."""
+    """What a call that died had written before anything was ordered: a request, or a place that is kept; also where
+    there was a yes meanwhile, or it was taken.
+    """
     if call is None or not call.is_again:
         return None
-    written = Booking.objects.filter(pk=call.id, line=None)
-    rows = Booking.objects.select_related("session").filter(session__in=written.values("session"))
-    bookings = sorted(rows, key=lambda one: (one.pk != call.id, one.pk))
-    return (bookings, None) if bookings else None
+    written = Booking.objects.select_related("session").filter(pk=call.id).first()
+    if written is None:
+        return None
+    rows = Booking.objects.select_related("session", "line__order")
+    if written.line_id:
+        rows = rows.filter(line__order__lines=written.line_id)
+    elif written.session.is_private:
+        rows = rows.filter(session=written.session_id)
+    else:
+        # A place that is kept in a session for several has strangers beside it.
+        rows = rows.filter(pk=written.pk)
+    return sorted(rows, key=lambda one: (one.pk != call.id, one.pk)), None
 
 
 def of_the_first_free(coaches: Collection[UUID], reserve: Callable[[UUID], Reserved]) -> Reserved:

@@ -362,7 +362,7 @@ def party_out(bookings: Sequence[Booking]) -> PartyOut:
 def create_booking_payment(request: ApiRequest, booking_id: UUID, payload: AttemptIn) -> BookedOut:
     """Try to pay a held seat again, after a card was declined or by another way.
 
-    Refusals: `not_held`, `payment_under_way`, `payment_needed`.
+    Refusals: `not_held`, `payment_under_way`, `payment_needed`, `too_many_unpaid`.
     """
     booking = _own(request, booking_id)
     paid = pay_booking(

@@ -27,7 +27,7 @@ from tenpo.checkout.api.booking import (
 )
 from tenpo.checkout.api.slots import SLOT_EXAMPLE, Answers
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problems
-from tenpo.core.limits import SLOT_SERIES_DATES, SLOT_SERIES_WEEKS
+from tenpo.core.limits import SLOT_SERIES_COACHES, SLOT_SERIES_DATES, SLOT_SERIES_WEEKS, hit
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import quotes, together
@@ -39,7 +39,7 @@ from tenpo.schedule.models import Location, Service
 from tenpo.schedule.policy_queries import say_policy_for
 from tenpo.schedule.service_models import MAX_SERVICE_MINUTES
 from tenpo.schedule.service_prices import service_price
-from tenpo.schedule.slot_series import SeriesWish, SlotDate, best_coach, dates_every, look_for_dates
+from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, look_for_best
 
 router = Router(tags=["Slots"])
 
@@ -106,7 +106,7 @@ class SlotSeriesIn(InSchema):
 
 @router.get(
     "/services/{uuid:service_id}/dates",
-    response={200: SlotDatesOut, **problems(404, 409)},
+    response={200: SlotDatesOut, **problems(404, 409, 429)},
     summary="See the dates of a time that comes back",
 )
 def get_slot_dates(request: ApiRequest, service_id: UUID, query: Query[SlotDatesQuery]) -> SlotDatesOut:
@@ -117,19 +117,20 @@ def get_slot_dates(request: ApiRequest, service_id: UUID, query: Query[SlotDates
     """
     user: User = request.user
     service = get_object_or_404(with_offer(Service.objects.visible_to(user)), pk=service_id)
+    hit("dates-look", user.pk)
     starts = partial(dates_every, query.starts_at, weeks=query.weeks, times=query.times)
     check_series(service, starts("UTC"))
     given_by = coaches_of(service)
-    asked = [coach.pk for coach in given_by if query.coach in (None, coach.pk)]
+    asked = [coach.pk for coach in given_by if query.coach in (None, coach.pk)][:SLOT_SERIES_COACHES]
     people = people_of(service, [participant_of(user, query.participant_id)], by=user)
     minutes = query.minutes or service.durations[0]
-    found = look_for_dates(service, SeriesWish(minutes, query.location, people), asked, starts)
-    best = best_coach(found)
+    best = look_for_best(service, SeriesWish(minutes, query.location, people), asked, starts)
     if best is None:
         # Nobody gives it who was asked for.
         raise Http404
-    coach = next(coach for coach in given_by if coach.pk == best)
-    return _dates_out(service, user, found[best], coach=coach, minutes=minutes, use_wallet=query.use_wallet)
+    coach_id, dates = best
+    coach = next(coach for coach in given_by if coach.pk == coach_id)
+    return _dates_out(service, user, dates, coach=coach, minutes=minutes, use_wallet=query.use_wallet)
 
 
 def _dates_out(

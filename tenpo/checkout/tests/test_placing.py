@@ -228,6 +228,7 @@ def test_an_admin_who_teaches_it_lets_them_decide():
 def test_a_repeat_of_a_call_that_died_makes_nothing_twice(coach):
     member, session, call = make_client_of(coach), make_session(coach), Call(new_id(), False)
     first = seat(session, member, coach, Terms(call=call))
+    make_booking(session, make_member())
     before = everything()
 
     again = seat(session, member, coach, Terms(call=Call(call.id, True)))

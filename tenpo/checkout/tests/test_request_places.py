@@ -165,6 +165,17 @@ def test_it_is_given_up_as_one(service, coach, who):
     }[who]  # fmt: skip
 
 
+def test_several_who_agreed_to_another_price_ask_for_nothing(service):
+    lena = make_member()
+    make_credit(lena, 90_000)
+
+    with pytest.raises(RuleError) as refusal:
+        ask(service, lena, agreed=1)
+
+    assert (refusal.value.code, Booking.objects.count()) == ("price_changed", 0)
+    assert len(ask(service, lena, agreed=0)) == 3
+
+
 def test_a_call_that_died_finds_its_request(service):
     lena, call_id = make_member(), new_id()
     asked = ask(service, lena, call=Call(call_id, is_again=False))
@@ -173,6 +184,18 @@ def test_a_call_that_died_finds_its_request(service):
 
     assert asked[0].pk == call_id
     assert [one.pk for one in again] == [one.pk for one in asked]
+
+
+@pytest.mark.parametrize("answer", [approve_request, decline_request])
+def test_a_call_that_died_finds_its_request_after_the_answer(service, coach, answer):
+    lena, call_id = make_member(), new_id()
+    asked = ask(service, lena, call=Call(call_id, is_again=False))
+    answer(asked[0], by=coach)
+
+    again = ask(service, lena, call=Call(call_id, is_again=True))
+
+    assert [one.pk for one in again] == [one.pk for one in asked]
+    assert Booking.objects.count() == 3
 
 
 @pytest.mark.django_db(transaction=True)

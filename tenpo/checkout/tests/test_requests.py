@@ -26,6 +26,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.services import edit_service
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.tests.time_make import make_service
@@ -93,6 +94,28 @@ def test_a_yes_books_what_needs_no_money(service, coach):
 
     assert (booked.state, booked.line.company_share, booked.line.credit_spent) == ("confirmed", 5_000, 1_000)
     assert (credit_left(member), told(member)) == (0, ["booking.confirmed"])
+
+
+@pytest.mark.parametrize(("agreed", "credit"), [(1, 90_000), (6_000, 90_000), (5_999, 0), (0, 5_999)])
+def test_who_agreed_to_another_price_asks_for_nothing(service, agreed, credit):
+    """Else the yes would spend their credit for it."""
+    member = make_member()
+    if credit:
+        make_credit(member, credit)
+
+    assert refusal_of(service, member, agreed=agreed).code == "price_changed"
+    assert credit_left(member) == credit
+
+
+def test_who_agreed_to_what_it_costs_gets_it_for_that_by_the_yes(service, coach):
+    member = make_member()
+    make_credit(member, 6_500)
+    booking = ask(service, member, agreed=0)
+    edit_service(service, by=coach, prices={1: 6_400})
+
+    booked = approve_request(booking, by=coach)
+
+    assert (booked.state, booked.line.price, credit_left(member)) == ("confirmed", 6_000, 500)
 
 
 def test_a_no_frees_the_time_with_a_word(service, coach):
@@ -176,6 +199,16 @@ def test_the_same_call_twice_asks_once(service):
 
     assert ask(service, member, call=Call(call.id, is_again=True)) == booking
     assert Session.objects.count() == 1
+
+
+def test_the_same_call_after_the_yes_was_taken_finds_what_was_booked(service, coach):
+    member, call = make_member(), Call(new_id(), is_again=False)
+    offered = approve_request(ask(service, member, call=call), by=coach)
+    taken = take_offer(offered, by=member, provider="sandbox", source=SUCCEEDS)
+    before = everything()
+
+    assert ask(service, member, call=Call(call.id, is_again=True)) == taken
+    assert everything() == before
 
 
 @pytest.mark.django_db(transaction=True)

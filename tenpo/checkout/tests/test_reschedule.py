@@ -20,7 +20,7 @@ from tenpo.checkout.tests.refund_make import make_earning_coach
 from tenpo.checkout.tests.test_booking_api import Api
 from tenpo.core.errors import RuleError
 from tenpo.ledger.models import Account, Transfer
-from tenpo.orders.tests.make import credit_left, make_cancellation_policy
+from tenpo.orders.tests.make import credit_left, make_cancellation_policy, make_share_policy
 from tenpo.payments.providers.sandbox import DECLINED
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
@@ -246,6 +246,24 @@ def test_what_is_refused_moves_nothing(make, code):
     found, before, after = refused(make)
 
     assert (found, after) == (code, before)
+
+
+def test_what_others_lead_is_another_coachs_though_the_same_give_it():
+    """A company that pays of the one coach's sessions would pay of the other's."""
+    one, two, member = make_coach(), make_coach(), make_member()
+    policy = make_cancellation_policy((48, 100), reschedules=2, reschedule_hours=24)
+    make_share_policy(percent=80, coach=one)
+    old, led_by_other, other_order = (
+        make_session(lead, beside=beside, starts_in=timedelta(days=5 + days), policy=policy)
+        for days, (lead, *beside) in enumerate([(one, two), (two, one), (one, two)])
+    )
+    booking = make_booking(old, member)
+
+    with pytest.raises(RuleError) as refusal:
+        reschedule_booking(booking, to=led_by_other, by=member)
+
+    assert (refusal.value.code, read(booking).session, seats(old, led_by_other)) == ("other_coach", old, [1, 0])
+    assert reschedule_booking(booking, to=other_order, by=member).line.company_share == 8_000
 
 
 def test_only_whoever_booked_moves_it():

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
-from tenpo.checkout.actions import slots
+from tenpo.checkout.actions import unpaid
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.slot_make import (
     DAY,
@@ -197,7 +197,7 @@ def test_a_hold_that_is_still_good_stands_in_the_way(coach):
 
 @pytest.mark.parametrize("asks_first", [True, False], ids=["asked for", "not paid"])
 def test_nobody_fills_a_coachs_hours_with_what_they_do_not_pay(coach, monkeypatch, asks_first):
-    monkeypatch.setattr(slots, "SLOTS_UNPAID", 2)
+    monkeypatch.setattr(unpaid, "SLOTS_UNPAID", 2)
     service, member = make_service(coach, needs_approval=asks_first), make_member()
     held = [book(service, member, NINE + number * HOUR, source=DECLINED) for number in range(2)]
     assert [(one.state, one.awaits_approval) for one in held] == [("held", asks_first)] * 2
@@ -211,7 +211,7 @@ def test_nobody_fills_a_coachs_hours_with_what_they_do_not_pay(coach, monkeypatc
 
 
 def test_what_is_covered_and_what_its_coach_books_for_others_is_not_counted(coach, monkeypatch):
-    monkeypatch.setattr(slots, "SLOTS_UNPAID", 0)
+    monkeypatch.setattr(unpaid, "SLOTS_UNPAID", 0)
     service, member, client = make_service(coach), make_member(), make_client_of(coach)
     make_credit(member, 6_000)
 

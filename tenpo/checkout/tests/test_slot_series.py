@@ -24,6 +24,7 @@ from tenpo.checkout.tests.slot_make import BERLIN, HOUR, NINE, QUESTIONS, everyt
 from tenpo.checkout.tests.slot_make import book as book_one
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import SLOTS_UNPAID
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.notify.actions.deliveries import send_delivery
 from tenpo.notify.models import Delivery
 from tenpo.orders.models import Order
@@ -200,9 +201,12 @@ def test_every_second_week_with_some_left_out(coach):
         [NINE, NINE],
         [NINE, NINE + HOUR],
         [NINE, NINE + timedelta(days=3)],
-        [NINE, NINE + 19 * WEEK],
+        [NINE, NINE + 7 * WEEK],
+        [NINE, NINE + 9 * WEEK, *weekly(3, NINE + 10 * WEEK)],
+        [NINE, NINE + 6 * WEEK, NINE + 11 * WEEK],
+        [*weekly(9, weeks=2), NINE + 20 * WEEK],
     ],
-    ids=["one", "twice", "one day", "no week", "too far"],
+    ids=["one", "twice", "one day", "no week", "too far for two", "a gap", "too far for three", "too far for all"],
 )
 def test_dates_are_whole_weeks_apart_and_not_without_end(coach, starts):
     before = everything()
@@ -212,6 +216,25 @@ def test_dates_are_whole_weeks_apart_and_not_without_end(coach, starts):
 
     assert refusal.value.message_dict.keys() == {"starts"}
     assert everything()[:4] == before[:4]
+
+
+@pytest.mark.parametrize("given_by", ["its coach", "nobody"])
+def test_dates_of_another_century_are_not_looked_at_where_the_first_is_not_free(coach, monkeypatch, given_by):
+    service, lena = make_weekly(coach), make_member()
+    book_one(service, make_member())
+    monkeypatch.setattr(taking, "look_for_dates", lambda *_args: pytest.fail("they are looked at"))
+
+    with pytest.raises(ValidationError) as refusal:
+        book(service, lena, [NINE, NINE + 52_000 * WEEK], coach=coach if given_by == "its coach" else lena)
+
+    assert refusal.value.message_dict.keys() == {"starts"}
+
+
+@pytest.mark.parametrize("weeks", [[0, 6], [0, 5, 10], [0, 8, 9, 10], [*range(0, 18, 2), 18]])
+def test_as_far_as_a_series_reaches_of_which_half_was_left_out(coach, weeks):
+    starts = [weekly(number + 1)[-1] for number in weeks]
+
+    assert len(book(make_weekly(coach), make_member(), starts)) == len(weeks)
 
 
 def test_as_many_as_the_service_says_and_one_more(coach):
@@ -392,6 +415,34 @@ def test_who_holds_as_many_as_one_may_books_no_series_and_a_series_counts_by_its
     assert refusal_of(service, lena, weekly(2, NINE + HOUR), source=DECLINED).code == "too_many_unpaid"
     cancel_booking(held[0], by=lena)
     assert len(book(service, lena, weekly(2, NINE + HOUR), source=DECLINED)) == 2
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_waits_for_days_is_counted_by_its_dates(coach, others):
+    make_account_to_pay_to()
+    lena, service = make_member(), make_weekly(coach, most_in_series=SLOTS_UNPAID + 1)
+    for _one in range(others):
+        book_one(service, lena, NINE + HOUR, source=DECLINED)
+    most = weekly(SLOTS_UNPAID + 1 - others)
+
+    assert refusal_of(service, lena, most, provider="transfer", source="").code == "too_many_unpaid"
+    assert len(book(service, lena, most[:-1], provider="transfer", source="")) == SLOTS_UNPAID - others
+
+
+def test_what_a_card_holds_for_minutes_is_one_long_series_and_none_for_days(coach):
+    make_account_to_pay_to()
+    lena, service = make_member(), make_weekly(coach, most_in_series=SLOTS_UNPAID + 1)
+    held = book(service, lena, weekly(SLOTS_UNPAID + 1), source=DECLINED)
+    before = everything()
+
+    assert refusal_of(service, lena, weekly(2, NINE + HOUR), source=DECLINED).code == "too_many_unpaid"
+    with pytest.raises(RuleError) as refusal:
+        pay_booking(held[0], by=lena, provider="transfer")
+
+    assert (refusal.value.code, everything()) == ("too_many_unpaid", before)
+    until = Booking.objects.values_list("held_until", flat=True).distinct().get()
+    assert until == held[0].held_until
+    assert pay_booking(held[0], by=lena, provider="sandbox", source=SUCCEEDS).state == "confirmed"
 
 
 def test_a_look_at_ten_dates_is_one_statement_and_shows_what_is_accepted(coach):

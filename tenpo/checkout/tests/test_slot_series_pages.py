@@ -5,18 +5,25 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from tenpo.checkout.api import slot_series as api_slot_series
 from tenpo.checkout.tests.slot_make import HOUR, NINE, QUESTIONS, working_coach
 from tenpo.checkout.tests.slot_make import book as book_one
 from tenpo.checkout.tests.test_booking_api import Api
 from tenpo.checkout.tests.test_series_pages import signed_in
 from tenpo.checkout.tests.test_slot_series import book as book_series
 from tenpo.checkout.tests.test_slot_series import make_weekly, weekly
+from tenpo.checkout.views import slot_series
+from tenpo.core.limits import LIMITS, Limit
 from tenpo.orders.models import Order
 from tenpo.payments.providers.sandbox import SUCCEEDS
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule import slot_series as looking
 from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.models import Booking, Series, Service
 
@@ -158,6 +165,78 @@ def test_of_any_coaches_it_is_who_is_free_on_the_most_dates(coach):
     assert f'name="with" value="{other.pk}"' in shown
     assert answer.status_code == 302
     assert set(Booking.objects.filter(session__service=service).values_list("session__coach", flat=True)) == {other.pk}
+
+
+def test_only_of_who_is_shown_it_is_asked_what_is_near(coach, monkeypatch):
+    """Of the others it is enough to know how often they are free."""
+    others = [working_coach() for _ in range(2)]
+    service, starts = make_weekly(coach, *others, coaches_rule="any"), weekly(4)
+    alone = make_weekly(coach, *others, name="Alone")
+    for one, taken in zip([coach, *others], (starts[:2], starts[1:2], starts[:3]), strict=True):
+        for start in taken:
+            book_one(alone, make_member(), start, coach=one)
+    asked, why = [], looking._Look._why
+
+    def noted(look: looking._Look, at: datetime, **how: Any) -> str:
+        asked.append(at)
+        return why(look, at, **how)
+
+    monkeypatch.setattr(looking._Look, "_why", noted)
+    about: dict[str, Any] = {"starts_at": NINE.isoformat(), "times": 4}
+
+    shown = Api(make_member()).client.get(f"/api/v1/services/{service.pk}/dates", about).json()
+
+    assert (shown["coach_id"], asked) == (str(others[0].pk), [starts[1]])
+    assert [one["code"] for one in shown["dates"]] == ["", "slot_taken", "", ""]
+
+
+@pytest.mark.parametrize("is_page", [True, False])
+def test_no_more_coaches_are_asked_than_a_look_may_cost(coach, monkeypatch, is_page):
+    module = slot_series if is_page else api_slot_series
+    monkeypatch.setattr(module, "SLOT_SERIES_COACHES", 2)
+    service = make_weekly(coach, working_coach(), working_coach(), coaches_rule="any")
+    asked, look = [], module.look_for_best
+
+    def noted(one: Service, wish: Any, coaches: list[Any], starts: Any) -> Any:
+        asked.extend(coaches)
+        return look(one, wish, coaches, starts)
+
+    monkeypatch.setattr(module, "look_for_best", noted)
+    about: dict[str, Any] = {} if is_page else {"starts_at": NINE.isoformat(), "times": 3}
+    address = page(service) if is_page else f"/api/v1/services/{service.pk}/dates"
+
+    assert signed_in(make_member()).get(address, about).status_code == 200
+
+    assert len(asked) == 2
+
+
+def test_no_more_people_are_looked_for_than_may_come(coach):
+    lena = make_member()
+    guests = add_guests([f"Guest {n}" for n in range(4)], by=lena)
+    service, client = make_weekly(coach, capacity=2), signed_in(lena)
+    costs = []
+
+    for who in ([lena.participant, guests[0]], [lena.participant, *guests]):
+        about: dict[str, Any] = {"times": 3, "party": "on", "who": [str(one.pk) for one in who]}
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(page(service), about).status_code == 200
+        costs.append(len(captured))
+
+    assert costs[0] == costs[1]
+    body = typed(weekly(3), times=3, price=6_000, more={"party": "on", "who": [str(one.pk) for one in who]})
+    assert post(client, service, body).status_code == 409
+    assert not Booking.objects.exists()
+
+
+def test_looks_are_counted_on_the_page_and_by_the_api_together(coach, monkeypatch):
+    monkeypatch.setitem(LIMITS, "dates-look", Limit(2, 3_000_000_000))
+    service, client = make_weekly(coach), signed_in(make_member())
+    address, about = f"/api/v1/services/{service.pk}/dates", {"starts_at": NINE.isoformat(), "times": "3"}
+
+    found = [client.get(one, about) for one in (page(service), address, page(service), address)]
+
+    assert [one.status_code for one in found] == [200, 200, 429, 429]
+    assert signed_in(make_member()).get(page(service)).status_code == 200
 
 
 def test_the_api_shows_the_dates_and_books_those_that_are_agreed_to(coach):

@@ -21,7 +21,7 @@ from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.slot_series_forms import RhythmForm, SlotDatesForm
 from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
-from tenpo.core.limits import hit
+from tenpo.core.limits import PLACES_AT_ONCE, SLOT_SERIES_COACHES, hit
 from tenpo.core.money import apportion
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
@@ -45,11 +45,8 @@ from tenpo.schedule.find_queries import (
 from tenpo.schedule.models import Booking, Location, Service
 from tenpo.schedule.policy_queries import say_policy_for
 from tenpo.schedule.service_prices import service_price
-from tenpo.schedule.slot_series import SeriesWish, SlotDate, best_coach, dates_every, dates_taken, look_for_dates
+from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, dates_taken, look_for_best
 from tenpo.schedule.views.finding import map_address, wish_query
-
-# Of so many coaches who could give it each is asked on which dates they are free.
-COACHES_ASKED = 8
 
 
 @login_required
@@ -62,6 +59,7 @@ def slot_series(request: HttpRequest, service_id: UUID, start: str) -> HttpRespo
     service = get_object_or_404(with_offer(Service.objects.visible_to(user)), pk=service_id)
     if not service.comes_in_series:
         return redirect("checkout:slot-book", service.pk, start)
+    hit("dates-look", user.pk)
     wish = WishForm(request.GET, service=service).wish()
     with timezone.override(wish.zone):
         return _Page(request, user, service, wish, at).answer()
@@ -108,23 +106,25 @@ class _Page:
 
     def _dates(self) -> tuple[User, list[SlotDate]]:
         """The dates with the coach who was chosen; where any may give it, with who is free on the most of them."""
-        people = people_of(self.service, self.party.chosen or [self.user.participant], by=self.user)
+        # More than may come are refused when they book; nobody is asked about them.
+        who = (self.party.chosen or [self.user.participant])[: min(self.service.capacity, PLACES_AT_ONCE)]
+        people = people_of(self.service, who, by=self.user)
         wanted = SeriesWish(self.wish.minutes, self._place(), people)
         coaches = {coach.pk: coach for coach in self._coaches()}
         starts = partial(dates_every, self.at, weeks=self.rhythm.every, times=self.rhythm.number)
-        found = look_for_dates(self.service, wanted, list(coaches), starts)
-        best = best_coach(found)
+        best = look_for_best(self.service, wanted, list(coaches), starts)
         if best is None:
             coach = coaches_of(self.service)[0]
             return coach, [SlotDate(start, code="slot_not_offered") for start in starts(zone_of(coach))]
-        return coaches[best], found[best]
+        coach_id, dates = best
+        return coaches[coach_id], dates
 
     def _coaches(self) -> list[User]:
         given_by = coaches_of(self.service)
         if self.service.coaches_rule == Service.Coaches.ANY:
             # Whoever was shown before goes first, so that what was agreed to is asked of them.
             said = self.typed.get("with", "")
-            return sorted(given_by[:COACHES_ASKED], key=lambda coach: str(coach.pk) != said)
+            return sorted(given_by[:SLOT_SERIES_COACHES], key=lambda coach: str(coach.pk) != said)
         if self.option and self.option.coach:
             return [self.option.coach]
         return [coach for coach in given_by if coach.pk == self.wish.coach] or given_by[:1]

@@ -126,7 +126,8 @@ def _check(booking: Booking, new: Session) -> None:
     check_open(new)
     if old.is_private or new.is_private:
         raise RuleError("private_session", _("Choose another time for this one; it is no session for several."))
-    if set(new.coach_ids) != set(old.coach_ids):
+    # Also where the same give it and another of them leads: what a company pays of it hangs on who does.
+    if new.coach_id != old.coach_id or set(new.coach_ids) != set(old.coach_ids):
         raise RuleError("other_coach", _("That is another coach’s session. Book it, and cancel this one."))
     if (new.price, new.currency) != (line.price, line.order.currency):
         raise RuleError("other_price", _("That one costs something else. Book it, and cancel this one."))

@@ -59,8 +59,10 @@ def take_series(
         first = None
     service = Service.objects.get(pk=wish.service_id)
     check_series(service, starts)
+    # Before they are looked at: what is asked under the locks is no further than a series reaches.
+    zone = first.session.time_zone if first else _zone_of(coach_id)
+    check_dates_apart(starts, zone, most=service.most_in_series)
     if first is not None:
-        check_dates_apart(starts, first.session.time_zone, most=service.most_in_series)
         wish = replace(wish, location_id=first.session.location_id)
     dates = _look(service, wish, starts, coach_id, participants=participants, by=by)
     slots = [date.slot for date in dates if date.slot]
@@ -97,6 +99,11 @@ def people_of(service: Service, participants: Sequence[Participant], *, by: User
     """Who comes, and of each whether a host books it for them, whom neither notice nor window bind; one statement."""
     is_staff = by.is_admin or service.given_by.filter(coach=by).exists()
     return [(one, is_staff and not comes_with(by, one)) for one in participants]
+
+
+def _zone_of(coach_id: UUID) -> str:
+    zones = User.objects.filter(pk=coach_id).values_list("working_terms__time_zone", "time_zone").first()
+    return next((zone for zone in zones or () if zone), "UTC")
 
 
 def _look(
