@@ -136,6 +136,8 @@ class Lines:
         if session.status == "completed":
             raise Refused("completed")
         if session.status == "planned":
+            if self.now >= session.ends_at:
+                raise Refused("over")
             session.status, session.kept = "cancelled", 0
             for place in self.of(number, "waitlisted", *SEATED):
                 self._end(place, "host")
