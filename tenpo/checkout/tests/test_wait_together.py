@@ -244,6 +244,25 @@ def test_what_is_too_few_for_all_in_line_is_open_until_it_was_so_often():
     assert (states(family), seats(session)) == ("offered", (4, 0))
 
 
+def test_what_was_never_booked_passes_nobody_over_and_closes_nothing():
+    session = make_session(capacity=10, price=5_000)
+    make_booking(session, make_member())
+    host = make_member()
+    party = wait(session, 10, host=make_member())
+
+    for _number in range(PASSED_OVER_AT_MOST + 1):
+        held = book_places(session, participants=[host.participant], by=host, provider="sandbox", source=DECLINED)
+        assert states(held) == "held"
+        cancel_booking(held[0], by=host)
+    assert {one.passed_over for one in Booking.objects.filter(party=party[0].party)} == {0}
+
+    make_due(party)
+    cancel_booking(make_booking(session, host), by=host)
+
+    assert seats(session) == (2, 1)
+    assert states([make_booking(session, make_member())]) == "confirmed"
+
+
 def test_near_the_start_what_is_kept_goes_to_whoever_fits():
     session, booked = full_session(3, starts_in=NEAR + timedelta(hours=1))
     family, alone = wait(session, 3), wait(session, 1)
