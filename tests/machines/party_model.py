@@ -230,7 +230,7 @@ class Lines:
     def _pass_over(self, parties: Sequence[Sequence[Place]]) -> None:
         for party in parties:
             for place in party:
-                place.passed_over += 1
+                place.passed_over = min(place.passed_over + 1, PASSED_OVER)
 
     def _is_due(self, session: Session, party: Sequence[Place]) -> bool:
         is_early = self.now < session.starts_at - KEPT_UNTIL

@@ -263,6 +263,17 @@ def test_what_was_never_booked_passes_nobody_over_and_closes_nothing():
     assert states([make_booking(session, make_member())]) == "confirmed"
 
 
+def test_how_often_somebody_is_passed_over_is_counted_as_far_as_it_matters():
+    session, booked = full_session(3, starts_in=NEAR - timedelta(hours=1))
+    family = wait(session, 3)
+    make_due(family)
+
+    give_back(booked[0])
+
+    assert seats(session) == (2, 0)
+    assert {one.passed_over for one in Booking.objects.filter(party=family[0].party)} == {PASSED_OVER_AT_MOST}
+
+
 def test_near_the_start_what_is_kept_goes_to_whoever_fits():
     session, booked = full_session(3, starts_in=NEAR + timedelta(hours=1))
     family, alone = wait(session, 3), wait(session, 1)
