@@ -21,6 +21,7 @@ from tenpo.schedule.actions.calendar_overlaps import forget_past_overlaps
 from tenpo.schedule.actions.calendar_syncing import take_calendar_file
 from tenpo.schedule.actions.calendars import change_connection, connect_feed, disconnect_calendar
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.calendar_models import CalendarConnection, CalendarOverlap
 from tenpo.schedule.calendar_notifications import OVERLAPS
 from tenpo.schedule.models import Session
@@ -96,6 +97,32 @@ def test_a_time_that_moves_is_new_only_where_it_was_not_before():
     read(made, busy("a", 0))
 
     assert news() == [ids(first), ids(second)]
+
+
+def test_events_that_are_called_otherwise_with_each_reading_are_told_and_kept_once():
+    coach = make_coach()
+    sessions = teach(coach, 0, 2)
+    made = connect(coach)
+
+    for reading in range(3):
+        read(made, *(busy(f"{reading}-{number}", number * 0.25, 180) for number in range(5)))
+
+    assert news() == [ids(*sessions)]
+    assert CalendarOverlap.objects.count() == 2
+
+
+def test_a_session_that_moves_into_a_time_that_is_taken_is_told_anew():
+    coach = make_coach()
+    [session] = teach(coach, 0)
+    made = connect(coach)
+    read(made, busy("a", 0), busy("b", 4))
+
+    edit_session(session, by=coach, starts_at=DAY + 4 * HOUR)
+    for _time in range(2):
+        read(made, busy("a", 0), busy("b", 4))
+
+    assert news() == [ids(session), ids(session)]
+    assert CalendarOverlap.objects.count() == 1
 
 
 def test_what_is_planned_into_a_time_that_is_taken_elsewhere_is_told_with_the_next_reading():
@@ -207,7 +234,10 @@ def test_two_calendars_read_at_once_tell_it_once():
 @pytest.mark.django_db(transaction=True)
 def test_control_without_the_constraint_they_tell_it_twice(monkeypatch):
     found, meet = two_calendars(), threading.Barrier(2)
-    unguarded = calendar_overlaps._NEW.replace("ON CONFLICT (session_id, user_id, uid, recurrence_id) DO NOTHING", "")
+    guard = calendar_overlaps._NEW[
+        calendar_overlaps._NEW.index("ON CONFLICT") : calendar_overlaps._NEW.index("RETURNING")
+    ]
+    unguarded = calendar_overlaps._NEW.replace(guard, "")
     assert unguarded != calendar_overlaps._NEW
 
     def meet_and_publish(*said: Any, **facts: Any) -> None:
