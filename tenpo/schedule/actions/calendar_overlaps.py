@@ -16,6 +16,7 @@ _NEW = """
     WHERE s.id = ANY(%(sessions)s) AND EXISTS (
         SELECT FROM schedule_outsideevent e WHERE e.connection_id = %(connection)s AND e.is_busy
           AND e.starts_at < s.ends_at AND e.ends_at > s.starts_at)
+    ORDER BY s.id
     ON CONFLICT (session_id, user_id) DO UPDATE SET starts_at = EXCLUDED.starts_at
       WHERE told.starts_at <> EXCLUDED.starts_at
     RETURNING session_id

@@ -16,7 +16,7 @@ from tenpo.notify.kinds import Facts
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
-from tenpo.schedule.actions import calendar_overlaps
+from tenpo.schedule.actions import calendar_overlaps, calendar_syncing
 from tenpo.schedule.actions.calendar_overlaps import forget_past_overlaps
 from tenpo.schedule.actions.calendar_syncing import take_calendar_file
 from tenpo.schedule.actions.calendars import change_connection, connect_feed, disconnect_calendar
@@ -212,6 +212,20 @@ def test_what_was_told_is_forgotten_when_it_is_over():
     assert forget_past_overlaps() == 0
     with time_machine.travel(DAY + HOUR + timedelta(seconds=1), tick=False):
         assert forget_past_overlaps() == 1
+
+
+def test_sessions_are_told_of_by_their_ids_and_counted_after_all_others(monkeypatch):
+    coach = make_coach()
+    teach(coach, 3, 2, 1, 0)
+    made = connect(coach)
+    kept: list[int] = []
+    monkeypatch.setattr(calendar_syncing, "count_changed", lambda _coach: kept.append(CalendarOverlap.objects.count()))
+
+    read(made, *(busy(str(hour), hour) for hour in range(4)))
+
+    assert kept == [4]
+    rows = list(CalendarOverlap.objects.order_by("id").values_list("session", flat=True))
+    assert rows == sorted(rows)
 
 
 def two_calendars() -> list[CalendarConnection]:
