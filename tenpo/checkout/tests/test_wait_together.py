@@ -191,6 +191,18 @@ def test_an_offer_lapses_for_all_and_goes_to_the_next():
         assert told(family[0].booked_by) == ["booking.waitlisted", "booking.offer_lapsed"]
 
 
+def test_what_ran_out_first_is_let_go_first():
+    held = []
+    for minutes in (3, 5, 4):
+        booking = make_booking(make_session(capacity=1, price=5_000), make_member(), card=DECLINED)
+        Booking.objects.filter(pk=booking.pk).update(held_until=timezone.now() - timedelta(minutes=minutes))
+        held.append(booking)
+
+    for expected in (["held", "cancelled", "held"], ["held", "cancelled", "cancelled"]):
+        assert release_lapsed_everywhere(limit=1) == 1
+        assert [states([one]) for one in held] == expected
+
+
 def test_smaller_ones_are_passed_forward_so_often_and_then_seats_are_kept():
     session, booked = full_session(6)
     family = wait(session, 3)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -426,4 +426,6 @@ def _lapsed() -> BookingQuerySet:
 
 
 def _sessions_of(lapsed: BookingQuerySet) -> QuerySet[Booking, UUID]:
-    return lapsed.order_by().values_list("session", flat=True).distinct()
+    """Their sessions, first those in which something ran out first."""
+    by_session = lapsed.order_by().values("session").annotate(since=Min("held_until"))
+    return by_session.order_by("since", "session").values_list("session", flat=True)
