@@ -6,11 +6,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.utils import timezone
 
+# Files beside those of zones that are none: the clock of this machine, which PostgreSQL does not know, and one not set.
+_NO_ZONES = {"localtime", "Factory", "posixrules"}
+
 
 @cache
 def all_zones() -> frozenset[str]:
     """The names of all time zones; kept, because to find them hundreds of files are looked through."""
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _NO_ZONES)
 
 
 def is_zone(name: str) -> bool:

@@ -241,22 +241,18 @@ class CalendarOverlapQuerySet(models.QuerySet["CalendarOverlap"]):
 class CalendarOverlap(BaseModel):
     """That somebody teaches a session while a calendar of theirs says that they are elsewhere: told once.
 
-    Known by what that time is called there, so that it is the same one when its calendar is read anew, moves it, or is
-    connected again, and when it stands in two of them.
+    Whatever takes its time there, and in however many calendars: it is told anew only where the session moves.
     """
 
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     session = models.ForeignKey("schedule.Session", models.PROTECT, db_index=False, related_name="+")
-    uid = models.CharField(max_length=MAX_UID)
-    recurrence_id = models.CharField(max_length=20, blank=True)
+    starts_at = models.DateTimeField()
 
     objects = CalendarOverlapQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                name="calendar_overlap_told_once", fields=["session", "user", "uid", "recurrence_id"]
-            ),
+            models.UniqueConstraint(name="calendar_overlap_told_once", fields=["session", "user"]),
         ]
 
     def __str__(self) -> str:

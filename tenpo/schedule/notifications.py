@@ -226,6 +226,10 @@ KINDS = (
 )  # fmt: skip
 
 
+# What came back, by where it went: for the eyes of whoever paid.
+BACK = ("credit", "wallet", "method")
+
+
 def _booking_of(message: OutboxMessage) -> Booking:
     rows = Booking.objects.select_related("session__coach", "participant", "line")
     return rows.get(pk=message.subject_id)
@@ -306,11 +310,17 @@ def to_its_people(
 ) -> list[Notice]:
     """Tell whoever takes part and whoever booked, once when they are the same person.
 
-    `party` are those who are told of with it.
+    `party` are those who are told of with it: to whoever booked them. Who else takes part is told of their own place,
+    and not what came back to whom.
     """
-    payload = booking_facts(booking, **for_whom(party or [booking]), **more)
-    people: dict[UUID | None, None] = dict.fromkeys([booking.participant.user_id, booking.booked_by_id])
-    return [Notice(kind, person, payload, once=once) for person in people if person is not None]
+    notices = [Notice(kind, booking.booked_by_id, booking_facts(booking, **for_whom(party or [booking]), **more), once)]
+    person = booking.participant.user_id
+    if person is not None and person != booking.booked_by_id:
+        own = {name: value for name, value in more.items() if name not in (*BACK, "dates")}
+        if "dates" in more:
+            own |= on_dates([one for one in party if one.participant_id == booking.participant_id])
+        notices.insert(0, Notice(kind, person, booking_facts(booking, **own), once))
+    return notices
 
 
 def _to_a_party(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
@@ -405,7 +415,7 @@ def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
 
 
 def _back(message: OutboxMessage) -> dict[str, Any]:
-    return {name: message.payload.get(name, 0) for name in ("credit", "wallet", "method")}
+    return {name: message.payload.get(name, 0) for name in BACK}
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:

@@ -101,12 +101,14 @@ def _say_missed(facts: Facts) -> Words:
     title, noted = _("You were missed: %(session)s"), _("You are noted as not having come on %(when)s.")
     if "for" in facts:
         title, noted = _("%(name)s was missed: %(session)s"), _("%(name)s is noted as not having come on %(when)s.")
+    # Whoever did not pay is not told what came of the money.
+    nothing_back = _("Nothing of what was paid comes back.") if facts.has("credit") else ""
     return Words(
         title=title % words,
         text=sentences(
             noted % words,
             how_it_was_settled(facts),
-            back_sentence(facts) or _("Nothing of what was paid comes back."),
+            back_sentence(facts) or nothing_back,
         ),
         act=_("See your booking"),
         path=booking_path(facts),

@@ -3,8 +3,8 @@
 A party is offered all of its seats at once, or none. Parties are asked in the order in which they came, and each that
 fits is offered its seats. One that needs more than there are is passed over: the seats go to the next that fit, or are
 open to everybody. That happens `PASSED_OVER_AT_MOST` times; from then on whatever comes free is kept for it, until
-there is enough. What is kept counts as taken, so that nobody else can book it. One that needs more than the session has
-is passed over without end, as nothing would ever be enough.
+there is enough; what lay open before stays open. What is kept counts as taken, so that nobody else can book it. One
+that needs more than the session has is passed over without end, as nothing would ever be enough.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,10 @@ class Dealt:
 
 
 def deal(line: Sequence[Waiting], *, free: int, came: int, capacity: int, may_keep: bool) -> Dealt:
-    """Deal `free` seats to a line, of which `came` are free only now: what lay open before passes nobody over."""
+    """Deal `free` seats to a line, of which `came` are free only now, or were kept.
+
+    What lay open before passes nobody over and is not kept: else whoever waits with many closes what others can book.
+    """
     offered: list[UUID] = []
     passed: list[UUID] = []
     ahead: list[UUID] = []
@@ -47,8 +50,9 @@ def deal(line: Sequence[Waiting], *, free: int, came: int, capacity: int, may_ke
             offered.append(party.id)
             left -= party.places
             passed, ahead = passed + ahead, []
-        elif may_keep and party.places <= capacity and party.passed_over >= PASSED_OVER_AT_MOST:
-            kept, left = left, 0
+        elif came and may_keep and party.places <= capacity and party.passed_over >= PASSED_OVER_AT_MOST:
+            kept = min(left, came)
+            left, came = left - kept, came - kept
         else:
             ahead.append(party.id)
     if left and came:

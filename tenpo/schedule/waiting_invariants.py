@@ -39,13 +39,13 @@ WAITING_INVARIANTS = (
     ),
     Invariant(
         "kept-seats-are-for-a-party",
-        _("Seats are kept only for a party that was passed over often enough, needs more of them, and has no others."),
+        _("Seats are kept only for a party that was passed over often enough, and needs more than are kept and open."),
         f"""
         SELECT s.id, s.seats_kept, s.seats_taken, s.capacity FROM schedule_session s
-        WHERE s.seats_kept > 0 AND (s.seats_taken < s.capacity OR NOT EXISTS (
+        WHERE s.seats_kept > 0 AND NOT EXISTS (
             SELECT FROM schedule_booking b
             WHERE b.session_id = s.id AND b.state = 'waitlisted' AND b.passed_over >= {PASSED_OVER_AT_MOST}
-            GROUP BY b.party HAVING count(*) > s.seats_kept AND count(*) <= s.capacity))""",
+            GROUP BY b.party HAVING count(*) > s.seats_kept + s.capacity - s.seats_taken AND count(*) <= s.capacity)""",
     ),
     Invariant(
         "kept-seats-are-let-go-in-time",

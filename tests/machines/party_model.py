@@ -114,7 +114,7 @@ class Lines:
             raise Refused("started")
         goes_whole = place.state == "offered" or (place.state == "waitlisted" and whole)
         gone = self.together(number) if goes_whole else [number]
-        came = len(gone) if place.state in SEATED else 0
+        came = 1 if place.state == "confirmed" else 0
         for one in gone:
             self._end(self.places[one], "host" if by_host else "member")
         self._deal(place.session, came)
@@ -136,6 +136,8 @@ class Lines:
         if session.status == "completed":
             raise Refused("completed")
         if session.status == "planned":
+            if self.now >= session.ends_at:
+                raise Refused("over")
             session.status, session.kept = "cancelled", 0
             for place in self.of(number, "waitlisted", *SEATED):
                 self._end(place, "host")
@@ -192,11 +194,14 @@ class Lines:
             self._end(place, "offer_lapsed")
         is_over = session.kept > 0 and self.now >= session.starts_at - KEPT_UNTIL
         if lapsed or is_over:
-            self._deal(number, len(lapsed))
+            self._deal(number, 0)
         return bool(lapsed) or is_over
 
     def _deal(self, number: int, came: int) -> None:
-        """First come, first served, party by party; who is passed over twice has the next free seats kept."""
+        """First come, first served, party by party; who is passed over twice has the next seats kept that come free.
+
+        Only what somebody had comes free: neither what lay open before nor an offer that nobody took.
+        """
         session = self.sessions[number]
         came, session.kept = came + session.kept, 0
         if session.status != "planned" or session.starts_at <= self.now:
@@ -214,9 +219,9 @@ class Lines:
                     place.state, place.held_until = "offered", until
                 self._pass_over(passed)
                 passed = []
-            elif left and self._is_due(session, party):
-                session.kept = left
-                return
+            elif left and came and self._is_due(session, party):
+                session.kept = min(left, came)
+                came -= session.kept
             elif left:
                 passed.append(party)
         if came and self.left(number):
@@ -225,7 +230,7 @@ class Lines:
     def _pass_over(self, parties: Sequence[Sequence[Place]]) -> None:
         for party in parties:
             for place in party:
-                place.passed_over += 1
+                place.passed_over = min(place.passed_over + 1, PASSED_OVER)
 
     def _is_due(self, session: Session, party: Sequence[Place]) -> bool:
         is_early = self.now < session.starts_at - KEPT_UNTIL

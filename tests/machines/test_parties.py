@@ -14,7 +14,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)
 
 
 def test_parties_agree_with_the_model():
-    run(PartyMachine)
+    run(PartyMachine, first=[called_off])
+
+
+def called_off() -> None:
+    state = PartyMachine()
+    state.begin(capacity=3, starts_in=timedelta(days=20))
+    state.close(number=0, takes_place=False)
+    state.they_agree()
+    state.teardown()
 
 
 @pytest.mark.parametrize("then", ["take", "let go", "lapse"])

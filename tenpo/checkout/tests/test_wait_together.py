@@ -191,6 +191,18 @@ def test_an_offer_lapses_for_all_and_goes_to_the_next():
         assert told(family[0].booked_by) == ["booking.waitlisted", "booking.offer_lapsed"]
 
 
+def test_what_ran_out_first_is_let_go_first():
+    held = []
+    for minutes in (3, 5, 4):
+        booking = make_booking(make_session(capacity=1, price=5_000), make_member(), card=DECLINED)
+        Booking.objects.filter(pk=booking.pk).update(held_until=timezone.now() - timedelta(minutes=minutes))
+        held.append(booking)
+
+    for expected in (["held", "cancelled", "held"], ["held", "cancelled", "cancelled"]):
+        assert release_lapsed_everywhere(limit=1) == 1
+        assert [states([one]) for one in held] == expected
+
+
 def test_smaller_ones_are_passed_forward_so_often_and_then_seats_are_kept():
     session, booked = full_session(6)
     family = wait(session, 3)
@@ -242,6 +254,36 @@ def test_what_is_too_few_for_all_in_line_is_open_until_it_was_so_often():
     assert seats(session) == (4, 1)
     give_back(booked.pop(), booked.pop())
     assert (states(family), seats(session)) == ("offered", (4, 0))
+
+
+def test_what_was_never_booked_passes_nobody_over_and_closes_nothing():
+    session = make_session(capacity=10, price=5_000)
+    make_booking(session, make_member())
+    host = make_member()
+    party = wait(session, 10, host=make_member())
+
+    for _number in range(PASSED_OVER_AT_MOST + 1):
+        held = book_places(session, participants=[host.participant], by=host, provider="sandbox", source=DECLINED)
+        assert states(held) == "held"
+        cancel_booking(held[0], by=host)
+    assert {one.passed_over for one in Booking.objects.filter(party=party[0].party)} == {0}
+
+    make_due(party)
+    cancel_booking(make_booking(session, host), by=host)
+
+    assert seats(session) == (2, 1)
+    assert states([make_booking(session, make_member())]) == "confirmed"
+
+
+def test_how_often_somebody_is_passed_over_is_counted_as_far_as_it_matters():
+    session, booked = full_session(3, starts_in=NEAR - timedelta(hours=1))
+    family = wait(session, 3)
+    make_due(family)
+
+    give_back(booked[0])
+
+    assert seats(session) == (2, 0)
+    assert {one.passed_over for one in Booking.objects.filter(party=family[0].party)} == {PASSED_OVER_AT_MOST}
 
 
 def test_near_the_start_what_is_kept_goes_to_whoever_fits():

@@ -7,15 +7,18 @@ from tenpo.core.outbox import publish
 from tenpo.schedule.calendar_models import CalendarConnection, CalendarOverlap
 from tenpo.schedule.calendar_queries import taught_ahead
 
-# One statement says which are new and keeps them, so that two readings at once tell each of them once.
+# One statement says which are new and keeps them, so that two readings at once tell each of them once. One row for each
+# session, whatever a calendar says and however it calls it: what is elsewhere can say other things with each reading.
 _NEW = """
-    INSERT INTO schedule_calendaroverlap (user_id, session_id, uid, recurrence_id)
-    SELECT e.user_id, s.id, e.uid, e.recurrence_id
+    INSERT INTO schedule_calendaroverlap AS told (user_id, session_id, starts_at)
+    SELECT %(user)s, s.id, s.starts_at
     FROM schedule_session s
-    JOIN schedule_outsideevent e ON e.connection_id = %(connection)s AND e.is_busy
-        AND e.starts_at < s.ends_at AND e.ends_at > s.starts_at
-    WHERE s.id = ANY(%(sessions)s)
-    ON CONFLICT (session_id, user_id, uid, recurrence_id) DO NOTHING
+    WHERE s.id = ANY(%(sessions)s) AND EXISTS (
+        SELECT FROM schedule_outsideevent e WHERE e.connection_id = %(connection)s AND e.is_busy
+          AND e.starts_at < s.ends_at AND e.ends_at > s.starts_at)
+    ORDER BY s.id
+    ON CONFLICT (session_id, user_id) DO UPDATE SET starts_at = EXCLUDED.starts_at
+      WHERE told.starts_at <> EXCLUDED.starts_at
     RETURNING session_id
 """
 
@@ -29,7 +32,7 @@ def tell_overlaps(connection: CalendarConnection) -> int:
     if not sessions:
         return 0
     with database.cursor() as cursor:
-        cursor.execute(_NEW, {"connection": connection.pk, "sessions": sessions})
+        cursor.execute(_NEW, {"connection": connection.pk, "user": connection.user_id, "sessions": sessions})
         new = {row[0] for row in cursor.fetchall()}
     if new:
         publish("calendar.overlaps", subject=connection, session_ids=sorted(str(one) for one in new))

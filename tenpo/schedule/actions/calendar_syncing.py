@@ -110,10 +110,11 @@ def take_reading(
             "calendar_connection.changed", by=None, on=locked,
             before={"state": before}, after={"state": locked.state},
         )  # fmt: skip
-    if changed.is_busy and locked.blocks_time:
-        count_changed(locked.user_id)
     if locked.blocks_time:
         tell_overlaps(locked)
+        # Last of all, as whoever calls off a session counts after they locked it.
+        if changed.is_busy:
+            count_changed(locked.user_id)
     return bool(changed.rows)
 
 

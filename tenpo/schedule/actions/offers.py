@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
 from tenpo.audit.actions import record_all
 from tenpo.core import clock
 from tenpo.core.business import current_business
-from tenpo.core.limits import PLACES_AT_ONCE
+from tenpo.core.limits import PASSED_OVER_AT_MOST, PLACES_AT_ONCE
 from tenpo.core.outbox import publish_all
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.waiting import Dealt, Waiting, deal, kept_until
@@ -39,7 +39,9 @@ def offer_free_seats(session: Session, came: int = 0) -> None:
     offered = [booking for party in dealt.offered for booking in line[party]]
     passed = [booking.pk for party in dealt.passed_over for booking in line[party]]
     if passed:
-        Booking.objects.filter(pk__in=passed).update(passed_over=F("passed_over") + 1)
+        # Whom nothing can be kept for is passed over without end, and counted no further.
+        often = Least(F("passed_over") + 1, PASSED_OVER_AT_MOST)
+        Booking.objects.filter(pk__in=passed).update(passed_over=often)
     if offered:
         _offer(session, offered, offer_end(session, now))
     _count(session, offered=len(offered), kept=dealt.kept)

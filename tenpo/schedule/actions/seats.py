@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -249,8 +249,12 @@ def _enough() -> str:
     return _("There are enough free seats. You can book them.")
 
 
-def free_seats(session: Session, count: int = 1) -> None:
-    """Give back seats of a locked session, to those in line if somebody waits."""
+def free_seats(session: Session, count: int = 1, *, came: int | None = None) -> None:
+    """Give back seats of a locked session, to those in line if somebody waits.
+
+    `came` of them were booked, all unless it is said: what was only held or offered passes nobody in line over when it
+    is let go, and is not kept, as it costs nothing to hold it and give it up.
+    """
     if not count:
         return
     Session.objects.filter(pk=session.pk).update(seats_taken=F("seats_taken") - count)
@@ -258,7 +262,7 @@ def free_seats(session: Session, count: int = 1) -> None:
     if session.is_private and not session.seats_taken:
         _call_off_empty(session)
     else:
-        offer_free_seats(session, came=count)
+        offer_free_seats(session, came=count if came is None else came)
 
 
 def _call_off_empty(session: Session) -> None:
@@ -337,8 +341,9 @@ def release_lapsed(session: Session, locked: Mapping[UUID, Session]) -> int:
 
 def free_seats_of(bookings: Sequence[Booking], locked: Mapping[UUID, Session]) -> None:
     """Give back the seats of bookings that are over, in their locked sessions."""
+    came = Counter(booking.session_id for booking in bookings if booking.confirmed_at)
     for session_id, count in sorted(Counter(booking.session_id for booking in bookings).items()):
-        free_seats(locked[session_id], count)
+        free_seats(locked[session_id], count, came=came[session_id])
 
 
 def lock_participants(ids: Iterable[UUID]) -> None:
@@ -421,4 +426,6 @@ def _lapsed() -> BookingQuerySet:
 
 
 def _sessions_of(lapsed: BookingQuerySet) -> QuerySet[Booking, UUID]:
-    return lapsed.order_by().values_list("session", flat=True).distinct()
+    """Their sessions, first those in which something ran out first."""
+    by_session = lapsed.order_by().values("session").annotate(since=Min("held_until"))
+    return by_session.order_by("since", "session").values_list("session", flat=True)

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, problems
-from tenpo.core.limits import ORIGINS_OF_AN_EMBED
+from tenpo.core.limits import ORIGINS_OF_AN_EMBED, hit
 from tenpo.core.paging import keyset_page
 from tenpo.people.models import User
 from tenpo.schedule.actions import embeds as actions
@@ -80,10 +80,11 @@ def list_embeds(request: ApiRequest, query: Query[EmbedQuery]) -> dict[str, Any]
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
 
 
-@router.post("/embeds", response={201: EmbedOut, **problems(403, 404, 409)}, summary="Make an embed")
+@router.post("/embeds", response={201: EmbedOut, **problems(403, 404, 409, 429)}, summary="Make an embed")
 def create_embed(request: ApiRequest, body: EmbedIn) -> tuple[int, Embed]:
     """A coach shows their own times, an admin anybody's or everything. 409 `too_many`."""
     user = request.user
+    hit("embed-user", user.pk)
     terms = {"coach": None if user.is_admin else user} | _terms_in(user, body.model_dump(exclude_unset=True))
     return 201, actions.make_embed(by=user, **terms)
 

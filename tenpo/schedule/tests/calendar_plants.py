@@ -83,7 +83,7 @@ def _differs(made: CalendarConnection, ours: Ours, *, moved_by: timedelta | None
 
 def make_overlap(session: Session) -> CalendarOverlap:
     """Its coach was told that they are elsewhere then."""
-    return CalendarOverlap.objects.create(user=session.coach, session=session, uid="away")
+    return CalendarOverlap.objects.create(user=session.coach, session=session, starts_at=session.starts_at)
 
 
 CHANNEL_TOKEN = "t0ken-of-a-channel"

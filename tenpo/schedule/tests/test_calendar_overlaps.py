@@ -16,11 +16,12 @@ from tenpo.notify.kinds import Facts
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
-from tenpo.schedule.actions import calendar_overlaps
+from tenpo.schedule.actions import calendar_overlaps, calendar_syncing
 from tenpo.schedule.actions.calendar_overlaps import forget_past_overlaps
 from tenpo.schedule.actions.calendar_syncing import take_calendar_file
 from tenpo.schedule.actions.calendars import change_connection, connect_feed, disconnect_calendar
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.calendar_models import CalendarConnection, CalendarOverlap
 from tenpo.schedule.calendar_notifications import OVERLAPS
 from tenpo.schedule.models import Session
@@ -96,6 +97,32 @@ def test_a_time_that_moves_is_new_only_where_it_was_not_before():
     read(made, busy("a", 0))
 
     assert news() == [ids(first), ids(second)]
+
+
+def test_events_that_are_called_otherwise_with_each_reading_are_told_and_kept_once():
+    coach = make_coach()
+    sessions = teach(coach, 0, 2)
+    made = connect(coach)
+
+    for reading in range(3):
+        read(made, *(busy(f"{reading}-{number}", number * 0.25, 180) for number in range(5)))
+
+    assert news() == [ids(*sessions)]
+    assert CalendarOverlap.objects.count() == 2
+
+
+def test_a_session_that_moves_into_a_time_that_is_taken_is_told_anew():
+    coach = make_coach()
+    [session] = teach(coach, 0)
+    made = connect(coach)
+    read(made, busy("a", 0), busy("b", 4))
+
+    edit_session(session, by=coach, starts_at=DAY + 4 * HOUR)
+    for _time in range(2):
+        read(made, busy("a", 0), busy("b", 4))
+
+    assert news() == [ids(session), ids(session)]
+    assert CalendarOverlap.objects.count() == 1
 
 
 def test_what_is_planned_into_a_time_that_is_taken_elsewhere_is_told_with_the_next_reading():
@@ -187,6 +214,20 @@ def test_what_was_told_is_forgotten_when_it_is_over():
         assert forget_past_overlaps() == 1
 
 
+def test_sessions_are_told_of_by_their_ids_and_counted_after_all_others(monkeypatch):
+    coach = make_coach()
+    teach(coach, 3, 2, 1, 0)
+    made = connect(coach)
+    kept: list[int] = []
+    monkeypatch.setattr(calendar_syncing, "count_changed", lambda _coach: kept.append(CalendarOverlap.objects.count()))
+
+    read(made, *(busy(str(hour), hour) for hour in range(4)))
+
+    assert kept == [4]
+    rows = list(CalendarOverlap.objects.order_by("id").values_list("session", flat=True))
+    assert rows == sorted(rows)
+
+
 def two_calendars() -> list[CalendarConnection]:
     """Two that say the same, of a coach who teaches then since they were read."""
     coach = make_coach()
@@ -207,7 +248,10 @@ def test_two_calendars_read_at_once_tell_it_once():
 @pytest.mark.django_db(transaction=True)
 def test_control_without_the_constraint_they_tell_it_twice(monkeypatch):
     found, meet = two_calendars(), threading.Barrier(2)
-    unguarded = calendar_overlaps._NEW.replace("ON CONFLICT (session_id, user_id, uid, recurrence_id) DO NOTHING", "")
+    guard = calendar_overlaps._NEW[
+        calendar_overlaps._NEW.index("ON CONFLICT") : calendar_overlaps._NEW.index("RETURNING")
+    ]
+    unguarded = calendar_overlaps._NEW.replace(guard, "")
     assert unguarded != calendar_overlaps._NEW
 
     def meet_and_publish(*said: Any, **facts: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tenpo.core.limits import EMBEDS_KEPT
+from tenpo.core.limits import EMBEDS_KEPT, LIMITS, hit
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.models import Embed
@@ -105,3 +105,19 @@ def test_a_coach_keeps_so_many():
 
     assert (status, refused["code"]) == (409, "too_many")
     assert Embed.objects.count() == EMBEDS_KEPT
+
+
+def test_nobody_makes_and_ends_them_without_end():
+    lena = make_coach("Lena")
+    for _time in range(LIMITS["embed-user"].count - 2):
+        hit("embed-user", lena.pk)
+    status, made = ask(lena, "POST", "", BODY)
+    assert (status, ask(lena, "POST", f"/{made['id']}/ending")[0]) == (201, 200)
+    page = signed_in(lena)
+    form = {"name": "My site", "origins": SITE, "theme": "auto", "coach": lena.pk}
+
+    assert page.post("/teaching/embeds/new/", form).status_code == 302
+    assert page.post("/teaching/embeds/new/", form).status_code == 429
+    assert ask(lena, "POST", "", BODY)[0] == 429
+    assert ask(make_coach("Jonas"), "POST", "", BODY)[0] == 201
+    assert Embed.objects.filter(coach=lena).count() == 2

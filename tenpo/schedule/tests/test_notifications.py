@@ -6,12 +6,14 @@ import pytest
 from django.test.utils import override_settings
 from django.utils import timezone, translation
 
+from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.tests.test_book_series import make_dates
 from tenpo.core.outbox import drain, publish
 from tenpo.notify.kinds import Facts, all_kinds, path_to, say
 from tenpo.notify.models import Notification
 from tenpo.orders.tests.make import make_share_policy
-from tenpo.payments.providers.sandbox import NEVER_ANSWERS
+from tenpo.payments.providers.sandbox import NEVER_ANSWERS, SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
@@ -185,6 +187,45 @@ def test_who_books_for_somebody_else_and_who_takes_part_are_both_told():
 
     assert told(admin) == ["booking.confirmed"]
     assert told(member) == ["booking.confirmed"]
+
+
+def test_who_takes_part_is_told_of_their_own_place_and_not_what_came_back_or_who_else_comes():
+    admin, maya, tom = make_admin(), make_member("Maya"), make_member("Tom")
+    session = make_session(title="Yoga", price=5_000)
+    people = [maya.participant, tom.participant]
+    [of_maya, of_tom] = book_places(session, participants=people, by=admin, provider="sandbox", source=SUCCEEDS)
+
+    cancel_booking(of_maya, by=session.coach)
+    cancel_session(session, reason="Ill", by=session.coach)
+
+    assert told(maya) == ["booking.confirmed", "booking.cancelled_by_host"]
+    assert told(tom) == ["booking.confirmed", "session.cancelled"]
+    assert "€50 went back" in words(admin, "booking.cancelled_by_host")
+    assert "€50 went back" in words(admin, "session.cancelled")
+    for person, booking in ((maya, of_maya), (tom, of_tom)):
+        for notice in Notification.objects.filter(user=person):
+            said = say(notice.kind, notice.payload)
+            assert not {"credit", "wallet", "method", "for"} & notice.payload.keys()
+            assert "€" not in said.text
+            assert (notice.payload["booking_id"], notice.payload["participant"]) == (str(booking.pk), person.name)
+    assert Notification.objects.get(user=admin, kind="booking.confirmed").payload["for"] == "Maya, Tom"
+
+
+def test_who_takes_part_is_told_their_own_dates():
+    admin, maya, tom = make_admin(), make_member("Maya"), make_member("Tom")
+    people = [maya.participant, tom.participant]
+    book_places(*make_dates(2), participants=people, by=admin, provider="sandbox", source=SUCCEEDS)
+
+    assert told(maya) == told(tom) == ["booking.confirmed"]
+    for person in (admin, maya, tom):
+        assert len(Notification.objects.get(user=person, kind="booking.confirmed").payload["dates"]) == 2
+
+
+def test_who_was_missed_is_not_told_what_came_of_the_money():
+    facts = {"session": "Yoga", "credit": 0}
+
+    assert "Nothing of what was paid comes back." in say("booking.missed", facts).text
+    assert "paid" not in say("booking.missed", {"session": "Yoga"}).text
 
 
 def test_a_coach_in_their_own_session_is_told_once():

@@ -68,6 +68,14 @@ def test_seats_that_lay_open_before_pass_nobody_over():
     assert dealt(in_line(3, 1), 1, came=0) == ([1], [0], 0, 0)
 
 
+def test_seats_that_lay_open_before_are_not_kept():
+    assert dealt(in_line((9, DUE)), 8, came=1) == ([], [], 1, 7)
+    assert dealt(in_line((9, DUE)), 8, came=0) == ([], [], 0, 8)
+    # What is not kept goes to whoever fits.
+    assert dealt(in_line((4, DUE), 2, (3, DUE)), 3, came=1) == ([1], [], 1, 0)
+    assert dealt(in_line((4, DUE), 2), 3, came=0) == ([1], [0], 0, 1)
+
+
 def test_seats_are_kept_until_some_hours_before_the_start():
     start = datetime(2027, 3, 1, 18, tzinfo=UTC)
 

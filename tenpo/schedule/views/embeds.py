@@ -15,6 +15,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.core.errors import RuleError
+from tenpo.core.limits import hit
 from tenpo.people.http import page_of
 from tenpo.schedule.actions.embeds import change_embed, end_embed, make_embed
 from tenpo.schedule.embed_forms import EmbedForm
@@ -41,6 +42,7 @@ def embed_make(request: HttpRequest) -> HttpResponse:
     user = teacher(request)
     form = EmbedForm(request.POST or None, viewer=user)
     if request.method == "POST" and form.is_valid():
+        hit("embed-user", user.pk)
         try:
             embed = make_embed(by=user, **form.terms())
         except (RuleError, ValidationError) as error:
