@@ -148,7 +148,7 @@ def waitlist_length(session: Session) -> int:
 def waitlist_end(session: Session) -> int:
     """Which number in line whoever joins now would be; those who wait together are one."""
     rows = Booking.objects.filter(session=session, state=Booking.State.WAITLISTED)
-    return 1 + rows.aggregate(number=Count(Coalesce("party", "pk"), distinct=True))["number"]
+    return 1 + int(rows.aggregate(number=Count(Coalesce("party", "pk"), distinct=True))["number"])
 
 
 @dataclass(frozen=True)
