@@ -145,7 +145,8 @@ def policy_fact(facts: Facts) -> tuple[tuple[str, str], ...]:
     if not isinstance(terms, dict) or starts_at is None or starts_at <= clock.now():
         return ()
     policy = read_policy(terms["windows"], terms["rules"])
-    return ((_("Cancelling"), say_policy(policy, starts_at, to=terms["to"], misses=terms.get("misses", 0))),)
+    said = say_policy(policy, starts_at, to=terms["to"], misses=terms.get("misses", 0), is_kept=True)
+    return ((_("Cancelling"), said),)
 
 
 RESCHEDULED = Kind(
