@@ -147,6 +147,22 @@ def say_when(
     return f"{text}{EN_DASH}{end}" if same_day else f"{text} {EN_DASH} {end}"
 
 
+def say_full_when(moment: datetime, *, until: datetime | None = None, zone: tzinfo | None = None) -> str:
+    """The same as mails write it, which are read on another day: "Tue 3 Dec 2026, 18:00–19:00"."""
+    day = timezone.localtime(moment, zone).date()
+    text = f"{_dated(day, date_locale())}, {say_time(moment, zone=zone)}"
+    if until is None:
+        return text
+    if timezone.localtime(until, zone).date() == day:
+        return f"{text}{EN_DASH}{say_time(until, zone=zone)}"
+    return f"{text} {EN_DASH} {say_full_when(until, zone=zone)}"
+
+
+@functools.lru_cache(maxsize=4_096)
+def _dated(day: date, locale: Locale) -> str:
+    return format_skeleton("yMMMEd", _as_datetime(day), locale=locale).replace(",", "")
+
+
 def say_relative(moment: datetime, *, now: datetime | None = None) -> str:
     """How far away: "in 3 days", "2 hours ago", "now"."""
     distance = moment - (now or timezone.now())

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.money import Money
-from tenpo.core.words import say_host_time, say_money, say_when
+from tenpo.core.words import say_full_when, say_host_time, say_money
 from tenpo.people.models import User
 
 log = structlog.get_logger()
@@ -86,11 +86,14 @@ class Facts:
         return say_money(Money(self.number(key), self["currency"] or "EUR"), exact=False)
 
     def when(self, key: str = "starts_at", until: str = "") -> str:
-        """Day and time at the reader's place, and at the host's: "Tuesday 18:00 (19:00 in Berlin)"."""
+        """Date and time at the reader's place, and at the host's: "Tue 3 Dec 2026, 18:00 (19:00 in Berlin)".
+
+        Never "tomorrow": nobody knows when a mail is read.
+        """
         moment = self.moment(key)
         if moment is None:
             return ""
-        text = say_when(moment, until=self.moment(until) if until else None)
+        text = say_full_when(moment, until=self.moment(until) if until else None)
         there = say_host_time(moment, self["time_zone"]) if self["time_zone"] else ""
         return f"{text} ({there})" if there else text
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.core import clock
-from tenpo.core.words import say_percent, say_when
+from tenpo.core.words import say_full_when, say_percent, say_when
 from tenpo.orders.cancelling import Policy, Window, whole_place
 from tenpo.payments.refund_models import RefundTo
 
@@ -61,24 +61,32 @@ def say_policy(
     was_moved: bool = False,
     misses: int = 0,
     moves: int = 0,
+    is_kept: bool = False,
 ) -> str:
     """What holds of one booking, by time, in the reader's zone or in `zone`.
 
     "Free until Tuesday 18:00; after that half comes back as credit; from Wednesday 18:00 nothing. Your first late
     cancellation or no-show in 90 days costs nothing." Windows that are over at `now` are left out; `to` is where the
-    business's terms lead; somebody had `misses` of those that count, and moved this `moves` times.
+    business's terms lead; somebody had `misses` of those that count, and moved this `moves` times. What `is_kept`, as a
+    mail is, says each time with its date.
     """
     now = now or clock.now()
+
+    def moment(at: datetime) -> str:
+        if at >= starts_at:
+            return ""
+        return say_full_when(at, zone=zone) if is_kept else say_when(at, now=now, zone=zone)
+
     if was_moved and now <= starts_at:
         first = _("The time was changed after you booked: until the start, cancelling gives everything back.")
     else:
         open_ = [window for window in _told(policy, to) if now <= window.ends_at(starts_at)]
-        steps = [(w.percent, _moment(w.ends_at(starts_at), starts_at, now, zone), w.to) for w in open_]
+        steps = [(w.percent, moment(w.ends_at(starts_at)), w.to) for w in open_]
         first = _sentence(
             steps, whole_place(policy, to), from_then=lambda when: _("from %(when)s nothing") % {"when": when}
         )
     until = starts_at - timedelta(hours=policy.reschedule_hours)
-    move = "" if was_moved or now > until else _moves(policy, moves, _moment(until, starts_at, now, zone))
+    move = "" if was_moved or now > until else _moves(policy, moves, moment(until))
     return _joined(first, _no_show(policy, to), _grace(policy, misses), move)
 
 
@@ -179,10 +187,6 @@ def _moves(policy: Policy, moves: int, until: str) -> str:
 
 def _joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _moment(at: datetime, starts_at: datetime, now: datetime, zone: tzinfo | None) -> str:
-    return say_when(at, now=now, zone=zone) if at < starts_at else ""
 
 
 def _notice(hours: int) -> str:

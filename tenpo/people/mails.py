@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 
 from tenpo.core.business import current_business
 from tenpo.core.mail import Mail, absolute, typed
-from tenpo.core.words import say_date, say_device, say_when
+from tenpo.core.words import say_date, say_device, say_full_when
 from tenpo.people.models import Invite, User
 from tenpo.people.queries import Standing
 
@@ -97,7 +97,7 @@ def account_exists(context: Mapping[str, Any]) -> Mail:
 def _notice(subject: str, what: str) -> Words:
     def words(context: Mapping[str, Any]) -> Mail:
         facts = (
-            (_("When"), say_when(context.get("timestamp") or timezone.now())),
+            (_("When"), say_full_when(context.get("timestamp") or timezone.now())),
             (pgettext("place", "From"), str(context.get("ip", ""))),
             # An unknown browser is shown by its User-Agent, which anybody can write.
             (_("With"), typed(say_device(str(context.get("user_agent", ""))))),

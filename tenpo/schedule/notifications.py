@@ -14,6 +14,7 @@ from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_da
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
+from tenpo.schedule.moving_notifications import SLOT_MOVED, tell_its_coaches
 from tenpo.schedule.policy_notifications import (
     MISSED,
     PERSON_MOVED,
@@ -221,7 +222,7 @@ SESSION_FULL = Kind(
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
     OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN, NEW_BOOKING,
-    BOOKING_CANCELLED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
+    BOOKING_CANCELLED, SLOT_MOVED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
     *TOGETHER_KINDS,
 )  # fmt: skip
 
@@ -419,7 +420,7 @@ def _back(message: OutboxMessage) -> dict[str, Any]:
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
-    """Everybody who has a place in it or waits for one."""
+    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked."""
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
@@ -431,12 +432,13 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
         together = booking.line.order_id if booking.line else booking.party or booking.pk
         parties.setdefault(together, []).append(booking)
     # Of a party the first one's are told, each of them once.
-    return [
+    notices = [
         notice
         for party in parties.values()
         for booking in party
         for notice in to_its_people(SESSION_CHANGED, booking, party=party, before=before)
-    ] + tell_who_is_beside(message)
+    ]
+    return notices + tell_its_coaches(message, list(rows)) + tell_who_is_beside(message)
 
 
 def on_booking_waitlisted(message: OutboxMessage) -> list[Notice]:

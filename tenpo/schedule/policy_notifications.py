@@ -10,6 +10,7 @@ from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import read_policy
 from tenpo.orders.policy_words import say_policy
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_queries import count_misses
 
 
 def session_facts(session: Session) -> dict[str, Any]:
@@ -129,11 +130,15 @@ def _say_waived(facts: Facts) -> Words:
 
 
 def terms_of(booking: Booking) -> dict[str, Any]:
-    """The policy of a booking, as a notification keeps it; nothing where there is nothing to give back."""
+    """The policy of a booking, as a notification keeps it, with what counts of whoever booked by now.
+
+    Nothing where there is nothing to give back.
+    """
     line = booking.line
     if line is None or not line.price or not booking.policy:
         return {}
-    return {"terms": {"windows": booking.policy, "rules": booking.policy_rules, "to": line.back_to}}
+    misses = count_misses(booking.terms, booking.booked_by_id, now=clock.now())
+    return {"terms": {"windows": booking.policy, "rules": booking.policy_rules, "to": line.back_to, "misses": misses}}
 
 
 def policy_fact(facts: Facts) -> tuple[tuple[str, str], ...]:
@@ -142,7 +147,8 @@ def policy_fact(facts: Facts) -> tuple[tuple[str, str], ...]:
     if not isinstance(terms, dict) or starts_at is None or starts_at <= clock.now():
         return ()
     policy = read_policy(terms["windows"], terms["rules"])
-    return ((_("Cancelling"), say_policy(policy, starts_at, to=terms["to"])),)
+    said = say_policy(policy, starts_at, to=terms["to"], misses=terms.get("misses", 0), is_kept=True)
+    return ((_("Cancelling"), said),)
 
 
 RESCHEDULED = Kind(

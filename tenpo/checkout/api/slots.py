@@ -167,7 +167,7 @@ def move_booking(request: ApiRequest, booking_id: UUID, payload: MoveIn) -> Book
 
     Refusals: `slot_taken`, `slot_not_offered` and `participant_elsewhere`, each with the `nearest` starts that are
     free; `not_a_slot`, `not_booked`, `not_planned`, `started`, `other_coach`, `not_movable`,
-    `moved_too_often`, `too_late`.
+    `moved_too_often`, `too_late`; `asked_first` for whoever booked a time to which its coach says yes or no.
     """
     moved = move_slot(
         _visible(request, booking_id),

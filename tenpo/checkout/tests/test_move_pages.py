@@ -113,6 +113,25 @@ def test_what_cannot_be_moved_says_why(coach):
     assert (answer.status_code, everything(), when_of(booking)) == (409, before, NINE)
 
 
+def test_what_its_coach_said_yes_to_is_moved_by_them_alone(coach, movable):
+    member = make_member()
+    service = make_service(coach, cancellation_policy=movable)
+    booking = book(service, member)
+    shown = signed_in(member).get(reverse("schedule:booking-detail", args=[booking.pk]))
+    Service.objects.filter(pk=service.pk).update(needs_approval=True)
+    before = everything()
+
+    page = signed_in(member).get(url(booking))
+    hidden = signed_in(member).get(reverse("schedule:booking-detail", args=[booking.pk]))
+    answer = signed_in(member).post(url(booking), {"at": start_name(TEN)})
+
+    assert "Your coach said yes to just this time." in text_of(page)
+    assert 'class="starts"' not in page.content.decode()
+    assert (url(booking) in shown.content.decode(), url(booking) in hidden.content.decode()) == (True, False)
+    assert (answer.status_code, everything(), when_of(booking)) == (409, before, NINE)
+    assert 'class="starts"' in signed_in(coach).get(url(booking)).content.decode()
+
+
 def test_what_was_taken_meanwhile_names_what_is_near(coach, movable):
     member, service = make_member(), make_service(coach, cancellation_policy=movable)
     booking = book(service, member)

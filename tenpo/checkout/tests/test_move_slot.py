@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.urls import reverse
 from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
@@ -14,6 +15,8 @@ from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, 
 from tenpo.core.errors import RuleError
 from tenpo.core.models import OutboxMessage
 from tenpo.core.tokens import new_id
+from tenpo.notify.kinds import Facts, say
+from tenpo.notify.models import Notification
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.tests.make import credit_left, make_cancellation_policy
 from tenpo.payments.providers.sandbox import DECLINED
@@ -95,6 +98,53 @@ def test_what_may_not_be_moved_is_not(coach):
     service = make_service(coach, cancellation_policy=make_cancellation_policy((24, 100), (0, 50)))
 
     assert refusal_of(book(service, member), member).code == "not_movable"
+
+
+def test_what_its_coach_says_yes_to_is_moved_by_its_host_alone(coach):
+    service, member = make_service(coach), make_member()
+    booking = book(service, member)
+    Service.objects.filter(pk=service.pk).update(needs_approval=True)
+
+    assert refusal_of(booking, member).code == "asked_first"
+    assert move_slot(booking, starts_at=NINE + HOUR, by=coach).session.starts_at == NINE + HOUR
+
+
+def test_its_coach_is_told_who_moved_it_from_when_to_when(coach):
+    service, member = make_service(coach, name="Training"), make_member("Mina Ray")
+    booking = book(service, member)
+
+    move_slot(booking, starts_at=NINE + HOUR, by=member)
+
+    assert told(coach).count("coach.slot_moved") == 1
+    news = Notification.objects.get(user=coach, kind="coach.slot_moved")
+    words = say(news.kind, news.payload)
+    assert (words.title, words.path) == ("Mina Ray moved Training", f"/teaching/{booking.session_id}/")
+    facts = Facts(news.payload)
+    assert (facts.part("before").moment("starts_at"), facts.moment("starts_at")) == (NINE, NINE + HOUR)
+    assert words.text == f"From {facts.part('before').when()} to {facts.when()}."
+    # What they move themselves they know.
+    move_slot(booking, starts_at=NINE + 2 * HOUR, by=coach)
+    assert told(coach).count("coach.slot_moved") == 1
+
+
+def test_a_coach_who_moves_their_own_booking_is_not_told(coach):
+    booking = book(make_service(coach, price=0), coach)
+
+    move_slot(booking, starts_at=NINE + HOUR, by=coach)
+
+    assert "coach.slot_moved" not in told(coach)
+
+
+def test_the_coach_from_whom_it_is_moved_is_told_as_well(coach):
+    other, member = working_coach(), make_member()
+    booking = book(make_service(coach, other, coaches_rule="any"), member, coach=coach)
+
+    move_slot(booking, starts_at=NINE + HOUR, coach=other, by=member)
+
+    assert told(coach)[-1] == told(other)[-1] == "coach.slot_moved"
+    news = Notification.objects.get(user=coach, kind="coach.slot_moved")
+    words = say(news.kind, news.payload)
+    assert (f"It is with {other} now." in words.text, words.path) == (True, reverse("schedule:week"))
 
 
 def test_whoever_it_was_moved_for_can_give_it_back_in_full(coach):

@@ -15,6 +15,7 @@ from tenpo.orders.tests.make import make_credit, make_share_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service
@@ -92,6 +93,48 @@ def test_how_somebody_pays_is_not_told(service, coach):
     make_credit(member, 6_000)
 
     assert text_of(signed_in(coach).get(url(booking))) == before
+
+
+def asking(service: Service, at=NINE) -> str:
+    return reverse("checkout:slot-book", args=[service.pk, start_name(at)])
+
+
+def test_whoever_asks_is_asked_for_no_payment(service, coach):
+    member = make_member()
+    page = signed_in(member).get(asking(service))
+
+    answer = signed_in(member).post(asking(service), {"csrfmiddlewaretoken": "any"})
+
+    assert f"{coach} says yes or no first. Then you pay €60." in text_of(page)
+    assert "Ask for this time" in text_of(page)
+    assert 'name="provider"' not in page.content.decode()
+    assert 'name="agreed"' not in page.content.decode()
+    booking = Booking.objects.get(booked_by=member)
+    assert (answer.status_code, booking.awaits_approval, booking.line) == (302, True, None)
+
+
+def test_whose_credit_pays_for_it_is_not_asked_before_the_yes(service):
+    member = make_member()
+    make_credit(member, 6_000)
+
+    said = text_of(signed_in(member).get(asking(service)))
+
+    assert "says yes or no first. " in said
+    assert "Then you pay" not in said
+
+
+def test_its_coach_and_admins_book_as_ever(service, coach):
+    for user in (coach, make_admin()):
+        page = signed_in(user).get(asking(service))
+
+        assert "Ask for this time" not in text_of(page)
+        assert 'name="agreed"' in page.content.decode()
+
+
+def test_any_of_several_is_not_named(coach):
+    service = make_service(coach, working_coach(), needs_approval=True, coaches_rule="any")
+
+    assert "Your coach says yes or no first." in text_of(signed_in(make_member()).get(asking(service)))
 
 
 def test_a_yes_offers_it_and_leads_back_to_what_waits(service, coach):

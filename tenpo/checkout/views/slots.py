@@ -22,7 +22,8 @@ from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.checkout.views.visitors import typed_before, visitor_page
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
-from tenpo.core.money import apportion
+from tenpo.core.money import Money, apportion
+from tenpo.core.words import say_money
 from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import Quote, quotes, together
@@ -77,7 +78,12 @@ class _Page(SlotPage):
         self.answers = AnswersForm(typed, questions=service.questions, typed=before)
         self.party = PartyForm(request.POST or request.GET, user=user)
         self.price = self._price()
-        self.payment = PaymentForm(typed, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
+        # Nothing is paid before the yes; whoever gives it says yes by booking.
+        self.asks_first = service.needs_approval and not (user.is_admin or user in coaches_of(service))
+        is_paid = self.price.own_share > 0 and not self.asks_first
+        self.payment = PaymentForm(
+            typed, needs_payment=is_paid, has_agreed=not self.asks_first, saved=ready_methods(user)
+        )
 
     def answer(self) -> HttpResponse:
         is_sent = self.request.method == "POST"
@@ -157,9 +163,21 @@ class _Page(SlotPage):
             "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
             "quote": self.price,
             "use_wallet": uses_wallet(self.request),
+            "ask": self._ask() if self.asks_first else "",
             "policy": self._policy(),
             "is_gone": self.refusal is not None and self.refusal.code in GONE,
         }
+
+    def _ask(self) -> str:
+        """What comes first where a coach says yes to each, and what is paid then."""
+        option = self.option
+        is_known = option is not None and (option.coach is not None or len(coaches_of(self.service)) == 1)
+        coach = str(option.given_by) if option and is_known else _("Your coach")
+        to_pay = Money(self.price.own_share + self.price.wallet_spent, self.price.currency)
+        if not to_pay.amount:
+            return _("%(coach)s says yes or no first.") % {"coach": coach}
+        words = _("%(coach)s says yes or no first. Then you pay %(sum)s.")
+        return words % {"coach": coach, "sum": say_money(to_pay, exact=False)}
 
     def _policy(self) -> str:
         usual = CancellationPolicy.objects.filter(is_default=True)

@@ -95,6 +95,17 @@ def test_distance_in_time(away, said):
     assert words.say_relative(NOW + away, now=NOW) == said
 
 
+def test_what_a_mail_says_has_its_date():
+    start = datetime(2026, 12, 1, 17, 0, tzinfo=UTC)
+
+    assert words.say_full_when(start, zone=BERLIN) == "Tue 1 Dec 2026, 18:00"
+    assert words.say_full_when(start, until=start + timedelta(hours=1), zone=BERLIN) == "Tue 1 Dec 2026, 18:00–19:00"
+    overnight = words.say_full_when(start, until=start + timedelta(hours=8), zone=BERLIN)
+    assert overnight == "Tue 1 Dec 2026, 18:00 – Wed 2 Dec 2026, 02:00"
+    with translation.override("de"):
+        assert words.say_full_when(start, zone=BERLIN) == "Di. 1. Dez. 2026, 18:00"
+
+
 @pytest.mark.parametrize(
     ("length", "said"),
     [

@@ -74,7 +74,7 @@ def test_a_mail_says_it_in_the_readers_language_zone_and_currency():
     (message,) = mail.outbox
     assert message.subject == "Called off: Yoga"
     assert message.to == [f"Maya <{member.email}>"]
-    assert "The session with Jo on 3 Dec 2030 12:00 (18:00 in Berlin) does not take place." in " ".join(
+    assert "The session with Jo on Tue 3 Dec 2030, 12:00 (18:00 in Berlin) does not take place." in " ".join(
         message.body.split()
     )
     assert "€12 went back to you as credit" in " ".join(message.body.split())

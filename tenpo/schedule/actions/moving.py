@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import lock_coaches
-from tenpo.schedule.actions.rescheduling import check_move, note_move
+from tenpo.schedule.actions.rescheduling import REFUSALS, check_move, note_move
 from tenpo.schedule.actions.seats import already_elsewhere, check_open, lock_participants, lock_session
 from tenpo.schedule.actions.sessions import change_session
 from tenpo.schedule.actions.slots import (
@@ -37,12 +37,13 @@ def move_slot(
     """Move what was booked as a slot to another start of its service, for as long and as much, with all who come.
 
     Whoever booked may by their policy, and as long as it can be booked anew; the host always and whatever the notice;
-    whoever it was moved for by the host can then move it once, or give it back in full. Another coach gives it only
+    whoever it was moved for by the host can then move it once, or give it back in full. What its coach says yes to
+    is moved by its host alone. Another coach gives it only
     where any may, and where nobody earns a part of it yet. Without a location it stays where it is. Where it is
     already, nothing changes.
 
     Raises RuleError slot_taken, slot_not_offered, participant_elsewhere, each with the `nearest` starts; not_a_slot,
-    not_booked, started, not_planned, other_coach, not_movable, moved_too_often, too_late.
+    not_booked, started, not_planned, asked_first, other_coach, not_movable, moved_too_often, too_late.
     """
     session = Session.objects.select_related("service").get(pk=booking.session_id)
     if session.service is None or not session.is_private:
@@ -82,8 +83,10 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     is_there = (session.starts_at, session.coach_id, session.location_id)
     if is_there == (wish.starts_at, coach_id, wish.location_id):
         return booking
-    move = None if is_host else check_move(booking)
     service = Service.objects.get(pk=wish.service_id)
+    if service.needs_approval and not is_host:
+        raise RuleError("asked_first", REFUSALS["asked_first"]())
+    move = None if is_host else check_move(booking)
     _check_coach(booking, service, coach_id)
     is_by_all = service.coaches_rule == Service.Coaches.ALL
     for one in bookings:

@@ -31,6 +31,10 @@ from tenpo.schedule.actions.seats import (
 from tenpo.schedule.models import Booking, Session
 
 REFUSALS: dict[str, Callable[[], str]] = {
+    "asked_first": lambda: _(
+        "Your coach said yes to just this time. Please give it up and ask for another one, or ask your coach to move"
+        " it."
+    ),
     "not_movable": lambda: _("This booking cannot be moved. You can cancel it by its policy."),
     "moved_too_often": lambda: _("This booking was moved as often as its policy allows."),
     "too_late": lambda: _("It is too late to move this booking. You can cancel it by its policy."),

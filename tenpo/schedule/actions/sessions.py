@@ -271,8 +271,10 @@ def change_session(
         session.save(update_fields=[*before, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
-        # Who moves their own booking is told of by it.
-        publish("session.changed", subject=session, before=told, **({} if is_own_wish else who_did_it(session, by)))
+        # Who moves what they booked is told of by another notice.
+        who = {"moved_by_id": str(by.pk) if by else ""} if is_own_wish else who_did_it(session, by)
+        with_whom = {"before_coach_id": str(before["coach_id"])} if is_own_wish and "coach_id" in before else {}
+        publish("session.changed", subject=session, before=told, **who, **with_whom)
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:

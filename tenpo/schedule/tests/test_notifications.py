@@ -257,7 +257,7 @@ def test_words_are_the_readers():
 
     with translation.override("de"), timezone.override("America/New_York"):
         said = Facts(facts)
-        assert said.when() == "03.07.2030 12:00 (18:00 in Berlin)"
+        assert said.when() == "Mi. 3. Juli 2030, 12:00 (18:00 in Berlin)"
         assert said.money("credit") == "12,50\N{NO-BREAK SPACE}€"
 
 

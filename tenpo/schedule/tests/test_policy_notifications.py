@@ -1,18 +1,20 @@
 """What mails say of a policy: as it was booked, at the time at which it is read."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 from django.utils.translation import override
 
 from tenpo.checkout.tests.make import make_booking, told
+from tenpo.core.words import say_full_when
 from tenpo.notify.kinds import Facts
 from tenpo.notify.models import Notification
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.notifications import CANCELLED_BY_HOST, CONFIRMED
+from tenpo.schedule.policy_queries import say_booked_policy
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +37,38 @@ def test_the_confirmation_says_what_holds_of_cancelling_in_the_readers_language(
     assert "Cancelling" not in dict(CONFIRMED.say(Facts(over)).facts)
     older = {name: value for name, value in payload.items() if name != "terms"}
     assert "Cancelling" not in dict(CONFIRMED.say(Facts(older)).facts)
+
+
+def test_the_confirmation_says_the_sentence_that_the_page_says_to_whoever_was_late_before():
+    member = make_member()
+    policy = make_cancellation_policy((48, 100), (0, 50), grace_count=1, grace_days=90)
+    cancel_booking(make_booking(make_session(policy=policy, starts_in=timedelta(hours=5)), member), by=member)
+    booking = make_booking(make_session(policy=policy, starts_in=timedelta(days=9)), member)
+    told(member)
+
+    payload = Notification.objects.filter(user=member, kind=CONFIRMED.code).latest("id").payload
+
+    said = dict(CONFIRMED.say(Facts(payload)).facts)["Cancelling"]
+    assert "Your free late cancellations and no-shows in 90 days are used up." in said
+    used_up = said.split(". ", 1)[1]
+    assert used_up in say_booked_policy(booking)
+    # One that was kept before misses were is still read.
+    older = {**payload, "terms": {name: value for name, value in payload["terms"].items() if name != "misses"}}
+    assert "costs nothing" in dict(CONFIRMED.say(Facts(older)).facts)["Cancelling"]
+
+
+@pytest.mark.parametrize("starts_in", [timedelta(hours=30), timedelta(days=4), timedelta(days=60)])
+def test_what_is_kept_says_every_time_with_its_date(starts_in):
+    member = make_member()
+    make_booking(make_session(policy=make_cancellation_policy((24, 100), (0, 50)), starts_in=starts_in), member)
+    told(member)
+
+    payload = Notification.objects.get(user=member, kind=CONFIRMED.code).payload
+
+    words, starts_at = CONFIRMED.say(Facts(payload)), datetime.fromisoformat(payload["starts_at"])
+    assert words.text.startswith(say_full_when(starts_at))
+    assert dict(words.facts)["When"].startswith(say_full_when(starts_at))
+    assert f"Free until {say_full_when(starts_at - timedelta(hours=24))};" in dict(words.facts)["Cancelling"]
 
 
 def test_what_is_free_says_nothing_of_cancelling():

@@ -83,7 +83,10 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "back": GivenBack.of(parts_back(line, rule.percent), rule.to) if line else None,
         "rule": rule,
         "has_following": has_following(booking),
-        "can_move": booking.state == Booking.State.CONFIRMED and move_of(booking).is_allowed,
+        "can_move": booking.state == Booking.State.CONFIRMED
+        and move_of(booking).is_allowed
+        # What its coach said yes to is not moved by whoever asked.
+        and not (session.service is not None and session.service.needs_approval),
     }
     return render(request, "schedule/booking_detail.html", context)
 

@@ -60,7 +60,7 @@ class _Page:
     def is_open(self) -> bool:
         session = self.booking.session
         is_booked = self.booking.state == Booking.State.CONFIRMED and session.is_planned and not session.has_started()
-        return is_booked and (self.is_host or move_of(self.booking).is_allowed)
+        return is_booked and (self.is_host or (move_of(self.booking).is_allowed and not self.service.needs_approval))
 
     def answer(self) -> HttpResponse:
         at = moment_of(self.request.POST.get("at") or self.request.GET.get("at", ""))
@@ -93,7 +93,8 @@ class _Page:
 
     def _context(self, at: datetime | None) -> dict[str, Any]:
         move, session = move_of(self.booking), self.booking.session
-        why = REFUSALS[move.refusal]() if move.refusal else _("Only what is booked and paid can be moved.")
+        refusal = "asked_first" if self.service.needs_approval and not self.is_host else move.refusal
+        why = REFUSALS[refusal]() if refusal else _("Only what is booked and paid can be moved.")
         context: dict[str, Any] = {
             "booking": self.booking,
             "session": session,
