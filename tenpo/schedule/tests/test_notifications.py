@@ -253,11 +253,11 @@ def test_every_kind_can_be_said_of_nothing_and_of_everything(django_assert_num_q
 
 
 def test_words_are_the_readers():
-    facts = {"starts_at": "2030-07-03T16:00:00+00:00", "time_zone": "Europe/Berlin", "credit": 1250, "currency": "EUR"}
+    facts = {"starts_at": "2030-08-07T16:00:00+00:00", "time_zone": "Europe/Berlin", "credit": 1250, "currency": "EUR"}
 
     with translation.override("de"), timezone.override("America/New_York"):
         said = Facts(facts)
-        assert said.when() == "Mi. 3. Juli 2030, 12:00 (18:00 in Berlin)"
+        assert said.when() == "Mi. 7. Aug. 2030, 12:00 (18:00 in Berlin)"
         assert said.money("credit") == "12,50\N{NO-BREAK SPACE}€"
 
 
