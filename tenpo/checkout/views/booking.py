@@ -242,6 +242,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "by_host": by_host,
         "sees_payment": can_see_payment(user, booking),
         "form": form if as_host else None,
+        "is_lost": "agreed" in form.errors,
         # What it would do by their policy, and whether there is anything to let them off.
         "for_member": cancellation_effect(booking, by_host=False) if as_host else None,
         "refusal": refusal,
