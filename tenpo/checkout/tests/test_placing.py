@@ -23,9 +23,10 @@ from tenpo.orders.models import Order
 from tenpo.orders.tests.make import credit_left, make_credit, make_share_policy
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import SUCCEEDS
+from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import Role, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
+from tenpo.schedule.actions.seats import join_waitlist, join_waitlist_together, release_lapsed_everywhere
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_service
@@ -264,3 +265,14 @@ def test_of_many_at_once_one_gets_the_time(coach):
 
     assert outcomes(done) == {"offered": 1, "slot_taken": 2}
     assert Session.objects.filter(is_private=True).exclude(status="cancelled").count() == 1
+
+
+def test_a_seat_that_lies_open_is_kept_for_somebody_past_a_party_that_needs_more(coach):
+    session = make_session(coach, capacity=3, price=0)
+    make_booking(session, make_member())
+    lena = make_member()
+    join_waitlist_together(session, participants=[lena.participant, *add_guests(["Mia", "Noa"], by=lena)], by=lena)
+
+    placed = seat(session, make_client_of(coach), coach)
+
+    assert placed.state == "offered"
