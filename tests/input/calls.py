@@ -286,7 +286,7 @@ CALLS = {
     "put_check_in": Call(ids=_thing("expected", "booking_id")),
     "put_check_out": Call(ids=_thing("here", "booking_id")),
     "delete_check_in": Call(ids=_thing("here", "booking_id")),
-    "create_cancellation": Call(body=lambda calls: {"waiver": ""}),
+    "create_cancellation": Call(body=lambda calls: {"waiver": "", "agreed_back": None}),
     "put_booking_session": Call(
         ids=_thing("own_movable", "booking_id"), body=lambda calls: {"session_id": str(calls.things["next"].pk)}
     ),

@@ -215,7 +215,7 @@ class CancellationIn(InSchema):
         description="Why you let them off: everything comes back, and it does not count. They read it.",
     )  # fmt: skip
     agreed_back: int | None = Field(
-        None, ge=0, examples=[600],
+        None, ge=0,
         description="The sum of `credit`, `wallet` and `method` that you showed. Another one is `effect_changed`.",
     )  # fmt: skip
     whole_party: bool = Field(False, description="All who wait together leave the line, and not just this one.")

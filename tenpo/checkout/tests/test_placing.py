@@ -268,7 +268,7 @@ def test_of_many_at_once_one_gets_the_time(coach):
 
 
 def test_a_seat_that_lies_open_is_kept_for_somebody_past_a_party_that_needs_more(coach):
-    session = make_session(coach, capacity=3, price=0)
+    session = make_session(coach, capacity=3)
     make_booking(session, make_member())
     lena = make_member()
     join_waitlist_together(session, participants=[lena.participant, *add_guests(["Mia", "Noa"], by=lena)], by=lena)
