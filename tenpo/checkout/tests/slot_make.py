@@ -19,11 +19,13 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
-from tenpo.schedule.tests.make import SLOT_DAY, make_session, set_times
+from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_hours
 
 BERLIN = ZoneInfo("Europe/Berlin")
-DAY = SLOT_DAY
+# Midnight of a Monday, one to two weeks from now.
+TODAY = datetime.now(BERLIN).replace(hour=0, minute=0, second=0, microsecond=0)
+DAY = TODAY + timedelta(days=14 - TODAY.weekday())
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -23,10 +22,6 @@ WEEK = timedelta(days=7)
 # Apart from each other, and from those that start in so many days.
 AFTER_ANOTHER, FIRST = timedelta(hours=3), WEEK + timedelta(minutes=90)
 APART = 60
-DAY = timedelta(days=1)
-TODAY = datetime.now(ZoneInfo("Europe/Berlin")).replace(hour=0, minute=0, second=0, microsecond=0)
-# Midnight of a Monday, one to two weeks from now, on which slots are booked: no session of some time or other is on it.
-SLOT_DAY = TODAY + timedelta(days=14 - TODAY.weekday())
 
 
 def make_session(
@@ -46,7 +41,7 @@ def make_session(
     Who gives it with its coach stands `beside` them.
     """
     number = next(_numbers)
-    start = starts_at or (timezone.now() + starts_in if starts_in else _some_time(number))
+    start = starts_at or timezone.now() + (starts_in or FIRST + number % APART * AFTER_ANOTHER)
     session = Session(
         coach=coach or make_coach(),
         title=title or f"Session {number}",
@@ -62,11 +57,6 @@ def make_session(
     name_who_gives(session, [session.coach_id, *(one.pk for one in beside)])
     [session] = write_sessions([session])
     return session
-
-
-def _some_time(number: int) -> datetime:
-    start = timezone.now() + FIRST + number % APART * AFTER_ANOTHER
-    return start + WEEK + DAY if SLOT_DAY <= start < SLOT_DAY + DAY else start
 
 
 def give_to(session: Session, coach: User) -> None:
