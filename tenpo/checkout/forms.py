@@ -27,7 +27,17 @@ from tenpo.people.queries import called
 SAVED = "saved:"
 
 
-class HostCancelForm(forms.Form):
+class CancelForm(forms.Form):
+    """Giving up one's own place, for what comes back of it (minor units) as it was seen."""
+
+    agreed = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)
+
+    def wanted(self) -> dict[str, Any]:
+        """What was seen, as `cancel_booking` takes it."""
+        return {"agreed": self.cleaned_data["agreed"]}
+
+
+class HostCancelForm(CancelForm):
     """How a host cancels somebody's booking: as host, or for them, by their policy or letting them off."""
 
     AS_HOST, FOR_MEMBER, WAIVED = "host", "member", "waived"
@@ -46,8 +56,6 @@ class HostCancelForm(forms.Form):
     reason = forms.CharField(
         label=_("Why you let them off"), max_length=300, required=False, help_text=_("Whoever booked reads this.")
     )
-    # What the policy gives back (minor units), as it was seen.
-    agreed = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -56,23 +64,13 @@ class HostCancelForm(forms.Form):
         return cleaned
 
     def wanted(self) -> dict[str, Any]:
-        """The choice as `cancel_booking` takes it."""
+        """The choice as `cancel_booking` takes it; what was agreed to is what the policy gives back."""
         how = self.cleaned_data["how"]
         return {
             "for_member": how in (self.FOR_MEMBER, self.WAIVED),
             "waiver": self.cleaned_data["reason"] if how == self.WAIVED else "",
             "agreed": self.cleaned_data["agreed"] if how == self.FOR_MEMBER else None,
         }
-
-
-class CancelForm(forms.Form):
-    """Giving up one's own place, for what comes back of it (minor units) as it was seen."""
-
-    agreed = forms.IntegerField(min_value=0, required=False, widget=forms.HiddenInput)
-
-    def wanted(self) -> dict[str, Any]:
-        """The same as `cancel_booking` takes it."""
-        return {"agreed": self.cleaned_data["agreed"]}
 
 
 class PaymentForm(CardForm):

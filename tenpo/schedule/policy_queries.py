@@ -8,11 +8,13 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from tenpo.core import clock
+from tenpo.orders.actions.default_policy import USUAL
 from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Policy, what_comes_back
+from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policy_words import say_policy
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
-from tenpo.schedule.models import Booking, Miss, Session
+from tenpo.schedule.models import Booking, Miss, Service, Session
 
 type Misses = dict[UUID, list[datetime]]
 
@@ -83,6 +85,12 @@ def say_booked_policy(booking: Booking, *, misses: Misses | None = None) -> str:
 def say_offered_policy(session: Session, user: User, *, to: str, misses: Misses | None = None) -> str:
     """What would hold of a place in a session, which has its policy, for `user`, who booked nothing yet."""
     return say_policy_for(session.cancellation_policy.terms, session.starts_at, user, to=to, misses=misses)
+
+
+def terms_of_service(service: Service) -> Policy:
+    """The policy under which a service is booked now: its own, or the business's, which may not have chosen one yet."""
+    policy = service.cancellation_policy or CancellationPolicy.objects.filter(is_default=True).first()
+    return policy.terms if policy else USUAL
 
 
 def say_policy_for(policy: Policy, starts_at: datetime, user: User, *, to: str, misses: Misses | None = None) -> str:

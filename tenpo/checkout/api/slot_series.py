@@ -28,15 +28,13 @@ from tenpo.checkout.api.booking import (
 from tenpo.checkout.api.slots import SLOT_EXAMPLE, Answers
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problems
 from tenpo.core.limits import SLOT_SERIES_COACHES, SLOT_SERIES_DATES, SLOT_SERIES_WEEKS, hit
-from tenpo.orders.actions.default_policy import USUAL
-from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import quotes, together
 from tenpo.people.models import User
 from tenpo.schedule.actions.slot_series import check_series, people_of
 from tenpo.schedule.api.slots import participant_of
 from tenpo.schedule.find_queries import coaches_of, with_offer, zone_of
 from tenpo.schedule.models import Location, Service
-from tenpo.schedule.policy_queries import say_policy_for
+from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
 from tenpo.schedule.service_models import MAX_SERVICE_MINUTES
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, look_for_best
@@ -143,8 +141,7 @@ def _dates_out(
         price = together(
             quotes(prices, currency=service.currency, coach_id=coach.pk, buyer=user, use_wallet=use_wallet)
         )
-        policy = service.cancellation_policy or CancellationPolicy.objects.filter(is_default=True).first()
-        terms = policy.terms if policy else USUAL
+        terms = terms_of_service(service)
         quote = quote_out(price, say_policy_for(terms, free[0].starts_at, user, to=price.back_to))
     length = timedelta(minutes=minutes)
     return SlotDatesOut(

@@ -32,7 +32,7 @@ from tenpo.checkout.queries.bookings import (
     say_who,
     slip_of_payment,
 )
-from tenpo.checkout.views.paying import INVALID, REFUSED, next_address, status_of, uses_wallet
+from tenpo.checkout.views.paying import INVALID, REFUSED, how_paid, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money
@@ -79,11 +79,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 session,
                 participants=party.participants(),
                 by=user,
-                provider=form.provider_name,
-                source=form.source,
-                agreed=form.cleaned_data["agreed"],
-                use_wallet=use_wallet,
-                keep=form.wants_to_keep,
+                **how_paid(request, form),
             )
         except RuleError as error:
             if error.code == "already_booked" and (mine := live_bookings(session, user)):

@@ -4,6 +4,8 @@ from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 
+from tenpo.checkout.actions.wishes import Pays
+from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.queries.bookings import action_address, last_payment
 from tenpo.core.errors import RuleError
 from tenpo.payments.models import Payment
@@ -16,6 +18,14 @@ REFUSED, INVALID = 409, 422
 def uses_wallet(request: HttpRequest) -> bool:
     """Whether the wallet is asked to pay: yes, unless the page was opened, or its form sent, without it."""
     return not (request.POST.get("keep_wallet") or request.GET.get("wallet") == "no")
+
+
+def how_paid(request: HttpRequest, form: PaymentForm) -> Pays:
+    """How somebody pays by a form that is filled in, as the actions of booking take it."""
+    return {
+        "provider": form.provider_name, "source": form.source, "agreed": form.cleaned_data["agreed"],
+        "use_wallet": uses_wallet(request), "keep": form.wants_to_keep,
+    }  # fmt: skip
 
 
 def next_address(booking: Booking) -> str:

@@ -17,7 +17,7 @@ from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.queries.series import Scope, back_of, effects_in_turn, places_in_series
 from tenpo.checkout.series_forms import DatesForm, GiveUpForm
-from tenpo.checkout.views.paying import REFUSED, next_address, status_of, uses_wallet
+from tenpo.checkout.views.paying import REFUSED, how_paid, next_address, status_of, uses_wallet
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.orders.queries import quotes, together
@@ -65,11 +65,7 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
                 *(date.session for date in which.taken),
                 participants=party.participants(),
                 by=user,
-                provider=form.provider_name,
-                source=form.source,
-                agreed=form.cleaned_data["agreed"],
-                use_wallet=use_wallet,
-                keep=form.wants_to_keep,
+                **how_paid(request, form),
             )
         except RuleError as error:
             refusal = error

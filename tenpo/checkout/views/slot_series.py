@@ -19,19 +19,17 @@ from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.checkout.slot_series_forms import RhythmForm, SlotDatesForm
-from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
+from tenpo.checkout.views.paying import how_paid, next_address, status_of, uses_wallet
+from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import PLACES_AT_ONCE, SLOT_SERIES_COACHES, hit
 from tenpo.core.money import apportion
-from tenpo.orders.actions.default_policy import USUAL
-from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
 from tenpo.schedule.actions.slot_series import people_of
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import (
-    Option,
     Wish,
     coaches_of,
     moment_of,
@@ -43,10 +41,9 @@ from tenpo.schedule.find_queries import (
     zone_of,
 )
 from tenpo.schedule.models import Booking, Location, Service
-from tenpo.schedule.policy_queries import say_policy_for
+from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, dates_taken, look_for_best
-from tenpo.schedule.views.finding import map_address, wish_query
 
 
 @login_required
@@ -65,11 +62,12 @@ def slot_series(request: HttpRequest, service_id: UUID, start: str) -> HttpRespo
         return _Page(request, user, service, wish, at).answer()
 
 
-class _Page:
+class _Page(SlotPage):
     """A time that somebody wants again and again, what they typed for it, and what is free of it."""
 
     def __init__(self, request: HttpRequest, user: User, service: Service, wish: Wish, at: datetime) -> None:
-        self.request, self.user, self.service, self.wish, self.at = request, user, service, wish, at
+        super().__init__(request, service, wish, at)
+        self.user = user
         self.typed = request.POST or request.GET
         self.is_sent = request.method == "POST" and "look" not in request.POST
         options = options_of(service, slots_at(own(user), service, wish, at))
@@ -77,14 +75,9 @@ class _Page:
         self.rhythm = RhythmForm(self.typed, service=service)
         self.party = PartyForm(self.typed, user=user)
         self.answers = AnswersForm(request.POST or None, questions=service.questions)
-        self.refusal: RuleError | None = None
         self._look()
         data = request.POST if self.is_sent else None
         self.payment = PaymentForm(data, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
-
-    @property
-    def option(self) -> Option | None:
-        return self.options.chosen
 
     def answer(self) -> HttpResponse:
         if self.is_sent:
@@ -141,7 +134,7 @@ class _Page:
     def _book(self) -> HttpResponseRedirect | None:
         """Book them; nothing where a rule refused, which the page then says, with what is free by now."""
         hit("book-user", self.user.pk)
-        pays, place = self.payment, self._place()
+        place = self._place()
         try:
             bookings = book_slot_series(
                 self.service,
@@ -152,11 +145,7 @@ class _Page:
                 participants=self.party.participants(),
                 by=self.user,
                 answers=self.answers.answers,
-                provider=pays.provider_name,
-                source=pays.source,
-                agreed=pays.cleaned_data["agreed"],
-                use_wallet=uses_wallet(self.request),
-                keep=pays.wants_to_keep,
+                **how_paid(self.request, self.payment),
             )
         except RuleError as refusal:
             if mine := self._mine([start_name(start) for start in self.which.starts]):
@@ -190,34 +179,20 @@ class _Page:
         return together(found)
 
     def _context(self) -> dict[str, Any]:
-        option = self.option
-        place = option.location if option else None
         return {
-            "service": self.service,
-            "start": start_name(self.at),
-            "starts_at": self.at,
-            "ends_at": self.at + self.wish.length,
-            "minutes": self.wish.minutes,
-            "option": option,
-            "options": self.options,
+            **self.shown(own_zone=ZoneInfo(self.user.time_zone)),
             "host_zone": zone_of(self.coach),
             "coach": self.coach,
-            "coaches": coaches_of(self.service),
-            "map": map_address(place) if place else "",
             "rhythm": self.rhythm,
             "which": self.which,
-            "answers": self.answers,
             "form": self.payment,
             "party": self.party,
             "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
             "quote": self.price,
             "use_wallet": uses_wallet(self.request),
             "policy": self._policy(),
-            "refusal": self.refusal,
-            "query": wish_query(self.wish, self.service, own_zone=ZoneInfo(self.user.time_zone)),
         }
 
     def _policy(self) -> str:
-        policy = self.service.cancellation_policy or CancellationPolicy.objects.filter(is_default=True).first()
         first = next(iter(self.which.starts), self.at)
-        return say_policy_for(policy.terms if policy else USUAL, first, self.user, to=self.price.back_to)
+        return say_policy_for(terms_of_service(self.service), first, self.user, to=self.price.back_to)

@@ -17,15 +17,13 @@ from tenpo.checkout.actions.slots import book_slot_places
 from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.slot_forms import AnswersForm, OptionForm
-from tenpo.checkout.views.paying import next_address, status_of, uses_wallet
+from tenpo.checkout.views.paying import how_paid, next_address, status_of, uses_wallet
 from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.checkout.views.visitors import typed_before, visitor_page
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.money import Money, apportion
 from tenpo.core.words import say_money
-from tenpo.orders.actions.default_policy import USUAL
-from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
@@ -40,7 +38,7 @@ from tenpo.schedule.find_queries import (
     with_offer,
 )
 from tenpo.schedule.models import Booking, Service
-from tenpo.schedule.policy_queries import say_policy_for
+from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.visiting import open_to_visitors
 
@@ -107,7 +105,7 @@ class _Page(SlotPage):
     def _book(self) -> HttpResponseRedirect | None:
         """Book it; nothing where a rule refused, which the page then says."""
         hit("book-user", self.user.pk)
-        option, pays = self.option, self.payment
+        option = self.option
         try:
             bookings = book_slot_places(
                 self.service,
@@ -118,11 +116,7 @@ class _Page(SlotPage):
                 participants=self.party.participants(),
                 by=self.user,
                 answers=self.answers.answers,
-                provider=pays.provider_name,
-                source=pays.source,
-                agreed=pays.cleaned_data["agreed"],
-                use_wallet=uses_wallet(self.request),
-                keep=pays.wants_to_keep,
+                **how_paid(self.request, self.payment),
             )
         except RuleError as refusal:
             if mine := self._mine():
@@ -180,7 +174,4 @@ class _Page(SlotPage):
         return words % {"coach": coach, "sum": say_money(to_pay, exact=False)}
 
     def _policy(self) -> str:
-        usual = CancellationPolicy.objects.filter(is_default=True)
-        policy = self.service.cancellation_policy or usual.first()
-        terms = policy.terms if policy else USUAL
-        return say_policy_for(terms, self.at, self.user, to=self.price.back_to)
+        return say_policy_for(terms_of_service(self.service), self.at, self.user, to=self.price.back_to)

@@ -18,14 +18,13 @@ from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.core.networks import hit_from
-from tenpo.orders.actions.default_policy import USUAL
-from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policy_words import say_policy
 from tenpo.payments.refund_models import RefundTo
 from tenpo.schedule.actions.intros import ask_intro, is_for_visitors
 from tenpo.schedule.find_queries import Wish, options_of, own, slots_at
 from tenpo.schedule.intro_forms import VisitorForm
 from tenpo.schedule.models import Service
+from tenpo.schedule.policy_queries import terms_of_service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.views.visiting import own_zone, zone_to_guess
 
@@ -85,8 +84,7 @@ class VisitorPage(SlotPage):
         }
 
     def _policy(self) -> str:
-        policy = self.service.cancellation_policy or CancellationPolicy.objects.filter(is_default=True).first()
-        return say_policy(policy.terms if policy else USUAL, self.at, to=RefundTo.CREDIT)
+        return say_policy(terms_of_service(self.service), self.at, to=RefundTo.CREDIT)
 
 
 class IntroPage(VisitorPage):
