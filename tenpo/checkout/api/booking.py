@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Protocol, Required
+from typing import Annotated, Any, Required
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -66,14 +66,14 @@ ParticipantIds = Annotated[
 UseWallet = Annotated[bool, Field(description="Whether your wallet pays before the own share is asked for.")]
 
 
-class SaysHowPaid(Protocol):
-    """A body that says how the own share of what is booked is paid."""
+class PaysIn(InSchema):
+    """What a body says of how the own share of what is booked is paid."""
 
-    provider: str
-    source: str
-    keep: bool
-    use_wallet: bool
-    agreed_amount: int | None
+    provider: Provider = ""
+    source: Source = ""
+    keep: Keep = False
+    use_wallet: UseWallet = True
+    agreed_amount: Agreed = None
 
 
 class HowPaid(Pays):
@@ -82,7 +82,7 @@ class HowPaid(Pays):
     by: Required[User]
 
 
-def how_paid(request: ApiRequest, payload: SaysHowPaid) -> HowPaid:
+def how_paid(request: ApiRequest, payload: PaysIn) -> HowPaid:
     """How the caller pays for what the body asks for."""
     return {
         "by": request.user, "provider": payload.provider, "source": payload.source, "keep": payload.keep,
@@ -137,28 +137,18 @@ class BookedOut(OutSchema):
     payment: PaymentOut | None
 
 
-class BookingIn(InSchema):
+class BookingIn(PaysIn):
     """A seat to be booked."""
 
     session_id: UUID
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
-class PartyIn(InSchema):
+class PartyIn(PaysIn):
     """Seats for several, to be booked at once."""
 
     session_id: UUID
     participant_ids: ParticipantIds
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
 class PartyOut(OutSchema):
@@ -170,14 +160,8 @@ class PartyOut(OutSchema):
     payment: PaymentOut | None
 
 
-class OfferIn(InSchema):
+class OfferIn(PaysIn):
     """How an offered seat is paid."""
-
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
 class AttemptIn(InSchema):

@@ -11,14 +11,11 @@ from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.giving_up import cancel_in_series
 from tenpo.checkout.api.booking import (
-    Agreed,
-    Keep,
     ParticipantIds,
     PartyOut,
+    PaysIn,
     Places,
-    Provider,
     QuoteOut,
-    Source,
     UseWallet,
     how_paid,
     participants_of,
@@ -63,7 +60,7 @@ class DatesQuery(InSchema):
     use_wallet: UseWallet = True
 
 
-class DatesIn(InSchema):
+class DatesIn(PaysIn):
     """Dates of one series to be booked at once, for one or several people."""
 
     session_ids: Annotated[
@@ -71,11 +68,6 @@ class DatesIn(InSchema):
         Field(min_length=1, max_length=SERIES_PLACES, description="The dates, as you showed them: all or none."),
     ]
     participant_ids: ParticipantIds
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
 class GivenUpOut(OutSchema):

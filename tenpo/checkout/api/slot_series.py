@@ -12,13 +12,10 @@ from ninja import Field, Query, Router
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.slot_series import book_slot_series
 from tenpo.checkout.api.booking import (
-    Agreed,
-    Keep,
     ParticipantIds,
     PartyOut,
-    Provider,
+    PaysIn,
     QuoteOut,
-    Source,
     UseWallet,
     how_paid,
     participants_of,
@@ -80,7 +77,7 @@ class SlotDatesQuery(InSchema):
     use_wallet: UseWallet = True
 
 
-class SlotSeriesIn(InSchema):
+class SlotSeriesIn(PaysIn):
     """The dates of a time that comes back, to be booked at once, and how they are paid."""
 
     model_config = {"json_schema_extra": {"example": EXAMPLE}}
@@ -95,11 +92,6 @@ class SlotSeriesIn(InSchema):
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_ids: ParticipantIds
     answers: Answers = {}
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
 @router.get(

@@ -10,14 +10,10 @@ from tenpo.access.api_auth import once
 from tenpo.checkout.actions.requests import MAX_WORD, approve_request, decline_request
 from tenpo.checkout.actions.slots import book_slot, book_slot_places
 from tenpo.checkout.api.booking import (
-    Agreed,
     BookedOut,
-    Keep,
     ParticipantIds,
     PartyOut,
-    Provider,
-    Source,
-    UseWallet,
+    PaysIn,
     booked_out,
     how_paid,
     participants_of,
@@ -49,7 +45,7 @@ Answers = Annotated[
 ]
 
 
-class SlotIn(InSchema):
+class SlotIn(PaysIn):
     """A time to be booked, and how it is paid."""
 
     model_config = {"json_schema_extra": {"example": SLOT_EXAMPLE}}
@@ -61,14 +57,9 @@ class SlotIn(InSchema):
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
     answers: Answers = {}
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
-class GroupSlotIn(InSchema):
+class GroupSlotIn(PaysIn):
     """A time to be booked for several, and how it is paid."""
 
     model_config = {"json_schema_extra": {"example": GROUP_EXAMPLE}}
@@ -80,11 +71,6 @@ class GroupSlotIn(InSchema):
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_ids: ParticipantIds
     answers: Answers = {}
-    provider: Provider = ""
-    source: Source = ""
-    keep: Keep = False
-    use_wallet: UseWallet = True
-    agreed_amount: Agreed = None
 
 
 class MoveIn(InSchema):
