@@ -78,6 +78,13 @@ def meet_before(patch: pytest.MonkeyPatch, where: Any, step: str, count: int) ->
     patch.setattr(where, step, met)
 
 
+def somebody_waits_for_us() -> bool:
+    """Whether somebody has come to what this connection holds: others on the same server wait for each other too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+        return bool(cursor.rowcount)
+
+
 class Other:
     """Somebody who does something in a transaction of their own, at the same moment."""
 
@@ -99,15 +106,13 @@ class Other:
         return not self._thread.is_alive()
 
     def meet(self) -> bool:
-        """Wait until they are done or wait for us; whether they wait."""
+        """Wait until they are done or wait for what we hold; whether they wait."""
         deadline = time.monotonic() + JOIN_SECONDS
         while time.monotonic() < deadline:
             if self.is_done:
                 return False
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                if cursor.fetchone() != (0,):
-                    return True
+            if somebody_waits_for_us():
+                return True
         raise AssertionError("neither done nor waiting")
 
     def end(self) -> Any:

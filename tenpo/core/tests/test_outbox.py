@@ -375,7 +375,8 @@ def test_a_hundred_thousand_delivered_ones_cost_nothing():
         with transaction.atomic():
             publish_all([("a", subject(), {"n": n}) for n in range(100)])
         with as_superuser() as admin:
-            admin.execute("VACUUM ANALYZE core_outboxmessage")
+            # What other tests rolled back stays in the index, and VACUUM alone passes over so little of it.
+            admin.execute("VACUUM (ANALYZE, INDEX_CLEANUP ON) core_outboxmessage")
         cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + outbox._TAKE, {"first": 5, "told": 0})
         ((plan,),) = [cursor.fetchone()]
 

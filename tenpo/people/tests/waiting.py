@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from tests.at_once import somebody_waits_for_us
 from tests.installation import wait_until
 
 
@@ -22,8 +23,6 @@ def wait_until_it_waits(other: Future[Any]) -> None:
 
     def waits() -> bool:
         assert not other.done(), other.result()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")
-            return bool(cursor.rowcount)
+        return somebody_waits_for_us()
 
     wait_until(waits)
