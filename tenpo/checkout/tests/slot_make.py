@@ -19,14 +19,23 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
-from tenpo.schedule.tests.make import make_session, set_times
+from tenpo.schedule.tests.make import ALL_OVER, make_session, set_times
 from tenpo.schedule.tests.time_make import make_hours
 
 BERLIN = ZoneInfo("Europe/Berlin")
-# Midnight of a Monday, one to two weeks from now.
-TODAY = datetime.now(BERLIN).replace(hour=0, minute=0, second=0, microsecond=0)
-DAY = TODAY + timedelta(days=14 - TODAY.weekday())
 HOUR = timedelta(hours=1)
+
+
+def week_of_slots(now: datetime) -> datetime:
+    """Midnight of the first Monday that no session of `make_session` takes, unless it was told when to be.
+
+    A day is left for tests that run long after they were loaded.
+    """
+    free = (now + ALL_OVER + timedelta(days=1)).astimezone(BERLIN).replace(hour=0, minute=0, second=0, microsecond=0)
+    return free + timedelta(days=7 - free.weekday())
+
+
+DAY = week_of_slots(datetime.now(BERLIN))
 NINE = DAY + 9 * HOUR
 
 

@@ -266,13 +266,13 @@ def test_a_service_says_so_itself(coach, terms):
 
 
 def test_notice_and_window_hold_of_the_first_date(coach):
-    service = make_weekly(coach, window_days=20)
+    service = make_weekly(coach, window_days=24)
     starts = weekly(6)
 
     assert len(book(service, make_member(), starts)) == 6
     late = weekly(2, NINE + 2 * WEEK + HOUR)
     assert faults(refusal_of(service, make_member(), late)) == [(late[0], "slot_not_offered")]
-    soon = make_weekly(coach, notice_minutes=15 * 24 * 60)
+    soon = make_weekly(coach, notice_minutes=24 * 24 * 60)
     assert faults(refusal_of(soon, make_member(), weekly(3, NINE + HOUR)))[0][1] == "slot_not_offered"
 
 

@@ -72,7 +72,7 @@ def test_each_date_is_shown_with_what_is_near_to_those_that_are_taken_and_the_pr
 
     assert shown.count(' name="dates"') == 4
     assert len(re.findall(r'name="dates" value="\w+" checked', shown)) == 3
-    assert re.search(r"· instead of \w{3} \d+ \w{3}( \d{4})? 09:00: taken<", shown)
+    assert re.search(r"· instead of [\w ]+ 09:00: taken<", shown)
     assert f'value="{start_name(starts[2] + HOUR)}"' in shown
     assert "Book and pay €180" in shown
 

@@ -22,6 +22,8 @@ WEEK = timedelta(days=7)
 # Apart from each other, and from those that start in so many days.
 AFTER_ANOTHER, FIRST = timedelta(hours=3), WEEK + timedelta(minutes=90)
 APART = 60
+# So long from now all of them are over, if they last no longer than usual: a time that none of them takes is later.
+ALL_OVER = FIRST + APART * AFTER_ANOTHER
 
 
 def make_session(
