@@ -59,19 +59,23 @@ class Clock:
     """Stands still from `at` on, until the transaction in which it was started is rolled back and it is stopped."""
 
     def __init__(self, at: datetime) -> None:
-        self.now = at
-        self._travel = time_machine.travel(at, tick=False)
-        self._traveller = self._travel.start()
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_schemas(false)")
             [[schemas]] = cursor.fetchall()
             before = sql.SQL(", ").join(map(sql.Identifier, ["machine_clock", "pg_catalog", *schemas]))
             cursor.execute(sql.SQL("SET LOCAL search_path = {}").format(before))
-        self.move_to(at)
+        self._tell_database(at)
+        # Last, so that whatever fails leaves Python's clock going.
+        self.now = at
+        self._travel = time_machine.travel(at, tick=False)
+        self._traveller = self._travel.start()
 
     def move_to(self, at: datetime) -> None:
         self.now = at
         self._traveller.move_to(at, tick=False)
+        self._tell_database(at)
+
+    def _tell_database(self, at: datetime) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('machine_clock.now', %s, true)", [at.isoformat()])
 

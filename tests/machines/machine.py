@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
@@ -49,6 +49,8 @@ class Machine(RuleBasedStateMachine):
 
     # How often each rule of the model was done (""), or refused with which code, in all runs of this process.
     reached: ClassVar[Counter[tuple[str, str]]]
+    # Whose run has begun and is not undone yet.
+    under_way: ClassVar[list["Machine"]] = []
     # Whose invariants are asked at the end of a run; "": all.
     app = ""
     runs = RUNS_IN_CI
@@ -61,10 +63,13 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
-        self._transaction = transaction.atomic()
-        self._transaction.__enter__()
+        self.under_way.append(self)
+        self._left = ExitStack()
+        self._left.callback(forget_business)
+        self._left.enter_context(rolled_back())
         forget_business()
         self.clock = Clock(START)
+        self._left.callback(self.clock.stop)
 
     def found(self) -> dict[str, Any]:
         """How Tenpo is now, in words that can be compared: kinds of things with what is known of each."""
@@ -126,11 +131,31 @@ class Machine(RuleBasedStateMachine):
             self.undo()
 
     def undo(self) -> None:
-        """Leave nothing behind."""
-        transaction.set_rollback(True)
-        self._transaction.__exit__(None, None, None)
-        self.clock.stop()
-        forget_business()
+        """Leave nothing behind, whatever of it fails; the second time there is nothing left."""
+        if self in self.under_way:
+            self.under_way.remove(self)
+        self._left.close()
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """A transaction that leaves nothing behind, and a connection that can be used, also when it broke meanwhile."""
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True)
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """However a test within ends, none of its machines keeps its transaction open or its clock still."""
+    with ExitStack() as undone:
+        try:
+            yield
+        finally:
+            for machine in Machine.under_way:
+                undone.callback(machine.undo)
 
 
 def make_people(*roles: Role | None) -> list[User]:
