@@ -258,7 +258,7 @@ INVARIANTS = (
         WHERE (state IN ('held', 'offered')) <> (held_until IS NOT NULL)
            OR (state IN ('confirmed', 'attended', 'no_show') AND confirmed_at IS NULL)
            OR (state = 'cancelled') <> (cancelled_at IS NOT NULL) OR (state = 'cancelled') <> (ending <> '')
-           OR (state IN ('waitlisted', 'offered') AND waitlisted_at IS NULL)
+           OR (state = 'waitlisted' AND waitlisted_at IS NULL)
            OR state NOT IN ('waitlisted', 'offered', 'held', 'confirmed', 'attended', 'no_show', 'cancelled')""",
     ),
     Invariant(

@@ -26,10 +26,8 @@ WAITING_INVARIANTS = (
         SELECT w.id, w.session_id, w.waitlisted_at, b.id AS served, b.waitlisted_at AS came
         FROM first_in_line w JOIN schedule_booking b ON b.session_id = w.session_id
         WHERE b.state IN ('offered', 'held', 'confirmed', 'attended', 'no_show')
-          AND (b.waitlisted_at, coalesce(b.party, b.id)) > (w.waitlisted_at, w.party)
-          -- What a host keeps for somebody is a seat that lay open, which anybody could have booked.
-          AND NOT EXISTS (SELECT FROM audit_auditlog a
-                          WHERE a.object_id = b.id AND a.action = 'booking.offered' AND a.actor_id IS NOT NULL)""",
+          -- Who never waited has no time here: a seat that lay open is anybody's to book, and a host's to give.
+          AND (b.waitlisted_at, coalesce(b.party, b.id)) > (w.waitlisted_at, w.party)""",
     ),
     Invariant(
         "party-waits-together",

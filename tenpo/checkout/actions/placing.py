@@ -181,7 +181,6 @@ def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved
     if terms.call:
         booking.pk = terms.call.id
     booking.state = Booking.State.OFFERED
-    booking.waitlisted_at = now
     booking.held_until = kept_until(session, now, terms.hours)
     if session.is_private:
         booking.policy, booking.policy_rules = [window.stored() for window in policy.windows], policy.rules()

@@ -118,9 +118,8 @@ def _approve(booking: Booking, by: User) -> Booking:
             publish("booking.approved", subject=places[0], session_id=session.pk)
         return booking
     booking.state = Booking.State.OFFERED
-    booking.waitlisted_at = booking.created_at
     booking.held_until = offer_end(session, now)
-    booking.save(update_fields=["awaits_approval", "state", "waitlisted_at", "held_until"])
+    booking.save(update_fields=["awaits_approval", "state", "held_until"])
     record("booking.offered", by=by, on=booking, after={"held_until": booking.held_until})
     publish("booking.approved", subject=booking, session_id=session.pk)
     return booking

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.utils import timezone
 
 from tenpo.access.actions.accounts import disable_user
@@ -26,11 +27,13 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import Role, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
+from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.seats import join_waitlist, join_waitlist_together, release_lapsed_everywhere
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_service
 from tests.at_once import at_once, outcomes
+from tests.migrations import sql_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 KEPT = Terms()
@@ -275,4 +278,19 @@ def test_a_seat_that_lies_open_is_kept_for_somebody_past_a_party_that_needs_more
 
     placed = seat(session, make_client_of(coach), coach)
 
-    assert placed.state == "offered"
+    assert (placed.state, placed.waitlisted_at) == ("offered", None)
+
+
+def test_what_was_given_before_this_was_known_never_waited_either(coach):
+    session, (owner, waiting) = make_session(coach, capacity=2), (make_member(), make_member())
+    booked, given = make_booking(session, owner), seat(session, make_client_of(coach), coach)
+    in_line = join_waitlist(session, participant=waiting.participant, by=waiting)
+    cancel_booking(booked, by=owner)
+    left = join_waitlist(session, participant=owner.participant, by=owner)
+    Booking.objects.filter(pk=given.pk).update(waitlisted_at=timezone.now())
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql_of("schedule", "0028_who_was_given_a_place_never_waited"))
+
+    waited = Booking.objects.filter(waitlisted_at__isnull=False)
+    assert {one.pk: one.state for one in waited} == {in_line.pk: "offered", left.pk: "waitlisted"}

@@ -70,6 +70,7 @@ def test_a_yes_offers_it_to_be_paid(service, coach):
     again = approve_request(booking, by=coach)
 
     assert (offered.state, again.state, offered.awaits_approval) == ("offered", "offered", False)
+    assert again.waitlisted_at is None
     assert AuditLog.objects.filter(action="booking.approved").count() == 1
     taken = take_offer(offered, by=member, provider="sandbox", source=SUCCEEDS, agreed=6_000)
     assert (taken.state, taken.line.own_share, taken.session.status) == ("confirmed", 6_000, "planned")

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tenpo.checkout.actions.placing import Terms, place_in_session
 from tenpo.checkout.actions.requests import approve_request
 from tenpo.checkout.tests.make import make_booking
-from tenpo.checkout.tests.slot_make import NINE, book, working_coach
-from tenpo.people.tests.make import make_member
+from tenpo.checkout.tests.slot_make import NINE, book, make_client_of, working_coach
+from tenpo.people.tests.make import make_coach, make_member
 from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist
@@ -67,6 +68,15 @@ def test_who_stood_in_line_and_since_when_they_may_come():
     rows = view_rows("fitness_coaching", "WaitlistEntries")
 
     assert {row["customer_id"]: row["promoted_at"] is not None for row in rows} == {first.pk: True, second.pk: False}
+
+
+def test_who_was_given_a_seat_never_stood_in_line():
+    coach = make_coach()
+    client = make_client_of(coach)
+
+    place_in_session(make_session(coach), participant=client.participant, by=coach, terms=Terms())
+
+    assert view_rows("fitness_coaching", "WaitlistEntries") == []
 
 
 def test_a_first_talk_and_what_came_of_it():
