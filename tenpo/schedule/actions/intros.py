@@ -4,7 +4,6 @@ A time is held while a mail waits for its answer; the link in it confirms, and i
 To whoever asks, all addresses are alike: what is special about one is only said in the mail to it.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,11 +33,13 @@ from tenpo.schedule.actions.moving import changes_to, lock_places_for
 from tenpo.schedule.actions.seats import check_open, free_seats, lock_session
 from tenpo.schedule.actions.sessions import change_session, facts_of
 from tenpo.schedule.actions.slots import (
+    LockedSlot,
     SlotWish,
     coaches_for,
     lock_slot,
     not_offered,
     past_what_stands_in_the_way,
+    policy_of,
     session_of,
     slot_taken,
 )
@@ -108,14 +109,16 @@ def ask_intro(
 @transaction.atomic
 def _hold(wish: SlotWish, coach_id: UUID, visitor: Visitor) -> Intro:
     # The coach's lock: what is counted of them below, and who had one with them, is true until this is written.
-    service = lock_slot(wish, coach_id, participants=[], by=AnonymousUser())
+    locked = lock_slot(wish, coach_id, participants=[], by=AnonymousUser())
+    service = locked.service
     answers = read_answers(service.questions, wish.answers)
-    price = _check(service, wish)
+    price = _check(locked, wish)
     slot = next(iter(find_slots(service, wish.search(coach_id))), None)
     if slot is None:
         raise slot_taken()
     _check_room_for_more(coach_id)
-    session, now, link = session_of(service, slot, price=price), clock.now(), new_token()
+    session = session_of(locked, slot, policy_id=policy_of(locked)[0], price=price)
+    now, link = clock.now(), new_token()
     intro = Intro(
         pk=new_id(), session=session, coach_id=coach_id,
         participant=Participant(pk=new_id(), name=visitor.name, is_visitor=True),
@@ -247,13 +250,12 @@ def _price(service: Service, prices: Mapping[int, int], minutes: int) -> int:
     return price_of(prices, minutes=minutes, by_hour=service.price_basis == Service.Basis.HOUR)
 
 
-def _check(service: Any, wish: SlotWish) -> int:
-    """Raise RuleError unless a visitor may have this of the locked service; returns what it costs, which is nothing."""
-    prices = {int(people): amount for people, amount in json.loads(service.price_list or "{}").items()}
-    if not service.is_offered or wish.minutes not in service.durations or 1 not in prices:
+def _check(locked: LockedSlot, wish: SlotWish) -> int:
+    """Raise RuleError unless a visitor may have this of a locked service; returns what it costs, which is nothing."""
+    if not locked.is_offered(wish.minutes):
         raise not_offered()
-    price = _price(service, prices, wish.minutes)
-    if price or not _is_intro(service):
+    price = _price(locked.service, locked.prices, wish.minutes)
+    if price or not _is_intro(locked.service):
         raise RuleError("not_an_intro", _("It takes an account to book this."))
     return price
 

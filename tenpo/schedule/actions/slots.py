@@ -47,29 +47,42 @@ MINUTE = timedelta(minutes=1)
 # What may only mean that something ran out and nobody has let it go yet.
 IN_THE_WAY = ("slot_taken", "participant_elsewhere")
 
+# Each step asks the row of the step before, which is there when its locks are: so the order is the one that stands
+# here, and who does not see the service locks nothing. That the coaches' time changes is counted last: a lock as well.
 _LOCK = """
-    WITH giving AS MATERIALIZED (
-      SELECT %(coach)s::uuid AS id, NULL::bigint AS place
-      UNION SELECT g.coach_id, g.place FROM schedule_servicecoach g JOIN schedule_service o ON o.id = g.service_id
-      WHERE o.id = %(service)s AND o.coaches_rule = 'all'),
+    WITH seen AS MATERIALIZED (SELECT s.id FROM schedule_service s WHERE s.id IN ({visible})),
+    giving AS MATERIALIZED (
+      SELECT seen.id AS service_id, %(coach)s::uuid AS id FROM seen
+      UNION SELECT o.id, g.coach_id FROM seen JOIN schedule_service o ON o.id = seen.id AND o.coaches_rule = 'all'
+      JOIN schedule_servicecoach g ON g.service_id = o.id),
+    locked_coaches AS MATERIALIZED (
+      SELECT id, ARRAY(
+        SELECT u.id FROM people_user u WHERE u.id IN (SELECT g.id FROM giving g WHERE g.service_id = seen.id)
+        ORDER BY u.id FOR NO KEY UPDATE) AS locked FROM seen),
+    locked_service AS MATERIALIZED (
+      SELECT id, (SELECT o.version FROM schedule_service o WHERE o.id = before.id FOR SHARE) AS version
+      FROM locked_coaches before),
+    locked_places AS MATERIALIZED (
+      SELECT id, version, (SELECT jsonb_object_agg(o.id, o.said) FROM (
+        SELECT l.id, concat_ws(', ', l.name, nullif(l.address, '')) AS said
+        FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
+        WHERE sl.service_id = before.id AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
+        ORDER BY l.id FOR KEY SHARE OF l) o) AS names FROM locked_service before),
+    locked_rooms AS MATERIALIZED (
+      SELECT id, version, names, ARRAY(
+        SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
+        WHERE sr.service_id = before.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
+        ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked FROM locked_places before),
+    locked_all AS MATERIALIZED (
+      SELECT id, version, names, ARRAY(
+        SELECT p.id FROM people_participant p
+        WHERE before.id IS NOT NULL AND (p.id = ANY(%(participants)s) OR p.user_id = %(by)s)
+        ORDER BY p.id FOR NO KEY UPDATE) AS locked FROM locked_rooms before),
     counted AS (
       INSERT INTO schedule_coachtime AS c (coach_id, version)
-      SELECT id, 1 FROM people_user WHERE id IN (SELECT id FROM giving) ORDER BY id
-      ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
-    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id,
-      ARRAY(SELECT id FROM people_user WHERE id IN (SELECT id FROM giving)
-            ORDER BY id FOR NO KEY UPDATE) AS locked_coaches,
-      (SELECT o.version FROM schedule_service o WHERE o.id = %(service)s FOR SHARE) AS locked_version,
-      (SELECT jsonb_object_agg(o.id, o.said) FROM (
-         SELECT l.id, concat_ws(', ', l.name, nullif(l.address, '')) AS said
-         FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
-         WHERE sl.service_id = %(service)s AND (%(location)s::uuid IS NULL OR l.id = %(location)s)
-         ORDER BY l.id FOR KEY SHARE OF l) o) AS locked_places,
-      ARRAY(SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
-            WHERE sr.service_id = s.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
-            ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked_rooms,
-      ARRAY(SELECT id FROM people_participant WHERE id = ANY(%(participants)s) OR user_id = %(by)s
-            ORDER BY id FOR NO KEY UPDATE) AS locked_participants,
+      SELECT u.id, 1 FROM people_user u JOIN giving g ON g.id = u.id JOIN locked_all l ON l.id = g.service_id
+      ORDER BY u.id ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
+    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id, l.version AS locked_version, l.names AS places,
       (SELECT jsonb_object_agg(u.id, coalesce(nullif(t.time_zone, ''), u.time_zone)) FROM people_user u
        LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id IN (SELECT id FROM giving)) AS coach_zones,
       (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
@@ -79,14 +92,37 @@ _LOCK = """
        JOIN schedule_servicecoach g ON g.coach_id = c.coach_id AND g.service_id = s.id
        WHERE b.participant_id = %(participant)s AND b.state IN ({of_clients})) AS client_from,
       p.id AS policy_id, p.windows AS policy_windows, jsonb_build_object({rules}) AS policy_rules
-    FROM schedule_service s LEFT JOIN orders_cancellationpolicy p ON p.id = coalesce(
+    FROM locked_all l JOIN schedule_service s ON s.id = l.id LEFT JOIN orders_cancellationpolicy p ON p.id = coalesce(
       s.cancellation_policy_id, (SELECT d.id FROM orders_cancellationpolicy d WHERE d.is_default))
-    WHERE s.id IN ({visible})
 """
 
 _OF_CLIENTS = ", ".join(f"'{state}'" for state in OF_CLIENTS)
 _VISIBLE = CompiledFor(lambda user: Service.objects.visible_to(user).filter(pk=Param("service")).values("pk"))
 _FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).filter(pk=Param("service")).values("pk"))
+
+
+@dataclass(frozen=True)
+class LockedSlot:
+    """What decides on booking a slot, as it was when all of it was locked: a service, whose slot it is, and its policy.
+
+    `places` says by location how it is written into a session, `zones` the clock of each coach, `prices` the service's
+    by number of people (minor units). `client_from` is when who comes was first with one of its coaches. The ids are
+    for what will be written. Without a policy it has the business's, which is not there yet: see `policy_of`.
+    """
+
+    service: Service
+    session_id: UUID
+    booking_id: UUID
+    places: Mapping[str, str]
+    zones: Mapping[str, str]
+    prices: Mapping[int, int]
+    policy: tuple[UUID, Policy] | None
+    is_its_coach: bool
+    client_from: datetime | None
+
+    def is_offered(self, minutes: int) -> bool:
+        """Whether it can be booked for so long at all, by whoever may."""
+        return self.service.is_offered and minutes in self.service.durations and 1 in self.prices
 
 
 @dataclass(frozen=True)
@@ -154,33 +190,29 @@ def take_slot(
     """
     first, people = participants[0], len(participants)
     locked = lock_slot(wish, coach_id, participants=participants, by=by)
-    is_staff, is_client = by.is_admin or locked.is_its_coach, locked.client_from is not None
+    service, prices = locked.service, locked.prices
+    is_staff, client_from = by.is_admin or locked.is_its_coach, locked.client_from
     if not all(
-        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=is_client and one == first)
+        can_book_slot_for(by, one, gives_it=locked.is_its_coach, is_client=client_from is not None and one == first)
         for one in participants
     ):
         raise PermissionDenied
-    if not is_open_to(locked, is_staff=is_staff, was_client=is_client and locked.client_from < clock.now()):
+    if not is_open_to(service, is_staff=is_staff, was_client=client_from is not None and client_from < clock.now()):
         raise RuleError("not_open_to_you", _("This is not open to you. Please ask its coach."))
-    answers = read_answers(locked.questions, wish.answers)
-    prices = {int(size): amount for size, amount in json.loads(locked.price_list or "{}").items()}
-    if not locked.is_offered or wish.minutes not in locked.durations or 1 not in prices:
+    answers = read_answers(service.questions, wish.answers)
+    if not locked.is_offered(wish.minutes):
         raise not_offered()
-    asks_first = locked.needs_approval and not is_staff
-    _check_group(locked, people)
-    question = beside(locked.currency) if beside else None
-    slot = _free_for_all(locked, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
+    asks_first = service.needs_approval and not is_staff
+    _check_group(service, people)
+    question = beside(service.currency) if beside else None
+    slot = _free_for_all(service, wish.search(coach_id), participants, by=by, is_staff=is_staff, beside=question)
     if slot is None:
         raise slot_taken()
     if slot.coaches[0] != coach_id:
         raise ValidationError({"coach": _("All of its coaches give this together, so there is nobody to choose.")})
-    policy = read_policy(json.loads(locked.policy_windows or "[]"), json.loads(locked.policy_rules))
-    if locked.policy_id is None:
-        default = default_cancellation_policy()
-        locked.policy_id, policy = default.pk, default.terms
-    price = price_of(prices, minutes=wish.minutes, by_hour=locked.price_basis == Service.Basis.HOUR, people=people)
-    parts = apportion(price, [1] * people)
-    session = session_of(locked, slot, price=parts[0], people=people)
+    price = price_of(prices, minutes=wish.minutes, by_hour=service.price_basis == Service.Basis.HOUR, people=people)
+    parts, (policy_id, policy) = apportion(price, [1] * people), policy_of(locked)
+    session = session_of(locked, slot, policy_id=policy_id, price=parts[0], people=people)
     return TakenSlot(
         session, locked.booking_id, parts, policy, answers, asks_first=asks_first,
         is_by_host=is_staff and not all(comes_with(by, one) for one in participants), beside=question,
@@ -213,8 +245,11 @@ def _free_for_all(
     return slot
 
 
-def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> Any:
-    """The service as `by` sees it, with what decides on booking it; its coach, rooms and who comes are locked."""
+def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> LockedSlot:
+    """Lock a service as `by` sees it, who gives it, its places and rooms, and who comes: one statement, in that order.
+
+    Two where it was changed while we waited for it. Raises Http404.
+    """
     asked = {"service": wish.service_id}
     visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
     # Django writes its own parameters without a name.
@@ -227,21 +262,46 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
         "coach": coach_id, "service": wish.service_id, "location": wish.location_id, "by": by.pk,
         "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
     }  # fmt: skip
-    locked: Any = next(iter(Service.objects.raw(sql, values)), None)
-    if locked is not None and locked.locked_version != locked.version:
+    row: Any = next(iter(Service.objects.raw(sql, values)), None)
+    if row is not None and row.locked_version != row.version:
         # It was changed while we waited for it, and is ours now.
-        locked = next(iter(Service.objects.raw(sql, values)), None)
-    if locked is None:
+        row = next(iter(Service.objects.raw(sql, values)), None)
+    if row is None:
         raise Http404
-    return locked
+    return _locked_slot(row)
 
 
-def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Session:
+def _locked_slot(row: Any) -> LockedSlot:
+    """A row of the statement that locks, with the service that it is."""
+    policy = None
+    if row.policy_id is not None:
+        policy = row.policy_id, read_policy(json.loads(row.policy_windows), json.loads(row.policy_rules))
+    return LockedSlot(
+        service=row,
+        session_id=row.session_id,
+        booking_id=row.booking_id,
+        places=json.loads(row.places or "{}"),
+        zones=json.loads(row.coach_zones or "{}"),
+        prices={int(people): amount for people, amount in json.loads(row.price_list or "{}").items()},
+        policy=policy,
+        is_its_coach=row.is_its_coach,
+        client_from=row.client_from,
+    )
+
+
+def policy_of(locked: LockedSlot) -> tuple[UUID, Policy]:
+    """By which policy it is booked: the business's is made where it has none yet, so only what is free asks for it."""
+    if locked.policy is not None:
+        return locked.policy
+    default = default_cancellation_policy()
+    return default.pk, default.terms
+
+
+def session_of(locked: LockedSlot, slot: Slot, *, policy_id: UUID, price: int, people: int = 1) -> Session:
     """What a slot becomes: a session for those who booked it, with the time before and after it."""
-    # As they were when they were locked, and not before: whoever renames one waits for us, or we for them.
-    names = json.loads(service.locked_places or "{}")
+    service = locked.service
     session = Session(
-        pk=service.session_id,
+        pk=locked.session_id,
         service_id=service.pk,
         format=service.format,
         title=service.name,
@@ -250,17 +310,18 @@ def session_of(service: Any, slot: Slot, *, price: int, people: int = 1) -> Sess
         ends_at=slot.ends_at,
         busy_from=slot.starts_at - timedelta(minutes=service.buffer_before),
         busy_until=slot.ends_at + timedelta(minutes=service.buffer_after),
-        time_zone=json.loads(service.coach_zones)[str(slot.coaches[0])],
+        time_zone=locked.zones[str(slot.coaches[0])],
         location_id=slot.location,
         room_id=min(slot.rooms) if slot.rooms else None,
-        place=names.get(str(slot.location), "")[:200],
+        # As it was when it was locked, and not before: whoever renames one waits for us, or we for them.
+        place=locked.places.get(str(slot.location), "")[:200],
         join_link=service.join_link,
         is_private=True,
         capacity=people,
         seats_taken=people,
         price=price,
         currency=service.currency,
-        cancellation_policy_id=service.policy_id or default_cancellation_policy().pk,
+        cancellation_policy_id=policy_id,
     )
     name_who_gives(session, slot.coaches)
     return session

@@ -420,9 +420,9 @@ def test_of_many_who_ask_at_once_only_so_many_are_held():
 @pytest.mark.control
 @pytest.mark.django_db(transaction=True)
 def test_control_without_the_coachs_lock_more_are_held(monkeypatch):
-    lock = "ORDER BY id FOR NO KEY UPDATE) AS locked_coaches"
+    lock = "ORDER BY u.id FOR NO KEY UPDATE"
     assert lock in slots._LOCK
-    unlocked = slots._LOCK.replace(lock, "ORDER BY id) AS locked_coaches")
+    unlocked = slots._LOCK.replace(lock, "ORDER BY u.id")
     # To count that a coach's time changes is a lock as well.
     counting, asking = unlocked.index(",\n    counted AS"), unlocked.index("SELECT {columns}")
     monkeypatch.setattr(slots, "_LOCK", f"{unlocked[:counting]}\n    {unlocked[asking:]}")
