@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -140,9 +141,9 @@ def test_giving_it_up():
 
 def test_moving_it():
     intro, client = make_intro(), Client()
-    to = start_name(some_start(30))
+    to, day = start_name(some_start(30)), some_start(30).astimezone(ZoneInfo(intro.time_zone)).date()
 
-    shown = client.get(own(intro, f"move/?day={some_start(30).date()}"))
+    shown = client.get(own(intro, f"move/?day={day}"))
     moved = client.post(own(intro, "move/"), {"start": to}, follow=True)
     wrong = client.post(own(intro, "move/"), {"start": "yesterday"})
 
