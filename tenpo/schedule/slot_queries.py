@@ -4,12 +4,12 @@ What is shown is what the constraints accept. Whoever books one asks the same qu
 """
 
 import json
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -82,18 +82,6 @@ class SlotSearch:
     is_all_free: bool = False
 
 
-class _Row(NamedTuple):
-    kind: str
-    owner: UUID
-    start: int | None
-    end: int | None
-    number: int | None
-    place: UUID | None
-    word: str | None
-    first: date | None
-    last: date | None
-
-
 @dataclass
 class CoachFacts:
     """What decides on the slots of one coach."""
@@ -121,6 +109,8 @@ class Facts:
     taken_part: list[int] = field(default_factory=list)
 
 
+# The rows of the database's answer by what they tell; what their columns are is said where they are read.
+type _Answer = Mapping[str, Sequence[tuple[Any, ...]]]
 # By location: the service's rooms there, each with the starts between which it is used.
 type _Rooms = dict[UUID | None, dict[UUID, Spans]]
 # By location: between which starts the participant cannot, or no room is free.
@@ -157,6 +147,7 @@ OUTSIDE = (
 
 
 def _facts_sql() -> str:
+    # Each kind of row has things of its own in these columns: `_read_hours` and its like name them.
     return f"""
     WITH given AS MATERIALIZED ({GIVEN}),
     lapsed AS MATERIALIZED (
@@ -320,82 +311,74 @@ def facts_between(
         # What ran out stands in nobody's way; whoever books lets it go.
         "now": now,
     }
-    facts = Facts()
-    rows: list[_Row]
     sql = _SQL
     if beside is not None:
         asked, values = beside.json_sql()
         sql = f"{_SQL} UNION ALL SELECT 'beside', NULL, NULL, NULL, NULL, NULL, {asked}::text, NULL, NULL"
         parameters |= values
+    answer: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        rows = [_Row(*row) for row in cursor.fetchall()]
+        # By their starts, or by their places where they have none.
+        for kind, *columns in sorted(cursor.fetchall(), key=lambda row: row[2] or 0):
+            answer[kind].append(tuple(columns))
     if beside is not None:
-        [answer] = [row for row in rows if row.kind == "beside"]
-        rows.remove(answer)
-        beside.answer = json.loads(answer.word or "null")
-    rows.sort(key=lambda row: (_ORDER[row.kind], row.start or 0))
-    years = range((since - REACH).year, (until + REACH).year + 1)
-    for row in rows:
-        if not (is_all_free and row.kind in _TAKEN):
-            _note(facts, row, years)
+        [(*_, word, _, _)] = answer["beside"]
+        beside.answer = json.loads(word or "null")
+    facts = Facts()
+    _read_hours(facts, answer, range((since - REACH).year, (until + REACH).year + 1))
+    _read_places(facts, answer)
+    if not is_all_free:
+        _read_taken(facts, answer)
     return facts
 
 
-# Coaches come first, since the other rows speak of them; days before what is counted on them.
-_ORDER = {kind: place for place, kind in enumerate(
-    ("coach", "weekly", "day", "travel", "away", "location", "room", "outside", "busy", "used", "elsewhere", "took")
-)}  # fmt: skip
-_TAKEN = ("outside", "busy", "used", "elsewhere", "took")
+def _read_hours(facts: Facts, answer: _Answer, years: range) -> None:
+    """Who gives it, and what they say of their time."""
+    for coach, _place, _, most_per_day, _, word, _, _ in answer["coach"]:
+        zone, _, region = word.partition(" ")
+        facts.coaches[coach] = CoachFacts(Hours(zone, holidays=holidays_of(region, years)), most_per_day=most_per_day)
+    for coach, opens, closes, weekday, location, _, since, until in answer["weekly"]:
+        weekly = Weekly(weekday, Opening(opens, closes, location), since, until)
+        facts.coaches[coach].hours.weekly.append(weekly)
+    for coach, opens, closes, _, location, _, day, _ in answer["day"]:
+        # Without a time it is closed on that day.
+        here = facts.coaches[coach].hours.exceptions.setdefault(day, [])
+        if opens is not None:
+            here.append(Opening(opens, closes, location))
+    for coach, _, _, _, _, zone, first, last in answer["travel"]:
+        facts.coaches[coach].hours.travels.append((first, last, zone))
+    for coach, start, end, *_ in answer["away"]:
+        facts.coaches[coach].away.append((start, end))
 
 
-def _note(facts: Facts, row: _Row, years: range) -> None:
-    """Take down one row of the database's answer."""
-    start, end = row.start or 0, row.end or 0
-    match row.kind:
-        case "coach":
-            zone, _, region = (row.word or "").partition(" ")
-            hours = Hours(time_zone=zone, holidays=holidays_of(region, years))
-            facts.coaches[row.owner] = CoachFacts(hours, most_per_day=row.number)
-        case "location":
-            facts.is_somewhere = True
-            if row.number:
-                facts.locations.append(row.owner)
-        case "room" if row.place:
-            facts.needs_room = True
-            if row.number:
-                facts.rooms[row.owner] = row.place
-        case "used":
-            facts.used.setdefault(row.owner, []).append((start, end))
-        case "elsewhere":
-            facts.elsewhere.append((start, end))
-        case "took":
-            facts.taken_part.append(start)
-        case _:
-            _note_of_coach(facts.coaches[row.owner], row)
+def _read_places(facts: Facts, answer: _Answer) -> None:
+    """Where it is given, in what."""
+    for location, _place, _, is_open, *_ in answer["location"]:
+        facts.is_somewhere = True
+        if is_open:
+            facts.locations.append(location)
+    for room, _, _, is_open, location, *_ in answer["room"]:
+        facts.needs_room = True
+        if is_open:
+            facts.rooms[room] = location
 
 
-def _note_of_coach(coach: CoachFacts, row: _Row) -> None:
-    start, end = row.start or 0, row.end or 0
-    match row.kind:
-        case "weekly":
-            opening = Opening(start, end, row.place)
-            coach.hours.weekly.append(Weekly(row.number or 0, opening, row.first, row.last))
-        case "day" if row.first:
-            day = coach.hours.exceptions.setdefault(row.first, [])
-            if row.start is not None:
-                day.append(Opening(start, end, row.place))
-        case "travel" if row.first and row.last:
-            coach.hours.travels.append((row.first, row.last, row.word or ""))
-        case "away":
-            coach.away.append((start, end))
-        case "outside":
-            # What is elsewhere takes time, and is no session on that day.
-            coach.busy.append((start, end))
-        case "busy":
-            coach.busy.append((start, end))
-            if row.number is not None:
-                coach.days[_day_in(coach.hours.time_zone, row.number)] += 1
+def _read_taken(facts: Facts, answer: _Answer) -> None:
+    """What takes the time of its coaches, of its rooms, and of whoever would take part."""
+    # What is elsewhere takes time, and is no session on that day.
+    for coach, start, end, *_ in answer["outside"]:
+        facts.coaches[coach].busy.append((start, end))
+    for coach, start, end, began, *_ in answer["busy"]:
+        facts.coaches[coach].busy.append((start, end))
+        if began is not None:
+            facts.coaches[coach].days[_day_in(facts.coaches[coach].hours.time_zone, began)] += 1
+    for room, start, end, *_ in answer["used"]:
+        facts.used.setdefault(room, []).append((start, end))
+    for _participant, start, end, *_ in answer["elsewhere"]:
+        facts.elsewhere.append((start, end))
+    for _participant, start, *_ in answer["took"]:
+        facts.taken_part.append(start)
 
 
 def _starts_of(
