@@ -157,13 +157,21 @@ def start_name(at: datetime) -> str:
     return at.astimezone(UTC).strftime(START_FORMAT)
 
 
-def moment_of(name: str) -> datetime:
-    """The start that an address or a form names; Http404 for what is none."""
+def start_named(name: str) -> datetime | None:
+    """The start that an address or a form names; none for what is not one."""
     with suppress(ValueError):
         at = datetime.strptime(name, START_FORMAT).replace(tzinfo=UTC)
         if start_name(at) == name and FIRST_DAY < at.date() < LAST_DAY:
             return at
-    raise Http404
+    return None
+
+
+def moment_of(name: str) -> datetime:
+    """The start that an address or a form names; Http404 for what is none."""
+    at = start_named(name)
+    if at is None:
+        raise Http404
+    return at
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,16 @@ from tenpo.core import clock
 from tenpo.schedule.models import CoachWeek, Service
 from tenpo.schedule.slot_bits import (
     GRID,
-    WEEK_BYTES,
     WEEK_MINUTES,
-    Week,
     Weeks,
     cut,
+    in_a_row,
     of_anyone,
     places,
     side_by_side,
     start_bits,
     week_from,
     week_of,
-    weeks_from,
 )
 from tenpo.schedule.slot_queries import CLOCK, GIVEN, SlotSearch, away_of, facts_between, wanted_of
 from tenpo.schedule.slots import at_minute, minute_of, openings
@@ -119,18 +117,15 @@ def _work_out(
             continue
         hours = openings(said.hours, minute_of(since) - 1, minute_of(until))
         closed = away_of(said)
-        weeks = [week_from(number, hours, said.busy, closed) for number in numbers]
-        kept[coach].weeks = weeks_from(weeks)
-        rows += [_row(coach, number, kept[coach], week) for number, week in zip(numbers, weeks, strict=True)]
+        weeks = [week_from(number, hours, said.busy, closed).as_bytes() for number in numbers]
+        known = kept[coach]
+        known.weeks = in_a_row(weeks)
+        about = {"coach_id": coach, "version": known.version, "time_zone": known.time_zone}
+        rows += [CoachWeek(week=number, **about, **week._asdict()) for number, week in zip(numbers, weeks, strict=True)]
     CoachWeek.objects.bulk_create(
         sorted(rows, key=lambda row: (row.coach_id, row.week)), update_conflicts=True, unique_fields=["coach", "week"],
         update_fields=["version", "time_zone", "first", "open", "there", "free"],
     )  # fmt: skip
-
-
-def _row(coach: UUID, number: int, of: _Kept, week: Week) -> CoachWeek:
-    parts = {name: getattr(week, name).to_bytes(WEEK_BYTES, "little") for name in ("first", "open", "there", "free")}
-    return CoachWeek(coach_id=coach, week=number, version=of.version, time_zone=of.time_zone, **parts)
 
 
 def forget_past_weeks(now: datetime | None = None) -> int:

@@ -298,7 +298,6 @@ class Booking(BaseModel):
         BY_HOST = "host", _("Cancelled by the coach")
         EXPIRED = "expired", _("Not paid in time")
         OFFER_LAPSED = "offer_lapsed", _("Offer not taken")
-        DECLINED = "declined", _("Payment declined")
 
     SEATED = ("offered", "held", "confirmed", "attended", "no_show")
     # Who is in one place at a time: an offer is somebody's only when they take it.

@@ -28,6 +28,11 @@ class Week:
     there: int
     free: int
 
+    def as_bytes(self) -> "Weeks":
+        """As it is kept."""
+        parts = (self.first, self.open, self.there, self.free)
+        return Weeks(*(bits.to_bytes(WEEK_BYTES, "little") for bits in parts))
+
 
 def week_of(minute: int) -> int:
     """The week in which a minute is, counted from the first one of 1970."""
@@ -71,10 +76,9 @@ class Weeks(NamedTuple):
     free: bytes
 
 
-def weeks_from(weeks: Iterable[Week]) -> Weeks:
-    """Weeks that follow each other as bytes."""
-    parts = zip(*((week.first, week.open, week.there, week.free) for week in weeks), strict=True)
-    return Weeks(*(b"".join(bits.to_bytes(WEEK_BYTES, "little") for bits in part) for part in parts))
+def in_a_row(weeks: Iterable[Weeks]) -> Weeks:
+    """Weeks of one coach that follow each other, as one piece."""
+    return Weeks(*(b"".join(part) for part in zip(*weeks, strict=True)))
 
 
 def side_by_side(of_coaches: Sequence[Weeks]) -> Week:

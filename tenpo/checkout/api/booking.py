@@ -1,8 +1,9 @@
 """Booking and paying by API."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Required
 from uuid import UUID
 
@@ -257,15 +258,24 @@ def get_quote(request: ApiRequest, session_id: UUID, use_wallet: UseWallet = Tru
     """
     sessions = Session.objects.visible_to(request.user).select_related("cancellation_policy")
     session = get_object_or_404(sessions, pk=session_id)
-    found = quotes(
-        [session.price] * places,
-        currency=session.currency,
-        coach_id=session.coach_id,
-        buyer=request.user,
-        use_wallet=use_wallet,
-    )
-    price = together(found)
-    return quote_out(price, say_offered_policy(session, request.user, to=price.back_to))
+    return quote_of(
+        [session.price] * places, request.user, currency=session.currency, coach_id=session.coach_id,
+        use_wallet=use_wallet, say_policy=partial(say_offered_policy, session, request.user),
+    )  # fmt: skip
+
+
+def quote_of(
+    prices: Sequence[int],
+    user: User,
+    *,
+    currency: str,
+    coach_id: UUID,
+    use_wallet: bool,
+    say_policy: Callable[..., str],
+) -> QuoteOut:
+    """What prices come to at once for somebody now; `say_policy` says what holds of them, by where money goes back."""
+    price = together(quotes(prices, currency=currency, coach_id=coach_id, buyer=user, use_wallet=use_wallet))
+    return quote_out(price, say_policy(to=price.back_to))
 
 
 def quote_out(price: Quote, cancellation: str) -> QuoteOut:

@@ -1,6 +1,6 @@
 """Booking for somebody by API."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -11,11 +11,11 @@ from ninja import Field, Router
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.placing import Terms, place_in_session, place_in_slot
 from tenpo.checkout.api.booking import Agreed, BookedOut, Provider, booked_out
+from tenpo.checkout.api.slots import Answers, Minutes
 from tenpo.core.api import ApiRequest, InSchema, TimeIn, problems
 from tenpo.people.models import User
 from tenpo.schedule.models import Location, Service, Session
 from tenpo.schedule.queries import placeable_participants
-from tenpo.schedule.service_models import MAX_QUESTIONS, MAX_SERVICE_MINUTES
 
 router = Router(tags=["Booking and paying"])
 
@@ -35,13 +35,10 @@ class PlaceIn(InSchema):
     session_id: UUID | None = Field(None, description="A session with seats; or else a service and a time.")
     service_id: UUID | None = None
     starts_at: TimeIn | None = None
-    minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)] | None = None
+    minutes: Minutes | None = None
     coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
     location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
-    answers: Annotated[
-        dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=1_000)] | bool],
-        Field(max_length=MAX_QUESTIONS, description="To the service's questions, by their keys."),
-    ] = {}
+    answers: Answers = {}
     way: Literal["offer", "book"] = Field("offer", description="Kept for them to take, or, by an admin, booked.")
     keep_hours: Literal[24, 72, 168] | None = Field(None, description="How long it is kept; as usual when left out.")
     use_wallet: bool = Field(False, description="Booked: whether their wallet pays before the own share is asked for.")

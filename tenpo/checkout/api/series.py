@@ -1,6 +1,7 @@
 """Booking several dates of a series at once, and giving them up, by API."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,12 +21,11 @@ from tenpo.checkout.api.booking import (
     how_paid,
     participants_of,
     party_out,
-    quote_out,
+    quote_of,
 )
 from tenpo.checkout.queries.series import GivenUp, Scope, effects_in_turn, places_in_series
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import SERIES_PLACES
-from tenpo.orders.queries import quotes, together
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_queries import say_offered_policy
 from tenpo.schedule.series_queries import dates_following
@@ -134,13 +134,11 @@ def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[DatesQu
     free = [date.session for date in dates if date.is_free]
     prices = [one.price for one in free for _place in range(query.places)]
     quote = None
-    if prices:
-        price = together(
-            quotes(
-                prices, currency=session.currency, coach_id=session.coach_id, buyer=user, use_wallet=query.use_wallet
-            )
-        )
-        quote = quote_out(price, say_offered_policy(free[0], user, to=price.back_to))
+    if free:
+        quote = quote_of(
+            prices, user, currency=session.currency, coach_id=session.coach_id, use_wallet=query.use_wallet,
+            say_policy=partial(say_offered_policy, free[0], user),
+        )  # fmt: skip
     return SeriesQuoteOut(
         dates=[
             DateOut(

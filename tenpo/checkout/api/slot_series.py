@@ -14,31 +14,27 @@ from tenpo.checkout.actions.slot_series import book_slot_series
 from tenpo.checkout.api.booking import (
     ParticipantIds,
     PartyOut,
-    PaysIn,
     QuoteOut,
     UseWallet,
     how_paid,
     participants_of,
     party_out,
-    quote_out,
+    quote_of,
 )
-from tenpo.checkout.api.slots import SLOT_EXAMPLE, Answers
+from tenpo.checkout.api.slots import SLOT_EXAMPLE, Minutes, SlotBody, slot_of
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problems
 from tenpo.core.limits import SLOT_SERIES_COACHES, SLOT_SERIES_DATES, SLOT_SERIES_WEEKS, hit
-from tenpo.orders.queries import quotes, together
 from tenpo.people.models import User
 from tenpo.schedule.actions.slot_series import check_series, people_of
 from tenpo.schedule.api.slots import participant_of
 from tenpo.schedule.find_queries import coaches_of, with_offer, zone_of
-from tenpo.schedule.models import Location, Service
+from tenpo.schedule.models import Service
 from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
-from tenpo.schedule.service_models import MAX_SERVICE_MINUTES
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, look_for_best
 
 router = Router(tags=["Slots"])
 
-Minutes = Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
 EXAMPLE: Any = SLOT_EXAMPLE | {
     "starts_at": ["2027-03-02T17:00:00Z", "2027-03-09T17:00:00Z", "2027-03-16T17:30:00Z"],
     "participant_ids": ["019a0000-0000-7000-8000-000000000002"],
@@ -77,21 +73,17 @@ class SlotDatesQuery(InSchema):
     use_wallet: UseWallet = True
 
 
-class SlotSeriesIn(PaysIn):
+class SlotSeriesIn(SlotBody):
     """The dates of a time that comes back, to be booked at once, and how they are paid."""
 
     model_config = {"json_schema_extra": {"example": EXAMPLE}}
 
-    service_id: UUID
     starts_at: Annotated[
         list[TimeIn],
         Field(min_length=2, max_length=SLOT_SERIES_DATES, description="The dates, as you showed them: all or none."),
     ]
-    minutes: Minutes
     coach_id: UUID | None = Field(None, description="With whom; left out where one coach gives it.")
-    location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_ids: ParticipantIds
-    answers: Answers = {}
 
 
 @router.get(
@@ -129,12 +121,11 @@ def _dates_out(
     free = [date.slot for date in dates if date.slot]
     quote = None
     if free:
-        prices = [service_price(service, minutes)] * len(free)
-        price = together(
-            quotes(prices, currency=service.currency, coach_id=coach.pk, buyer=user, use_wallet=use_wallet)
-        )
-        terms = terms_of_service(service)
-        quote = quote_out(price, say_policy_for(terms, free[0].starts_at, user, to=price.back_to))
+        quote = quote_of(
+            [service_price(service, minutes)] * len(free), user, currency=service.currency, coach_id=coach.pk,
+            use_wallet=use_wallet,
+            say_policy=partial(say_policy_for, terms_of_service(service), free[0].starts_at, user),
+        )  # fmt: skip
     length = timedelta(minutes=minutes)
     return SlotDatesOut(
         coach_id=coach.pk,
@@ -168,11 +159,8 @@ def create_slot_series_booking(request: ApiRequest, payload: SlotSeriesIn) -> Pa
     bookings = book_slot_series(
         Service(pk=payload.service_id),
         starts=payload.starts_at,
-        minutes=payload.minutes,
-        coach=User(pk=payload.coach_id) if payload.coach_id else None,
-        location=Location(pk=payload.location_id) if payload.location_id else None,
         participants=participants_of(request.user, payload.participant_ids),
-        answers=payload.answers,
+        **slot_of(payload),
         **how_paid(request, payload),
     )
     return party_out(bookings)

@@ -1,6 +1,7 @@
 """Booking a time with a coach by API."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -45,32 +46,52 @@ Answers = Annotated[
 ]
 
 
-class SlotIn(PaysIn):
+Minutes = Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
+
+
+class SlotBody(PaysIn):
+    """What is booked of a service, but for when and for whom, and how it is paid."""
+
+    service_id: UUID
+    minutes: Minutes
+    coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
+    location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
+    answers: Answers = {}
+
+
+class SlotOf(TypedDict):
+    """What of a slot a body names, as the actions take it."""
+
+    minutes: int
+    coach: User | None
+    location: Location | None
+    answers: Mapping[str, Any]
+
+
+def slot_of(payload: SlotBody) -> SlotOf:
+    """What of a slot a body names; only by its id, as what locks it finds it among those that the caller may see."""
+    return {
+        "minutes": payload.minutes, "coach": User(pk=payload.coach_id) if payload.coach_id else None,
+        "location": Location(pk=payload.location_id) if payload.location_id else None, "answers": payload.answers,
+    }  # fmt: skip
+
+
+class SlotIn(SlotBody):
     """A time to be booked, and how it is paid."""
 
     model_config = {"json_schema_extra": {"example": SLOT_EXAMPLE}}
 
-    service_id: UUID
     starts_at: TimeIn
-    minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
-    coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
-    location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_id: UUID | None = Field(None, description="Who takes part; you when left out.")
-    answers: Answers = {}
 
 
-class GroupSlotIn(PaysIn):
+class GroupSlotIn(SlotBody):
     """A time to be booked for several, and how it is paid."""
 
     model_config = {"json_schema_extra": {"example": GROUP_EXAMPLE}}
 
-    service_id: UUID
     starts_at: TimeIn
-    minutes: Annotated[int, Field(ge=5, le=MAX_SERVICE_MINUTES)]
-    coach_id: UUID | None = Field(None, description="With whom; left out where one, any, or all together give it.")
-    location_id: UUID | None = Field(None, description="Where; the first one that is free when left out.")
     participant_ids: ParticipantIds
-    answers: Answers = {}
 
 
 class MoveIn(InSchema):
@@ -103,14 +124,10 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
     `too_many_unpaid`.
     """
     booking = book_slot(
-        # Only named: what locks them finds them, among those that the caller may see.
         Service(pk=payload.service_id),
         starts_at=payload.starts_at,
-        minutes=payload.minutes,
-        coach=User(pk=payload.coach_id) if payload.coach_id else None,
-        location=Location(pk=payload.location_id) if payload.location_id else None,
         participant=participant_of(request.user, payload.participant_id),
-        answers=payload.answers,
+        **slot_of(payload),
         **how_paid(request, payload),
     )
     return booked_out(booking, is_alone=True)
@@ -132,11 +149,8 @@ def create_group_slot_booking(request: ApiRequest, payload: GroupSlotIn) -> Part
     bookings = book_slot_places(
         Service(pk=payload.service_id),
         starts_at=payload.starts_at,
-        minutes=payload.minutes,
-        coach=User(pk=payload.coach_id) if payload.coach_id else None,
-        location=Location(pk=payload.location_id) if payload.location_id else None,
         participants=participants_of(request.user, payload.participant_ids),
-        answers=payload.answers,
+        **slot_of(payload),
         **how_paid(request, payload),
     )
     return party_out(bookings)

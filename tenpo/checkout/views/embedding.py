@@ -35,7 +35,7 @@ from tenpo.core.zones import is_zone
 from tenpo.schedule.actions.intros import is_for_visitors
 from tenpo.schedule.embed_models import Embed
 from tenpo.schedule.find_forms import WishForm
-from tenpo.schedule.find_queries import ServiceFilter, Wish, find_times, moment_of, offered_services, own
+from tenpo.schedule.find_queries import ServiceFilter, Wish, find_times, moment_of, offered_services, own, start_name
 from tenpo.schedule.models import Service
 from tenpo.schedule.queries import day_start
 from tenpo.schedule.service_prices import lowest_price, service_price
@@ -134,19 +134,14 @@ class _FramedIntro(IntroPage):
             return None
         if super().send() is None:
             return None
-        arguments = [self.embed.pk, self.service.pk, moment_name(self.at)]
+        arguments = [self.embed.pk, self.service.pk, start_name(self.at)]
         return redirect(f"{reverse('checkout:embed-asked', args=arguments)}{_kept(self.request)}")
 
     def context(self) -> dict[str, Any]:
         return {
             **super().context(), **_frame(self.request, self.embed),
-            "token": self.signer.sign(moment_name(self.at)),
+            "token": self.signer.sign(start_name(self.at)),
         }  # fmt: skip
-
-
-def moment_name(at: datetime) -> str:
-    """How a start stands in an address."""
-    return f"{at:%Y%m%dT%H%MZ}"
 
 
 def _services(embed: Embed) -> QuerySet[Service]:

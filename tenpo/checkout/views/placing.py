@@ -39,6 +39,7 @@ from tenpo.schedule.find_queries import (
     options_of,
     slots_at,
     start_name,
+    start_named,
     zone_of,
 )
 from tenpo.schedule.models import Booking, Service, Session
@@ -46,7 +47,6 @@ from tenpo.schedule.queries import placeable_participants, taught_sessions
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.views.finding import times_context
-from tenpo.schedule.views.moving import moment_of
 from tenpo.schedule.views.teaching import managed_session, teacher
 
 GONE = ("slot_taken", "slot_not_offered", "participant_elsewhere", "too_many")
@@ -155,7 +155,7 @@ def slot_place(request: HttpRequest, participant_id: UUID, service_id: UUID, sta
     user = teacher(request)
     participant = _participant(user, participant_id)
     service = get_object_or_404(_services(user), pk=service_id)
-    at = moment_of(start)
+    at = start_named(start)
     if at is None:
         raise Http404
     form = WishForm(request.GET, service=service)

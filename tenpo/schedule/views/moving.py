@@ -1,8 +1,7 @@
 """Moving a booked time: what it does, the free times of the same service, and the one that was chosen."""
 
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -12,28 +11,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core.errors import RuleError
-from tenpo.core.forms import FIRST_DAY, LAST_DAY
 from tenpo.core.limits import hit
 from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of
 from tenpo.schedule.find_forms import WishForm
-from tenpo.schedule.find_queries import START_FORMAT, Seeker, find_times, slots_at, start_name, with_offer
+from tenpo.schedule.find_queries import Seeker, find_times, slots_at, start_name, start_named, with_offer
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.permissions import can_manage_session, is_host_of
 from tenpo.schedule.views.finding import times_context
 
 REFUSED = 409
-
-
-def moment_of(start: str) -> datetime | None:
-    """The start that an address or a form names; none for what is not one."""
-    with suppress(ValueError):
-        at = datetime.strptime(start, START_FORMAT).replace(tzinfo=UTC)
-        if start_name(at) == start and FIRST_DAY < at.date() < LAST_DAY:
-            return at
-    return None
 
 
 def move_time(request: HttpRequest, user: User, booking: Booking) -> HttpResponse:
@@ -63,7 +52,7 @@ class _Page:
         return is_booked and (self.is_host or (move_of(self.booking).is_allowed and not self.service.needs_approval))
 
     def answer(self) -> HttpResponse:
-        at = moment_of(self.request.POST.get("at") or self.request.GET.get("at", ""))
+        at = start_named(self.request.POST.get("at") or self.request.GET.get("at", ""))
         if self.request.method == "POST" and at and (moved := self._move(at)):
             return moved
         if self.refusal or (at and self.is_open and not slots_at(self.seeker, self.service, self.wish, at)):
