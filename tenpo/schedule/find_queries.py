@@ -88,11 +88,11 @@ def coaches_of(service: Service) -> list[User]:
 
 def host_zone(coaches: Sequence[User]) -> str:
     """The clock of those who give a session: theirs if it is one, otherwise that of the business."""
-    zones = {zone_of(coach) for coach in coaches}
+    zones = {loaded_zone_of(coach) for coach in coaches}
     return zones.pop() if len(zones) == 1 else current_business().time_zone
 
 
-def zone_of(coach: User) -> str:
+def loaded_zone_of(coach: User) -> str:
     """The clock by which a coach works, of those that `with_offer` loaded."""
     terms = getattr(coach, "working_terms", None)
     return (terms.time_zone if terms else "") or coach.time_zone

@@ -22,7 +22,7 @@ from tenpo.schedule.slot_bits import (
     cut,
     in_a_row,
     of_anyone,
-    places,
+    set_bits,
     side_by_side,
     start_bits,
     week_from,
@@ -60,13 +60,13 @@ def free_starts(service: Service, search: SlotSearch, *, now: datetime | None = 
     Locations, rooms and whoever takes part are not looked at.
     """
     since, found = _starts(service, search, now or clock.now())
-    return [at_minute(since + place * GRID) for place in places(found)]
+    return [at_minute(since + bit * GRID) for bit in set_bits(found)]
 
 
 def days_with_slots(service: Service, search: SlotSearch, zone: ZoneInfo, *, now: datetime | None = None) -> list[date]:
     """The days, in a zone, on which somebody could begin."""
     since, found = _starts(service, search, now or clock.now())
-    return sorted({at_minute(since + place * GRID).astimezone(zone).date() for place in places(found)})
+    return sorted({at_minute(since + bit * GRID).astimezone(zone).date() for bit in set_bits(found)})
 
 
 def _starts(service: Service, search: SlotSearch, now: datetime) -> tuple[int, int]:

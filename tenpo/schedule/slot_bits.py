@@ -56,9 +56,9 @@ def week_from(week: int, openings: Sequence[Open], taken: Iterable[Span], closed
     hours = merged((one.start, one.end) for one in openings)
     first = 0
     for one in openings:
-        place = (one.start - since) // GRID
-        if 0 <= place < WEEK_BITS:
-            first |= 1 << place
+        bit = (one.start - since) // GRID
+        if 0 <= bit < WEEK_BITS:
+            first |= 1 << bit
     return Week(
         first,
         bits_of(hours, since, WEEK_BITS),
@@ -115,13 +115,13 @@ def cut(found: int, wanted: Wanted, since: int) -> int:
     return found >> earliest << earliest if earliest > 0 else found
 
 
-def places(bits: int) -> list[int]:
+def set_bits(bits: int) -> list[int]:
     """Which bits are set, from the first on."""
     digits, found = bin(bits)[:1:-1], []
-    place = digits.find("1")
-    while place >= 0:
-        found.append(place)
-        place = digits.find("1", place + 1)
+    bit = digits.find("1")
+    while bit >= 0:
+        found.append(bit)
+        bit = digits.find("1", bit + 1)
     return found
 
 

@@ -22,7 +22,7 @@ from tenpo.schedule.free_days import holidays_of
 from tenpo.schedule.models import Service
 from tenpo.schedule.service_models import MAX_BUFFER_MINUTES
 from tenpo.schedule.slots import (
-    Hours,
+    CoachHours,
     Opening,
     Spans,
     Wanted,
@@ -86,7 +86,7 @@ class SlotSearch:
 class CoachFacts:
     """What decides on the slots of one coach."""
 
-    hours: Hours = field(default_factory=Hours)
+    hours: CoachHours = field(default_factory=CoachHours)
     busy: Spans = field(default_factory=list)
     away: Spans = field(default_factory=list)
     days: Counter[date] = field(default_factory=Counter)
@@ -156,7 +156,7 @@ def _facts_sql() -> str:
         GROUP BY b.session_id, s.seats_taken HAVING count(*) >= s.seats_taken
         UNION ALL SELECT i.session_id FROM schedule_intro i WHERE i.state = 'held' AND i.held_until <= %(now)s)
     SELECT 'coach' AS kind, u.id AS owner, g.place::bigint AS start, NULL::bigint AS "end",
-           t.most_per_day::bigint AS number, NULL::uuid AS place,
+           t.most_per_day::bigint AS number, NULL::uuid AS location,
            {CLOCK} || ' ' || coalesce(t.holidays_of, '') AS word,
            NULL::date AS first, NULL::date AS last
     FROM given g JOIN people_user u ON u.id = g.coach_id
@@ -255,7 +255,7 @@ def slots_in(service: Service, search: SlotSearch, wanted: Wanted, facts: Facts)
         if not set(search.coaches) <= facts.coaches.keys():
             return []
         by_start = {key: coaches for key, coaches in by_start.items() if len(coaches) == everybody}
-    order: dict[UUID | None, int] = {location: place for place, location in enumerate([None, *facts.locations])}
+    order: dict[UUID | None, int] = {location: number for number, location in enumerate([None, *facts.locations])}
     found = []
     for start, location in sorted(by_start, key=lambda key: (key[0], order[key[1]])):
         here = free_rooms.get(location)
@@ -319,7 +319,7 @@ def facts_between(
     answer: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        # By their starts, or by their places where they have none.
+        # By their starts, or in the order in which they are named where they have none.
         for kind, *columns in sorted(cursor.fetchall(), key=lambda row: row[2] or 0):
             answer[kind].append(tuple(columns))
     if beside is not None:
@@ -327,7 +327,7 @@ def facts_between(
         beside.answer = json.loads(word or "null")
     facts = Facts()
     _read_hours(facts, answer, range((since - REACH).year, (until + REACH).year + 1))
-    _read_places(facts, answer)
+    _read_locations(facts, answer)
     if not is_all_free:
         _read_taken(facts, answer)
     return facts
@@ -335,9 +335,10 @@ def facts_between(
 
 def _read_hours(facts: Facts, answer: _Answer, years: range) -> None:
     """Who gives it, and what they say of their time."""
-    for coach, _place, _, most_per_day, _, word, _, _ in answer["coach"]:
+    for coach, _order, _, most_per_day, _, word, _, _ in answer["coach"]:
         zone, _, region = word.partition(" ")
-        facts.coaches[coach] = CoachFacts(Hours(zone, holidays=holidays_of(region, years)), most_per_day=most_per_day)
+        hours = CoachHours(zone, holidays=holidays_of(region, years))
+        facts.coaches[coach] = CoachFacts(hours, most_per_day=most_per_day)
     for coach, opens, closes, weekday, location, _, since, until in answer["weekly"]:
         weekly = Weekly(weekday, Opening(opens, closes, location), since, until)
         facts.coaches[coach].hours.weekly.append(weekly)
@@ -352,9 +353,9 @@ def _read_hours(facts: Facts, answer: _Answer, years: range) -> None:
         facts.coaches[coach].away.append((start, end))
 
 
-def _read_places(facts: Facts, answer: _Answer) -> None:
+def _read_locations(facts: Facts, answer: _Answer) -> None:
     """Where it is given, in what."""
-    for location, _place, _, is_open, *_ in answer["location"]:
+    for location, _order, _, is_open, *_ in answer["location"]:
         facts.is_somewhere = True
         if is_open:
             facts.locations.append(location)

@@ -90,7 +90,7 @@ class Weekly:
 
 
 @dataclass
-class Hours:
+class CoachHours:
     """When one coach can be booked, whatever is taken."""
 
     time_zone: str = "UTC"
@@ -124,7 +124,7 @@ class Open:
     location: UUID | None
 
 
-def openings(hours: Hours, since: int, until: int) -> list[Open]:
+def openings(hours: CoachHours, since: int, until: int) -> list[Open]:
     """The openings that meet [since, until), in the order of their beginnings.
 
     Of one day and location those that touch are one. Minutes that a clock skips are not there; those that it repeats

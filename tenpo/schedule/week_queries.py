@@ -195,7 +195,7 @@ def _away(coach: User, since: datetime, until: datetime, viewer: User) -> list[B
 def _opened(coach: User, dates: list[date], travels: list[Travel]) -> list[Block]:
     """When the coach works on these days, by whatever clock that is then."""
     terms = WorkingTerms.objects.filter(coach=coach).first()
-    hours = slots.Hours(time_zone=(terms.time_zone if terms else "") or coach.time_zone)
+    hours = slots.CoachHours(time_zone=(terms.time_zone if terms else "") or coach.time_zone)
     for rule in Availability.objects.filter(coach=coach):
         opening = slots.Opening(rule.opens, rule.closes, rule.location_id)
         hours.weekly.append(slots.Weekly(rule.weekday, opening, rule.starts_on, rule.ends_on))

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import Entry, record, records_of
+from tenpo.checkout.actions.paying import Paying, Pays
 from tenpo.checkout.actions.settling import charge, give_up_attempt
 from tenpo.checkout.actions.unpaid import check_longer
-from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.compiled import Question
@@ -104,20 +104,20 @@ def book_places(
     check_party(participants)
     session_ids = [session.pk for session in sessions]
     check_dates(session_ids, places=len(participants))
-    wish = Wish.of(by, pays)
+    paying = Paying.of(by, pays)
 
     def attempt() -> Reserved:
-        return _reserve(session_ids, participants, wish)
+        return _reserve(session_ids, participants, paying)
 
-    if begun := begun_by(wish.call):
-        return charge_for(*begun, wish.source)
+    if begun := begun_by(paying.call):
+        return charge_for(*begun, paying.source)
     try:
         reserved = past_what_lapsed(attempt, session_ids, participants)
     except RuleError as refusal:
         if len(sessions) > 1 and (named := name_dates(refusal, session_ids, participants=participants, by=by)):
             raise named from refusal
         raise
-    return charge_for(*reserved, wish.source)
+    return charge_for(*reserved, paying.source)
 
 
 def check_dates(session_ids: Sequence[UUID], *, places: int) -> None:
@@ -139,14 +139,14 @@ def take_offer(
 
     Raises RuleError offer_over besides.
     """
-    wish = Wish.of(by, pays)
+    paying = Paying.of(by, pays)
 
     def attempt() -> Reserved:
-        return _reserve_offered(booking, wish)
+        return _reserve_offered(booking, paying)
 
     together = [one.participant for one in waiting_with(booking)]
-    reserved = begun_by(wish.call) or past_what_lapsed(attempt, [booking.session_id], together)
-    return next(one for one in charge_for(*reserved, wish.source) if one.pk == booking.pk)
+    reserved = begun_by(paying.call) or past_what_lapsed(attempt, [booking.session_id], together)
+    return next(one for one in charge_for(*reserved, paying.source) if one.pk == booking.pk)
 
 
 def pay_booking(
@@ -171,45 +171,45 @@ def pay_booking(
     waiting = Payment.objects.filter(order_id__in=Line.objects.filter(booking=booking).values("order"))
     for left_alone in waiting.filter(state=Payment.State.NEEDS_ACTION):
         give_up_attempt(left_alone)
-    wish = Wish.of(by, {"provider": provider, "source": source, "keep": keep, "call": call})
-    reserved = _new_attempt(booking, wish)
+    paying = Paying.of(by, {"provider": provider, "source": source, "keep": keep, "call": call})
+    reserved = _new_attempt(booking, paying)
     return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
 @transaction.atomic
-def _reserve(session_ids: Sequence[UUID], participants: Sequence[Participant], wish: Wish) -> Reserved:
-    taken = sorted(take_seats(session_ids, participants=participants, by=wish.by), key=lambda one: one[0].starts_at)
+def _reserve(session_ids: Sequence[UUID], participants: Sequence[Participant], paying: Paying) -> Reserved:
+    taken = sorted(take_seats(session_ids, participants=participants, by=paying.by), key=lambda one: one[0].starts_at)
     if len(taken) > 1 and (taken[0][0].series_id is None or len({session.series_id for session, _policy in taken}) > 1):
         raise ValidationError({"session_ids": _("These are not of one series.")})
     places = [(session, policy, one) for session, policy in taken for one in participants]
-    bookings = [Booking(session=session, participant=one, booked_by=wish.by) for session, _policy, one in places]
-    return order_places(bookings, [policy for _session, policy, _one in places], wish)
+    bookings = [Booking(session=session, participant=one, booked_by=paying.by) for session, _policy, one in places]
+    return order_places(bookings, [policy for _session, policy, _one in places], paying)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @transaction.atomic
-def _reserve_offered(booking: Booking, wish: Wish) -> Reserved:
+def _reserve_offered(booking: Booking, paying: Paying) -> Reserved:
     session = lock_session(booking.session_id)
     # Who it is for does not change while the session is held.
     lock_participants([one.participant_id for one in waiting_with(booking)])
     booking = Booking.objects.select_for_update(no_key=True).get(pk=booking.pk)
-    if booking.booked_by_id != wish.by.pk:
+    if booking.booked_by_id != paying.by.pk:
         raise PermissionDenied
     check_open(session)
     if booking.state != Booking.State.OFFERED or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("offer_over", _("This offer is over. The seat went to the next in line."))
     bookings = lock_party(booking)
     for one in bookings:
-        one.session, one.booked_by = session, wish.by
-    return order_places(bookings, [session.cancellation_policy.terms] * len(bookings), wish)
+        one.session, one.booked_by = session, paying.by
+    return order_places(bookings, [session.cancellation_policy.terms] * len(bookings), paying)
 
 
 def order_places(
     bookings: list[Booking],
     policies: Sequence[Policy],
-    wish: Wish,
+    paying: Paying,
     *,
     prices: Sequence[int] | None = None,
     asked: Question | None = None,
@@ -227,15 +227,15 @@ def order_places(
         currency=session.currency,
         coach_id=session.coach_id,
         buyer=bookings[0].booked_by,
-        use_wallet=wish.use_wallet,
+        use_wallet=paying.use_wallet,
         asked=asked,
     )
     price = together(found)
-    check_agreed(price, wish)
-    if price.own_share and not unpaid_until and wish.provider not in offered_providers():
+    check_agreed(price, paying)
+    if price.own_share and not unpaid_until and paying.provider not in offered_providers():
         raise RuleError("payment_needed", _("Choose how you want to pay."))
     now = clock.now()
-    held_until = (unpaid_until or hold_end(bookings, wish.provider, now)) if price.own_share else None
+    held_until = (unpaid_until or hold_end(bookings, paying.provider, now)) if price.own_share else None
     if held_until:
         # An offer that is taken holds its seat for as long as it would have: a declined card costs nobody that.
         held_until = max(held_until, *(booking.held_until or now for booking in bookings))
@@ -248,19 +248,19 @@ def order_places(
         else:
             booking.state = Booking.State.CONFIRMED
             booking.confirmed_at = now
-    payment = _write(bookings, found, wish)
+    payment = _write(bookings, found, paying)
     if price.wallet_spent:
         look_after_wallet_soon(bookings[0].booked_by)
     return bookings, payment
 
 
-def check_agreed(price: Quote, wish: Wish) -> None:
+def check_agreed(price: Quote, paying: Paying) -> None:
     """Raise RuleError price_changed where another own share was agreed to."""
-    if wish.agreed is not None and wish.agreed != price.own_share:
+    if paying.agreed is not None and paying.agreed != price.own_share:
         raise RuleError("price_changed", _("The price has changed. Please look at it again before you book."))
 
 
-def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> Payment | None:
+def _write(bookings: Sequence[Booking], found: Sequence[Quote], paying: Paying) -> Payment | None:
     """Write priced bookings, with all that belongs to them, in one statement; return their payment if there is one.
 
     What a sponsor pays of them is taken from the budget first, with one statement more.
@@ -268,8 +268,8 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
     sponsor_news = take_from_budget(found)
     buyer, own_share = bookings[0].booked_by, together(found).own_share
     order_id, *_of_line, payment_id = found[0].ids
-    if wish.call:
-        order_id = payment_id = wish.call.id
+    if paying.call:
+        order_id = payment_id = paying.call.id
     splits = [_splits_of(booking, price) for booking, price in zip(bookings, found, strict=True)]
     bought = [
         Bought(price, Line.Kind.SESSION, one.session.pk, one.session.title, is_split=bool(of_it))
@@ -298,11 +298,11 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], wish: Wish) -> P
             booking.save()
         entries.append((event, booking, None, _shares(price)))
         news.append((event, booking, {"session_id": booking.session_id, "line_id": line.pk}))
-    payment = _payment_of(bookings, own_share, wish) if own_share and wish.provider else None
+    payment = _payment_of(bookings, own_share, paying) if own_share and paying.provider else None
     if payment:
         payment.pk = payment_id
         rows.append(payment)
-    rows += records_of(entries, by=wish.by)
+    rows += records_of(entries, by=paying.by)
     rows += messages_of([*news, *sponsor_news])
     post_transfers(postings, rows=rows)
     return payment
@@ -319,8 +319,8 @@ def _splits_of(booking: Booking, price: Quote) -> list[Split]:
 
 
 @transaction.atomic
-def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
-    by, provider = wish.by, wish.provider
+def _new_attempt(booking: Booking, paying: Paying) -> Reserved:
+    by, provider = paying.by, paying.provider
     locked = lock_sessions_of(booking)
     bookings = lock_order_of(booking)
     for one in bookings:
@@ -341,9 +341,9 @@ def _new_attempt(booking: Booking, wish: Wish) -> Reserved:
         hold_longer(bookings, hold_end(bookings, provider, clock.now()))
     amount = sum(one.line.own_share for one in bookings if one.line)
     record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": amount})
-    payment = _payment_of(bookings, amount, wish)
-    if wish.call:
-        payment.pk = wish.call.id
+    payment = _payment_of(bookings, amount, paying)
+    if paying.call:
+        payment.pk = paying.call.id
     payment.save(force_insert=True)
     return bookings, payment
 
@@ -421,15 +421,15 @@ def hold_end(bookings: Sequence[Booking], provider: str, now: datetime) -> datet
     return min(now + wait, *(booking.session.starts_at for booking in bookings))
 
 
-def _payment_of(bookings: Sequence[Booking], amount: int, wish: Wish) -> Payment:
+def _payment_of(bookings: Sequence[Booking], amount: int, paying: Paying) -> Payment:
     booking = bookings[0]
     assert booking.line is not None
     title, number = booking.session.title, len(bookings)
     return Payment(
         payer=booking.booked_by,
         order_id=booking.line.order_id,
-        provider=wish.provider,
-        keeps_method=wish.keeps,
+        provider=paying.provider,
+        keeps_method=paying.keeps,
         amount=amount,
         currency=booking.session.currency,
         description=f"{number} × {title}" if number > 1 else title,

@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.actions import record
 from tenpo.checkout.actions.buying import Reserved, begun_by, charge_for, order_places, past_what_lapsed
+from tenpo.checkout.actions.paying import Paying
 from tenpo.checkout.actions.settling import mark_paid
 from tenpo.checkout.actions.slots import of_the_first_free, unordered_by
-from tenpo.checkout.actions.wishes import Wish
 from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.outbox import publish
@@ -161,7 +161,7 @@ def _slot(wish: SlotWish, coach_id: UUID, participant: Participant, buyer: User,
 def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved:
     """Write a booking whose seat is taken: ordered in its buyer's name, or kept for them."""
     session, buyer = booking.session, booking.booked_by
-    pays = Wish(by, terms.provider, agreed=terms.agreed, use_wallet=terms.use_wallet, call=terms.call)
+    pays = Paying(by, terms.provider, agreed=terms.agreed, use_wallet=terms.use_wallet, call=terms.call)
     is_own = session.is_given_by(by)
     if not terms.is_offer:
         if is_own:

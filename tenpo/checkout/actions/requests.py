@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all, records_of
 from tenpo.checkout.actions.buying import order_places, with_credit_at_hand
-from tenpo.checkout.actions.wishes import Wish
+from tenpo.checkout.actions.paying import Paying
 from tenpo.core import clock
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.inserts import insert_together
@@ -111,7 +111,7 @@ def _approve(booking: Booking, by: User) -> Booking:
     )
     if len(places) > 1 or price.own_share == 0:
         # The wallet is theirs to use or not; nothing of it is needed.
-        pays = Wish(buyer, agreed=None if len(places) > 1 else 0, use_wallet=False)
+        pays = Paying(buyer, agreed=None if len(places) > 1 else 0, use_wallet=False)
         prices = [session.price if one.asked_price is None else one.asked_price for one in places]
         order_places(places, [one.terms for one in places], pays, prices=prices, unpaid_until=offer_end(session, now))
         if booking.state == Booking.State.HELD:

@@ -17,8 +17,8 @@ from tenpo.checkout.actions.buying import (
     order_places,
     with_credit_at_hand,
 )
+from tenpo.checkout.actions.paying import Paying, Pays
 from tenpo.checkout.actions.unpaid import check_unpaid
-from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SERIES_PLACES
 from tenpo.people.models import Participant, User
@@ -57,7 +57,7 @@ def book_slot_series(
     starts = sorted(starts)
     _check_number(starts, places=len(participants))
     wish = SlotWish(service.pk, starts[0], minutes, location.pk if location else None, answers or {})
-    paid = Wish.of(by, pays)
+    paid = Paying.of(by, pays)
     if begun := begun_by(paid.call):
         return charge_for(*begun, paid.source)
     coach_id = coach.pk if coach else only_coach(service.pk, by=by)
@@ -88,7 +88,7 @@ def _check_number(starts: Sequence[datetime], *, places: int) -> None:
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
 def _reserve(
-    wish: SlotWish, starts: Sequence[datetime], coach_id: UUID, participants: Sequence[Participant], pays: Wish
+    wish: SlotWish, starts: Sequence[datetime], coach_id: UUID, participants: Sequence[Participant], pays: Paying
 ) -> Reserved:
     taken = take_series(wish, starts, coach_id, participants=participants, by=pays.by)
     places = [(session, one) for session in taken.sessions for one in participants]

@@ -18,9 +18,9 @@ from tenpo.checkout.actions.buying import (
     order_places,
     with_credit_at_hand,
 )
+from tenpo.checkout.actions.paying import Paying, Pays
 from tenpo.checkout.actions.requests import write_request
 from tenpo.checkout.actions.unpaid import check_unpaid
-from tenpo.checkout.actions.wishes import Pays, Wish
 from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.orders.queries import quote_question, quotes, together
@@ -93,7 +93,7 @@ def book_slot_places(
         raise PermissionDenied
     check_party(participants)
     wish = SlotWish(service.pk, starts_at, minutes, location.pk if location else None, answers or {})
-    paid = Wish.of(by, pays)
+    paid = Paying.of(by, pays)
     if begun := begun_by(paid.call) or unordered_by(paid.call):
         return charge_for(*begun, paid.source)
 
@@ -109,7 +109,7 @@ def book_slot_places(
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic
-def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant], pays: Wish) -> Reserved:
+def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant], pays: Paying) -> Reserved:
     def beside(currency: str) -> Question:
         return quote_question(len(participants), currency=currency, coach_id=coach_id, buyer=pays.by)
 

@@ -14,7 +14,7 @@ from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
 from tenpo.checkout.actions.buying import book_places, book_session, pay_booking, take_offer
-from tenpo.checkout.actions.wishes import Pays
+from tenpo.checkout.actions.paying import Pays
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import PLACES_AT_ONCE

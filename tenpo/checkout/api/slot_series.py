@@ -27,7 +27,7 @@ from tenpo.core.limits import SLOT_SERIES_COACHES, SLOT_SERIES_DATES, SLOT_SERIE
 from tenpo.people.models import User
 from tenpo.schedule.actions.slot_series import check_series, people_of
 from tenpo.schedule.api.slots import participant_of
-from tenpo.schedule.find_queries import coaches_of, with_offer, zone_of
+from tenpo.schedule.find_queries import coaches_of, loaded_zone_of, with_offer
 from tenpo.schedule.models import Service
 from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
 from tenpo.schedule.service_prices import service_price
@@ -130,7 +130,7 @@ def _dates_out(
     return SlotDatesOut(
         coach_id=coach.pk,
         location_id=free[0].location if free else None,
-        time_zone=zone_of(coach),
+        time_zone=loaded_zone_of(coach),
         dates=[
             SlotDateOut(
                 starts_at=date.at, ends_at=date.at + length, code=date.code,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenpo.checkout.actions import slots
-from tenpo.checkout.actions.wishes import Wish
+from tenpo.checkout.actions.paying import Paying
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
@@ -253,7 +253,7 @@ def is_accepted(service: Service, coach: User, member: User, start: datetime) ->
     wish = SlotWish(service.pk, start, service.durations[0], None, {})
     try:
         with undone():
-            slots._reserve(wish, coach.pk, [member.participant], Wish(member))
+            slots._reserve(wish, coach.pk, [member.participant], Paying(member))
     except RuleError as refusal:
         return refusal.code != "slot_taken"
     return True

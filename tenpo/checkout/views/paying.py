@@ -4,7 +4,7 @@ from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 
-from tenpo.checkout.actions.wishes import Pays
+from tenpo.checkout.actions.paying import Pays
 from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.queries.bookings import action_address, last_payment
 from tenpo.core.errors import RuleError

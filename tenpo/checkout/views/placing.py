@@ -35,12 +35,12 @@ from tenpo.schedule.find_queries import (
     Seeker,
     coaches_of,
     find_times,
+    loaded_zone_of,
     offered_services,
     options_of,
     slots_at,
     start_name,
     start_named,
-    zone_of,
 )
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.queries import placeable_participants, taught_sessions
@@ -237,7 +237,7 @@ class _SlotPage:
             "minutes": self.wish.minutes,
             "with_whom": say_names(str(one) for one in self.team),
             "location": option.location if option else None,
-            "host_zone": zone_of(self.coach),
+            "host_zone": loaded_zone_of(self.coach),
             "options": self.options,
             "answers": self.answers,
             "form": self.form,

@@ -11,7 +11,7 @@ from tenpo.checkout.slot_forms import AnswersForm, OptionForm
 from tenpo.core.errors import RuleError
 from tenpo.people.models import Participant
 from tenpo.schedule.actions.slots import SlotWish, why_not
-from tenpo.schedule.find_queries import Option, Wish, coaches_of, start_name, zone_of
+from tenpo.schedule.find_queries import Option, Wish, coaches_of, loaded_zone_of, start_name
 from tenpo.schedule.models import Service
 from tenpo.schedule.views.finding import map_address, wish_query
 
@@ -52,7 +52,7 @@ class SlotPage:
             "minutes": self.wish.minutes,
             "option": option,
             "options": self.options,
-            "host_zone": zone_of(option.given_by) if option else "",
+            "host_zone": loaded_zone_of(option.given_by) if option else "",
             "coaches": coaches_of(self.service),
             "map": map_address(place) if place else "",
             "answers": self.answers,

@@ -32,13 +32,13 @@ from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import (
     Wish,
     coaches_of,
+    loaded_zone_of,
     moment_of,
     options_of,
     own,
     slots_at,
     start_name,
     with_offer,
-    zone_of,
 )
 from tenpo.schedule.models import Booking, Location, Service
 from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
@@ -108,7 +108,7 @@ class _Page(SlotPage):
         best = look_for_best(self.service, wanted, list(coaches), starts)
         if best is None:
             coach = coaches_of(self.service)[0]
-            return coach, [SlotDate(start, code="slot_not_offered") for start in starts(zone_of(coach))]
+            return coach, [SlotDate(start, code="slot_not_offered") for start in starts(loaded_zone_of(coach))]
         coach_id, dates = best
         return coaches[coach_id], dates
 
@@ -181,7 +181,7 @@ class _Page(SlotPage):
     def _context(self) -> dict[str, Any]:
         return {
             **self.shown(own_zone=ZoneInfo(self.user.time_zone)),
-            "host_zone": zone_of(self.coach),
+            "host_zone": loaded_zone_of(self.coach),
             "coach": self.coach,
             "rhythm": self.rhythm,
             "which": self.which,

@@ -29,7 +29,7 @@ from tenpo.core.zones import is_zone
 from tenpo.people.models import NAME_LENGTH, Participant, User
 from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.intro_ending import end_intro
-from tenpo.schedule.actions.moving import changes_to, lock_places_for
+from tenpo.schedule.actions.moving import changes_to, lock_service_for
 from tenpo.schedule.actions.seats import check_open, free_seats, lock_session
 from tenpo.schedule.actions.sessions import change_session, facts_of
 from tenpo.schedule.actions.slots import (
@@ -196,7 +196,7 @@ def move_intro(intro: Intro, *, starts_at: datetime) -> Intro:
 @transaction.atomic
 def _move(intro: Intro, wish: SlotWish) -> Intro:
     lock_coach(intro.coach)
-    lock_places_for(wish, Session.objects.only("room_id").get(pk=intro.session_id).room_id)
+    lock_service_for(wish, Session.objects.only("room_id").get(pk=intro.session_id).room_id)
     intro = _locked(intro)
     check_open(intro.session)
     if intro.state != Intro.State.CONFIRMED:

@@ -66,7 +66,7 @@ def move_slot(
 def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking:
     before = Session.objects.only("coach_id", "is_together", "room_id").get(pk=booking.session_id)
     lock_coaches({*before.coach_ids, coach_id})
-    lock_places_for(wish, before.room_id)
+    lock_service_for(wish, before.room_id)
     session = lock_session(booking.session_id)
     if session.coach_id != before.coach_id:
         # It was moved a moment ago; whoever wishes looks again.
@@ -125,7 +125,7 @@ _LOCK = """
             ORDER BY r.id FOR NO KEY UPDATE)"""
 
 
-def lock_places_for(wish: SlotWish, room_id: UUID | None) -> None:
+def lock_service_for(wish: SlotWish, room_id: UUID | None) -> None:
     """The service, where it may be given, and the room that it has with those that it may have: one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, {"service": wish.service_id, "location": wish.location_id, "room": room_id})

@@ -62,7 +62,7 @@ _LOCK = """
     locked_service AS MATERIALIZED (
       SELECT id, (SELECT o.version FROM schedule_service o WHERE o.id = before.id FOR SHARE) AS version
       FROM locked_coaches before),
-    locked_places AS MATERIALIZED (
+    locked_locations AS MATERIALIZED (
       SELECT id, version, (SELECT jsonb_object_agg(o.id, o.said) FROM (
         SELECT l.id, concat_ws(', ', l.name, nullif(l.address, '')) AS said
         FROM schedule_location l JOIN schedule_service_locations sl ON sl.location_id = l.id
@@ -72,7 +72,7 @@ _LOCK = """
       SELECT id, version, names, ARRAY(
         SELECT r.id FROM schedule_room r JOIN schedule_service_rooms sr ON sr.room_id = r.id
         WHERE sr.service_id = before.id AND (%(location)s::uuid IS NULL OR r.location_id = %(location)s)
-        ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked FROM locked_places before),
+        ORDER BY r.id FOR NO KEY UPDATE OF r) AS locked FROM locked_locations before),
     locked_all AS MATERIALIZED (
       SELECT id, version, names, ARRAY(
         SELECT p.id FROM people_participant p
@@ -82,7 +82,8 @@ _LOCK = """
       INSERT INTO schedule_coachtime AS c (coach_id, version)
       SELECT u.id, 1 FROM people_user u JOIN giving g ON g.id = u.id JOIN locked_all l ON l.id = g.service_id
       ORDER BY u.id ON CONFLICT (coach_id) DO UPDATE SET version = c.version + 1)
-    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id, l.version AS locked_version, l.names AS places,
+    SELECT {columns}, uuidv7() AS session_id, uuidv7() AS booking_id, l.version AS locked_version,
+      l.names AS location_words,
       (SELECT jsonb_object_agg(u.id, coalesce(nullif(t.time_zone, ''), u.time_zone)) FROM people_user u
        LEFT JOIN schedule_workingterms t ON t.coach_id = u.id WHERE u.id IN (SELECT id FROM giving)) AS coach_zones,
       (SELECT jsonb_object_agg(people, amount) FROM schedule_serviceprice WHERE service_id = s.id) AS price_list,
@@ -105,7 +106,7 @@ _FOR_VISITORS = Compiled(lambda: Service.objects.visible_to(AnonymousUser()).fil
 class LockedSlot:
     """What decides on booking a slot, as it was when all of it was locked: a service, whose slot it is, and its policy.
 
-    `places` says by location how it is written into a session, `zones` the clock of each coach, `prices` the service's
+    `locations` says of each how it is written into a session, `zones` the clock of each coach, `prices` the service's
     by number of people (minor units). `client_from` is when who comes was first with one of its coaches. The ids are
     for what will be written. Without a policy it has the business's, which is not there yet: see `policy_of`.
     """
@@ -113,7 +114,7 @@ class LockedSlot:
     service: Service
     session_id: UUID
     booking_id: UUID
-    places: Mapping[str, str]
+    locations: Mapping[str, str]
     zones: Mapping[str, str]
     prices: Mapping[int, int]
     policy: tuple[UUID, Policy] | None
@@ -246,9 +247,9 @@ def _free_for_all(
 
 
 def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> LockedSlot:
-    """Lock a service as `by` sees it, who gives it, its places and rooms, and who comes: one statement, in that order.
+    """Lock who gives a service that `by` sees, the service, its locations and rooms, and who comes, in this order.
 
-    Two where it was changed while we waited for it. Raises Http404.
+    One statement; two where it was changed while we waited for it. Raises Http404.
     """
     asked = {"service": wish.service_id}
     visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
@@ -280,7 +281,7 @@ def _locked_slot(row: Any) -> LockedSlot:
         service=row,
         session_id=row.session_id,
         booking_id=row.booking_id,
-        places=json.loads(row.places or "{}"),
+        locations=json.loads(row.location_words or "{}"),
         zones=json.loads(row.coach_zones or "{}"),
         prices={int(people): amount for people, amount in json.loads(row.price_list or "{}").items()},
         policy=policy,
@@ -314,7 +315,7 @@ def session_of(locked: LockedSlot, slot: Slot, *, policy_id: UUID, price: int, p
         location_id=slot.location,
         room_id=min(slot.rooms) if slot.rooms else None,
         # As it was when it was locked, and not before: whoever renames one waits for us, or we for them.
-        place=locked.places.get(str(slot.location), "")[:200],
+        place=locked.locations.get(str(slot.location), "")[:200],
         join_link=service.join_link,
         is_private=True,
         capacity=people,

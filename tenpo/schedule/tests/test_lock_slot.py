@@ -52,8 +52,7 @@ def test_what_stands_before_is_locked_and_what_stands_after_is_not(held):
         assert other.meet()
         locked = [table for table in ORDER if is_locked(admin, table, rows[table])]
 
-    place_in_order = list(ORDER).index(held)
-    assert locked == list(ORDER)[: place_in_order + 1]
+    assert locked == list(ORDER)[: list(ORDER).index(held) + 1]
     assert other.end().service == service
 
 
@@ -73,7 +72,7 @@ def test_it_is_one_statement():
     assert (locked.prices, list(locked.zones), locked.is_its_coach, locked.client_from) == (
         {1: 2_500}, [str(coach.pk)], False, None,
     )  # fmt: skip
-    assert list(locked.places.values()) == ["Studio, Main street 1"]
+    assert list(locked.locations.values()) == ["Studio, Main street 1"]
 
 
 def test_who_does_not_see_it_locks_nothing():

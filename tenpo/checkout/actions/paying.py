@@ -26,7 +26,7 @@ class Pays(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Wish:
+class Paying:
     """How something is to be paid, what was seen of it, and by whom it is booked; see `Pays`.
 
     Who pays is who the booking is `booked_by`: staff books in somebody's name (`placing`).
