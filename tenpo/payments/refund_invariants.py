@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.invariants import Invariant
+from tenpo.payments.held import held_beside
 
 # The key under which a refund's own part was set aside; see `Refund.hold_key`.
 _HOLD_KEY = """CASE WHEN r.line_id IS NULL THEN 'refund:' || r.id || ':hold'
@@ -49,17 +50,11 @@ REFUND_INVARIANTS = (
     Invariant(
         "held-for-refunds-is-what-waits",
         _("What is set aside for refunds is what was granted and has not arrived."),
-        """
-        WITH held AS (
-            SELECT t.currency, sum(CASE WHEN c.kind = 'refunds' THEN t.amount ELSE -t.amount END) AS amount
-            FROM ledger_transfer t
-            JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
-            WHERE (c.kind = 'refunds') <> (d.kind = 'refunds') GROUP BY t.currency
-        ), waiting AS (
-            SELECT currency, sum(own) AS amount FROM payments_refund
-            WHERE state IN ('approved', 'sent', 'failed') GROUP BY currency)
-        SELECT currency, held.amount AS held, waiting.amount AS waiting FROM held FULL JOIN waiting USING (currency)
-        WHERE coalesce(held.amount, 0) <> coalesce(waiting.amount, 0)""",
+        held_beside(
+            "refunds",
+            """SELECT currency, sum(own) AS amount FROM payments_refund
+               WHERE state IN ('approved', 'sent', 'failed') GROUP BY currency""",
+        ),
     ),
     Invariant(
         "payment-gives-back-no-more-than-it-was",

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.queries import WALLET, balance_of, statement
 from tenpo.orders.models import Line
 from tenpo.payments.models import Grant, Payment, Refund
 from tenpo.payments.queries import auto_top_up_of
@@ -140,6 +141,24 @@ def auto_top_up_context(owner: User) -> dict[str, Any]:
     return {
         "auto_top_up": settings,
         "fill_failure": say_failure(settings.failure_code) if settings.failure_code else "",
+    }
+
+
+def wallet_context(owner: User, currency: str, *, only: Q | None = None, cursor: str | None = None) -> dict[str, Any]:
+    """What is in somebody's wallet, what moved and by what, and how it is filled by itself, as pages show it.
+
+    Raises ValidationError for a cursor that we did not make.
+    """
+    rows, next_cursor = statement(owner, currency, of=WALLET, only=only, cursor=cursor)
+    causes = causes_of(row.transfer for row in rows)
+    balances = balance_of(owner, currency, WALLET)
+    return {
+        **auto_top_up_context(owner),
+        "rows": [(row, causes[row.transfer.pk]) for row in rows],
+        "next_cursor": next_cursor,
+        "currency": currency,
+        "bought": balances[Account.Kind.WALLET],
+        "granted": balances[Account.Kind.GRANTED],
     }
 
 

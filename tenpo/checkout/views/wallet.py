@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, slip_of_payment
-from tenpo.checkout.queries.money import auto_top_up_context, causes_of
+from tenpo.checkout.queries.money import causes_of, wallet_context
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -26,8 +26,7 @@ from tenpo.core.limits import ROWS_ON_PAPER, hit
 from tenpo.core.money import Money
 from tenpo.core.pdf import Document, pdf_answer
 from tenpo.core.words import say_date, say_money, say_number
-from tenpo.ledger.models import Account
-from tenpo.ledger.queries import WALLET, balance_of, part_of_statement, statement, whole_statement
+from tenpo.ledger.queries import WALLET, balance_of, part_of_statement, whole_statement
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.queries import ready_methods
@@ -47,19 +46,8 @@ def wallet(request: HttpRequest) -> HttpResponse:
     currency = current_business().currency
     form = StatementFilter(request.GET or None)
     with known_cursor():
-        rows, next_cursor = statement(user, currency, of=WALLET, only=form.only(), cursor=request.GET.get("cursor"))
-    causes = causes_of(row.transfer for row in rows)
-    balances = balance_of(user, currency, WALLET)
-    context = {
-        **auto_top_up_context(user),
-        "form": form,
-        "rows": [(row, causes[row.transfer.pk]) for row in rows],
-        "next_cursor": next_cursor,
-        "currency": currency,
-        "bought": balances[Account.Kind.WALLET],
-        "granted": balances[Account.Kind.GRANTED],
-        "is_filtered": bool(request.GET),
-    }
+        shown = wallet_context(user, currency, only=form.only(), cursor=request.GET.get("cursor"))
+    context = {**shown, "form": form, "is_filtered": bool(request.GET)}
     return render(request, "checkout/wallet.html", context)
 
 

@@ -12,10 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.checkout.forms import GrantForm, WalletFilter
-from tenpo.checkout.queries.money import auto_top_up_context, causes_of
+from tenpo.checkout.queries.money import wallet_context
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Account
-from tenpo.ledger.queries import WALLET, balance_of, statement
+from tenpo.ledger.queries import WALLET
 from tenpo.payments.actions.wallets import give_money, take_back_grant
 from tenpo.payments.models import Grant
 from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form, known_cursor, page_of
@@ -66,18 +66,11 @@ def wallet_detail(request: PageRequest, user_id: UUID) -> HttpResponse:
             messages.success(request, _("It is in the wallet, and %(name)s is told.") % {"name": owner})
             return redirect("checkout:wallet-detail", owner.pk)
     with known_cursor():
-        rows, next_cursor = statement(owner, currency, of=WALLET, cursor=request.GET.get("cursor"))
-    causes = causes_of(row.transfer for row in rows)
-    balances = balance_of(owner, currency, WALLET)
+        shown = wallet_context(owner, currency, cursor=request.GET.get("cursor"))
     context = {
-        **auto_top_up_context(owner),
+        **shown,
         "owner": owner,
         "form": form,
-        "rows": [(row, causes[row.transfer.pk]) for row in rows],
-        "next_cursor": next_cursor,
-        "currency": currency,
-        "bought": balances[Account.Kind.WALLET],
-        "granted": balances[Account.Kind.GRANTED],
         "grants": Grant.objects.filter(owner=owner, currency=currency).order_by("-id")[:20],
         "tab": "wallets",
     }

@@ -18,6 +18,7 @@ from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import new_id
 from tenpo.payments import formats
+from tenpo.payments.actions.terms import keep_terms, lock_terms, set_terms
 from tenpo.payments.models import PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.pain001 import NAME_LENGTH
@@ -25,7 +26,6 @@ from tenpo.payments.permissions import can_remove_payout_account
 from tenpo.payments.queries import payout_terms
 from tenpo.people.actions.visits import lock_signed_in, lock_user
 from tenpo.people.models import User
-from tenpo.people.permissions import is_active_admin
 
 TERMS = (
     "minimum", "fee", "second_amount", "schedule", "pays_wallets", "pays_crypto", "bank_iban", "bank_bic",
@@ -115,20 +115,10 @@ def update_payout_terms(*, by: User | None, visit: str | None = None, **changes:
 
     Raises ValidationError by field.
     """
-    if not is_active_admin(by):
-        raise PermissionDenied
-    if by is not None:
-        lock_signed_in(by, visit=visit)
-    PayoutTerms.objects.get_or_create(only=True)
-    terms = PayoutTerms.objects.select_for_update(no_key=True).get()
-    before = {name: getattr(terms, name) for name in TERMS if name in changes}
-    for name in before:
-        setattr(terms, name, changes[name])
+    terms = lock_terms(PayoutTerms, by=by, visit=visit)
+    before = set_terms(terms, TERMS, changes)
     _check_terms(terms)
-    after = {name: getattr(terms, name) for name in before if getattr(terms, name) != before[name]}
-    if after:
-        terms.save(update_fields=list(after))
-        record("payout_terms.changed", by=by, on=terms, before={name: before[name] for name in after}, after=after)
+    keep_terms(terms, before, "payout_terms.changed", by=by)
     return terms
 
 

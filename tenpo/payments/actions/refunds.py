@@ -23,13 +23,12 @@ from tenpo.core.tokens import new_id
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import credit_from
+from tenpo.payments.actions.terms import keep_terms, lock_terms, set_terms
 from tenpo.payments.models import Payment, Refund, RefundTerms
 from tenpo.payments.permissions import can_decide_refund, can_withdraw_refund
 from tenpo.payments.queries import refund_terms
 from tenpo.payments.refund_models import RefundTo
-from tenpo.people.actions.visits import lock_signed_in
 from tenpo.people.models import User
-from tenpo.people.permissions import is_active_admin
 
 TERMS = ("ask_days", "automatic_amount", "cancellation_to")
 MAX_ASK_DAYS = 730
@@ -172,15 +171,8 @@ def update_refund_terms(*, by: User | None, visit: str | None = None, **changes:
 
     Raises ValidationError by field.
     """
-    if not is_active_admin(by):
-        raise PermissionDenied
-    if by is not None:
-        lock_signed_in(by, visit=visit)
-    RefundTerms.objects.get_or_create(only=True)
-    terms = RefundTerms.objects.select_for_update(no_key=True).get()
-    before = {name: getattr(terms, name) for name in TERMS if name in changes}
-    for name in before:
-        setattr(terms, name, changes[name])
+    terms = lock_terms(RefundTerms, by=by, visit=visit)
+    before = set_terms(terms, TERMS, changes)
     problems = {}
     if not 0 <= terms.ask_days <= MAX_ASK_DAYS:
         problems["ask_days"] = _("From 0 to %(n)s days.") % {"n": MAX_ASK_DAYS}
@@ -190,10 +182,7 @@ def update_refund_terms(*, by: User | None, visit: str | None = None, **changes:
         problems["cancellation_to"] = _("Choose one of these.")
     if problems:
         raise ValidationError(problems)
-    after = {name: getattr(terms, name) for name in before if getattr(terms, name) != before[name]}
-    if after:
-        terms.save(update_fields=list(after))
-        record("refund_terms.changed", by=by, on=terms, before={name: before[name] for name in after}, after=after)
+    if keep_terms(terms, before, "refund_terms.changed", by=by):
         transaction.on_commit(refund_terms.forget)
     return terms
 
