@@ -13,7 +13,8 @@ import psycopg
 from django.db.models import Count
 
 from tenpo.access.actions.accounts import disable_user
-from tenpo.checkout.actions.buying import book_session, pay_booking
+from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.settling import decide_sandbox_charge, mark_paid
 from tenpo.core.errors import RuleError
 from tenpo.demo import cast

@@ -28,7 +28,8 @@ from tenpo.schedule.slot_bits import (
     week_from,
     week_of,
 )
-from tenpo.schedule.slot_queries import CLOCK, GIVEN, SlotSearch, away_of, facts_between, wanted_of
+from tenpo.schedule.slot_facts import CLOCK, GIVEN, away_of, facts_between
+from tenpo.schedule.slot_queries import SlotSearch, wanted_of
 from tenpo.schedule.slots import at_minute, minute_of, openings
 
 # Of each coach one row: their weeks in one piece, where all of them are kept and none is old.

@@ -25,7 +25,8 @@ from tenpo.core.words import say_when
 from tenpo.people.models import Participant
 from tenpo.schedule.models import Service
 from tenpo.schedule.occurrences import local_moment
-from tenpo.schedule.slot_queries import Facts, Slot, SlotSearch, facts_between, slots_in, wanted_of
+from tenpo.schedule.slot_facts import Facts, facts_between
+from tenpo.schedule.slot_queries import Slot, SlotSearch, slots_in, wanted_of
 from tenpo.schedule.slots import Wanted, minute_after, minute_of
 
 DAY = timedelta(days=1)

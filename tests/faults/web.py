@@ -63,7 +63,8 @@ def respawning(server: Any) -> None:
 def main() -> None:
     part("config.rsgi")  # sets Django up, as `web` does
     buying, api, payments = (part(f"checkout.{name}") for name in ("actions.buying", "api.booking", "api.payments"))
-    mortal(buying, "charge_for", before="made", after="settled")
+    for module in (buying, part("checkout.actions.paying_again")):
+        mortal(module, "charge_for", before="made", after="settled")
     mortal(part("payments.providers").provider_of("sandbox"), "start", after="charged")
     for owner, name in ((api, "cancel_booking"), (api, "join_waitlist"), (payments, "mark_paid")):
         mortal(owner, name, after="written")

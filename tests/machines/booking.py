@@ -14,6 +14,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.access.actions.idempotency import Answer, Call, run_once
 from tenpo.checkout.actions import buying, settling
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
 from tenpo.core.tests.make import make_account_to_pay_to
@@ -384,7 +385,7 @@ class BookingMachine(Machine):
         provider, card = way
         self.both(
             partial(self.model.pay_again, booking, by=buyer, provider=provider, card=card),
-            lambda: buying.pay_booking(row, by=self.people[buyer], provider=provider, source=CARDS.get(card, "")),
+            lambda: pay_booking(row, by=self.people[buyer], provider=provider, source=CARDS.get(card, "")),
         )
 
     @precondition(lambda self: self.model.bookings)

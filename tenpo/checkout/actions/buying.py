@@ -15,10 +15,9 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from tenpo.access.actions.idempotency import Call
-from tenpo.audit.actions import Entry, record, records_of
+from tenpo.audit.actions import Entry, records_of
 from tenpo.checkout.actions.paying import Paying, Pays
-from tenpo.checkout.actions.settling import charge, give_up_attempt
-from tenpo.checkout.actions.unpaid import check_longer
+from tenpo.checkout.actions.settling import charge
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.compiled import Question
@@ -33,10 +32,8 @@ from tenpo.orders.models import Line, Split
 from tenpo.orders.policies import split_line
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
-from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
-from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.offers import lock_party
 from tenpo.schedule.actions.seats import (
@@ -44,11 +41,8 @@ from tenpo.schedule.actions.seats import (
     already_elsewhere,
     check_open,
     check_party,
-    hold_longer,
-    lock_order_of,
     lock_participants,
     lock_session,
-    lock_sessions_of,
     release_lapsed_for,
     release_lapsed_of,
     take_seats,
@@ -147,33 +141,6 @@ def take_offer(
     together = [one.participant for one in waiting_with(booking)]
     reserved = begun_by(paying.call) or past_what_lapsed(attempt, [booking.session_id], together)
     return next(one for one in charge_for(*reserved, paying.source) if one.pk == booking.pk)
-
-
-def pay_booking(
-    booking: Booking, *, by: User, provider: str, source: str = "", keep: bool = False, call: Call | None = None
-) -> Booking:
-    """Try to pay a held booking again, with all of its order: after a card was declined, or by another way.
-
-    An attempt that waits for its payer is given up; should its money still come, it becomes credit. Raises RuleError
-    started, not_planned, not_held, payment_needed or too_many_unpaid, and then nothing is given up; payment_under_way
-    while a provider is carrying an earlier attempt out.
-    """
-    if booking.booked_by_id != by.pk:
-        raise PermissionDenied
-    if begun := begun_by(call):
-        return charge_for(*begun, source)[0]
-    # What is refused gives up nothing; it is asked again under the locks.
-    booking = Booking.objects.select_related("session", "line").get(pk=booking.pk)
-    _check_attempt(booking, provider)
-    assert booking.line is not None, "what is held was ordered"
-    if _is_held_longer(booking.line.order_id, provider):
-        check_longer(by, bookings_of_order(booking.line.order_id), provider)
-    waiting = Payment.objects.filter(order_id__in=Line.objects.filter(booking=booking).values("order"))
-    for left_alone in waiting.filter(state=Payment.State.NEEDS_ACTION):
-        give_up_attempt(left_alone)
-    paying = Paying.of(by, {"provider": provider, "source": source, "keep": keep, "call": call})
-    reserved = _new_attempt(booking, paying)
-    return next(one for one in charge_for(*reserved, source) if one.pk == booking.pk)
 
 
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
@@ -298,7 +265,7 @@ def _write(bookings: Sequence[Booking], found: Sequence[Quote], paying: Paying) 
             booking.save()
         entries.append((event, booking, None, _shares(price)))
         news.append((event, booking, {"session_id": booking.session_id, "line_id": line.pk}))
-    payment = _payment_of(bookings, own_share, paying) if own_share and paying.provider else None
+    payment = payment_of(bookings, own_share, paying) if own_share and paying.provider else None
     if payment:
         payment.pk = payment_id
         rows.append(payment)
@@ -316,52 +283,6 @@ def _splits_of(booking: Booking, price: Quote) -> list[Split]:
         price.price, price.split_rule, creator_id=session.coach_id, taught_by=session.coach_ids,
         bought_by=(booking.booked_by_id, booking.participant.user_id, sponsor_id),
     )  # fmt: skip
-
-
-@transaction.atomic
-def _new_attempt(booking: Booking, paying: Paying) -> Reserved:
-    by, provider = paying.by, paying.provider
-    locked = lock_sessions_of(booking)
-    bookings = lock_order_of(booking)
-    for one in bookings:
-        one.session = locked[one.session_id]
-    booking = next(one for one in bookings if one.pk == booking.pk)
-    if booking.booked_by_id != by.pk:
-        raise PermissionDenied
-    for one in bookings:
-        _check_attempt(one, provider)
-    assert booking.line is not None
-    under_way = Payment.objects.open().filter(order_id=booking.line.order_id)
-    # A payment that only waits for somebody of ours to mark it can be left for another way.
-    cancel_payments(under_way.filter(state="pending", provider__in=manual_providers()), by=by)
-    if under_way.exists():
-        raise RuleError("payment_under_way", _("Your payment is being confirmed. Please wait for it."))
-    if _is_held_longer(booking.line.order_id, provider):
-        check_longer(by, bookings, provider)
-        hold_longer(bookings, hold_end(bookings, provider, clock.now()))
-    amount = sum(one.line.own_share for one in bookings if one.line)
-    record("booking.payment_retried", by=by, on=booking, after={"provider": provider, "amount": amount})
-    payment = _payment_of(bookings, amount, paying)
-    if paying.call:
-        payment.pk = paying.call.id
-    payment.save(force_insert=True)
-    return bookings, payment
-
-
-def _is_held_longer(order_id: UUID, provider: str) -> bool:
-    """Whether the days of a transfer begin: they are given once, so that trying again keeps no seat for longer."""
-    by_hand = manual_providers()
-    return provider in by_hand and not Payment.objects.filter(order_id=order_id, provider__in=by_hand).exists()
-
-
-def _check_attempt(booking: Booking, provider: str) -> None:
-    """Raise RuleError started, not_planned, not_held or payment_needed unless a booking can be paid that way."""
-    check_open(booking.session)
-    is_held = booking.state == Booking.State.HELD and booking.line_id is not None
-    if not is_held or booking.held_until is None or booking.held_until <= clock.now():
-        raise RuleError("not_held", _("This seat is not held any more. Please book again."))
-    if provider not in offered_providers():
-        raise RuleError("payment_needed", _("Choose how you want to pay."))
 
 
 def begun_by(call: Call | None) -> Reserved | None:
@@ -421,7 +342,8 @@ def hold_end(bookings: Sequence[Booking], provider: str, now: datetime) -> datet
     return min(now + wait, *(booking.session.starts_at for booking in bookings))
 
 
-def _payment_of(bookings: Sequence[Booking], amount: int, paying: Paying) -> Payment:
+def payment_of(bookings: Sequence[Booking], amount: int, paying: Paying) -> Payment:
+    """What pays the rest of bookings that were ordered at once, not written yet."""
     booking = bookings[0]
     assert booking.line is not None
     title, number = booking.session.title, len(bookings)

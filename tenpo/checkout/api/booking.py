@@ -13,8 +13,9 @@ from django.shortcuts import get_object_or_404
 from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
-from tenpo.checkout.actions.buying import book_places, book_session, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_places, book_session, take_offer
 from tenpo.checkout.actions.paying import Pays
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.queries.bookings import cancellation_effect, last_payment
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import PLACES_AT_ONCE

@@ -12,7 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tenpo.checkout.actions.buying import book_places, pay_booking
+from tenpo.checkout.actions.buying import book_places
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.settling import mark_paid, settle_from_provider
 from tenpo.checkout.tests.make import make_booking, told
 from tenpo.checkout.tests.test_booking_api import Api

@@ -13,7 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tenpo.checkout.actions.buying import book_places, pay_booking
+from tenpo.checkout.actions.buying import book_places
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.tests.make import make_booking, told
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import SERIES_PLACES

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.models import AuditLog
-from tenpo.checkout.actions.buying import pay_booking
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.tests.make import left_in_wallet, make_top_up
 from tenpo.checkout.tests.slot_make import (
     HOUR,

@@ -7,7 +7,8 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_session, take_offer
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, make_client_of, working_coach
 from tenpo.checkout.tests.test_booking_api import Api

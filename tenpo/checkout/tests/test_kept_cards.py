@@ -8,7 +8,8 @@ import pytest
 from django.db.models.functions import Now
 
 from tenpo.audit.models import AuditLog
-from tenpo.checkout.actions.buying import book_session, pay_booking
+from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.settling import (
     decide_sandbox_charge,
     receive_event,

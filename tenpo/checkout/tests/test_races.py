@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from tenpo.checkout.actions import buying
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_session, take_offer
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.settling import apply_outcome, decide_sandbox_charge, mark_paid, receive_event
 from tenpo.checkout.tests.make import make_booking, make_manual
 from tenpo.core.invariants import find_faults

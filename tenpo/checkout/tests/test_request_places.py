@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from tenpo.access.actions.idempotency import Call
-from tenpo.checkout.actions.buying import pay_booking
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.requests import approve_request, decline_request
 from tenpo.checkout.actions.slots import book_slot_places
 from tenpo.checkout.tests.make import told

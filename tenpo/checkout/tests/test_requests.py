@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from tenpo.access.actions.idempotency import Call
 from tenpo.audit.models import AuditLog
-from tenpo.checkout.actions.buying import pay_booking, take_offer
+from tenpo.checkout.actions.buying import take_offer
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.requests import ANSWERED_WITHIN, approve_request, decline_request
 from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, refusal_of, starts, working_coach

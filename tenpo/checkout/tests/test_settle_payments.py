@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout import jobs
-from tenpo.checkout.actions.buying import book_session, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_session, take_offer
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.settling import (
     apply_outcome,
     decide_sandbox_charge,

@@ -15,8 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from icalendar import Calendar
 
-from tenpo.checkout.actions.buying import book_places, pay_booking
+from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.giving_up import cancel_in_series
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.slot_series import book_slot_series
 from tenpo.checkout.queries.series import Scope
 from tenpo.checkout.tests.make import told

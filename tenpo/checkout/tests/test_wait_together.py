@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
-from tenpo.checkout.actions.buying import book_places, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_places, take_offer
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.tests.make import make_booking, told
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import PASSED_OVER_AT_MOST, PLACES_AT_ONCE, SEATS_KEPT_UNTIL_HOURS

@@ -14,7 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from tenpo.checkout.actions.buying import book_places, pay_booking, take_offer
+from tenpo.checkout.actions.buying import book_places, take_offer
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.forms import CancelForm, HostCancelForm, PaymentForm
 from tenpo.checkout.party_forms import PartyForm
 from tenpo.checkout.queries.bookings import (
