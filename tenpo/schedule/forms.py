@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Field
+from django.db.models import Field, Q
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +19,7 @@ from tenpo.schedule.actions.sessions import AS_BOOKED, MIN_SESSION_MINUTES, Sess
 from tenpo.schedule.ical_reading import MAX_BYTES
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
 from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
+from tenpo.schedule.permissions import can_choose_coaches
 from tenpo.schedule.queries import SessionFilter
 
 
@@ -129,6 +130,11 @@ class SessionForm(OfferForm):
             self.fields["cancellation_policy"].required = True
             for name in AS_BOOKED if session.is_private else ():
                 del self.fields[name]
+            if session.is_planned and can_choose_coaches(viewer, session):
+                # Who gives it already may be here no more.
+                here = Q(pk__in=User.objects.coaches().active().values("pk")) | Q(pk__in=session.coach_ids)
+                others = User.objects.filter(here).exclude(pk=session.coach_id).order_by("name", "id")
+                self.fields["beside"] = BesideField(queryset=others)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -160,6 +166,10 @@ class SessionForm(OfferForm):
     def others(self) -> list[User]:
         """Who gives it with its coach."""
         return list(self.cleaned_data.get("beside") or ())
+
+    def beside(self) -> list[User] | None:
+        """Who is to give it with its coach; None where the viewer does not say."""
+        return self.others() if "beside" in self.fields else None
 
 
 def _initial(session: Session) -> dict[str, Any]:

@@ -76,7 +76,9 @@ def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -
     # What is called off with several places at once is told once.
     once = f"off:{session.pk}" if is_off else ""
     payload = session_facts(session) | more
-    return [Notice(kind, one, payload, once=once) for one in session.coach_ids if str(one) != said["by_id"]]
+    # Whoever has only just come to it is told that.
+    but = {said["by_id"], *said.get("added_ids", ())}
+    return [Notice(kind, one, payload, once=once) for one in session.coach_ids if str(one) not in but]
 
 
 TOGETHER_TELLS = {"session.created": tell_who_is_beside, "session.cancelled": tell_who_is_beside}

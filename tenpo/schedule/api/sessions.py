@@ -138,6 +138,10 @@ class SessionPatch(InSchema):
     model_config = {"json_schema_extra": {"example": {"version": 0, "place": "Studio, 3rd floor", "capacity": 14}}}
 
     version: Annotated[int | None, Field(description="The version that you saw; an older one is refused.")] = None
+    beside_ids: Annotated[
+        list[UUID] | None,
+        Field(max_length=COACHES_OF_A_SERVICE - 1, description="All who are to give it with its coach; [] is nobody."),
+    ] = None
     title: Title | None = None
     description: Description | None = None
     starts_at: TimeIn | None = None
@@ -300,7 +304,10 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
 
 @router.post("/sessions", response={201: SessionOut, **problems(403, 404, 409)}, summary="Offer a session")
 def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
-    """Coaches offer their own sessions, admins any coach's. 409 `overlap` when the coach teaches at that time."""
+    """Coaches offer their own sessions, admins any coach's.
+
+    409 `overlap` when the coach teaches at that time, `coach_taken` when one of the others does.
+    """
     coach = chosen_coach(request.user, body.coach_id)
     values = changes_in(request.user, body, leave={"coach_id", "beside_ids"})
     session = create(coach, by=request.user, beside=coaches_named(request.user, body.beside_ids), **values)
@@ -319,10 +326,14 @@ def get_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
 def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> dict[str, Any]:
     """Another time, place or link is told to those who booked; another price holds for new bookings only.
 
-    409 `private_session` for another price, policy or number of seats of what was booked as a time.
+    Its coach says who gives it with them until it begins, admins until it is completed. 409 `private_session` for
+    another price, policy or number of seats of what was booked as a time, `coach_taken` when somebody who is to give it
+    teaches then.
     """
     session = visible_session(request.user, session_id)
-    edit(session, by=request.user, version=body.version, **changes_in(request.user, body, leave={"version"}))
+    beside = None if body.beside_ids is None else coaches_named(request.user, body.beside_ids)
+    changes = changes_in(request.user, body, leave={"version", "beside_ids"})
+    edit(session, by=request.user, version=body.version, beside=beside, **changes)
     return one_out(request.user, session_id)
 
 
