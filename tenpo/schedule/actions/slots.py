@@ -27,6 +27,7 @@ from tenpo.core.money import apportion
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.anew import ServiceChangedError
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.guest_queries import OF_CLIENTS
 from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
@@ -214,7 +215,10 @@ def _free_for_all(
 
 
 def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> Any:
-    """The service as `by` sees it, with what decides on booking it; its coach, rooms and who comes are locked."""
+    """The service as `by` sees it, with what decides on booking it; its coach, rooms and who comes are locked.
+
+    Raises ServiceChangedError where others may have to be locked by now: the action stands under `anew_when_changed`.
+    """
     asked = {"service": wish.service_id}
     visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
     # Django writes its own parameters without a name.
@@ -228,11 +232,11 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
         "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
     }  # fmt: skip
     locked: Any = next(iter(Service.objects.raw(sql, values)), None)
-    if locked is not None and locked.locked_version != locked.version:
-        # It was changed while we waited for it, and is ours now.
-        locked = next(iter(Service.objects.raw(sql, values)), None)
     if locked is None:
         raise Http404
+    if locked.locked_version != locked.version:
+        # It was changed while we waited for it: another coach gives it too, who comes before the rooms that we hold.
+        raise ServiceChangedError
     return locked
 
 
