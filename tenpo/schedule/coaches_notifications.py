@@ -10,7 +10,14 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_notifications import booking_path, roster_path, session_facts, where_and_when
+from tenpo.schedule.policy_notifications import (
+    booking_path,
+    roster_path,
+    session_facts,
+    told_with,
+    when_of_all,
+    where_and_when,
+)
 from tenpo.schedule.together_notifications import SHARED
 
 
@@ -28,7 +35,7 @@ def _say_let_go(facts: Facts) -> Words:
     return Words(
         title=_("You do not give %(session)s any more") % {"session": facts["session"]},
         text=_("Your time is free again: %(when)s. It is with %(coach)s now.")
-        % {"when": facts.when(), "coach": facts["coach"]},
+        % {"when": when_of_all(facts), "coach": facts["coach"]},
         act=_("See your week"),
         path=path_to("schedule:week"),
     )
@@ -37,7 +44,7 @@ def _say_let_go(facts: Facts) -> Words:
 def _say_with_others(facts: Facts) -> Words:
     return Words(
         title=_("Who gives %(session)s has changed") % {"session": facts["session"]},
-        text=_("It is given by %(coach)s now: %(when)s.") % {"coach": facts["coach"], "when": facts.when()},
+        text=_("It is given by %(coach)s now: %(when)s.") % {"coach": facts["coach"], "when": when_of_all(facts)},
         act=_("See who comes"),
         path=roster_path(facts),
         facts=where_and_when(facts),
@@ -84,12 +91,13 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
     if said.get("is_told") or session is None or session.status == Session.Status.CANCELLED:
         return []
     before, added = said["before_ids"], said["added_ids"]
-    payload = session_facts(session)
+    once, of_all = told_with(said)
+    payload = session_facts(session) | of_all
     given_by = [str(one) for one in session.coach_ids]
     kinds = {one: SHARED if session.is_together else GIVEN for one in added if one in given_by}
     kinds |= {one: LET_GO for one in before if one not in given_by}
     kinds |= {one: WITH_OTHERS for one in before if one in given_by}
-    notices = [Notice(kind, UUID(one), payload) for one, kind in kinds.items() if one != said["by_id"]]
+    notices = [Notice(kind, UUID(one), payload, once=once) for one, kind in kinds.items() if one != said["by_id"]]
     if given_by[0] != before[0] and not said.get("is_moved"):
         notices += to_who_comes(session, str(User.objects.get(pk=before[0])))
     return notices

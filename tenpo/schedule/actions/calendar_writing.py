@@ -168,7 +168,7 @@ def queue_writing(message: OutboxMessage) -> None:
         pairs = Booking.objects.filter(pk=message.subject_id).values_list("booked_by_id", "participant__user_id")
         people = {one for pair in pairs for one in pair}
     elif message.name == "series.created":
-        people = {message.payload["coach_id"]}
+        people = {message.payload["coach_id"], *message.payload.get("beside_ids", ())}
     else:
         return
     _queue_for(people)

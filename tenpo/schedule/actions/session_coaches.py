@@ -38,10 +38,13 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
     return written
 
 
-def checked_beside(coach: User, beside: Sequence[User], *, by: User | None, there: int = 0) -> list[UUID]:
+def checked_beside(
+    coach: User, beside: Sequence[User], *, by: User | None, there: int = 0, dates: int = 1
+) -> list[UUID]:
     """Who is to give a session with its lead, each once; statements only where there are some. Raises ValidationError.
 
-    So many besides are `there` already. It takes their time without asking them, so a coach does it so often at most.
+    So many besides are `there` already. It takes their time without asking them, so a coach does it so often at most,
+    all `dates` of a series counted.
     """
     ids = list(dict.fromkeys(one.pk for one in beside))
     if not ids:
@@ -54,9 +57,9 @@ def checked_beside(coach: User, beside: Sequence[User], *, by: User | None, ther
         with_each = SessionCoach.objects.filter(
             coach__in=ids, session__coach=coach, session__starts_at__gt=clock.now(), session__status="planned"
         )
-        counted = with_each.values("coach").annotate(number=Count("pk")).filter(number__gte=SESSIONS_BESIDE)
-        if counted.exists():
-            words = _("You have %(n)s sessions to come with one of them. Please ask an admin for more.")
+        counted = with_each.values("coach").annotate(number=Count("pk"))
+        if dates > SESSIONS_BESIDE or counted.filter(number__gt=SESSIONS_BESIDE - dates).exists():
+            words = _("At most %(n)s sessions to come with one of them. Please ask an admin for more.")
             raise ValidationError({"beside": words % {"n": SESSIONS_BESIDE}})
     return ids
 
@@ -127,8 +130,10 @@ def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
     redivide_splits(Line.Kind.SESSION, session.pk, taught_by=session.coach_ids, places=dict(of_whom))
 
 
-def tell_of_others(session: Session, before: Sequence[UUID], *, by: User | None, **how: bool) -> None:
-    """Publish that others give a session: who gave it `before`, and whom of that is told elsewhere (`how`)."""
+def tell_of_others(session: Session, before: Sequence[UUID], *, by: User | None, **how: Any) -> None:
+    """Publish that others give a session: who gave it `before`, and what of that is told elsewhere, or at once with
+    what else (`how`).
+    """
     publish(
         "session.coaches_changed", subject=session, before_ids=[str(one) for one in before],
         added_ids=added_to(session, before), by_id=str(by.pk) if by else "", **how,

@@ -117,12 +117,14 @@ def create_session(
     by: User | None,
     source_uid: str = "",
     beside: Sequence[User] = (),
+    told_with: Mapping[str, Any] | None = None,
     **terms: Unpack[SessionTerms],
 ) -> Session:
     """Put a session on offer; `source_uid` names the event of a calendar file that it comes from.
 
-    Who gives it with its lead stands `beside` them, and is told. Raises ValidationError for what is out of range,
-    RuleError overlap when its lead is taken at that time, coach_taken when one of the others is.
+    Who gives it with its lead stands `beside` them, and is told, once of all that it is `told_with`. Raises
+    ValidationError for what is out of range, RuleError overlap when its lead is taken at that time, coach_taken when
+    one of the others is.
     """
     # Asked before the lock, which counts a change of the coach's time.
     if not can_create_session(by, coach=coach):
@@ -135,7 +137,7 @@ def create_session(
     write_sessions([session])
     together = {"coaches": [str(one) for one in session.coach_ids]} if session.is_together else {}
     record("session.created", by=by, on=session, after=facts_of(session) | together)
-    publish("session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by))
+    publish("session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by), **(told_with or {}))
     return session
 
 
@@ -276,11 +278,17 @@ def check_session(session: Session) -> None:
 
 
 def change_session(
-    session: Session, changes: Mapping[str, Any], *, by: User | None, is_own_wish: bool = False
+    session: Session,
+    changes: Mapping[str, Any],
+    *,
+    by: User | None,
+    is_own_wish: bool = False,
+    told_with: Mapping[str, Any] | None = None,
 ) -> Session:
     """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
 
-    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count.
+    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count. Where others
+    are to give it, it is `told_with` what else is changed in the same act.
     """
     before = _differing(session, changes)
     if not before:
@@ -302,7 +310,8 @@ def change_session(
     record("session.changed", by=by, on=session, before=before, after=after)
     if is_by_others:
         is_moved = bool(before.keys() & {*TOLD})
-        tell_of_others(session, before["coach_ids"], by=by, is_told=is_own_wish, is_moved=is_moved)
+        how = {"is_told": is_own_wish, "is_moved": is_moved, **(told_with or {})}
+        tell_of_others(session, before["coach_ids"], by=by, **how)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
         # Who moves what they booked is told of by another notice.
         who = {"moved_by_id": str(by.pk) if by else ""} if is_own_wish else who_did_it(session, by)

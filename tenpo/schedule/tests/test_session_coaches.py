@@ -432,8 +432,9 @@ def test_control_without_the_lock_both_look_before_either_has_written(monkeypatc
 
     results = at_once(of_two_leads(other, timezone.now() + timedelta(days=3)))
 
-    # Both found them free; it is the constraint that refuses.
-    assert outcomes(results) == {"True": 1, "overlap": 1}
+    # Both found them free; the constraint refuses one, or ends that each waits for the other inside it.
+    found = outcomes(results)
+    assert (found["True"], found["overlap"] + found["OperationalError"]) == (1, 1)
 
 
 @pytest.mark.control
