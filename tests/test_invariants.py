@@ -322,6 +322,10 @@ PLANTS: dict[str, str | list[str]] = {
     "nobody-earns-of-what-they-bought": f"""
         UPDATE orders_split SET recipient_id = o.buyer_id FROM orders_line l JOIN orders_order o ON o.id = l.order_id
         WHERE l.id = orders_split.line_id AND orders_split.id = ({TO_COME})""",
+    "whoever-earns-gives-it": f"""
+        UPDATE orders_split SET recipient_id = (
+            SELECT u.id FROM people_user u JOIN people_rolegrant r ON r.user_id = u.id AND r.role = 'admin' LIMIT 1)
+        WHERE id = ({TO_COME})""",
     "session-that-took-place-is-earned": f"UPDATE orders_split SET earned_at = now() WHERE id = ({TO_COME})",
     "own-share-is-paid-by-payments": f"UPDATE payments_payment SET order_id = uuidv7() WHERE id = ({PAID})",
     "line-shares-sum-to-the-price": """

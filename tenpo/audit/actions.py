@@ -77,6 +77,8 @@ def _plain_value(value: Any) -> Any:
         return str(value)
     if isinstance(value, models.Model):
         return str(value.pk)
+    if isinstance(value, list):
+        return [_plain_value(one) for one in value]
     return value
 
 

@@ -260,6 +260,8 @@ class Line(BaseModel):
     share_policy = models.ForeignKey(SharePolicy, models.PROTECT, null=True, related_name="lines")
     sponsor_share = models.BigIntegerField(db_default=0, default=0)
     sponsorship = models.ForeignKey(Sponsorship, models.PROTECT, null=True, db_index=False, related_name="lines")
+    # By which rule it is divided, should others give it by then; none also of what was ordered before lines said so.
+    split_rule = models.ForeignKey(SplitRule, models.PROTECT, null=True, db_index=False, related_name="+")
     # Whether somebody else earns of it: then it has splits.
     is_split = models.BooleanField(default=False, db_default=False)
     # How much of each part went back so far.

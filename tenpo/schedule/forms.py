@@ -16,6 +16,7 @@ from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
 from tenpo.schedule.actions.sessions import AS_BOOKED, MIN_SESSION_MINUTES, SessionTerms
+from tenpo.schedule.beside_forms import beside_field, beside_field_of
 from tenpo.schedule.ical_reading import MAX_BYTES
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
 from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
@@ -52,17 +53,6 @@ class CoachField(forms.ModelChoiceField):  # type: ignore[type-arg]
     def __init__(self, **kwargs: Any) -> None:
         coaches = User.objects.coaches().active().order_by("name", "id")
         super().__init__(queryset=coaches, label=gettext_lazy("Coach"), **kwargs)
-
-
-class BesideField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Who gives it with its coach."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            label=gettext_lazy("Given with"), required=False, widget=forms.CheckboxSelectMultiple,
-            help_text=gettext_lazy("They are told, and their time is taken. What it earns is divided among you."),
-            **kwargs,
-        )  # fmt: skip
 
 
 class OfferForm(forms.Form):
@@ -117,18 +107,15 @@ class SessionForm(OfferForm):
         self.viewer, self.session = viewer, session
         if session is None:
             self.fields["time_zone"].initial = viewer.time_zone
-            others = User.objects.coaches().active().order_by("name", "id")
             if viewer.is_admin:
                 self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
-            else:
-                others = others.exclude(pk=viewer.pk)
-            if others.exists():
-                self.fields["beside"] = BesideField(queryset=others)
+            self.fields |= beside_field(viewer)
             self.order_fields(["coach", "title"])
         else:
             self.fields["cancellation_policy"].required = True
             for name in AS_BOOKED if session.is_private else ():
                 del self.fields[name]
+            self.fields |= beside_field_of(viewer, session)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -160,6 +147,10 @@ class SessionForm(OfferForm):
     def others(self) -> list[User]:
         """Who gives it with its coach."""
         return list(self.cleaned_data.get("beside") or ())
+
+    def beside(self) -> list[User] | None:
+        """Who is to give it with its coach; None where the viewer does not say."""
+        return self.others() if "beside" in self.fields else None
 
 
 def _initial(session: Session) -> dict[str, Any]:
@@ -303,6 +294,7 @@ class CalendarFileForm(forms.Form):
         super().__init__(*args, **kwargs)
         if viewer.is_admin:
             self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
+        self.fields |= beside_field(viewer)
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -352,6 +344,7 @@ class SeriesForm(OfferForm):
         self.fields["time_zone"].initial = viewer.time_zone
         if viewer.is_admin:
             self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
+        self.fields |= beside_field(viewer)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -375,16 +368,25 @@ class SeriesForm(OfferForm):
         chosen: User = self.cleaned_data.get("coach") or self.viewer
         return chosen
 
+    def others(self) -> list[User]:
+        """Who gives it with its coach."""
+        return list(self.cleaned_data.get("beside") or ())
+
 
 class FollowingForm(OfferForm):
     """What can be edited of many sessions at once."""
 
-    def __init__(self, *args: Any, session: Session, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, viewer: User, session: Session, **kwargs: Any) -> None:
         initial = _initial(session)
         super().__init__(*args, initial=initial, **kwargs)
         del self.fields["cancellation_policy"]
+        self.fields |= beside_field_of(viewer, session)
 
     def changes(self) -> FollowingChanges:
         """Only what was changed: each session keeps what differs from this one otherwise."""
         changed = {name: value for name, value in self.offer().items() if name in self.changed_data}
         return cast(FollowingChanges, changed)
+
+    def beside(self) -> list[User] | None:
+        """Who is to give each of them with its coach, where that was changed."""
+        return list(self.cleaned_data["beside"]) if "beside" in self.changed_data else None

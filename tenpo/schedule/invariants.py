@@ -155,6 +155,17 @@ INVARIANTS = (
           AND (s.status = 'completed' AND o.state = 'paid') <> (sp.earned_at IS NOT NULL)""",
     ),
     Invariant(
+        "whoever-earns-gives-it",
+        _("Who is to earn by a session gives it."),
+        """
+        SELECT sp.id, s.id AS session, sp.recipient_id FROM orders_split sp
+        JOIN orders_line l ON l.id = sp.line_id AND l.kind = 'session' JOIN orders_order o ON o.id = l.order_id
+        JOIN schedule_session s ON s.id = l.subject_id
+        WHERE sp.part IN ('creator', 'teacher') AND sp.earned_at IS NULL AND sp.reversed < sp.amount
+          AND o.state <> 'void' AND sp.recipient_id <> o.buyer_id AND NOT EXISTS (
+            SELECT FROM schedule_sessioncoach c WHERE c.session_id = s.id AND c.coach_id = sp.recipient_id)""",
+    ),
+    Invariant(
         "nobody-earns-of-what-they-bought",
         _("Nobody earns of what they bought, nor of their own place."),
         """

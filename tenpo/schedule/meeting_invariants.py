@@ -85,7 +85,8 @@ MEETING_INVARIANTS = (
         WHERE (n.author_id NOT IN (SELECT c.coach_id FROM schedule_sessioncoach c WHERE c.session_id = s.id)
                 AND NOT EXISTS (
                     SELECT FROM audit_auditlog a WHERE a.object_id = s.id AND a.action = 'session.changed'
-                    AND a.before ->> 'coach_id' = n.author_id::text))
+                    AND (a.before ->> 'coach_id' = n.author_id::text
+                         OR jsonb_exists(a.before -> 'coach_ids', n.author_id::text))))
             OR (n.participant_id IS NOT NULL AND b.id IS NULL AND NOT EXISTS (
                 SELECT FROM schedule_booking moved JOIN audit_auditlog a ON a.object_id = moved.id
                 WHERE moved.participant_id = n.participant_id AND a.action = 'booking.rescheduled'

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.coaches_notifications import COACHES_KINDS, COACHES_TELLS
 from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_dates
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
@@ -223,7 +224,7 @@ KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
     OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN, NEW_BOOKING,
     BOOKING_CANCELLED, SLOT_MOVED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
-    *TOGETHER_KINDS,
+    *TOGETHER_KINDS, *COACHES_KINDS,
 )  # fmt: skip
 
 
@@ -536,4 +537,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **INTRO_TELLS,
     **CALENDAR_TELLS,
     **TOGETHER_TELLS,
+    **COACHES_TELLS,
 }

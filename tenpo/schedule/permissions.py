@@ -17,6 +17,17 @@ def can_create_session(user: User | None, *, coach: User) -> bool:
     return is_active_coach(coach) and (is_active_admin(user) or (user is not None and user.pk == coach.pk))
 
 
+def can_choose_coaches(user: User | None, session: Session) -> bool:
+    """Who says with whom a session is given: its lead until it begins, as for a new one; an admin always.
+
+    What was booked as a slot was booked with those who give it, so its lead does not.
+    """
+    if is_active_admin(user):
+        return True
+    is_lead = user is not None and user.pk == session.coach_id and is_active_coach(user)
+    return is_lead and not session.is_private and not session.has_started()
+
+
 def can_book_for(user: User, participant: Participant) -> bool:
     """Everybody for themselves and their guests, an admin for whoever has an account; waiting in line as well.
 

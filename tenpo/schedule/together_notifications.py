@@ -1,6 +1,7 @@
 """What is told to those who give a session with others: what one of them, or the business, did to it."""
 
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -8,7 +9,14 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words
 from tenpo.schedule.models import Session
-from tenpo.schedule.policy_notifications import roster_path, sentences, session_facts, where_and_when
+from tenpo.schedule.policy_notifications import (
+    roster_path,
+    sentences,
+    session_facts,
+    told_with,
+    when_of_all,
+    where_and_when,
+)
 
 
 def _say_changed(facts: Facts) -> Words:
@@ -37,7 +45,7 @@ def _say_called_off(facts: Facts) -> Words:
 def _say_shared(facts: Facts) -> Words:
     return Words(
         title=_("You give %(session)s with others") % {"session": facts["session"]},
-        text=_("It is on offer, and taken in your calendar: %(when)s.") % {"when": facts.when()},
+        text=_("It is on offer, and taken in your calendar: %(when)s.") % {"when": when_of_all(facts)},
         act=_("See who comes"),
         path=roster_path(facts),
         facts=where_and_when(facts),
@@ -73,10 +81,29 @@ def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -
         return []
     more: dict[str, Any] = {name: said[name] for name in ("before", "reason") if said.get(name)}
     kind = CALLED_OFF if is_off else SHARED if message.name == "session.created" else CHANGED
+    once, of_all = told_with(said)
     # What is called off with several places at once is told once.
-    once = f"off:{session.pk}" if is_off else ""
-    payload = session_facts(session) | more
-    return [Notice(kind, one, payload, once=once) for one in session.coach_ids if str(one) != said["by_id"]]
+    once = f"off:{session.pk}" if is_off else once
+    payload = session_facts(session) | more | of_all
+    # Whoever has only just come to it is told that.
+    but = {said["by_id"], *said.get("added_ids", ())}
+    return [Notice(kind, one, payload, once=once) for one in session.coach_ids if str(one) not in but]
 
 
-TOGETHER_TELLS = {"session.created": tell_who_is_beside, "session.cancelled": tell_who_is_beside}
+def on_series_created(message: OutboxMessage) -> list[Notice]:
+    """Those with whom a series is given, once with all of its dates."""
+    said = message.payload
+    told = [one for one in said.get("beside_ids", ()) if one != said["by_id"]]
+    rows = Session.objects.select_related("coach").filter(series=message.subject_id)
+    first = rows.order_by("starts_at").first() if told else None
+    if first is None:
+        return []
+    payload = session_facts(first) | {"times": said["sessions"]}
+    return [Notice(SHARED, UUID(one), payload) for one in told]
+
+
+TOGETHER_TELLS = {
+    "series.created": on_series_created,
+    "session.created": tell_who_is_beside,
+    "session.cancelled": tell_who_is_beside,
+}

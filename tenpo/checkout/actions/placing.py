@@ -29,6 +29,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.people.permissions import is_active_admin
+from tenpo.schedule.actions.anew import anew_when_changed
 from tenpo.schedule.actions.offers import offer_end
 from tenpo.schedule.actions.seats import (
     already_booked,
@@ -146,6 +147,7 @@ def _seat(session_id: UUID, participant: Participant, buyer: User, by: User, ter
     return _place(Booking(session=session, participant=participant, booked_by=buyer), policy, by, terms)
 
 
+@anew_when_changed
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)

@@ -22,6 +22,7 @@ from tenpo.checkout.actions.unpaid import check_unpaid
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.core.limits import SERIES_PLACES
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.anew import anew_when_changed
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slot_series import only_coach, take_series
 from tenpo.schedule.actions.slots import IN_THE_WAY, SlotWish, release_lapsed_around, slot_taken
@@ -83,6 +84,7 @@ def _check_number(starts: Sequence[datetime], *, places: int) -> None:
         raise ValidationError({"starts": words})
 
 
+@anew_when_changed
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)

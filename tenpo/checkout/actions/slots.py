@@ -25,6 +25,7 @@ from tenpo.core.compiled import Question
 from tenpo.core.errors import EXCLUSION, RuleError, refuse_on
 from tenpo.orders.queries import quote_question, quotes, together
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.anew import anew_when_changed
 from tenpo.schedule.actions.seats import already_elsewhere, check_party
 from tenpo.schedule.actions.slots import (
     SlotWish,
@@ -60,8 +61,8 @@ def book_slot(
 
     What `find_slots` shows is what is accepted. Raises RuleError slot_taken, slot_not_offered, too_many,
     participant_elsewhere, each with the `nearest` starts that are free; not_open_to_you, price_changed,
-    sponsor_spent, payment_needed, too_many_unpaid; ValidationError for an answer or where a coach must be chosen;
-    Http404.
+    sponsor_spent, payment_needed, too_many_unpaid, changed_meanwhile; ValidationError for an answer or where a coach
+    must be chosen; Http404.
     """
     [booking] = book_slot_places(
         service, starts_at=starts_at, minutes=minutes, coach=coach, location=location, participants=[participant],
@@ -105,6 +106,7 @@ def book_slot_places(
     return charge_for(*reserved, paid.source)
 
 
+@anew_when_changed
 @refuse_on(EXCLUSION, "booking_participant_never_in_two", already_elsewhere)
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)

@@ -121,7 +121,7 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
 
     Refusals: `slot_taken`, `slot_not_offered`, `too_many` and `participant_elsewhere`, each with the `nearest` starts
     that are free; `not_open_to_you`, `price_changed`, `sponsor_spent`, `payment_needed`,
-    `too_many_unpaid`.
+    `too_many_unpaid`, `changed_meanwhile`.
     """
     booking = book_slot(
         Service(pk=payload.service_id),

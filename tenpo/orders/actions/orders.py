@@ -61,7 +61,7 @@ def new_order(order_id: UUID, bought: Sequence[Bought], *, buyer: User) -> tuple
             price=quote.price, company_share=quote.company_share, credit_spent=quote.credit_spent,
             wallet_spent=quote.wallet_spent, own_share=quote.own_share, share_policy=quote.policy,
             is_split=thing.is_split, back_to=quote.back_to, sponsor_share=quote.sponsor_share,
-            sponsorship=quote.sponsorship,
+            sponsorship=quote.sponsorship, split_rule=quote.split_rule,
         )  # fmt: skip
         lines.append(line)
         postings += _spend_postings(line, quote, into=Account.Kind.SALES if is_paid else Account.Kind.RESERVED)

@@ -4,7 +4,7 @@ Whoever reverses splits locks what is sold first, then the splits, then the earn
 back to: no transaction locks earnings after somebody's credit or wallet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.policies import MAX_NAME, terms_begin_at
 from tenpo.orders.models import Line, Order, Split, SplitRule
 from tenpo.orders.permissions import can_manage_policies
+from tenpo.orders.policies import parts_given, parts_left, split_line
 from tenpo.people.models import User
 
 MAX_PLACE = 1000
@@ -118,6 +119,50 @@ def earn_splits(kind: Line.Kind, subject_id: UUID) -> int:
         earned = {"amount": sum(split.left for split in theirs), "currency": line.order.currency}
         publish("earnings.earned", subject=User(pk=recipient_id), what=line.description, **earned)
     return len(splits)
+
+
+def redivide_splits(
+    kind: Line.Kind, subject_id: UUID, *, taught_by: Sequence[UUID], places: Mapping[UUID, UUID | None]
+) -> None:
+    """Others give what was sold, the lead first: its lines are divided among them by the rules that held when it was
+    sold, as far as nothing of them was earned yet or all of it went back.
+
+    The caller holds the lock on what was sold. `places` says of lines for whose account they were bought, besides
+    their buyers: nobody earns of their own place.
+    """
+    rows = Line.objects.select_for_update(of=("self",), no_key=True).exclude(order__state=Order.State.VOID)
+    rows = rows.select_related("order", "sponsorship", "split_rule").filter(kind=kind, subject_id=subject_id)
+    lines = [line for line in rows.order_by("id") if parts_left(line).whole]
+    splits = Split.objects.select_for_update(no_key=True).filter(line__in=lines).order_by("id")
+    before: dict[UUID, list[Split]] = {}
+    for split in splits:
+        before.setdefault(split.line_id, []).append(split)
+    gone, fresh = [], []
+    for line in lines:
+        there = before.get(line.pk, [])
+        rule = line.split_rule or _rule_of(there)
+        if rule is None or any(split.earned_at for split in there):
+            continue
+        sponsor_id = line.sponsorship.sponsor_id if line.sponsorship else None
+        bought_by = (line.order.buyer_id, places.get(line.pk), sponsor_id)
+        parts = split_line(line.price, rule, creator_id=taught_by[0], taught_by=taught_by, bought_by=bought_by)
+        back = apportion(parts_given(line).whole, [part.amount for part in parts]) if parts else []
+        for part, gone_back in zip(parts, back, strict=True):
+            part.line, part.reversed = line, gone_back
+        line.is_split = bool(parts)
+        gone += there
+        fresh += parts
+    Split.objects.filter(pk__in=[split.pk for split in gone]).delete()
+    Split.objects.bulk_create(fresh)
+    Line.objects.bulk_update(lines, ["is_split"])
+
+
+def _rule_of(splits: Sequence[Split]) -> SplitRule | None:
+    """What a line was divided by that was ordered before lines said so: all of its people's parts together."""
+    of_people = sum(split.percent for split in splits if split.part != Split.Part.BUSINESS)
+    if not of_people:
+        return None
+    return SplitRule(business_percent=100 - of_people, creator_percent=of_people, teacher_percent=0)
 
 
 def reverse_splits(given: Sequence[tuple[Line, int]]) -> None:

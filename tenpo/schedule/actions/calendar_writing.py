@@ -27,7 +27,7 @@ State = WrittenEvent.State
 # Of one run; the rest is written by the next, which begins at once.
 MAX_SECONDS = 120.0
 FORGOTTEN_AFTER = timedelta(days=1)
-WRITTEN_ON = {"session.created", "session.changed", "session.cancelled"}
+WRITTEN_ON = {"session.created", "session.changed", "session.coaches_changed", "session.cancelled"}
 BOOKED_ON = {
     "booking.confirmed", "booking.cancelled", "booking.session_cancelled", "booking.rescheduled",
     "booking.attendance_marked",
@@ -162,12 +162,13 @@ def queue_writing(message: OutboxMessage) -> None:
     if message.name in WRITTEN_ON:
         coaches = SessionCoach.objects.filter(session=message.subject_id).values_list("coach_id", flat=True)
         booked = Booking.objects.filter(session=message.subject_id).values_list("booked_by_id", "participant__user_id")
-        people = {*coaches, *(one for pair in booked for one in pair)}
+        # Whoever gives it no more has it there still.
+        people = {*coaches, *message.payload.get("before_ids", ()), *(one for pair in booked for one in pair)}
     elif message.name in BOOKED_ON:
         pairs = Booking.objects.filter(pk=message.subject_id).values_list("booked_by_id", "participant__user_id")
         people = {one for pair in pairs for one in pair}
     elif message.name == "series.created":
-        people = {message.payload["coach_id"]}
+        people = {message.payload["coach_id"], *message.payload.get("beside_ids", ())}
     else:
         return
     _queue_for(people)

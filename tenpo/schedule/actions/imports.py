@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
+from tenpo.core.words import say_names
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.actions.imports import Row, confirm_import, start_import
 from tenpo.people.models import Import, User
+from tenpo.schedule.actions.series import taken_spans
+from tenpo.schedule.actions.session_coaches import checked_beside
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.ical_reading import Occurrence, UnreadableFile, read_calendar
 from tenpo.schedule.models import Session
@@ -23,10 +27,13 @@ from tenpo.schedule.permissions import can_create_session
 FROM_FILE = ("title", "description", "starts_at", "minutes", "time_zone", "place", "join_link")
 
 
-def preview_sessions_import(file_name: str, content: bytes, *, coach: User, by: User) -> Import:
+def preview_sessions_import(
+    file_name: str, content: bytes, *, coach: User, by: User, beside: Sequence[User] = ()
+) -> Import:
     """Read a calendar file as sessions of `coach`, each with its problem; nothing is made yet.
 
-    Raises PermissionDenied, and ValidationError ("file") for a file that cannot be read or holds nothing to come.
+    Who stands `beside` them gives every new one with them. Raises PermissionDenied, and ValidationError ("file") for a
+    file that cannot be read or holds nothing to come, ("beside") as for a session.
     """
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
@@ -36,8 +43,13 @@ def preview_sessions_import(file_name: str, content: bytes, *, coach: User, by: 
         raise ValidationError({"file": str(error)}) from None
     if not found:
         raise ValidationError({"file": _("There is no coming event in this file.")})
-    rows = _rows(found, coach)
-    options = {"coach_id": str(coach.pk), "coach": str(coach), "asks": ["capacity", "price"]}
+    rows = _rows(found, coach, beside)
+    new = sum(1 for row in rows if not (row["problem"] or row["data"]["session_id"]))
+    checked_beside(coach, beside, by=by, dates=max(new, 1))
+    options = {
+        "coach_id": str(coach.pk), "coach": say_names(str(one) for one in [coach, *beside]),
+        "beside_ids": [str(one.pk) for one in beside], "asks": ["capacity", "price"],
+    }  # fmt: skip
     return start_import(Import.Kind.SESSIONS, file_name=file_name, rows=rows, options=options, by=by)
 
 
@@ -82,6 +94,9 @@ def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> No
     if session is not None:
         edit_session(session, by=by, **terms)
         return
+    others = User.objects.in_bulk(options.get("beside_ids", []))
+    beside = [others[UUID(one)] for one in options.get("beside_ids", [])]
+    new = sum(1 for row in import_.rows if not (row["problem"] or row["data"]["session_id"]))
     policy = CancellationPolicy.objects.get(pk=options["policy_id"])
     create_session(
         coach,
@@ -90,17 +105,20 @@ def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> No
         capacity=options["capacity"],
         price=options["price"],
         cancellation_policy=policy,
+        beside=beside,
+        told_with={"act": str(import_.pk), "times": new} if beside else None,
         **terms,
     )
 
 
-def _rows(found: Sequence[Occurrence], coach: User) -> list[Row]:
+def _rows(found: Sequence[Occurrence], coach: User, beside: Sequence[User]) -> list[Row]:
     """A row for each occurrence, its problem beside it. Two statements, however many there are."""
     starts = [one.starts_at for one in found if one.starts_at]
     known = {s.source_uid: s for s in Session.objects.filter(coach=coach, source_uid__in=[one.uid for one in found])}
     # Where a known session moves away from is free again.
     moving = [one.uid for one in found if one.uid in known and not (one.problem or _known_problem(one, known[one.uid]))]
-    taken = _taken(coach, min(starts), max(starts), leave=moving) if starts else []
+    until = max(starts, default=clock.now()) + timedelta(days=1)
+    taken = taken_spans([coach, *beside], min(starts), until, leave=moving) if starts else []
     rows: list[Row] = []
     seen: set[str] = set()
     for line, one in enumerate(found, start=1):
@@ -115,13 +133,6 @@ def _rows(found: Sequence[Occurrence], coach: User) -> list[Row]:
         seen.add(one.uid)
         rows.append({"line": line, "data": _data(one, session), "problem": problem})
     return rows
-
-
-def _taken(coach: User, first: datetime, last: datetime, *, leave: Sequence[str]) -> list[Span]:
-    """When the coach teaches already, around the days from `first` to `last`."""
-    live = Session.objects.taught_by(coach).filter(ends_at__gt=first, starts_at__lt=last + timedelta(days=1))
-    live = live.exclude(status=Session.Status.CANCELLED).exclude(source_uid__in=leave)
-    return [Span(session.starts_at, session.ends_at, session.title) for session in live]
 
 
 def _data(one: Occurrence, session: Session | None) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from tenpo.core.outbox import messages_of, publish
 from tenpo.core.tokens import hash_token, new_id, new_token
 from tenpo.core.zones import is_zone
 from tenpo.people.models import NAME_LENGTH, Participant, User
+from tenpo.schedule.actions.anew import anew_when_changed
 from tenpo.schedule.actions.coach_time import lock_coach
 from tenpo.schedule.actions.intro_ending import end_intro
 from tenpo.schedule.actions.moving import changes_to, lock_service_for
@@ -104,6 +105,7 @@ def ask_intro(
     return past_what_stands_in_the_way(attempt, wish, coaches, by=stranger)
 
 
+@anew_when_changed
 @refuse_on(EXCLUSION, "session_room_never_in_two", slot_taken)
 @refuse_on(EXCLUSION, "session_coach_never_in_two", slot_taken)
 @transaction.atomic

@@ -68,8 +68,8 @@ def _move(booking: Booking, wish: SlotWish, coach_id: UUID, by: User) -> Booking
     lock_coaches({*before.coach_ids, coach_id})
     lock_service_for(wish, before.room_id)
     session = lock_session(booking.session_id)
-    if session.coach_id != before.coach_id:
-        # It was moved a moment ago; whoever wishes looks again.
+    if session.coach_ids != before.coach_ids:
+        # It was moved or handed over a moment ago; whoever wishes looks again.
         raise slot_taken()
     together = _together(session.pk)
     lock_participants([one.participant_id for one in together])

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NotRequired, TypedDict, Unpack
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -14,6 +15,7 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import CHECK, EXCLUSION, RuleError, refuse_on
 from tenpo.core.outbox import publish
+from tenpo.core.tokens import new_id
 from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
@@ -21,9 +23,9 @@ from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.actions.coach_time import lock_coach
+from tenpo.schedule.actions.coach_time import lock_coaches
 from tenpo.schedule.actions.seats import lock_with_held
-from tenpo.schedule.actions.session_coaches import write_sessions
+from tenpo.schedule.actions.session_coaches import checked_beside, coaches_with, write_sessions
 from tenpo.schedule.actions.sessions import (
     below_taken,
     change_session,
@@ -31,10 +33,11 @@ from tenpo.schedule.actions.sessions import (
     new_session,
     overlapping,
 )
-from tenpo.schedule.models import Series, Session
+from tenpo.schedule.models import Series, Session, SessionCoach
 from tenpo.schedule.occurrences import MAX_OCCURRENCES, Moment, Span, WeeklyRule, first_overlap, weekly_moments
-from tenpo.schedule.permissions import can_create_session, can_manage_session
+from tenpo.schedule.permissions import can_choose_coaches, can_create_session, can_manage_session
 from tenpo.schedule.queries import following
+from tenpo.schedule.session_coach_models import name_who_gives
 
 
 class SeriesTerms(TypedDict):
@@ -69,16 +72,15 @@ class Planned:
     clash: Span | None
 
 
-def plan_series(coach: User, rule: WeeklyRule, *, minutes: int) -> list[Planned]:
+def plan_series(coach: User, rule: WeeklyRule, *, minutes: int, beside: Sequence[User] = ()) -> list[Planned]:
     """The dates of a series, each with what stands in its way: one statement, and nothing is made.
 
+    A date needs all who give it; of what somebody `beside` its coach gives then no more is said than whom it concerns.
     Raises ValidationError for a rule without dates, with more than 104, or with one that is over.
     """
     moments = _moments(rule)
     length = timedelta(minutes=minutes)
-    live = Session.objects.taught_by(coach).filter(ends_at__gt=moments[0].at, starts_at__lt=moments[-1].at + length)
-    live = live.exclude(status=Session.Status.CANCELLED)
-    taken = [Span(session.starts_at, session.ends_at, session.title) for session in live]
+    taken = taken_spans([coach, *beside], moments[0].at, moments[-1].at + length)
     planned = []
     for moment in moments:
         span = Span(moment.at, moment.at + length)
@@ -98,44 +100,94 @@ def digest_of(planned: Sequence[Planned]) -> str:
 @refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
 @transaction.atomic
 def create_series(
-    coach: User, *, rule: WeeklyRule, by: User | None, agreed: str | None = None, **terms: Unpack[SeriesTerms]
+    coach: User,
+    *,
+    rule: WeeklyRule,
+    by: User | None,
+    agreed: str | None = None,
+    beside: Sequence[User] = (),
+    **terms: Unpack[SeriesTerms],
 ) -> Series:
-    """Put the sessions of a series on offer, but for the dates on which the coach teaches already.
+    """Put the sessions of a series on offer, but for the dates on which one of those who give it teaches already.
 
-    `agreed` is the digest of the plan that was shown: another one is refused. Raises ValidationError; RuleError
-    plan_changed, no_free_date, overlap.
+    Who gives it with its lead stands `beside` them, on each date, and is told once. `agreed` is the digest of the plan
+    that was shown: another one is refused. Raises ValidationError; RuleError plan_changed, no_free_date, overlap.
     """
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
-    lock_coach(coach)
-    planned = plan_series(coach, rule, minutes=terms["minutes"])
+    lock_coaches([coach.pk, *(one.pk for one in beside)])
+    planned = plan_series(coach, rule, minutes=terms["minutes"], beside=beside)
     if agreed is not None and agreed != digest_of(planned):
         raise RuleError("plan_changed", _("The dates are not those that you saw any more. Please look at them again."))
     free = [one.moment for one in planned if one.clash is None]
     if not free:
         raise RuleError("no_free_date", _("There is another session at each of these times."))
+    others = checked_beside(coach, beside, by=by, dates=len(free))
     series = Series.objects.create(coach=coach, rule=str(rule), time_zone=rule.time_zone)
     policy = terms.get("cancellation_policy") or default_cancellation_policy()
     shared: Mapping[str, Any] = {**terms, "cancellation_policy": policy, "time_zone": rule.time_zone}
     sessions = [new_session(coach, {**shared, "starts_at": moment.at}, series=series) for moment in free]
+    for each in sessions:
+        name_who_gives(each, [coach.pk, *others])
     write_sessions(sessions)
     record("series.created", by=by, on=series, after={"rule": series.rule, "sessions": len(sessions)})
     record_all([("session.created", session, None, facts_of(session)) for session in sessions], by=by)
-    publish("series.created", subject=series, coach_id=coach.pk, sessions=len(sessions))
+    together = {"beside_ids": [str(one) for one in others], "by_id": str(by.pk) if by else ""} if others else {}
+    publish("series.created", subject=series, coach_id=coach.pk, sessions=len(sessions), **together)
     return series
 
 
+@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
 @refuse_on(CHECK, "session_seats_within_capacity", below_taken)
 @transaction.atomic
-def edit_following(session: Session, *, by: User | None, **changes: Unpack[FollowingChanges]) -> list[Session]:
+def edit_following(
+    session: Session, *, by: User | None, beside: Sequence[User] | None = None, **changes: Unpack[FollowingChanges]
+) -> list[Session]:
     """Change this session and the later ones of its series that have not begun: all of them, or none.
 
-    What each edit does, and refuses, is what `edit_session` does. Returns the sessions.
+    What each edit does, and refuses, is what `edit_session` does; who is to stand `beside` its lead does on each date,
+    and is told once. Returns the sessions.
     """
+    if beside is None:
+        sessions = _locked_following(session, by=by)
+        for each in sessions:
+            change_session(each, changes, by=by)
+        return sessions
+    seen = {each.pk: each.coach_ids for each in following(session)}
+    lock_coaches({*(one for given_by in seen.values() for one in given_by), *(one.pk for one in beside)})
     sessions = _locked_following(session, by=by)
+    given_by = {each.pk: coaches_with(each, beside) for each in sessions}
+    others = [each for each in sessions if given_by[each.pk] != each.coach_ids]
+    if any(seen.get(each.pk) != each.coach_ids for each in sessions):
+        raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
+    if not all(can_choose_coaches(by, each) for each in others):
+        raise PermissionDenied
+    added = {one.pk: one for one in beside if any(one.pk not in each.coach_ids for each in others)}
+    checked_beside(session.coach, list(added.values()), by=by, dates=len(others))
+    told_with = {"act": str(new_id()), "times": len(others)}
     for each in sessions:
-        change_session(each, changes, by=by)
+        values = {"coach_ids": given_by[each.pk]} if each in others else {}
+        change_session(each, {**changes, **values}, by=by, told_with=told_with)
     return sessions
+
+
+def taken_spans(coaches: Sequence[User], since: datetime, until: datetime, *, leave: Sequence[str] = ()) -> list[Span]:
+    """When those who would give something together are taken already: one statement. `leave` are imported events.
+
+    The first of them reads what it is; of the others it says who, and what only where everybody may see it.
+    """
+    rows = SessionCoach.objects.filter(coach__in=coaches, session__ends_at__gt=since, session__starts_at__lt=until)
+    rows = rows.exclude(session__status=Session.Status.CANCELLED).select_related("session", "coach")
+    if leave:
+        rows = rows.exclude(session__source_uid__in=leave, coach=coaches[0])
+    spans: dict[UUID, Span] = {}
+    for row in sorted(rows, key=lambda row: (row.coach_id != coaches[0].pk, row.pk)):
+        session = row.session
+        said = session.title
+        if row.coach_id != coaches[0].pk:
+            said = str(row.coach) if session.is_private else f"{row.coach}: {session.title}"
+        spans.setdefault(session.pk, Span(session.starts_at, session.ends_at, said))
+    return list(spans.values())
 
 
 @transaction.atomic

@@ -1,7 +1,8 @@
 """Who gives a session: written with it, and changed with it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -11,11 +12,16 @@ from django.db.models.expressions import DatabaseDefault
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
+from tenpo.core.errors import RuleError
 from tenpo.core.inserts import insert_together
 from tenpo.core.limits import COACHES_OF_A_SERVICE, SESSIONS_BESIDE
+from tenpo.core.outbox import publish
+from tenpo.core.words import say_when
+from tenpo.orders.actions.splits import redivide_splits
+from tenpo.orders.models import Line
 from tenpo.people.models import User
-from tenpo.schedule.models import Session, SessionCoach
-from tenpo.schedule.session_coach_models import coaches_of_new, name_who_gives
+from tenpo.schedule.models import Booking, Session, SessionCoach
+from tenpo.schedule.session_coach_models import claim_of, coaches_of_new, name_who_gives
 
 
 def write_sessions(sessions: Iterable[Session]) -> list[Session]:
@@ -32,40 +38,111 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
     return written
 
 
-def checked_beside(coach: User, beside: Sequence[User], *, by: User | None) -> list[UUID]:
-    """Who gives a session with its lead, each once; statements only where there are some. Raises ValidationError.
+def checked_beside(
+    coach: User, beside: Sequence[User], *, by: User | None, there: int = 0, dates: int = 1
+) -> list[UUID]:
+    """Who is to give a session with its lead, each once; statements only where there are some. Raises ValidationError.
 
-    It takes their time without asking them, so a coach does it so often at most.
+    So many besides are `there` already. It takes their time without asking them, so a coach does it so often at most,
+    all `dates` of a series counted.
     """
     ids = list(dict.fromkeys(one.pk for one in beside))
     if not ids:
         return []
     if coach.pk in ids or User.objects.coaches().active().filter(pk__in=ids).count() < len(ids):
         raise ValidationError({"beside": _("Choose other coaches, who are here now.")})
-    if len(ids) >= COACHES_OF_A_SERVICE:
+    if there + len(ids) >= COACHES_OF_A_SERVICE:
         raise ValidationError({"beside": _("At most %(n)s coaches give one session.") % {"n": COACHES_OF_A_SERVICE}})
     if by is not None and not by.is_admin:
         with_each = SessionCoach.objects.filter(
             coach__in=ids, session__coach=coach, session__starts_at__gt=clock.now(), session__status="planned"
         )
-        counted = with_each.values("coach").annotate(number=Count("pk")).filter(number__gte=SESSIONS_BESIDE)
-        if counted.exists():
-            words = _("You have %(n)s sessions to come with one of them. Please ask an admin for more.")
+        counted = with_each.values("coach").annotate(number=Count("pk"))
+        if dates > SESSIONS_BESIDE or counted.filter(number__gt=SESSIONS_BESIDE - dates).exists():
+            words = _("At most %(n)s sessions to come with one of them. Please ask an admin for more.")
             raise ValidationError({"beside": words % {"n": SESSIONS_BESIDE}})
     return ids
 
 
+def coaches_with(session: Session, beside: Sequence[User] | None) -> list[UUID]:
+    """Who would give a session, its lead first, if those stood beside them: who stays keeps their place."""
+    if beside is None:
+        return session.coach_ids
+    wanted = dict.fromkeys(one.pk for one in beside)
+    stay = [one for one in session.coach_ids[1:] if one in wanted]
+    return [session.coach_id, *stay, *(one for one in wanted if one not in stay)]
+
+
+def check_free(session: Session, coach_ids: Collection[UUID], *, added: Collection[UUID], by: User | None) -> None:
+    """Raise RuleError for the first of the coaches who is taken when a session is: coach_taken if they are `added`,
+    overlap otherwise.
+
+    They are locked. What `by` may not see is not named.
+    """
+    rows = SessionCoach.objects.filter(coach__in=coach_ids, claimed__overlap=claim_of(session))
+    rows = rows.exclude(session=session.pk) if not session._state.adding else rows
+    taken = rows.select_related("coach", "session").order_by("claimed", "id").first()
+    if taken is None:
+        return
+    words = _("%(coach)s is taken at this time.") % {"coach": taken.coach}
+    if by is None or Session.objects.visible_to(by).filter(pk=taken.session_id).exists():
+        when = say_when(taken.session.starts_at, until=taken.session.ends_at)
+        said = {"coach": taken.coach, "title": taken.session.title, "when": when}
+        words = _("%(coach)s gives “%(title)s” at this time: %(when)s.") % said
+    raise RuleError("coach_taken" if taken.coach_id in added else "overlap", words, coach_id=str(taken.coach_id))
+
+
+def name_other_coaches(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    """Say of a locked session who is to give it, if those are others; what it was before, by field.
+
+    Takes out of `values`: all of them, the lead first (`coach_ids`), or whoever alone is to give it (`coach_id`).
+    """
+    before = session.coach_ids
+    lead = values.pop("coach_id", session.coach_id)
+    wanted = values.pop("coach_ids", before if lead == session.coach_id else [lead])
+    if wanted == before:
+        return {}
+    was = {"coach_ids": before} | ({"coach_id": session.coach_id} if wanted[0] != session.coach_id else {})
+    session.__dict__.pop("coach_names", None)
+    name_who_gives(session, wanted)
+    return was
+
+
 @contextmanager
 def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
-    """Let another coach give a session, at the time that is written meanwhile: nobody claims it in between."""
-    if is_so:
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS session_is_led_by_one_of_its_coaches DEFERRED")
-        SessionCoach.objects.filter(session=session).delete()
-        name_who_gives(session, [session.coach_id])
+    """Let those give a session who are named by now, at the time that is written meanwhile, and earn what is divided:
+    nobody claims it in between.
+    """
+    if not is_so:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS session_is_led_by_one_of_its_coaches DEFERRED")
+    rows = SessionCoach.objects.filter(session=session)
+    rows.exclude(coach__in=session.coach_ids).delete()
     yield
-    if is_so:
-        SessionCoach.objects.bulk_create(coaches_of_new(session))
+    there = {row.coach_id: row for row in rows}
+    for row in there.values():
+        row.place = session.coach_ids.index(row.coach_id)
+    SessionCoach.objects.bulk_update(there.values(), ["place"])
+    SessionCoach.objects.bulk_create([row for row in coaches_of_new(session) if row.coach_id not in there])
+    of_whom = Booking.objects.filter(session=session, line__isnull=False).values_list("line", "participant__user")
+    redivide_splits(Line.Kind.SESSION, session.pk, taught_by=session.coach_ids, places=dict(of_whom))
+
+
+def tell_of_others(session: Session, before: Sequence[UUID], *, by: User | None, **how: Any) -> None:
+    """Publish that others give a session: who gave it `before`, and what of that is told elsewhere, or at once with
+    what else (`how`).
+    """
+    publish(
+        "session.coaches_changed", subject=session, before_ids=[str(one) for one in before],
+        added_ids=added_to(session, before), by_id=str(by.pk) if by else "", **how,
+    )  # fmt: skip
+
+
+def added_to(session: Session, before: Sequence[UUID]) -> list[str]:
+    """Who gives a session now and did not before."""
+    return [str(one) for one in session.coach_ids if one not in before]
 
 
 def who_did_it(session: Session, by: User | None) -> dict[str, str]:

@@ -30,10 +30,20 @@ from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.offers import let_go_all, offer_free_seats
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import hold_time, lock_session
-from tenpo.schedule.actions.session_coaches import checked_beside, handed_over, who_did_it, write_sessions
+from tenpo.schedule.actions.session_coaches import (
+    added_to,
+    check_free,
+    checked_beside,
+    coaches_with,
+    handed_over,
+    name_other_coaches,
+    tell_of_others,
+    who_did_it,
+    write_sessions,
+)
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Booking, Intro, Room, Series, Session
-from tenpo.schedule.permissions import can_create_session, can_manage_session
+from tenpo.schedule.permissions import can_choose_coaches, can_create_session, can_manage_session
 from tenpo.schedule.session_coach_models import name_who_gives
 
 MIN_SESSION_MINUTES = 5
@@ -43,6 +53,7 @@ MARKING_RACES = 4
 CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link", "capacity", "price"}
 # Of what was booked as a slot these stay: whoever asked for it, or holds it, did so at this price and by this policy.
 AS_BOOKED = {"price", "capacity", "cancellation_policy"}
+MOVED = {"starts_at", "ends_at"}
 # Whoever books is told of a change of these.
 TOLD = ("starts_at", "ends_at", "place", "join_link")
 
@@ -106,23 +117,27 @@ def create_session(
     by: User | None,
     source_uid: str = "",
     beside: Sequence[User] = (),
+    told_with: Mapping[str, Any] | None = None,
     **terms: Unpack[SessionTerms],
 ) -> Session:
     """Put a session on offer; `source_uid` names the event of a calendar file that it comes from.
 
-    Who gives it with its lead stands `beside` them, and is told. Raises ValidationError for what is out of range,
-    RuleError overlap when one of them is taken at that time.
+    Who gives it with its lead stands `beside` them, and is told, once of all that it is `told_with`. Raises
+    ValidationError for what is out of range, RuleError overlap when its lead is taken at that time, coach_taken when
+    one of the others is.
     """
     # Asked before the lock, which counts a change of the coach's time.
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
     lock_coaches([coach.pk, *(one.pk for one in beside)])
     session = new_session(coach, terms, source_uid=source_uid)
-    name_who_gives(session, [coach.pk, *checked_beside(coach, beside, by=by)])
+    if others := checked_beside(coach, beside, by=by):
+        name_who_gives(session, [coach.pk, *others])
+        check_free(session, session.coach_ids, added=others, by=by)
     write_sessions([session])
     together = {"coaches": [str(one) for one in session.coach_ids]} if session.is_together else {}
     record("session.created", by=by, on=session, after=facts_of(session) | together)
-    publish("session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by))
+    publish("session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by), **(told_with or {}))
     return session
 
 
@@ -131,29 +146,41 @@ def create_session(
 @refuse_on(CHECK, "session_seats_within_capacity", below_taken)
 @transaction.atomic
 def edit_session(
-    session: Session, *, by: User | None, version: int | None = None, **changes: Unpack[SessionChanges]
+    session: Session,
+    *,
+    by: User | None,
+    version: int | None = None,
+    beside: Sequence[User] | None = None,
+    **changes: Unpack[SessionChanges],
 ) -> Session:
     """Change what a session says; what is equal already is no change.
 
     Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
-    go to the waitlist. `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost.
-    Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken, private_session, overlap,
-    room_taken.
+    go to the waitlist. Those who are to stand `beside` its lead claim its time and earn of it from now on, who does
+    not any more lets go of both, and they are told. `version` is the one that the editor saw: a newer one refuses, so
+    nobody's change is lost. Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken,
+    private_session, overlap, coach_taken, room_taken.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
-    moves = bool({"starts_at", "minutes"} & changes.keys())
-    if moves:
-        lock_coaches(session.coach_ids)
-        lock_rooms([session.room_id])
+    moves, given_by = bool({"starts_at", "minutes"} & changes.keys()), coaches_with(session, beside)
+    is_by_others = given_by != session.coach_ids
+    if moves or is_by_others:
+        lock_coaches({*session.coach_ids, *given_by})
+        lock_rooms([session.room_id] if moves else [])
     locked = lock_session(session.pk)
     # It may be given by others by now, and be in another room.
-    if not can_manage_session(by, locked):
+    if not can_manage_session(by, locked) or (is_by_others and not can_choose_coaches(by, locked)):
         raise PermissionDenied
-    is_elsewhere = (locked.coach_ids, locked.room_id) != (session.coach_ids, session.room_id)
-    if (version is not None and version != locked.version) or (moves and is_elsewhere):
+    is_elsewhere = locked.coach_ids != session.coach_ids or locked.room_id != session.room_id
+    if (version is not None and version != locked.version) or ((moves or is_by_others) and is_elsewhere):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
-    return change_session(locked, changes, by=by)
+    values: dict[str, Any] = {**changes}
+    if is_by_others:
+        new = [one for one in beside or () if one.pk not in session.coach_ids[1:]]
+        checked_beside(locked.coach, new, by=by, there=len(given_by) - 1 - len(new))
+        values["coach_ids"] = given_by
+    return change_session(locked, values, by=by)
 
 
 def complete_session(session: Session, *, by: User | None) -> Session:
@@ -251,31 +278,47 @@ def check_session(session: Session) -> None:
 
 
 def change_session(
-    session: Session, changes: Mapping[str, Any], *, by: User | None, is_own_wish: bool = False
+    session: Session,
+    changes: Mapping[str, Any],
+    *,
+    by: User | None,
+    is_own_wish: bool = False,
+    told_with: Mapping[str, Any] | None = None,
 ) -> Session:
     """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
 
-    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count.
+    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count. Where others
+    are to give it, it is `told_with` what else is changed in the same act.
     """
     before = _differing(session, changes)
     if not before:
         return session
     after = {name: getattr(session, name) for name in before}
+    is_by_others = "coach_ids" in before
     _check_editable(session, before)
     check_session(session)
+    if "coach_ids" in changes:
+        added = [one for one in session.coach_ids if one not in before.get("coach_ids", ())]
+        check_free(session, session.coach_ids if MOVED & before.keys() else added, added=added, by=by)
     # What is kept for a party gives way to the number of seats that the session has, and is dealt anew.
     came = let_go_all(session) if "capacity" in before else 0
     session.version += 1
     session.changed_at = clock.now()
-    with handed_over(session, is_so="coach_id" in before):
-        session.save(update_fields=[*before, "version", "changed_at"])
+    with handed_over(session, is_so=is_by_others):
+        written = [*(before.keys() - {"coach_ids"}), *(["is_together"] if is_by_others else [])]
+        session.save(update_fields=[*written, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)
+    if is_by_others:
+        is_moved = bool(before.keys() & {*TOLD})
+        how = {"is_told": is_own_wish, "is_moved": is_moved, **(told_with or {})}
+        tell_of_others(session, before["coach_ids"], by=by, **how)
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
         # Who moves what they booked is told of by another notice.
         who = {"moved_by_id": str(by.pk) if by else ""} if is_own_wish else who_did_it(session, by)
         with_whom = {"before_coach_id": str(before["coach_id"])} if is_own_wish and "coach_id" in before else {}
-        publish("session.changed", subject=session, before=told, **who, **with_whom)
-    if {"starts_at", "ends_at"} & before.keys():
+        came_to_it = {"added_ids": added_to(session, before["coach_ids"])} if is_by_others else {}
+        publish("session.changed", subject=session, before=told, **who, **with_whom, **came_to_it)
+    if MOVED & before.keys():
         hold_time(session)
     if "starts_at" in before:
         _follow_the_start(session, is_own_wish=is_own_wish)
@@ -294,6 +337,7 @@ def facts_of(session: Session) -> dict[str, Any]:
 def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Set what differs on `session`; return what it was before, by field."""
     values = dict(changes)
+    before = name_other_coaches(session, values)
     minutes = values.pop("minutes", session.minutes)
     starts_at = values.get("starts_at", session.starts_at)
     values["ends_at"] = starts_at + timedelta(minutes=minutes)
@@ -301,7 +345,6 @@ def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
         # The time before and after moves along.
         values["busy_from"] = starts_at - (session.starts_at - session.busy_from)
         values["busy_until"] = values["ends_at"] + (session.busy_until - session.ends_at)
-    before = {}
     for name, value in values.items():
         old = getattr(session, name)
         if old != value:
@@ -315,7 +358,7 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
         raise RuleError("over", _("Only the description of a session that is over or cancelled can change."))
     if session.is_private and AS_BOOKED & before.keys():
         raise RuleError("private_session", _("This was booked as it is: its price, its seats and its policy stay."))
-    if {"starts_at", "ends_at"} & before.keys():
+    if MOVED & before.keys():
         if before.get("starts_at", session.starts_at) <= clock.now():
             raise RuleError("started", _("This session has already begun, so its time stays."))
         if session.has_started():

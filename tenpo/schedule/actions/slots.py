@@ -27,6 +27,7 @@ from tenpo.core.money import apportion
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.anew import ServiceChangedError
 from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
 from tenpo.schedule.guest_queries import OF_CLIENTS
 from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
@@ -249,7 +250,8 @@ def _free_for_all(
 def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Participant], by: "Viewer") -> LockedSlot:
     """Lock who gives a service that `by` sees, the service, its locations and rooms, and who comes, in this order.
 
-    One statement; two where it was changed while we waited for it. Raises Http404.
+    One statement. Raises Http404; ServiceChangedError where others may have to be locked by now: the action stands
+    under `anew_when_changed`.
     """
     asked = {"service": wish.service_id}
     visible, parameters = _VISIBLE.sql(by, **asked) if by.is_authenticated else _FOR_VISITORS.sql(**asked)
@@ -264,11 +266,11 @@ def lock_slot(wish: SlotWish, coach_id: UUID, *, participants: Sequence[Particip
         "participant": participants[0].pk if participants else None, "participants": [one.pk for one in participants],
     }  # fmt: skip
     row: Any = next(iter(Service.objects.raw(sql, values)), None)
-    if row is not None and row.locked_version != row.version:
-        # It was changed while we waited for it, and is ours now.
-        row = next(iter(Service.objects.raw(sql, values)), None)
     if row is None:
         raise Http404
+    if row.locked_version != row.version:
+        # It was changed while we waited for it: another coach gives it too, who comes before the rooms that we hold.
+        raise ServiceChangedError
     return _locked_slot(row)
 
 

@@ -10,10 +10,19 @@ from tenpo.core.api import ApiRequest, InSchema, problems
 from tenpo.people.api.imports import ImportOut, ImportRowsOut, find_import
 from tenpo.people.models import Import
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
-from tenpo.schedule.api.sessions import Place, chosen_coach, chosen_policy
+from tenpo.schedule.api.sessions import Beside, Place, chosen_coach, chosen_policy, coaches_named
 from tenpo.schedule.ical_reading import MAX_BYTES
 
 router = Router(tags=["Imports"])
+
+
+class SessionsFileIn(InSchema):
+    """Whose sessions the events of a file become."""
+
+    model_config = {"json_schema_extra": {"example": {}}}
+
+    coach_id: UUID | None = None
+    beside_ids: Beside = []
 
 
 class SessionsImportIn(InSchema):
@@ -33,16 +42,17 @@ class SessionsImportIn(InSchema):
     summary="Upload a calendar file of sessions",
 )
 def create_sessions_import(
-    request: ApiRequest, file: File[UploadedFile], coach_id: Form[UUID | None] = None
+    request: ApiRequest, file: File[UploadedFile], form: Form[SessionsFileIn]
 ) -> tuple[int, Import]:
     """An `.ics` file of at most 1 MB and 500 events within the next 180 days. Nothing is made until you confirm.
 
-    The answer shows every event with its problem. Without `coach_id` the sessions are the caller's own.
+    The answer shows every event with its problem. Without `coach_id` the sessions are the caller's own; those of
+    `beside_ids` give every new one with them.
     """
-    coach = chosen_coach(request.user, coach_id)
+    coach, beside = chosen_coach(request.user, form.coach_id), coaches_named(request.user, form.beside_ids)
     # One byte more than allowed is enough to refuse it.
     content = file.read(MAX_BYTES + 1)
-    return 201, preview_sessions_import(file.name or "", content, coach=coach, by=request.user)
+    return 201, preview_sessions_import(file.name or "", content, coach=coach, by=request.user, beside=beside)
 
 
 @router.post(

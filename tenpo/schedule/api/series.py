@@ -11,6 +11,8 @@ from tenpo.core.api import ApiRequest, DayIn, InSchema, OutSchema, problems
 from tenpo.people.models import User
 from tenpo.schedule.actions import series as actions
 from tenpo.schedule.api.sessions import (
+    AllBeside,
+    Beside,
     Description,
     EffectOut,
     JoinLink,
@@ -19,8 +21,10 @@ from tenpo.schedule.api.sessions import (
     SessionOut,
     Title,
     Zone,
+    all_beside,
     changes_in,
     chosen_coach,
+    coaches_named,
     managed,
     sessions_out,
     visible_session,
@@ -45,6 +49,7 @@ class RuleIn(InSchema):
     model_config = {"json_schema_extra": {"example": RULE_EXAMPLE}}
 
     coach_id: Annotated[UUID | None, Field(description="The caller, when left out.")] = None
+    beside_ids: Beside = []
     weekdays: Annotated[list[Day], Field(min_length=1, max_length=7)]
     first_day: DayIn
     weeks: Annotated[int | None, Field(ge=1, le=104)] = None
@@ -87,7 +92,7 @@ class PlannedOut(OutSchema):
 
     starts_at: datetime
     is_shifted: Annotated[bool, Field(description="The clock skips this hour that night, so it begins later.")]
-    is_taken: Annotated[bool, Field(description="The coach teaches then; the series leaves this date out.")]
+    is_taken: Annotated[bool, Field(description="One of its coaches teaches then; the series leaves this date out.")]
     taken_by: Annotated[str, Field(description="Which session is in the way.")]
 
 
@@ -113,6 +118,7 @@ class FollowingPatch(InSchema):
 
     model_config = {"json_schema_extra": {"example": {"place": "Studio, 3rd floor", "capacity": 14}}}
 
+    beside_ids: AllBeside = None
     title: Title | None = None
     description: Description | None = None
     place: Place | None = None
@@ -121,7 +127,7 @@ class FollowingPatch(InSchema):
     price: Annotated[int | None, Field(ge=0)] = None
 
 
-RULE_FIELDS = {"coach_id", "weekdays", "first_day", "weeks", "until", "at", "time_zone", "agreed"}
+RULE_FIELDS = {"coach_id", "beside_ids", "weekdays", "first_day", "weeks", "until", "at", "time_zone", "agreed"}
 
 
 def series_out(user: User, series: Series) -> dict[str, Any]:
@@ -139,8 +145,9 @@ def fresh_out(user: User, sessions: list[Session]) -> list[dict[str, Any]]:
 
 @router.post("/series/plans", response={200: PlanOut, **problems(404)}, summary="See the dates of a series")
 def plan_series(request: ApiRequest, body: RuleIn) -> dict[str, Any]:
-    """Every date, with what the coach teaches then already. Nothing is made."""
-    planned = actions.plan_series(chosen_coach(request.user, body.coach_id), body.rule(), minutes=body.minutes)
+    """Every date, with what the coach, or one of the others, teaches then already. Nothing is made."""
+    coach, beside = chosen_coach(request.user, body.coach_id), coaches_named(request.user, body.beside_ids)
+    planned = actions.plan_series(coach, body.rule(), minutes=body.minutes, beside=beside)
     dates = [
         {
             "starts_at": one.moment.at,
@@ -155,10 +162,10 @@ def plan_series(request: ApiRequest, body: RuleIn) -> dict[str, Any]:
 
 @router.post("/series", response={201: SeriesOut, **problems(403, 404, 409)}, summary="Offer a series")
 def create_series(request: ApiRequest, body: SeriesIn) -> tuple[int, dict[str, Any]]:
-    """Makes every date at which the coach is free. 409 `plan_changed`, `no_free_date`."""
-    coach = chosen_coach(request.user, body.coach_id)
+    """Makes every date at which all who give it are free. 409 `plan_changed`, `no_free_date`."""
+    coach, beside = chosen_coach(request.user, body.coach_id), coaches_named(request.user, body.beside_ids)
     terms = changes_in(request.user, body, leave=RULE_FIELDS)
-    series = actions.create_series(coach, rule=body.rule(), by=request.user, agreed=body.agreed, **terms)
+    series = actions.create_series(coach, rule=body.rule(), by=request.user, agreed=body.agreed, beside=beside, **terms)
     return 201, series_out(request.user, series)
 
 
@@ -174,10 +181,13 @@ def get_series(request: ApiRequest, series_id: UUID) -> dict[str, Any]:
     summary="Change this session and the following",
 )
 def edit_following_sessions(request: ApiRequest, session_id: UUID, body: FollowingPatch) -> list[dict[str, Any]]:
-    """This session and the later ones of its series: all of them, or none."""
-    changes = changes_in(request.user, body, leave=set())
-    session = visible_session(request.user, session_id)
-    return fresh_out(request.user, actions.edit_following(session, by=request.user, **changes))
+    """This session and the later ones of its series: all of them, or none.
+
+    409 `coach_taken` when somebody who is to give them teaches at one of these times.
+    """
+    changes = changes_in(request.user, body, leave={"beside_ids"})
+    session, beside = visible_session(request.user, session_id), all_beside(request.user, body.beside_ids)
+    return fresh_out(request.user, actions.edit_following(session, by=request.user, beside=beside, **changes))
 
 
 @router.get(

@@ -45,6 +45,14 @@ Description = Annotated[str, Field(max_length=4_000)]
 Place = Annotated[str, Field(max_length=200)]
 JoinLink = Annotated[str, Field(max_length=500)]
 Zone = Annotated[str, Field(max_length=TIME_ZONE_LENGTH)]
+# Who gives it with its coach.
+Beside = Annotated[
+    list[UUID], Field(max_length=COACHES_OF_A_SERVICE - 1, description="Coaches who give it with this one.")
+]
+AllBeside = Annotated[
+    list[UUID] | None,
+    Field(max_length=COACHES_OF_A_SERVICE - 1, description="All who are to give it with its coach; [] is nobody."),
+]
 
 
 class CoachOut(OutSchema):
@@ -117,9 +125,7 @@ class SessionIn(InSchema):
     model_config = {"json_schema_extra": {"example": SESSION_EXAMPLE}}
 
     coach_id: UUID | None = None
-    beside_ids: Annotated[
-        list[UUID], Field(max_length=COACHES_OF_A_SERVICE - 1, description="Coaches who give it with this one.")
-    ] = []
+    beside_ids: Beside = []
     title: Title
     description: Description = ""
     starts_at: TimeIn
@@ -138,6 +144,7 @@ class SessionPatch(InSchema):
     model_config = {"json_schema_extra": {"example": {"version": 0, "place": "Studio, 3rd floor", "capacity": 14}}}
 
     version: Annotated[int | None, Field(description="The version that you saw; an older one is refused.")] = None
+    beside_ids: AllBeside = None
     title: Title | None = None
     description: Description | None = None
     starts_at: TimeIn | None = None
@@ -275,6 +282,11 @@ def coaches_named(user: User, ids: Sequence[UUID]) -> list[User]:
     return [there[pk] for pk in ids]
 
 
+def all_beside(user: User, ids: Sequence[UUID] | None) -> list[User] | None:
+    """Who is to give a session with its coach; None where nothing was said."""
+    return None if ids is None else coaches_named(user, ids)
+
+
 def changes_in(user: User, body: InSchema, *, leave: set[str]) -> dict[str, Any]:
     """What a body says about a session, as the actions take it; null says nothing."""
     values = body.model_dump(exclude_unset=True, exclude=leave)
@@ -300,7 +312,10 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
 
 @router.post("/sessions", response={201: SessionOut, **problems(403, 404, 409)}, summary="Offer a session")
 def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
-    """Coaches offer their own sessions, admins any coach's. 409 `overlap` when the coach teaches at that time."""
+    """Coaches offer their own sessions, admins any coach's.
+
+    409 `overlap` when the coach teaches at that time, `coach_taken` when one of the others does.
+    """
     coach = chosen_coach(request.user, body.coach_id)
     values = changes_in(request.user, body, leave={"coach_id", "beside_ids"})
     session = create(coach, by=request.user, beside=coaches_named(request.user, body.beside_ids), **values)
@@ -319,10 +334,14 @@ def get_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
 def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> dict[str, Any]:
     """Another time, place or link is told to those who booked; another price holds for new bookings only.
 
-    409 `private_session` for another price, policy or number of seats of what was booked as a time.
+    Its coach says who gives it with them until it begins, admins until it is completed. 409 `private_session` for
+    another price, policy or number of seats of what was booked as a time, `coach_taken` when somebody who is to give it
+    teaches then.
     """
     session = visible_session(request.user, session_id)
-    edit(session, by=request.user, version=body.version, **changes_in(request.user, body, leave={"version"}))
+    beside = all_beside(request.user, body.beside_ids)
+    changes = changes_in(request.user, body, leave={"version", "beside_ids"})
+    edit(session, by=request.user, version=body.version, beside=beside, **changes)
     return one_out(request.user, session_id)
 
 

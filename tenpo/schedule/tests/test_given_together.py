@@ -149,7 +149,7 @@ def test_a_coach_offers_it_with_others_who_are_told(pair):
     assert told.user == other
     with refuses("overlap"):
         create_session(other, by=other, **terms(starts_at=session.starts_at))
-    with refuses("overlap"):
+    with refuses("coach_taken"):
         create_session(make_coach(), by=None, beside=[lead], **terms(starts_at=session.starts_at))
     assert Session.objects.count() == 1
 

@@ -28,7 +28,10 @@ def session_import(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         content, coach = file.read(), form.cleaned_data.get("coach") or user
-        found = attempt_form(form, lambda: preview_sessions_import(file.name, content, coach=coach, by=user))
+        beside = list(form.cleaned_data.get("beside") or ())
+        found = attempt_form(
+            form, lambda: preview_sessions_import(file.name, content, coach=coach, by=user, beside=beside)
+        )
         if found:
             return redirect("schedule:session-import-detail", found.pk)
     earlier = _visible(user).defer("rows").order_by("-id")[:EARLIER_SHOWN]

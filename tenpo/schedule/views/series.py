@@ -31,11 +31,11 @@ def series_create(request: HttpRequest) -> HttpResponse:
     form = SeriesForm(request.POST or None, viewer=user)
     planned: list[Planned] = []
     if request.method == "POST" and form.is_valid():
-        coach, rule, agreed = form.whose(), form.rule(), request.POST.get("agreed")
+        coach, rule, agreed, beside = form.whose(), form.rule(), request.POST.get("agreed"), form.others()
         try:
-            planned = plan_series(coach, rule, minutes=form.cleaned_data["minutes"])
+            planned = plan_series(coach, rule, minutes=form.cleaned_data["minutes"], beside=beside)
             if agreed:
-                series = create_series(coach, rule=rule, by=user, agreed=agreed, **form.terms())
+                series = create_series(coach, rule=rule, by=user, agreed=agreed, beside=beside, **form.terms())
                 count = series.sessions.count()
                 text = ngettext("%(n)s session is published.", "%(n)s sessions are published.", count)
                 messages.success(request, text % {"n": count})
@@ -54,10 +54,10 @@ def following_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = teacher(request)
     session = managed_session(user, session_id)
     sessions = following(session)
-    form = FollowingForm(request.POST or None, session=session)
+    form = FollowingForm(request.POST or None, viewer=user, session=session)
     if request.method == "POST" and form.is_valid():
         try:
-            edit_following(session, by=user, **form.changes())
+            edit_following(session, by=user, beside=form.beside(), **form.changes())
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:

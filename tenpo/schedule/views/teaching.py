@@ -35,7 +35,7 @@ from tenpo.schedule.stays import with_presence
 # Fields of an action that stand under another name in the form.
 FORM_FIELDS = {"starts_at": "day"}
 # The refusal of a rule stands beside what would have to change.
-RULE_FIELDS = {"overlap": "at", "capacity_below_taken": "capacity"}
+RULE_FIELDS = {"overlap": "at", "coach_taken": "beside", "capacity_below_taken": "capacity"}
 
 
 def teacher(request: HttpRequest) -> User:
@@ -116,7 +116,8 @@ def session_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
     form = SessionForm(request.POST or None, viewer=user, session=session)
     if request.method == "POST" and form.is_valid():
         try:
-            edit_session(session, by=user, version=form.cleaned_data["version"], **form.terms())
+            version = form.cleaned_data["version"]
+            edit_session(session, by=user, version=version, beside=form.beside(), **form.terms())
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:
