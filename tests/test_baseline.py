@@ -1,5 +1,6 @@
 """The file that fills an empty database makes what the migrations make, and is used where it can be only."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from psycopg import sql
@@ -15,7 +17,7 @@ from psycopg import sql
 from tenpo.runtime import baseline, env, postgres, upgrade
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NAME = f"{postgres.DATABASE}_baseline"
+NAME = f"{postgres.DATABASE}_baseline_{os.getpid()}"
 # When a migration was applied, and a word that each dump makes up.
 BY_CHANCE = re.compile(r"'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^']*'|^\\(un)?restrict .*$", re.MULTILINE)
 
@@ -42,6 +44,7 @@ def empty_database(schema: str = "public") -> Iterator[None]:
         finally:
             connection.close()
             connection.settings_dict.update(before)
+            ContentType.objects.clear_cache()
             admin.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
