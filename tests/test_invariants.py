@@ -176,6 +176,7 @@ PLANTS: dict[str, str | list[str]] = {
     "balance-is-the-sum-of-its-transfers": f"UPDATE ledger_account SET balance = balance - 1 WHERE id = ({CREDIT})",
     "balance-is-never-below-zero": [
         again("ledger_account", "kind = 'credit'", name="owed", balance="-5"),
+        "UPDATE ledger_account SET code = code || name WHERE name = 'owed'",
         """
         INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
         SELECT d.id, c.id, 5, 'EUR', 'credit_spend', 'owed', uuidv7() FROM ledger_account d, ledger_account c
@@ -207,6 +208,7 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE ledger_transfer SET kind = 'payment' WHERE id = (
             SELECT id FROM ledger_transfer WHERE kind = 'company_share' ORDER BY id LIMIT 1)""",
     "account-is-opened-once": again("ledger_account", "kind = 'sales'"),
+    "account-is-called-by-what-it-is": "UPDATE ledger_account SET code = 'sales' WHERE kind = 'sales'",
     "account-of-a-person-has-an-owner": """
         UPDATE ledger_account SET balance = (
             SELECT sum(CASE WHEN t.credit_id = a.id THEN t.amount ELSE -t.amount END) FROM ledger_transfer t,
@@ -259,9 +261,12 @@ PLANTS: dict[str, str | list[str]] = {
         WHERE state = 'needs_action' LIMIT 1""",
     "payment-is-as-last-recorded": "UPDATE payments_payment SET state = 'failed' WHERE state = 'needs_action'",
     "credit-comes-from-a-payment-of-its-owner": """
-        UPDATE ledger_account SET source_id = uuidv7() WHERE kind = 'credit' AND balance = 0""",
+        WITH other AS (SELECT id, uuidv7() AS source FROM ledger_account WHERE kind = 'credit' AND balance = 0)
+        UPDATE ledger_account a SET source_id = o.source, code = replace(a.code, a.source_id::text, o.source::text)
+        FROM other o WHERE o.id = a.id""",
     "credit-never-exceeds-its-payment": [
         again("ledger_account", "kind = 'credit'", name="extra", balance="99999"),
+        "UPDATE ledger_account SET code = code || name WHERE name = 'extra'",
         """
         INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
         SELECT d.id, c.id, 99999, 'EUR', 'credit_issue', 'extra', uuidv7() FROM ledger_account d, ledger_account c

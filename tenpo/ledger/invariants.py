@@ -36,8 +36,9 @@ INVARIANTS = (
         "reversal-mirrors-what-it-undoes",
         _("A reversal moves the whole amount back between the same two accounts."),
         """
-        SELECT t.id, o.id AS undoes FROM ledger_transfer t JOIN ledger_transfer o ON o.id = t.reverses_id
-        WHERE (t.amount, t.debit_id, t.credit_id) <> (o.amount, o.credit_id, o.debit_id)""",
+        SELECT t.id, t.reverses_id FROM ledger_transfer t LEFT JOIN ledger_transfer o ON o.id = t.reverses_id
+        WHERE t.reverses_id IS NOT NULL
+          AND (t.amount, t.debit_id, t.credit_id) IS DISTINCT FROM (o.amount, o.credit_id, o.debit_id)""",
     ),
     Invariant(
         "transfer-is-reversed-once",
@@ -96,6 +97,13 @@ INVARIANTS = (
         "account-is-opened-once",
         _("An account is opened once."),
         "SELECT code, count(*) AS times FROM ledger_account GROUP BY code HAVING count(*) > 1",
+    ),
+    Invariant(
+        "account-is-called-by-what-it-is",
+        _("The code of an account says its kind, its currency, its owner, its source and its name."),
+        """
+        SELECT id, code FROM ledger_account
+        WHERE code <> concat(kind, ':', currency, ':', owner_id, ':', source_id, ':', name)""",
     ),
     Invariant(
         "account-of-a-person-has-an-owner",

@@ -27,6 +27,7 @@ FORBIDDEN_TO_APP = {
     "delete from the audit log": "DELETE FROM audit_auditlog WHERE false",
     "change a transfer": "UPDATE ledger_transfer SET id = id WHERE false",
     "write an account": "UPDATE ledger_account SET id = id WHERE false",
+    "delete an account": "DELETE FROM ledger_account WHERE false",
     "make a table": "CREATE TABLE tenpo_doctor ()",
     "make a temporary table": "CREATE TEMPORARY TABLE tenpo_doctor ()",
 }

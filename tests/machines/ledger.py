@@ -35,7 +35,7 @@ SAID = {
     "not the mirror": "currencies or mirror",
     "with another amount": "said otherwise",
     "a key stands twice": "key twice",
-    "ledger_transfer_reverses_id_key": "undone twice",
+    "transfer_reversed_once": "undone twice",
     "nothing to reverse": "nothing to undo",
     "a reversal is final": "undoes what undoes",
     "transfer_amount_is_positive": "amount",

@@ -128,7 +128,7 @@ def test_a_transfer_that_was_undone_and_the_one_that_undid_it_lead_to_each_other
     undone = Transfer.objects.get(kind=Transfer.Kind.CREDIT_RESERVE)
     client = signed_in(make_admin())
 
-    reversal = undone.reversal
+    reversal = undone.reversals.get()
 
     assert "This was undone" in shown(client, "transfer-detail", undone.pk)
     assert reverse("books:transfer-detail", args=[undone.pk]) in shown(client, "transfer-detail", reversal.pk)

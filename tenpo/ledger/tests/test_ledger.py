@@ -1,5 +1,6 @@
 """The ledger holds, whatever is posted in whatever order."""
 
+import contextlib
 import json
 from typing import Any
 from uuid import uuid4
@@ -8,14 +9,16 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.errors import CheckViolation
 
 from tenpo.core.errors import RuleError
 from tenpo.core.invariants import find_faults
 from tenpo.ledger.actions import Posting, Pot, post_transfers
-from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.models import GUARDED, OWING, Account, Transfer
 from tenpo.ledger.queries import trial_balance
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
+from tests.database import as_superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -198,6 +201,24 @@ def test_whatever_a_person_owns_is_opened_at_nothing_and_never_goes_below(own, c
     assert Account.objects.get(kind=own).balance == 0
 
 
+@pytest.mark.parametrize("kind", Account.Kind.values)
+@pytest.mark.parametrize("has_owner", [True, False])
+@pytest.mark.parametrize("has_balance", [True, False])
+def test_an_account_has_an_owner_and_a_balance_as_its_kind_says(kind, has_owner, has_balance):
+    """Even who owns the tables can write no other one."""
+    row = [kind, uuid4() if has_owner else None, 0 if has_balance else None, uuid4()]
+    is_right = (has_owner, has_balance) == (kind in [*GUARDED, *OWING], kind in GUARDED)
+
+    with as_superuser() as admin, admin.transaction(force_rollback=True):
+        refused = contextlib.nullcontext() if is_right else pytest.raises(CheckViolation, match="account_has_")
+        with refused:
+            admin.execute(
+                "INSERT INTO ledger_account (kind, owner_id, balance, source_id, currency, name, code)"
+                " VALUES (%s, %s, %s, %s, 'EUR', '', 'an account')",
+                row,
+            )
+
+
 def test_what_somebody_owes_is_theirs_and_is_a_sum():
     owed = Pot(Account.Kind.OWED, "EUR", make_member().pk)
     with transaction.atomic():
@@ -260,10 +281,10 @@ def test_a_transfer_writes_no_index_that_nobody_reads():
     assert found == [
         "ledger_transfer_key_key",
         "ledger_transfer_pkey",
-        "ledger_transfer_reverses_id_key",
         "transfer_by_credit",
         "transfer_by_debit",
         "transfer_by_kind",
         "transfer_by_subject",
         "transfer_by_time",
+        "transfer_reversed_once",
     ]
