@@ -296,6 +296,18 @@ def one_for_each_session(bookings: Iterable[Booking], user: User) -> list[Bookin
     return list(found.values())
 
 
+def dates_ordered_with(booking: Booking, reader: User) -> list[Booking]:
+    """The places that were ordered with one and still hold, one for each session, in the order of their starts.
+
+    Only those that concern the reader, whoever booked them.
+    """
+    if booking.line is None:
+        return [booking]
+    rows = Booking.objects.concerning(reader).filter(line__order=booking.line.order_id).live()
+    rows = rows.select_related("session__coach", "participant").order_by("session__starts_at", "id")
+    return one_for_each_session(rows, reader) or [booking]
+
+
 def _stands_before(one: Booking, other: Booking, user: User) -> bool:
     def rank(booking: Booking) -> tuple[bool, bool]:
         return booking.state != Booking.State.CANCELLED, booking.participant.user_id == user.pk

@@ -1,5 +1,6 @@
 """Booking several dates of a series, and giving them up: the pages, and the same by API."""
 
+import re
 from typing import Any
 
 import pytest
@@ -70,6 +71,10 @@ def test_the_page_books_what_was_chosen_for_who_was_chosen():
     assert taken(dates) == [0, 2, 2]
     result = client.get(answer["Location"]).content.decode()
     assert f"{lena.name}, Mia" in result
+    file = re.search(r'href="([^"]+ics\?dates)"[^>]*>.*?Add all 2 to your calendar', result, re.DOTALL)
+    assert file
+    assert client.get(file[1]).content.count(b"BEGIN:VEVENT") == 2
+    assert client.get(file[1].removesuffix("?dates")).content.count(b"BEGIN:VEVENT") == 1
     receipt = client.get(f"/orders/{Order.objects.get().pk}/").content.decode()
     assert receipt.count("Yoga") == 4
 

@@ -11,11 +11,19 @@ from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of
-from tenpo.schedule.ical import booking_file
+from tenpo.schedule.ical import dates_file
 from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review, can_see_payment
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
-from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waiting_with, waitlist_position
+from tenpo.schedule.queries import (
+    dates_ordered_with,
+    due_of,
+    has_following,
+    my_bookings,
+    own_booking,
+    waiting_with,
+    waitlist_position,
+)
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.video_queries import has_video, is_placed
@@ -94,10 +102,12 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def booking_ics(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    """One booking as a file for a calendar program."""
+    """One booking as a file for a calendar program; by `?dates` with all the dates that were ordered with it."""
     user = request.user
     assert isinstance(user, User)
     booking = own_booking(user, booking_id)
-    response = HttpResponse(booking_file(booking), content_type="text/calendar; charset=utf-8; method=PUBLISH")
-    response["Content-Disposition"] = f'attachment; filename="booking-{booking.session.starts_at:%Y-%m-%d}.ics"'
+    places = dates_ordered_with(booking, user) if "dates" in request.GET else [booking]
+    name = f"{'dates' if len(places) > 1 else 'booking'}-{places[0].session.starts_at:%Y-%m-%d}.ics"
+    response = HttpResponse(dates_file(places), content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
