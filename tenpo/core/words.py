@@ -66,6 +66,17 @@ def say_money(money: Money, *, exact: bool = True, sign: bool = False) -> str:
     return f"+{text}" if sign and money.amount > 0 else text
 
 
+def say_own_part(own: Money, price: Money) -> str:
+    """What somebody pays of a price, of which others may pay a part: "€16", "€4 of €16", "Nothing to pay of €16"."""
+    if not price.amount:
+        return _("Free")
+    whole = say_money(price, exact=False)
+    if own == price:
+        return whole
+    mine = say_money(own, exact=False) if own.amount else _("Nothing to pay")
+    return _("%(own)s of %(price)s") % {"own": mine, "price": whole}
+
+
 def say_number(value: Decimal | float, *, digits: int = 0) -> str:
     """A number with the reader's separators and at most `digits` decimals."""
     pattern = "#,##0" + ("." + "#" * digits if digits else "")

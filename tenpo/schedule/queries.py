@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.orders.models import Line, SharePolicy
-from tenpo.orders.policies import company_share
+from tenpo.orders.models import Line
+from tenpo.orders.own_share import Payers, Shares
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
@@ -69,24 +69,12 @@ def day_start(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Who pays what of a price before credits, in minor units."""
-
-    company: int
-    own: int
-
-
-def shares_of(sessions: Sequence[Session], *, at: datetime | None = None) -> dict[UUID, Shares]:
-    """The company's and the reader's part of each session's price by the policies in force: one statement."""
-    policies = list(SharePolicy.objects.in_force(at or clock.now())) if sessions else []
-    by_scope = {(policy.coach_id, policy.currency): policy for policy in policies}
-    found = {}
-    for session in sessions:
-        policy = by_scope.get((session.coach_id, session.currency)) or by_scope.get((None, session.currency))
-        company = company_share(policy, session.price)
-        found[session.pk] = Shares(company=company, own=session.price - company)
-    return found
+def shares_of(sessions: Sequence[Session], reader: User, *, at: datetime | None = None) -> dict[UUID, Shares]:
+    """What company, a sponsor of the reader's and the reader would pay of each session's price: two statements."""
+    if not sessions:
+        return {}
+    payers = Payers(reader, at=at)
+    return {one.pk: payers.shares(one.price, currency=one.currency, coach_id=one.coach_id) for one in sessions}
 
 
 def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Booking]:

@@ -189,7 +189,7 @@ def get_today(request: ApiRequest) -> dict[str, Any]:
         "credit": day.credit,
         "credit_ends_at": day.credit_ends_at,
         "currency": day.currency,
-        "suggestions": [_session(session) for session in day.suggestions],
+        "suggestions": [_session(found.session) for found in day.suggestions],
         "teaching": _teaching(teaching_of(request.user)) if request.user.is_coach else None,
     }
 

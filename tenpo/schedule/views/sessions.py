@@ -56,7 +56,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
         return render(request, "schedule/session_calendar.html", {"form": form, "events": _events_url(request)})
     page = page_of(request, find_sessions(user, wanted), order=ORDER)
     name_coaches(page.items)
-    shares, mine = shares_of(page.items), my_bookings_in(user, page.items)
+    shares, mine = shares_of(page.items, user), my_bookings_in(user, page.items)
     rows = [
         {"session": session, "shares": shares[session.pk], "booking": mine.get(session.pk)} for session in page.items
     ]
