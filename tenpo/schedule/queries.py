@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.orders.models import Line
 from tenpo.orders.own_share import Payers, Shares
+from tenpo.orders.queries import Quote, frozen_quote, together
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
@@ -81,16 +81,41 @@ def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Bookin
     """The reader's live booking of each session, or else one of their guests': one statement."""
     whose = Q(participant__user=user) | Q(participant__guest_of=user)
     mine = Booking.objects.filter(whose, session__in=[session.pk for session in sessions])
-    rows = mine.live().select_related("line").order_by(F("participant__user").asc(nulls_first=True), "-id")
+    rows = (
+        mine.live()
+        .select_related("line__order", "line__sponsorship")
+        .order_by(F("participant__user").asc(nulls_first=True), "-id")
+    )
     return {booking.session_id: booking for booking in rows}
 
 
-def due_of(booking: Booking | None) -> int:
-    """What is left to pay of a held place and all that was ordered with it, in minor units; 0 of every other one."""
-    if booking is None or booking.state != Booking.State.HELD or booking.line is None:
-        return 0
-    lines = Line.objects.filter(order=booking.line.order_id)
-    return int(lines.aggregate(due=Sum("own_share", default=0))["due"])
+@dataclass(frozen=True)
+class BookedPrice:
+    """What a booking costs as its page shows it, and for how many places that is."""
+
+    quote: Quote
+    # Those that are held, and so paid or given up, together, itself among them; of every other one it alone.
+    held: Sequence[Booking]
+
+    @property
+    def places(self) -> int:
+        return len(self.held)
+
+    @property
+    def due(self) -> int:
+        """What is left to pay, in minor units; 0 of what is not held."""
+        return self.quote.own_share if self.held[0].state == Booking.State.HELD else 0
+
+
+def booked_price(booking: Booking | None) -> BookedPrice | None:
+    """The price of a booking as it was frozen; of a held one that of all that was ordered with it: one statement."""
+    if booking is None or booking.line is None:
+        return None
+    if booking.state != Booking.State.HELD:
+        return BookedPrice(frozen_quote(booking.line), [booking])
+    rows = Booking.objects.filter(line__order=booking.line.order_id, state=Booking.State.HELD)
+    held = list(rows.select_related("participant", "line__order", "line__sponsorship").order_by("id")) or [booking]
+    return BookedPrice(together([frozen_quote(one.line) for one in held if one.line]), held)
 
 
 def bookable_participants(user: User) -> ParticipantQuerySet:
@@ -239,12 +264,15 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     return rows.select_related("session__coach", "line__order", "participant", "miss")
 
 
+WITH_BOOKING = ("session__coach", "line__order", "line__sponsorship", "participant", "miss")
+
+
 def own_booking(user: User, booking_id: UUID) -> Booking:
     """A booking that `user` made or takes part by; an admin may look at everybody's. Http404 for every other."""
     rows = Booking.objects.visible_to(user)
     if not user.is_admin:
         rows = rows.concerning(user)
-    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant", "miss"), pk=booking_id)
+    return get_object_or_404(rows.select_related(*WITH_BOOKING), pk=booking_id)
 
 
 FEED_PAST = timedelta(days=90)

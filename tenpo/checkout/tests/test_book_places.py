@@ -236,6 +236,26 @@ def test_what_is_not_paid_yet_is_given_up_as_a_whole(by_host):
     assert credit_left(lena) == 6_000
 
 
+def test_each_page_of_what_is_held_says_what_all_of_it_costs_and_one_that_is_paid_its_own():
+    host, session = make_member("Maria Lopez"), make_session(capacity=5, price=1_600)
+    make_share_policy(percent=50)
+    mine, mia, _ben = book(session, host, "Mia", "Ben", card=DECLINED)
+    client = Client()
+    client.force_login(host)
+    pages = [f"/bookings/{mia.pk}/", f"/sessions/{session.pk}/", f"/bookings/{mine.pk}/pay/"]
+
+    for page in pages:
+        shown = client.get(page).content.decode()
+        assert "<span>Price of 3 places</span><b>€48</b>" in shown, page
+        assert "Pay €24" in shown, page
+    assert "Maria Lopez, Mia, Ben" in client.get(pages[0]).content.decode()
+
+    pay_booking(mine, provider="sandbox", source=SUCCEEDS, by=host)
+
+    for page in pages[:2]:
+        assert "<span>Price</span><b>€16</b>" in client.get(page).content.decode()
+
+
 def test_what_is_not_paid_in_time_is_let_go_as_a_whole():
     lena, session = make_member(), make_session(price=5_000)
     held = book(session, lena, "Mia", card=DECLINED)

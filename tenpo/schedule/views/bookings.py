@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review, can_see_payment
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
 from tenpo.schedule.queries import (
+    BookedPrice,
+    booked_price,
     dates_ordered_with,
-    due_of,
     has_following,
     my_bookings,
     own_booking,
@@ -67,6 +69,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     booking = own_booking(user, booking_id)
     session = booking.session
     line = booking.line if can_see_payment(user, booking) else None
+    price = booked_price(booking) if line else None
     now = clock.now()
     misses = misses_under([booking.terms], [booking.booked_by_id])
     rule = comes_back(booking, now=now, misses=misses)
@@ -78,8 +81,8 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
         "is_for_me": booking.participant.user_id == user.pk,
-        "due": due_of(booking),
-        "together": waiting_with(booking) if booking.state in (Booking.State.WAITLISTED, Booking.State.OFFERED) else [],
+        "price": price,
+        "together": _together(booking, price),
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED
@@ -97,6 +100,13 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         and not (session.service is not None and session.service.needs_approval),
     }
     return render(request, "schedule/booking_detail.html", context)
+
+
+def _together(booking: Booking, price: BookedPrice | None) -> Sequence[Booking]:
+    """The others of a party that waits, is offered or is held as one, with this one among them."""
+    if booking.state in (Booking.State.WAITLISTED, Booking.State.OFFERED):
+        return waiting_with(booking)
+    return price.held if price else []
 
 
 @login_required
