@@ -33,7 +33,7 @@ from tenpo.orders.tests.make import (
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, decide_charge
 from tenpo.people.actions.guests import add_guests
-from tenpo.people.models import Participant, User
+from tenpo.people.models import NAME_LENGTH, Participant, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import seats
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
@@ -438,7 +438,28 @@ def test_more_than_come_at_once_is_said_and_makes_nobody_a_guest():
 
     assert answer.status_code == 422
     assert "At most 10 come together; these are 11." in answer.content.decode()
+    # It stands by the field, and is said as soon as it is typed.
+    alone = client.get(page(session)).content.decode()
+    assert "At most 10 of you, whoever books among them." in alone
+    assert f'maxlength="{PLACES_AT_ONCE * (NAME_LENGTH + 2)}"' in alone
+    looked = client.get(page(session), typed).content.decode()
+    assert "At most 10 come together; these are 11." in looked
+    assert "€500" in looked
+    small = client.get(page(make_session(capacity=3)), {**typed, "names": "Mia\nBen\nTim"}).content.decode()
+    assert "At most 3 come together; these are 4." in small
     assert not Participant.objects.guests_of(lena).exists()
+
+
+def test_too_few_places_for_a_party_are_said_while_it_is_named():
+    lena, session = make_member(), make_session(capacity=4)
+    book(session, make_member(), "Tim", "Ida")
+    client = Client()
+    client.force_login(lena)
+
+    looked = client.get(page(session), {"party": "on", "who": [str(lena.participant.pk)], "names": "Mia"})
+
+    assert "Last place" in looked.content.decode()
+    assert "You can wait together." in looked.content.decode()
 
 
 def test_the_page_books_for_oneself_and_for_who_is_named_and_keeps_the_names():

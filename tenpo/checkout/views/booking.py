@@ -67,7 +67,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         # There is no second seat in what was booked as a slot.
         return redirect("schedule:session-detail", session.pk)
     use_wallet = uses_wallet(request)
-    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine])
+    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine], most=session.capacity)
     price = _price(session, user, use_wallet=use_wallet, places=party.number)
     is_sent = request.method == "POST" and "look" not in request.POST
     form = PaymentForm(request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user))

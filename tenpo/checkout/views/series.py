@@ -38,7 +38,7 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = get_object_or_404(sessions, pk=session_id)
     typed = request.POST or request.GET
     use_wallet = uses_wallet(request)
-    party = PartyForm(typed, user=user)
+    party = PartyForm(typed, user=user, most=session.capacity)
     dates = dates_following(session, participants=party.chosen, by=user, places=party.number)
     if not dates:
         return redirect("schedule:session-detail", session.pk)

@@ -74,7 +74,7 @@ class _Page(SlotPage):
         options = options_of(service, slots_at(own(user), service, wish, at))
         self.options = OptionForm(typed, options=options, typed=before)
         self.answers = AnswersForm(typed, questions=service.questions, typed=before)
-        self.party = PartyForm(request.POST or request.GET, user=user)
+        self.party = PartyForm(request.POST or request.GET, user=user, most=service.capacity)
         self.price = self._price()
         # Nothing is paid before the yes; whoever gives it says yes by booking.
         self.asks_first = service.needs_approval and not (user.is_admin or user in coaches_of(service))
