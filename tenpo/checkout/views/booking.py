@@ -43,8 +43,9 @@ from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
-from tenpo.people.models import User
+from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
@@ -99,6 +100,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "wants_more": wants_more,
         "use_wallet": use_wallet,
         "refusal": refusal,
+        "in_the_way": _in_the_way(refusal, user, party.people_named(), session),
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
         "policy": say_offered_policy(session, user, to=price.back_to),
     }
@@ -153,6 +155,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "quote": price,
         "form": form,
         "refusal": refusal,
+        "in_the_way": _in_the_way(refusal, user, [one.participant for one in places], booking.session),
         "failure": "" if form.is_bound else failure,
         "is_offer": is_offer,
         "places": places,
@@ -286,6 +289,12 @@ def _wait_for(party: PartyForm, refusal: RuleError | None) -> str:
     if refusal is None or refusal.code != "full" or party.number < 2:
         return ""
     return urlencode({"party": "on", "who": [str(one.pk) for one in party.people_named()]}, doseq=True)
+
+
+def _in_the_way(
+    refusal: RuleError | None, user: User, people: Sequence[Participant], session: Session
+) -> list[InTheWay]:
+    return participants_in_the_way(refusal, user, people, since=session.starts_at, until=session.ends_at)
 
 
 def _can_bring(session: Session) -> bool:

@@ -37,6 +37,7 @@ from tenpo.schedule.find_queries import (
     slots_at,
     with_offer,
 )
+from tenpo.schedule.in_the_way import participants_in_the_way
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
 from tenpo.schedule.service_prices import service_price
@@ -153,6 +154,9 @@ class _Page(SlotPage):
         return {
             **self.shown(own_zone=ZoneInfo(self.user.time_zone)),
             "form": self.payment,
+            "in_the_way": participants_in_the_way(
+                self.refusal, self.user, self.party.people_named(), since=self.at, until=self.at + self.wish.length
+            ),
             "party": self.party,
             "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
             "quote": self.price,
