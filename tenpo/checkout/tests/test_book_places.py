@@ -495,3 +495,22 @@ def test_the_page_books_alone_as_ever_and_brings_somebody_later():
 
     assert list(Booking.objects.order_by("id").values_list("participant__name", flat=True)) == [lena.name, "Mia"]
     assert client.post(page(session), {**more, "names": "", "agreed": 5_000, "provider": "sandbox"}).status_code == 422
+
+
+def test_the_roster_says_who_booked_where_it_is_not_who_comes():
+    host, session = make_member("Maria Lopez"), make_session(capacity=5)
+    book(session, host, "Mia")
+    client = Client()
+    client.force_login(session.coach)
+
+    shown = client.get(f"/teaching/{session.pk}/").content.decode()
+    text = client.get(f"/teaching/{session.pk}/roster.csv").getvalue().decode()  # type: ignore[attr-defined]
+
+    own, guest = (shown.index(f'<span class="row-title">{name}</span>') for name in ("Maria Lopez", "Mia"))
+    said = "booked by Maria Lopez"
+    assert said in shown[min(own, guest) :]
+    assert shown.count(said) == 1
+    assert shown.index(said) > guest
+    assert text.count("Maria Lopez") == 3
+    rows = {one["name"]: one["booked_by"] for one in Api(session.coach).get(f"/sessions/{session.pk}/roster").json()}
+    assert rows == {"Maria Lopez": "Maria Lopez", "Mia": "Maria Lopez"}

@@ -190,7 +190,8 @@ class RosterRow(OutSchema):
 
     booking_id: UUID
     name: str
-    email: str
+    email: Annotated[str, Field(description="Of whoever booked.")]
+    booked_by: Annotated[str, Field(description="Who booked, by name: whoever takes part, or somebody for them.")]
     state: str
     held_until: datetime | None
     waitlisted_at: datetime | None
@@ -421,6 +422,7 @@ def roster_row(booking: Booking) -> dict[str, Any]:
         "booking_id": booking.pk,
         "name": booking.participant.name,
         "email": booking.booked_by.email,
+        "booked_by": str(booking.booked_by),
         "state": booking.state,
         "held_until": booking.held_until,
         "waitlisted_at": booking.waitlisted_at,

@@ -227,19 +227,26 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
     """The roster as a file that a spreadsheet opens safely."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    header = [_("Name"), _("E-mail"), _("State"), _("Since")]
+    header = [_("Name"), _("E-mail"), _("State"), _("Since"), _("Booked by")]
     rows: Iterable[list[str]] = (
         [
             booking.participant.name,
             booking.booked_by.email,
             booking.get_state_display(),
             _since(booking),
+            str(booking.booked_by),
         ]
         for booking in roster(session)
     )
     if (intro := intro_of(session)) is not None:
         since = intro.confirmed_at or intro.created_at
-        row = [intro.participant.name, intro.email, intro.get_state_display(), f"{say_date(since)} {say_time(since)}"]
+        row = [
+            intro.participant.name,
+            intro.email,
+            intro.get_state_display(),
+            f"{say_date(since)} {say_time(since)}",
+            "",
+        ]
         rows = chain(rows, [row])
     return csv_answer(f"roster-{session.starts_at:%Y-%m-%d}.csv", header, rows)
 
