@@ -139,7 +139,7 @@ def test_what_an_admin_typed_and_what_it_does_are_there_again_once_they_showed_w
     urls = {f"/money/refunds/{make_request(line).pk}/": {"act": "grant"}, f"/money/lines/{line.pk}/refund/": {}}
     for url, more in urls.items():
         browser = signed_in(admin)
-        assert "What €100 does" in read(browser.get(url))
+        assert "What €100.00 does" in read(browser.get(url))
         asked = browser.post(url, {**more, "amount": "50", "to": "wallet", "word": "Half"})
         assert "/account/reauthenticate" in asked["Location"], url
         show_password_again(browser, admin)
@@ -148,8 +148,8 @@ def test_what_an_admin_typed_and_what_it_does_are_there_again_once_they_showed_w
 
         assert "What you typed is here again" in again
         assert 'value="50"' in again
-        assert "What €50 does" in again
-        assert "What €50 does" in read(browser.post(url, {**more, "amount": "50", "to": "nowhere"}))
+        assert "What €50.00 does" in again
+        assert "What €50.00 does" in read(browser.post(url, {**more, "amount": "50", "to": "nowhere"}))
 
 
 def test_an_admin_rejects_with_a_word():

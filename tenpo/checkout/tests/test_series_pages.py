@@ -120,8 +120,8 @@ def test_the_page_shows_what_comes_back_and_gives_it_up():
     booked = book(dates, lena)
     client, address = signed_in(lena), f"/bookings/{booked[1].pk}/cancel/following/"
     assert address in client.get(f"/bookings/{booked[1].pk}/").content.decode()
-    assert "You get €60 back as credit." in client.get(address).content.decode()
-    assert "You get €80 back as credit." in client.get(address, {"scope": "all"}).content.decode()
+    assert "You get €60.00 back as credit." in client.get(address).content.decode()
+    assert "You get €80.00 back as credit." in client.get(address, {"scope": "all"}).content.decode()
 
     assert client.post(address, {"agreed": 1}).status_code == 409
     assert client.post(address, {}).status_code == 422
