@@ -23,7 +23,7 @@ from tenpo.schedule.given_up_notifications import (
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
-from tenpo.schedule.moving_notifications import SLOT_MOVED, tell_its_coaches
+from tenpo.schedule.moving_notifications import SLOT_MOVED, confirm_to_who_moved, tell_its_coaches
 from tenpo.schedule.policy_notifications import (
     MISSED,
     PERSON_MOVED,
@@ -430,7 +430,10 @@ def _back(message: OutboxMessage) -> dict[str, Any]:
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
-    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked."""
+    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked.
+
+    Whoever moved it themselves is told what they did, and not that something happened to them.
+    """
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
@@ -448,6 +451,7 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
         for booking in party
         for notice in to_its_people(SESSION_CHANGED, booking, party=party, before=before)
     ]
+    notices = confirm_to_who_moved(message, notices)
     return notices + tell_its_coaches(message, list(rows)) + tell_who_is_beside(message)
 
 
