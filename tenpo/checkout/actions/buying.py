@@ -232,8 +232,9 @@ def order_places(
     )
     price = together(found)
     check_agreed(price, wish)
-    if price.own_share and not unpaid_until and wish.provider not in offered_providers():
-        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    if price.own_share and not unpaid_until:
+        # Staff says what has come already.
+        _check_way(wish.provider, bookings if wish.by == bookings[0].booked_by else ())
     now = clock.now()
     held_until = (unpaid_until or hold_end(bookings, wish.provider, now)) if price.own_share else None
     if held_until:
@@ -360,8 +361,18 @@ def _check_attempt(booking: Booking, provider: str) -> None:
     is_held = booking.state == Booking.State.HELD and booking.line_id is not None
     if not is_held or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("not_held", _("This seat is not held any more. Please book again."))
-    if provider not in offered_providers():
-        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    _check_way(provider, [booking])
+
+
+def _check_way(provider: str, bookings: Sequence[Booking]) -> None:
+    """Raise RuleError payment_needed unless it can be paid that way, with the money there before it starts."""
+    starts = min((one.session.starts_at for one in bookings), default=None)
+    if provider in offered_providers(before=starts):
+        return
+    words = _("Choose how you want to pay.")
+    if provider in offered_providers():
+        words = _("A bank transfer would not be there before it starts. Choose another way to pay.")
+    raise RuleError("payment_needed", words)
 
 
 def begun_by(call: Call | None) -> Reserved | None:

@@ -71,7 +71,10 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     party = PartyForm(typed, user=user, but=[booking.participant for booking in mine], most=session.capacity)
     price = _price(session, user, use_wallet=use_wallet, places=party.number)
     is_sent = request.method == "POST" and "look" not in request.POST
-    form = PaymentForm(request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    form = PaymentForm(
+        request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user),
+        before=session.starts_at,
+    )  # fmt: skip
     refusal = None
     if is_sent and all([party.is_valid() or not party.is_bound, form.is_valid()]):
         hit("book-user", user.pk)
@@ -124,7 +127,10 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     is_offer = step == Step.OFFERED
     offered: Any = {"use_wallet": use_wallet, "places": len(places)}
     price = _price(booking.session, user, **offered) if is_offer else _ordered_price(places)
-    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    form = PaymentForm(
+        request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user),
+        before=min(place.session.starts_at for place in places),
+    )  # fmt: skip
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)

@@ -77,7 +77,7 @@ class _Page(SlotPage):
         self.answers = AnswersForm(request.POST or None, questions=service.questions)
         self._look()
         data = request.POST if self.is_sent else None
-        self.payment = PaymentForm(data, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
+        self.payment = PaymentForm(data, needs_payment=self.price.own_share > 0, saved=ready_methods(user), before=at)
 
     def answer(self) -> HttpResponse:
         if self.is_sent:

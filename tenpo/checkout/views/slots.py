@@ -81,7 +81,7 @@ class _Page(SlotPage):
         self.asks_first = service.needs_approval and not (user.is_admin or user in coaches_of(service))
         is_paid = self.price.own_share > 0 and not self.asks_first
         self.payment = PaymentForm(
-            typed, needs_payment=is_paid, has_agreed=not self.asks_first, saved=ready_methods(user)
+            typed, needs_payment=is_paid, has_agreed=not self.asks_first, saved=ready_methods(user), before=at
         )
 
     def answer(self) -> HttpResponse:
