@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
-from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models import Avg, Case, CharField, Count, Exists, F, IntegerField, OuterRef, Q, Sum, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
@@ -262,6 +262,37 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     chosen = {"coming": coming, "waiting": waiting}.get(when)
     rows = rows.filter(chosen) if chosen is not None else rows.exclude(coming | waiting)
     return rows.select_related("session__coach", "line__order", "participant", "miss")
+
+
+@dataclass(frozen=True)
+class BookedTogether:
+    """All of somebody's bookings of one session that stand in one list: a row, with each who comes in it."""
+
+    bookings: Sequence[Booking]
+
+    @property
+    def first(self) -> Booking:
+        return self.bookings[0]
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether all of them are in the same state, so that it is said once."""
+        return len({(one.state, one.ending, one.awaits_approval) for one in self.bookings}) == 1
+
+
+def first_of_each_session(rows: models.QuerySet[Booking]) -> models.QuerySet[Booking]:
+    """Of these bookings the first in each session: what a list with a row for each session is paged by."""
+    before = rows.order_by().filter(session=OuterRef("session"), pk__lt=OuterRef("pk"))
+    return rows.exclude(Exists(before.values("pk")))
+
+
+def by_session(rows: models.QuerySet[Booking], firsts: Sequence[Booking]) -> list[BookedTogether]:
+    """These bookings, those of the sessions of `firsts`, one for each session in that order: one statement."""
+    found: dict[UUID, list[Booking]] = {one.session_id: [] for one in firsts}
+    for booking in rows.filter(session__in=found).order_by("id"):
+        found[booking.session_id].append(booking)
+    # One that has just ended up elsewhere leaves the one that was read.
+    return [BookedTogether(found[one.session_id] or [one]) for one in firsts]
 
 
 WITH_BOOKING = ("session__coach", "line__order", "line__sponsorship", "participant", "miss")

@@ -1,5 +1,6 @@
 """Several places in one order: together or none, with one payment; one place is a party of one."""
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -40,6 +41,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.queries import first_of_each_session, my_bookings
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, outcomes, without_constraint
 
@@ -514,3 +516,48 @@ def test_the_roster_says_who_booked_where_it_is_not_who_comes():
     assert text.count("Maria Lopez") == 3
     rows = {one["name"]: one["booked_by"] for one in Api(session.coach).get(f"/sessions/{session.pk}/roster").json()}
     assert rows == {"Maria Lopez": "Maria Lopez", "Mia": "Maria Lopez"}
+
+
+def rows_of(page: str) -> list[str]:
+    """The rows of a page, as text."""
+    found = re.findall(r'<li class="row .*?</li>', page.partition("<main")[2], flags=re.DOTALL)
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row)) for row in found]
+
+
+def test_my_bookings_have_a_row_for_each_session_with_everybody_in_it():
+    host, session = make_member("Maria"), make_session(title="Yoga", capacity=5)
+    mine, mia, ben = book(session, host, "Mia", "Ben")
+    make_booking(make_session(title="Breathing"), host)
+    client = Client()
+    client.force_login(host)
+
+    page = client.get("/bookings/").content.decode()
+
+    yoga = next(row for row in rows_of(page) if "Yoga" in row)
+    assert len(rows_of(page)) == 2
+    assert "Maria , Mia , Ben" in yoga
+    assert yoga.count("Booked") == 1
+    assert all(f'href="/bookings/{one.pk}/"' in page for one in (mine, mia, ben))
+
+    cancel_booking(mia, by=host)
+
+    coming, past = (client.get(f"/bookings/?when={when}").content.decode() for when in ("coming", "past"))
+    assert "Maria , Ben" in next(row for row in rows_of(coming) if "Yoga" in row)
+    assert ["Mia" in row for row in rows_of(past)] == [True]
+
+
+def test_my_bookings_cost_the_same_however_many_come_and_are_paged_by_sessions():
+    host = make_member()
+    party, client, costs = party_of(host, "Mia", "Ben"), Client(), []
+    client.force_login(host)
+    for number in range(1, 5):
+        book_places(make_session(price=0), participants=party[: 2 + number % 2], by=host)
+        client.get("/bookings/")
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get("/bookings/").content.decode()
+        costs.append(len(captured))
+        assert len(rows_of(page)) == number
+
+    assert len(set(costs)) == 1
+    firsts = first_of_each_session(my_bookings(host, when="coming"))
+    assert (firsts.count(), Booking.objects.count()) == (4, 10)

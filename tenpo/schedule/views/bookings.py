@@ -19,7 +19,9 @@ from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_p
 from tenpo.schedule.queries import (
     BookedPrice,
     booked_price,
+    by_session,
     dates_ordered_with,
+    first_of_each_session,
     has_following,
     my_bookings,
     own_booking,
@@ -37,15 +39,17 @@ OWN_INTROS = 20
 @login_required
 @require_safe
 def booking_list(request: HttpRequest) -> HttpResponse:
-    """My bookings: coming, waiting, past."""
+    """My bookings: coming, waiting, past; a row for each session, with everybody who comes to it."""
     user = request.user
     assert isinstance(user, User)
     when = request.GET.get("when", "")
     when = when if when in TABS else "coming"
     order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
-    page = page_of(request, my_bookings(user, when=when), order=order)
-    name_coaches(booking.session for booking in page.items)
-    context = {"bookings": page.items, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
+    rows = my_bookings(user, when=when)
+    page = page_of(request, first_of_each_session(rows), order=order)
+    groups = by_session(rows, page.items)
+    name_coaches(group.first.session for group in groups)
+    context = {"groups": groups, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
     return render(request, "schedule/booking_list.html", context)
 
 
