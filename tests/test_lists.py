@@ -311,6 +311,16 @@ def show(client: Client, address: str) -> Shown:
     return Shown(text, items, [query["sql"] for query in captured])
 
 
+def written_two_ways(page: str) -> list[str]:
+    """Whole amounts that a page writes with their cents ("€16.00") beside others that it writes without ("€16")."""
+    main = page.partition("<main")[2].partition("</main>")[0]
+    # A chart is by itself, with its scale and the table of what it draws.
+    text = re.sub(r"<[^>]*>", " ", re.sub(r"<figure.*?</figure>", "", main, flags=re.DOTALL))
+    found = re.findall(r"€[\d,]+(?:\.\d\d)?", text)
+    whole, exact = [one for one in found if "." not in one], [one for one in found if one.endswith(".00")]
+    return [whole[0], exact[0]] if whole and exact else []
+
+
 def test_whatever_shows_something_costs_the_same_for_few_rows_and_for_many():
     world = make_world()
 
@@ -319,6 +329,10 @@ def test_whatever_shows_something_costs_the_same_for_few_rows_and_for_many():
     add_rows(world, MANY - FEW)
     many = show_all(world)
 
+    mixed = {
+        name: found for name, shown in many.items() if name != "/design" and (found := written_two_ways(shown.text))
+    }
+    assert mixed == {}
     rows_of = {name: len(shown.items) for name, shown in many.items() if shown.items is not None}
     assert {name: number for name, number in rows_of.items() if number < LIMITED.get(name, MANY)} == {}
     assert {name for name, shown in many.items() if 'class="empty"' in shown.text} == EMPTY

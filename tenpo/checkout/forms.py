@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -76,7 +77,7 @@ class HostCancelForm(CancelForm):
 class PaymentForm(CardForm):
     """How somebody pays, and the own share (minor units) that they saw when they chose.
 
-    Of what they have saved, what they chose for it is offered first.
+    Of what they have saved, what they chose for it is offered first; what would not be there `before` it is not.
     """
 
     agreed = forms.IntegerField(min_value=0)
@@ -87,13 +88,18 @@ class PaymentForm(CardForm):
     )  # fmt: skip
 
     def __init__(
-        self, data: Any = None, *, needs_payment: bool, has_agreed: bool = True, saved: Sequence[PaymentMethod] = ()
+        self,
+        data: Any = None,
+        *,
+        needs_payment: bool,
+        has_agreed: bool = True,
+        saved: Sequence[PaymentMethod] = (),
+        before: datetime | None = None,
     ) -> None:
         self.saved = {f"{SAVED}{method.pk}": method for method in saved}
         choices = [(name, _("%(method)s, saved") % {"method": method}) for name, method in self.saved.items()]
-        super().__init__(
-            data, choices=[*choices, *((provider.name, provider.label) for provider in offered_providers().values())]
-        )
+        offered = offered_providers(before=before).values()
+        super().__init__(data, choices=[*choices, *((provider.name, provider.label) for provider in offered)])
         self.keeps_cards = any(provider.keeps_methods for provider in offered_providers().values())
         self.fields["provider"].required = needs_payment
         self.fields["agreed"].required = has_agreed

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.core.limits import PLACES_AT_ONCE
 from tenpo.people.actions.guests import add_guests
@@ -16,7 +16,7 @@ from tenpo.people.models import NAME_LENGTH, Participant, User
 class PartyForm(forms.Form):
     """Whoever books, their guests, and others who become guests by being named; whoever books alone sends none of it.
 
-    `but` are those who have a place already.
+    `but` are those who have a place already; at `most` so many come, which stands by the field.
     """
 
     party = forms.BooleanField(required=False, initial=True, widget=forms.HiddenInput)
@@ -31,8 +31,9 @@ class PartyForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off"}),
     )
 
-    def __init__(self, data: Any, *, user: User, but: Collection[Participant] = ()) -> None:
+    def __init__(self, data: Any, *, user: User, but: Collection[Participant] = (), most: int = PLACES_AT_ONCE) -> None:
         self.user = user
+        self.most = max(1, min(most, PLACES_AT_ONCE))
         asked = [user.participant, *Participant.objects.guests_of(user)]
         self.people = {str(one.pk): one for one in asked if one not in but}
         # Whoever is there already is not meant by saying nothing.
@@ -42,6 +43,13 @@ class PartyForm(forms.Form):
         )
         field = self.fields["who"]
         assert isinstance(field, forms.MultipleChoiceField)
+        field.help_text = ngettext(
+            "%(n)s person at most.", "At most %(n)s of you, whoever books among them.", self.most
+        ) % {"n": self.most}
+        names = self.fields["names"]
+        assert isinstance(names, forms.CharField)
+        names.max_length = self.most * (NAME_LENGTH + 2)
+        names.widget.attrs["maxlength"] = str(names.max_length)
         field.choices = [(name, _("You") if one == user.participant else one.name) for name, one in self.people.items()]
 
     def clean_names(self) -> list[str]:
@@ -55,9 +63,8 @@ class PartyForm(forms.Form):
         cleaned = super().clean() or {}
         if not self.errors and not self.chosen and not cleaned.get("names"):
             self.add_error("who", _("Choose who comes."))
-        if (number := len(self.chosen) + len(cleaned.get("names", ()))) > PLACES_AT_ONCE:
-            words = _("At most %(n)s come together; these are %(number)s.") % {"n": PLACES_AT_ONCE, "number": number}
-            self.add_error("names", words)
+        if (number := len(self.chosen) + len(cleaned.get("names", ()))) > self.most:
+            self.add_error("names", self._too_many(number))
         return cleaned
 
     @property
@@ -70,10 +77,23 @@ class PartyForm(forms.Form):
 
     @property
     def number(self) -> int:
-        """How many come, as far as it was said; one at least."""
+        """How many come, as far as it was said; one at least, and no more than may."""
+        return min(max(1, self._said), self.most)
+
+    @property
+    def too_many(self) -> str:
+        """That more were named than may come, as soon as they are; empty where it is not so."""
+        return self._too_many(self._said) if self._said > self.most else ""
+
+    @property
+    def _said(self) -> int:
         typed = self.data.get("names", "").splitlines() if self.is_bound else []
         names = {" ".join(line.split()).lower() for line in typed} - {one.name.lower() for one in self.chosen} - {""}
-        return min(max(1, len(self.chosen) + len(names)), PLACES_AT_ONCE)
+        return len(self.chosen) + len(names)
+
+    def _too_many(self, number: int) -> str:
+        words = _("At most %(n)s come together; these are %(number)s.") if self.most > 1 else _("Only one can come.")
+        return words % {"n": self.most, "number": number}
 
     @property
     def is_alone(self) -> bool:

@@ -104,6 +104,10 @@ ROWS_ON_PAPER = 1_000
 # Ways to pay, of each person, ready or being added (`payments.actions.methods`); no further one is taken.
 METHODS_KEPT = 20
 
+# A bank transfer is offered for what begins in so many hours or more: one that is sent now would not be there before
+# (`payments.providers`).
+TRANSFER_TAKES_HOURS = 24
+
 # Guests whom one person may bring, and places that one books at once (`people.actions.guests`, `checkout.actions`).
 GUESTS_KEPT = 30
 PLACES_AT_ONCE = 10

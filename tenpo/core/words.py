@@ -16,7 +16,7 @@ from babel.dates import format_date, format_skeleton, format_timedelta
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, format_percent
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from tenpo.core.money import Money, minor_digits
@@ -64,6 +64,26 @@ def say_money(money: Money, *, exact: bool = True, sign: bool = False) -> str:
     if money.amount < 0:
         return MINUS + text
     return f"+{text}" if sign and money.amount > 0 else text
+
+
+def say_own_part(own: Money, price: Money) -> str:
+    """What somebody pays of a price, of which others may pay a part: "€16", "€4 of €16", "Nothing to pay of €16"."""
+    if not price.amount:
+        return _("Free")
+    whole = say_money(price, exact=False)
+    if own == price:
+        return whole
+    mine = say_money(own, exact=False) if own.amount else _("Nothing to pay")
+    return _("%(own)s of %(price)s") % {"own": mine, "price": whole}
+
+
+def say_places_free(free: int, *, of: int) -> str:
+    """How many places can still be taken: "10 places free", "Last place", "Full"; of one alone "1 place free"."""
+    if free <= 0:
+        return _("Full")
+    if free == 1 and of > 1:
+        return _("Last place")
+    return ngettext("%(n)s place free", "%(n)s places free", free) % {"n": say_number(free)}
 
 
 def say_number(value: Decimal | float, *, digits: int = 0) -> str:

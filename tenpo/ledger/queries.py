@@ -181,14 +181,24 @@ class MonthSpend:
 
 
 def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[MonthSpend]:
-    """Who paid what in each month since, shares released and credit given back taken off; months without any left out.
+    """Who paid what in each month since; months without any left out.
 
-    A payment counts in full when it was made, also when it became credit later: spending that credit counts for
-    itself, giving it counts nothing. A wallet counts when it is spent. One statement.
+    What goes back is taken off in the month in which it does, to whomever and wherever: a payment that became credit,
+    or went back to a card, was not spent, and that credit counts when it is. A wallet counts when it is spent. A month
+    in which more went back than was paid is below zero. One statement.
     """
 
     def total(plus: list[Transfer.Kind], minus: list[Transfer.Kind]) -> Coalesce:
-        signed = Case(When(kind__in=plus, then=F("amount")), When(kind__in=minus, then=-F("amount")), default=Value(0))
+        # What is held for a refund comes from sales, or from a wallet that was never spent.
+        of_sales = Q(debit__kind=Account.Kind.SALES) | Q(credit__kind=Account.Kind.SALES)
+        held = Q(kind__in=[kind.REFUND_HOLD, kind.REFUND_RELEASE])
+        signed = Case(
+            When(held & ~of_sales, then=Value(0)),
+            When(kind__in=plus, then=F("amount")),
+            When(kind__in=minus, then=-F("amount")),
+            default=Value(0),
+            output_field=models.BigIntegerField(),
+        )
         return Coalesce(Sum(signed), 0, output_field=models.BigIntegerField())
 
     kind = Transfer.Kind
@@ -198,7 +208,10 @@ def spend_by_month(*, since: datetime, currency: str, zone: ZoneInfo) -> list[Mo
     rows = months.annotate(
         company=total([kind.COMPANY_SHARE], [kind.COMPANY_RELEASE]),
         sponsors=total([kind.SPONSOR_SHARE], [kind.SPONSOR_RELEASE]),
-        users=total([kind.PAYMENT, kind.WALLET_SPEND], [kind.WALLET_RESTORE]),
+        users=total(
+            [kind.PAYMENT, kind.WALLET_SPEND, kind.CREDIT_BACK, kind.REFUND_RELEASE],
+            [kind.WALLET_RESTORE, kind.WALLET_REFUND, kind.CREDIT_ISSUE, kind.REFUND_HOLD],
+        ),
         credits=total([kind.CREDIT_SPEND], [kind.CREDIT_RESTORE]),
     )
     return [

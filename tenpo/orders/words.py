@@ -11,11 +11,11 @@ from tenpo.orders.sponsor_models import Sponsorship
 def describe_share(policy: SharePolicy | Sponsorship) -> str:
     """What the company or a sponsor pays, in a few words: "60%, at most €40"."""
     if policy.percent is None:
-        return say_money(Money(policy.amount or 0, policy.currency), exact=False)
+        return say_money(Money(policy.amount or 0, policy.currency))
     share = say_percent(policy.percent / 100)
     if policy.cap is None:
         return share
-    cap = say_money(Money(policy.cap, policy.currency), exact=False)
+    cap = say_money(Money(policy.cap, policy.currency))
     return _("%(share)s, at most %(cap)s") % {"share": share, "cap": cap}
 
 
@@ -23,10 +23,10 @@ def describe_sponsorship(sponsorship: Sponsorship) -> str:
     """What a sponsor pays, and how much of it there is, in a sentence: "50% of each price; at most €500 each"."""
     parts = [_("%(share)s of each price") % {"share": describe_share(sponsorship)}]
     if sponsorship.per_person is not None:
-        amount = say_money(Money(sponsorship.per_person, sponsorship.currency), exact=False)
+        amount = say_money(Money(sponsorship.per_person, sponsorship.currency))
         parts.append(_("%(amount)s for each person") % {"amount": amount})
     if sponsorship.pot is not None:
-        amount = say_money(Money(sponsorship.pot, sponsorship.currency), exact=False)
+        amount = say_money(Money(sponsorship.pot, sponsorship.currency))
         parts.append(_("%(amount)s in all") % {"amount": amount})
     return " · ".join(parts)
 

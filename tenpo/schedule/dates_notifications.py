@@ -6,10 +6,10 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.tokens import id_of
 from tenpo.notify.kinds import Attached, Audience, Facts, Kind, Words
 from tenpo.people.models import User
-from tenpo.schedule.ical import booking_event, calendar_file
+from tenpo.schedule.ical import dates_file
 from tenpo.schedule.models import Booking
 from tenpo.schedule.policy_notifications import roster_path
-from tenpo.schedule.queries import one_for_each_session
+from tenpo.schedule.queries import dates_ordered_with
 
 
 def calendar_of_dates(facts: Facts, reader: User) -> Attached | None:
@@ -17,14 +17,12 @@ def calendar_of_dates(facts: Facts, reader: User) -> Attached | None:
     booking_id = id_of(facts["booking_id"])
     if booking_id is None or not facts.dates():
         return None
-    told = Booking.objects.filter(pk=booking_id, line__isnull=False).values("line__order")
-    rows = Booking.objects.concerning(reader).filter(line__order__in=told)
-    rows = rows.select_related("session__coach", "participant").order_by("session__starts_at", "id")
-    places = one_for_each_session(rows, reader)
-    if not places:
+    told = Booking.objects.concerning(reader).select_related("session__coach", "participant", "line")
+    booking = told.filter(pk=booking_id, line__isnull=False).first()
+    if booking is None:
         return None
-    content = calendar_file(map(booking_event, places), name=facts["session"])
-    return Attached(f"dates-{places[0].session.starts_at:%Y-%m-%d}.ics", content, "text/calendar")
+    places = dates_ordered_with(booking, reader)
+    return Attached(f"dates-{places[0].session.starts_at:%Y-%m-%d}.ics", dates_file(places), "text/calendar")
 
 
 def _say_booking_cancelled(facts: Facts) -> Words:

@@ -6,7 +6,7 @@ hour that comes twice in autumn.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -23,9 +23,9 @@ _OURS = re.compile(r"(booking|intro|session)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 CHANGED_BY = ("created_at", "confirmed_at", "cancelled_at", "rescheduled_at")
 
 
-def booking_file(booking: Booking) -> bytes:
-    """One booking, to be taken into a calendar program."""
-    return calendar_file([booking_event(booking)], name=booking.session.title)
+def dates_file(bookings: Sequence[Booking]) -> bytes:
+    """One booking, or those of several dates that were booked at once, to be taken into a calendar program."""
+    return calendar_file(map(booking_event, bookings), name=bookings[0].session.title)
 
 
 def intro_file(intro: Intro) -> bytes:

@@ -422,6 +422,11 @@ class Booking(BaseModel):
         return read_policy(self.policy, self.policy_rules)
 
     @property
+    def is_for_another(self) -> bool:
+        """Whether whoever booked it is not who takes part."""
+        return self.participant.user_id != self.booked_by_id
+
+    @property
     def was_moved(self) -> bool:
         """Whether the session starts at another time than the one that was booked."""
         return self.moved_at is not None

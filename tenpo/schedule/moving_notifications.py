@@ -1,6 +1,7 @@
-"""What its coaches are told when somebody moves what they booked as a slot."""
+"""What is told when somebody moves what they booked as a slot: to its coaches, and to themselves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.models import Booking
-from tenpo.schedule.policy_notifications import roster_path, sentences, session_facts
+from tenpo.schedule.policy_notifications import RESCHEDULED, roster_path, sentences, session_facts
 
 
 def _say_moved(facts: Facts) -> Words:
@@ -27,6 +28,19 @@ SLOT_MOVED = Kind(
     "coach.slot_moved", gettext_lazy("Somebody moves a time with you that they booked"), Audience.COACH, _say_moved,
     icon="calendar-clock",
 )  # fmt: skip
+
+
+def confirm_to_who_moved(message: OutboxMessage, notices: Sequence[Notice]) -> list[Notice]:
+    """The same notices of a changed session, but for whoever moved it: what they did is confirmed to them."""
+    by, before = message.payload.get("moved_by_id"), message.payload.get("before", {})
+    if not by or "starts_at" not in before:
+        return list(notices)
+    return [_confirmed(one, before["starts_at"]) if str(one.user_id) == by else one for one in notices]
+
+
+def _confirmed(notice: Notice, started_at: str) -> Notice:
+    before = {"starts_at": started_at, "time_zone": notice.payload.get("time_zone", "")}
+    return replace(notice, kind=RESCHEDULED, payload={**notice.payload, "before": before})
 
 
 def tell_its_coaches(message: OutboxMessage, bookings: Sequence[Booking]) -> list[Notice]:

@@ -12,10 +12,19 @@ from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.coaches_notifications import COACHES_KINDS, COACHES_TELLS
 from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_dates
+from tenpo.schedule.given_up_notifications import (
+    BACK,
+    GIVEN_UP,
+    OF_PAYER,
+    facts_of_all,
+    facts_of_one,
+    what_came_back,
+    why_not_all,
+)
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
-from tenpo.schedule.moving_notifications import SLOT_MOVED, tell_its_coaches
+from tenpo.schedule.moving_notifications import SLOT_MOVED, confirm_to_who_moved, tell_its_coaches
 from tenpo.schedule.policy_notifications import (
     MISSED,
     PERSON_MOVED,
@@ -65,11 +74,11 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
         text=sentences(
             _("Your place on %(when)s was cancelled for you.") % {"when": "; ".join(facts.dates()) or facts.when()},
             how_it_was_settled(facts),
-            back_sentence(facts),
+            what_came_back(facts),
         ),
         act=_("See your booking"),
         path=booking_path(facts),
-        facts=where_and_when(facts),
+        facts=(*where_and_when(facts), *why_not_all(facts)),
     )
 
 
@@ -221,15 +230,11 @@ SESSION_FULL = Kind(
 )
 
 KINDS = (
-    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
-    OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN, NEW_BOOKING,
-    BOOKING_CANCELLED, SLOT_MOVED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
+    CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, GIVEN_UP, *POLICY_KINDS, WAITLISTED,
+    OFFERED, OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN,
+    NEW_BOOKING, BOOKING_CANCELLED, SLOT_MOVED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
     *TOGETHER_KINDS, *COACHES_KINDS,
 )  # fmt: skip
-
-
-# What came back, by where it went: for the eyes of whoever paid.
-BACK = ("credit", "wallet", "method")
 
 
 def _booking_of(message: OutboxMessage) -> Booking:
@@ -318,7 +323,7 @@ def to_its_people(
     notices = [Notice(kind, booking.booked_by_id, booking_facts(booking, **for_whom(party or [booking]), **more), once)]
     person = booking.participant.user_id
     if person is not None and person != booking.booked_by_id:
-        own = {name: value for name, value in more.items() if name not in (*BACK, "dates")}
+        own = {name: value for name, value in more.items() if name not in (*OF_PAYER, "dates")}
         if "dates" in more:
             own |= on_dates([one for one in party if one.participant_id == booking.participant_id])
         notices.insert(0, Notice(kind, person, booking_facts(booking, **own), once))
@@ -358,26 +363,29 @@ def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
-    """The participant when the host cancelled, the coach when the participant did and had a place.
+    """Whoever booked, with what comes back; the coach too when it was not as host, and they had a place.
 
-    Both, when the host did it for them.
+    What somebody gives up themselves and never had is not told: they have just seen it.
     """
     booking, said = _booking_of(message), message.payload
     notices = []
+    more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
+    more |= facts_of_one(booking, said)
     if said.get("by_host") or not said.get("by_member", True):
-        more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
         # What was held was given up with all of its order; what was paid goes place by place.
         party = [booking] if booking.confirmed_at else ordered_with(booking)
         once = "" if booking.confirmed_at else told_once_of_all(booking)
         more |= on_dates(party)
-        notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **_back(message), **more)
+        notices += to_its_people(CANCELLED_BY_HOST, booking, party=party, once=once, **more)
+    elif booking.confirmed_at and not said.get("is_told_with"):
+        notices += to_its_people(GIVEN_UP, booking, **more)
     if not said.get("by_host") and booking.confirmed_at and not said.get("is_told_with"):
         notices += _to_its_coach(BOOKING_CANCELLED, booking)
     return notices + tell_who_is_beside(message, booking.session)
 
 
 def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
-    """The coach, once with all dates, when somebody gave up several places of a series that they had."""
+    """Whoever booked and the coach, once with all dates, of several places of a series that were given up and had."""
     rows = Booking.objects.select_related("session__coach", "participant", "line")
     gone = rows.filter(
         pk__in=message.payload["booking_ids"], ending=Booking.Ending.BY_MEMBER, confirmed_at__isnull=False
@@ -386,7 +394,9 @@ def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
     if not places:
         return []
     once = f"given up:{message.payload['act']}"
-    return _to_its_coach(BOOKING_CANCELLED, places[0], party=places, once=once, **on_dates(places))
+    together: dict[str, Any] = {"party": places, "once": once, **on_dates(places)}
+    notices = to_its_people(GIVEN_UP, places[0], **together, **facts_of_all(places))
+    return notices + _to_its_coach(BOOKING_CANCELLED, places[0], **together)
 
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:
@@ -421,7 +431,10 @@ def _back(message: OutboxMessage) -> dict[str, Any]:
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
-    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked."""
+    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked.
+
+    Whoever moved it themselves is told what they did, and not that something happened to them.
+    """
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
@@ -439,6 +452,7 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
         for booking in party
         for notice in to_its_people(SESSION_CHANGED, booking, party=party, before=before)
     ]
+    notices = confirm_to_who_moved(message, notices)
     return notices + tell_its_coaches(message, list(rows)) + tell_who_is_beside(message)
 
 

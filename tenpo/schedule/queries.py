@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
-from django.db.models import Avg, Case, CharField, Count, F, IntegerField, Q, Sum, Value, When
+from django.db.models import Avg, Case, CharField, Count, Exists, F, IntegerField, OuterRef, Q, Sum, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce, TruncDate
 from django.shortcuts import get_object_or_404
@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.orders.models import Line, SharePolicy
-from tenpo.orders.policies import company_share
+from tenpo.orders.own_share import Payers, Shares
+from tenpo.orders.queries import Quote, frozen_quote, together
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import Participant, ParticipantQuerySet, User
 from tenpo.people.queries import Standing
@@ -69,40 +69,53 @@ def day_start(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Who pays what of a price before credits, in minor units."""
-
-    company: int
-    own: int
-
-
-def shares_of(sessions: Sequence[Session], *, at: datetime | None = None) -> dict[UUID, Shares]:
-    """The company's and the reader's part of each session's price by the policies in force: one statement."""
-    policies = list(SharePolicy.objects.in_force(at or clock.now())) if sessions else []
-    by_scope = {(policy.coach_id, policy.currency): policy for policy in policies}
-    found = {}
-    for session in sessions:
-        policy = by_scope.get((session.coach_id, session.currency)) or by_scope.get((None, session.currency))
-        company = company_share(policy, session.price)
-        found[session.pk] = Shares(company=company, own=session.price - company)
-    return found
+def shares_of(sessions: Sequence[Session], reader: User, *, at: datetime | None = None) -> dict[UUID, Shares]:
+    """What company, a sponsor of the reader's and the reader would pay of each session's price: two statements."""
+    if not sessions:
+        return {}
+    payers = Payers(reader, at=at)
+    return {one.pk: payers.shares(one.price, currency=one.currency, coach_id=one.coach_id) for one in sessions}
 
 
 def my_bookings_in(user: User, sessions: Sequence[Session]) -> dict[UUID, Booking]:
     """The reader's live booking of each session, or else one of their guests': one statement."""
     whose = Q(participant__user=user) | Q(participant__guest_of=user)
     mine = Booking.objects.filter(whose, session__in=[session.pk for session in sessions])
-    rows = mine.live().select_related("line").order_by(F("participant__user").asc(nulls_first=True), "-id")
+    rows = (
+        mine.live()
+        .select_related("line__order", "line__sponsorship")
+        .order_by(F("participant__user").asc(nulls_first=True), "-id")
+    )
     return {booking.session_id: booking for booking in rows}
 
 
-def due_of(booking: Booking | None) -> int:
-    """What is left to pay of a held place and all that was ordered with it, in minor units; 0 of every other one."""
-    if booking is None or booking.state != Booking.State.HELD or booking.line is None:
-        return 0
-    lines = Line.objects.filter(order=booking.line.order_id)
-    return int(lines.aggregate(due=Sum("own_share", default=0))["due"])
+@dataclass(frozen=True)
+class BookedPrice:
+    """What a booking costs as its page shows it, and for how many places that is."""
+
+    quote: Quote
+    # Those that are held, and so paid or given up, together, itself among them; of every other one it alone.
+    held: Sequence[Booking]
+
+    @property
+    def places(self) -> int:
+        return len(self.held)
+
+    @property
+    def due(self) -> int:
+        """What is left to pay, in minor units; 0 of what is not held."""
+        return self.quote.own_share if self.held[0].state == Booking.State.HELD else 0
+
+
+def booked_price(booking: Booking | None) -> BookedPrice | None:
+    """The price of a booking as it was frozen; of a held one that of all that was ordered with it: one statement."""
+    if booking is None or booking.line is None:
+        return None
+    if booking.state != Booking.State.HELD:
+        return BookedPrice(frozen_quote(booking.line), [booking])
+    rows = Booking.objects.filter(line__order=booking.line.order_id, state=Booking.State.HELD)
+    held = list(rows.select_related("participant", "line__order", "line__sponsorship").order_by("id")) or [booking]
+    return BookedPrice(together([frozen_quote(one.line) for one in held if one.line]), held)
 
 
 def bookable_participants(user: User) -> ParticipantQuerySet:
@@ -251,12 +264,46 @@ def my_bookings(user: User, *, when: str, now: datetime | None = None) -> models
     return rows.select_related("session__coach", "line__order", "participant", "miss")
 
 
+@dataclass(frozen=True)
+class BookedTogether:
+    """All of somebody's bookings of one session that stand in one list: a row, with each who comes in it."""
+
+    bookings: Sequence[Booking]
+
+    @property
+    def first(self) -> Booking:
+        return self.bookings[0]
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether all of them are in the same state, so that it is said once."""
+        return len({(one.state, one.ending, one.awaits_approval) for one in self.bookings}) == 1
+
+
+def first_of_each_session(rows: models.QuerySet[Booking]) -> models.QuerySet[Booking]:
+    """Of these bookings the first in each session: what a list with a row for each session is paged by."""
+    before = rows.order_by().filter(session=OuterRef("session"), pk__lt=OuterRef("pk"))
+    return rows.exclude(Exists(before.values("pk")))
+
+
+def by_session(rows: models.QuerySet[Booking], firsts: Sequence[Booking]) -> list[BookedTogether]:
+    """These bookings, those of the sessions of `firsts`, one for each session in that order: one statement."""
+    found: dict[UUID, list[Booking]] = {one.session_id: [] for one in firsts}
+    for booking in rows.filter(session__in=found).order_by("id"):
+        found[booking.session_id].append(booking)
+    # One that has just ended up elsewhere leaves the one that was read.
+    return [BookedTogether(found[one.session_id] or [one]) for one in firsts]
+
+
+WITH_BOOKING = ("session__coach", "line__order", "line__sponsorship", "participant", "miss")
+
+
 def own_booking(user: User, booking_id: UUID) -> Booking:
     """A booking that `user` made or takes part by; an admin may look at everybody's. Http404 for every other."""
     rows = Booking.objects.visible_to(user)
     if not user.is_admin:
         rows = rows.concerning(user)
-    return get_object_or_404(rows.select_related("session__coach", "line__order", "participant", "miss"), pk=booking_id)
+    return get_object_or_404(rows.select_related(*WITH_BOOKING), pk=booking_id)
 
 
 FEED_PAST = timedelta(days=90)
@@ -294,6 +341,18 @@ def one_for_each_session(bookings: Iterable[Booking], user: User) -> list[Bookin
         if other is None or _stands_before(booking, other, user):
             found[booking.session_id] = booking
     return list(found.values())
+
+
+def dates_ordered_with(booking: Booking, reader: User) -> list[Booking]:
+    """The places that were ordered with one and still hold, one for each session, in the order of their starts.
+
+    Only those that concern the reader, whoever booked them.
+    """
+    if booking.line is None:
+        return [booking]
+    rows = Booking.objects.concerning(reader).filter(line__order=booking.line.order_id).live()
+    rows = rows.select_related("session__coach", "participant").order_by("session__starts_at", "id")
+    return one_for_each_session(rows, reader) or [booking]
 
 
 def _stands_before(one: Booking, other: Booking, user: User) -> bool:

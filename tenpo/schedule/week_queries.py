@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.core.words import say_zone
+from tenpo.core.words import say_places_free, say_zone
 from tenpo.people.models import User
 from tenpo.schedule import slots
 from tenpo.schedule.free_days import holidays_of
@@ -148,7 +148,7 @@ def _taught(coach: User, since: datetime, until: datetime) -> list[Block]:
 def _session_block(session: Session) -> Block:
     url = reverse("schedule:session-roster", args=[session.pk])
     if not session.is_private:
-        note = _("%(taken)s of %(capacity)s") % {"taken": session.seats_taken, "capacity": session.capacity}
+        note = say_places_free(session.seats_left, of=session.capacity)
         return Block("class", session.title, session.starts_at, session.ends_at, note=note, url=url)
     guests = guests_of(session)
     waiting = next((guest for guest in guests if guest.state in (Booking.State.HELD, Booking.State.OFFERED)), None)

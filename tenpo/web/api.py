@@ -96,11 +96,12 @@ class FigureOut(OutSchema):
 
 
 class SpendOut(OutSchema):
-    """What was paid in one month, in minor units."""
+    """What was paid in one month, in minor units, less what went back."""
 
     month: date = Field(..., description="The month's first day.", examples=["2026-11-01"])
     company: int = Field(..., examples=[204000])
-    people: int = Field(..., examples=[58000])
+    people: int = Field(..., description="Also by credit.", examples=[58000])
+    sponsors: int = Field(..., examples=[12000])
 
 
 class WeekOut(OutSchema):
@@ -189,7 +190,7 @@ def get_today(request: ApiRequest) -> dict[str, Any]:
         "credit": day.credit,
         "credit_ends_at": day.credit_ends_at,
         "currency": day.currency,
-        "suggestions": [_session(session) for session in day.suggestions],
+        "suggestions": [_session(found.session) for found in day.suggestions],
         "teaching": _teaching(teaching_of(request.user)) if request.user.is_coach else None,
     }
 

@@ -117,7 +117,7 @@ def test_a_policy_is_previewed_and_decided(open_page, assert_calm):
 
     page.get_by_role("button", name="See what it does").click()
 
-    expect(page.locator("main")).to_contain_text("With 80%, at most €60")
+    expect(page.locator("main")).to_contain_text("With 80%, at most €60.00")
     expect(page.locator("main")).to_contain_text("€90.00 → €30.00")
     assert_calm(page)
     page.get_by_role("button", name="Decide").click()

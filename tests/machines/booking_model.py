@@ -28,6 +28,7 @@ from tests.machines.booking_nouns import (
     PRESENT,
     SEATED,
     TOLD,
+    TRANSFER_TAKES,
     Booking,
     Credit,
     Payment,
@@ -279,7 +280,7 @@ class Business:
         self._check_open(booking.session)
         if booking.state != "held" or not booking.held_until or booking.held_until <= self.now:
             raise Refused("not_held")
-        if not provider:
+        if not self._comes_in_time(provider, booking.session):
             raise Refused("payment_needed")
         if any(payment.state in OPEN and payment.provider not in BY_HAND for payment in attempts):
             raise Refused("payment_under_way")
@@ -307,8 +308,11 @@ class Business:
         _company, _spent, own = self.quote(session, buyer)
         if agreed is not None and agreed != own:
             raise Refused("price_changed")
-        if own and not provider:
+        if own and not self._comes_in_time(provider, session):
             raise Refused("payment_needed")
+
+    def _comes_in_time(self, provider: str, session: Session) -> bool:
+        return bool(provider) and (provider != "transfer" or session.starts_at - self.now >= TRANSFER_TAKES)
 
     def _order(self, booking: Booking, provider: str, card: str) -> None:
         booking.claims = True

@@ -20,6 +20,8 @@ ASKED_AFTER = timedelta(minutes=1)
 COMPLETED_AFTER = timedelta(days=1)
 
 BY_HAND = ("payroll", "transfer")
+# Less than this before a start a transfer would not be there.
+TRANSFER_TAKES = timedelta(hours=24)
 # What the card's bank says at first.
 CARDS = {
     "succeeds": "succeeded",

@@ -199,8 +199,9 @@ def order_places(
     )
     price = together(found)
     check_agreed(price, paying)
-    if price.own_share and not unpaid_until and paying.provider not in offered_providers():
-        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    if price.own_share and not unpaid_until:
+        # Staff says what has come already.
+        check_way(paying.provider, bookings if paying.by == bookings[0].booked_by else ())
     now = clock.now()
     held_until = (unpaid_until or hold_end(bookings, paying.provider, now)) if price.own_share else None
     if held_until:
@@ -283,6 +284,17 @@ def _splits_of(booking: Booking, price: Quote) -> list[Split]:
         price.price, price.split_rule, creator_id=session.coach_id, taught_by=session.coach_ids,
         bought_by=(booking.booked_by_id, booking.participant.user_id, sponsor_id),
     )  # fmt: skip
+
+
+def check_way(provider: str, bookings: Sequence[Booking]) -> None:
+    """Raise RuleError payment_needed unless it can be paid that way, with the money there before it starts."""
+    starts = min((one.session.starts_at for one in bookings), default=None)
+    if provider in offered_providers(before=starts):
+        return
+    words = _("Choose how you want to pay.")
+    if provider in offered_providers():
+        words = _("A bank transfer would not be there before it starts. Choose another way to pay.")
+    raise RuleError("payment_needed", words)
 
 
 def begun_by(call: Call | None) -> Reserved | None:

@@ -13,6 +13,7 @@ from tenpo.checkout.actions.buying import (
     begun_by,
     bookings_of_order,
     charge_for,
+    check_way,
     hold_end,
     payment_of,
 )
@@ -24,7 +25,6 @@ from tenpo.core.errors import RuleError
 from tenpo.orders.models import Line
 from tenpo.payments.actions.cancelling import cancel_payments
 from tenpo.payments.models import Payment
-from tenpo.payments.providers import offered_providers
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import User
 from tenpo.schedule.actions.seats import check_open, hold_longer, lock_order_of, lock_sessions_of
@@ -100,5 +100,4 @@ def _check_attempt(booking: Booking, provider: str) -> None:
     is_held = booking.state == Booking.State.HELD and booking.line_id is not None
     if not is_held or booking.held_until is None or booking.held_until <= clock.now():
         raise RuleError("not_held", _("This seat is not held any more. Please book again."))
-    if provider not in offered_providers():
-        raise RuleError("payment_needed", _("Choose how you want to pay."))
+    check_way(provider, [booking])

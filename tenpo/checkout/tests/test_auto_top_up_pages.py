@@ -49,8 +49,8 @@ def test_it_is_set_up_on_its_page_and_the_wallet_says_so():
     answer = client.post(PAGE, WISH | {"method": str(card.pk), "low_below": "5"}, follow=True)
 
     page = answer.content.decode()
-    assert "€25 by Visa •••• 4242 when less than €10 is left, at most €50 a day." in page
-    assert "You are told when less than €5 is left." in page
+    assert "€25.00 by Visa •••• 4242 when less than €10.00 is left, at most €50.00 a day." in page
+    assert "You are told when less than €5.00 is left." in page
     shown = client.get(PAGE).content.decode()
     assert 'value="25"' in shown
 
@@ -131,7 +131,7 @@ def test_an_admin_sees_how_somebody_s_wallet_is_filled():
 
     page = client_of(make_admin()).get(f"/money/wallets/{member.pk}/").content.decode()
 
-    assert "€25 by Visa •••• 4242" in page
+    assert "€25.00 by Visa •••• 4242" in page
     assert "Automatic top-up" not in client_of(make_admin()).get(f"/money/wallets/{make_member().pk}/").content.decode()
 
 

@@ -1,5 +1,6 @@
 """Several places in one order: together or none, with one payment; one place is a party of one."""
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -34,13 +35,14 @@ from tenpo.orders.tests.make import (
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS, decide_charge
 from tenpo.people.actions.guests import add_guests
-from tenpo.people.models import Participant, User
+from tenpo.people.models import NAME_LENGTH, Participant, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import seats
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.queries import first_of_each_session, my_bookings
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, outcomes, without_constraint
 
@@ -237,6 +239,26 @@ def test_what_is_not_paid_yet_is_given_up_as_a_whole(by_host):
     assert credit_left(lena) == 6_000
 
 
+def test_each_page_of_what_is_held_says_what_all_of_it_costs_and_one_that_is_paid_its_own():
+    host, session = make_member("Maria Lopez"), make_session(capacity=5, price=1_600)
+    make_share_policy(percent=50)
+    mine, mia, _ben = book(session, host, "Mia", "Ben", card=DECLINED)
+    client = Client()
+    client.force_login(host)
+    pages = [f"/bookings/{mia.pk}/", f"/sessions/{session.pk}/", f"/bookings/{mine.pk}/pay/"]
+
+    for page in pages:
+        shown = client.get(page).content.decode()
+        assert "<span>Price of 3 places</span><b>€48</b>" in shown, page
+        assert "Pay €24" in shown, page
+    assert "Maria Lopez, Mia, Ben" in client.get(pages[0]).content.decode()
+
+    pay_booking(mine, provider="sandbox", source=SUCCEEDS, by=host)
+
+    for page in pages[:2]:
+        assert "<span>Price</span><b>€16</b>" in client.get(page).content.decode()
+
+
 def test_what_is_not_paid_in_time_is_let_go_as_a_whole():
     lena, session = make_member(), make_session(price=5_000)
     held = book(session, lena, "Mia", card=DECLINED)
@@ -419,7 +441,28 @@ def test_more_than_come_at_once_is_said_and_makes_nobody_a_guest():
 
     assert answer.status_code == 422
     assert "At most 10 come together; these are 11." in answer.content.decode()
+    # It stands by the field, and is said as soon as it is typed.
+    alone = client.get(page(session)).content.decode()
+    assert "At most 10 of you, whoever books among them." in alone
+    assert f'maxlength="{PLACES_AT_ONCE * (NAME_LENGTH + 2)}"' in alone
+    looked = client.get(page(session), typed).content.decode()
+    assert "At most 10 come together; these are 11." in looked
+    assert "€500" in looked
+    small = client.get(page(make_session(capacity=3)), {**typed, "names": "Mia\nBen\nTim"}).content.decode()
+    assert "At most 3 come together; these are 4." in small
     assert not Participant.objects.guests_of(lena).exists()
+
+
+def test_too_few_places_for_a_party_are_said_while_it_is_named():
+    lena, session = make_member(), make_session(capacity=4)
+    book(session, make_member(), "Tim", "Ida")
+    client = Client()
+    client.force_login(lena)
+
+    looked = client.get(page(session), {"party": "on", "who": [str(lena.participant.pk)], "names": "Mia"})
+
+    assert "Last place" in looked.content.decode()
+    assert "You can wait together." in looked.content.decode()
 
 
 def test_the_page_books_for_oneself_and_for_who_is_named_and_keeps_the_names():
@@ -455,3 +498,67 @@ def test_the_page_books_alone_as_ever_and_brings_somebody_later():
 
     assert list(Booking.objects.order_by("id").values_list("participant__name", flat=True)) == [lena.name, "Mia"]
     assert client.post(page(session), {**more, "names": "", "agreed": 5_000, "provider": "sandbox"}).status_code == 422
+
+
+def test_the_roster_says_who_booked_where_it_is_not_who_comes():
+    host, session = make_member("Maria Lopez"), make_session(capacity=5)
+    book(session, host, "Mia")
+    client = Client()
+    client.force_login(session.coach)
+
+    shown = client.get(f"/teaching/{session.pk}/").content.decode()
+    text = client.get(f"/teaching/{session.pk}/roster.csv").getvalue().decode()
+
+    own, guest = (shown.index(f'<span class="row-title">{name}</span>') for name in ("Maria Lopez", "Mia"))
+    said = "booked by Maria Lopez"
+    assert said in shown[min(own, guest) :]
+    assert shown.count(said) == 1
+    assert shown.index(said) > guest
+    assert text.count("Maria Lopez") == 3
+    rows = {one["name"]: one["booked_by"] for one in Api(session.coach).get(f"/sessions/{session.pk}/roster").json()}
+    assert rows == {"Maria Lopez": "Maria Lopez", "Mia": "Maria Lopez"}
+
+
+def rows_of(page: str) -> list[str]:
+    """The rows of a page, as text."""
+    found = re.findall(r'<li class="row .*?</li>', page.partition("<main")[2], flags=re.DOTALL)
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row)) for row in found]
+
+
+def test_my_bookings_have_a_row_for_each_session_with_everybody_in_it():
+    host, session = make_member("Maria"), make_session(title="Yoga", capacity=5)
+    mine, mia, ben = book(session, host, "Mia", "Ben")
+    make_booking(make_session(title="Breathing"), host)
+    client = Client()
+    client.force_login(host)
+
+    page = client.get("/bookings/").content.decode()
+
+    yoga = next(row for row in rows_of(page) if "Yoga" in row)
+    assert len(rows_of(page)) == 2
+    assert "Maria , Mia , Ben" in yoga
+    assert yoga.count("Booked") == 1
+    assert all(f'href="/bookings/{one.pk}/"' in page for one in (mine, mia, ben))
+
+    cancel_booking(mia, by=host)
+
+    coming, past = (client.get(f"/bookings/?when={when}").content.decode() for when in ("coming", "past"))
+    assert "Maria , Ben" in next(row for row in rows_of(coming) if "Yoga" in row)
+    assert ["Mia" in row for row in rows_of(past)] == [True]
+
+
+def test_my_bookings_cost_the_same_however_many_come_and_are_paged_by_sessions():
+    host = make_member()
+    party, client, costs = party_of(host, "Mia", "Ben"), Client(), []
+    client.force_login(host)
+    for number in range(1, 5):
+        book_places(make_session(price=0), participants=party[: 2 + number % 2], by=host)
+        client.get("/bookings/")
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get("/bookings/").content.decode()
+        costs.append(len(captured))
+        assert len(rows_of(page)) == number
+
+    assert len(set(costs)) == 1
+    firsts = first_of_each_session(my_bookings(host, when="coming"))
+    assert (firsts.count(), Booking.objects.count()) == (4, 10)

@@ -208,6 +208,9 @@ def test_a_time_that_costs_something_leads_out_of_the_frame():
 
     assert f'href="/book/{service.pk}/' in page
     assert 'target="_blank" rel="noopener"' in page
+    assert "You book on our own page" in page
+    Service.objects.update(needs_approval=True)
+    assert "You ask for it on our own page" in Client().get(path_of(embed)).text
     assert Client().get(path_of(embed, service, 24)).status_code == 404
 
 

@@ -34,7 +34,7 @@ def test_a_member_sees_credit_and_payments():
     rows = client.get(reverse("checkout:my-statement")).content.decode()
 
     assert "Breathing" in page
-    assert "€80 <span>" in page
+    assert "€80.00 <span>" in page
     assert "Cancelled: Breathing" in rows
     assert "+€80.00" in rows
 

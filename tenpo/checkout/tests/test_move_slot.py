@@ -276,3 +276,17 @@ def test_what_was_kept_of_both_coaches_is_old_once_it_is_moved(coach):
 
     assert set(CoachTime.objects.values_list("coach", "version")) == {(coach.pk, 1), (other.pk, 1)}
     assert refusal_of(booking, member, coach=User(pk=new_id())).code == "slot_not_offered"
+
+
+def test_whoever_moves_it_themselves_is_told_what_they_did(coach):
+    member = make_member()
+    booking = book(make_service(coach), member)
+
+    move_slot(booking, starts_at=NINE + HOUR, by=member)
+
+    assert told(member) == ["booking.confirmed", "booking.rescheduled"]
+    news = Notification.objects.get(user=member, kind="booking.rescheduled")
+    words = say(news.kind, news.payload)
+    assert words.text.startswith("You moved it: from ")
+    assert "09:00" in words.text
+    assert "10:00" in words.text

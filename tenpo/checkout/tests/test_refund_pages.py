@@ -32,7 +32,14 @@ from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.sandbox import REFUND_FAILS
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
-from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member, signed_in
+from tenpo.people.tests.make import (
+    freshly_signed_in,
+    make_admin,
+    make_coach,
+    make_member,
+    show_password_again,
+    signed_in,
+)
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
@@ -125,6 +132,24 @@ def test_an_admin_shows_again_who_they_are_before_money_leaves():
     assert answer.status_code == 302
     assert "/account/reauthenticate" in answer["Location"]
     assert Refund.objects.get().state == "asked"
+
+
+def test_what_an_admin_typed_and_what_it_does_are_there_again_once_they_showed_who_they_are():
+    line, admin = make_mixed_line(), make_admin()
+    urls = {f"/money/refunds/{make_request(line).pk}/": {"act": "grant"}, f"/money/lines/{line.pk}/refund/": {}}
+    for url, more in urls.items():
+        browser = signed_in(admin)
+        assert "What €100.00 does" in read(browser.get(url))
+        asked = browser.post(url, {**more, "amount": "50", "to": "wallet", "word": "Half"})
+        assert "/account/reauthenticate" in asked["Location"], url
+        show_password_again(browser, admin)
+
+        again = read(browser.get(url))
+
+        assert "What you typed is here again" in again
+        assert 'value="50"' in again
+        assert "What €50.00 does" in again
+        assert "What €50.00 does" in read(browser.post(url, {**more, "amount": "50", "to": "nowhere"}))
 
 
 def test_an_admin_rejects_with_a_word():

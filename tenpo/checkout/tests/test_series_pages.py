@@ -1,5 +1,6 @@
 """Booking several dates of a series, and giving them up: the pages, and the same by API."""
 
+import re
 from typing import Any
 
 import pytest
@@ -70,6 +71,10 @@ def test_the_page_books_what_was_chosen_for_who_was_chosen():
     assert taken(dates) == [0, 2, 2]
     result = client.get(answer["Location"]).content.decode()
     assert f"{lena.name}, Mia" in result
+    file = re.search(r'href="([^"]+ics\?dates)"[^>]*>.*?Add all 2 to your calendar', result, re.DOTALL)
+    assert file
+    assert client.get(file[1]).content.count(b"BEGIN:VEVENT") == 2
+    assert client.get(file[1].removesuffix("?dates")).content.count(b"BEGIN:VEVENT") == 1
     receipt = client.get(f"/orders/{Order.objects.get().pk}/").content.decode()
     assert receipt.count("Yoga") == 4
 
@@ -115,8 +120,8 @@ def test_the_page_shows_what_comes_back_and_gives_it_up():
     booked = book(dates, lena)
     client, address = signed_in(lena), f"/bookings/{booked[1].pk}/cancel/following/"
     assert address in client.get(f"/bookings/{booked[1].pk}/").content.decode()
-    assert "You get €60 back as credit." in client.get(address).content.decode()
-    assert "You get €80 back as credit." in client.get(address, {"scope": "all"}).content.decode()
+    assert "You get €60.00 back as credit." in client.get(address).content.decode()
+    assert "You get €80.00 back as credit." in client.get(address, {"scope": "all"}).content.decode()
 
     assert client.post(address, {"agreed": 1}).status_code == 409
     assert client.post(address, {}).status_code == 422

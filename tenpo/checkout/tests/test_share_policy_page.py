@@ -23,7 +23,7 @@ def test_the_preview_saves_nothing_and_says_what_it_would_do():
 
     preview = client.post(address, {**form, "preview": "yes"}).content.decode()
 
-    assert "80%, at most €60" in preview
+    assert "80%, at most €60.00" in preview
     assert "€45.00 → <b>€60.00</b>" in preview
     assert "€45.00 → <b>€30.00</b>" in preview
     assert "Estimated by 1 seat" in preview

@@ -1,6 +1,8 @@
 """Whoever pays by bank transfer reads where to, how much and which reference: on pages, by mail and by API."""
 
 import re
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -8,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.actions.settling import mark_paid
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.core.errors import RuleError
@@ -17,6 +20,7 @@ from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
 from tenpo.orders.actions.business import update_business
 from tenpo.payments.models import Payment
+from tenpo.payments.providers.sandbox import DECLINED
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.models import Booking
@@ -131,6 +135,33 @@ def test_where_it_is_not_offered_nobody_pays_by_it():
     assert 'value="transfer"' not in client.get(reverse("checkout:book", args=[session.pk])).content.decode()
     make_account_to_pay_to()
     assert 'value="transfer"' in client.get(reverse("checkout:book", args=[session.pk])).content.decode()
+
+
+@pytest.mark.usefixtures("takes_transfers")
+@pytest.mark.parametrize(("minutes", "is_offered"), [(150, False), (24 * 60 - 1, False), (24 * 60 + 1, True)])
+def test_it_is_offered_only_where_the_money_can_be_there_before_it_starts(minutes, is_offered):
+    member, session = make_member(), make_session(price=5_000, starts_in=timedelta(minutes=minutes))
+    page = reverse("checkout:book", args=[session.pk])
+    how: dict[str, Any] = {"participant": member.participant, "by": member}
+
+    shown = signed_in(member).get(page).content.decode()
+    sent = signed_in(member).post(page, {"provider": "transfer", "agreed": 5_000})
+
+    assert ('value="transfer"' in shown) is is_offered
+    assert 'value="payroll"' in shown
+    assert sent.status_code == (302 if is_offered else 422)
+    if is_offered:
+        return
+    with pytest.raises(RuleError) as refusal:
+        book_session(session, **how, provider="transfer")
+    assert (refusal.value.code, Booking.objects.count()) == ("payment_needed", 0)
+    assert "would not be there before it starts" in str(refusal.value)
+    held = book_session(session, **how, provider="sandbox", source=DECLINED)
+    with pytest.raises(RuleError):
+        pay_booking(held, provider="transfer", by=member)
+    assert Payment.objects.filter(provider="transfer").count() == 0
+    # What is paid ahead is for no date.
+    assert top_up(member, amount=2_000, provider="transfer", by=member).provider == "transfer"
 
 
 @pytest.mark.usefixtures("takes_transfers")

@@ -224,7 +224,7 @@ def test_no_more_people_are_looked_for_than_may_come(coach):
 
     assert costs[0] == costs[1]
     body = typed(weekly(3), times=3, price=6_000, more={"party": "on", "who": [str(one.pk) for one in who]})
-    assert post(client, service, body).status_code == 409
+    assert post(client, service, body).status_code == 422
     assert not Booking.objects.exists()
 
 

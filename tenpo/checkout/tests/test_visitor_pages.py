@@ -170,6 +170,16 @@ def test_a_time_says_what_it_costs_and_by_which_policy():
     assert "Sign in and book" in page.text
 
 
+def test_what_its_coach_says_yes_to_is_asked_for():
+    service = make_open(price=4_500, needs_approval=True)
+
+    page = Client().get(f"/book/{service.pk}/{TEN}/").text
+
+    assert "Sign in and ask for it" in page
+    assert "you pay nothing before" in page
+    assert "Sign in and book" not in page
+
+
 def test_a_time_that_is_gone_says_which_are_near():
     lena = make_coach("Lena Ott")
     service = make_open(lena)

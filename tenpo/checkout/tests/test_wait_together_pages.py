@@ -102,8 +102,8 @@ def test_the_page_refuses_more_than_the_session_has_and_nobody():
     refused = client.post(line(session), {"party": "on", "who": [str(lena.participant.pk)], "names": "Mia"})
     nobody = client.post(line(session), {"party": "on", "names": ""})
 
-    assert (refused.status_code, nobody.status_code) == (409, 422)
-    assert "This session has only 1 seat." in refused.content.decode()
+    assert (refused.status_code, nobody.status_code) == (422, 422)
+    assert "Only one can come." in refused.content.decode()
     assert not Booking.objects.filter(booked_by=lena).exists()
 
 

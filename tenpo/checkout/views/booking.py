@@ -44,8 +44,9 @@ from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.models import Payment
 from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
-from tenpo.people.models import User
+from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
@@ -68,10 +69,13 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         # There is no second seat in what was booked as a slot.
         return redirect("schedule:session-detail", session.pk)
     use_wallet = uses_wallet(request)
-    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine])
+    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine], most=session.capacity)
     price = _price(session, user, use_wallet=use_wallet, places=party.number)
     is_sent = request.method == "POST" and "look" not in request.POST
-    form = PaymentForm(request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    form = PaymentForm(
+        request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user),
+        before=session.starts_at,
+    )  # fmt: skip
     refusal = None
     if is_sent and all([party.is_valid() or not party.is_bound, form.is_valid()]):
         hit("book-user", user.pk)
@@ -100,6 +104,7 @@ def book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "wants_more": wants_more,
         "use_wallet": use_wallet,
         "refusal": refusal,
+        "in_the_way": _in_the_way(refusal, user, party.people_named(), session),
         "is_open": session.status == Session.Status.PLANNED and not session.has_started(),
         "policy": say_offered_policy(session, user, to=price.back_to),
     }
@@ -123,7 +128,10 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     is_offer = step == Step.OFFERED
     offered: Any = {"use_wallet": use_wallet, "places": len(places)}
     price = _price(booking.session, user, **offered) if is_offer else _ordered_price(places)
-    form = PaymentForm(request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    form = PaymentForm(
+        request.POST or None, needs_payment=price.own_share > 0, saved=ready_methods(user),
+        before=min(place.session.starts_at for place in places),
+    )  # fmt: skip
     refusal = None
     if request.method == "POST" and form.is_valid():
         hit("pay-user", user.pk)
@@ -154,6 +162,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "quote": price,
         "form": form,
         "refusal": refusal,
+        "in_the_way": _in_the_way(refusal, user, [one.participant for one in places], booking.session),
         "failure": "" if form.is_bound else failure,
         "is_offer": is_offer,
         "places": places,
@@ -287,6 +296,12 @@ def _wait_for(party: PartyForm, refusal: RuleError | None) -> str:
     if refusal is None or refusal.code != "full" or party.number < 2:
         return ""
     return urlencode({"party": "on", "who": [str(one.pk) for one in party.people_named()]}, doseq=True)
+
+
+def _in_the_way(
+    refusal: RuleError | None, user: User, people: Sequence[Participant], session: Session
+) -> list[InTheWay]:
+    return participants_in_the_way(refusal, user, people, since=session.starts_at, until=session.ends_at)
 
 
 def _can_bring(session: Session) -> bool:

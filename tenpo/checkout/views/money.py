@@ -166,15 +166,15 @@ def payments_csv(request: PageRequest) -> StreamingHttpResponse:
 @never_cache
 @require_safe
 def spend(request: PageRequest) -> HttpResponse:
-    """What each month cost the company and its people."""
+    """What each month cost the company, its people and sponsors, less what went back."""
     business = current_business()
     months = spend_by_month(since=first_month(), currency=business.currency, zone=business_zone())
     sponsors = sum(month.sponsors for month in months)
     series = [
-        charts.Series(business.name, [month.company for month in months]),
-        charts.Series(_("People"), [month.users for month in months]),
-        charts.Series(_("Credit"), [month.credits for month in months]),
-        *([charts.Series(_("Sponsors"), [month.sponsors for month in months])] if sponsors else []),
+        charts.Series(business.name, [max(month.company, 0) for month in months]),
+        charts.Series(_("People"), [max(month.users, 0) for month in months]),
+        charts.Series(_("Credit"), [max(month.credits, 0) for month in months]),
+        *([charts.Series(_("Sponsors"), [max(month.sponsors, 0) for month in months])] if sponsors else []),
     ]
     context = {
         "months": months[::-1],

@@ -42,6 +42,7 @@ from tenpo.schedule.find_queries import (
     start_name,
     start_named,
 )
+from tenpo.schedule.in_the_way import participants_in_the_way
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.queries import placeable_participants, taught_sessions
 from tenpo.schedule.service_prices import service_price
@@ -142,6 +143,9 @@ def seat_place(request: HttpRequest, participant_id: UUID, session_id: UUID) -> 
         "session": session,
         "form": form,
         "refusal": refusal,
+        "in_the_way": participants_in_the_way(
+            refusal, user, [participant], since=session.starts_at, until=session.ends_at
+        ),
         "is_open": session.is_planned and not session.has_started(),
     }
     return render(request, "checkout/placing_seat.html", context, status=status_of(refusal, form))
@@ -242,6 +246,9 @@ class _SlotPage:
             "answers": self.answers,
             "form": self.form,
             "refusal": self.refusal,
+            "in_the_way": participants_in_the_way(
+                self.refusal, self.user, [self.participant], since=self.at, until=self.at + self.wish.length
+            ),
             "is_gone": self.refusal is not None and self.refusal.code in GONE,
             "nearest": [{"at": one, "name": start_name(one)} for one in nearest],
             "times_url": reverse("checkout:placing-time", args=[self.participant.pk, self.service.pk]),

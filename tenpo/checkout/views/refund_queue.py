@@ -82,7 +82,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
         _carry_out(request, refund, act)
         return redirect("checkout:refund-review", refund.pk)
     context = {
-        **_effect(request, found, refund.asked),
+        **_effect(request, found, grant),
         "refund": refund,
         "why": why_not_sent(refund.failure_code),
         "line": line,
@@ -159,16 +159,20 @@ def _give(request: PageRequest, found: Refundable) -> HttpResponse:
             messages.success(request, _("It goes back, and the buyer is told."))
             return redirect("checkout:refund-review", given.pk)
     buyer = found.line.order.buyer if found.line else found.payment and found.payment.payer
-    context = {**_effect(request, found, found.left.whole), "form": form, "line": found.line, "buyer": buyer}
+    context = {**_effect(request, found, form), "form": form, "line": found.line, "buyer": buyer}
     context["is_own"] = buyer == request.user
     part = "#effect" if request.headers.get("HX-Request") else ""
     return render(request, f"checkout/refund_give.html{part}", context, status=422 if form.errors else 200)
 
 
-def _effect(request: PageRequest, found: Refundable, amount: int) -> dict[str, object]:
-    """What an amount would do: the one that is typed, as far as it can be read."""
+def _effect(request: PageRequest, found: Refundable, form: RefundGrantForm) -> dict[str, object]:
+    """What an amount would do: the one that is typed, as far as it can be read, or else the one in the form."""
     typed = RefundGrantForm({"amount": request.GET.get("amount", "")}, places=[])
-    wanted = typed.cleaned_data["amount"] if "amount" in request.GET and typed.is_valid() else amount
+    wanted = form.initial["amount"]
+    if "amount" in request.GET and typed.is_valid():
+        wanted = typed.cleaned_data["amount"]
+    elif form.is_bound:
+        wanted = form.cleaned_data.get("amount", wanted)
     return {"found": found, "effect": refund_effect(found.line, found.left, wanted), "currency": found.currency}
 
 

@@ -38,7 +38,7 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = get_object_or_404(sessions, pk=session_id)
     typed = request.POST or request.GET
     use_wallet = uses_wallet(request)
-    party = PartyForm(typed, user=user)
+    party = PartyForm(typed, user=user, most=session.capacity)
     dates = dates_following(session, participants=party.chosen, by=user, places=party.number)
     if not dates:
         return redirect("schedule:session-detail", session.pk)
@@ -54,7 +54,10 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         )
     )
     is_sent = request.method == "POST" and "look" not in request.POST
-    form = PaymentForm(request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user))
+    form = PaymentForm(
+        request.POST if is_sent else None, needs_payment=price.own_share > 0, saved=ready_methods(user),
+        before=min((date.session.starts_at for date in which.taken), default=None),
+    )  # fmt: skip
     refusal = None
     if is_sent and all(
         [party.is_valid() or not party.is_bound, which.is_valid() or not which.is_bound, form.is_valid()]

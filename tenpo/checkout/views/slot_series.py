@@ -22,7 +22,7 @@ from tenpo.checkout.slot_series_forms import RhythmForm, SlotDatesForm
 from tenpo.checkout.views.paying import how_paid, next_address, status_of, uses_wallet
 from tenpo.checkout.views.slot_page import SlotPage
 from tenpo.core.errors import RuleError
-from tenpo.core.limits import PLACES_AT_ONCE, SLOT_SERIES_COACHES, hit
+from tenpo.core.limits import SLOT_SERIES_COACHES, hit
 from tenpo.core.money import apportion
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.queries import ready_methods
@@ -73,11 +73,11 @@ class _Page(SlotPage):
         options = options_of(service, slots_at(own(user), service, wish, at))
         self.options = OptionForm(request.POST or None, options=options, typed=request.GET.dict())
         self.rhythm = RhythmForm(self.typed, service=service)
-        self.party = PartyForm(self.typed, user=user)
+        self.party = PartyForm(self.typed, user=user, most=service.capacity)
         self.answers = AnswersForm(request.POST or None, questions=service.questions)
         self._look()
         data = request.POST if self.is_sent else None
-        self.payment = PaymentForm(data, needs_payment=self.price.own_share > 0, saved=ready_methods(user))
+        self.payment = PaymentForm(data, needs_payment=self.price.own_share > 0, saved=ready_methods(user), before=at)
 
     def answer(self) -> HttpResponse:
         if self.is_sent:
@@ -100,7 +100,7 @@ class _Page(SlotPage):
     def _dates(self) -> tuple[User, list[SlotDate]]:
         """The dates with the coach who was chosen; where any may give it, with who is free on the most of them."""
         # More than may come are refused when they book; nobody is asked about them.
-        who = (self.party.chosen or [self.user.participant])[: min(self.service.capacity, PLACES_AT_ONCE)]
+        who = (self.party.chosen or [self.user.participant])[: self.party.most]
         people = people_of(self.service, who, by=self.user)
         wanted = SeriesWish(self.wish.minutes, self._place(), people)
         coaches = {coach.pk: coach for coach in self._coaches()}

@@ -37,6 +37,7 @@ from tenpo.schedule.find_queries import (
     slots_at,
     with_offer,
 )
+from tenpo.schedule.in_the_way import participants_in_the_way
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
 from tenpo.schedule.service_prices import service_price
@@ -74,13 +75,13 @@ class _Page(SlotPage):
         options = options_of(service, slots_at(own(user), service, wish, at))
         self.options = OptionForm(typed, options=options, typed=before)
         self.answers = AnswersForm(typed, questions=service.questions, typed=before)
-        self.party = PartyForm(request.POST or request.GET, user=user)
+        self.party = PartyForm(request.POST or request.GET, user=user, most=service.capacity)
         self.price = self._price()
         # Nothing is paid before the yes; whoever gives it says yes by booking.
         self.asks_first = service.needs_approval and not (user.is_admin or user in coaches_of(service))
         is_paid = self.price.own_share > 0 and not self.asks_first
         self.payment = PaymentForm(
-            typed, needs_payment=is_paid, has_agreed=not self.asks_first, saved=ready_methods(user)
+            typed, needs_payment=is_paid, has_agreed=not self.asks_first, saved=ready_methods(user), before=at
         )
 
     def answer(self) -> HttpResponse:
@@ -153,6 +154,9 @@ class _Page(SlotPage):
         return {
             **self.shown(own_zone=ZoneInfo(self.user.time_zone)),
             "form": self.payment,
+            "in_the_way": participants_in_the_way(
+                self.refusal, self.user, self.party.people_named(), since=self.at, until=self.at + self.wish.length
+            ),
             "party": self.party,
             "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
             "quote": self.price,

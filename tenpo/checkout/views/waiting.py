@@ -35,7 +35,7 @@ def waitlist_join(request: HttpRequest, session_id: UUID) -> HttpResponse:
     mine, wants_more = live_bookings(session, user), "more" in typed
     if mine and not wants_more:
         return redirect("checkout:booking-result", mine[0].pk)
-    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine])
+    party = PartyForm(typed, user=user, but=[booking.participant for booking in mine], most=session.capacity)
     is_sent = request.method == "POST"
     refusal = None
     if is_sent and (party.is_valid() or not party.is_bound):

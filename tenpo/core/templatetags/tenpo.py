@@ -31,6 +31,19 @@ def money(value: object, currency: str = "EUR") -> str:
     return words.say_money(amount, exact=False) if amount else ""
 
 
+@register.simple_tag
+def own_price(price: int, shares: object, currency: str) -> str:
+    """`{% own_price price shares currency %}`: "€16", or "€4 of €16" where `shares.own` is less."""
+    own = getattr(shares, "own", price)
+    return words.say_own_part(Money(own, currency), Money(price, currency))
+
+
+@register.simple_tag
+def places_free(taken: int, capacity: int) -> str:
+    """`{% places_free session.seats_taken session.capacity %}`: "3 places free", "Last place", "Full"."""
+    return words.say_places_free(capacity - taken, of=capacity)
+
+
 @register.filter
 def money_exact(value: object, currency: str = "EUR") -> str:
     """`{{ price|money_exact }}`: "€12.00", for columns."""

@@ -141,6 +141,7 @@ def test_numbers_in_drawings_keep_their_point_in_every_language():
 
 def test_seats_and_a_full_session():
     assert 'width="75%"' in draw('<c-seats :taken="9" :capacity="12" />')
+    assert "<b>3 places free</b>" in draw('<c-seats :taken="9" :capacity="12" />')
     assert "full" in draw('<c-seats :taken="12" :capacity="12" />')
 
 

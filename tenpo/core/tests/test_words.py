@@ -151,3 +151,21 @@ def test_days_as_headings_and_charts_write_them():
     assert words.say_short_date(NOW.date()) == "21 Nov"
     with translation.override("de"):
         assert words.say_short_date(NOW.date()) == "21. Nov."
+
+
+@pytest.mark.parametrize(
+    ("free", "of", "english", "german"),
+    [
+        (1_200, 1_500, "1,200 places free", "1.200 Plätze frei"),
+        (10, 10, "10 places free", "10 Plätze frei"),
+        (3, 10, "3 places free", "3 Plätze frei"),
+        (1, 10, "Last place", "Letzter Platz"),
+        (1, 1, "1 place free", "1 Platz frei"),
+        (0, 10, "Full", "Voll"),
+        (-2, 10, "Full", "Voll"),
+    ],
+)
+def test_places_are_said_by_how_many_are_free(free, of, english, german):
+    for language, said in (("en", english), ("de", german)):
+        with translation.override(language):
+            assert words.say_places_free(free, of=of) == said

@@ -114,11 +114,16 @@ def freshly_signed_in(user: User) -> Client:
     """A browser in which somebody has just shown their password again, as what lets one in for good asks for."""
     client = Client(raise_request_exception=False)
     client.force_login(user)
+    show_password_again(client, user)
+    return client
+
+
+def show_password_again(client: Client, user: User) -> None:
+    """What whoever is asked who they are does on the way."""
     request = HttpRequest()
     request.user, request.session = user, client.session
     reauthenticate_by_password(request)
     request.session.save()
-    return client
 
 
 def show_that_it_is_me(client: Client, password: str = PASSWORD) -> None:

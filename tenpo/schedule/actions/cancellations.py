@@ -16,7 +16,7 @@ from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.giving_back import give_back, lock_lines
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.cancelling import ComesBack
-from tenpo.orders.policies import GivenBack
+from tenpo.orders.policies import GivenBack, parts_left
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_admin
@@ -102,7 +102,7 @@ def cancel_booking(
     facts = {
         "by_host": by_host, "by_member": not is_host_of(by, booking), "waiver": waiver,
         "by_grace": back is not None and back.by_grace, "credit": given.credit, "wallet": given.wallet,
-        "method": given.method, **({"is_told_with": True} if is_told_with else {}),
+        "method": given.method, **_paid(booking, given, back), **({"is_told_with": True} if is_told_with else {}),
         **(who_did_it(session, by) if by_host else {}),
     }  # fmt: skip
     publish_all([("booking.cancelled", one, {"session_id": one.session_id, **facts}) for one in bookings])
@@ -204,6 +204,13 @@ def _given(booking: Booking, given: GivenBack) -> dict[str, object]:
         "company": given.company,
         **({"sponsor": given.sponsor} if given.sponsor else {}),
     }
+
+
+def _paid(booking: Booking, given: GivenBack, back: ComesBack | None) -> dict[str, object]:
+    """What whoever booked had paid of a place that they had, and how much of it comes back by which rule."""
+    if booking.line is None or back is None:
+        return {}
+    return {"paid": parts_left(booking.line).buyers + given.buyers, "percent": back.percent}
 
 
 def _said(back: ComesBack | None) -> dict[str, object]:

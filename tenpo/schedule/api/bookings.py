@@ -14,7 +14,7 @@ from tenpo.core.paging import keyset_page
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
 from tenpo.schedule.api.sessions import MissOut
-from tenpo.schedule.ical import booking_file
+from tenpo.schedule.ical import dates_file
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_see_payment
 from tenpo.schedule.policy_queries import (
@@ -24,7 +24,7 @@ from tenpo.schedule.policy_queries import (
     say_booked_policy,
     sessions_to_move_to,
 )
-from tenpo.schedule.queries import my_bookings, own_booking, waitlist_position
+from tenpo.schedule.queries import dates_ordered_with, my_bookings, own_booking, waitlist_position
 from tenpo.schedule.session_coach_queries import name_coaches
 
 router = Router(tags=["Bookings"])
@@ -198,6 +198,8 @@ def _own(request: ApiRequest, booking_id: UUID) -> Booking:
     summary="A booking as .ics file",
     openapi_extra=file_answer("text/calendar"),
 )
-def get_booking_calendar_file(request: ApiRequest, booking_id: UUID) -> HttpResponse:
-    """The booking as `text/calendar`, for a calendar program."""
-    return HttpResponse(booking_file(own_booking(request.user, booking_id)), content_type="text/calendar")
+def get_booking_calendar_file(request: ApiRequest, booking_id: UUID, all_dates: bool = False) -> HttpResponse:
+    """The booking as `text/calendar`, for a calendar program; with `all_dates` whatever was ordered with it."""
+    booking = own_booking(request.user, booking_id)
+    places = dates_ordered_with(booking, request.user) if all_dates else [booking]
+    return HttpResponse(dates_file(places), content_type="text/calendar")

@@ -15,6 +15,7 @@ from tenpo.core.limits import COACHES_OF_A_SERVICE
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.paging import keyset_page
 from tenpo.orders.models import CancellationPolicy
+from tenpo.orders.own_share import Shares
 from tenpo.payments.queries import refund_terms
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
@@ -83,6 +84,7 @@ class SessionOut(OutSchema):
     price: int
     currency: str
     company_share: int
+    sponsor_share: int
     own_share: int
     cancellation_policy_id: UUID
     cancellation_terms: Annotated[str, Field(description="The policy in one sentence, in the caller's zone.")]
@@ -195,7 +197,8 @@ class RosterRow(OutSchema):
 
     booking_id: UUID
     name: str
-    email: str
+    email: Annotated[str, Field(description="Of whoever booked.")]
+    booked_by: Annotated[str, Field(description="Who booked, by name: whoever takes part, or somebody for them.")]
     state: str
     held_until: datetime | None
     waitlisted_at: datetime | None
@@ -226,7 +229,7 @@ class MarkedOut(OutSchema):
 def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]]:
     """Sessions as the API shows them to `user`: three statements however many, a fourth where several give one."""
     name_coaches(sessions)
-    shares, mine, back_to = shares_of(sessions), my_bookings_in(user, sessions), refund_terms().cancellation_to
+    shares, mine, back_to = shares_of(sessions, user), my_bookings_in(user, sessions), refund_terms().cancellation_to
     misses = misses_under([session.cancellation_policy.terms for session in sessions], [user.pk])
     words = {session.pk: say_offered_policy(session, user, to=back_to, misses=misses) for session in sessions}
     return [
@@ -234,7 +237,7 @@ def sessions_out(user: User, sessions: Sequence[Session]) -> list[dict[str, Any]
     ]
 
 
-def _session_out(user: User, session: Session, shares: Any, booking: Booking | None, policy: str) -> dict[str, Any]:
+def _session_out(user: User, session: Session, shares: Shares, booking: Booking | None, policy: str) -> dict[str, Any]:
     plain = (
         "id", "title", "description", "series_id", "starts_at", "ends_at", "time_zone", "place", "capacity",
         "coach_ids", "seats_taken", "seats_kept", "seats_left", "price", "currency", "cancellation_policy_id", "status",
@@ -246,6 +249,7 @@ def _session_out(user: User, session: Session, shares: Any, booking: Booking | N
         "coach": {"id": session.coach_id, "name": session.coach.name},
         "join_link": session.join_link if may_join else None,
         "company_share": shares.company,
+        "sponsor_share": shares.sponsor,
         "own_share": shares.own,
         "cancellation_terms": policy,
         "my_booking_id": booking.pk if booking else None,
@@ -437,6 +441,7 @@ def roster_row(booking: Booking) -> dict[str, Any]:
         "booking_id": booking.pk,
         "name": booking.participant.name,
         "email": booking.booked_by.email,
+        "booked_by": str(booking.booked_by),
         "state": booking.state,
         "held_until": booking.held_until,
         "waitlisted_at": booking.waitlisted_at,

@@ -13,7 +13,7 @@ from tenpo.people.tests.make import freshly_signed_in, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.feeds import end_feed, new_feed_address
 from tenpo.schedule.actions.sessions import edit_session
-from tenpo.schedule.ical import booking_file
+from tenpo.schedule.ical import dates_file
 from tenpo.schedule.models import Booking, CalendarFeed
 from tenpo.schedule.tests.make import make_session
 
@@ -29,7 +29,7 @@ def read(user: User) -> list[Any]:
 
 def event_of(booking: Booking) -> Any:
     fresh = Booking.objects.select_related("session__coach").get(pk=booking.pk)
-    calendar = Calendar.from_ical(booking_file(fresh))
+    calendar = Calendar.from_ical(dates_file([fresh]))
     assert calendar["METHOD"] == "PUBLISH"
     return calendar.walk("VEVENT")[0]
 
@@ -90,7 +90,7 @@ def test_a_cancelled_session_stays_for_a_month(days, shown):
 def test_the_moment_is_right_in_the_nights_when_clocks_change(start, written):
     booking = make_booking(make_session(starts_at=start, minutes=120), make_member())
 
-    content = booking_file(booking)
+    content = dates_file([booking])
 
     assert written in content
     event: Any = Calendar.from_ical(content).walk("VEVENT")[0]

@@ -78,7 +78,7 @@ def test_who_cancels_decides_who_is_told():
     cancel_booking(mine, by=mine.booked_by)
     cancel_booking(theirs, by=session.coach)
 
-    assert told(mine.booked_by) == ["booking.confirmed"]
+    assert told(mine.booked_by) == ["booking.confirmed", "booking.given_up"]
     assert told(theirs.booked_by) == ["booking.confirmed", "booking.cancelled_by_host"]
     assert "€50 went back to you as credit" in words(theirs.booked_by, "booking.cancelled_by_host")
     assert told(session.coach).count("coach.booking_cancelled") == 1
@@ -177,7 +177,7 @@ def test_a_reminder_goes_to_who_still_comes():
     cancel_booking(cancelled, by=cancelled.booked_by)
 
     assert told(comes.booked_by) == ["booking.confirmed", "booking.reminder"]
-    assert told(cancelled.booked_by) == ["booking.confirmed"]
+    assert told(cancelled.booked_by) == ["booking.confirmed", "booking.given_up"]
 
 
 def test_who_books_for_somebody_else_and_who_takes_part_are_both_told():

@@ -65,7 +65,7 @@ def test_a_session_stands_where_its_time_is(coach):
 
     block = only(coach)
 
-    assert (block.kind, block.title, block.note) == ("class", "Breathing", "0 of 10")
+    assert (block.kind, block.title, block.note) == ("class", "Breathing", "10 places free")
     assert block.top == (10 - FIRST_HOUR) * HOUR_HEIGHT + HOUR_HEIGHT // 2
 
 

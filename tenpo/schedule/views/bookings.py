@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,22 @@ from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of
-from tenpo.schedule.ical import booking_file
+from tenpo.schedule.ical import dates_file
 from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review, can_see_payment
 from tenpo.schedule.policy_queries import comes_back, misses_under, say_booked_policy
-from tenpo.schedule.queries import due_of, has_following, my_bookings, own_booking, waiting_with, waitlist_position
+from tenpo.schedule.queries import (
+    BookedPrice,
+    booked_price,
+    by_session,
+    dates_ordered_with,
+    first_of_each_session,
+    has_following,
+    my_bookings,
+    own_booking,
+    waiting_with,
+    waitlist_position,
+)
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.video_queries import has_video, is_placed
@@ -27,15 +39,17 @@ OWN_INTROS = 20
 @login_required
 @require_safe
 def booking_list(request: HttpRequest) -> HttpResponse:
-    """My bookings: coming, waiting, past."""
+    """My bookings: coming, waiting, past; a row for each session, with everybody who comes to it."""
     user = request.user
     assert isinstance(user, User)
     when = request.GET.get("when", "")
     when = when if when in TABS else "coming"
     order = ("-session__starts_at", "-id") if when == "past" else ("session__starts_at", "id")
-    page = page_of(request, my_bookings(user, when=when), order=order)
-    name_coaches(booking.session for booking in page.items)
-    context = {"bookings": page.items, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
+    rows = my_bookings(user, when=when)
+    page = page_of(request, first_of_each_session(rows), order=order)
+    groups = by_session(rows, page.items)
+    name_coaches(group.first.session for group in groups)
+    context = {"groups": groups, "next": page.next_cursor, "when": when, "intros": _own_intros(user, when)}
     return render(request, "schedule/booking_list.html", context)
 
 
@@ -59,6 +73,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     booking = own_booking(user, booking_id)
     session = booking.session
     line = booking.line if can_see_payment(user, booking) else None
+    price = booked_price(booking) if line else None
     now = clock.now()
     misses = misses_under([booking.terms], [booking.booked_by_id])
     rule = comes_back(booking, now=now, misses=misses)
@@ -70,8 +85,8 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_open": is_open,
         "is_mine": booking.booked_by_id == user.pk,
         "is_for_me": booking.participant.user_id == user.pk,
-        "due": due_of(booking),
-        "together": waiting_with(booking) if booking.state in (Booking.State.WAITLISTED, Booking.State.OFFERED) else [],
+        "price": price,
+        "together": _together(booking, price),
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED
@@ -91,13 +106,22 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     return render(request, "schedule/booking_detail.html", context)
 
 
+def _together(booking: Booking, price: BookedPrice | None) -> Sequence[Booking]:
+    """The others of a party that waits, is offered or is held as one, with this one among them."""
+    if booking.state in (Booking.State.WAITLISTED, Booking.State.OFFERED):
+        return waiting_with(booking)
+    return price.held if price else []
+
+
 @login_required
 @require_safe
 def booking_ics(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    """One booking as a file for a calendar program."""
+    """One booking as a file for a calendar program; by `?dates` with all the dates that were ordered with it."""
     user = request.user
     assert isinstance(user, User)
     booking = own_booking(user, booking_id)
-    response = HttpResponse(booking_file(booking), content_type="text/calendar; charset=utf-8; method=PUBLISH")
-    response["Content-Disposition"] = f'attachment; filename="booking-{booking.session.starts_at:%Y-%m-%d}.ics"'
+    places = dates_ordered_with(booking, user) if "dates" in request.GET else [booking]
+    name = f"{'dates' if len(places) > 1 else 'booking'}-{places[0].session.starts_at:%Y-%m-%d}.ics"
+    response = HttpResponse(dates_file(places), content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tenpo.core.words import say_full_day, say_names
+from tenpo.orders.own_share import Payers
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.find_forms import OfferFilter, WishForm
@@ -46,12 +47,15 @@ def offer_list(request: HttpRequest) -> HttpResponse:
         raise Http404
     form = OfferFilter(request.GET, offered=offered_services(user))
     page = page_of(request, offered_services(user, form.wanted()), order=ORDER)
+    payers = Payers(user)
     rows = [
         {
             "service": service,
             "coaches": coaches_of(service),
             "lengths": sorted(service.durations),
-            "price": lowest_price(service),
+            "shares": payers.shares_with_any(
+                lowest_price(service), currency=service.currency, coach_ids=[one.pk for one in coaches_of(service)]
+            ),
             "is_from": len(service.durations) > 1 and service.price_basis == Service.Basis.HOUR,
             "groups": group_prices(service, min(service.durations)),
         }
@@ -75,7 +79,11 @@ def slot_list(request: HttpRequest, service_id: UUID) -> HttpResponse:
 
 def _context(request: HttpRequest, service: Service, form: WishForm, wish: Wish) -> dict[str, Any]:
     context = times_context(request, service, form, wish, find_times(own(request.user), service, wish))
-    return {**context, "guessed_zone": zone_to_guess(request)}
+    asked = [context["chosen"]] if context["chosen"] else context["coaches"]
+    shares = Payers(request.user).shares_with_any(
+        context["price"], currency=service.currency, coach_ids=[one.pk for one in asked]
+    )
+    return {**context, "shares": shares, "guessed_zone": zone_to_guess(request)}
 
 
 def times_context(request: HttpRequest, service: Service, form: WishForm, wish: Wish, times: Times) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import Seeker, find_times, slots_at, start_name, start_named, with_offer
+from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.permissions import can_manage_session, is_host_of
 from tenpo.schedule.views.finding import times_context
@@ -44,6 +45,7 @@ class _Page:
         self.wish = replace(form.wish(), minutes=session.minutes, coach=None, location=session.location_id)
         self.seeker = Seeker(booking.participant_id, self.is_host, session.pk, (session.coach_id,))
         self.refusal: RuleError | None = None
+        self.in_the_way: list[InTheWay] = []
 
     @property
     def is_open(self) -> bool:
@@ -71,6 +73,9 @@ class _Page:
         except RuleError as error:
             self.refusal = error
             self.booking.refresh_from_db()
+            self.in_the_way = participants_in_the_way(
+                error, self.user, [self.booking.participant], since=at, until=at + self.wish.length, but=self.booking
+            )
             return None
         when = say_when(moved.session.starts_at, until=moved.session.ends_at)
         if self.is_host:
@@ -94,6 +99,7 @@ class _Page:
             "why": why,
             "left_then": move.left - 1 if move.counts else move.left,
             "refusal": self.refusal,
+            "in_the_way": self.in_the_way,
             "nearest": [{"at": one, "name": start_name(one)} for one in self._nearest()],
             "at": at,
             "until": at + self.wish.length if at else None,

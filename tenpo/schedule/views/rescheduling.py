@@ -13,6 +13,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of, reschedule_booking
+from tenpo.schedule.in_the_way import participants_in_the_way
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.policy_queries import sessions_to_move_to
@@ -38,7 +39,7 @@ def booking_reschedule(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         raise Http404
     if is_time:
         return move_time(request, user, booking)
-    refusal = None
+    refusal, to = None, None
     if request.method == "POST":
         to = get_object_or_404(Session.objects.visible_to(user), pk=_chosen(request))
         try:
@@ -61,6 +62,11 @@ def booking_reschedule(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "left_then": move.left - 1 if move.counts else move.left,
         "found": sessions_to_move_to(booking, user)[:SHOWN] if is_open and move.is_allowed else [],
         "refusal": refusal,
+        "in_the_way": participants_in_the_way(
+            refusal, user, [booking.participant], since=to.starts_at, until=to.ends_at, but=booking
+        )
+        if to
+        else [],
     }
     return render(request, "schedule/booking_reschedule.html", context, status=REFUSED if refusal else 200)
 

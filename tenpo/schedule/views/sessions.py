@@ -22,10 +22,10 @@ from tenpo.schedule.permissions import can_manage_session, can_see_payment
 from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
 from tenpo.schedule.queries import (
     SessionFilter,
+    booked_price,
     coach_rating,
     day_start,
     days_with_sessions,
-    due_of,
     find_sessions,
     my_bookings_in,
     shares_of,
@@ -56,7 +56,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
         return render(request, "schedule/session_calendar.html", {"form": form, "events": _events_url(request)})
     page = page_of(request, find_sessions(user, wanted), order=ORDER)
     name_coaches(page.items)
-    shares, mine = shares_of(page.items), my_bookings_in(user, page.items)
+    shares, mine = shares_of(page.items, user), my_bookings_in(user, page.items)
     rows = [
         {"session": session, "shares": shares[session.pk], "booking": mine.get(session.pk)} for session in page.items
     ]
@@ -96,8 +96,7 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "booking": booking,
         # Of a series: how many dates can be booked at once from here on.
         "free_dates": sum(date.is_free for date in dates),
-        "paid": booking.line if booking and can_see_payment(user, booking) else None,
-        "due": due_of(booking),
+        "paid": booked_price(booking) if booking and can_see_payment(user, booking) else None,
         "is_open": is_open,
         "is_mine": can_manage_session(user, session),
         "gives_it": session.is_given_by(user),

@@ -1,4 +1,5 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from tenpo.schedule.actions.sessions import complete_session, create_session, ed
 from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.guest_queries import intro_of, with_guests
+from tenpo.schedule.in_the_way import InTheWay, sessions_in_the_way
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
@@ -94,17 +96,20 @@ def teaching_list(request: HttpRequest) -> HttpResponse:
 def session_create(request: HttpRequest) -> HttpResponse:
     """Offer a session; a copy of another one where `from` names it."""
     user = teacher(request)
+    in_the_way: list[InTheWay] = []
     form = SessionForm(request.POST or None, viewer=user, initial=_copied(user, request.GET.get("from", "")))
     if request.method == "POST" and form.is_valid():
         try:
             session = create_session(form.whose(), by=user, beside=form.others(), **form.terms())
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
+            in_the_way = _given_then(error, user, form, [form.whose().pk, *(one.pk for one in form.others())])
         else:
             messages.success(request, _("Published. People can book it now."))
             return redirect("schedule:session-roster", session.pk)
     status = 422 if form.errors else 200
-    return render(request, "schedule/session_form.html", {"form": form, "session": None}, status=status)
+    context = {"form": form, "session": None, "in_the_way": in_the_way}
+    return render(request, "schedule/session_form.html", context, status=status)
 
 
 @login_required
@@ -113,6 +118,7 @@ def session_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Change a session."""
     user = teacher(request)
     session = managed_session(user, session_id)
+    in_the_way: list[InTheWay] = []
     form = SessionForm(request.POST or None, viewer=user, session=session)
     if request.method == "POST" and form.is_valid():
         try:
@@ -120,11 +126,29 @@ def session_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
             edit_session(session, by=user, version=version, beside=form.beside(), **form.terms())
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
+            in_the_way = _given_then(error, user, form, session.coach_ids, but=session)
         else:
             messages.success(request, _("Saved."))
             return redirect("schedule:session-roster", session.pk)
-    context = {"form": form, "session": session, "people": cancellation_effect([session]).people}
+    context = {
+        "form": form, "session": session, "in_the_way": in_the_way, "people": cancellation_effect([session]).people
+    }  # fmt: skip
     return render(request, "schedule/session_form.html", context, status=422 if form.errors else 200)
+
+
+def _given_then(
+    error: RuleError | ValidationError,
+    user: User,
+    form: SessionForm,
+    coach_ids: Sequence[UUID],
+    but: Session | None = None,
+) -> list[InTheWay]:
+    """What its coaches give at the time that was typed, where that is what the rules refused."""
+    if not isinstance(error, RuleError) or error.code != "overlap":
+        return []
+    since = form.cleaned_data["starts_at"]
+    until = since + timedelta(minutes=form.cleaned_data["minutes"])
+    return sessions_in_the_way(user, coach_ids, since=since, until=until, but=but)
 
 
 @login_required
@@ -204,19 +228,26 @@ def roster_csv(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
     """The roster as a file that a spreadsheet opens safely."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    header = [_("Name"), _("E-mail"), _("State"), _("Since")]
+    header = [_("Name"), _("E-mail"), _("State"), _("Since"), _("Booked by")]
     rows: Iterable[list[str]] = (
         [
             booking.participant.name,
             booking.booked_by.email,
             booking.get_state_display(),
             _since(booking),
+            str(booking.booked_by),
         ]
         for booking in roster(session)
     )
     if (intro := intro_of(session)) is not None:
         since = intro.confirmed_at or intro.created_at
-        row = [intro.participant.name, intro.email, intro.get_state_display(), f"{say_date(since)} {say_time(since)}"]
+        row = [
+            intro.participant.name,
+            intro.email,
+            intro.get_state_display(),
+            f"{say_date(since)} {say_time(since)}",
+            "",
+        ]
         rows = chain(rows, [row])
     return csv_answer(f"roster-{session.starts_at:%Y-%m-%d}.csv", header, rows)
 

@@ -37,11 +37,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Spend:
-    """What was paid in one month, in minor units: by the company (released shares taken off) and by people."""
+    """What was paid in one month, in minor units, less what went back: by the company, by people, and by sponsors.
+
+    What people pay with credit is theirs.
+    """
 
     month: date
     company: int
     people: int
+    sponsors: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,9 @@ def _months(now: datetime, currency: str, zone: ZoneInfo) -> list[Spend]:
     found = {spend.month: spend for spend in spend_by_month(since=first, currency=currency, zone=zone)}
     months = [(first + relativedelta(months=n)).date() for n in range(MONTHS)]
     return [
-        # Whoever is not the company is one of the people, their sponsors too.
-        Spend(m, found[m].company, found[m].users + found[m].sponsors) if m in found else Spend(m, 0, 0)
+        Spend(m, found[m].company, found[m].users + found[m].credits, found[m].sponsors)
+        if m in found
+        else Spend(m, 0, 0)
         for m in months
     ]
 

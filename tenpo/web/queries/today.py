@@ -9,13 +9,14 @@ from django.utils import timezone
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.ledger.models import Account
+from tenpo.orders.own_share import Shares
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.guest_queries import with_guests
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.queries import one_for_each_session
+from tenpo.schedule.queries import one_for_each_session, shares_of
 from tenpo.schedule.request_queries import requests_for
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.video_queries import has_video
@@ -60,6 +61,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """A session that could be booked, and who would pay what of it."""
+
+    session: Session
+    shares: Shares
+
+
+@dataclass(frozen=True)
 class Day:
     """A member's day: the next seat, the rest of the week, what waits, the credit left, and what could be booked."""
 
@@ -69,7 +78,7 @@ class Day:
     credit: int
     credit_ends_at: datetime | None
     currency: str
-    suggestions: list[Session] = field(default_factory=list)
+    suggestions: list[Suggestion] = field(default_factory=list)
 
     @property
     def is_busy(self) -> bool:
@@ -103,7 +112,7 @@ class Teaching:
 
 
 def day_of(user: User, *, now: datetime | None = None) -> Day:
-    """What waits for a member today and this week. Four statements."""
+    """What waits for a member today and this week. Six statements."""
     now = now or clock.now()
     currency = current_business().currency
     bookings = _live_bookings(user, now)
@@ -156,14 +165,15 @@ def _payments_of(user: User, bookings: list[Booking]) -> dict[object, Payment]:
     return {payment.order_id: payment for payment in open_payments}
 
 
-def _suggestions(user: User, now: datetime) -> list[Session]:
+def _suggestions(user: User, now: datetime) -> list[Suggestion]:
     """The next sessions with a free seat that this person neither has nor teaches."""
     mine = Booking.objects.of(user).live().filter(session=OuterRef("pk"))
     offered = Session.objects.visible_to(user).open_to_all().upcoming(now)
     free = offered.filter(seats_taken__lt=F("capacity")).exclude(coaches__coach=user)
     sessions = list(free.filter(~Exists(mine)).select_related("coach").order_by("starts_at", "id")[:SUGGESTED])
     name_coaches(sessions)
-    return sessions
+    shares = shares_of(sessions, user, at=now)
+    return [Suggestion(session, shares[session.pk]) for session in sessions]
 
 
 def teaching_of(coach: User, *, now: datetime | None = None) -> Teaching:

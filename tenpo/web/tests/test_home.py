@@ -9,9 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tenpo.checkout.actions.buying import book_session
-from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.actions.refunding import ask_for_refund
+from tenpo.checkout.tests.make import make_booking, make_top_up
+from tenpo.checkout.tests.refund_make import make_refund_terms
 from tenpo.notify.models import Channel, Delivery, Notification
-from tenpo.orders.tests.make import make_credit, make_share_policy
+from tenpo.orders.tests.make import make_credit, make_share_policy, make_sponsorship
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION
 from tenpo.people.models import Invite, Role, User
@@ -64,7 +66,7 @@ def test_a_member_sees_what_is_next_the_week_and_what_could_be_booked():
     assert day.next is not None
     assert day.next.session == sooner
     assert [booking.session for booking in day.week] == [later]
-    assert day.suggestions == [free]
+    assert [found.session for found in day.suggestions] == [free]
     shown = page(member)
     assert all(words in shown for words in ("First steps", "Breathing", "Leading", "Maya Berg", "in 3 hours"))
 
@@ -196,8 +198,37 @@ def test_a_released_share_is_not_spent():
     numbers = dashboard()
 
     assert numbers.spend.value == 0
-    assert numbers.months[-1].company == 0
-    assert numbers.months[-1].people == 4_000
+    assert (numbers.months[-1].company, numbers.months[-1].people) == (0, 0)
+
+    # The credit counts when it is spent.
+    make_booking(make_session(price=5_000), member)
+
+    assert (dashboard().months[-1].company, dashboard().months[-1].people) == (3_000, 2_000)
+
+
+@pytest.mark.parametrize("to", ["credit", "wallet", "method"])
+def test_what_went_back_was_not_spent_wherever_it_went(to):
+    make_refund_terms(cancellation_to=to)
+    member = make_member()
+    kept, given_up = make_booking(make_session(price=3_000), member), make_booking(make_session(), member)
+    cancel_booking(given_up, by=member)
+    # Money in a wallet is not spent, whether it stays there or goes back.
+    ask_for_refund(payment=make_top_up(member, 2_500), amount=2_500, to="method", reason="Never mind", by=member)
+
+    assert (dashboard().months[-1].people, kept.state) == (3_000, Booking.State.CONFIRMED)
+
+
+def test_sponsors_are_no_people():
+    member, admin = make_member(), make_admin()
+    make_sponsorship(member, percent=75)
+    make_booking(make_session(price=4_000), member)
+
+    [*_before, month] = dashboard().months
+
+    assert (month.company, month.people, month.sponsors) == (0, 1_000, 3_000)
+    shown = page(admin)
+    assert "Sponsors" in shown
+    assert "Who paid what, 12 months" in shown
 
 
 def test_what_needs_an_admin():
@@ -288,6 +319,6 @@ def test_todays_statements_are_few_and_do_not_grow():
     for session in Session.objects.filter(seats_taken=0)[:9]:
         make_booking(session, member)
 
-    assert statements(person) == of_all <= 22
-    assert statements(member) == of_member <= 9
+    assert statements(person) == of_all <= 24
+    assert statements(member) == of_member <= 11
     assert Booking.objects.count() > 30

@@ -103,8 +103,11 @@ def _figure(
 
 
 def spend_chart(months: Sequence[Spend], currency: str) -> Chart | None:
-    """What the company and what people paid, month by month; None while nobody paid anything."""
-    if not any(month.company or month.people for month in months):
+    """What the company, sponsors and people paid, month by month; None while nobody paid anything.
+
+    A month in which more went back than was paid has no bar.
+    """
+    if not any(month.company or month.people or month.sponsors for month in months):
         return None
 
     def say(amount: float) -> str:
@@ -112,7 +115,8 @@ def spend_chart(months: Sequence[Spend], currency: str) -> Chart | None:
 
     series = [
         Series(_("Company"), [max(month.company, 0) for month in months]),
-        Series(_("People"), [month.people for month in months]),
+        Series(_("People"), [max(month.people, 0) for month in months]),
+        *([Series(_("Sponsors"), sponsors)] if any(sponsors := [max(one.sponsors, 0) for one in months]) else []),
     ]
     return bar_chart([say_month(month.month) for month in months], series, say=say)
 

@@ -1,0 +1,115 @@
+"""What whoever booked is told of a place that is given up, by themselves or for them: what comes back, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tenpo.core.money import Money
+from tenpo.core.words import say_money
+from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
+from tenpo.orders.cancelling import MAX_HOURS_BEFORE, Policy, read_policy
+from tenpo.orders.policies import GivenBack, parts_given, parts_left
+from tenpo.orders.policy_words import describe_policy, say_policy
+from tenpo.schedule.models import Booking
+from tenpo.schedule.policy_notifications import (
+    back_sentence,
+    booking_path,
+    how_it_was_settled,
+    sentences,
+    where_and_when,
+)
+
+# What came back, by where it went.
+BACK = ("credit", "wallet", "method")
+# All of it that is for the eyes of whoever paid.
+OF_PAYER = (*BACK, "paid", "percent", "windows", "back_to")
+
+
+def what_came_back(facts: Facts) -> str:
+    """What of the money came back, or that nothing does; nothing said to those who did not pay."""
+    if not facts.has("paid"):
+        return back_sentence(facts)
+    if not facts.number("paid"):
+        return _("You paid nothing, so nothing comes back.")
+    paid, back = facts.number("paid"), sum(facts.number(name) for name in BACK)
+    if not back:
+        return _("Nothing of the %(paid)s that you paid comes back.") % {"paid": facts.money("paid")}
+    said = {"back": say_money(Money(back, facts["currency"]), exact=False), "paid": facts.money("paid")}
+    part = _("That is %(back)s of the %(paid)s that you paid.") % said if back < paid else ""
+    return sentences(back_sentence(facts), part)
+
+
+def why_not_all(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """The windows of the policy that held, where not all came back by it."""
+    windows = facts.value("windows")
+    if not isinstance(windows, list) or facts.number("percent") == 100:
+        return ()
+    policy = windows_alone(read_policy(windows, {}))
+    starts_at = facts.moment("starts_at")
+    if facts.dates() or starts_at is None:
+        said = describe_policy(policy)
+    else:
+        # All of it, whenever it was booked: also what was over by then says why so little comes back.
+        since = starts_at - timedelta(hours=MAX_HOURS_BEFORE)
+        said = say_policy(policy, starts_at, to=facts["back_to"], now=since, is_kept=True)
+    return ((_("The policy"), said),)
+
+
+def windows_alone(policy: Policy) -> Policy:
+    """A policy without what it says of not coming, of what is free and of moving."""
+    last = policy.windows[-1] if policy.windows else None
+    return replace(policy, no_show_percent=last.percent if last and last.hours_before == 0 else 0, grace_count=0)
+
+
+def _say_given_up(facts: Facts) -> Words:
+    said: dict[str, Any] = {"session": facts["session"], "n": len(facts.dates())}
+    if dates := facts.dates():
+        title = _("Your places are given up: %(session)s, %(n)s dates") % said
+        gone = _("They were for %(dates)s.") % {"dates": "; ".join(dates)}
+        act, path = _("See your bookings"), path_to("schedule:booking-list")
+    else:
+        title = _("Your place is given up: %(session)s") % said
+        gone = _("It was for %(when)s.") % {"when": facts.when()}
+        act, path = _("See your booking"), booking_path(facts)
+    return Words(
+        title=title,
+        text=sentences(gone, how_it_was_settled(facts), what_came_back(facts)),
+        act=act,
+        path=path,
+        facts=(*where_and_when(facts), *why_not_all(facts)),
+    )
+
+
+GIVEN_UP = Kind(
+    "booking.given_up", gettext_lazy("You cancelled a booking"), Audience.MEMBER, _say_given_up, icon="calendar-x"
+)
+
+
+def facts_of_one(booking: Booking, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of the money of one place that was had, as its event says it; nothing of one that was not."""
+    found = {name: said.get(name, 0) for name in BACK}
+    if booking.confirmed_at is None or booking.line is None or "paid" not in said:
+        return found
+    percent = 100 if said.get("by_host") else said.get("percent", 100)
+    return {**found, "paid": said["paid"], "percent": percent, **_terms(booking)}
+
+
+def facts_of_all(places: Sequence[Booking]) -> dict[str, Any]:
+    """The same of several that were given up in one act, all in all: each has its line."""
+    lines = [place.line for place in places if place.line]
+    given = [GivenBack.of(parts_given(line), line.back_to) for line in lines]
+    back = {name: sum(getattr(one, name) for one in given) for name in BACK}
+    paid = sum(parts_left(line).buyers + one.buyers for line, one in zip(lines, given, strict=True))
+    percent = min((line.refunded_percent or 0 for line in lines), default=100)
+    return {**back, "paid": paid, "percent": percent, **(_terms(places[0]) if places else {})}
+
+
+def _terms(booking: Booking) -> dict[str, Any]:
+    line = booking.line
+    if line is None or not line.price or not booking.policy or booking.confirmed_at is None:
+        return {}
+    return {"windows": booking.policy, "back_to": line.back_to}
