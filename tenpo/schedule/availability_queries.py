@@ -94,4 +94,5 @@ def coming_time_off(coach: User, *, zone: str) -> list[Away]:
     found: dict[UUID, list[Any]] = {}
     for session in sorted(first.union(*others, all=True), key=lambda one: (one.starts_at, one.pk)):
         found.setdefault(session.off, []).append(session)
-    return [Away(off, there, there[0].count if there else 0, zone) for off in offs for there in (found.get(off.pk, []),)]
+    of_each = ((off, found.get(off.pk, [])) for off in offs)
+    return [Away(off, there, there[0].count if there else 0, zone) for off, there in of_each]

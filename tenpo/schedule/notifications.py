@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.changed_notifications import CHANGED_TELLS, SESSION_CHANGED
 from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_dates
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
@@ -94,30 +95,6 @@ def _say_session_cancelled(facts: Facts) -> Words:
     )
 
 
-def _say_session_changed(facts: Facts) -> Words:
-    return Words(
-        title=_("Changed: %(session)s") % {"session": facts["session"]},
-        text=_("Something about your session is different now. Please look whether it still suits you."),
-        act=_("See your booking"),
-        path=booking_path(facts),
-        facts=_changes(facts) or where_and_when(facts),
-    )
-
-
-def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """What changed of a session, as it was and as it is."""
-    before = facts.part("before")
-    found = []
-    if "starts_at" in before or "ends_at" in before:
-        now = facts.when("starts_at", until="ends_at")
-        found.append((_("When"), f"{before.when()} → {now}" if "starts_at" in before else now))
-    if before.has("place"):
-        found.append((_("Where"), f"{before['place'] or '–'} → {facts['place'] or '–'}"))
-    if before.has("join_link"):
-        found.append((_("Link to join"), _("There is a new one; it stands with your booking.")))
-    return tuple(found)
-
-
 def _say_offered_by_host(facts: Facts) -> Words:
     return Words(
         title=_("A place is kept for you: %(session)s") % {"session": facts["session"]},
@@ -191,10 +168,6 @@ CONFIRMED = Kind(
 REMINDER = Kind(
     "booking.reminder", gettext_lazy("A session is a day away"), Audience.MEMBER, _say_reminder, icon="clock"
 )
-SESSION_CHANGED = Kind(
-    "session.changed", gettext_lazy("A session that you booked changes"), Audience.MEMBER, _say_session_changed,
-    email_is_optional=False, icon="calendar-clock",
-)  # fmt: skip
 SESSION_CANCELLED = Kind(
     "session.cancelled", gettext_lazy("A session that you booked is called off"), Audience.MEMBER,
     _say_session_cancelled, email_is_optional=False, icon="calendar-x",
@@ -420,7 +393,12 @@ def _back(message: OutboxMessage) -> dict[str, Any]:
 
 
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
-    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked."""
+    """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked.
+
+    Nobody where it changed with others: they are told once of all (`changed_notifications`).
+    """
+    if message.payload.get("is_together"):
+        return []
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
@@ -532,6 +510,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.declined": on_booking_declined,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
+    **CHANGED_TELLS,
     **MEETING_TELLS,
     **INTRO_TELLS,
     **CALENDAR_TELLS,

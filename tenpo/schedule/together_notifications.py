@@ -6,12 +6,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
-from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words
+from tenpo.core.words import EN_DASH
+from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.models import Session
-from tenpo.schedule.policy_notifications import roster_path, sentences, session_facts, where_and_when
+from tenpo.schedule.policy_notifications import roster_path, sentences, session_facts, several, where_and_when
 
 
 def _say_changed(facts: Facts) -> Words:
+    if dates := several(facts):
+        return Words(
+            title=_("Changed: %(n)s sessions that you give with others") % {"n": len(dates)},
+            act=_("See your week"),
+            path=path_to("schedule:week"),
+            facts=((_("Where"), facts["place"] or EN_DASH), *dates),
+        )
     before = facts.part("before")
     moved = {"before": before.when(), "when": facts.when()}
     return Words(

@@ -26,7 +26,7 @@ from tenpo.schedule.actions.seats import lock_with_held
 from tenpo.schedule.actions.session_coaches import write_sessions
 from tenpo.schedule.actions.sessions import (
     below_taken,
-    change_session,
+    change_sessions,
     facts_of,
     new_session,
     overlapping,
@@ -133,8 +133,7 @@ def edit_following(session: Session, *, by: User | None, **changes: Unpack[Follo
     What each edit does, and refuses, is what `edit_session` does. Returns the sessions.
     """
     sessions = _locked_following(session, by=by)
-    for each in sessions:
-        change_session(each, changes, by=by)
+    change_sessions(sessions, changes, by=by)
     return sessions
 
 

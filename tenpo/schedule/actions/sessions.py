@@ -251,11 +251,17 @@ def check_session(session: Session) -> None:
 
 
 def change_session(
-    session: Session, changes: Mapping[str, Any], *, by: User | None, is_own_wish: bool = False
+    session: Session,
+    changes: Mapping[str, Any],
+    *,
+    by: User | None,
+    is_own_wish: bool = False,
+    is_together: bool = False,
 ) -> Session:
     """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
 
-    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count.
+    Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count. Of what
+    changes with others (`change_sessions`) its people are told by those.
     """
     before = _differing(session, changes)
     if not before:
@@ -274,7 +280,8 @@ def change_session(
         # Who moves what they booked is told of by another notice.
         who = {"moved_by_id": str(by.pk) if by else ""} if is_own_wish else who_did_it(session, by)
         with_whom = {"before_coach_id": str(before["coach_id"])} if is_own_wish and "coach_id" in before else {}
-        publish("session.changed", subject=session, before=told, **who, **with_whom)
+        among: dict[str, Any] = {"is_together": True} if is_together else {}
+        publish("session.changed", subject=session, before=told, **who, **with_whom, **among)
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:
@@ -283,6 +290,23 @@ def change_session(
     if came:
         offer_free_seats(session, came)
     return session
+
+
+def change_sessions(sessions: Sequence[Session], changes: Mapping[str, Any], *, by: User | None) -> None:
+    """Apply one edit to locked sessions, so that whoever is in several of them is told once, with all dates."""
+    if len(sessions) == 1:
+        change_session(sessions[0], changes, by=by)
+        return
+    told = {}
+    for session in sessions:
+        was = {name: getattr(session, name) for name in TOLD}
+        change_session(session, changes, by=by, is_together=True)
+        before = {name: _plain(value) for name, value in was.items() if getattr(session, name) != value}
+        if before:
+            told[str(session.pk)] = before
+    if told:
+        by_id = str(by.pk) if by else ""
+        publish("session.changed_together", subject=sessions[0], before=told, by_id=by_id)
 
 
 def facts_of(session: Session) -> dict[str, Any]:
