@@ -87,7 +87,7 @@ def _tell_coaches(sessions: Sequence[Session], before: Mapping[str, Mapping[str,
 
 
 def _facts(sessions: Sequence[Session], before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What is told of them: of one as of any that changes, of several when each is, and what they were if all were it."""
+    """What is told of them: of one as of any that changes, of several when each is, and what all of them were."""
     changes = [before[str(session.pk)] for session in sessions]
     # The link itself is for those who look at their booking, not for every mailbox on the way.
     was = {

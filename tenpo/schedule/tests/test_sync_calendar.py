@@ -177,9 +177,10 @@ def test_its_owner_reads_since_when_it_gives_no_answer_and_whether_it_ever_did(s
     assert "nothing that stands in it keeps your time free" in said[0]
     assert "what it said last goes on" in said[1]
     # As it was written down before it was known since when.
-    assert "It does not answer. Until it can, what it said last" in NEEDS_ATTENTION.say(
-        Facts({"calendar": "Home", "problem": "no_answer"})
-    ).text
+    assert (
+        "It does not answer. Until it can, what it said last"
+        in NEEDS_ATTENTION.say(Facts({"calendar": "Home", "problem": "no_answer"})).text
+    )
 
 
 def test_a_server_says_when_to_come_again(server, made):
