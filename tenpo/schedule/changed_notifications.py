@@ -41,6 +41,8 @@ def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
     if "starts_at" in before or "ends_at" in before:
         now = facts.when("starts_at", until="ends_at")
         found.append((_("When"), f"{before.when()} → {now}" if "starts_at" in before else now))
+    if before["coach"]:
+        found.append((_("With"), f"{before['coach']} → {facts['coach']}"))
     if before.has("place"):
         now = facts["place"] or "–"
         found.append((_("Where"), now if before.value("place") is None else f"{before['place'] or '–'} → {now}"))

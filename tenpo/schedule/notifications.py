@@ -15,7 +15,7 @@ from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_da
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
-from tenpo.schedule.moving_notifications import SLOT_MOVED, tell_its_coaches
+from tenpo.schedule.moving_notifications import MOVING_KINDS, name_before, tell_its_coaches
 from tenpo.schedule.policy_notifications import (
     MISSED,
     PERSON_MOVED,
@@ -195,7 +195,7 @@ SESSION_FULL = Kind(
 KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, *POLICY_KINDS, WAITLISTED, OFFERED,
     OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN, NEW_BOOKING,
-    BOOKING_CANCELLED, SLOT_MOVED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
+    BOOKING_CANCELLED, *MOVING_KINDS, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
     *TOGETHER_KINDS,
 )  # fmt: skip
 
@@ -405,6 +405,8 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
     before = {**message.payload.get("before", {})}
     if "join_link" in before:
         before["join_link"] = ""
+    if "coach_id" in before:
+        before["coach"] = name_before(message)
     parties: dict[UUID, list[Booking]] = {}
     for booking in rows:
         together = booking.line.order_id if booking.line else booking.party or booking.pk

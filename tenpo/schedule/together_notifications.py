@@ -76,6 +76,8 @@ def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -
     if "by_id" not in said:
         return []
     session = session or Session.objects.select_related("coach").get(pk=message.subject_id)
+    if not session.is_together:
+        return []
     is_off = session.status == Session.Status.CANCELLED
     if not is_off and message.name not in ("session.created", "session.changed"):
         return []

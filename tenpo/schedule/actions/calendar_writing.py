@@ -162,7 +162,8 @@ def queue_writing(message: OutboxMessage) -> None:
     if message.name in WRITTEN_ON:
         coaches = SessionCoach.objects.filter(session=message.subject_id).values_list("coach_id", flat=True)
         booked = Booking.objects.filter(session=message.subject_id).values_list("booked_by_id", "participant__user_id")
-        people = {*coaches, *(one for pair in booked for one in pair)}
+        gave_it = {message.payload["before_coach_id"]} if message.payload.get("before_coach_id") else set()
+        people = {*coaches, *gave_it, *(one for pair in booked for one in pair)}
     elif message.name in BOOKED_ON:
         pairs = Booking.objects.filter(pk=message.subject_id).values_list("booked_by_id", "participant__user_id")
         people = {one for pair in pairs for one in pair}

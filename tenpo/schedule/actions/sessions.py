@@ -44,7 +44,7 @@ CHECKED = {"title", "description", "starts_at", "time_zone", "place", "join_link
 # Of what was booked as a slot these stay: whoever asked for it, or holds it, did so at this price and by this policy.
 AS_BOOKED = {"price", "capacity", "cancellation_policy"}
 # Whoever books is told of a change of these.
-TOLD = ("starts_at", "ends_at", "place", "join_link")
+TOLD = ("starts_at", "ends_at", "place", "join_link", "coach_id")
 
 
 class SessionChanges(TypedDict, total=False):
@@ -279,9 +279,11 @@ def change_session(
     if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
         # Who moves what they booked is told of by another notice.
         who = {"moved_by_id": str(by.pk) if by else ""} if is_own_wish else who_did_it(session, by)
-        with_whom = {"before_coach_id": str(before["coach_id"])} if is_own_wish and "coach_id" in before else {}
+        if "coach_id" in before:
+            # Who gave it and who gives it are told, but for whoever did it.
+            who |= {"before_coach_id": told["coach_id"], "by_id": str(by.pk) if by else ""}
         among: dict[str, Any] = {"is_together": True} if is_together else {}
-        publish("session.changed", subject=session, before=told, **who, **with_whom, **among)
+        publish("session.changed", subject=session, before=told, **who, **among)
     if {"starts_at", "ends_at"} & before.keys():
         hold_time(session)
     if "starts_at" in before:
@@ -379,4 +381,6 @@ def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
