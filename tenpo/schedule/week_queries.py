@@ -274,8 +274,8 @@ def _hours_on(block: Block, day: date) -> str:
 
 
 def _side_by_side(blocks: list[Block]) -> list[Block]:
-    """What meets stands beside each other; what fills a day lies below it."""
-    below = [block for block in blocks if block.kind in ("off", "busy")]
+    """What meets stands beside each other; below it lies when they are not to be had, the longest lowest."""
+    below = sorted((block for block in blocks if block.kind in ("off", "busy")), key=lambda one: -one.height)
     rest = sorted((block for block in blocks if block.kind not in ("off", "busy")), key=lambda one: one.top)
     placed: list[Block] = []
     together: list[Block] = []

@@ -149,6 +149,17 @@ def test_the_hours_are_those_of_the_day_and_its_zone(coach):
     ]  # fmt: skip
 
 
+def test_what_takes_a_part_of_a_day_lies_above_what_takes_all_of_it(coach):
+    """What is drawn last is seen: a whole day hid the words of what began in it."""
+    add_time_off(coach, starts_at=at(18), ends_at=at(20), reason="Short", by=coach)
+    OutsideEvent.objects.create(
+        connection=make_calendar(coach), user=coach, uid="day", starts_at=at(0),
+        ends_at=at(0, day=DAY + timedelta(days=1)), is_busy=True,
+    )  # fmt: skip
+
+    assert [block.hours for block in day_of(coach).blocks] == ["all day", "18:00–20:00"]
+
+
 def test_what_is_early_or_late_widens_the_day(coach):
     make_session(coach, starts_at=at(6, 30))
     make_session(coach, starts_at=at(21, 30), minutes=90)
