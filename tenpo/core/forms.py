@@ -17,11 +17,21 @@ from tenpo.core.zones import all_zones
 
 
 class FormRenderer(TemplatesSetting):
-    """Draws forms and fields with Tenpo's templates; widgets stay Django's own."""
+    """Draws forms and fields with Tenpo's templates; widgets stay Django's own, but no browser cuts what is pasted.
+
+    How much a field takes is said to `letters.js`, which says when it is too much, and refused by the field itself.
+    """
 
     form_template_name = "forms/form.html"
     formset_template_name = "forms/formset.html"
     field_template_name = "forms/field.html"
+
+    def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> str:
+        widget = context.get("widget", {})
+        attrs = widget.get("attrs", {})
+        if "maxlength" in attrs and widget.get("type") != "search":
+            attrs["data-most"] = attrs.pop("maxlength")
+        return super().render(template_name, context, request)
 
 
 # At the very ends of the calendar the first sum of a day or change of zone overflows.

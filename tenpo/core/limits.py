@@ -133,8 +133,10 @@ SPONSORED_AT_ONCE = 200
 # both wrote before; and so long either may be written.
 REVIEW_BLIND_DAYS = 7
 REVIEWS_TAKEN_DAYS = 30
-# Calendars elsewhere that one person has connected (`schedule.actions.calendars`).
+# Calendars elsewhere that one person has connected, and how long one may give no answer before its owner is told
+# (`schedule.actions`).
 CALENDARS_KEPT = 10
+CALENDAR_SILENT_HOURS = 3
 # Rooms at one location, coaches of one service, answers to choose from in a question (`schedule.actions`).
 ROOMS_KEPT = 50
 COACHES_OF_A_SERVICE = 50

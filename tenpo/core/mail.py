@@ -71,7 +71,7 @@ def compose(mail: Mail, *, to: str, name: str = "", headers: Mapping[str, str] |
     business = current_business()
     context: dict[str, Any] = {
         **vars(mail),
-        "subject": one_line(mail.subject),
+        "subject": _subject(mail.subject),
         "business_name": business.name,
         "accent": accent_hex(business.accent_hue),
     }
@@ -95,6 +95,12 @@ def typed(text: object) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters, at most as long as a subject may be."""
+    """The text without line breaks and control characters."""
     plain = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(plain.split())[:MAX_SUBJECT_LENGTH]
+    return " ".join(plain.split())
+
+
+def _subject(text: str) -> str:
+    """One line, at most as long as mail programs show; what is left out is marked."""
+    line = one_line(text)
+    return line if len(line) <= MAX_SUBJECT_LENGTH else f"{line[: MAX_SUBJECT_LENGTH - 1].rstrip()}…"

@@ -7,7 +7,7 @@ everywhere.
 import functools
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -158,7 +158,11 @@ def say_full_day(moment: datetime) -> str:
 def say_when(
     moment: datetime, *, until: datetime | None = None, now: datetime | None = None, zone: tzinfo | None = None
 ) -> str:
-    """Day and time in the reader's zone: "today 18:00", "Tuesday 18:00–19:00", "Tue 3 Dec 18:00"."""
+    """Day and time in the reader's zone: "today 18:00", "Tuesday 18:00–19:00", "Tue 3 Dec 18:00", "today, all day"."""
+    if until is not None and (last := last_whole_day(moment, until, zone=zone)) is not None:
+        first = say_day(moment, now=now, zone=zone)
+        is_one = last == timezone.localtime(moment, zone).date()
+        return _all_day(first) if is_one else f"{first} {EN_DASH} {say_day(last, now=now, zone=zone)}"
     text = f"{say_day(moment, now=now, zone=zone)} {say_time(moment, zone=zone)}"
     if until is None:
         return text
@@ -170,12 +174,32 @@ def say_when(
 def say_full_when(moment: datetime, *, until: datetime | None = None, zone: tzinfo | None = None) -> str:
     """The same as mails write it, which are read on another day: "Tue 3 Dec 2026, 18:00–19:00"."""
     day = timezone.localtime(moment, zone).date()
+    if until is not None and (last := last_whole_day(moment, until, zone=zone)) is not None:
+        first = _dated(day, date_locale())
+        return _all_day(first) if last == day else f"{first} {EN_DASH} {_dated(last, date_locale())}"
     text = f"{_dated(day, date_locale())}, {say_time(moment, zone=zone)}"
     if until is None:
         return text
     if timezone.localtime(until, zone).date() == day:
         return f"{text}{EN_DASH}{say_time(until, zone=zone)}"
     return f"{text} {EN_DASH} {say_full_when(until, zone=zone)}"
+
+
+def last_whole_day(moment: datetime, until: datetime, *, zone: tzinfo | None = None) -> date | None:
+    """The last of the days that a time fills from midnight to midnight; None where it does not."""
+    first, end = timezone.localtime(moment, zone), timezone.localtime(until, zone)
+    is_whole = first < end and all(at == _midnight(at) for at in (first, end))
+    return end.date() - timedelta(days=1) if is_whole else None
+
+
+def _midnight(at: datetime) -> datetime:
+    """When its day begins: where clocks skip midnight, the moment after it."""
+    begins = at.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return begins.astimezone(UTC).astimezone(at.tzinfo)
+
+
+def _all_day(day: str) -> str:
+    return _("%(day)s, all day") % {"day": day}
 
 
 @functools.lru_cache(maxsize=4_096)

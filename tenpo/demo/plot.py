@@ -14,7 +14,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import Business
 from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
-from tenpo.demo.calendars import calendars_of_today
+from tenpo.demo.calendars import calendars_as_fetched, calendars_of_today
 from tenpo.demo.desk import desk_of_today
 from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today, wait_with_guests
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
@@ -146,6 +146,7 @@ def finish(story: Story) -> None:
     # Last, so that what is on its way still is.
     refunds_of_today(story)
     story.work()
+    calendars_as_fetched(story)
 
 
 def _set_up(story: Story) -> None:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, QuerySet, UUIDField, Value, Window
 
 from tenpo.core import clock
+from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.models import Availability, AvailabilityException, Session, TimeOff, WorkingTerms
 from tenpo.schedule.weekly_hours import Hours, said_minutes
@@ -57,6 +59,11 @@ class Away:
     off: TimeOff
     sessions: list[Session]
     count: int
+    zone: str
+
+    def said(self) -> str:
+        """When it is, by the clock of who is away: whole days as days."""
+        return say_when(self.off.starts_at, until=self.off.ends_at, zone=ZoneInfo(self.zone))
 
 
 def coming_days(coach: User) -> list[DifferingDay]:
@@ -70,7 +77,7 @@ def coming_days(coach: User) -> list[DifferingDay]:
     return [DifferingDay(day, hours) for day, hours in found.items()]
 
 
-def coming_time_off(coach: User) -> list[Away]:
+def coming_time_off(coach: User, *, zone: str) -> list[Away]:
     """The times off that are not over, and what falls into each: two statements."""
     offs = list(
         TimeOff.objects.filter(coach=coach, ends_at__gt=clock.now()).select_related("stand_in").order_by("starts_at")
@@ -87,4 +94,5 @@ def coming_time_off(coach: User) -> list[Away]:
     found: dict[UUID, list[Any]] = {}
     for session in sorted(first.union(*others, all=True), key=lambda one: (one.starts_at, one.pk)):
         found.setdefault(session.off, []).append(session)
-    return [Away(off, there, there[0].count if there else 0) for off in offs for there in (found.get(off.pk, []),)]
+    of_each = ((off, found.get(off.pk, [])) for off in offs)
+    return [Away(off, there, there[0].count if there else 0, zone) for off, there in of_each]

@@ -1,5 +1,6 @@
 """Calendars that people keep elsewhere: the connection to one, and the times that it says are taken."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.indexes import GistIndex
@@ -84,6 +85,8 @@ class CalendarConnection(BaseModel):
     # Of the last whole reading: events whose time nobody can tell.
     unread_events = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField()
+    # Since when it cannot be read, and how often that was tried; nothing while it can.
+    failing_at = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
     # While somebody reads it; who dies leaves it to the next after this.
     held_until = models.DateTimeField(null=True)
@@ -107,6 +110,23 @@ class CalendarConnection(BaseModel):
     @property
     def needs_its_owner(self) -> bool:
         return self.state == self.State.ATTENTION
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is still to be read for the first time, so that nobody knows yet whether it can be."""
+        return self.state == self.State.ACTIVE and self.synced_at is None and not self.failures
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it gives no answer, be it told already or not. What it said last still holds."""
+        if self.state == self.State.ATTENTION:
+            return self.problem == self.Problem.NO_ANSWER
+        return self.state == self.State.ACTIVE and self.failures > 0
+
+    def is_asked(self, now: datetime) -> bool:
+        """Whether somebody is reading it, or is about to."""
+        held = self.held_until is not None and self.held_until > now
+        return self.state != self.State.OFF and (held or self.due_at <= now)
 
     @property
     def should_hold_ours(self) -> bool:

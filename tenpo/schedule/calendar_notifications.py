@@ -15,10 +15,14 @@ from tenpo.schedule.policy_notifications import where_and_when
 
 def _say_needs_attention(facts: Facts) -> Words:
     problem = dict(CalendarConnection.Problem.choices).get(facts["problem"], "")
+    if facts["problem"] == CalendarConnection.Problem.NO_ANSWER and "failing_at" in facts:
+        problem = _("It has not answered since %(moment)s.") % {"moment": facts.when("failing_at")}
+    holds = _("Until it can, what it said last goes on to keep your time free.")
+    if facts.has("synced_at") and "synced_at" not in facts:
+        holds = _("Until it can, nothing that stands in it keeps your time free.")
     return Words(
         title=_("Your calendar “%(calendar)s” cannot be read") % {"calendar": facts["calendar"]},
-        text=_("%(problem)s Until it can, what it said last goes on to keep your time free. %(advice)s")
-        % {"problem": problem, "advice": advice_for(facts["problem"])},
+        text=" ".join(filter(None, [str(problem), holds, advice_for(facts["problem"])])),
         act=_("See your calendars"),
         path=path_to("schedule:calendar-list"),
     )
@@ -69,7 +73,13 @@ def on_calendar_needs_attention(message: OutboxMessage) -> list[Notice]:
     found = CalendarConnection.objects.filter(pk=message.subject_id).first()
     if found is None or not found.needs_its_owner:
         return []
-    return [Notice(NEEDS_ATTENTION, found.user_id, {"calendar": found.label, "problem": found.problem})]
+    facts = {
+        "calendar": found.label,
+        "problem": found.problem,
+        "failing_at": found.failing_at.isoformat() if found.failing_at else None,
+        "synced_at": found.synced_at.isoformat() if found.synced_at else None,
+    }
+    return [Notice(NEEDS_ATTENTION, found.user_id, facts)]
 
 
 def on_calendar_differs(message: OutboxMessage) -> list[Notice]:

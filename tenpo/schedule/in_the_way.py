@@ -58,7 +58,9 @@ def sessions_in_the_way(
     """What these coaches give at a time, as far as the reader sees it."""
     given = Session.objects.visible_to(reader).filter(coaches__coach__in=list(coach_ids)).distinct()
     rows = given.exclude(status=Session.Status.CANCELLED).filter(starts_at__lt=until, ends_at__gt=since)
-    found = list(rows.exclude(pk__in=[but.pk] if but else []).select_related("coach").order_by("starts_at", "id")[:SHOWN])
+    found = list(
+        rows.exclude(pk__in=[but.pk] if but else []).select_related("coach").order_by("starts_at", "id")[:SHOWN]
+    )
     name_coaches(found)
     return [
         InTheWay(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.changed_notifications import CHANGED_TELLS, SESSION_CHANGED
 from tenpo.schedule.coaches_notifications import COACHES_KINDS, COACHES_TELLS
 from tenpo.schedule.dates_notifications import BOOKING_CANCELLED, calendar_of_dates
 from tenpo.schedule.given_up_notifications import (
@@ -24,7 +25,7 @@ from tenpo.schedule.given_up_notifications import (
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
-from tenpo.schedule.moving_notifications import SLOT_MOVED, confirm_to_who_moved, tell_its_coaches
+from tenpo.schedule.moving_notifications import SLOT_MOVED, confirm_to_who_moved, name_before, tell_its_coaches
 from tenpo.schedule.policy_notifications import (
     MISSED,
     PERSON_MOVED,
@@ -104,30 +105,6 @@ def _say_session_cancelled(facts: Facts) -> Words:
     )
 
 
-def _say_session_changed(facts: Facts) -> Words:
-    return Words(
-        title=_("Changed: %(session)s") % {"session": facts["session"]},
-        text=_("Something about your session is different now. Please look whether it still suits you."),
-        act=_("See your booking"),
-        path=booking_path(facts),
-        facts=_changes(facts) or where_and_when(facts),
-    )
-
-
-def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """What changed of a session, as it was and as it is."""
-    before = facts.part("before")
-    found = []
-    if "starts_at" in before or "ends_at" in before:
-        now = facts.when("starts_at", until="ends_at")
-        found.append((_("When"), f"{before.when()} → {now}" if "starts_at" in before else now))
-    if before.has("place"):
-        found.append((_("Where"), f"{before['place'] or '–'} → {facts['place'] or '–'}"))
-    if before.has("join_link"):
-        found.append((_("Link to join"), _("There is a new one; it stands with your booking.")))
-    return tuple(found)
-
-
 def _say_offered_by_host(facts: Facts) -> Words:
     return Words(
         title=_("A place is kept for you: %(session)s") % {"session": facts["session"]},
@@ -201,10 +178,6 @@ CONFIRMED = Kind(
 REMINDER = Kind(
     "booking.reminder", gettext_lazy("A session is a day away"), Audience.MEMBER, _say_reminder, icon="clock"
 )
-SESSION_CHANGED = Kind(
-    "session.changed", gettext_lazy("A session that you booked changes"), Audience.MEMBER, _say_session_changed,
-    email_is_optional=False, icon="calendar-clock",
-)  # fmt: skip
 SESSION_CANCELLED = Kind(
     "session.cancelled", gettext_lazy("A session that you booked is called off"), Audience.MEMBER,
     _say_session_cancelled, email_is_optional=False, icon="calendar-x",
@@ -433,14 +406,19 @@ def _back(message: OutboxMessage) -> dict[str, Any]:
 def on_session_changed(message: OutboxMessage) -> list[Notice]:
     """Everybody who has a place in it or waits for one, and its coaches where it was moved by whoever booked.
 
-    Whoever moved it themselves is told what they did, and not that something happened to them.
+    Whoever moved it themselves is told what they did, and not that something happened to them. Nobody where it changed
+    with other sessions: they are told once of all (`changed_notifications`).
     """
+    if message.payload.get("is_together"):
+        return []
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")
     # The link itself is for those who look at their booking, not for every mailbox on the way.
     before = {**message.payload.get("before", {})}
     if "join_link" in before:
         before["join_link"] = ""
+    if message.payload.get("before_coach_id"):
+        before["coach"] = name_before(message)
     parties: dict[UUID, list[Booking]] = {}
     for booking in rows:
         together = booking.line.order_id if booking.line else booking.party or booking.pk
@@ -547,6 +525,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.declined": on_booking_declined,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
+    **CHANGED_TELLS,
     **MEETING_TELLS,
     **INTRO_TELLS,
     **CALENDAR_TELLS,

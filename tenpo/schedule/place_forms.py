@@ -24,6 +24,7 @@ class LocationForm(forms.Form):
     directions = forms.CharField(
         label=_("How to find it"),
         max_length=_length(Location, "directions"),
+        widget=forms.Textarea(attrs={"rows": 2}),
         required=False,
         help_text=_("Which door, which bell, where to park."),
     )

@@ -65,6 +65,13 @@ def where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value)
 
 
+def several(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Of several sessions that are told of at once, what each is and when; nothing where it is one."""
+    found = facts.value("sessions")
+    each = [Facts(one) for one in found] if isinstance(found, list) else []
+    return tuple((one["session"], one.when("starts_at", until="ends_at")) for one in each)
+
+
 def back_sentence(facts: Facts) -> str:
     """What came back, by where it went."""
     credit, wallet, method = "", "", ""
@@ -92,10 +99,12 @@ def sentences(*parts: str) -> str:
 
 
 def _say_rescheduled(facts: Facts) -> Words:
-    before = facts.part("before")
+    before = facts.part("before").when()
+    moved = _("You moved it: from %(before)s to %(when)s.") % {"before": before, "when": facts.when()} if before else ""
+    other = _("It is with %(coach)s now.") % {"coach": facts["coach"]} if facts.part("before")["coach"] else ""
     return Words(
         title=_("Moved: %(session)s") % {"session": facts["session"]},
-        text=_("You moved it: from %(before)s to %(when)s.") % {"before": before.when(), "when": facts.when()},
+        text=sentences(moved, other),
         act=_("See your booking"),
         path=booking_path(facts),
         facts=where_and_when(facts),

@@ -13,6 +13,9 @@ from tenpo.schedule.models import Location, Room, Service, ServiceCoach, Session
 from tenpo.schedule.service_models import ServiceQuerySet
 from tenpo.schedule.slot_terms import price_of
 
+# What a session takes of where it is.
+PLACE_LENGTH = Session._meta.get_field("place").max_length or 0
+
 
 @dataclass(frozen=True)
 class ServiceFilter:
@@ -92,8 +95,13 @@ def find_locations(user: User) -> QuerySet[Location]:
 
 
 def place_of(location: Location) -> str:
-    """A location as a session names its place."""
-    return ", ".join(part for part in (location.name, location.address) if part)[:200]
+    """A location as a session names its place; those that were longer before it was asked are cut."""
+    return whole_place(location)[:PLACE_LENGTH]
+
+
+def whole_place(location: Location) -> str:
+    """Its name and its address."""
+    return ", ".join(part for part in (location.name, location.address) if part)
 
 
 def sessions_naming(location: Location) -> SessionQuerySet:

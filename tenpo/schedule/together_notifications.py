@@ -7,12 +7,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
-from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words
+from tenpo.core.words import EN_DASH
+from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.schedule.models import Session
 from tenpo.schedule.policy_notifications import (
     roster_path,
     sentences,
     session_facts,
+    several,
     told_with,
     when_of_all,
     where_and_when,
@@ -20,6 +22,13 @@ from tenpo.schedule.policy_notifications import (
 
 
 def _say_changed(facts: Facts) -> Words:
+    if dates := several(facts):
+        return Words(
+            title=_("Changed: %(n)s sessions that you give with others") % {"n": len(dates)},
+            act=_("See your week"),
+            path=path_to("schedule:week"),
+            facts=((_("Where"), facts["place"] or EN_DASH), *dates),
+        )
     before = facts.part("before")
     moved = {"before": before.when(), "when": facts.when()}
     return Words(
@@ -76,6 +85,8 @@ def tell_who_is_beside(message: OutboxMessage, session: Session | None = None) -
     if "by_id" not in said:
         return []
     session = session or Session.objects.select_related("coach").get(pk=message.subject_id)
+    if not session.is_together:
+        return []
     is_off = session.status == Session.Status.CANCELLED
     if not is_off and message.name not in ("session.created", "session.changed"):
         return []

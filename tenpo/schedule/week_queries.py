@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
-from tenpo.core.words import say_places_free, say_zone
+from tenpo.core.words import EN_DASH, say_places_free, say_time, say_zone
 from tenpo.people.models import User
 from tenpo.schedule import slots
 from tenpo.schedule.free_days import holidays_of
@@ -60,6 +60,13 @@ class Block:
     height: int = 0
     left: int = 0
     width: int = 100
+    # When it is on the day on which it is drawn.
+    hours: str = ""
+
+    @property
+    def starts_here(self) -> bool:
+        """Whether it begins and ends on the day on which it is drawn, so that its start says enough."""
+        return EN_DASH in self.hours
 
     @property
     def is_short(self) -> bool:
@@ -251,12 +258,24 @@ def _placed(block: Block, day: date, first: int) -> Block:
     start, end = _minute_in(block.starts_at, day), _minute_in(block.ends_at, day)
     top = max(_height(start - first * 60), 0)
     height = max(_height(end - first * 60) - top, LEAST_HEIGHT if block.kind != "open" else 1)
-    return replace(block, top=top, height=height)
+    return replace(block, top=top, height=height, hours=_hours_on(block, day))
+
+
+def _hours_on(block: Block, day: date) -> str:
+    """When it is on this day: "18:00–19:00", and of what fills it or goes beyond it "all day", "from 18:00"."""
+    begins, ends = day_start(day), day_start(day + timedelta(days=1))
+    if block.starts_at <= begins and block.ends_at >= ends:
+        return _("all day")
+    if block.starts_at < begins:
+        return _("until %(time)s") % {"time": say_time(block.ends_at)}
+    if block.ends_at > ends:
+        return _("from %(time)s") % {"time": say_time(block.starts_at)}
+    return f"{say_time(block.starts_at)}{EN_DASH}{say_time(block.ends_at)}"
 
 
 def _side_by_side(blocks: list[Block]) -> list[Block]:
-    """What meets stands beside each other; what fills a day lies below it."""
-    below = [block for block in blocks if block.kind in ("off", "busy")]
+    """What meets stands beside each other; below it lies when they are not to be had, the longest lowest."""
+    below = sorted((block for block in blocks if block.kind in ("off", "busy")), key=lambda one: -one.height)
     rest = sorted((block for block in blocks if block.kind not in ("off", "busy")), key=lambda one: one.top)
     placed: list[Block] = []
     together: list[Block] = []

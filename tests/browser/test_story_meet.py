@@ -95,3 +95,28 @@ def test_both_say_how_it_was(open_page, assert_calm):
 
     assert SessionReview.objects.count() == 2
     assert Booking.objects.get(pk=booking.pk).state == "attended"
+
+
+def test_a_note_is_kept_where_it_is_written(open_page, assert_calm):
+    coach = make_coach("Jonas Weber")
+    session = make_session(coach, title="Breathing at work")
+    for number in range(9):
+        make_booking(session, make_member(f"Ada Lund {number}"))
+    page = open_page(f"/teaching/{session.pk}/notes/", coach, size="phone")
+    page.get_by_role("link", name="Ada Lund 3").click()
+    note = page.get_by_label("Your note")
+    note.fill("x" * 10_001)
+    expect(page.get_by_role("status").filter(has_text="Too long by 1: at most 10000 characters")).to_be_visible()
+    note.fill("Knee: no jumps")
+    save = page.get_by_role("button", name="Save")
+    before = page.evaluate("scrollY")
+    assert before > 0
+
+    save.press("Enter")
+
+    # Said where those who hear the page hear of it, and nobody is taken elsewhere.
+    expect(page.locator("#toasts[aria-live] [data-toast]")).to_have_text(re.compile("Kept. Only you can read it."))
+    expect(save).to_be_focused()
+    expect(page.get_by_role("heading", name="About Ada Lund 3")).to_be_visible()
+    assert page.evaluate("scrollY") == pytest.approx(before, abs=40)
+    assert_calm(page)

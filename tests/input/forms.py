@@ -37,7 +37,7 @@ class Field:
             return value not in self.options
         if self.kind in ("number", "range"):
             return not re.fullmatch(r"[+-]?\d+", value) or not self._low() <= int(value) <= self._high()
-        if len(value) > int(self.attrs.get("maxlength", len(value))):
+        if len(value) > int(self.attrs.get("data-most", len(value))):
             return True
         return self.kind in LOOKS and not re.fullmatch(LOOKS[self.kind], value)
 

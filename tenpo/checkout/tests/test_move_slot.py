@@ -14,6 +14,7 @@ from tenpo.checkout.tests.make import make_booking, told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, starts, working_coach
 from tenpo.core.errors import RuleError
 from tenpo.core.models import OutboxMessage
+from tenpo.core.outbox import drain
 from tenpo.core.tokens import new_id
 from tenpo.notify.kinds import Facts, say
 from tenpo.notify.models import Notification
@@ -24,8 +25,10 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.moving import move_slot
+from tenpo.schedule.calendar_models import CalendarConnection
 from tenpo.schedule.models import Booking, CoachTime, Room, Service, Session
 from tenpo.schedule.policy_queries import comes_back
+from tenpo.schedule.tests.calendar_plants import make_caldav
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_location, make_service
 from tests.at_once import at_once, outcomes
@@ -145,6 +148,53 @@ def test_the_coach_from_whom_it_is_moved_is_told_as_well(coach):
     news = Notification.objects.get(user=coach, kind="coach.slot_moved")
     words = say(news.kind, news.payload)
     assert (f"It is with {other} now." in words.text, words.path) == (True, reverse("schedule:week"))
+
+
+@pytest.mark.parametrize("starts_at", [NINE, NINE + HOUR])
+def test_a_time_that_only_goes_to_another_coach_is_told_to_both_and_to_who_comes(coach, starts_at):
+    """At the same time nothing of it was published at all."""
+    other, member = working_coach(), make_member("Mina Ray")
+    booking = book(make_service(coach, other, coaches_rule="any", name="Training"), member, coach=coach)
+
+    move_slot(booking, starts_at=starts_at, coach=other, by=member)
+
+    assert told(coach).count("coach.slot_moved") == told(other).count("coach.slot_moved") == 1
+    old, new = (Notification.objects.get(user=one, kind="coach.slot_moved") for one in (coach, other))
+    assert f"It is with {other} now." in say(old.kind, old.payload).text
+    words = say(new.kind, new.payload)
+    assert f"It was with {coach} before." in words.text
+    assert ("From" in words.text) == (starts_at != NINE)
+    assert words.path == f"/teaching/{booking.session_id}/"
+    mine = Notification.objects.get(user=member, kind="booking.rescheduled")
+    words = say(mine.kind, mine.payload)
+    assert ("You moved it" in words.text, f"It is with {other} now." in words.text) == (starts_at != NINE, True)
+
+
+@pytest.mark.parametrize("who", ["admin", "coach"])
+def test_what_the_host_hands_over_is_told_to_both_coaches_but_not_to_who_did_it(coach, who):
+    other, member = working_coach(), make_member("Mina Ray")
+    booking = book(make_service(coach, other, coaches_rule="any", name="Training"), member, coach=coach)
+    by = make_admin() if who == "admin" else coach
+
+    move_slot(booking, starts_at=NINE, coach=other, by=by)
+
+    assert told(coach).count("coach.session_let_go") == (0 if who == "coach" else 1)
+    assert told(other)[-1] == "coach.session_given"
+    assert told(member)[-1] == "session.other_coach"
+    assert "coach.slot_moved" not in [*told(coach), *told(other)]
+
+
+def test_a_calendar_of_whoever_gave_it_is_written_anew(coach):
+    other, member = working_coach(), make_member()
+    booking = book(make_service(coach, other, coaches_rule="any"), member, coach=coach)
+    drain(1_000)
+    made = make_caldav(coach)
+    CalendarConnection.objects.filter(pk=made.pk).update(wants_writing_at=None)
+
+    move_slot(booking, starts_at=NINE, coach=other, by=member)
+    drain(1_000)
+
+    assert CalendarConnection.objects.get(pk=made.pk).wants_writing_at is not None
 
 
 def test_whoever_it_was_moved_for_can_give_it_back_in_full(coach):

@@ -7,6 +7,23 @@ class ZoneForm(forms.Form):
     zone = ZoneField(help_text="Yours")
 
 
+class WordForm(forms.Form):
+    word = forms.CharField(max_length=12, widget=forms.Textarea)
+    find = forms.CharField(max_length=12, widget=forms.TextInput(attrs={"type": "search"}))
+
+
+def test_no_browser_cuts_what_is_too_long_and_the_field_refuses_it():
+    form = WordForm({"word": "thirteen long", "find": "here"})
+
+    drawn = str(form["word"].as_field_group())
+
+    assert "maxlength" not in drawn
+    assert 'data-most="12"' in drawn
+    assert "at most 12 characters" in drawn
+    assert "thirteen long" in drawn
+    assert 'maxlength="12"' in str(form["find"]), "what is searched for is seen to be cut"
+
+
 class PlainForm(forms.Form):
     zone = forms.ChoiceField(choices=ZoneForm.base_fields["zone"].choices, help_text="Yours")  # type: ignore[attr-defined]
 

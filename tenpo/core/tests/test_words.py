@@ -74,6 +74,32 @@ def test_a_span_of_time():
     assert overnight == "today 18:00 – tomorrow 02:00"
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "said", "dated"),
+    [
+        (0, 1, "today, all day", "Sat 21 Nov 2026, all day"),
+        (1, 3, "tomorrow – Monday", "Sun 22 Nov 2026 – Mon 23 Nov 2026"),
+    ],
+)
+def test_whole_days_are_said_as_days(first, last, said, dated):
+    midnight = datetime(2026, 11, 21, tzinfo=BERLIN)
+    start, end = (midnight + timedelta(days=days) for days in (first, last))
+
+    assert words.say_when(start, until=end, now=NOW, zone=BERLIN) == said
+    assert words.say_full_when(start, until=end, zone=BERLIN) == dated
+    # Elsewhere they are no whole days.
+    assert "01:00" in words.say_when(start, until=end, now=NOW, zone=ZoneInfo("Europe/Helsinki"))
+    assert "23:30" in words.say_when(start, until=end - timedelta(minutes=30), now=NOW, zone=BERLIN)
+
+
+def test_a_day_that_begins_after_midnight_is_whole():
+    """In Beirut the clocks go from midnight to one."""
+    zone = ZoneInfo("Asia/Beirut")
+    start, end = datetime(2027, 3, 28, 1, tzinfo=zone), datetime(2027, 3, 29, tzinfo=zone)
+
+    assert words.say_full_when(start, until=end, zone=zone) == "Sun 28 Mar 2027, all day"
+
+
 def test_the_hosts_time_is_said_only_when_it_differs():
     start = NOW.replace(hour=17)
 

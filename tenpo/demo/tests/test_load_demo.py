@@ -108,6 +108,7 @@ def _check_history() -> None:
     assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
     assert not OutboxMessage.objects.filter(delivered_at=None).exists()
     assert set(CalendarConnection.objects.values_list("state", flat=True)) == {"active", "off"}
+    assert not any(one.is_silent or one.is_asked(timezone.now()) for one in CalendarConnection.objects.all())
     assert OutsideEvent.objects.count() > 50
     _check_reports()
 

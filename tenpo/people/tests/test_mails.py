@@ -9,7 +9,7 @@ from django.core import mail
 from django.utils import translation
 
 from tenpo.access.actions.api_clients import create_api_client
-from tenpo.core.mail import compose, typed
+from tenpo.core.mail import MAX_SUBJECT_LENGTH, Mail, compose, typed
 from tenpo.people.actions.invites import create_invite_link
 from tenpo.people.mails import ACCOUNT_MAILS, NOTICES, invite_mail
 from tenpo.people.models import Invite, User
@@ -40,6 +40,17 @@ LINK = re.compile(r"\w+://\S+|(?<![\w@.])(?:[\w-]+[.。．｡])+[^\W\d_]{2,}", r
 def test_what_was_typed_is_said_without_links(text, said):
     assert typed(text) == said
     assert typed(said) == said
+
+
+def test_what_is_long_is_said_whole_and_a_subject_marks_what_it_leaves_out():
+    words = " ".join(["a long word"] * 30)
+
+    message = compose(Mail(subject=words, paragraphs=(words,)), to="rex@example.com")
+
+    assert typed(words) == words
+    assert words in " ".join(str(message.body).split())
+    assert message.subject.endswith("…")
+    assert len(message.subject) <= MAX_SUBJECT_LENGTH
 
 
 def baited(owner: User) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.db.models import Q
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.jobs import defer, defer_all
+from tenpo.core.limits import CALENDAR_SILENT_HOURS
 from tenpo.core.outbox import publish
 from tenpo.schedule.actions.calendar_overlaps import tell_overlaps
 from tenpo.schedule.actions.calendar_writing import Overtaken, write_calendar
@@ -31,8 +32,8 @@ AHEAD, AT_LEAST = timedelta(days=DAYS_AHEAD), timedelta(days=DAYS_AHEAD - 20)
 # Longer than a reading may take. Whoever is asked later asks the same again, which changes nothing.
 HELD = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)
-# After some four hours without an answer its owner is told.
-TOLD_AFTER = 5
+# After so long without an answer its owner is told.
+SILENT = timedelta(hours=CALENDAR_SILENT_HOURS)
 FORGOTTEN_AFTER = timedelta(days=1)
 
 log = structlog.get_logger()
@@ -94,13 +95,14 @@ def take_reading(
             locked.expanded_until, locked.unread_events = until, reading.unread
             locked.time_zone = connection.time_zone
     before, locked.state, locked.problem = locked.state, State.ACTIVE, ""
-    locked.synced_at, locked.due_at, locked.failures, locked.held_until = now, now + READ_EVERY, 0, None
+    locked.synced_at, locked.due_at, locked.held_until = now, now + READ_EVERY, None
+    locked.failing_at, locked.failures = None, 0
     if locked.wants_writing_at is not None and began_at is not None and locked.wants_writing_at <= began_at:
         locked.wants_writing_at = None
     locked.save(
         update_fields=[
-            "sync_token", "expanded_until", "unread_events", "state", "problem", "synced_at", "due_at", "failures",
-            "held_until", "wants_writing_at", "time_zone",
+            "sync_token", "expanded_until", "unread_events", "state", "problem", "synced_at", "due_at", "failing_at",
+            "failures", "held_until", "wants_writing_at", "time_zone",
         ]
     )  # fmt: skip
     if locked.wants_writing_at is not None:
@@ -130,27 +132,32 @@ def take_calendar_file(connection: CalendarConnection, content: bytes) -> bool:
 def note_failure(connection: CalendarConnection, problem: str, *, retry_after: int = 0) -> None:
     """Write down that a calendar could not be read, and when to ask it again: later each time.
 
-    What it said before stays: whom it kept from being booked, it still does. Its owner is told once, at once of what
-    only they can mend.
+    What it said before stays: whom it kept from being booked, it still does. Its owner is told once when it has given
+    no answer for long, and at once of what only they can mend.
     """
     locked = still_held(connection)
     if locked is None:
         return
-    if locked.state == State.LEAVING and (problem != Problem.NO_ANSWER or locked.failures >= TOLD_AFTER):
+    now = clock.now()
+    locked.failing_at = locked.failing_at or now
+    is_lost = problem != Problem.NO_ANSWER or now - locked.failing_at >= SILENT
+    if locked.state == State.LEAVING and is_lost:
         end_connection(connection)
         return
     locked.failures = min(locked.failures + 1, 99)
     wait = min(READ_EVERY * 2 ** min(locked.failures - 1, 8), LONGEST_WAIT)
-    locked.due_at = clock.now() + max(wait, min(timedelta(seconds=retry_after), LONGEST_WAIT * 4))
+    locked.due_at = now + max(wait, min(timedelta(seconds=retry_after), LONGEST_WAIT * 4))
     locked.held_until = None
-    before = locked.state
-    if locked.state != State.LEAVING and (problem != Problem.NO_ANSWER or locked.failures >= TOLD_AFTER):
+    before, was_silent = locked.state, locked.is_silent
+    if locked.state != State.LEAVING and is_lost:
         locked.state, locked.problem = State.ATTENTION, problem
-    locked.save(update_fields=["failures", "due_at", "held_until", "state", "problem"])
+    locked.save(update_fields=["failing_at", "failures", "due_at", "held_until", "state", "problem"])
     log.info("calendar_not_read", connection_id=str(locked.pk), problem=problem, failures=locked.failures)
     if before != locked.state:
         after = {"state": locked.state}
         record("calendar_connection.changed", by=None, on=locked, before={"state": before}, after=after)
+    # Who was told that it gives no answer does not know yet that it now lets nobody in.
+    if before != locked.state or (was_silent and is_lost and not locked.is_silent):
         publish("calendar.needs_attention", subject=locked, problem=problem)
 
 

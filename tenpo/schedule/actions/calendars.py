@@ -187,7 +187,8 @@ def change_connection(
 def switch_connection(connection: CalendarConnection, *, is_on: bool, by: User | None) -> CalendarConnection:
     """Stop following a calendar, so that none of its times is taken any more, or follow it again.
 
-    Switching it on where it is on asks it again at once. Its secrets stay.
+    Switching it on where it is on asks it again at once: what it is told to be it stays until it answers. Its secrets
+    stay.
     """
     connection = lock_connection(connection)
     if not can_change_calendar(by, connection):
@@ -195,15 +196,19 @@ def switch_connection(connection: CalendarConnection, *, is_on: bool, by: User |
     before = connection.state
     if not is_on and before == State.OFF:
         return connection
-    connection.state, connection.problem = (State.ACTIVE if is_on else State.OFF), ""
-    connection.failures, connection.due_at = 0, clock.now()
-    if not is_on or before == State.OFF:
+    is_followed = before in (State.ACTIVE, State.ATTENTION)
+    connection.due_at = clock.now()
+    if not is_on or not is_followed:
+        connection.state, connection.problem = (State.ACTIVE if is_on else State.OFF), ""
+        connection.synced_at, connection.failing_at, connection.failures = None, None, 0
         connection.sync_token, connection.expanded_until, connection.unread_events = "", None, 0
-    connection.save(
-        update_fields=["state", "problem", "failures", "due_at", "sync_token", "expanded_until", "unread_events"]
-    )
-    if not is_on or before == State.OFF:
         _forget_times(connection)
+    connection.save(
+        update_fields=[
+            "due_at", "state", "problem", "synced_at", "failing_at", "failures", "sync_token", "expanded_until",
+            "unread_events",
+        ]
+    )  # fmt: skip
     if connection.state != before:
         record(
             "calendar_connection.changed", by=by, on=connection,
@@ -230,8 +235,8 @@ def disconnect_calendar(connection: CalendarConnection, *, by: User | None, remo
         _end(locked, by=by)
         return
     before, locked.state, locked.problem = locked.state, State.LEAVING, ""
-    locked.due_at, locked.failures = clock.now(), 0
-    locked.save(update_fields=["state", "problem", "due_at", "failures"])
+    locked.due_at, locked.failing_at, locked.failures = clock.now(), None, 0
+    locked.save(update_fields=["state", "problem", "due_at", "failing_at", "failures"])
     _forget_times(locked)
     if before != State.LEAVING:
         record("calendar_connection.changed", by=by, on=locked, before={"state": before}, after={"state": locked.state})

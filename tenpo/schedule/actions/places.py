@@ -16,10 +16,10 @@ from tenpo.core.limits import ROOMS_KEPT
 from tenpo.core.models import check_fields, set_differing
 from tenpo.core.outbox import publish
 from tenpo.people.models import User
-from tenpo.schedule.actions.sessions import change_session
+from tenpo.schedule.actions.sessions import change_sessions
 from tenpo.schedule.models import Location, Room, Session
 from tenpo.schedule.permissions import can_manage_places
-from tenpo.schedule.service_queries import place_of, sessions_naming
+from tenpo.schedule.service_queries import PLACE_LENGTH, place_of, sessions_naming, whole_place
 
 SAID = ("name", "address", "directions", "latitude", "longitude")
 
@@ -86,8 +86,8 @@ def edit_location(location: Location, *, by: User | None, **changes: Unpack[Plac
     _check_location(location)
     location.save(update_fields=[*before])
     if {"name", "address"} & before.keys():
-        for session in naming.select_for_update(of=("self",), no_key=True).order_by("pk"):
-            change_session(session, {"place": place_of(location)}, by=by)
+        sessions = list(naming.select_for_update(of=("self",), no_key=True).order_by("pk"))
+        change_sessions(sessions, {"place": place_of(location)}, by=by)
     after = {name: getattr(location, name) for name in before}
     record("location.changed", by=by, on=location, before=before, after=after)
     publish("location.changed", subject=location)
@@ -219,6 +219,10 @@ def _locked_room(room: Room, by: User | None, *, whole: bool = False) -> Room:
 
 def _check_location(location: Location) -> None:
     check_fields(location, "name", "address", "directions")
+    # A session names its place by both, whole.
+    too_long = len(whole_place(location)) - PLACE_LENGTH
+    if too_long > 0:
+        raise ValidationError({"address": _("Name and address are too long by %(n)s characters.") % {"n": too_long}})
     latitude, longitude = location.latitude, location.longitude
     if (latitude is None) != (longitude is None):
         missing = "latitude" if latitude is None else "longitude"

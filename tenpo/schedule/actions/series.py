@@ -15,7 +15,6 @@ from tenpo.audit.actions import record, record_all
 from tenpo.core import clock
 from tenpo.core.errors import CHECK, EXCLUSION, RuleError, refuse_on
 from tenpo.core.outbox import publish
-from tenpo.core.tokens import new_id
 from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
@@ -28,7 +27,7 @@ from tenpo.schedule.actions.seats import lock_with_held
 from tenpo.schedule.actions.session_coaches import checked_beside, coaches_with, write_sessions
 from tenpo.schedule.actions.sessions import (
     below_taken,
-    change_session,
+    change_sessions,
     facts_of,
     new_session,
     overlapping,
@@ -150,8 +149,7 @@ def edit_following(
     """
     if beside is None:
         sessions = _locked_following(session, by=by)
-        for each in sessions:
-            change_session(each, changes, by=by)
+        change_sessions(sessions, changes, by=by)
         return sessions
     seen = {each.pk: each.coach_ids for each in following(session)}
     lock_coaches({*(one for given_by in seen.values() for one in given_by), *(one.pk for one in beside)})
@@ -164,10 +162,7 @@ def edit_following(
         raise PermissionDenied
     added = {one.pk: one for one in beside if any(one.pk not in each.coach_ids for each in others)}
     checked_beside(session.coach, list(added.values()), by=by, dates=len(others))
-    told_with = {"act": str(new_id()), "times": len(others)}
-    for each in sessions:
-        values = {"coach_ids": given_by[each.pk]} if each in others else {}
-        change_session(each, {**changes, **values}, by=by, told_with=told_with)
+    change_sessions(sessions, changes, by=by, given_by={each.pk: given_by[each.pk] for each in others})
     return sessions
 
 

@@ -18,6 +18,7 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.jobs import each_by_itself
 from tenpo.core.outbox import publish
+from tenpo.core.tokens import new_id
 from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
@@ -284,11 +285,13 @@ def change_session(
     by: User | None,
     is_own_wish: bool = False,
     told_with: Mapping[str, Any] | None = None,
+    is_together: bool = False,
 ) -> Session:
     """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
 
     Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count. Where others
-    are to give it, it is `told_with` what else is changed in the same act.
+    are to give it, it is `told_with` what else is changed in the same act. Of what changes with other sessions
+    (`change_sessions`) its people are told by those.
     """
     before = _differing(session, changes)
     if not before:
@@ -312,12 +315,15 @@ def change_session(
         is_moved = bool(before.keys() & {*TOLD})
         how = {"is_told": is_own_wish, "is_moved": is_moved, **(told_with or {})}
         tell_of_others(session, before["coach_ids"], by=by, **how)
-    if told := {name: _plain(value) for name, value in before.items() if name in TOLD}:
+    told = {name: _plain(value) for name, value in before.items() if name in TOLD}
+    if told or (is_own_wish and is_by_others):
         # Who moves what they booked is told of by another notice.
         who = {"moved_by_id": str(by.pk) if by else ""} if is_own_wish else who_did_it(session, by)
-        with_whom = {"before_coach_id": str(before["coach_id"])} if is_own_wish and "coach_id" in before else {}
+        if "coach_id" in before:
+            who["before_coach_id"] = str(before["coach_id"])
         came_to_it = {"added_ids": added_to(session, before["coach_ids"])} if is_by_others else {}
-        publish("session.changed", subject=session, before=told, **who, **with_whom, **came_to_it)
+        among = {"is_together": True} if is_together else {}
+        publish("session.changed", subject=session, before=told, **who, **came_to_it, **among)
     if MOVED & before.keys():
         hold_time(session)
     if "starts_at" in before:
@@ -326,6 +332,32 @@ def change_session(
     if came:
         offer_free_seats(session, came)
     return session
+
+
+def change_sessions(
+    sessions: Sequence[Session],
+    changes: Mapping[str, Any],
+    *,
+    by: User | None,
+    given_by: Mapping[UUID, Sequence[UUID]] | None = None,
+) -> None:
+    """Apply one edit to locked sessions, so that whoever is in several of them is told once, with all dates.
+
+    `given_by` says of those that others are to give who does, the lead first.
+    """
+    given_by, is_together, told = given_by or {}, len(sessions) > 1, {}
+    told_with = {"act": str(new_id()), "times": len(given_by)}
+    for session in sessions:
+        was = {name: getattr(session, name) for name in TOLD}
+        values = {"coach_ids": given_by[session.pk]} if session.pk in given_by else {}
+        before_ids = session.coach_ids if values else []
+        change_session(session, {**changes, **values}, by=by, told_with=told_with, is_together=is_together)
+        before = {name: _plain(value) for name, value in was.items() if getattr(session, name) != value}
+        if before:
+            told[str(session.pk)] = before | ({"added_ids": added_to(session, before_ids)} if values else {})
+    if told and is_together:
+        by_id = str(by.pk) if by else ""
+        publish("session.changed_together", subject=sessions[0], before=told, by_id=by_id)
 
 
 def facts_of(session: Session) -> dict[str, Any]:
@@ -398,4 +430,6 @@ def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value

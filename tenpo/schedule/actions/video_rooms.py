@@ -42,6 +42,7 @@ REFERENCE_BYTES = 18
 SILENT_AFTER_SECONDS = 2.0
 
 log = structlog.get_logger()
+LINK_LENGTH = SessionResource._meta.get_field("link").max_length or 0
 
 
 def no_answer() -> RuleError:
@@ -349,8 +350,12 @@ def _keep_recording(room: VideoRoom, recording: RoomRecording) -> None:
     source_id = f"{room.provider}:{recording.id}"[:200]
     if not recording.link.startswith("https://") or session.resources.filter(source_id=source_id).exists():
         return
+    if len(recording.link) > LINK_LENGTH:
+        # Half an address leads nowhere.
+        log.warning("video_recording_has_too_long_a_link", room_id=str(room.pk), provider=room.provider)
+        return
     resource = SessionResource.objects.create(
-        session=session, kind=SessionResource.Kind.RECORDING, name=session.title, link=recording.link[:500],
+        session=session, kind=SessionResource.Kind.RECORDING, name=session.title, link=recording.link,
         duration_seconds=recording.seconds, uploaded_by_id=session.coach_id, source_id=source_id,
     )  # fmt: skip
     record("resource.added", by=None, on=resource, after={"name": resource.name, "is_public": False})

@@ -43,7 +43,9 @@ class CalendarOut(OutSchema):
     ]
     blocks_time: bool
     writes_sessions: bool
-    synced_at: datetime | None
+    synced_at: Annotated[datetime | None, Field(description="When it was last read; nothing before the first time.")]
+    failing_at: Annotated[datetime | None, Field(description="Since when it cannot be read; nothing while it can.")]
+    due_at: Annotated[datetime, Field(description="When it is read again.")]
     unread_events: Annotated[int, Field(description="Events whose time cannot be told, so they take none.")]
     created_at: datetime
 

@@ -116,12 +116,24 @@ def test_switched_off_it_takes_no_time_and_on_again_it_is_read_anew():
     assert not OutsideEvent.objects.exists()
     assert not take_calendar_file(off, calendar(event("a", TOMORROW)))
     assert not OutsideEvent.objects.exists()
+    assert off.synced_at is None
 
     on = switch_connection(made, is_on=True, by=whose)
     assert (on.state, on.expanded_until, on.sync_token) == ("active", None, "")
     assert take_calendar_file(on, calendar(event("a", TOMORROW)))
     with pytest.raises(PermissionDenied):
         switch_connection(made, is_on=False, by=make_coach())
+
+
+def test_one_that_is_kept_after_all_is_read_as_a_whole():
+    """Its times were let go when it was to be disconnected; where the reading left off says nothing of those."""
+    made = connected(None, event("a", TOMORROW))
+    CalendarConnection.objects.filter(pk=made.pk).update(state="leaving", sync_token="here")
+    OutsideEvent.objects.all().delete()
+
+    kept = switch_connection(made, is_on=True, by=made.user)
+
+    assert (kept.state, kept.sync_token, kept.expanded_until, kept.is_new) == ("active", "", None, True)
 
 
 def test_disconnected_it_is_forgotten():

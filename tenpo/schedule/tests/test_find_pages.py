@@ -337,7 +337,7 @@ def test_when_a_coach_is_away_their_stand_in_is_named():
 
     text = shown(member, times_url(service, coach=lena.pk))
 
-    assert "Lena Ott is away from tomorrow to Thursday." in text
+    assert "Lena Ott is away: tomorrow 08:00 – Thursday 08:00." in text
     assert "Jonas Weber stands in meanwhile." in text
     assert f"coach={jonas.pk}" in text
     assert "Hospital" not in text

@@ -141,8 +141,9 @@ def test_what_was_noted_of_who_leaves_is_read_changed_and_taken_away(leave):
     page = client.get(f"{address}?about={person.pk}").content.decode()
     assert page.count(HEALTH) == 2
     assert "Has no place any more" in page
-    client.post(address, {"about": str(person.pk), "text": "Other words"})
+    kept = client.post(address, {"about": str(person.pk), "text": "Other words"})
     assert SessionNote.objects.get().text == "Other words"
+    assert kept["Location"] == f"{address}?about={person.pk}#note"
     client.post(address, {"about": str(person.pk), "text": ""})
     assert not SessionNote.objects.exists()
     assert str(person.pk) not in client.get(address).content.decode()
@@ -164,7 +165,7 @@ def test_the_page():
 
     about = str(booking.participant_id)
     answer = client.post(f"{address}?about={about}", {"about": about, "text": HEALTH})
-    assert answer["Location"] == address
+    assert answer["Location"] == f"{address}?about={booking.participant_id}#note"
     assert HEALTH in client.get(f"{address}?about={about}").content.decode()
     assert client.post(address, {"about": str(make_session().pk), "text": "x"}).status_code == 422
     assert address in client.get(f"/teaching/{booking.session_id}/").content.decode()

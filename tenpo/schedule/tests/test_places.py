@@ -237,3 +237,16 @@ def test_control_without_the_index_there_are_two():
         Location.objects.all().delete()
 
     assert outcomes(results)["Studio"] == 6
+
+
+def test_a_name_and_an_address_that_no_session_could_name_whole_are_refused():
+    """They were cut at the end of a session's place, where the number of the house stands."""
+    admin, name = make_admin(), "Hall"
+    fits = "x" * (200 - len(f"{name}, "))
+
+    location = open_location(by=admin, name=name, address=fits)
+    with pytest.raises(ValidationError, match="too long by 1 characters"):
+        edit_location(location, by=admin, address=f"{fits}x")
+
+    location.refresh_from_db()
+    assert location.address == fits

@@ -1,7 +1,7 @@
 """Calendars at an address, asked of a real server that does what such servers do."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -9,18 +9,20 @@ from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
 from tenpo.core.models import OutboxMessage
+from tenpo.notify.kinds import Facts
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach
 from tenpo.schedule.actions.calendar_syncing import (
     HELD,
     READ_EVERY,
-    TOLD_AFTER,
+    SILENT,
     forget_past_events,
     queue_due_calendars,
     sync_calendar,
 )
 from tenpo.schedule.actions.calendars import connect_feed, switch_connection
 from tenpo.schedule.calendar_models import CalendarConnection, OutsideEvent
+from tenpo.schedule.calendar_notifications import NEEDS_ATTENTION, on_calendar_needs_attention
 from tenpo.schedule.calendars import kind_of
 from tenpo.schedule.tests.feed_server import FeedServer, event, feed_server
 
@@ -107,15 +109,78 @@ def test_what_only_its_owner_can_mend_is_told_at_once_and_once(server, made, sta
 
 def test_a_server_that_is_down_is_asked_later_each_time_and_told_of_after_a_while(server, made):
     server.status = 500
-    waits = []
-    for count in range(1, TOLD_AFTER + 3):
-        sync_calendar(made)
-        now = fresh(made)
-        waits.append(round((now.due_at - timezone.now()) / timedelta(minutes=1)))
-        assert (now.state == "attention") == (count >= TOLD_AFTER)
+    began_at = at = timezone.now()
+    waits, needed = [], []
+    for _ in range(7):
+        with time_machine.travel(at, tick=False):
+            sync_calendar(made)
+            now = fresh(made)
+        waits.append(round((now.due_at - at) / timedelta(minutes=1)))
+        needed.append((now.state == "attention", at - began_at >= SILENT))
+        assert (now.failing_at, now.is_silent) == (began_at, True)
+        at = now.due_at
 
     assert waits == [15, 30, 60, 120, 240, 360, 360]
+    assert needed == [(False, False)] * 4 + [(True, True)] * 3
     assert told() == 1
+
+
+def test_whoever_tries_again_and_again_is_not_told_sooner_and_it_is_not_called_well(server, made):
+    sync_calendar(made)
+    server.status = 500
+    for _ in range(8):
+        sync_calendar(made)
+        switch_connection(made, is_on=True, by=made.user)
+
+    now = fresh(made)
+    assert (now.state, now.failures, now.is_silent, told()) == ("active", 8, True, 0)
+    assert now.is_asked(timezone.now())
+
+    with time_machine.travel(timezone.now() + SILENT):
+        sync_calendar(made)
+        switch_connection(made, is_on=True, by=made.user)
+        sync_calendar(made)
+    assert (fresh(made).state, fresh(made).problem, told()) == ("attention", "no_answer", 1)
+
+    server.status = 200
+    sync_calendar(made)
+    now = fresh(made)
+    assert (now.state, now.failing_at, now.failures, now.is_silent) == ("active", None, 0, False)
+
+
+def test_what_lets_nobody_in_after_it_gave_no_answer_is_told_as_well(server, made):
+    server.status = 500
+    sync_calendar(made)
+    with time_machine.travel(timezone.now() + SILENT):
+        sync_calendar(made)
+        server.status = 401
+        sync_calendar(made)
+        sync_calendar(made)
+
+    assert (fresh(made).problem, told()) == ("refused", 2)
+
+
+def test_its_owner_reads_since_when_it_gives_no_answer_and_whether_it_ever_did(server, made):
+    server.status = 500
+    at = datetime(2027, 6, 7, 9, tzinfo=UTC)
+    with time_machine.travel(at, tick=False):
+        sync_calendar(made)
+    with time_machine.travel(at + SILENT, tick=False):
+        sync_calendar(made)
+        message = OutboxMessage.objects.get(name="calendar.needs_attention")
+        (never,) = on_calendar_needs_attention(message)
+        CalendarConnection.objects.filter(pk=made.pk).update(synced_at=at - timedelta(hours=1))
+        (before,) = on_calendar_needs_attention(message)
+
+    said = [NEEDS_ATTENTION.say(Facts(one.payload)).text for one in (never, before)]
+    assert all("not answered since Mon 7 Jun 2027, 09:00" in text for text in said)
+    assert "nothing that stands in it keeps your time free" in said[0]
+    assert "what it said last goes on" in said[1]
+    # As it was written down before it was known since when.
+    assert (
+        "It does not answer. Until it can, what it said last"
+        in NEEDS_ATTENTION.say(Facts({"calendar": "Home", "problem": "no_answer"})).text
+    )
 
 
 def test_a_server_says_when_to_come_again(server, made):

@@ -86,7 +86,7 @@ def test_each_time_off_shows_what_falls_into_it_and_how_much_that_is():
     beside = off(coach, starts_at=FROM + 2 * WEEK - timedelta(days=1), ends_at=FROM + 2 * WEEK + timedelta(hours=1))
 
     with CaptureQueriesContext(connection) as asked:
-        shown = {away.off: away for away in coming_time_off(coach)}
+        shown = {away.off: away for away in coming_time_off(coach, zone="Europe/Berlin")}
 
     assert len(asked) == 2
     assert (shown[weeks[0]].sessions, shown[weeks[0]].count) == (first[:5], 7)

@@ -69,6 +69,27 @@ def test_a_session_stands_where_its_time_is(coach):
     assert block.top == (10 - FIRST_HOUR) * HOUR_HEIGHT + HOUR_HEIGHT // 2
 
 
+def test_what_goes_beyond_a_day_says_what_of_the_day_it_takes(coach):
+    following, last = (DAY + timedelta(days=number) for number in (1, 2))
+    add_time_off(coach, starts_at=at(18), ends_at=at(10, day=last), reason="Lisbon", by=coach)
+
+    assert [only(coach, day=day).hours for day in (DAY, following, last)] == ["from 18:00", "all day", "until 10:00"]
+
+
+def test_whole_days_off_are_said_as_such_and_midnight_ends_a_day(coach, client):
+    add_time_off(coach, starts_at=at(0), ends_at=at(0, day=DAY + timedelta(days=1)), reason="Family", by=coach)
+    make_session(coach, starts_at=at(23, day=DAY + timedelta(days=2)))
+    client.force_login(coach)
+
+    assert only(coach).hours == "all day"
+    assert only(coach, day=DAY + timedelta(days=2)).hours == "23:00–00:00"
+    week = client.get("/teaching/week/?day=2027-06-08").content.decode()
+    hours = client.get("/teaching/hours/", follow=True).content.decode()
+    assert "<span>all day</span>" in week
+    assert "00:00–00:00" not in week
+    assert "tomorrow, all day" in hours
+
+
 @pytest.mark.parametrize(
     ("minutes", "is_short", "lines"), [(15, True, 1), (30, True, 1), (45, False, 1), (60, False, 2), (90, False, 3)]
 )
@@ -126,6 +147,17 @@ def test_the_hours_are_those_of_the_day_and_its_zone(coach):
     assert [[(span.starts_at, span.ends_at) for span in day.open] for day in shown[:4]] == [
         [], [(at(9), at(12))], [(at(15, day=date(2027, 6, 9)), at(18, day=date(2027, 6, 9)))], [],
     ]  # fmt: skip
+
+
+def test_what_takes_a_part_of_a_day_lies_above_what_takes_all_of_it(coach):
+    """What is drawn last is seen: a whole day hid the words of what began in it."""
+    add_time_off(coach, starts_at=at(18), ends_at=at(20), reason="Short", by=coach)
+    OutsideEvent.objects.create(
+        connection=make_calendar(coach), user=coach, uid="day", starts_at=at(0),
+        ends_at=at(0, day=DAY + timedelta(days=1)), is_busy=True,
+    )  # fmt: skip
+
+    assert [block.hours for block in day_of(coach).blocks] == ["all day", "18:00–20:00"]
 
 
 def test_what_is_early_or_late_widens_the_day(coach):

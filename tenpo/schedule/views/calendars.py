@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tenpo.core import clock
 from tenpo.core.limits import hit
 from tenpo.people.http import PageRequest, attempt, attempt_form, is_fresh, show_again, typed_before, visit_of
 from tenpo.people.models import User
@@ -40,6 +41,8 @@ from tenpo.schedule.calendars.base import Said
 from tenpo.schedule.calendars.caldav import FoundCalendar
 from tenpo.schedule.calendars.google import begin_journey
 
+Problem = CalendarConnection.Problem
+
 
 @login_required
 @require_safe
@@ -47,6 +50,7 @@ def calendar_list(request: PageRequest) -> HttpResponse:
     """The calendars that I keep elsewhere."""
     context = {
         "calendars": my_calendars(request.user),
+        "now": clock.now(),
         "conflicts": conflicts_of(request.user),
         "elsewhere": taught_while_elsewhere(request.user),
         "offers_google": offers_google(),
@@ -64,7 +68,7 @@ def feed_connect(request: PageRequest) -> HttpResponse:
         user, values = request.user, form.cleaned_data
         made = attempt_form(form, lambda: connect_feed(user, **values, by=user, visit=visit_of(request)))
         if made is not None:
-            messages.success(request, _("Connected. It is read within a minute."))
+            messages.success(request, _("We are reading it for the first time."))
             return redirect("schedule:calendar-detail", made.pk)
     return render(request, "schedule/feed_connect.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -109,7 +113,7 @@ def caldav_choose(request: PageRequest) -> HttpResponse:
         )
         if made is not None:
             del request.session[FOUND]
-            messages.success(request, _("Connected. It is read within a minute."))
+            messages.success(request, _("We are reading it for the first time."))
             return redirect("schedule:calendar-detail", made.pk)
     return render(request, "schedule/caldav_choose.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -148,7 +152,7 @@ def google_back(request: PageRequest) -> HttpResponse:
         lambda: connect_google(
             user, code=code, verifier=journey["verifier"], back=back, by=user, visit=visit_of(request)
         ),
-        done=_("Connected. It is read within a minute."),
+        done=_("We are reading it for the first time."),
     )
     return redirect("schedule:calendar-detail", made.pk) if made else redirect("schedule:calendar-list")
 
@@ -177,7 +181,8 @@ def calendar_detail(request: PageRequest, connection_id: str) -> HttpResponse:
             return redirect("schedule:calendar-detail", connection.pk)
     context = {
         "connection": connection,
-        "advice": advice_for(connection.problem),
+        "advice": advice_for(connection.problem or (Problem.NO_ANSWER if connection.is_silent else "")),
+        "is_asked": connection.is_asked(clock.now()),
         "form": form,
         "times": coming_times(connection),
     }
@@ -190,7 +195,7 @@ def calendar_on(request: PageRequest, connection_id: str) -> HttpResponse:
     """Follow it again, or ask it at once."""
     connection = _mine(request, connection_id)
     hit("calendar-user", request.user.pk)
-    done = _("It is read within a minute.")
+    done = _("We are asking it.")
     attempt(request, lambda: switch_connection(connection, is_on=True, by=request.user), done=done)
     return redirect("schedule:calendar-detail", connection.pk)
 

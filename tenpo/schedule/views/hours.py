@@ -221,7 +221,7 @@ def _page(request: HttpRequest, coach: User, sent: Forms, *, whose: WhoseForm | 
         "seen": request.POST.get("seen", "") if sent.week else digest_of_week(said),
         "days": coming_days(coach),
         "day_form": sent.day or DayForm(),
-        "time_off": coming_time_off(coach),
+        "time_off": coming_time_off(coach, zone=zone),
         "off_form": sent.off or AwayForm(coach=coach, zone=zone),
         "travels": Travel.objects.filter(coach=coach, ends_on__gte=today).order_by("starts_on", "id"),
         "travel_form": sent.travel or TravelForm(initial={"time_zone": zone}),

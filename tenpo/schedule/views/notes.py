@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -15,7 +16,7 @@ from tenpo.core.tokens import id_of
 from tenpo.people.models import Participant
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.meeting_forms import NoteForm
-from tenpo.schedule.models import Booking
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.note_models import SessionNote
 from tenpo.schedule.permissions import can_note
 from tenpo.schedule.queries import roster
@@ -43,12 +44,18 @@ def session_notes(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         about = people.get(id_of(form.cleaned_data["about"]))
         try:
-            write_note(session, about=about, text=form.cleaned_data["text"], by=user)
+            kept = write_note(session, about=about, text=form.cleaned_data["text"], by=user)
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:
-            messages.success(request, _("Kept. Only you can read it."))
-            return redirect("schedule:session-notes", session.pk)
+            messages.success(request, _("Kept. Only you can read it.") if kept else _("The note is taken away."))
+            return redirect(_where(session, about))
     rows = [(one, there.get(one.pk), one in seated) for one in people.values()]
     context = {"session": session, "form": form, "chosen": chosen, "whole": there.get(None), "rows": rows}
     return render(request, "schedule/session_notes.html", context, status=422 if form.errors else 200)
+
+
+def _where(session: Session, about: Participant | None) -> str:
+    """The note that was just kept, in its place on the page."""
+    query = f"?about={about.pk}" if about else ""
+    return f"{reverse('schedule:session-notes', args=[session.pk])}{query}#note"

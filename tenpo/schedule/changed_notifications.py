@@ -1,0 +1,110 @@
+"""What is told of sessions that change, one of them or several at once: of several once, with all their dates."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from tenpo.core.models import OutboxMessage
+from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.policy_notifications import booking_path, session_facts, several, where_and_when
+from tenpo.schedule.session_coach_queries import name_coaches
+from tenpo.schedule.together_notifications import CHANGED
+
+
+def _say_session_changed(facts: Facts) -> Words:
+    if dates := several(facts):
+        n = len(dates)
+        return Words(
+            title=ngettext("Changed: %(n)s of your sessions", "Changed: %(n)s of your sessions", n) % {"n": n},
+            text=_("Something about them is different now. Please look whether they still suit you."),
+            act=_("See your bookings"),
+            path=path_to("schedule:booking-list"),
+            facts=(*_changes(facts), *dates, *(((_("For"), facts["for"]),) if "for" in facts else ())),
+        )
+    return Words(
+        title=_("Changed: %(session)s") % {"session": facts["session"]},
+        text=_("Something about your session is different now. Please look whether it still suits you."),
+        act=_("See your booking"),
+        path=booking_path(facts),
+        facts=_changes(facts) or where_and_when(facts),
+    )
+
+
+def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """What changed of a session, as it was and as it is."""
+    before = facts.part("before")
+    found = []
+    if "starts_at" in before or "ends_at" in before:
+        now = facts.when("starts_at", until="ends_at")
+        found.append((_("When"), f"{before.when()} → {now}" if "starts_at" in before else now))
+    if before["coach"]:
+        found.append((_("With"), f"{before['coach']} → {facts['coach']}"))
+    if before.has("place"):
+        now = facts["place"] or "–"
+        found.append((_("Where"), now if before.value("place") is None else f"{before['place'] or '–'} → {now}"))
+    if before.has("join_link"):
+        found.append((_("Link to join"), _("There is a new one; it stands with your booking.")))
+    return tuple(found)
+
+
+SESSION_CHANGED = Kind(
+    "session.changed", gettext_lazy("A session that you booked changes"), Audience.MEMBER, _say_session_changed,
+    email_is_optional=False, icon="calendar-clock",
+)  # fmt: skip
+
+
+def on_changed_together(message: OutboxMessage) -> list[Notice]:
+    """Everybody who has places in them or waits for some, and who gives them with others: each once, with the dates."""
+    before: Mapping[str, Mapping[str, Any]] = message.payload["before"]
+    sessions = list(Session.objects.filter(pk__in=before).select_related("coach").order_by("starts_at", "id"))
+    name_coaches(sessions)
+    by_id = {session.pk: session for session in sessions}
+    places: dict[UUID, list[Booking]] = {}
+    for booking in Booking.objects.filter(session__in=by_id).live().select_related("participant").order_by("id"):
+        for person in filter(None, {booking.booked_by_id, booking.participant.user_id}):
+            places.setdefault(person, []).append(booking)
+    notices = []
+    for person, theirs in places.items():
+        mine = {booking.session_id for booking in theirs}
+        facts = _facts([session for session in sessions if session.pk in mine], before)
+        names = dict.fromkeys(one.participant.name for one in theirs if one.participant.user_id != person)
+        own = [one.participant.name for one in theirs if one.participant.user_id == person]
+        whom = {"for": ", ".join(dict.fromkeys([*own, *names]))} if names else {}
+        notices.append(Notice(SESSION_CHANGED, person, {**facts, **whom, "booking_id": str(theirs[0].pk)}))
+    return notices + _tell_coaches(sessions, before, by=message.payload["by_id"])
+
+
+def _tell_coaches(sessions: Sequence[Session], before: Mapping[str, Mapping[str, Any]], *, by: str) -> list[Notice]:
+    """Those who give some of them with others, but for whoever changed them or has only just come to them."""
+    given: dict[UUID, list[Session]] = {}
+    for session in sessions:
+        but = {by, *before[str(session.pk)].get("added_ids", ())}
+        for coach_id in session.coach_ids if session.is_together else ():
+            if str(coach_id) not in but:
+                given.setdefault(coach_id, []).append(session)
+    return [Notice(CHANGED, coach_id, _facts(theirs, before)) for coach_id, theirs in given.items()]
+
+
+def _facts(sessions: Sequence[Session], before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What is told of them: of one as of any that changes, of several when each is, and what all of them were."""
+    changes = [before[str(session.pk)] for session in sessions]
+    # The link itself is for those who look at their booking, not for every mailbox on the way.
+    was = {
+        name: "" if name == "join_link" else value if all(one.get(name) == value for one in changes) else None
+        for name, value in changes[0].items()
+        if name != "added_ids"
+    }
+    facts = {**session_facts(sessions[0]), "before": was}
+    names = ("session", "starts_at", "ends_at", "time_zone")
+    if len(sessions) > 1:
+        facts["sessions"] = [{name: session_facts(session)[name] for name in names} for session in sessions]
+    return facts
+
+
+CHANGED_TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
+    "session.changed_together": on_changed_together,
+}
