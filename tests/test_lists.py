@@ -55,7 +55,7 @@ from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.time_off import add_time_off, add_travel
 from tenpo.schedule.availability_queries import hours_of
-from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, WrittenEvent
+from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, SessionCoach, TimeOff, WrittenEvent
 from tenpo.schedule.review_models import SessionReview
 from tenpo.schedule.tests.calendar_plants import make_calendar
 from tenpo.schedule.tests.make import make_session
@@ -238,10 +238,24 @@ def _add_offers(world: World, host: User) -> None:
     set_day(coach, day, [], by=None)
     noon = datetime.combine(day, time(12), UTC)
     add_time_off(coach, starts_at=noon, ends_at=noon + timedelta(hours=1), stand_in=host, by=None)
+    _add_stood_in(coach, things["time_off"])
     add_travel(coach, starts_on=day, ends_on=day, time_zone="Asia/Tokyo", by=None)
     minutes = 30 * coach.availability.filter(weekday=6, location=things["location"]).count()
     further = Hours(6, minutes, minutes + 15, things["location"].pk)
     set_weekly_hours(coach, [*hours_of(coach), further], by=None)
+
+
+def _add_stood_in(coach: User, off: TimeOff) -> None:
+    """One more of her sessions that Carl could give while she is away, one that he does, and one that he cannot."""
+    stand_in = off.stand_in
+    assert stand_in is not None
+    number = SessionCoach.objects.filter(stands_in_for=coach).count()
+    at = off.starts_at + timedelta(hours=5 + 6 * number)
+    make_session(coach, starts_at=at, beside=[make_coach()])
+    given = make_session(stand_in, starts_at=at + timedelta(hours=2), beside=[make_coach()])
+    SessionCoach.objects.filter(session=given, coach=stand_in).update(stands_in_for=coach)
+    for one in (coach, stand_in):
+        make_session(one, starts_at=at + timedelta(hours=4), beside=[make_coach()])
 
 
 def _add_asked(world: World) -> None:

@@ -71,6 +71,7 @@ from tenpo.schedule.actions.resources import add_file, add_link
 from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.actions.services import withdraw_service
+from tenpo.schedule.actions.standing_in import hand_over
 from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts
@@ -78,6 +79,7 @@ from tenpo.schedule.models import Booking, CalendarFeed, Intro, Service, Session
 from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
+from tenpo.schedule.stand_in_queries import to_hand_over
 from tenpo.schedule.tests.calendar_plants import (
     make_caldav,
     make_calendar,
@@ -196,6 +198,7 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         reason = f"{whose.name} is ill"
         set_day(whose, DAY_OFF, [], by=whose)
         add_time_off(whose, starts_at=away, ends_at=away + timedelta(days=1), reason=reason, by=whose)
+    stood_in = _stood_in(coach, coach2, away + timedelta(days=20))
     asked_first = make_service(coach, name="On demand", price=0, needs_approval=True, join_link=door, locations=[])
     member, noon = people["member"], some_day + timedelta(hours=12)
 
@@ -209,7 +212,7 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         "time": booked, "asked": asked,
         "service": service, "service_withdrawn": withdrawn, "location": location, "room": room,
         "location_closed": close_location(other, by=None), "room_closed": close_room(spare, by=None),
-        "time_off": TimeOff.objects.filter(coach=coach).order_by("starts_at")[1],
+        "time_off": stood_in, "to_hand_over": to_hand_over(stood_in)[0],
         "travel": Travel.objects.get(coach=coach), "day": DAY_OFF,
         "start": start_name(some_day + timedelta(hours=12)),
         "start_after": start_name(some_day + timedelta(days=7, hours=12)),
@@ -217,6 +220,17 @@ def _offers(people: dict[str, User]) -> dict[str, Any]:
         "slot": (some_day + timedelta(hours=12)).strftime(MOMENT), "slots_since": some_day.strftime(MOMENT),
         "slots_until": (some_day + timedelta(days=1)).strftime(MOMENT),
     }  # fmt: skip
+
+
+def _stood_in(coach: User, coach2: User, since: datetime) -> TimeOff:
+    """When Cora is away for some days, and Carl stands in: he has one of her sessions already, and can have another."""
+    first, _second = (make_session(coach, starts_at=since + timedelta(hours=hours)) for hours in (1, 3))
+    off = add_time_off(
+        coach, starts_at=since, ends_at=since + timedelta(days=9), reason=f"{coach.name} is ill", stand_in=coach2,
+        by=coach,
+    )  # fmt: skip
+    hand_over(off, by=coach, only=[first.pk])
+    return off
 
 
 def _visitors(coach: User, coach2: User, noon: datetime) -> dict[str, Any]:

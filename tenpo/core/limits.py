@@ -157,6 +157,8 @@ ORIGINS_OF_AN_EMBED = 10
 # Times off, and travels, of each coach that are not over yet, and the days that each lasts.
 AWAY_KEPT = 100
 AWAY_DAYS = 400
+# Sessions that are handed over at once to whoever stands in; what is left of a longer time is handed over after them.
+HANDED_OVER_AT_ONCE = 100
 
 # Times that one person holds at once and has neither paid nor been answered (`checkout.actions.slots`): nobody empties
 # a coach's weeks for nothing.

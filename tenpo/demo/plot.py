@@ -21,7 +21,7 @@ from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
-from tenpo.demo.together import given_together
+from tenpo.demo.together import given_together, stood_in
 from tenpo.demo.visitors import embeds_of_the_first_day, visitors_of_the_day, visitors_of_today
 from tenpo.orders.actions.business import update_business
 from tenpo.orders.actions.policies import ShareTerms, create_cancellation_policy, create_share_policy
@@ -141,6 +141,7 @@ def finish(story: Story) -> None:
     away_of_today(story)
     desk_of_today(story)
     given_together(story)
+    stood_in(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
     # Last, so that what is on its way still is.

@@ -184,10 +184,12 @@ INVARIANTS = (
     ),
     Invariant(
         "session-of-a-series-is-its-coachs",
-        _("A session of a series is taught by the series' coach."),
+        _("A session of a series is taught by the series' coach, or by somebody who stands in for them."),
         """
         SELECT s.id, s.coach_id, r.coach_id AS series_coach
-        FROM schedule_session s JOIN schedule_series r ON r.id = s.series_id WHERE s.coach_id <> r.coach_id""",
+        FROM schedule_session s JOIN schedule_series r ON r.id = s.series_id WHERE s.coach_id <> r.coach_id
+          AND NOT EXISTS (SELECT FROM schedule_sessioncoach c
+            WHERE c.session_id = s.id AND c.coach_id = s.coach_id AND c.stands_in_for_id = r.coach_id)""",
     ),
     Invariant(
         "session-is-as-last-recorded",

@@ -43,6 +43,7 @@ from tenpo.schedule.policy_notifications import (
     where_and_when,
 )
 from tenpo.schedule.request_notifications import APPROVED, DECLINED, NOT_TAKEN, REQUEST_LAPSED, REQUESTED
+from tenpo.schedule.stand_in_notifications import STAND_IN_KINDS, STAND_IN_TELLS
 from tenpo.schedule.together_notifications import TOGETHER_KINDS, TOGETHER_TELLS, tell_who_is_beside
 from tenpo.schedule.waiting_notifications import OFFER_LAPSED, OFFERED, WAITLISTED
 
@@ -206,7 +207,7 @@ KINDS = (
     CONFIRMED, REMINDER, SESSION_CHANGED, SESSION_CANCELLED, CANCELLED_BY_HOST, GIVEN_UP, *POLICY_KINDS, WAITLISTED,
     OFFERED, OFFERED_BY_HOST, OFFER_LAPSED, HOLD_LAPSED, APPROVED, DECLINED, REQUEST_LAPSED, REQUESTED, NOT_TAKEN,
     NEW_BOOKING, BOOKING_CANCELLED, SLOT_MOVED, SESSION_FULL, *MEETING_KINDS, *INTRO_KINDS, *CALENDAR_KINDS,
-    *TOGETHER_KINDS, *COACHES_KINDS,
+    *TOGETHER_KINDS, *COACHES_KINDS, *STAND_IN_KINDS,
 )  # fmt: skip
 
 
@@ -531,4 +532,5 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **CALENDAR_TELLS,
     **TOGETHER_TELLS,
     **COACHES_TELLS,
+    **STAND_IN_TELLS,
 }

@@ -8,7 +8,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import F
+from django.db.models import F, Q
 
 from tenpo.core.db import UuidPoint
 from tenpo.core.models import BaseModel
@@ -38,6 +38,8 @@ class SessionCoach(BaseModel):
     coach = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="+")
     # 0 is the lead, `Session.coach`.
     place = models.PositiveSmallIntegerField(default=0)
+    # Whose place they have in it, while that one is away.
+    stands_in_for = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="+")
     # From when until when they are taken, with the time before and after; empty where it does not take place.
     claimed = DateTimeRangeField()
 
@@ -50,6 +52,10 @@ class SessionCoach(BaseModel):
                 expressions=[(UuidPoint("coach"), RangeOperators.OVERLAPS), (F("claimed"), RangeOperators.OVERLAPS)],
             ),
             models.UniqueConstraint(name="session_coach_once_in_each", fields=["session", "coach"]),
+            models.CheckConstraint(
+                name="session_coach_stands_in_for_another",
+                condition=Q(stands_in_for=None) | ~Q(stands_in_for=F("coach")),
+            ),
         ]
         indexes = [models.Index(name="session_coach_by_time", fields=["coach", "claimed"], include=["session"])]
 

@@ -156,6 +156,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /teaching/hours/{coach}/day/#clear": {"day": "2031-03-05", "act": "clear"},
     "POST /teaching/hours/{coach}/terms/": {"time_zone": "Europe/Lisbon", "country": "PT"},
     "POST /teaching/hours/{coach}/time-off/": {"first_day": "2031-03-04", "last_day": "2031-03-04"},
+    "POST /teaching/time-off/{time_off}/hand-over/": {"session": "{to_hand_over}"},
     "POST /teaching/hours/{coach}/travel/": {
         "starts_on": "2031-03-04", "ends_on": "2031-03-04", "time_zone": "Asia/Tokyo",
     },

@@ -20,7 +20,7 @@ from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
 from tenpo.runtime import env, postgres
-from tenpo.schedule.models import Booking, CalendarConnection, OutsideEvent, Session
+from tenpo.schedule.models import Booking, CalendarConnection, OutsideEvent, Session, SessionCoach
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.today import day_of, teaching_of
 
@@ -174,6 +174,7 @@ def _check_today() -> None:
     assert teaching.requests
     assert Booking.objects.filter(session__is_private=True, state="confirmed").count() > 5
     assert Booking.objects.filter(session__is_private=True, state="offered").exists()
+    assert SessionCoach.objects.filter(stands_in_for__isnull=False).exists()
     assert Session.objects.filter(is_private=False, status="planned", is_together=True, seats_taken__gt=0).exists()
     assert Session.objects.filter(is_private=True, status="planned", version__gt=0).exists()
     weekly = Booking.objects.filter(session__is_private=True, session__series__isnull=False, state="confirmed")

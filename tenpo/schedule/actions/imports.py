@@ -7,9 +7,11 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
+from tenpo.core.errors import RuleError
 from tenpo.core.words import say_names
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.models import CancellationPolicy
@@ -19,7 +21,7 @@ from tenpo.schedule.actions.series import taken_spans
 from tenpo.schedule.actions.session_coaches import checked_beside
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.ical_reading import Occurrence, UnreadableFile, read_calendar
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.occurrences import Span, first_overlap
 from tenpo.schedule.permissions import can_create_session
 
@@ -88,10 +90,12 @@ def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> No
     coach = User.objects.get(pk=options["coach_id"])
     terms: Any = {name: data[name] for name in FROM_FILE}
     terms["starts_at"] = datetime.fromisoformat(data["starts_at"])
-    session = Session.objects.filter(coach=coach, source_uid=data["uid"]).first()
+    session = _known(coach, [data["uid"]]).get(data["uid"])
     if not terms["place"] and not terms["join_link"]:
         terms["place"] = session.place if session else options["place"]
     if session is not None:
+        if problem := _given_by_another(session, coach):
+            raise RuleError("handed_over", problem)
         edit_session(session, by=by, **terms)
         return
     others = User.objects.in_bulk(options.get("beside_ids", []))
@@ -114,16 +118,18 @@ def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> No
 def _rows(found: Sequence[Occurrence], coach: User, beside: Sequence[User]) -> list[Row]:
     """A row for each occurrence, its problem beside it. Two statements, however many there are."""
     starts = [one.starts_at for one in found if one.starts_at]
-    known = {s.source_uid: s for s in Session.objects.filter(coach=coach, source_uid__in=[one.uid for one in found])}
+    known = _known(coach, [one.uid for one in found])
     # Where a known session moves away from is free again.
-    moving = [one.uid for one in found if one.uid in known and not (one.problem or _known_problem(one, known[one.uid]))]
+    moving = [
+        one.uid for one in found if one.uid in known and not (one.problem or _known_problem(one, known[one.uid], coach))
+    ]
     until = max(starts, default=clock.now()) + timedelta(days=1)
     taken = taken_spans([coach, *beside], min(starts), until, leave=moving) if starts else []
     rows: list[Row] = []
     seen: set[str] = set()
     for line, one in enumerate(found, start=1):
         session = known.get(one.uid)
-        problem = one.problem or (_("Twice in this file.") if one.uid in seen else _known_problem(one, session))
+        problem = one.problem or (_("Twice in this file.") if one.uid in seen else _known_problem(one, session, coach))
         if not problem and one.starts_at:
             span = Span(one.starts_at, one.starts_at + timedelta(minutes=one.minutes), one.title)
             if clash := first_overlap(span, taken):
@@ -135,6 +141,13 @@ def _rows(found: Sequence[Occurrence], coach: User, beside: Sequence[User]) -> l
     return rows
 
 
+def _known(coach: User, uids: Sequence[str]) -> dict[str, Session]:
+    """The sessions that these events of a coach's files made, also those that somebody else gives in their place."""
+    theirs = SessionCoach.objects.filter(stands_in_for=coach, place=0).values("session")
+    rows = Session.objects.filter(Q(coach=coach) | Q(pk__in=theirs), source_uid__in=uids).select_related("coach")
+    return {session.source_uid: session for session in rows}
+
+
 def _data(one: Occurrence, session: Session | None) -> dict[str, Any]:
     return {
         "uid": one.uid,
@@ -144,10 +157,16 @@ def _data(one: Occurrence, session: Session | None) -> dict[str, Any]:
     }
 
 
-def _known_problem(one: Occurrence, session: Session | None) -> str:
+def _given_by_another(session: Session, coach: User) -> str:
+    return _("%(coach)s gives it now.") % {"coach": session.coach} if session.coach_id != coach.pk else ""
+
+
+def _known_problem(one: Occurrence, session: Session | None, coach: User) -> str:
     """Why the session that an event made earlier stays as it is."""
     if session is None:
         return ""
+    if problem := _given_by_another(session, coach):
+        return problem
     if session.status != Session.Status.PLANNED:
         return _("It was cancelled here.") if session.status == Session.Status.CANCELLED else _("It is over.")
     names = [name for name in FROM_FILE if name not in ("place", "time_zone") or getattr(one, name)]

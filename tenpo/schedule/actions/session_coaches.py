@@ -1,6 +1,6 @@
 """Who gives a session: written with it, and changed with it."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -109,10 +109,13 @@ def name_other_coaches(session: Session, values: dict[str, Any]) -> dict[str, An
 
 
 @contextmanager
-def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
+def handed_over(
+    session: Session, *, is_so: bool, stands_in: Mapping[UUID, UUID | None] | None = None
+) -> Iterator[None]:
     """Let those give a session who are named by now, at the time that is written meanwhile, and earn what is divided:
-    nobody claims it in between.
+    nobody claims it in between. `stands_in` says of whoever has another one's place whose it is.
     """
+    for_whom = stands_in or {}
     if not is_so:
         yield
         return
@@ -122,10 +125,12 @@ def handed_over(session: Session, *, is_so: bool) -> Iterator[None]:
     rows.exclude(coach__in=session.coach_ids).delete()
     yield
     there = {row.coach_id: row for row in rows}
-    for row in there.values():
+    fresh = [row for row in coaches_of_new(session) if row.coach_id not in there]
+    for row in [*there.values(), *fresh]:
         row.place = session.coach_ids.index(row.coach_id)
-    SessionCoach.objects.bulk_update(there.values(), ["place"])
-    SessionCoach.objects.bulk_create([row for row in coaches_of_new(session) if row.coach_id not in there])
+        row.stands_in_for_id = for_whom.get(row.coach_id, row.stands_in_for_id)
+    SessionCoach.objects.bulk_update(there.values(), ["place", "stands_in_for"])
+    SessionCoach.objects.bulk_create(fresh)
     of_whom = Booking.objects.filter(session=session, line__isnull=False).values_list("line", "participant__user")
     redivide_splits(Line.Kind.SESSION, session.pk, taught_by=session.coach_ids, places=dict(of_whom))
 

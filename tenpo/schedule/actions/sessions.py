@@ -286,12 +286,13 @@ def change_session(
     is_own_wish: bool = False,
     told_with: Mapping[str, Any] | None = None,
     is_together: bool = False,
+    stands_in: Mapping[UUID, UUID | None] | None = None,
 ) -> Session:
     """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
 
     Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count. Where others
-    are to give it, it is `told_with` what else is changed in the same act. Of what changes with other sessions
-    (`change_sessions`) its people are told by those.
+    are to give it, it is `told_with` what else is changed in the same act, and `stands_in` says who has whose place. Of
+    what changes with other sessions (`change_sessions`) its people are told by those.
     """
     before = _differing(session, changes)
     if not before:
@@ -307,7 +308,7 @@ def change_session(
     came = let_go_all(session) if "capacity" in before else 0
     session.version += 1
     session.changed_at = clock.now()
-    with handed_over(session, is_so=is_by_others):
+    with handed_over(session, is_so=is_by_others, stands_in=stands_in):
         written = [*(before.keys() - {"coach_ids"}), *(["is_together"] if is_by_others else [])]
         session.save(update_fields=[*written, "version", "changed_at"])
     record("session.changed", by=by, on=session, before=before, after=after)

@@ -18,6 +18,7 @@ from tenpo.schedule.api import (
     services,
     sessions,
     slots,
+    standing_in,
     video,
 )
 
@@ -37,4 +38,5 @@ router.add_router("", slots.router)
 router.add_router("", places.router)
 router.add_router("", services.router)
 router.add_router("", hours.router)
+router.add_router("", standing_in.router)
 router.add_router("", video.router)

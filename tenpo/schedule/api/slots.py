@@ -14,6 +14,7 @@ from tenpo.core.api import ApiRequest, InSchema, OutSchema, TimeIn, problems
 from tenpo.core.models import TIME_ZONE_LENGTH
 from tenpo.core.zones import is_zone
 from tenpo.people.models import Participant, User
+from tenpo.schedule.find_queries import stand_ins_between
 from tenpo.schedule.models import Service
 from tenpo.schedule.permissions import comes_with
 from tenpo.schedule.queries import bookable_participants
@@ -34,10 +35,19 @@ class SlotOut(OutSchema):
     location_id: UUID | None
 
 
+class AwayOut(OutSchema):
+    """When the coach whose slots are asked for is away, and who of the service stands in meanwhile."""
+
+    starts_at: datetime
+    ends_at: datetime
+    coach_id: UUID = Field(..., description="Who stands in.")
+
+
 class SlotsOut(OutSchema):
     """The starts that can be booked, the next one first."""
 
     items: list[SlotOut]
+    stand_ins: list[AwayOut] = Field(..., description="Of the `coach` who was asked for, in this time.")
     time_zone: str = Field(..., description="Whose clock the times are shown in.", examples=["Europe/Berlin"])
 
 
@@ -87,7 +97,15 @@ def list_slots(request: ApiRequest, service_id: UUID, query: Query[SlotQuery]) -
         }
         for slot in find_slots(service, search)
     ]
-    return {"items": items, "time_zone": zone}
+    return {"items": items, "stand_ins": _stand_ins(service, query), "time_zone": zone}
+
+
+def _stand_ins(service: Service, query: SlotQuery) -> list[dict[str, Any]]:
+    if query.coach is None:
+        return []
+    others = service.given_by.filter(coach__in=User.objects.coaches().active()).values_list("coach", flat=True)
+    found = stand_ins_between(others, query.coach, query.since, query.until)
+    return [{"starts_at": one.starts_at, "ends_at": one.ends_at, "coach_id": one.stand_in_id} for one in found]
 
 
 def participant_of(user: User, participant_id: UUID | None) -> Participant:

@@ -25,6 +25,7 @@ from tenpo.schedule.free_days import holidays_between
 from tenpo.schedule.hours_forms import AwayForm, DayForm, TermsForm, TravelForm, WeekForm
 from tenpo.schedule.models import TimeOff, Travel, WorkingTerms
 from tenpo.schedule.permissions import can_manage_hours
+from tenpo.schedule.stand_in_queries import to_hand_over
 from tenpo.schedule.views.teaching import add_problems, teacher
 from tenpo.schedule.weekly_hours import digest_of_week
 
@@ -106,17 +107,21 @@ def day_set(request: HttpRequest, coach_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def time_off_add(request: HttpRequest, coach_id: UUID) -> HttpResponse:
-    """Say when a coach is away; what is booked in it is named, not cancelled."""
+    """Say when a coach is away; what is booked in it is named, not cancelled, and may be handed over next."""
     user, coach = _whose(request, coach_id)
     form = AwayForm(request.POST, coach=coach, zone=zone_of(coach))
 
-    def add() -> None:
+    def add() -> HttpResponse | None:
         starts_at, ends_at = form.times()
         known = form.cleaned_data
         off = away.add_time_off(
             coach, starts_at=starts_at, ends_at=ends_at, by=user, reason=known["reason"], stand_in=known["stand_in"]
         )
+        if off.stand_in_id and to_hand_over(off):
+            messages.success(request, _("Saved. Choose what to hand over."))
+            return redirect("schedule:stand-in", off.pk)
         _say_what_falls_into(request, off)
+        return None
 
     return _answer(request, coach, Forms(off=form), form, add, add_problems=_add_away)
 
@@ -168,18 +173,18 @@ def _answer(
     coach: User,
     sent: Forms,
     form: Form,
-    act: Callable[[], None],
+    act: Callable[[], HttpResponse | None],
     *,
     add_problems: Callable[[Any, RuleError | ValidationError], None] = add_problems,
 ) -> HttpResponse:
     """Do what a form says, and show the page again; with its problems beside its fields where it is refused."""
     if form.is_valid():
         try:
-            act()
+            answer = act()
         except (RuleError, ValidationError) as error:
             add_problems(form, error)
         else:
-            return redirect("schedule:hours", coach.pk)
+            return answer or redirect("schedule:hours", coach.pk)
     return _page(request, coach, sent)
 
 

@@ -1,0 +1,108 @@
+"""What falls into a coach's time off, handed over to whoever stands in, and taken back."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from ninja import Field, Router
+
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
+from tenpo.core.limits import HANDED_OVER_AT_ONCE
+from tenpo.people.models import User
+from tenpo.schedule.actions import standing_in as actions
+from tenpo.schedule.actions.standing_in import HandedOver
+from tenpo.schedule.api.hours import TaughtOut
+from tenpo.schedule.models import Session, TimeOff
+from tenpo.schedule.stand_in_queries import HandOver, hand_overs, to_hand_over, to_take_back
+
+router = Router(tags=["Working hours"])
+
+
+class LeftOut(TaughtOut):
+    """A session that stays as it is, and why."""
+
+    code: str = Field(..., examples=["taken"])
+    reason: str
+
+
+class StandInOut(OutSchema):
+    """What whoever stands in can give, what they cannot and why, and what they have been given."""
+
+    time_off_id: UUID
+    stand_in_id: UUID | None
+    ready: list[TaughtOut]
+    left: list[LeftOut]
+    handed_over: list[TaughtOut]
+
+
+class HandOverIn(InSchema):
+    """Which sessions; all that can be, when left out."""
+
+    model_config = {"json_schema_extra": {"example": {}}}
+
+    session_ids: Annotated[list[UUID] | None, Field(max_length=HANDED_OVER_AT_ONCE)] = None
+
+
+class HandedOverOut(OutSchema):
+    """The sessions that somebody else gives now, and those that stay as they are."""
+
+    given: list[TaughtOut]
+    left: list[LeftOut]
+
+
+def _off(user: User, time_off_id: UUID) -> TimeOff:
+    rows = TimeOff.objects.visible_to(user).select_related("coach", "stand_in")
+    off: TimeOff = get_object_or_404(rows, pk=time_off_id)
+    return off
+
+
+def _taught(session: Session) -> dict[str, Any]:
+    return {name: getattr(session, name) for name in TaughtOut.model_fields}
+
+
+def _left(one: HandOver) -> dict[str, Any]:
+    return {**_taught(one.session), "code": one.code, "reason": one.reason}
+
+
+def _done(done: HandedOver) -> dict[str, Any]:
+    return {"given": [_taught(one) for one in done.given], "left": [_left(one) for one in done.left]}
+
+
+@router.get(
+    "/time-off/{uuid:time_off_id}/stand-in", response={200: StandInOut, **problems(404)}, summary="Who stands in"
+)
+def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
+    """What could be handed over, the next first, and what was; for the coach and admins. Nothing changes."""
+    off = _off(request.user, time_off_id)
+    found = hand_overs(to_hand_over(off), off.stand_in, by=request.user, beside=off) if off.stand_in else []
+    return {
+        "time_off_id": off.pk,
+        "stand_in_id": off.stand_in_id,
+        "ready": [_taught(one.session) for one in found if not one.code],
+        "left": [_left(one) for one in found if one.code],
+        "handed_over": [_taught(one) for one in to_take_back(off)],
+    }
+
+
+@router.post(
+    "/time-off/{uuid:time_off_id}/hand-over",
+    response={200: HandedOverOut, **problems(403, 404, 409)},
+    summary="Hand over to whoever stands in",
+)
+def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
+    """Whoever stands in gives what they can of it, as it is booked; everybody who comes is told once.
+
+    What they cannot give stays as it is, with its `code`: `taken`, `away`, `other_service`, `intro`,
+    `already_imported`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
+    """
+    return _done(actions.hand_over(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
+
+
+@router.post(
+    "/time-off/{uuid:time_off_id}/taking-back",
+    response={200: HandedOverOut, **problems(403, 404, 409)},
+    summary="Take back what was handed over",
+)
+def post_taking_back(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
+    """The coach gives again what whoever stands in was to give for them. Refusals as for handing over."""
+    return _done(actions.take_back(_off(request.user, time_off_id), by=request.user, only=body.session_ids))

@@ -1,0 +1,371 @@
+"""What a coach was to give while they are away is handed over to whoever stands in, and given back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from tenpo.audit.models import AuditLog
+from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.tests.slot_make import NINE, book, working_coach
+from tenpo.core.models import OutboxMessage
+from tenpo.notify.models import Notification
+from tenpo.people.models import User
+from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions import standing_in
+from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.sessions import create_session
+from tenpo.schedule.actions.standing_in import hand_over, take_back
+from tenpo.schedule.actions.time_off import add_time_off, remove_time_off
+from tenpo.schedule.models import Session, SessionCoach, TimeOff
+from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.test_api import Caller
+from tenpo.schedule.tests.test_create_session import terms
+from tenpo.schedule.tests.test_import_sessions import NEXT_WEEK, bring_in, event, file_of, problems
+from tenpo.schedule.tests.test_series import sessions_of
+from tenpo.schedule.tests.test_series_coaches import make_series
+from tenpo.schedule.tests.test_session_coaches import earns, given_by, private, split_rule
+from tenpo.schedule.tests.time_make import make_outside_event, make_service, refuses
+from tests.at_once import at_once, meet_before, outcomes
+from tests.work import work
+
+pytestmark = pytest.mark.django_db
+SINCE = (timezone.now() + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+def coach() -> User:
+    return make_coach("Sofia Lindqvist")
+
+
+@pytest.fixture
+def other() -> User:
+    return make_coach("Jonas Feld")
+
+
+def away(coach: User, stand_in: User | None, **more: Any) -> TimeOff:
+    times = {"starts_at": SINCE, "ends_at": SINCE + 7 * DAY, **more}
+    return add_time_off(coach, stand_in=stand_in, by=coach, **times)
+
+
+def on_day(coach: User, number: int, **more: Any) -> Session:
+    return make_session(coach, starts_at=SINCE + number * DAY + HOUR, **more)
+
+
+def told(kind: str) -> list[Notification]:
+    work()
+    return list(Notification.objects.filter(kind=kind).order_by("id"))
+
+
+def test_what_falls_into_it_is_given_by_whoever_stands_in_and_told_once(coach, other):
+    first, second, after = (on_day(coach, number, title=f"Talk {number}", price=0) for number in (1, 2, 9))
+    member, once = make_member(), make_member()
+    for session in (first, second):
+        make_booking(session, member)
+    make_booking(second, once)
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach)
+
+    assert [one.pk for one in done.given] == [first.pk, second.pk]
+    assert done.left == []
+    assert [given_by(one) for one in (first, second, after)] == [[other.pk], [other.pk], [coach.pk]]
+    assert list(SessionCoach.objects.filter(coach=other).values_list("stands_in_for", flat=True)) == [coach.pk] * 2
+    [notice] = told("coach.stands_in")
+    assert (notice.user, [one["session"] for one in notice.payload["sessions"]]) == (other, ["Talk 1", "Talk 2"])
+    assert {one.user: one.payload["times"] for one in told("session.stood_in")} == {member: 2, once: 1}
+    assert told("coach.handed_over") == []
+    assert not Notification.objects.filter(kind__in=["session.other_coach", "coach.session_given"]).exists()
+    said = AuditLog.objects.get(action="time_off.handed_over")
+    assert said.after is not None
+    assert (said.actor_id, said.after["to"], len(said.after["sessions"])) == (coach.pk, str(other.pk), 2)
+    assert AuditLog.objects.filter(action="session.changed").count() == 2
+
+
+def test_again_changes_nothing(coach, other):
+    on_day(coach, 1)
+    off = away(coach, other)
+    hand_over(off, by=coach)
+    before = OutboxMessage.objects.count()
+
+    done = hand_over(off, by=coach)
+
+    assert (done.given, done.left, OutboxMessage.objects.count()) == ([], [], before)
+
+
+def test_only_what_was_chosen_is_handed_over_and_an_admin_tells_the_coach(coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+
+    hand_over(away(coach, other), by=make_admin(), only={second.pk})
+
+    assert [given_by(one) for one in (first, second)] == [[coach.pk], [other.pk]]
+    assert [one.user for one in told("coach.handed_over")] == [coach]
+
+
+def test_what_they_cannot_give_stays_and_it_is_said_why(coach, other):
+    service = make_service(make_coach(), name="Deep tissue")
+    sessions = [on_day(coach, number, title=f"Talk {number}") for number in range(6)]
+    make_session(other, starts_at=sessions[0].starts_at + HOUR / 2, title="Yoga")
+    theirs = make_session(other, starts_at=sessions[1].starts_at, title="A burden")
+    Session.objects.filter(pk=theirs.pk).update(**private())
+    Session.objects.filter(pk=sessions[2].pk).update(service=service)
+    add_time_off(other, starts_at=sessions[3].starts_at - HOUR, ends_at=sessions[3].ends_at + HOUR, by=other)
+    make_outside_event(other, sessions[4].starts_at, sessions[4].ends_at)
+
+    done = hand_over(away(coach, other), by=coach)
+
+    assert [(one.session.pk, one.code, one.reason) for one in done.left] == [
+        (sessions[0].pk, "taken", "Jonas Feld gives “Yoga” then."),
+        (sessions[1].pk, "taken", "Jonas Feld is taken then."),
+        (sessions[2].pk, "other_service", "Jonas Feld does not give “Deep tissue”."),
+        (sessions[3].pk, "away", "Jonas Feld is away then."),
+        (sessions[4].pk, "taken", "Jonas Feld is taken then."),
+    ]
+    assert [one.pk for one in done.given] == [sessions[5].pk]
+    assert [given_by(one) for one in sessions[:5]] == [[coach.pk]] * 5
+
+
+def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_service(other):
+    coach = working_coach()
+    service = make_service(coach, other)
+    booking = book(service, make_member(), coach=coach)
+    off = away(coach, other, starts_at=NINE - HOUR, ends_at=NINE + 5 * HOUR)
+
+    assert len(hand_over(off, by=coach).given) == 1
+
+    session = Session.objects.get()
+    assert (session.coach, session.is_private) == (other, True)
+    assert booking.session_id == session.pk
+
+
+@pytest.mark.invariants
+def test_what_is_not_earned_yet_is_earned_by_whoever_stands_in(coach, other):
+    split_rule()
+    session = on_day(coach, 1, price=1_000)
+    make_booking(session, make_member())
+
+    hand_over(off := away(coach, other), by=coach)
+    assert earns(session) == [(None, 200, 0), (other, 800, 0)]
+    take_back(off, by=coach)
+
+    assert earns(session) == [(None, 200, 0), (coach, 800, 0)]
+
+
+def test_of_what_several_give_the_place_is_taken_and_the_others_are_told(coach, other):
+    third = make_coach()
+    led, beside, both = (
+        on_day(coach, 1, beside=[third]), on_day(third, 2, beside=[coach]), on_day(coach, 3, beside=[third, other])
+    )  # fmt: skip
+
+    hand_over(away(coach, other), by=coach)
+
+    assert given_by(led) == [other.pk, third.pk]
+    assert given_by(beside) == [third.pk, other.pk]
+    assert given_by(both) == [other.pk, third.pk]
+    [notice] = told("coach.session_coaches_changed")
+    assert (notice.user, notice.payload["times"]) == (third, 3)
+
+
+def test_it_is_taken_back_where_they_are_free_again(coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+    off = away(coach, other)
+    hand_over(off, by=coach)
+    own = on_day(other, 3)
+    make_session(coach, starts_at=first.starts_at, title="Something else")
+
+    done = take_back(off, by=coach)
+
+    assert [one.pk for one in done.given] == [second.pk]
+    assert [(one.session.pk, one.reason) for one in done.left] == [
+        (first.pk, "Sofia Lindqvist gives “Something else” then.")
+    ]
+    assert [given_by(one) for one in (first, second, own)] == [[other.pk], [coach.pk], [other.pk]]
+    assert not SessionCoach.objects.filter(session=second, stands_in_for__isnull=False).exists()
+    assert [one.user for one in told("coach.handed_over")] == [other]
+
+
+def test_whoever_stands_in_for_a_stand_in_stands_in_for_the_coach(coach, other):
+    third = make_coach()
+    session = on_day(coach, 1)
+    hand_over(away(coach, other), by=coach)
+
+    hand_over(away(other, third), by=other)
+    assert SessionCoach.objects.get(session=session).stands_in_for == coach
+    remove_time_off(TimeOff.objects.get(coach=coach), by=coach)
+    hand_over(away(third, coach), by=third)
+
+    assert SessionCoach.objects.get(session=session).stands_in_for is None
+    assert given_by(session) == [coach.pk]
+
+
+def test_who_may(coach, other):
+    session, off = on_day(coach, 1), away(coach, other)
+
+    for who in (other, make_coach(), make_member()):
+        with pytest.raises(PermissionDenied):
+            hand_over(off, by=who)
+        with pytest.raises(PermissionDenied):
+            take_back(off, by=who)
+
+    assert given_by(session) == [coach.pk]
+
+
+def test_refusals(coach, other):
+    session = on_day(coach, 1)
+    with refuses("no_stand_in"):
+        hand_over(away(coach, None), by=coach)
+    off = away(coach, other)
+    User.objects.filter(pk=other.pk).update(disabled_at=timezone.now())
+    with refuses("no_stand_in"):
+        hand_over(off, by=coach)
+    User.objects.filter(pk=other.pk).update(disabled_at=None)
+    seen = TimeOff.objects.get(pk=off.pk)
+    remove_time_off(off, by=coach)
+    with refuses("not_away"):
+        hand_over(seen, by=coach)
+
+    assert given_by(session) == [coach.pk]
+    assert not OutboxMessage.objects.filter(name="time_off.handed_over").exists()
+
+
+def test_what_has_begun_or_was_called_off_stays(coach, other):
+    now = timezone.now()
+    begun = make_session(coach, starts_at=now - HOUR / 2)
+    gone = on_day(coach, 1)
+    cancel_session(gone, reason="", by=coach)
+
+    done = hand_over(away(coach, other, starts_at=now - DAY), by=coach)
+
+    assert (done.given, done.left, given_by(begun)) == ([], [], [coach.pk])
+
+
+def test_a_series_keeps_its_dates_and_one_of_them_somebody_else(coach, other):
+    sessions = sessions_of(make_series(coach))
+    off = away(coach, other, starts_at=sessions[1].starts_at - HOUR, ends_at=sessions[1].ends_at)
+
+    hand_over(off, by=coach)
+
+    assert [given_by(one) for one in sessions] == [[coach.pk], [other.pk], [coach.pk]]
+    assert {one.series_id for one in Session.objects.all()} == {sessions[0].series_id}
+
+
+def test_the_same_file_again_makes_nothing_of_what_somebody_else_gives(coach, other):
+    bring_in(file_of(event()), coach)
+    hand_over(away(coach, other, starts_at=NEXT_WEEK - HOUR, ends_at=NEXT_WEEK + HOUR), by=coach)
+
+    import_ = preview_sessions_import("plan.ics", file_of(event(title="Other")), coach=coach, by=coach)
+
+    assert problems(import_) == ["Jonas Feld gives it now."]
+
+
+def test_by_page(client: Client, coach, other):
+    first, second = on_day(coach, 1, title="Breathing"), on_day(coach, 2, title="Career hour")
+    make_booking(first, make_member())
+    make_session(other, starts_at=second.starts_at, title="Yoga")
+    client.force_login(coach)
+    day = SINCE.date()
+    form = {"first_day": day, "last_day": day + 7 * DAY, "stand_in": str(other.pk)}
+
+    saved = client.post(reverse("schedule:time-off-add", args=[coach.pk]), form)
+    off = TimeOff.objects.get()
+    address = reverse("schedule:stand-in", args=[off.pk])
+    page = client.get(address).content.decode()
+    handed = client.post(
+        reverse("schedule:stand-in-hand-over", args=[off.pk]), {"session": [str(first.pk), "no id"]}, follow=True
+    )
+
+    assert saved["Location"] == address
+    assert "Jonas Feld gives “Yoga” then." in page
+    assert "1 person is told." in page
+    assert page.count('name="session"') == 1
+    assert "1 session is with Jonas Feld now." in handed.content.decode()
+    assert given_by(first) == [other.pk]
+    back = client.post(reverse("schedule:stand-in-take-back", args=[off.pk]), follow=True).content.decode()
+    assert "1 session is with Sofia Lindqvist again." in back
+    nothing = client.post(reverse("schedule:stand-in-hand-over", args=[off.pk]), follow=True).content.decode()
+    assert "Nothing was chosen" in nothing
+    assert given_by(first) == [coach.pk]
+    client.force_login(other)
+    assert client.get(address).status_code == 404
+
+
+def test_by_api(coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+    make_session(other, starts_at=second.starts_at, title="Yoga")
+    off = away(coach, other)
+    call = Caller(coach)
+
+    status, said = call("GET", f"time-off/{off.pk}/stand-in")
+    assert (status, said["ready"][0]["id"], said["left"][0]["code"]) == (200, str(first.pk), "taken")
+    status, said = call("POST", f"time-off/{off.pk}/hand-over", {})
+    assert (status, [one["id"] for one in said["given"]]) == (200, [str(first.pk)])
+    assert [one["id"] for one in said["left"]] == [str(second.pk)]
+    assert call("GET", f"time-off/{off.pk}/stand-in")[1]["handed_over"][0]["id"] == str(first.pk)
+    status, said = call("POST", f"time-off/{off.pk}/taking-back", {"session_ids": [str(first.pk)]})
+    assert (status, [one["id"] for one in said["given"]]) == (200, [str(first.pk)])
+    assert Caller(other)("POST", f"time-off/{off.pk}/hand-over", {})[0] == 404
+
+
+def test_slots_of_who_is_away_say_who_stands_in(coach, other):
+    service = make_service(coach, other)
+    off = away(coach, other, reason="Hospital")
+    away(coach, make_coach(), ends_at=SINCE + DAY)
+    until = (SINCE + 20 * DAY).isoformat().replace("+00:00", "Z")
+    query = f"since={SINCE.isoformat().replace('+00:00', 'Z')}&until={until}"
+    call = Caller(make_member())
+
+    status, said = call("GET", f"services/{service.pk}/slots?{query}&coach={coach.pk}")
+
+    assert (status, [one["coach_id"] for one in said["stand_ins"]]) == (200, [str(other.pk)])
+    assert said["stand_ins"][0]["starts_at"].startswith(f"{off.starts_at:%Y-%m-%dT%H}")
+    assert call("GET", f"services/{service.pk}/slots?{query}")[1]["stand_ins"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_takes_something_else_at_that_moment_gives_one_of_the_two():
+    coach, other = make_coach(), make_coach()
+    session = on_day(coach, 1)
+    off = away(coach, other)
+
+    results = at_once(
+        [
+            lambda: f"given {len(hand_over(off, by=coach).given)}",
+            lambda: create_session(other, by=other, **terms(starts_at=session.starts_at)).status,
+        ]
+    )
+
+    assert outcomes(results) in ({"given 1": 1, "overlap": 1}, {"given 0": 1, "planned": 1})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_handed_over_twice_at_once_it_is_told_once():
+    coach, other = make_coach(), make_coach()
+    on_day(coach, 1)
+    off = away(coach, other)
+
+    results = at_once([lambda: f"given {len(hand_over(off, by=coach).given)}"] * 2)
+
+    assert outcomes(results) == {"given 1": 1, "given 0": 1}
+    assert OutboxMessage.objects.filter(name="time_off.handed_over").count() == 1
+
+
+@pytest.mark.control
+@pytest.mark.django_db(transaction=True)
+def test_control_without_the_locks_it_is_handed_over_twice(monkeypatch):
+    monkeypatch.setattr(standing_in, "lock_coaches", lambda ids: None)
+    monkeypatch.setattr(standing_in, "lock_sessions", lambda ids: Session.objects.in_bulk(list(ids)))
+    meet_before(monkeypatch, standing_in, "change_session", 2)
+    coach, other = make_coach(), make_coach()
+    on_day(coach, 1)
+    off = away(coach, other)
+
+    found = outcomes(at_once([lambda: f"given {len(hand_over(off, by=coach).given)}"] * 2))
+
+    # Both found it with the coach; the second writes what the first has written, or is refused by the constraints.
+    assert found["given 0"] == 0

@@ -1,0 +1,108 @@
+"""What falls into a coach's time off, and is handed over to whoever stands in."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from tenpo.core.errors import RuleError
+from tenpo.people.models import User
+from tenpo.schedule.actions.standing_in import HandedOver, hand_over, take_back
+from tenpo.schedule.models import TimeOff
+from tenpo.schedule.queries import cancellation_effect
+from tenpo.schedule.session_coach_queries import name_coaches
+from tenpo.schedule.stand_in_queries import hand_overs, to_hand_over, to_take_back
+from tenpo.schedule.views.teaching import teacher
+
+
+@login_required
+@require_safe
+def stand_in(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
+    """What can be handed over to whoever stands in, what cannot and why, and what they have by now."""
+    user = teacher(request)
+    off = _time_off(user, time_off_id)
+    found = hand_overs(to_hand_over(off), off.stand_in, by=user, beside=off) if off.stand_in else []
+    theirs = to_take_back(off)
+    name_coaches([*(one.session for one in found), *theirs])
+    ready = [one.session for one in found if not one.code]
+    context = {
+        "off": off,
+        "is_own": off.coach_id == user.pk,
+        "ready": ready,
+        "left": [one for one in found if one.code],
+        "theirs": theirs,
+        "people": cancellation_effect(ready).people if ready else 0,
+    }
+    return render(request, "schedule/stand_in.html", context)
+
+
+@login_required
+@require_POST
+def stand_in_hand_over(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
+    """Hand over those that were chosen."""
+    user = teacher(request)
+    off = _time_off(user, time_off_id)
+    try:
+        done = hand_over(off, by=user, only=_chosen(request))
+    except RuleError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        words = ngettext(
+            "%(n)s session is with %(coach)s now. Everybody who comes is told.",
+            "%(n)s sessions are with %(coach)s now. Everybody who comes is told.",
+            len(done.given),
+        )
+        _say(request, done, words % {"n": len(done.given), "coach": off.stand_in})
+    return redirect("schedule:stand-in", off.pk)
+
+
+@login_required
+@require_POST
+def stand_in_take_back(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
+    """Take back what whoever stands in was to give."""
+    user = teacher(request)
+    off = _time_off(user, time_off_id)
+    try:
+        done = take_back(off, by=user)
+    except RuleError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        words = ngettext(
+            "%(n)s session is with %(coach)s again. Everybody who comes is told.",
+            "%(n)s sessions are with %(coach)s again. Everybody who comes is told.",
+            len(done.given),
+        )
+        _say(request, done, words % {"n": len(done.given), "coach": off.coach})
+    return redirect("schedule:stand-in", off.pk)
+
+
+def _time_off(user: User, time_off_id: UUID) -> TimeOff:
+    """A time off that is somebody's to say; Http404 for every other."""
+    rows = TimeOff.objects.visible_to(user).select_related("coach", "stand_in")
+    off: TimeOff = get_object_or_404(rows, pk=time_off_id)
+    return off
+
+
+def _chosen(request: HttpRequest) -> set[UUID]:
+    """The sessions that were ticked; what is no id is none."""
+    found = set()
+    for text in request.POST.getlist("session"):
+        try:
+            found.add(UUID(text))
+        except ValueError:
+            continue
+    return found
+
+
+def _say(request: HttpRequest, done: HandedOver, words: str) -> None:
+    if done.given:
+        messages.success(request, words)
+    elif not done.left:
+        messages.warning(request, _("Nothing was chosen that could still be handed over."))
+    for one in done.left:
+        messages.warning(request, f"{one.session.title}: {one.reason}")
