@@ -1,6 +1,7 @@
 """What stands in the way of a booking or a session is named and leads there, if whoever is refused may see it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,8 @@ def test_others_read_of_it_only_what_they_see():
     yoga, breathing = at_once()
     maya = make_member("Maya")
     mine = make_booking(yoga, maya)
-    refusal, then = already_elsewhere(), {"since": yoga.starts_at, "until": yoga.ends_at}
+    refusal = already_elsewhere()
+    then: dict[str, Any] = {"since": yoga.starts_at, "until": yoga.ends_at}
     people = [maya.participant]
 
     for reader, sees in ((make_admin(), True), (yoga.coach, True), (breathing.coach, False), (make_member(), False)):
@@ -65,7 +67,7 @@ def test_others_read_of_it_only_what_they_see():
     assert participants_in_the_way(None, maya, people, **then) == []
     assert participants_in_the_way(RuleError("full", ""), maya, people, **then) == []
     assert participants_in_the_way(refusal, maya, people, **then, but=mine) == []
-    after = {"since": yoga.ends_at, "until": yoga.ends_at + HOUR}
+    after: dict[str, Any] = {"since": yoga.ends_at, "until": yoga.ends_at + HOUR}
     assert participants_in_the_way(refusal, maya, people, **after) == []
 
 

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, slip_of_payment
-from tenpo.checkout.queries.money import auto_top_up_context, causes_of
+from tenpo.checkout.queries.money import auto_top_up_context, causes_of, credits_of, spendable
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -56,6 +56,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
         "rows": [(row, causes[row.transfer.pk]) for row in rows],
         "next_cursor": next_cursor,
         "currency": currency,
+        "credit_left": spendable(credits_of(user)),
         "bought": balances[Account.Kind.WALLET],
         "granted": balances[Account.Kind.GRANTED],
         "is_filtered": bool(request.GET),
