@@ -39,7 +39,9 @@ def participants_in_the_way(
     if refusal is None or refusal.code not in CODES:
         return []
     rows = Booking.objects.visible_to(reader).filter(participant__in=list(participants), state__in=Booking.PRESENT)
-    rows = rows.filter(starts_at__lt=until, ends_at__gt=since).exclude(pk__in=[but.pk] if but else [])
+    rows = rows.filter(starts_at__lt=until, ends_at__gt=since)
+    if but is not None:
+        rows = rows.exclude(pk=but.pk)
     found = list(rows.select_related("session__coach", "participant").order_by("starts_at", "id")[:SHOWN])
     name_coaches(booking.session for booking in found)
     return [
@@ -58,9 +60,9 @@ def sessions_in_the_way(
     """What these coaches give at a time, as far as the reader sees it."""
     given = Session.objects.visible_to(reader).filter(coaches__coach__in=list(coach_ids)).distinct()
     rows = given.exclude(status=Session.Status.CANCELLED).filter(starts_at__lt=until, ends_at__gt=since)
-    found = list(
-        rows.exclude(pk__in=[but.pk] if but else []).select_related("coach").order_by("starts_at", "id")[:SHOWN]
-    )
+    if but is not None:
+        rows = rows.exclude(pk=but.pk)
+    found = list(rows.select_related("coach").order_by("starts_at", "id")[:SHOWN])
     name_coaches(found)
     return [
         InTheWay(

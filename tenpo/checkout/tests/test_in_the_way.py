@@ -58,7 +58,7 @@ def test_others_read_of_it_only_what_they_see():
     maya = make_member("Maya")
     mine = make_booking(yoga, maya)
     refusal = already_elsewhere()
-    then: Any = {"since": yoga.starts_at, "until": yoga.ends_at}
+    then: dict[str, Any] = {"since": yoga.starts_at, "until": yoga.ends_at}
     people = [maya.participant]
 
     for reader, sees in ((make_admin(), True), (yoga.coach, True), (breathing.coach, False), (make_member(), False)):
@@ -67,7 +67,7 @@ def test_others_read_of_it_only_what_they_see():
     assert participants_in_the_way(None, maya, people, **then) == []
     assert participants_in_the_way(RuleError("full", ""), maya, people, **then) == []
     assert participants_in_the_way(refusal, maya, people, **then, but=mine) == []
-    after: Any = {"since": yoga.ends_at, "until": yoga.ends_at + HOUR}
+    after: dict[str, Any] = {"since": yoga.ends_at, "until": yoga.ends_at + HOUR}
     assert participants_in_the_way(refusal, maya, people, **after) == []
 
 

@@ -9,6 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from tenpo.books.queries.reconciling import pairs_of
+from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -29,7 +30,7 @@ from tenpo.payments.actions.refund_sending import send_refund, send_waiting_refu
 from tenpo.payments.models import Payment, Refund, RefundTerms
 from tenpo.payments.provider_models import SandboxRefund
 from tenpo.payments.providers import provider_of
-from tenpo.payments.providers.sandbox import REFUND_FAILS
+from tenpo.payments.providers.sandbox import REFUND_FAILS, SUCCEEDS
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
 from tenpo.people.tests.make import (
@@ -40,6 +41,7 @@ from tenpo.people.tests.make import (
     show_password_again,
     signed_in,
 )
+from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants, pytest.mark.usefixtures("takes_transfers")]
@@ -311,3 +313,30 @@ def test_the_providers_list_and_the_books_say_the_same_of_a_refund():
     mine = pairs[str(SandboxRefund.objects.get().pk)]
     assert mine.ours is not None
     assert mine.ours.amount == -4_000
+
+
+def test_what_is_told_of_money_that_goes_back_leads_where_its_reader_may_look():
+    admin, coach, member = make_admin(), make_coach(), make_member()
+    other = make_admin()
+    refund = make_request(make_bought())
+    drain(1_000)
+    browser = freshly_signed_in(admin)
+    browser.post(f"/money/refunds/{refund.pk}/", {"act": "grant", "amount": "50", "to": "wallet"})
+    rejected = make_request(make_bought())
+    browser.post(f"/money/refunds/{rejected.pk}/", {"act": "reject", "word": "It took place."})
+    for given_up_by in (member, coach):
+        booked = book_session(
+            make_session(coach, price=4_000), participant=member.participant, by=other, provider="sandbox",
+            source=SUCCEEDS,
+        )  # fmt: skip
+        cancel_booking(booked, by=other if given_up_by == member else coach)
+    drain(1_000)
+
+    found = Notification.objects.exclude(kind__in=["booking.confirmed", "coach.booked"]).select_related("user")
+    paths = {(one.user, say(one.kind, one.payload).path) for one in found}
+
+    dead = {path for who, path in paths if signed_in(who).get(path).status_code != 200}
+    assert dead == set()
+    assert {"refund.done", "refund.rejected", "admin.refund_to_decide", "booking.given_up"} <= {
+        one.kind for one in found
+    }

@@ -1,5 +1,6 @@
 """The pages and the API of a wallet: topping up, what moved, what an admin gives."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -14,12 +15,13 @@ from tenpo.core.models import Business
 from tenpo.core.pdf import Document
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.orders.models import Line
+from tenpo.orders.tests.make import make_credit
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_terms
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -222,3 +224,16 @@ def test_by_api():
     ]  # fmt: skip
     assert boss.get(f"/api/v1/wallet?owner_id={member.pk}").json()["bought"] == 2_000
     assert client_of(make_member()).get(f"/api/v1/wallet?owner_id={member.pk}").status_code == 404
+
+
+def test_the_wallet_says_what_pays_first_and_what_each_is():
+    owner = make_member()
+    make_top_up(owner, 2_500)
+    make_credit(owner, 700)
+
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", signed_in(owner).get("/me/money/wallet/").content.decode()))
+
+    assert "1. Credit €7.00 what came back to you when you cancelled" in page
+    assert "2. Wallet €25.00 what you paid in ahead, or were given" in page
+    assert page.index("3. Your card") > page.index("2. Wallet")
+    assert "a card of yours fills it by itself" in page

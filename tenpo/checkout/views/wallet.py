@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, slip_of_payment
-from tenpo.checkout.queries.money import causes_of, wallet_context
+from tenpo.checkout.queries.money import causes_of, credits_of, spendable, wallet_context
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -47,7 +47,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
     form = StatementFilter(request.GET or None)
     with known_cursor():
         shown = wallet_context(user, currency, only=form.only(), cursor=request.GET.get("cursor"))
-    context = {**shown, "form": form, "is_filtered": bool(request.GET)}
+    context = {**shown, "form": form, "credit_left": spendable(credits_of(user)), "is_filtered": bool(request.GET)}
     return render(request, "checkout/wallet.html", context)
 
 
