@@ -26,7 +26,7 @@ class FormRenderer(TemplatesSetting):
     formset_template_name = "forms/formset.html"
     field_template_name = "forms/field.html"
 
-    def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> SafeString:
+    def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> str:
         widget = context.get("widget", {})
         attrs = widget.get("attrs", {})
         if "maxlength" in attrs and widget.get("type") != "search":
