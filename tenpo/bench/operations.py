@@ -27,15 +27,18 @@ BOOKINGS_PER_CALLER = 50
 
 # Scripts of pgbench: a transfer alone, one with the fee that is taken of it, and many in one call. Keys and ids come in
 # the order of time, as those of the application do.
-_LEG = """jsonb_build_object('kind', '{kind}', 'debit', {debit}, 'credit', {credit}, 'amount', {amount},
-    'key', 'line-' || uuidv7(), 'subject', uuidv7(), 'reverses', NULL)"""
-_SPENT = _LEG.format(kind="credit_spend", debit="debit", credit="credit", amount=1)
-_FEE = _LEG.format(kind="fee", debit="fees", credit="provider", amount=1)
-_ONE_POT = "FROM bench_pot WHERE n = :n;"
 _SCRIPTS = {
-    "transfer-in-database": f"SELECT ledger_post(jsonb_build_array({_SPENT})) {_ONE_POT}",
-    "transfer-with-fee": f"SELECT ledger_post(jsonb_build_array({_SPENT}, {_FEE})) {_ONE_POT}",
-    "batch": f"SELECT ledger_post(jsonb_agg({_SPENT})) FROM bench_pot WHERE n BETWEEN :n AND :n + :batch - 1;",  # noqa: S608 (our own words)
+    "transfer-in-database": """
+        SELECT ledger_post('{credit_spend}', ARRAY[debit], ARRAY[credit], '{1}', ARRAY['line-' || uuidv7()],
+            ARRAY[uuidv7()], '{NULL}', pots) FROM bench_pot WHERE n = :n;""",
+    "transfer-with-fee": """
+        SELECT ledger_post('{credit_spend,fee}', ARRAY[debit, fees], ARRAY[credit, provider], '{1,1}',
+            ARRAY['line-' || uuidv7(), 'line-' || uuidv7()], ARRAY[uuidv7(), uuidv7()], '{NULL,NULL}', pots)
+        FROM bench_pot WHERE n = :n;""",
+    "batch": """
+        SELECT ledger_post(array_agg('credit_spend'), array_agg(debit), array_agg(credit), array_agg(1::bigint),
+            array_agg('line-' || uuidv7()), array_agg(uuidv7()), array_agg(NULL::uuid), min(pots))
+        FROM bench_pot WHERE n BETWEEN :n AND :n + :batch - 1;""",
 }
 BATCH = 100
 
@@ -151,17 +154,18 @@ def _in_database(here: Scratch) -> list[Operation]:
     mine = pots()
     with here.as_superuser() as admin:
         admin.execute(
-            "CREATE TABLE bench_pot (n integer PRIMARY KEY,"
-            " debit jsonb NOT NULL, credit jsonb NOT NULL, fees jsonb NOT NULL, provider jsonb NOT NULL)"
+            "CREATE TABLE bench_pot (n integer PRIMARY KEY, debit text NOT NULL, credit text NOT NULL,"
+            " fees text NOT NULL, provider text NOT NULL, pots text NOT NULL)"
         )
         admin.execute(f"GRANT SELECT ON bench_pot TO {postgres.APP}")
         rows = []
         for number, debit in enumerate(mine, start=1):
             sales, fees = (Pot(kind, debit.currency) for kind in (Account.Kind.SALES, Account.Kind.FEES))
             provider = Pot(Account.Kind.PROVIDER, debit.currency, name="sandbox")
-            rows.append([number, *(json.dumps(pot.as_json()) for pot in (debit, sales, fees, provider))])
+            ends = [debit, sales, fees, provider]
+            rows.append([number, *(pot.code for pot in ends), json.dumps([pot.as_json() for pot in ends])])
         with admin.cursor() as cursor:
-            cursor.executemany("INSERT INTO bench_pot VALUES (%s, %s, %s, %s, %s)", rows)
+            cursor.executemany("INSERT INTO bench_pot VALUES (%s, %s, %s, %s, %s, %s)", rows)
     batch = min(BATCH, len(mine))
     what = {
         "transfer-in-database": ("Post a transfer from pgbench, without an application", 1),

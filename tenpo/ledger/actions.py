@@ -43,6 +43,11 @@ class Pot:
             account.expires_at,
         )
 
+    @property
+    def code(self) -> str:
+        """The account's whole name in one text, as `ledger_code` makes it in the database."""
+        return f"{self.kind.value}:{self.currency}:{self.owner_id or ''}:{self.source_id or ''}:{self.name}"
+
     def as_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind.value,
@@ -107,22 +112,10 @@ def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -
         assert not rows, "what is written with its money waits for nothing"
         waiting.extend(postings)
         return 0
-    payload = [
-        {
-            "kind": posting.kind.value,
-            "debit": posting.debit.as_json(),
-            "credit": posting.credit.as_json(),
-            "amount": posting.amount,
-            "key": posting.key,
-            "subject": str(posting.subject_id),
-            "reverses": str(posting.reverses_id) if posting.reverses_id else None,
-        }
-        for posting in postings
-    ]
     beginning, parameters = inserts(rows) if rows else ("", [])
     try:
         with connection.cursor() as cursor:
-            cursor.execute(f"{beginning} SELECT ledger_post(%s::jsonb)", [*parameters, json.dumps(payload)])
+            cursor.execute(f"{beginning} SELECT ledger_post({_COLUMNS})", [*parameters, *_columns(postings)])
             row = cursor.fetchone()
     except IntegrityError as error:
         if is_violation(error, CHECK, "account_never_below_zero"):
@@ -133,6 +126,23 @@ def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -
     posted: int = row[0]
     transaction.on_commit(partial(_count, postings, posted))
     return posted
+
+
+# One column of the new transfers each, and what is to be known of accounts that are not open yet.
+_COLUMNS = "%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s"
+
+
+def _columns(postings: Sequence[Posting]) -> list[Any]:
+    return [
+        [posting.kind.value for posting in postings],
+        [posting.debit.code for posting in postings],
+        [posting.credit.code for posting in postings],
+        [posting.amount for posting in postings],
+        [posting.key for posting in postings],
+        [posting.subject_id for posting in postings],
+        [posting.reverses_id for posting in postings],
+        json.dumps([pot.as_json() for posting in postings for pot in (posting.debit, posting.credit)]),
+    ]
 
 
 def _count(postings: Sequence[Posting], posted: int) -> None:

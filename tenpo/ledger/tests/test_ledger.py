@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -258,19 +260,40 @@ def test_each_transfer_of_one_call_has_its_own_ends(ends):
 
 
 def test_what_names_no_account_is_refused_and_not_taken_for_the_one_before():
-    member = make_member()
-    good = issue(member, 100)
-    nameless = {"kind": None, "currency": "EUR", "owner": None, "source": None, "name": "", "expires_at": None}
-    named = good.credit.as_json()
-    for ends in ({"debit": nameless, "credit": named}, {"debit": SALES.as_json(), "credit": nameless}):
-        call = [
-            {"kind": "credit_issue", "debit": SALES.as_json(), "credit": named, "amount": 100, "key": "good"},
-            {"kind": "credit_issue", "amount": 5, "key": "bad", **ends},
-        ]
-        whole = [{**posting, "subject": str(uuid4()), "reverses": None} for posting in call]
-        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(whole)])
+    good = issue(make_member(), 100)
+    nameless = replace(SALES, kind=SimpleNamespace(value=None))  # type: ignore[arg-type]
+    bad = replace(good, key="bad")
+    for one in (replace(bad, debit=nameless), replace(bad, credit=nameless)):
+        with pytest.raises(IntegrityError, match="null value"), transaction.atomic():
+            post_transfers([good, one])
     assert not Transfer.objects.exists()
+
+
+def test_an_account_is_found_by_the_name_that_it_was_opened_under():
+    """Python and the database make the code each by themselves."""
+    pots = [SALES, PROVIDER, Pot(Account.Kind.CREDIT, "USD", make_member().pk, uuid4(), "a:b, c'd ü")]
+    with connection.cursor() as cursor:
+        for pot in pots:
+            cursor.execute("SELECT ledger_code(%s::jsonb)", [json.dumps(pot.as_json())])
+            assert cursor.fetchone() == (pot.code,)
+
+
+def test_the_release_before_posts_as_it_did():
+    """It goes on for a while beside this one, and hands over JSON."""
+    posting, pot = issue(make_member(), 100), Pot(Account.Kind.WALLET, "EUR", make_member().pk)
+    second = Posting(Transfer.Kind.TOP_UP, PROVIDER, pot, 7, "second", uuid4())
+    call = [
+        {
+            "kind": each.kind.value, "debit": each.debit.as_json(), "credit": each.credit.as_json(),
+            "amount": each.amount, "key": each.key, "subject": str(each.subject_id), "reverses": None,
+        }
+        for each in (posting, second)
+    ]  # fmt: skip
+    for posted in (2, 0):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(call)])
+            assert cursor.fetchone() == (posted,)
+    assert list(Account.objects.exclude(balance=None).order_by("balance").values_list("balance", flat=True)) == [7, 100]
 
 
 def test_a_transfer_writes_no_index_that_nobody_reads():

@@ -1,0 +1,184 @@
+from django.db import migrations
+
+# Plain arrays instead of JSON, and the codes of the accounts as they are: what is not taken apart costs nothing. Which
+# accounts to open, if they are not yet, is read only then.
+POST = """
+CREATE FUNCTION ledger_post(
+    kinds text[], debits text[], credits text[], amounts bigint[], keys text[], subjects uuid[], undoes uuid[], pots text
+) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    named text;
+    debit_code text;
+    debit uuid;
+    debit_balance bigint;
+    credit_code text;
+    credit uuid;
+    credit_balance bigint;
+    debit_ids uuid[];
+    credit_ids uuid[];
+    guarded uuid[];
+    is_open boolean;
+    cents bigint;
+    undone_debit uuid;
+    undone_credit uuid;
+    undone_cents bigint;
+    undone_reverses uuid;
+    new_keys text[];
+    changed uuid[];
+    changes bigint[];
+    account uuid;
+    change bigint;
+    posted integer := 0;
+BEGIN
+    FOR attempt IN 1..2 LOOP
+        debit_ids := '{}';
+        credit_ids := '{}';
+        guarded := '{}';
+        is_open := true;
+        debit_code := '';
+        credit_code := '';
+        FOR place IN 1..cardinality(kinds) LOOP
+            IF split_part(debits[place], ':', 2) <> split_part(credits[place], ':', 2) THEN
+                RAISE EXCEPTION 'ledger: currencies differ';
+            END IF;
+            -- Most often one end is that of the posting before: sales, of many; or what the fee is taken from.
+            named := debits[place];
+            IF named = credit_code THEN
+                debit_code := named;
+                debit := credit;
+                debit_balance := credit_balance;
+            ELSIF named IS DISTINCT FROM debit_code THEN
+                debit_code := named;
+                SELECT id, balance INTO debit, debit_balance FROM ledger_account WHERE code = named;
+            END IF;
+            named := credits[place];
+            IF named IS DISTINCT FROM credit_code THEN
+                credit_code := named;
+                SELECT id, balance INTO credit, credit_balance FROM ledger_account WHERE code = named;
+            END IF;
+            debit_ids := debit_ids || debit;
+            credit_ids := credit_ids || credit;
+            is_open := is_open AND debit IS NOT NULL AND credit IS NOT NULL;
+            IF debit_balance IS NOT NULL THEN
+                guarded := guarded || debit;
+            END IF;
+            IF credit_balance IS NOT NULL THEN
+                guarded := guarded || credit;
+            END IF;
+        END LOOP;
+        EXIT WHEN is_open;
+
+        -- Open the accounts that are not open yet, in one order, and look again. Only what a person owns has a
+        -- guarded balance.
+        INSERT INTO ledger_account (code, kind, currency, owner_id, source_id, name, expires_at, balance)
+        SELECT ledger_code(pot), pot ->> 'kind', pot ->> 'currency', (pot ->> 'owner')::uuid, (pot ->> 'source')::uuid,
+               pot ->> 'name', (pot ->> 'expires_at')::timestamptz,
+               CASE WHEN pot ->> 'kind' IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
+        FROM jsonb_array_elements(pots::jsonb) listed (pot)
+        WHERE NOT EXISTS (SELECT FROM ledger_account a WHERE a.code = ledger_code(pot))
+        ORDER BY ledger_code(pot)
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+
+    -- Lock the guarded ones, always in the order of their ids, so that two postings cannot wait for each other.
+    IF cardinality(guarded) = 1 THEN
+        PERFORM FROM ledger_account WHERE id = guarded[1] FOR NO KEY UPDATE;
+    ELSIF cardinality(guarded) > 1 THEN
+        PERFORM FROM ledger_account WHERE id = ANY (guarded) ORDER BY id FOR NO KEY UPDATE;
+    END IF;
+
+    FOR place IN 1..cardinality(kinds) LOOP
+        debit := debit_ids[place];
+        credit := credit_ids[place];
+        cents := amounts[place];
+        IF undoes[place] IS NOT NULL THEN
+            SELECT t.debit_id, t.credit_id, t.amount, t.reverses_id
+            INTO undone_debit, undone_credit, undone_cents, undone_reverses
+            FROM ledger_transfer t WHERE t.id = undoes[place];
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'ledger: there is nothing to reverse';
+            END IF;
+            -- A reversal swaps the ends of what it undoes, in full.
+            IF (undone_debit, undone_credit, undone_cents) <> (credit, debit, cents) THEN
+                RAISE EXCEPTION 'ledger: a reversal is not the mirror of its transfer';
+            END IF;
+            -- What undoes a transfer is final: undone again, the transfer would hold although it says that it was undone.
+            IF undone_reverses IS NOT NULL THEN
+                RAISE EXCEPTION 'ledger: a reversal is final';
+            END IF;
+        END IF;
+
+        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id, reverses_id)
+        VALUES (debit, credit, cents, split_part(debits[place], ':', 2), kinds[place], keys[place], subjects[place],
+                undoes[place])
+        ON CONFLICT (key) DO NOTHING;
+        IF FOUND THEN
+            posted := posted + 1;
+            new_keys := new_keys || keys[place];
+            IF debit = ANY (guarded) THEN
+                changed := changed || debit;
+                changes := changes || -cents;
+            END IF;
+            IF credit = ANY (guarded) THEN
+                changed := changed || credit;
+                changes := changes || cents;
+            END IF;
+        ELSIF keys[place] = ANY (new_keys) THEN
+            RAISE EXCEPTION 'ledger: a key stands twice in one call';
+        -- The same key must say the same thing.
+        ELSIF NOT EXISTS (
+            SELECT FROM ledger_transfer t
+            WHERE t.key = keys[place] AND t.amount = cents AND t.debit_id = debit AND t.credit_id = credit)
+        THEN
+            RAISE EXCEPTION 'ledger: this key was posted with another amount or other accounts';
+        END IF;
+    END LOOP;
+
+    -- Each balance once, by all that it moved. The check "account_never_below_zero" refuses what is not there.
+    IF cardinality(changed) = 1 THEN
+        UPDATE ledger_account SET balance = balance + changes[1] WHERE id = changed[1];
+    ELSIF cardinality(changed) > 1 THEN
+        FOR account, change IN
+            SELECT moved.account, sum(moved.change)
+            FROM unnest(changed, changes) moved (account, change)
+            GROUP BY moved.account
+        LOOP
+            UPDATE ledger_account SET balance = balance + change WHERE id = account;
+        END LOOP;
+    END IF;
+    RETURN posted;
+END
+$$;
+
+-- As the release before calls it.
+CREATE OR REPLACE FUNCTION ledger_post(postings jsonb) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+    SELECT ledger_post(
+        array_agg(posting ->> 'kind' ORDER BY place),
+        array_agg(ledger_code(posting -> 'debit') ORDER BY place),
+        array_agg(ledger_code(posting -> 'credit') ORDER BY place),
+        array_agg((posting ->> 'amount')::bigint ORDER BY place),
+        array_agg(posting ->> 'key' ORDER BY place),
+        array_agg((posting ->> 'subject')::uuid ORDER BY place),
+        array_agg((posting ->> 'reverses')::uuid ORDER BY place),
+        (jsonb_agg(posting -> 'debit') || jsonb_agg(posting -> 'credit'))::text)
+    FROM jsonb_array_elements(postings) WITH ORDINALITY listed (posting, place)
+$$;
+"""
+
+
+def write_functions(apps, schema_editor):
+    """A function that runs with its owner's rights must not find somebody else's temporary table by the same name."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        (schema,) = cursor.fetchone()
+        cursor.execute(POST.replace("{schema}", schema))
+
+
+class Migration(migrations.Migration):
+    """The same rules as before, of which a call takes a fifth less of the database's time."""
+
+    safe_because = "old code calls the function as before, and finds it"
+    dependencies = [("ledger", "0022_no_index_of_what_reverses_nothing")]
+    operations = [migrations.RunPython(write_functions, migrations.RunPython.noop)]
