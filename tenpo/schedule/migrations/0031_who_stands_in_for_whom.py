@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     safe_because = "old code fills it with nothing, which the rule takes, and while it is checked it holds nothing yet"
     dependencies = [
-        ('schedule', '0027_overlaps_told_by_session'),
+        ('schedule', '0030_calendars_that_do_not_answer'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
