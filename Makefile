@@ -43,6 +43,9 @@ types: $(BIN)/.ready ## Check types, strictly
 docs: $(BIN)/.ready ## Write the generated pages anew: docs/settings.md, docs/rules.md
 	@$(BIN)/python scripts/docs.py
 
+baseline: $(BIN)/.ready ## Write the schema anew that an empty database is filled with, from the migrations
+	@$(BIN)/python scripts/baseline.py
+
 messages: $(BIN)/.ready ## Collect every word into the translation catalogues
 	@$(BIN)/python scripts/messages.py
 
@@ -66,4 +69,4 @@ $(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
 .tools/bin/uv:
 	@python3 -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check uv
 
-.PHONY: help run demo test soak bench lint types docs messages shots lock audit
+.PHONY: help run demo test soak bench lint types docs baseline messages shots lock audit

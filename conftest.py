@@ -76,6 +76,7 @@ def _ensure_template() -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    from tenpo.runtime import baseline
     from tenpo.runtime.grants import apply_grants
 
     wanted = _fingerprint()
@@ -88,6 +89,7 @@ def _ensure_template() -> None:
         admin.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
         admin.execute(f"CREATE DATABASE {TEMPLATE} OWNER {postgres.OWNER}")
         _use_database(TEMPLATE, postgres.OWNER)
+        baseline.load_when_empty()
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
         apply_grants(connection)

@@ -54,11 +54,25 @@ def check_data_version(data_dir: Path) -> None:
 
 def fingerprint() -> str:
     """Changes with whatever `migrate` and `finish` would do."""
+    package = env.ROOT / "tenpo"
+    return _digest([*_migrations(), *package.glob("**/*.sql"), package / "runtime/grants.py"])
+
+
+def migrations_fingerprint() -> str:
+    """Changes with the migrations, ours and those that come with libraries."""
+    return _digest(_migrations())
+
+
+def _migrations() -> list[Path]:
+    return list((env.ROOT / "tenpo").glob("*/migrations/*.py"))
+
+
+def _digest(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for name in LIBRARIES:
         digest.update(f"{name} {_version(name)}\n".encode())
     package = env.ROOT / "tenpo"
-    for file in sorted([*package.glob("*/migrations/*.py"), *package.glob("**/*.sql"), package / "runtime/grants.py"]):
+    for file in sorted(files):
         digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -80,7 +94,10 @@ def migrate(say: Say) -> None:
     from django.conf import settings  # noqa: PLC0415 (only when there is something to do)
     from django.core.management import call_command  # noqa: PLC0415 (as above)
 
+    from tenpo.runtime import baseline  # noqa: PLC0415 (as above)
+
     def apply() -> None:
+        baseline.load_when_empty()
         drop_unfinished_indexes()
         call_command("migrate", interactive=False, verbosity=0)
         finish()
