@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 033eb26f07196916dc7ab0be6a7c25e0e9168e8e303dc469dfabeb07a3d65087
+-- Of the migrations 91f4c056b651bbda1fa9b72629eb09f165d00a1b1c6c87da08c413a15c111d7a
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -57,11 +57,26 @@ CREATE FUNCTION ledger_code(pot jsonb) RETURNS text
 $$;
 
 CREATE FUNCTION ledger_post(postings jsonb) RETURNS integer
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO {schema}, pg_temp
+    AS $$
+    SELECT ledger_post(
+        array_agg(posting ->> 'kind' ORDER BY place),
+        array_agg(ledger_code(posting -> 'debit') ORDER BY place),
+        array_agg(ledger_code(posting -> 'credit') ORDER BY place),
+        array_agg((posting ->> 'amount')::bigint ORDER BY place),
+        array_agg(posting ->> 'key' ORDER BY place),
+        array_agg((posting ->> 'subject')::uuid ORDER BY place),
+        array_agg((posting ->> 'reverses')::uuid ORDER BY place),
+        (jsonb_agg(posting -> 'debit') || jsonb_agg(posting -> 'credit'))::text)
+    FROM jsonb_array_elements(postings) WITH ORDINALITY listed (posting, place)
+$$;
+
+CREATE FUNCTION ledger_post(kinds text[], debits text[], credits text[], amounts bigint[], keys text[], subjects uuid[], undoes uuid[], pots text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO {schema}, pg_temp
     AS $$
 DECLARE
-    posting jsonb;
     named text;
     debit_code text;
     debit uuid;
@@ -69,10 +84,8 @@ DECLARE
     credit_code text;
     credit uuid;
     credit_balance bigint;
-    debits uuid[];
-    credits uuid[];
-    debit_is_guarded boolean[];
-    credit_is_guarded boolean[];
+    debit_ids uuid[];
+    credit_ids uuid[];
     guarded uuid[];
     is_open boolean;
     cents bigint;
@@ -80,29 +93,26 @@ DECLARE
     undone_credit uuid;
     undone_cents bigint;
     undone_reverses uuid;
-    keys text[];
-    changed uuid[] := '{}';
-    changes bigint[] := '{}';
+    new_keys text[];
+    changed uuid[];
+    changes bigint[];
     account uuid;
     change bigint;
     posted integer := 0;
 BEGIN
     FOR attempt IN 1..2 LOOP
-        debits := '{}';
-        credits := '{}';
-        debit_is_guarded := '{}';
-        credit_is_guarded := '{}';
+        debit_ids := '{}';
+        credit_ids := '{}';
         guarded := '{}';
         is_open := true;
         debit_code := '';
         credit_code := '';
-        FOR place IN 1..jsonb_array_length(postings) LOOP
-            posting := postings -> (place - 1);
-            IF posting #>> '{debit,currency}' <> posting #>> '{credit,currency}' THEN
+        FOR place IN 1..cardinality(kinds) LOOP
+            IF split_part(debits[place], ':', 2) <> split_part(credits[place], ':', 2) THEN
                 RAISE EXCEPTION 'ledger: currencies differ';
             END IF;
             -- Most often one end is that of the posting before: sales, of many; or what the fee is taken from.
-            named := ledger_code(posting -> 'debit');
+            named := debits[place];
             IF named = credit_code THEN
                 debit_code := named;
                 debit := credit;
@@ -111,15 +121,13 @@ BEGIN
                 debit_code := named;
                 SELECT id, balance INTO debit, debit_balance FROM ledger_account WHERE code = named;
             END IF;
-            named := ledger_code(posting -> 'credit');
+            named := credits[place];
             IF named IS DISTINCT FROM credit_code THEN
                 credit_code := named;
                 SELECT id, balance INTO credit, credit_balance FROM ledger_account WHERE code = named;
             END IF;
-            debits := debits || debit;
-            credits := credits || credit;
-            debit_is_guarded := debit_is_guarded || (debit_balance IS NOT NULL);
-            credit_is_guarded := credit_is_guarded || (credit_balance IS NOT NULL);
+            debit_ids := debit_ids || debit;
+            credit_ids := credit_ids || credit;
             is_open := is_open AND debit IS NOT NULL AND credit IS NOT NULL;
             IF debit_balance IS NOT NULL THEN
                 guarded := guarded || debit;
@@ -132,11 +140,11 @@ BEGIN
 
         -- Open the accounts that are not open yet, in one order, and look again. Only what a person owns has a
         -- guarded balance.
-        INSERT INTO ledger_account (kind, currency, owner_id, source_id, name, expires_at, balance)
-        SELECT pot ->> 'kind', pot ->> 'currency', (pot ->> 'owner')::uuid, (pot ->> 'source')::uuid, pot ->> 'name',
-               (pot ->> 'expires_at')::timestamptz, CASE WHEN pot ->> 'kind' IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
-        FROM jsonb_array_elements(postings) listed,
-             LATERAL (VALUES (listed -> 'debit'), (listed -> 'credit')) ends (pot)
+        INSERT INTO ledger_account (code, kind, currency, owner_id, source_id, name, expires_at, balance)
+        SELECT ledger_code(pot), pot ->> 'kind', pot ->> 'currency', (pot ->> 'owner')::uuid, (pot ->> 'source')::uuid,
+               pot ->> 'name', (pot ->> 'expires_at')::timestamptz,
+               CASE WHEN pot ->> 'kind' IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
+        FROM jsonb_array_elements(pots::jsonb) listed (pot)
         WHERE NOT EXISTS (SELECT FROM ledger_account a WHERE a.code = ledger_code(pot))
         ORDER BY ledger_code(pot)
         ON CONFLICT DO NOTHING;
@@ -149,15 +157,14 @@ BEGIN
         PERFORM FROM ledger_account WHERE id = ANY (guarded) ORDER BY id FOR NO KEY UPDATE;
     END IF;
 
-    FOR place IN 1..jsonb_array_length(postings) LOOP
-        posting := postings -> (place - 1);
-        debit := debits[place];
-        credit := credits[place];
-        cents := posting ->> 'amount';
-        IF posting ->> 'reverses' IS NOT NULL THEN
+    FOR place IN 1..cardinality(kinds) LOOP
+        debit := debit_ids[place];
+        credit := credit_ids[place];
+        cents := amounts[place];
+        IF undoes[place] IS NOT NULL THEN
             SELECT t.debit_id, t.credit_id, t.amount, t.reverses_id
             INTO undone_debit, undone_credit, undone_cents, undone_reverses
-            FROM ledger_transfer t WHERE t.id = (posting ->> 'reverses')::uuid;
+            FROM ledger_transfer t WHERE t.id = undoes[place];
             IF NOT FOUND THEN
                 RAISE EXCEPTION 'ledger: there is nothing to reverse';
             END IF;
@@ -172,26 +179,26 @@ BEGIN
         END IF;
 
         INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id, reverses_id)
-        VALUES (debit, credit, cents, posting #>> '{debit,currency}', posting ->> 'kind', posting ->> 'key',
-                (posting ->> 'subject')::uuid, (posting ->> 'reverses')::uuid)
+        VALUES (debit, credit, cents, split_part(debits[place], ':', 2), kinds[place], keys[place], subjects[place],
+                undoes[place])
         ON CONFLICT (key) DO NOTHING;
         IF FOUND THEN
             posted := posted + 1;
-            keys := keys || (posting ->> 'key');
-            IF debit_is_guarded[place] THEN
+            new_keys := new_keys || keys[place];
+            IF debit = ANY (guarded) THEN
                 changed := changed || debit;
                 changes := changes || -cents;
             END IF;
-            IF credit_is_guarded[place] THEN
+            IF credit = ANY (guarded) THEN
                 changed := changed || credit;
                 changes := changes || cents;
             END IF;
-        ELSIF posting ->> 'key' = ANY (keys) THEN
+        ELSIF keys[place] = ANY (new_keys) THEN
             RAISE EXCEPTION 'ledger: a key stands twice in one call';
         -- The same key must say the same thing.
         ELSIF NOT EXISTS (
             SELECT FROM ledger_transfer t
-            WHERE t.key = posting ->> 'key' AND t.amount = cents AND t.debit_id = debit AND t.credit_id = credit)
+            WHERE t.key = keys[place] AND t.amount = cents AND t.debit_id = debit AND t.credit_id = credit)
         THEN
             RAISE EXCEPTION 'ledger: this key was posted with another amount or other accounts';
         END IF;
@@ -658,11 +665,12 @@ CREATE TABLE ledger_account (
     name character varying(60) NOT NULL,
     expires_at timestamp with time zone,
     balance bigint,
-    code text GENERATED ALWAYS AS (((COALESCE(kind, ''::character varying))::text || COALESCE((COALESCE(':'::text, ''::text) || COALESCE(((COALESCE(currency, ''::character varying))::text || COALESCE((COALESCE(':'::text, ''::text) || COALESCE((COALESCE((owner_id)::text, ''::text) || COALESCE((COALESCE(':'::text, ''::text) || COALESCE((COALESCE((source_id)::text, ''::text) || COALESCE((COALESCE(':'::text, ''::text) || (COALESCE(name, ''::character varying))::text), ''::text)), ''::text)), ''::text)), ''::text)), ''::text)), ''::text)), ''::text))) STORED,
+    code text,
     owner_id uuid,
     CONSTRAINT account_credit_knows_its_source CHECK (((NOT ((kind)::text = 'credit'::text)) OR (source_id IS NOT NULL))),
-    CONSTRAINT account_never_below_zero CHECK (((balance IS NULL) OR (balance >= 0))),
-    CONSTRAINT account_of_a_person_is_guarded CHECK ((((balance IS NOT NULL) AND ((kind)::text = ANY (((ARRAY['credit'::character varying, 'granted'::character varying, 'wallet'::character varying, 'earnings'::character varying])::character varying[])::text[])) AND (owner_id IS NOT NULL)) OR ((balance IS NULL) AND ((kind)::text = ANY (((ARRAY['owed'::character varying, 'sponsor'::character varying])::character varying[])::text[])) AND (owner_id IS NOT NULL)) OR ((NOT ((kind)::text = ANY (((ARRAY['credit'::character varying, 'granted'::character varying, 'wallet'::character varying, 'earnings'::character varying, 'owed'::character varying, 'sponsor'::character varying])::character varying[])::text[]))) AND (balance IS NULL) AND (owner_id IS NULL))))
+    CONSTRAINT account_has_a_balance_if_guarded CHECK (((balance IS NOT NULL) = ((kind)::text ~ '^(credit|granted|wallet|earnings)$'::text))),
+    CONSTRAINT account_has_an_owner_if_a_persons CHECK (((owner_id IS NOT NULL) = ((kind)::text ~ '^(credit|granted|wallet|earnings|owed|sponsor)$'::text))),
+    CONSTRAINT account_never_below_zero CHECK (((balance IS NULL) OR (balance >= 0)))
 );
 
 CREATE TABLE ledger_transfer (
@@ -818,6 +826,7 @@ CREATE TABLE orders_line (
     sponsor_back bigint DEFAULT 0 NOT NULL,
     sponsor_share bigint DEFAULT 0 NOT NULL,
     sponsorship_id uuid,
+    split_rule_id uuid,
     CONSTRAINT line_company_share_has_a_policy CHECK (((company_share = 0) OR (share_policy_id IS NOT NULL))),
     CONSTRAINT line_gives_back_to_a_known_place CHECK (((back_to)::text = ANY (((ARRAY['credit'::character varying, 'wallet'::character varying, 'method'::character varying])::character varying[])::text[]))),
     CONSTRAINT line_gives_back_within CHECK (((company_back >= 0) AND (company_back <= company_share) AND (credit_back >= 0) AND (credit_back <= credit_spent) AND (wallet_back >= 0) AND (wallet_back <= wallet_spent) AND (own_back >= 0) AND (own_back <= own_share))),
@@ -2792,6 +2801,7 @@ CREATE TABLE schedule_calendarconnection (
     held_until timestamp with time zone,
     user_id uuid NOT NULL,
     time_zone character varying(64) DEFAULT ''::character varying NOT NULL,
+    failing_at timestamp with time zone,
     CONSTRAINT calendar_connection_says_its_problem CHECK (((((state)::text = 'attention'::text) AND (NOT ((problem)::text = ''::text))) OR ((NOT ((state)::text = 'attention'::text)) AND ((problem)::text = ''::text)))),
     CONSTRAINT schedule_calendarconnection_failures_check CHECK ((failures >= 0)),
     CONSTRAINT schedule_calendarconnection_unread_events_check CHECK ((unread_events >= 0))
@@ -2967,7 +2977,9 @@ CREATE TABLE schedule_sessioncoach (
     claimed tstzrange NOT NULL,
     coach_id uuid NOT NULL,
     session_id uuid NOT NULL,
-    CONSTRAINT schedule_sessioncoach_place_check CHECK ((place >= 0))
+    stands_in_for_id uuid,
+    CONSTRAINT schedule_sessioncoach_place_check CHECK ((place >= 0)),
+    CONSTRAINT session_coach_stands_in_for_another CHECK (((stands_in_for_id IS NULL) OR (NOT ((stands_in_for_id = coach_id) AND (stands_in_for_id IS NOT NULL)))))
 );
 
 CREATE TABLE schedule_sessionnote (
@@ -3476,9 +3488,6 @@ ALTER TABLE ONLY ledger_transfer
 
 ALTER TABLE ONLY ledger_transfer
     ADD CONSTRAINT ledger_transfer_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY ledger_transfer
-    ADD CONSTRAINT ledger_transfer_reverses_id_key UNIQUE (reverses_id);
 
 ALTER TABLE ONLY mfa_authenticator
     ADD CONSTRAINT mfa_authenticator_pkey PRIMARY KEY (id);
@@ -4219,6 +4228,8 @@ CREATE INDEX transfer_by_subject ON ledger_transfer USING btree (subject_id);
 
 CREATE INDEX transfer_by_time ON ledger_transfer USING brin (created_at) WITH (autosummarize='on', pages_per_range='32');
 
+CREATE UNIQUE INDEX transfer_reversed_once ON ledger_transfer USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
+
 CREATE INDEX travel_of_coach ON schedule_travel USING btree (coach_id, ends_on);
 
 CREATE UNIQUE INDEX unique_authenticator_type ON mfa_authenticator USING btree (user_id, type) WHERE ((type)::text = ANY (((ARRAY['totp'::character varying, 'recovery_codes'::character varying])::character varying[])::text[]));
@@ -4295,15 +4306,6 @@ ALTER TABLE ONLY books_reconciliation
 ALTER TABLE ONLY ledger_account
     ADD CONSTRAINT ledger_account_owner_id_c8eca69b_fk_people_user_id FOREIGN KEY (owner_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
 
-ALTER TABLE ONLY ledger_transfer
-    ADD CONSTRAINT ledger_transfer_credit_id_af787b0c_fk_ledger_account_id FOREIGN KEY (credit_id) REFERENCES ledger_account(id) DEFERRABLE INITIALLY DEFERRED;
-
-ALTER TABLE ONLY ledger_transfer
-    ADD CONSTRAINT ledger_transfer_debit_id_9031bbea_fk_ledger_account_id FOREIGN KEY (debit_id) REFERENCES ledger_account(id) DEFERRABLE INITIALLY DEFERRED;
-
-ALTER TABLE ONLY ledger_transfer
-    ADD CONSTRAINT ledger_transfer_reverses_id_d2a125b2_fk_ledger_transfer_id FOREIGN KEY (reverses_id) REFERENCES ledger_transfer(id) DEFERRABLE INITIALLY DEFERRED;
-
 ALTER TABLE ONLY mfa_authenticator
     ADD CONSTRAINT mfa_authenticator_user_id_0c3a50c0_fk_people_user_id FOREIGN KEY (user_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
 
@@ -4321,6 +4323,9 @@ ALTER TABLE ONLY orders_line
 
 ALTER TABLE ONLY orders_line
     ADD CONSTRAINT orders_line_share_policy_id_53a106e9_fk_orders_sharepolicy_id FOREIGN KEY (share_policy_id) REFERENCES orders_sharepolicy(id) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY orders_line
+    ADD CONSTRAINT orders_line_split_rule_id_41b0f255_fk_orders_splitrule_id FOREIGN KEY (split_rule_id) REFERENCES orders_splitrule(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY orders_line
     ADD CONSTRAINT orders_line_sponsorship_id_94ce25c9_fk_orders_sponsorship_id FOREIGN KEY (sponsorship_id) REFERENCES orders_sponsorship(id) DEFERRABLE INITIALLY DEFERRED;
@@ -4605,6 +4610,9 @@ ALTER TABLE ONLY schedule_session
     ADD CONSTRAINT schedule_session_service_id_b46c2742_fk_schedule_service_id FOREIGN KEY (service_id) REFERENCES schedule_service(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY schedule_sessioncoach
+    ADD CONSTRAINT schedule_sessioncoac_stands_in_for_id_f85c6ee2_fk_people_us FOREIGN KEY (stands_in_for_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY schedule_sessioncoach
     ADD CONSTRAINT schedule_sessioncoach_coach_id_682da5aa_fk_people_user_id FOREIGN KEY (coach_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY schedule_sessionnote
@@ -4730,6 +4738,12 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('ledger', '0015_no_index_of_beginnings', now()),
     ('ledger', '0016_refunds_that_come_back', now()),
     ('ledger', '0017_late_money_goes_back', now()),
+    ('ledger', '0018_balances_change_in_fewer_steps', now()),
+    ('ledger', '0019_check_owners_and_balances', now()),
+    ('ledger', '0020_transfers_without_foreign_keys', now()),
+    ('ledger', '0021_reversals_in_an_index_of_their_own', now()),
+    ('ledger', '0022_no_index_of_what_reverses_nothing', now()),
+    ('ledger', '0023_post_by_columns', now()),
     ('mfa', '0001_initial', now()),
     ('mfa', '0002_authenticator_timestamps', now()),
     ('mfa', '0003_authenticator_type_uniq', now()),
@@ -4749,6 +4763,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('orders', '0011_one_policy', now()),
     ('orders', '0012_check_one_policy', now()),
     ('orders', '0013_earned_by_several', now()),
+    ('orders', '0014_lines_know_their_split_rule', now()),
     ('payments', '0001_initial', now()),
     ('payments', '0002_no_index_twice', now()),
     ('payments', '0003_payouts', now()),
@@ -4860,4 +4875,8 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('schedule', '0024_times_that_come_back', now()),
     ('schedule', '0025_waiting_together', now()),
     ('schedule', '0026_reminders_of_intros_and_told_overlaps', now()),
-    ('schedule', '0027_overlaps_told_by_session', now());
+    ('schedule', '0027_overlaps_told_by_session', now()),
+    ('schedule', '0028_who_was_given_a_place_never_waited', now()),
+    ('schedule', '0029_no_ending_that_nothing_has', now()),
+    ('schedule', '0030_calendars_that_do_not_answer', now()),
+    ('schedule', '0031_who_stands_in_for_whom', now());
