@@ -1,6 +1,6 @@
 """Calendars that people keep elsewhere: the connection to one, and the times that it says are taken."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.indexes import GistIndex
@@ -21,6 +21,8 @@ MAX_TAG = 255
 # An address of theirs, with a name of ours at its end; and what says where a reading goes on.
 MAX_REFERENCE = 3_000
 MAX_TOKEN = 8_000
+# What was due earlier than this is not about to be asked: nobody works.
+SOON_ASKED = timedelta(minutes=5)
 
 
 class CalendarConnectionQuerySet(models.QuerySet["CalendarConnection"]):
@@ -126,7 +128,8 @@ class CalendarConnection(BaseModel):
     def is_asked(self, now: datetime) -> bool:
         """Whether somebody is reading it, or is about to."""
         held = self.held_until is not None and self.held_until > now
-        return self.state != self.State.OFF and (held or self.due_at <= now)
+        is_due = now - SOON_ASKED <= self.due_at <= now
+        return self.state != self.State.OFF and (held or is_due)
 
     @property
     def should_hold_ours(self) -> bool:

@@ -80,6 +80,17 @@ def test_what_was_never_read_keeps_no_time_free(client, made):
     assert "It has never been read, so nothing that stands in it keeps your time free." in page
 
 
+def test_what_nobody_asks_any_more_is_not_said_to_be_read(client, made):
+    """A worker that is down: the page does not wait for ever for what does not come."""
+    take_calendar_file(made, calendar())
+    CalendarConnection.objects.filter(pk=made.pk).update(due_at=timezone.now() - timedelta(minutes=6))
+
+    _listed, page = pages(client, made)
+
+    assert "We are reading it now." not in page
+    assert 'hx-trigger="every 3s"' not in page
+
+
 def test_while_it_is_read_the_page_waits_for_what_comes(client, made):
     CalendarConnection.objects.filter(pk=made.pk).update(
         failures=1, failing_at=timezone.now(), due_at=timezone.now() + timedelta(hours=1)
