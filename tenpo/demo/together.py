@@ -22,8 +22,8 @@ def given_together(story: Story) -> None:
 def stood_in(story: Story) -> None:
     """Somebody who goes away hands over the first of what falls into it; what is left waits for a word of theirs."""
     sofia = story.coaches[SOFIA]
-    off = TimeOff.objects.filter(coach=sofia, stand_in__isnull=False).order_by("starts_at").first()
-    for session in to_hand_over(off) if off else ():
+    off = TimeOff.objects.filter(coach=sofia, stand_in__isnull=False).order_by("starts_at")[0]
+    for session in to_hand_over(off):
         if hand_over(off, by=sofia, only=[session.pk]).given:
             return
 
