@@ -84,8 +84,8 @@ def _hand_over(
 
 def _places_of(giver: User, sessions: Sequence[Session]) -> dict[UUID, UUID]:
     """Whose place is given away in each: the giver's own, or that of whom they stood in for."""
-    rows = SessionCoach.objects.filter(coach=giver, session__in=sessions).values_list("session", "stands_in_for")
-    return {session_id: giver.pk if for_whom is None else for_whom for session_id, for_whom in rows}
+    rows = SessionCoach.objects.filter(coach=giver, session__in=sessions)
+    return {row.session_id: row.stands_in_for_id or giver.pk for row in rows}
 
 
 def _give(session: Session, giver: User, taker: User, for_whom: UUID, *, by: User | None) -> Session:
