@@ -69,5 +69,5 @@ def test_an_admin_sees_what_another_amount_does_before_granting_it(open_page):
 
     page.get_by_label("Amount").fill("50")
 
-    page.get_by_text("What €50 does").wait_for()
+    page.get_by_text("What €50.00 does").wait_for()
     assert Refund.objects.get().state == "asked"

@@ -37,7 +37,7 @@ def test_a_series_is_booked_and_the_rest_given_up(open_page, assert_calm):
     page.goto(f"/bookings/{Booking.objects.get(session=dates[1], booked_by=lena).pk}/")
     page.get_by_role("link", name="Give up this and the following").click()
 
-    expect(page.locator("main")).to_contain_text("You get €40 back as credit.")
+    expect(page.locator("main")).to_contain_text("You get €40.00 back as credit.")
     assert_calm(page)
     page.get_by_role("button", name="Give up 2 places").press("Enter")
     expect(page.locator("body")).to_contain_text("2 places are given up.")

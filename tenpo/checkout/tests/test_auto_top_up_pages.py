@@ -44,7 +44,7 @@ def test_it_is_set_up_on_its_page_and_the_wallet_says_so():
     member = make_member()
     card = with_card(member)
     client = freshly_signed_in(member)
-    assert "A card of yours can fill it" in client.get(WALLET_PAGE).content.decode()
+    assert "a card of yours fills it by itself" in client.get(WALLET_PAGE).content.decode()
 
     answer = client.post(PAGE, WISH | {"method": str(card.pk), "low_below": "5"}, follow=True)
 
@@ -186,7 +186,7 @@ def test_it_waits_on_the_page_until_it_is_tried_again():
 
     assert "It is tried again" not in client_of(member).get(WALLET_PAGE).content.decode()
     drop_auto_top_up(member, by=member)
-    assert "A card of yours can fill it" in client_of(member).get(WALLET_PAGE).content.decode()
+    assert "a card of yours fills it by itself" in client_of(member).get(WALLET_PAGE).content.decode()
 
 
 CARD = {"provider": "sandbox", "test_card": SUCCEEDS}
