@@ -118,10 +118,10 @@ def test_hours_at_a_closed_place_are_none_until_it_opens_again():
 
 
 def test_a_time_off_is_whole_days_and_says_what_falls_into_it():
-    coach, other = make_coach(), make_coach()
+    coach = make_coach()
     session = make_session(coach)
     day = session.starts_at.date()
-    data = {"first_day": day - timedelta(days=1), "last_day": day + timedelta(days=1), "stand_in": str(other.pk)}
+    data = {"first_day": day - timedelta(days=1), "last_day": day + timedelta(days=1)}
 
     answer = signed_in(coach).post(f"/teaching/hours/{coach.pk}/time-off/", data, follow=True)
 
