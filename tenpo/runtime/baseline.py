@@ -7,6 +7,7 @@ one after the other, as they do in every upgrade, which takes longer and comes t
 
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -27,6 +28,12 @@ _IS_EMPTY = """
 _DUMP = ["--schema-only", "--no-owner", "--no-privileges", "--no-tablespaces", "--no-table-access-method"]
 # What stands before each thing that is made, and at the end. Before the first, psql and the session are set up.
 _TITLE = re.compile(r"\n--\n-- (?:Name: .*; Type: .*|PostgreSQL database dump complete)\n--\n")
+# Of several rules that a row breaks PostgreSQL names that of the oldest index, so they are made in the same order.
+_INDEX = re.compile(r"-- Name: (?:\S+ )?(\S+); Type: (?:CONSTRAINT|INDEX);")
+_INDEXES = """
+    SELECT relname, row_number() OVER (ORDER BY oid) FROM pg_class
+    WHERE relkind = 'i' AND relnamespace = current_schema()::regnamespace
+"""
 # Read as it is written here, the cast would go to each word, and the condition would not be the same any more.
 _LIST_OF_WORDS = re.compile(r"\((ARRAY\['[^\]]*'::character varying\])\)::text\[\]")
 
@@ -60,13 +67,14 @@ def written(url: str) -> str:
     """What the file must say: what is in this database, in whose `public` the migrations ran and nothing else did."""
     with psycopg.connect(url) as opened:
         applied = opened.execute("SELECT app, name FROM django_migrations ORDER BY id").fetchall()
+        indexes = {str(name): int(place) for name, place in opened.execute(_INDEXES)}
     command = [str(postgres.binaries() / "pg_dump"), *_DUMP, url]
     dumped = subprocess.run(command, capture_output=True, text=True, check=False)
     if dumped.returncode:
         raise OperatorError(f"pg_dump failed: {dumped.stderr.strip()}")
     names = ",\n".join(f"    ('{app}', '{name}', now())" for app, name in applied)
     return (
-        f"{_head()}\n{_without_schema(dumped.stdout)}\n\n"
+        f"{_head()}\n{_without_schema(_in_order(dumped.stdout, indexes))}\n\n"
         f"INSERT INTO django_migrations (app, name, applied) VALUES\n{names};\n"
     )
 
@@ -78,8 +86,18 @@ def _head() -> str:
     )
 
 
-def _without_schema(dump: str) -> str:
-    text = "\n\n".join(part.strip() for part in _TITLE.split(dump)[1:-1])
+def _in_order(dump: str, indexes: Mapping[str, int]) -> list[str]:
+    """What the dump makes, one after the other, but the indexes in the order of their numbers."""
+    parts, titles = _TITLE.split(dump)[1:-1], _TITLE.findall(dump)
+    names = [name[1] if (name := _INDEX.search(title)) else "" for title in titles]
+    places = [place for place, name in enumerate(names) if name in indexes]
+    in_order = sorted(places, key=lambda place: indexes[names[place]])
+    moved = dict(zip(places, in_order, strict=True))
+    return [parts[moved.get(place, place)].strip() for place in range(len(parts))]
+
+
+def _without_schema(parts: Sequence[str]) -> str:
+    text = "\n\n".join(parts)
     text = text.replace("public.", "").replace("TO 'public', 'pg_temp'", "TO {schema}, pg_temp")
     text = text.replace("CREATE SCHEMA ", "CREATE SCHEMA IF NOT EXISTS ")
     text = re.sub(rf"\b({'|'.join(REPORTING_SCHEMAS)})(?=[.;])", r'"{reports}\1"', text)

@@ -3344,6 +3344,58 @@ ALTER TABLE ONLY procrastinate_jobs ALTER COLUMN id SET DEFAULT nextval('procras
 
 ALTER TABLE ONLY procrastinate_periodic_defers ALTER COLUMN id SET DEFAULT nextval('procrastinate_periodic_defers_id_seq'::regclass);
 
+ALTER TABLE ONLY django_migrations
+    ADD CONSTRAINT django_migrations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_user
+    ADD CONSTRAINT people_user_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_coachprofile
+    ADD CONSTRAINT people_coachprofile_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_coachprofile
+    ADD CONSTRAINT people_coachprofile_user_id_key UNIQUE (user_id);
+
+ALTER TABLE ONLY people_import
+    ADD CONSTRAINT people_import_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_participant
+    ADD CONSTRAINT people_participant_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_participant
+    ADD CONSTRAINT people_participant_user_id_key UNIQUE (user_id);
+
+ALTER TABLE ONLY people_invite
+    ADD CONSTRAINT people_invite_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_invite
+    ADD CONSTRAINT people_invite_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY people_invite
+    ADD CONSTRAINT people_invite_accepted_by_id_key UNIQUE (accepted_by_id);
+
+ALTER TABLE ONLY people_rolegrant
+    ADD CONSTRAINT people_rolegrant_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people_rolegrant
+    ADD CONSTRAINT role_grant_once_per_user UNIQUE (user_id, role);
+
+CREATE UNIQUE INDEX user_email_is_unique ON people_user USING btree (lower((email)::text));
+
+CREATE INDEX user_search ON people_user USING gin (search);
+
+CREATE INDEX user_by_name ON people_user USING btree (name, id);
+
+CREATE INDEX people_import_created_by_id_7072d672 ON people_import USING btree (created_by_id);
+
+CREATE UNIQUE INDEX invite_once_per_address ON people_invite USING btree (lower((email)::text)) WHERE ((accepted_at IS NULL) AND (declined_at IS NULL) AND (revoked_at IS NULL) AND (NOT ((email)::text = ''::text)));
+
+CREATE INDEX people_invite_token_hash_104afe06_like ON people_invite USING btree (token_hash varchar_pattern_ops);
+
+CREATE INDEX people_invite_created_by_id_c9066210 ON people_invite USING btree (created_by_id);
+
+CREATE INDEX people_rolegrant_granted_by_id_7116f728 ON people_rolegrant USING btree (granted_by_id);
+
 ALTER TABLE ONLY access_apiclient
     ADD CONSTRAINT access_apiclient_pkey PRIMARY KEY (id);
 
@@ -3353,17 +3405,678 @@ ALTER TABLE ONLY access_apiclient
 ALTER TABLE ONLY access_idempotencykey
     ADD CONSTRAINT access_idempotencykey_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY access_idempotencykey
+    ADD CONSTRAINT idempotency_key_once_per_route UNIQUE (actor_id, route, key);
+
+CREATE INDEX access_apiclient_prefix_9caa59b5_like ON access_apiclient USING btree (prefix varchar_pattern_ops);
+
+CREATE INDEX api_client_by_owner ON access_apiclient USING btree (owner_id, id DESC);
+
+CREATE INDEX idempotency_by_age ON access_idempotencykey USING btree (created_at);
+
 ALTER TABLE ONLY account_emailaddress
     ADD CONSTRAINT account_emailaddress_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY account_emailaddress
-    ADD CONSTRAINT account_emailaddress_user_id_email_987c8728_uniq UNIQUE (user_id, email);
+ALTER TABLE ONLY account_emailconfirmation
+    ADD CONSTRAINT account_emailconfirmation_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY account_emailconfirmation
     ADD CONSTRAINT account_emailconfirmation_key_key UNIQUE (key);
 
-ALTER TABLE ONLY account_emailconfirmation
-    ADD CONSTRAINT account_emailconfirmation_pkey PRIMARY KEY (id);
+CREATE INDEX account_emailaddress_user_id_2c513194 ON account_emailaddress USING btree (user_id);
+
+CREATE INDEX account_emailconfirmation_key_f43612bd_like ON account_emailconfirmation USING btree (key varchar_pattern_ops);
+
+CREATE INDEX account_emailconfirmation_email_address_id_5b7f8c58 ON account_emailconfirmation USING btree (email_address_id);
+
+ALTER TABLE ONLY account_emailaddress
+    ADD CONSTRAINT account_emailaddress_user_id_email_987c8728_uniq UNIQUE (user_id, email);
+
+CREATE UNIQUE INDEX unique_verified_email ON account_emailaddress USING btree (email) WHERE verified;
+
+CREATE INDEX account_emailaddress_email_03be32b2 ON account_emailaddress USING btree (email);
+
+CREATE INDEX account_emailaddress_email_03be32b2_like ON account_emailaddress USING btree (email varchar_pattern_ops);
+
+CREATE UNIQUE INDEX unique_primary_email ON account_emailaddress USING btree (user_id, "primary") WHERE "primary";
+
+ALTER TABLE ONLY audit_auditlog
+    ADD CONSTRAINT audit_auditlog_pkey PRIMARY KEY (id);
+
+CREATE INDEX audit_by_object ON audit_auditlog USING btree (object_id, id);
+
+CREATE INDEX audit_by_actor ON audit_auditlog USING btree (actor_id, id);
+
+CREATE INDEX audit_by_action ON audit_auditlog USING btree (action, id);
+
+CREATE INDEX audit_search ON audit_auditlog USING gin (search);
+
+ALTER TABLE ONLY django_content_type
+    ADD CONSTRAINT django_content_type_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY django_content_type
+    ADD CONSTRAINT django_content_type_app_label_model_76bd3d3b_uniq UNIQUE (app_label, model);
+
+ALTER TABLE ONLY auth_permission
+    ADD CONSTRAINT auth_permission_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth_group
+    ADD CONSTRAINT auth_group_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth_group_permissions
+    ADD CONSTRAINT auth_group_permissions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth_permission
+    ADD CONSTRAINT auth_permission_content_type_id_codename_01ab375a_uniq UNIQUE (content_type_id, codename);
+
+CREATE INDEX auth_permission_content_type_id_2f476e4b ON auth_permission USING btree (content_type_id);
+
+ALTER TABLE ONLY auth_group_permissions
+    ADD CONSTRAINT auth_group_permissions_group_id_permission_id_0cd325b0_uniq UNIQUE (group_id, permission_id);
+
+CREATE INDEX auth_group_permissions_group_id_b120cbf9 ON auth_group_permissions USING btree (group_id);
+
+CREATE INDEX auth_group_permissions_permission_id_84c5c92e ON auth_group_permissions USING btree (permission_id);
+
+ALTER TABLE ONLY auth_group
+    ADD CONSTRAINT auth_group_name_key UNIQUE (name);
+
+CREATE INDEX auth_group_name_a6ea08ec_like ON auth_group USING btree (name varchar_pattern_ops);
+
+ALTER TABLE ONLY ledger_account
+    ADD CONSTRAINT ledger_account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY ledger_account
+    ADD CONSTRAINT ledger_account_code_key UNIQUE (code);
+
+ALTER TABLE ONLY ledger_transfer
+    ADD CONSTRAINT ledger_transfer_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY ledger_transfer
+    ADD CONSTRAINT ledger_transfer_key_key UNIQUE (key);
+
+CREATE INDEX transfer_by_debit ON ledger_transfer USING btree (debit_id, id DESC) INCLUDE (amount);
+
+CREATE INDEX transfer_by_credit ON ledger_transfer USING btree (credit_id, id DESC) INCLUDE (amount);
+
+CREATE INDEX transfer_by_subject ON ledger_transfer USING btree (subject_id);
+
+ALTER TABLE payments_payment
+    ADD CONSTRAINT payment_is_marked_by_somebody_else CHECK (((marked_by_id IS NULL) OR (NOT ((marked_by_id = payer_id) AND (marked_by_id IS NOT NULL))))) NOT VALID;
+
+CREATE INDEX transfer_by_kind ON ledger_transfer USING btree (kind, created_at) INCLUDE (amount);
+
+CREATE INDEX account_by_owner ON ledger_account USING btree (owner_id, currency);
+
+CREATE INDEX transfer_by_time ON ledger_transfer USING brin (created_at) WITH (autosummarize='on', pages_per_range='32');
+
+ALTER TABLE ONLY books_accountnumber
+    ADD CONSTRAINT books_accountnumber_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY books_accountnumber
+    ADD CONSTRAINT books_accountnumber_kind_key UNIQUE (kind);
+
+ALTER TABLE ONLY books_dayclose
+    ADD CONSTRAINT books_dayclose_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY books_daycloseline
+    ADD CONSTRAINT books_daycloseline_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY books_dayclose
+    ADD CONSTRAINT day_is_closed_once UNIQUE (day, currency);
+
+ALTER TABLE ONLY books_daycloseline
+    ADD CONSTRAINT day_close_has_one_line_for_each UNIQUE (day_close_id, kind, name);
+
+CREATE INDEX books_accountnumber_kind_fdf87fd2_like ON books_accountnumber USING btree (kind varchar_pattern_ops);
+
+CREATE INDEX books_dayclose_closed_by_id_26e019eb ON books_dayclose USING btree (closed_by_id);
+
+ALTER TABLE ONLY books_reconciliation
+    ADD CONSTRAINT books_reconciliation_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY books_difference
+    ADD CONSTRAINT books_difference_pkey PRIMARY KEY (id);
+
+CREATE INDEX reconciliation_newest ON books_reconciliation USING btree (provider, until DESC);
+
+CREATE UNIQUE INDEX difference_is_open_once ON books_difference USING btree (provider, reference) WHERE (cleared_at IS NULL);
+
+CREATE INDEX books_reconciliation_made_by_id_9bc348dc ON books_reconciliation USING btree (made_by_id);
+
+CREATE INDEX books_difference_cleared_by_id_1239f2e6 ON books_difference USING btree (cleared_by_id);
+
+CREATE INDEX books_difference_transfer_id_a2bf95ba ON books_difference USING btree (transfer_id);
+
+CREATE INDEX books_difference_reconciliation_id_fb0bd26f ON books_difference USING btree (reconciliation_id);
+
+ALTER TABLE ONLY core_business
+    ADD CONSTRAINT core_business_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core_business
+    ADD CONSTRAINT core_business_only_key UNIQUE ("only");
+
+ALTER TABLE ONLY core_outboxmessage
+    ADD CONSTRAINT core_outboxmessage_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core_outboxmessage
+    ADD CONSTRAINT outbox_message_once_per_consumer UNIQUE (event_id, consumer);
+
+ALTER TABLE ONLY core_ratecount
+    ADD CONSTRAINT core_ratecount_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY core_ratecount
+    ADD CONSTRAINT rate_count_once_per_window UNIQUE (key, window_starts_at);
+
+CREATE INDEX outbox_waiting_by_subject ON core_outboxmessage USING btree (consumer, subject_id, id) WHERE ((dead_at IS NULL) AND (delivered_at IS NULL));
+
+CREATE INDEX outbox_waiting ON core_outboxmessage USING btree (id) WHERE ((dead_at IS NULL) AND (delivered_at IS NULL));
+
+CREATE INDEX outbox_dead ON core_outboxmessage USING btree (id DESC) WHERE (dead_at IS NOT NULL);
+
+ALTER TABLE ONLY core_checkrun
+    ADD CONSTRAINT core_checkrun_pkey PRIMARY KEY (id);
+
+CREATE INDEX check_run_newest ON core_checkrun USING btree (created_at DESC);
+
+CREATE UNIQUE INDEX transfer_reversed_once ON ledger_transfer USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
+
+ALTER TABLE ONLY mfa_authenticator
+    ADD CONSTRAINT mfa_authenticator_pkey PRIMARY KEY (id);
+
+CREATE INDEX mfa_authenticator_user_id_0c3a50c0 ON mfa_authenticator USING btree (user_id);
+
+CREATE UNIQUE INDEX unique_authenticator_type ON mfa_authenticator USING btree (user_id, type) WHERE ((type)::text = ANY (((ARRAY['totp'::character varying, 'recovery_codes'::character varying])::character varying[])::text[]));
+
+ALTER TABLE ONLY notify_notification
+    ADD CONSTRAINT notify_notification_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY notify_delivery
+    ADD CONSTRAINT notify_delivery_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY notify_notificationpreference
+    ADD CONSTRAINT notify_notificationpreference_pkey PRIMARY KEY (id);
+
+CREATE INDEX notification_by_user ON notify_notification USING btree (user_id, id DESC);
+
+CREATE INDEX notification_unread ON notify_notification USING btree (user_id) WHERE (in_app AND (read_at IS NULL));
+
+ALTER TABLE ONLY notify_notification
+    ADD CONSTRAINT notification_once_per_cause UNIQUE (user_id, key);
+
+CREATE INDEX delivery_by_state ON notify_delivery USING btree (state, id DESC);
+
+ALTER TABLE ONLY notify_delivery
+    ADD CONSTRAINT delivery_once_per_channel UNIQUE (notification_id, channel);
+
+ALTER TABLE ONLY notify_notificationpreference
+    ADD CONSTRAINT notification_preference_once UNIQUE (user_id, kind, channel);
+
+CREATE INDEX delivery_unfinished ON notify_delivery USING btree (next_attempt_at) WHERE ((state)::text = ANY (((ARRAY['queued'::character varying, 'failed'::character varying])::character varying[])::text[]));
+
+ALTER TABLE ONLY orders_cancellationpolicy
+    ADD CONSTRAINT orders_cancellationpolicy_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_order
+    ADD CONSTRAINT orders_order_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_order
+    ADD CONSTRAINT orders_order_number_key UNIQUE (number);
+
+ALTER TABLE ONLY orders_sharepolicy
+    ADD CONSTRAINT orders_sharepolicy_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_line
+    ADD CONSTRAINT orders_line_pkey PRIMARY KEY (id);
+
+CREATE INDEX order_by_buyer ON orders_order USING btree (buyer_id, id DESC);
+
+CREATE INDEX share_policy_by_start ON orders_sharepolicy USING btree (active_from DESC);
+
+ALTER TABLE ONLY orders_sharepolicy
+    ADD CONSTRAINT share_policy_one_in_force EXCLUDE USING gist (uuidrange(COALESCE(coach_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(coach_id, '00000000-0000-0000-0000-000000000000'::uuid), '[]'::text) WITH &&, tstzrange(active_from, active_until, '[)'::text) WITH &&);
+
+CREATE INDEX line_by_subject ON orders_line USING btree (kind, subject_id);
+
+CREATE UNIQUE INDEX cancellation_policy_one_default ON orders_cancellationpolicy USING btree (is_default) WHERE is_default;
+
+CREATE INDEX orders_order_number_abc9e0f2_like ON orders_order USING btree (number varchar_pattern_ops);
+
+CREATE INDEX orders_sharepolicy_coach_id_03e1b4b0 ON orders_sharepolicy USING btree (coach_id);
+
+CREATE INDEX orders_sharepolicy_created_by_id_0a0c24d8 ON orders_sharepolicy USING btree (created_by_id);
+
+CREATE INDEX orders_sharepolicy_supersedes_id_bae3426f ON orders_sharepolicy USING btree (supersedes_id);
+
+CREATE INDEX orders_line_order_id_c47dcbd1 ON orders_line USING btree (order_id);
+
+CREATE INDEX orders_line_share_policy_id_53a106e9 ON orders_line USING btree (share_policy_id);
+
+ALTER TABLE ONLY orders_split
+    ADD CONSTRAINT orders_split_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_splitrule
+    ADD CONSTRAINT orders_splitrule_pkey PRIMARY KEY (id);
+
+CREATE INDEX split_by_recipient ON orders_split USING btree (recipient_id, id DESC);
+
+CREATE INDEX orders_splitrule_coach_id_3152b3b4 ON orders_splitrule USING btree (coach_id);
+
+CREATE INDEX orders_splitrule_created_by_id_cf847a71 ON orders_splitrule USING btree (created_by_id);
+
+CREATE INDEX split_rule_by_start ON orders_splitrule USING btree (active_from DESC);
+
+ALTER TABLE ONLY orders_sponsoredperson
+    ADD CONSTRAINT orders_sponsoredperson_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_sponsorpayment
+    ADD CONSTRAINT orders_sponsorpayment_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_sponsorship
+    ADD CONSTRAINT orders_sponsorship_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY orders_sponsoredperson
+    ADD CONSTRAINT sponsored_person_once_in_each UNIQUE (user_id, sponsorship_id);
+
+CREATE INDEX orders_sponsorpayment_recorded_by_id_12a94888 ON orders_sponsorpayment USING btree (recorded_by_id);
+
+CREATE INDEX orders_sponsorship_created_by_id_d02d5e88 ON orders_sponsorship USING btree (created_by_id);
+
+CREATE INDEX orders_sponsorship_sponsor_id_ea9632b9 ON orders_sponsorship USING btree (sponsor_id);
+
+CREATE INDEX orders_sponsorpayment_sponsorship_id_fa236d70 ON orders_sponsorpayment USING btree (sponsorship_id);
+
+CREATE INDEX orders_sponsoredperson_sponsorship_id_8dfd95a2 ON orders_sponsoredperson USING btree (sponsorship_id);
+
+CREATE INDEX line_by_sponsorship ON orders_line USING btree (sponsorship_id, id DESC) WHERE (NOT (sponsorship_id IS NULL));
+
+ALTER TABLE ONLY orders_split
+    ADD CONSTRAINT split_one_of_each_part_and_person UNIQUE NULLS NOT DISTINCT (line_id, part, recipient_id);
+
+ALTER TABLE ONLY payments_providerevent
+    ADD CONSTRAINT payments_providerevent_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_providerevent
+    ADD CONSTRAINT provider_event_once UNIQUE (provider, event_id);
+
+ALTER TABLE ONLY payments_sandboxcharge
+    ADD CONSTRAINT payments_sandboxcharge_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_sandboxcharge
+    ADD CONSTRAINT payments_sandboxcharge_key_key UNIQUE (key);
+
+ALTER TABLE ONLY payments_payment
+    ADD CONSTRAINT payments_payment_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_payment
+    ADD CONSTRAINT payment_reference_once UNIQUE (provider, reference);
+
+CREATE INDEX payments_sandboxcharge_key_dbaf1d9a_like ON payments_sandboxcharge USING btree (key varchar_pattern_ops);
+
+CREATE UNIQUE INDEX payment_one_live_per_order ON payments_payment USING btree (order_id) WHERE ((state)::text = ANY (((ARRAY['created'::character varying, 'needs_action'::character varying, 'pending'::character varying, 'unknown'::character varying, 'succeeded'::character varying])::character varying[])::text[]));
+
+CREATE INDEX payments_payment_marked_by_id_fe52c911 ON payments_payment USING btree (marked_by_id);
+
+CREATE INDEX payment_by_payer ON payments_payment USING btree (payer_id, id DESC);
+
+CREATE INDEX payment_by_order ON payments_payment USING btree (order_id);
+
+CREATE INDEX payment_open ON payments_payment USING btree (id) WHERE ((state)::text = ANY (((ARRAY['created'::character varying, 'needs_action'::character varying, 'pending'::character varying, 'unknown'::character varying])::character varying[])::text[]));
+
+ALTER TABLE ONLY payments_payoutaccount
+    ADD CONSTRAINT payments_payoutaccount_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_payoutbatch
+    ADD CONSTRAINT payments_payoutbatch_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_payout
+    ADD CONSTRAINT payments_payout_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_payoutterms
+    ADD CONSTRAINT payments_payoutterms_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_payoutterms
+    ADD CONSTRAINT payments_payoutterms_only_key UNIQUE ("only");
+
+CREATE INDEX payout_account_by_owner ON payments_payoutaccount USING btree (owner_id, id DESC);
+
+CREATE UNIQUE INDEX payout_account_one_default ON payments_payoutaccount USING btree (owner_id) WHERE is_default;
+
+CREATE INDEX payout_by_payee ON payments_payout USING btree (payee_id, id DESC);
+
+CREATE INDEX payout_under_way ON payments_payout USING btree (id) WHERE ((state)::text = ANY (((ARRAY['asked'::character varying, 'approved'::character varying, 'sent'::character varying])::character varying[])::text[]));
+
+ALTER TABLE ONLY payments_payout
+    ADD CONSTRAINT payout_reference_once UNIQUE (method, reference);
+
+CREATE INDEX payments_payoutbatch_made_by_id_d62c1300 ON payments_payoutbatch USING btree (made_by_id);
+
+CREATE INDEX payments_payout_approved_by_id_e5a0bac0 ON payments_payout USING btree (approved_by_id);
+
+CREATE INDEX payments_payout_seconded_by_id_864bb8f4 ON payments_payout USING btree (seconded_by_id);
+
+CREATE INDEX payments_payout_account_id_e6aa25e5 ON payments_payout USING btree (account_id);
+
+CREATE INDEX payments_payout_batch_id_a4d315d8 ON payments_payout USING btree (batch_id);
+
+ALTER TABLE ONLY payments_sandboxrefund
+    ADD CONSTRAINT payments_sandboxrefund_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_sandboxrefund
+    ADD CONSTRAINT payments_sandboxrefund_key_key UNIQUE (key);
+
+CREATE INDEX payments_sandboxrefund_key_3b18998f_like ON payments_sandboxrefund USING btree (key varchar_pattern_ops);
+
+CREATE INDEX payments_sandboxrefund_charge_id_68665b60 ON payments_sandboxrefund USING btree (charge_id);
+
+ALTER TABLE ONLY payments_sandboxcard
+    ADD CONSTRAINT payments_sandboxcard_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_sandboxcard
+    ADD CONSTRAINT payments_sandboxcard_key_key UNIQUE (key);
+
+ALTER TABLE ONLY payments_paymentmethod
+    ADD CONSTRAINT payments_paymentmethod_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_providercustomer
+    ADD CONSTRAINT payments_providercustomer_pkey PRIMARY KEY (id);
+
+CREATE INDEX payment_method_by_user ON payments_paymentmethod USING btree (user_id, id DESC);
+
+CREATE INDEX payment_method_unsettled ON payments_paymentmethod USING btree (id) WHERE (((state)::text = 'adding'::text) OR ((forgotten_at IS NULL) AND ((state)::text = 'removed'::text)));
+
+CREATE UNIQUE INDEX payment_method_one_default_per_user ON payments_paymentmethod USING btree (user_id) WHERE is_default;
+
+ALTER TABLE ONLY payments_paymentmethod
+    ADD CONSTRAINT payment_method_reference_once UNIQUE (provider, reference);
+
+ALTER TABLE ONLY payments_providercustomer
+    ADD CONSTRAINT provider_customer_once UNIQUE (user_id, provider);
+
+ALTER TABLE ONLY payments_providercustomer
+    ADD CONSTRAINT provider_customer_is_one_person UNIQUE (provider, reference);
+
+CREATE INDEX payments_sandboxcard_key_72d2e6b6_like ON payments_sandboxcard USING btree (key varchar_pattern_ops);
+
+ALTER TABLE ONLY payments_stripeaccount
+    ADD CONSTRAINT payments_stripeaccount_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_stripeaccount
+    ADD CONSTRAINT payments_stripeaccount_reference_key UNIQUE (reference);
+
+ALTER TABLE ONLY payments_stripeaccount
+    ADD CONSTRAINT payments_stripeaccount_user_id_key UNIQUE (user_id);
+
+CREATE INDEX payments_stripeaccount_reference_f239e6ce_like ON payments_stripeaccount USING btree (reference varchar_pattern_ops);
+
+ALTER TABLE ONLY payments_grant
+    ADD CONSTRAINT payments_grant_pkey PRIMARY KEY (id);
+
+CREATE INDEX payments_grant_given_by_id_da410c77 ON payments_grant USING btree (given_by_id);
+
+CREATE INDEX payments_grant_taken_back_by_id_8040dedc ON payments_grant USING btree (taken_back_by_id);
+
+CREATE INDEX grant_by_owner ON payments_grant USING btree (owner_id, id DESC);
+
+CREATE INDEX payments_payoutbatch_read_by_id_47f4a463 ON payments_payoutbatch USING btree (read_by_id);
+
+ALTER TABLE ONLY payments_autotopup
+    ADD CONSTRAINT payments_autotopup_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_autotopup
+    ADD CONSTRAINT payments_autotopup_user_id_key UNIQUE (user_id);
+
+CREATE INDEX payments_autotopup_method_id_22eb0a34 ON payments_autotopup USING btree (method_id);
+
+CREATE UNIQUE INDEX payment_one_automatic_top_up ON payments_payment USING btree (payer_id) WHERE (is_automatic AND ((state)::text = ANY (((ARRAY['created'::character varying, 'needs_action'::character varying, 'pending'::character varying, 'unknown'::character varying])::character varying[])::text[])));
+
+ALTER TABLE ONLY payments_refund
+    ADD CONSTRAINT payments_refund_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_refundterms
+    ADD CONSTRAINT payments_refundterms_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_refundterms
+    ADD CONSTRAINT payments_refundterms_only_key UNIQUE ("only");
+
+CREATE INDEX refund_by_user ON payments_refund USING btree (user_id, id DESC);
+
+CREATE INDEX refund_by_line ON payments_refund USING btree (line_id);
+
+CREATE INDEX refund_waiting ON payments_refund USING btree (id) WHERE ((state)::text = ANY (((ARRAY['asked'::character varying, 'approved'::character varying, 'sent'::character varying, 'failed'::character varying])::character varying[])::text[]));
+
+ALTER TABLE ONLY payments_refund
+    ADD CONSTRAINT refund_reference_once UNIQUE (provider, reference);
+
+CREATE UNIQUE INDEX refund_one_open_request_per_line ON payments_refund USING btree (line_id) WHERE ((state)::text = 'asked'::text);
+
+CREATE UNIQUE INDEX refund_one_open_request_per_top_up ON payments_refund USING btree (payment_id) WHERE ((line_id IS NULL) AND ((state)::text = 'asked'::text));
+
+CREATE INDEX payments_refund_marked_by_id_1bf64f87 ON payments_refund USING btree (marked_by_id);
+
+CREATE INDEX payments_refund_payment_id_a70693f7 ON payments_refund USING btree (payment_id);
+
+CREATE INDEX payments_refund_reviewed_by_id_39a69c53 ON payments_refund USING btree (reviewed_by_id);
+
+ALTER TABLE ONLY usersessions_usersession
+    ADD CONSTRAINT usersessions_usersession_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY usersessions_usersession
+    ADD CONSTRAINT usersessions_usersession_session_key_key UNIQUE (session_key);
+
+CREATE INDEX usersessions_usersession_session_key_fd35de43_like ON usersessions_usersession USING btree (session_key varchar_pattern_ops);
+
+CREATE INDEX usersessions_usersession_user_id_af5e0a6d ON usersessions_usersession USING btree (user_id);
+
+ALTER TABLE ONLY people_visit
+    ADD CONSTRAINT people_visit_pkey PRIMARY KEY (session_key);
+
+CREATE INDEX people_visit_session_key_05168736_like ON people_visit USING btree (session_key varchar_pattern_ops);
+
+CREATE INDEX people_visit_expire_date_7e561848 ON people_visit USING btree (expire_date);
+
+CREATE UNIQUE INDEX participant_guest_once_by_name ON people_participant USING btree (guest_of_id, lower((name)::text)) WHERE ((guest_of_id IS NOT NULL) AND (left_out_at IS NULL));
+
+CREATE INDEX people_participant_guest_of_id_97cfdfe4 ON people_participant USING btree (guest_of_id);
+
+ALTER TABLE ONLY procrastinate_jobs
+    ADD CONSTRAINT procrastinate_jobs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY procrastinate_events
+    ADD CONSTRAINT procrastinate_events_pkey PRIMARY KEY (id);
+
+CREATE INDEX procrastinate_jobs_queue_name_idx_v1 ON procrastinate_jobs USING btree (queue_name);
+
+ALTER TABLE ONLY procrastinate_periodic_defers
+    ADD CONSTRAINT procrastinate_periodic_defers_pkey PRIMARY KEY (id);
+
+CREATE INDEX procrastinate_periodic_defers_job_id_fkey_v1 ON procrastinate_periodic_defers USING btree (job_id);
+
+ALTER TABLE ONLY procrastinate_periodic_defers
+    ADD CONSTRAINT procrastinate_periodic_defers_unique UNIQUE (task_name, periodic_id, defer_timestamp);
+
+CREATE INDEX procrastinate_events_job_id_fkey_v1 ON procrastinate_events USING btree (job_id);
+
+CREATE INDEX procrastinate_jobs_priority_idx_v1 ON procrastinate_jobs USING btree (priority DESC, id) WHERE (status = 'todo'::procrastinate_job_status);
+
+CREATE UNIQUE INDEX procrastinate_jobs_queueing_lock_idx_v1 ON procrastinate_jobs USING btree (queueing_lock) WHERE (status = 'todo'::procrastinate_job_status);
+
+CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON procrastinate_jobs USING btree (lock) WHERE (status = 'doing'::procrastinate_job_status);
+
+CREATE INDEX procrastinate_jobs_id_lock_idx_v1 ON procrastinate_jobs USING btree (id, lock) WHERE (status = ANY (ARRAY['todo'::procrastinate_job_status, 'doing'::procrastinate_job_status]));
+
+ALTER TABLE ONLY procrastinate_workers
+    ADD CONSTRAINT procrastinate_workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX idx_procrastinate_jobs_worker_not_null ON procrastinate_jobs USING btree (worker_id) WHERE ((worker_id IS NOT NULL) AND (status = 'doing'::procrastinate_job_status));
+
+CREATE INDEX idx_procrastinate_workers_last_heartbeat ON procrastinate_workers USING btree (last_heartbeat);
+
+ALTER TABLE ONLY schedule_calendarfeed
+    ADD CONSTRAINT schedule_calendarfeed_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_calendarfeed
+    ADD CONSTRAINT schedule_calendarfeed_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY schedule_calendarfeed
+    ADD CONSTRAINT schedule_calendarfeed_user_id_key UNIQUE (user_id);
+
+ALTER TABLE ONLY schedule_series
+    ADD CONSTRAINT schedule_series_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_session
+    ADD CONSTRAINT schedule_session_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_booking
+    ADD CONSTRAINT schedule_booking_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_booking
+    ADD CONSTRAINT schedule_booking_line_id_key UNIQUE (line_id);
+
+CREATE INDEX session_by_start ON schedule_session USING btree (starts_at, id);
+
+CREATE INDEX session_by_coach ON schedule_session USING btree (coach_id, starts_at);
+
+CREATE INDEX session_search ON schedule_session USING gin (search);
+
+CREATE UNIQUE INDEX session_imported_once ON schedule_session USING btree (coach_id, source_uid) WHERE (NOT ((source_uid)::text = ''::text));
+
+CREATE INDEX booking_by_payer ON schedule_booking USING btree (booked_by_id, id DESC);
+
+CREATE INDEX booking_by_participant ON schedule_booking USING btree (participant_id, id DESC);
+
+CREATE INDEX booking_waitlist ON schedule_booking USING btree (session_id, waitlisted_at, id) WHERE ((state)::text = 'waitlisted'::text);
+
+CREATE INDEX booking_hold_ends ON schedule_booking USING btree (held_until) WHERE ((state)::text = ANY (((ARRAY['held'::character varying, 'offered'::character varying])::character varying[])::text[]));
+
+CREATE UNIQUE INDEX booking_one_live_per_participant ON schedule_booking USING btree (session_id, participant_id) WHERE (NOT ((state)::text = 'cancelled'::text));
+
+CREATE INDEX schedule_calendarfeed_token_hash_9b7ea102_like ON schedule_calendarfeed USING btree (token_hash varchar_pattern_ops);
+
+CREATE INDEX schedule_series_coach_id_12dc451b ON schedule_series USING btree (coach_id);
+
+CREATE INDEX schedule_session_cancellation_policy_id_b9d6035e ON schedule_session USING btree (cancellation_policy_id);
+
+CREATE INDEX schedule_session_series_id_142ba04c ON schedule_session USING btree (series_id);
+
+CREATE INDEX schedule_booking_session_id_cbd0d8a2 ON schedule_booking USING btree (session_id);
+
+ALTER TABLE ONLY schedule_location
+    ADD CONSTRAINT schedule_location_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_room
+    ADD CONSTRAINT schedule_room_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_service
+    ADD CONSTRAINT schedule_service_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_service_locations
+    ADD CONSTRAINT schedule_service_locations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_service_rooms
+    ADD CONSTRAINT schedule_service_rooms_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_servicecoach
+    ADD CONSTRAINT schedule_servicecoach_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_serviceprice
+    ADD CONSTRAINT schedule_serviceprice_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_timeoff
+    ADD CONSTRAINT schedule_timeoff_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_travel
+    ADD CONSTRAINT schedule_travel_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_workingterms
+    ADD CONSTRAINT schedule_workingterms_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_workingterms
+    ADD CONSTRAINT schedule_workingterms_coach_id_key UNIQUE (coach_id);
+
+ALTER TABLE ONLY schedule_availabilityexception
+    ADD CONSTRAINT schedule_availabilityexception_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_availability
+    ADD CONSTRAINT schedule_availability_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX room_name_is_one ON schedule_room USING btree (location_id, name) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX service_name_is_one ON schedule_service USING btree (name) WHERE is_offered;
+
+ALTER TABLE ONLY schedule_servicecoach
+    ADD CONSTRAINT service_coach_once UNIQUE (service_id, coach_id);
+
+ALTER TABLE ONLY schedule_serviceprice
+    ADD CONSTRAINT service_price_one_for_each_size UNIQUE (service_id, people);
+
+CREATE INDEX time_off_of_coach ON schedule_timeoff USING btree (coach_id, ends_at);
+
+CREATE INDEX travel_of_coach ON schedule_travel USING btree (coach_id, ends_on);
+
+CREATE UNIQUE INDEX location_name_is_one ON schedule_location USING btree (name) WHERE (closed_at IS NULL);
+
+CREATE INDEX schedule_room_location_id_c0e7e118 ON schedule_room USING btree (location_id);
+
+CREATE INDEX schedule_service_cancellation_policy_id_96518393 ON schedule_service USING btree (cancellation_policy_id);
+
+ALTER TABLE ONLY schedule_service_locations
+    ADD CONSTRAINT schedule_service_locations_service_id_location_id_d0699f28_uniq UNIQUE (service_id, location_id);
+
+CREATE INDEX schedule_service_locations_service_id_a6df7603 ON schedule_service_locations USING btree (service_id);
+
+CREATE INDEX schedule_service_locations_location_id_daf804fb ON schedule_service_locations USING btree (location_id);
+
+ALTER TABLE ONLY schedule_service_rooms
+    ADD CONSTRAINT schedule_service_rooms_service_id_room_id_e24fc56c_uniq UNIQUE (service_id, room_id);
+
+CREATE INDEX schedule_service_rooms_service_id_7c89ea41 ON schedule_service_rooms USING btree (service_id);
+
+CREATE INDEX schedule_service_rooms_room_id_a2046ebc ON schedule_service_rooms USING btree (room_id);
+
+CREATE INDEX schedule_servicecoach_coach_id_a61666b2 ON schedule_servicecoach USING btree (coach_id);
+
+CREATE INDEX schedule_timeoff_stand_in_id_5f9b32d4 ON schedule_timeoff USING btree (stand_in_id);
+
+CREATE UNIQUE INDEX availability_exception_closed_once ON schedule_availabilityexception USING btree (coach_id, day) WHERE (opens IS NULL);
+
+CREATE INDEX schedule_availabilityexception_location_id_a30da9a0 ON schedule_availabilityexception USING btree (location_id);
+
+CREATE INDEX availability_exception_day ON schedule_availabilityexception USING btree (coach_id, day);
+
+CREATE INDEX schedule_availability_location_id_82609665 ON schedule_availability USING btree (location_id);
+
+CREATE INDEX availability_of_coach ON schedule_availability USING btree (coach_id, weekday, opens);
+
+CREATE INDEX schedule_session_service_id_b46c2742 ON schedule_session USING btree (service_id);
+
+ALTER TABLE ONLY schedule_booking
+    ADD CONSTRAINT booking_participant_never_in_two_at_once EXCLUDE USING gist (uuidrange(participant_id, participant_id, '[]'::text) WITH &&, tstzrange(starts_at, ends_at, '[)'::text) WITH &&) WHERE (((starts_at IS NOT NULL) AND ((state)::text = ANY (((ARRAY['held'::character varying, 'confirmed'::character varying, 'attended'::character varying, 'no_show'::character varying])::character varying[])::text[]))));
+
+ALTER TABLE ONLY schedule_session
+    ADD CONSTRAINT session_room_never_in_two_at_once EXCLUDE USING gist (uuidrange(room_id, room_id, '[]'::text) WITH &&, tstzrange(COALESCE(busy_from, starts_at), COALESCE(busy_until, ends_at), '[)'::text) WITH &&) WHERE (((NOT ((status)::text = 'cancelled'::text)) AND (room_id IS NOT NULL)));
+
+ALTER TABLE ONLY schedule_coachtime
+    ADD CONSTRAINT schedule_coachtime_pkey PRIMARY KEY (coach_id);
+
+ALTER TABLE ONLY schedule_coachweek
+    ADD CONSTRAINT schedule_coachweek_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_coachweek
+    ADD CONSTRAINT coach_week_once UNIQUE (coach_id, week);
+
+ALTER TABLE ONLY schedule_miss
+    ADD CONSTRAINT schedule_miss_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_miss
+    ADD CONSTRAINT schedule_miss_booking_id_key UNIQUE (booking_id);
+
+CREATE INDEX schedule_miss_waived_by_id_2a2f003d ON schedule_miss USING btree (waived_by_id);
+
+CREATE INDEX miss_by_person ON schedule_miss USING btree (user_id, at DESC);
+
+ALTER TABLE ONLY schedule_attendance
+    ADD CONSTRAINT schedule_attendance_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY schedule_attendance
     ADD CONSTRAINT attendance_by_hand_never_overlaps EXCLUDE USING gist (uuidrange(session_id, session_id, '[]'::text) WITH &&, uuidrange(participant_id, participant_id, '[]'::text) WITH &&, tstzrange(joined_at, left_at, '[)'::text) WITH &&) WHERE (((source)::text = 'hand'::text));
@@ -3371,29 +4084,143 @@ ALTER TABLE ONLY schedule_attendance
 ALTER TABLE ONLY schedule_attendance
     ADD CONSTRAINT attendance_in_room_never_overlaps EXCLUDE USING gist (uuidrange(session_id, session_id, '[]'::text) WITH &&, uuidrange(participant_id, participant_id, '[]'::text) WITH &&, tstzrange(joined_at, left_at, '[)'::text) WITH &&) WHERE (((source)::text = 'room'::text));
 
-ALTER TABLE ONLY audit_auditlog
-    ADD CONSTRAINT audit_auditlog_pkey PRIMARY KEY (id);
+CREATE INDEX schedule_attendance_participant_id_0be43f0e ON schedule_attendance USING btree (participant_id);
 
-ALTER TABLE ONLY auth_group
-    ADD CONSTRAINT auth_group_name_key UNIQUE (name);
+CREATE INDEX schedule_attendance_session_id_402a31f9 ON schedule_attendance USING btree (session_id);
 
-ALTER TABLE ONLY auth_group_permissions
-    ADD CONSTRAINT auth_group_permissions_group_id_permission_id_0cd325b0_uniq UNIQUE (group_id, permission_id);
+CREATE INDEX attendance_open ON schedule_attendance USING btree (session_id) WHERE (left_at IS NULL);
 
-ALTER TABLE ONLY auth_group_permissions
-    ADD CONSTRAINT auth_group_permissions_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY schedule_sessionnote
+    ADD CONSTRAINT schedule_sessionnote_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY auth_group
-    ADD CONSTRAINT auth_group_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY schedule_sessionreview
+    ADD CONSTRAINT schedule_sessionreview_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY auth_permission
-    ADD CONSTRAINT auth_permission_content_type_id_codename_01ab375a_uniq UNIQUE (content_type_id, codename);
+ALTER TABLE ONLY schedule_sessionreview
+    ADD CONSTRAINT review_one_of_each_side UNIQUE (session_id, participant_id, side);
 
-ALTER TABLE ONLY auth_permission
-    ADD CONSTRAINT auth_permission_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY schedule_sessionnote
+    ADD CONSTRAINT note_one_of_each_author UNIQUE NULLS NOT DISTINCT (session_id, author_id, participant_id);
 
-ALTER TABLE ONLY schedule_booking
-    ADD CONSTRAINT booking_participant_never_in_two_at_once EXCLUDE USING gist (uuidrange(participant_id, participant_id, '[]'::text) WITH &&, tstzrange(starts_at, ends_at, '[)'::text) WITH &&) WHERE (((starts_at IS NOT NULL) AND ((state)::text = ANY (((ARRAY['held'::character varying, 'confirmed'::character varying, 'attended'::character varying, 'no_show'::character varying])::character varying[])::text[]))));
+CREATE INDEX schedule_sessionnote_author_id_7e0d6b6b ON schedule_sessionnote USING btree (author_id);
+
+CREATE INDEX schedule_sessionnote_participant_id_86958fad ON schedule_sessionnote USING btree (participant_id);
+
+CREATE INDEX schedule_sessionreview_author_id_efe69afa ON schedule_sessionreview USING btree (author_id);
+
+CREATE INDEX review_by_subject ON schedule_sessionreview USING btree (subject_id, id DESC);
+
+CREATE INDEX review_to_tell ON schedule_sessionreview USING btree (session_id) WHERE (told_at IS NULL);
+
+ALTER TABLE ONLY schedule_calendarconnection
+    ADD CONSTRAINT schedule_calendarconnection_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_calendarchannel
+    ADD CONSTRAINT schedule_calendarchannel_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_outsideevent
+    ADD CONSTRAINT schedule_outsideevent_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_writtenevent
+    ADD CONSTRAINT schedule_writtenevent_pkey PRIMARY KEY (id);
+
+CREATE INDEX calendar_connection_due ON schedule_calendarconnection USING btree (due_at) WHERE (NOT ((state)::text = 'off'::text));
+
+CREATE INDEX calendar_channel_ends ON schedule_calendarchannel USING btree (ends_at);
+
+CREATE INDEX outside_event_by_user_and_time ON schedule_outsideevent USING gist (uuidrange(user_id, user_id, '[]'::text), tstzrange(starts_at, ends_at, '[)'::text)) WHERE is_busy;
+
+CREATE INDEX outside_event_by_part ON schedule_outsideevent USING btree (connection_id, href);
+
+CREATE INDEX outside_event_past ON schedule_outsideevent USING btree (ends_at);
+
+ALTER TABLE ONLY schedule_outsideevent
+    ADD CONSTRAINT outside_event_once_in_its_calendar UNIQUE (connection_id, uid, recurrence_id);
+
+ALTER TABLE ONLY schedule_writtenevent
+    ADD CONSTRAINT written_event_once_in_its_calendar UNIQUE (connection_id, uid);
+
+CREATE INDEX schedule_calendarconnection_user_id_a3a7a442 ON schedule_calendarconnection USING btree (user_id);
+
+CREATE INDEX schedule_calendarchannel_connection_id_acc6c2ce ON schedule_calendarchannel USING btree (connection_id);
+
+CREATE INDEX schedule_writtenevent_booking_id_508a37bf ON schedule_writtenevent USING btree (booking_id);
+
+CREATE INDEX schedule_writtenevent_session_id_96c89cfc ON schedule_writtenevent USING btree (session_id);
+
+ALTER TABLE ONLY schedule_travel
+    ADD CONSTRAINT travel_one_zone_on_a_day EXCLUDE USING gist (uuidrange(coach_id, coach_id, '[]'::text) WITH &&, daterange(starts_on, ends_on, '[]'::text) WITH &&);
+
+ALTER TABLE ONLY schedule_sessionresource
+    ADD CONSTRAINT schedule_sessionresource_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX resource_file_is_one_rows ON schedule_sessionresource USING btree (file_key) WHERE (NOT ((file_key)::text = ''::text));
+
+CREATE UNIQUE INDEX resource_is_fetched_once ON schedule_sessionresource USING btree (session_id, source_id) WHERE (NOT ((source_id)::text = ''::text));
+
+CREATE INDEX schedule_sessionresource_session_id_32ef7111 ON schedule_sessionresource USING btree (session_id);
+
+ALTER TABLE ONLY schedule_videoroom
+    ADD CONSTRAINT schedule_videoroom_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_videoroom
+    ADD CONSTRAINT schedule_videoroom_session_id_key UNIQUE (session_id);
+
+ALTER TABLE ONLY schedule_videoroomevent
+    ADD CONSTRAINT schedule_videoroomevent_pkey PRIMARY KEY (id);
+
+CREATE INDEX video_room_under_way ON schedule_videoroom USING btree (opened_at) WHERE ((ended_at IS NULL) AND (opened_at IS NOT NULL));
+
+ALTER TABLE ONLY schedule_videoroom
+    ADD CONSTRAINT video_room_is_one_at_its_provider UNIQUE (provider, reference);
+
+ALTER TABLE ONLY schedule_videoroomevent
+    ADD CONSTRAINT video_room_event_counts_once UNIQUE (room_id, event_id);
+
+ALTER TABLE ONLY schedule_intro
+    ADD CONSTRAINT schedule_intro_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_intro
+    ADD CONSTRAINT schedule_intro_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY schedule_intro
+    ADD CONSTRAINT schedule_intro_participant_id_key UNIQUE (participant_id);
+
+ALTER TABLE ONLY schedule_intro
+    ADD CONSTRAINT schedule_intro_session_id_key UNIQUE (session_id);
+
+CREATE UNIQUE INDEX intro_one_for_each_address_and_coach ON schedule_intro USING btree (coach_id, email) WHERE (is_only AND ((state)::text = ANY (((ARRAY['confirmed'::character varying, 'attended'::character varying, 'no_show'::character varying])::character varying[])::text[])) AND (NOT ((email)::text = ''::text)));
+
+CREATE INDEX schedule_intro_token_hash_0d19c1fb_like ON schedule_intro USING btree (token_hash varchar_pattern_ops);
+
+CREATE INDEX intro_by_coach ON schedule_intro USING btree (coach_id, id DESC);
+
+CREATE INDEX intro_hold_ends ON schedule_intro USING btree (held_until) WHERE ((state)::text = 'held'::text);
+
+CREATE INDEX intro_to_forget ON schedule_intro USING btree (created_at) WHERE (forgotten_at IS NULL);
+
+ALTER TABLE ONLY schedule_embed
+    ADD CONSTRAINT schedule_embed_pkey PRIMARY KEY (id);
+
+CREATE INDEX embed_by_coach ON schedule_embed USING btree (coach_id, id DESC);
+
+ALTER TABLE ONLY schedule_session
+    ADD CONSTRAINT session_claims_one_time UNIQUE (id, claimed);
+
+ALTER TABLE ONLY schedule_sessioncoach
+    ADD CONSTRAINT schedule_sessioncoach_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY schedule_sessioncoach
+    ADD CONSTRAINT session_coach_never_in_two_at_once EXCLUDE USING gist (uuidrange(coach_id, coach_id, '[]'::text) WITH &&, claimed WITH &&);
+
+ALTER TABLE ONLY schedule_sessioncoach
+    ADD CONSTRAINT session_coach_once_in_each UNIQUE (session_id, coach_id);
+
+CREATE INDEX session_coach_by_time ON schedule_sessioncoach USING btree (coach_id, claimed) INCLUDE (session_id);
+
+CREATE INDEX booking_by_party ON schedule_booking USING btree (party) WHERE (party IS NOT NULL);
+
+CREATE INDEX session_keeps_seats ON schedule_session USING btree (starts_at) WHERE (seats_kept > 0);
 
 ALTER TABLE ONLY schedule_booking
     ADD CONSTRAINT booking_party_is_offered_together EXCLUDE USING gist (uuidrange(party, party, '[]'::text) WITH &&, int4range(
@@ -3417,838 +4244,11 @@ CASE
     ELSE 1
 END, '[]'::text) WITH -|-) WHERE (((party IS NOT NULL) AND (NOT ((state)::text = 'cancelled'::text)))) DEFERRABLE INITIALLY DEFERRED;
 
-ALTER TABLE ONLY books_accountnumber
-    ADD CONSTRAINT books_accountnumber_kind_key UNIQUE (kind);
-
-ALTER TABLE ONLY books_accountnumber
-    ADD CONSTRAINT books_accountnumber_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY books_dayclose
-    ADD CONSTRAINT books_dayclose_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY books_daycloseline
-    ADD CONSTRAINT books_daycloseline_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY books_difference
-    ADD CONSTRAINT books_difference_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY books_reconciliation
-    ADD CONSTRAINT books_reconciliation_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_calendaroverlap
-    ADD CONSTRAINT calendar_overlap_told_once UNIQUE (session_id, user_id);
-
-ALTER TABLE ONLY schedule_coachweek
-    ADD CONSTRAINT coach_week_once UNIQUE (coach_id, week);
-
-ALTER TABLE ONLY core_business
-    ADD CONSTRAINT core_business_only_key UNIQUE ("only");
-
-ALTER TABLE ONLY core_business
-    ADD CONSTRAINT core_business_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY core_checkrun
-    ADD CONSTRAINT core_checkrun_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY core_outboxmessage
-    ADD CONSTRAINT core_outboxmessage_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY core_ratecount
-    ADD CONSTRAINT core_ratecount_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY books_daycloseline
-    ADD CONSTRAINT day_close_has_one_line_for_each UNIQUE (day_close_id, kind, name);
-
-ALTER TABLE ONLY books_dayclose
-    ADD CONSTRAINT day_is_closed_once UNIQUE (day, currency);
-
-ALTER TABLE ONLY notify_delivery
-    ADD CONSTRAINT delivery_once_per_channel UNIQUE (notification_id, channel);
-
-ALTER TABLE ONLY django_content_type
-    ADD CONSTRAINT django_content_type_app_label_model_76bd3d3b_uniq UNIQUE (app_label, model);
-
-ALTER TABLE ONLY django_content_type
-    ADD CONSTRAINT django_content_type_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY django_migrations
-    ADD CONSTRAINT django_migrations_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY access_idempotencykey
-    ADD CONSTRAINT idempotency_key_once_per_route UNIQUE (actor_id, route, key);
-
-ALTER TABLE ONLY ledger_account
-    ADD CONSTRAINT ledger_account_code_key UNIQUE (code);
-
-ALTER TABLE ONLY ledger_account
-    ADD CONSTRAINT ledger_account_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY ledger_transfer
-    ADD CONSTRAINT ledger_transfer_key_key UNIQUE (key);
-
-ALTER TABLE ONLY ledger_transfer
-    ADD CONSTRAINT ledger_transfer_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY mfa_authenticator
-    ADD CONSTRAINT mfa_authenticator_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_sessionnote
-    ADD CONSTRAINT note_one_of_each_author UNIQUE NULLS NOT DISTINCT (session_id, author_id, participant_id);
-
-ALTER TABLE ONLY notify_notification
-    ADD CONSTRAINT notification_once_per_cause UNIQUE (user_id, key);
-
-ALTER TABLE ONLY notify_notificationpreference
-    ADD CONSTRAINT notification_preference_once UNIQUE (user_id, kind, channel);
-
-ALTER TABLE ONLY notify_delivery
-    ADD CONSTRAINT notify_delivery_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY notify_notification
-    ADD CONSTRAINT notify_notification_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY notify_notificationpreference
-    ADD CONSTRAINT notify_notificationpreference_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_cancellationpolicy
-    ADD CONSTRAINT orders_cancellationpolicy_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_line
-    ADD CONSTRAINT orders_line_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_order
-    ADD CONSTRAINT orders_order_number_key UNIQUE (number);
-
-ALTER TABLE ONLY orders_order
-    ADD CONSTRAINT orders_order_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_sharepolicy
-    ADD CONSTRAINT orders_sharepolicy_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_split
-    ADD CONSTRAINT orders_split_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_splitrule
-    ADD CONSTRAINT orders_splitrule_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_sponsoredperson
-    ADD CONSTRAINT orders_sponsoredperson_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_sponsorpayment
-    ADD CONSTRAINT orders_sponsorpayment_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY orders_sponsorship
-    ADD CONSTRAINT orders_sponsorship_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY core_outboxmessage
-    ADD CONSTRAINT outbox_message_once_per_consumer UNIQUE (event_id, consumer);
-
-ALTER TABLE ONLY schedule_outsideevent
-    ADD CONSTRAINT outside_event_once_in_its_calendar UNIQUE (connection_id, uid, recurrence_id);
-
-ALTER TABLE payments_payment
-    ADD CONSTRAINT payment_is_marked_by_somebody_else CHECK (((marked_by_id IS NULL) OR (NOT ((marked_by_id = payer_id) AND (marked_by_id IS NOT NULL))))) NOT VALID;
-
-ALTER TABLE ONLY payments_paymentmethod
-    ADD CONSTRAINT payment_method_reference_once UNIQUE (provider, reference);
-
-ALTER TABLE ONLY payments_payment
-    ADD CONSTRAINT payment_reference_once UNIQUE (provider, reference);
-
-ALTER TABLE ONLY payments_autotopup
-    ADD CONSTRAINT payments_autotopup_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_autotopup
-    ADD CONSTRAINT payments_autotopup_user_id_key UNIQUE (user_id);
-
-ALTER TABLE ONLY payments_grant
-    ADD CONSTRAINT payments_grant_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_payment
-    ADD CONSTRAINT payments_payment_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_paymentmethod
-    ADD CONSTRAINT payments_paymentmethod_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_payout
-    ADD CONSTRAINT payments_payout_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_payoutaccount
-    ADD CONSTRAINT payments_payoutaccount_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_payoutbatch
-    ADD CONSTRAINT payments_payoutbatch_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_payoutterms
-    ADD CONSTRAINT payments_payoutterms_only_key UNIQUE ("only");
-
-ALTER TABLE ONLY payments_payoutterms
-    ADD CONSTRAINT payments_payoutterms_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_providercustomer
-    ADD CONSTRAINT payments_providercustomer_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_providerevent
-    ADD CONSTRAINT payments_providerevent_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_refund
-    ADD CONSTRAINT payments_refund_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_refundterms
-    ADD CONSTRAINT payments_refundterms_only_key UNIQUE ("only");
-
-ALTER TABLE ONLY payments_refundterms
-    ADD CONSTRAINT payments_refundterms_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_sandboxcard
-    ADD CONSTRAINT payments_sandboxcard_key_key UNIQUE (key);
-
-ALTER TABLE ONLY payments_sandboxcard
-    ADD CONSTRAINT payments_sandboxcard_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_sandboxcharge
-    ADD CONSTRAINT payments_sandboxcharge_key_key UNIQUE (key);
-
-ALTER TABLE ONLY payments_sandboxcharge
-    ADD CONSTRAINT payments_sandboxcharge_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_sandboxrefund
-    ADD CONSTRAINT payments_sandboxrefund_key_key UNIQUE (key);
-
-ALTER TABLE ONLY payments_sandboxrefund
-    ADD CONSTRAINT payments_sandboxrefund_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_stripeaccount
-    ADD CONSTRAINT payments_stripeaccount_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_stripeaccount
-    ADD CONSTRAINT payments_stripeaccount_reference_key UNIQUE (reference);
-
-ALTER TABLE ONLY payments_stripeaccount
-    ADD CONSTRAINT payments_stripeaccount_user_id_key UNIQUE (user_id);
-
-ALTER TABLE ONLY payments_payout
-    ADD CONSTRAINT payout_reference_once UNIQUE (method, reference);
-
-ALTER TABLE ONLY people_coachprofile
-    ADD CONSTRAINT people_coachprofile_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY people_coachprofile
-    ADD CONSTRAINT people_coachprofile_user_id_key UNIQUE (user_id);
-
-ALTER TABLE ONLY people_import
-    ADD CONSTRAINT people_import_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY people_invite
-    ADD CONSTRAINT people_invite_accepted_by_id_key UNIQUE (accepted_by_id);
-
-ALTER TABLE ONLY people_invite
-    ADD CONSTRAINT people_invite_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY people_invite
-    ADD CONSTRAINT people_invite_token_hash_key UNIQUE (token_hash);
-
-ALTER TABLE ONLY people_participant
-    ADD CONSTRAINT people_participant_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY people_participant
-    ADD CONSTRAINT people_participant_user_id_key UNIQUE (user_id);
-
-ALTER TABLE ONLY people_rolegrant
-    ADD CONSTRAINT people_rolegrant_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY people_user
-    ADD CONSTRAINT people_user_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY people_visit
-    ADD CONSTRAINT people_visit_pkey PRIMARY KEY (session_key);
-
-ALTER TABLE ONLY procrastinate_events
-    ADD CONSTRAINT procrastinate_events_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY procrastinate_jobs
-    ADD CONSTRAINT procrastinate_jobs_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY procrastinate_periodic_defers
-    ADD CONSTRAINT procrastinate_periodic_defers_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY procrastinate_periodic_defers
-    ADD CONSTRAINT procrastinate_periodic_defers_unique UNIQUE (task_name, periodic_id, defer_timestamp);
-
-ALTER TABLE ONLY procrastinate_workers
-    ADD CONSTRAINT procrastinate_workers_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY payments_providercustomer
-    ADD CONSTRAINT provider_customer_is_one_person UNIQUE (provider, reference);
-
-ALTER TABLE ONLY payments_providercustomer
-    ADD CONSTRAINT provider_customer_once UNIQUE (user_id, provider);
-
-ALTER TABLE ONLY payments_providerevent
-    ADD CONSTRAINT provider_event_once UNIQUE (provider, event_id);
-
-ALTER TABLE ONLY core_ratecount
-    ADD CONSTRAINT rate_count_once_per_window UNIQUE (key, window_starts_at);
-
-ALTER TABLE ONLY payments_refund
-    ADD CONSTRAINT refund_reference_once UNIQUE (provider, reference);
-
-ALTER TABLE ONLY schedule_sessionreview
-    ADD CONSTRAINT review_one_of_each_side UNIQUE (session_id, participant_id, side);
-
-ALTER TABLE ONLY people_rolegrant
-    ADD CONSTRAINT role_grant_once_per_user UNIQUE (user_id, role);
-
-ALTER TABLE ONLY schedule_attendance
-    ADD CONSTRAINT schedule_attendance_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_availability
-    ADD CONSTRAINT schedule_availability_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_availabilityexception
-    ADD CONSTRAINT schedule_availabilityexception_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_booking
-    ADD CONSTRAINT schedule_booking_line_id_key UNIQUE (line_id);
-
-ALTER TABLE ONLY schedule_booking
-    ADD CONSTRAINT schedule_booking_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_calendarchannel
-    ADD CONSTRAINT schedule_calendarchannel_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_calendarconnection
-    ADD CONSTRAINT schedule_calendarconnection_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_calendarfeed
-    ADD CONSTRAINT schedule_calendarfeed_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_calendarfeed
-    ADD CONSTRAINT schedule_calendarfeed_token_hash_key UNIQUE (token_hash);
-
-ALTER TABLE ONLY schedule_calendarfeed
-    ADD CONSTRAINT schedule_calendarfeed_user_id_key UNIQUE (user_id);
-
 ALTER TABLE ONLY schedule_calendaroverlap
     ADD CONSTRAINT schedule_calendaroverlap_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY schedule_coachtime
-    ADD CONSTRAINT schedule_coachtime_pkey PRIMARY KEY (coach_id);
-
-ALTER TABLE ONLY schedule_coachweek
-    ADD CONSTRAINT schedule_coachweek_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_embed
-    ADD CONSTRAINT schedule_embed_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_intro
-    ADD CONSTRAINT schedule_intro_participant_id_key UNIQUE (participant_id);
-
-ALTER TABLE ONLY schedule_intro
-    ADD CONSTRAINT schedule_intro_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_intro
-    ADD CONSTRAINT schedule_intro_session_id_key UNIQUE (session_id);
-
-ALTER TABLE ONLY schedule_intro
-    ADD CONSTRAINT schedule_intro_token_hash_key UNIQUE (token_hash);
-
-ALTER TABLE ONLY schedule_location
-    ADD CONSTRAINT schedule_location_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_miss
-    ADD CONSTRAINT schedule_miss_booking_id_key UNIQUE (booking_id);
-
-ALTER TABLE ONLY schedule_miss
-    ADD CONSTRAINT schedule_miss_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_outsideevent
-    ADD CONSTRAINT schedule_outsideevent_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_room
-    ADD CONSTRAINT schedule_room_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_series
-    ADD CONSTRAINT schedule_series_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_service_locations
-    ADD CONSTRAINT schedule_service_locations_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_service_locations
-    ADD CONSTRAINT schedule_service_locations_service_id_location_id_d0699f28_uniq UNIQUE (service_id, location_id);
-
-ALTER TABLE ONLY schedule_service
-    ADD CONSTRAINT schedule_service_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_service_rooms
-    ADD CONSTRAINT schedule_service_rooms_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_service_rooms
-    ADD CONSTRAINT schedule_service_rooms_service_id_room_id_e24fc56c_uniq UNIQUE (service_id, room_id);
-
-ALTER TABLE ONLY schedule_servicecoach
-    ADD CONSTRAINT schedule_servicecoach_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_serviceprice
-    ADD CONSTRAINT schedule_serviceprice_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_session
-    ADD CONSTRAINT schedule_session_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_sessioncoach
-    ADD CONSTRAINT schedule_sessioncoach_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_sessionnote
-    ADD CONSTRAINT schedule_sessionnote_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_sessionresource
-    ADD CONSTRAINT schedule_sessionresource_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_sessionreview
-    ADD CONSTRAINT schedule_sessionreview_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_timeoff
-    ADD CONSTRAINT schedule_timeoff_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_travel
-    ADD CONSTRAINT schedule_travel_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_videoroom
-    ADD CONSTRAINT schedule_videoroom_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_videoroom
-    ADD CONSTRAINT schedule_videoroom_session_id_key UNIQUE (session_id);
-
-ALTER TABLE ONLY schedule_videoroomevent
-    ADD CONSTRAINT schedule_videoroomevent_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_workingterms
-    ADD CONSTRAINT schedule_workingterms_coach_id_key UNIQUE (coach_id);
-
-ALTER TABLE ONLY schedule_workingterms
-    ADD CONSTRAINT schedule_workingterms_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_writtenevent
-    ADD CONSTRAINT schedule_writtenevent_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY schedule_servicecoach
-    ADD CONSTRAINT service_coach_once UNIQUE (service_id, coach_id);
-
-ALTER TABLE ONLY schedule_serviceprice
-    ADD CONSTRAINT service_price_one_for_each_size UNIQUE (service_id, people);
-
-ALTER TABLE ONLY schedule_session
-    ADD CONSTRAINT session_claims_one_time UNIQUE (id, claimed);
-
-ALTER TABLE ONLY schedule_sessioncoach
-    ADD CONSTRAINT session_coach_never_in_two_at_once EXCLUDE USING gist (uuidrange(coach_id, coach_id, '[]'::text) WITH &&, claimed WITH &&);
-
-ALTER TABLE ONLY schedule_sessioncoach
-    ADD CONSTRAINT session_coach_once_in_each UNIQUE (session_id, coach_id);
-
-ALTER TABLE ONLY schedule_session
-    ADD CONSTRAINT session_room_never_in_two_at_once EXCLUDE USING gist (uuidrange(room_id, room_id, '[]'::text) WITH &&, tstzrange(COALESCE(busy_from, starts_at), COALESCE(busy_until, ends_at), '[)'::text) WITH &&) WHERE (((NOT ((status)::text = 'cancelled'::text)) AND (room_id IS NOT NULL)));
-
-ALTER TABLE ONLY orders_sharepolicy
-    ADD CONSTRAINT share_policy_one_in_force EXCLUDE USING gist (uuidrange(COALESCE(coach_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(coach_id, '00000000-0000-0000-0000-000000000000'::uuid), '[]'::text) WITH &&, tstzrange(active_from, active_until, '[)'::text) WITH &&);
-
-ALTER TABLE ONLY orders_split
-    ADD CONSTRAINT split_one_of_each_part_and_person UNIQUE NULLS NOT DISTINCT (line_id, part, recipient_id);
-
-ALTER TABLE ONLY orders_sponsoredperson
-    ADD CONSTRAINT sponsored_person_once_in_each UNIQUE (user_id, sponsorship_id);
-
-ALTER TABLE ONLY schedule_travel
-    ADD CONSTRAINT travel_one_zone_on_a_day EXCLUDE USING gist (uuidrange(coach_id, coach_id, '[]'::text) WITH &&, daterange(starts_on, ends_on, '[]'::text) WITH &&);
-
-ALTER TABLE ONLY usersessions_usersession
-    ADD CONSTRAINT usersessions_usersession_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY usersessions_usersession
-    ADD CONSTRAINT usersessions_usersession_session_key_key UNIQUE (session_key);
-
-ALTER TABLE ONLY schedule_videoroomevent
-    ADD CONSTRAINT video_room_event_counts_once UNIQUE (room_id, event_id);
-
-ALTER TABLE ONLY schedule_videoroom
-    ADD CONSTRAINT video_room_is_one_at_its_provider UNIQUE (provider, reference);
-
-ALTER TABLE ONLY schedule_writtenevent
-    ADD CONSTRAINT written_event_once_in_its_calendar UNIQUE (connection_id, uid);
-
-CREATE INDEX access_apiclient_prefix_9caa59b5_like ON access_apiclient USING btree (prefix varchar_pattern_ops);
-
-CREATE INDEX account_by_owner ON ledger_account USING btree (owner_id, currency);
-
-CREATE INDEX account_emailaddress_email_03be32b2 ON account_emailaddress USING btree (email);
-
-CREATE INDEX account_emailaddress_email_03be32b2_like ON account_emailaddress USING btree (email varchar_pattern_ops);
-
-CREATE INDEX account_emailaddress_user_id_2c513194 ON account_emailaddress USING btree (user_id);
-
-CREATE INDEX account_emailconfirmation_email_address_id_5b7f8c58 ON account_emailconfirmation USING btree (email_address_id);
-
-CREATE INDEX account_emailconfirmation_key_f43612bd_like ON account_emailconfirmation USING btree (key varchar_pattern_ops);
-
-CREATE INDEX api_client_by_owner ON access_apiclient USING btree (owner_id, id DESC);
-
-CREATE INDEX attendance_open ON schedule_attendance USING btree (session_id) WHERE (left_at IS NULL);
-
-CREATE INDEX audit_by_action ON audit_auditlog USING btree (action, id);
-
-CREATE INDEX audit_by_actor ON audit_auditlog USING btree (actor_id, id);
-
-CREATE INDEX audit_by_object ON audit_auditlog USING btree (object_id, id);
-
-CREATE INDEX audit_search ON audit_auditlog USING gin (search);
-
-CREATE INDEX auth_group_name_a6ea08ec_like ON auth_group USING btree (name varchar_pattern_ops);
-
-CREATE INDEX auth_group_permissions_group_id_b120cbf9 ON auth_group_permissions USING btree (group_id);
-
-CREATE INDEX auth_group_permissions_permission_id_84c5c92e ON auth_group_permissions USING btree (permission_id);
-
-CREATE INDEX auth_permission_content_type_id_2f476e4b ON auth_permission USING btree (content_type_id);
-
-CREATE UNIQUE INDEX availability_exception_closed_once ON schedule_availabilityexception USING btree (coach_id, day) WHERE (opens IS NULL);
-
-CREATE INDEX availability_exception_day ON schedule_availabilityexception USING btree (coach_id, day);
-
-CREATE INDEX availability_of_coach ON schedule_availability USING btree (coach_id, weekday, opens);
-
-CREATE INDEX booking_by_participant ON schedule_booking USING btree (participant_id, id DESC);
-
-CREATE INDEX booking_by_party ON schedule_booking USING btree (party) WHERE (party IS NOT NULL);
-
-CREATE INDEX booking_by_payer ON schedule_booking USING btree (booked_by_id, id DESC);
-
-CREATE INDEX booking_hold_ends ON schedule_booking USING btree (held_until) WHERE ((state)::text = ANY (((ARRAY['held'::character varying, 'offered'::character varying])::character varying[])::text[]));
-
-CREATE UNIQUE INDEX booking_one_live_per_participant ON schedule_booking USING btree (session_id, participant_id) WHERE (NOT ((state)::text = 'cancelled'::text));
-
-CREATE INDEX booking_waitlist ON schedule_booking USING btree (session_id, waitlisted_at, id) WHERE ((state)::text = 'waitlisted'::text);
-
-CREATE INDEX books_accountnumber_kind_fdf87fd2_like ON books_accountnumber USING btree (kind varchar_pattern_ops);
-
-CREATE INDEX books_dayclose_closed_by_id_26e019eb ON books_dayclose USING btree (closed_by_id);
-
-CREATE INDEX books_difference_cleared_by_id_1239f2e6 ON books_difference USING btree (cleared_by_id);
-
-CREATE INDEX books_difference_reconciliation_id_fb0bd26f ON books_difference USING btree (reconciliation_id);
-
-CREATE INDEX books_difference_transfer_id_a2bf95ba ON books_difference USING btree (transfer_id);
-
-CREATE INDEX books_reconciliation_made_by_id_9bc348dc ON books_reconciliation USING btree (made_by_id);
-
-CREATE INDEX calendar_channel_ends ON schedule_calendarchannel USING btree (ends_at);
-
-CREATE INDEX calendar_connection_due ON schedule_calendarconnection USING btree (due_at) WHERE (NOT ((state)::text = 'off'::text));
-
-CREATE UNIQUE INDEX cancellation_policy_one_default ON orders_cancellationpolicy USING btree (is_default) WHERE is_default;
-
-CREATE INDEX check_run_newest ON core_checkrun USING btree (created_at DESC);
-
-CREATE INDEX delivery_by_state ON notify_delivery USING btree (state, id DESC);
-
-CREATE INDEX delivery_unfinished ON notify_delivery USING btree (next_attempt_at) WHERE ((state)::text = ANY (((ARRAY['queued'::character varying, 'failed'::character varying])::character varying[])::text[]));
-
-CREATE UNIQUE INDEX difference_is_open_once ON books_difference USING btree (provider, reference) WHERE (cleared_at IS NULL);
-
-CREATE INDEX embed_by_coach ON schedule_embed USING btree (coach_id, id DESC);
-
-CREATE INDEX grant_by_owner ON payments_grant USING btree (owner_id, id DESC);
-
-CREATE INDEX idempotency_by_age ON access_idempotencykey USING btree (created_at);
-
-CREATE INDEX idx_procrastinate_jobs_worker_not_null ON procrastinate_jobs USING btree (worker_id) WHERE ((worker_id IS NOT NULL) AND (status = 'doing'::procrastinate_job_status));
-
-CREATE INDEX idx_procrastinate_workers_last_heartbeat ON procrastinate_workers USING btree (last_heartbeat);
-
-CREATE INDEX intro_by_coach ON schedule_intro USING btree (coach_id, id DESC);
-
-CREATE INDEX intro_hold_ends ON schedule_intro USING btree (held_until) WHERE ((state)::text = 'held'::text);
-
-CREATE UNIQUE INDEX intro_one_for_each_address_and_coach ON schedule_intro USING btree (coach_id, email) WHERE (is_only AND ((state)::text = ANY (((ARRAY['confirmed'::character varying, 'attended'::character varying, 'no_show'::character varying])::character varying[])::text[])) AND (NOT ((email)::text = ''::text)));
-
-CREATE INDEX intro_to_forget ON schedule_intro USING btree (created_at) WHERE (forgotten_at IS NULL);
-
-CREATE UNIQUE INDEX invite_once_per_address ON people_invite USING btree (lower((email)::text)) WHERE ((accepted_at IS NULL) AND (declined_at IS NULL) AND (revoked_at IS NULL) AND (NOT ((email)::text = ''::text)));
-
-CREATE INDEX line_by_sponsorship ON orders_line USING btree (sponsorship_id, id DESC) WHERE (NOT (sponsorship_id IS NULL));
-
-CREATE INDEX line_by_subject ON orders_line USING btree (kind, subject_id);
-
-CREATE UNIQUE INDEX location_name_is_one ON schedule_location USING btree (name) WHERE (closed_at IS NULL);
-
-CREATE INDEX mfa_authenticator_user_id_0c3a50c0 ON mfa_authenticator USING btree (user_id);
-
-CREATE INDEX miss_by_person ON schedule_miss USING btree (user_id, at DESC);
-
-CREATE INDEX notification_by_user ON notify_notification USING btree (user_id, id DESC);
-
-CREATE INDEX notification_unread ON notify_notification USING btree (user_id) WHERE (in_app AND (read_at IS NULL));
-
-CREATE INDEX order_by_buyer ON orders_order USING btree (buyer_id, id DESC);
-
-CREATE INDEX orders_line_order_id_c47dcbd1 ON orders_line USING btree (order_id);
-
-CREATE INDEX orders_line_share_policy_id_53a106e9 ON orders_line USING btree (share_policy_id);
-
-CREATE INDEX orders_order_number_abc9e0f2_like ON orders_order USING btree (number varchar_pattern_ops);
-
-CREATE INDEX orders_sharepolicy_coach_id_03e1b4b0 ON orders_sharepolicy USING btree (coach_id);
-
-CREATE INDEX orders_sharepolicy_created_by_id_0a0c24d8 ON orders_sharepolicy USING btree (created_by_id);
-
-CREATE INDEX orders_sharepolicy_supersedes_id_bae3426f ON orders_sharepolicy USING btree (supersedes_id);
-
-CREATE INDEX orders_splitrule_coach_id_3152b3b4 ON orders_splitrule USING btree (coach_id);
-
-CREATE INDEX orders_splitrule_created_by_id_cf847a71 ON orders_splitrule USING btree (created_by_id);
-
-CREATE INDEX orders_sponsoredperson_sponsorship_id_8dfd95a2 ON orders_sponsoredperson USING btree (sponsorship_id);
-
-CREATE INDEX orders_sponsorpayment_recorded_by_id_12a94888 ON orders_sponsorpayment USING btree (recorded_by_id);
-
-CREATE INDEX orders_sponsorpayment_sponsorship_id_fa236d70 ON orders_sponsorpayment USING btree (sponsorship_id);
-
-CREATE INDEX orders_sponsorship_created_by_id_d02d5e88 ON orders_sponsorship USING btree (created_by_id);
-
-CREATE INDEX orders_sponsorship_sponsor_id_ea9632b9 ON orders_sponsorship USING btree (sponsor_id);
-
-CREATE INDEX outbox_dead ON core_outboxmessage USING btree (id DESC) WHERE (dead_at IS NOT NULL);
-
-CREATE INDEX outbox_waiting ON core_outboxmessage USING btree (id) WHERE ((dead_at IS NULL) AND (delivered_at IS NULL));
-
-CREATE INDEX outbox_waiting_by_subject ON core_outboxmessage USING btree (consumer, subject_id, id) WHERE ((dead_at IS NULL) AND (delivered_at IS NULL));
-
-CREATE INDEX outside_event_by_part ON schedule_outsideevent USING btree (connection_id, href);
-
-CREATE INDEX outside_event_by_user_and_time ON schedule_outsideevent USING gist (uuidrange(user_id, user_id, '[]'::text), tstzrange(starts_at, ends_at, '[)'::text)) WHERE is_busy;
-
-CREATE INDEX outside_event_past ON schedule_outsideevent USING btree (ends_at);
-
-CREATE UNIQUE INDEX participant_guest_once_by_name ON people_participant USING btree (guest_of_id, lower((name)::text)) WHERE ((guest_of_id IS NOT NULL) AND (left_out_at IS NULL));
-
-CREATE INDEX payment_by_order ON payments_payment USING btree (order_id);
-
-CREATE INDEX payment_by_payer ON payments_payment USING btree (payer_id, id DESC);
-
-CREATE INDEX payment_method_by_user ON payments_paymentmethod USING btree (user_id, id DESC);
-
-CREATE UNIQUE INDEX payment_method_one_default_per_user ON payments_paymentmethod USING btree (user_id) WHERE is_default;
-
-CREATE INDEX payment_method_unsettled ON payments_paymentmethod USING btree (id) WHERE (((state)::text = 'adding'::text) OR ((forgotten_at IS NULL) AND ((state)::text = 'removed'::text)));
-
-CREATE UNIQUE INDEX payment_one_automatic_top_up ON payments_payment USING btree (payer_id) WHERE (is_automatic AND ((state)::text = ANY (((ARRAY['created'::character varying, 'needs_action'::character varying, 'pending'::character varying, 'unknown'::character varying])::character varying[])::text[])));
-
-CREATE UNIQUE INDEX payment_one_live_per_order ON payments_payment USING btree (order_id) WHERE ((state)::text = ANY (((ARRAY['created'::character varying, 'needs_action'::character varying, 'pending'::character varying, 'unknown'::character varying, 'succeeded'::character varying])::character varying[])::text[]));
-
-CREATE INDEX payment_open ON payments_payment USING btree (id) WHERE ((state)::text = ANY (((ARRAY['created'::character varying, 'needs_action'::character varying, 'pending'::character varying, 'unknown'::character varying])::character varying[])::text[]));
-
-CREATE INDEX payments_autotopup_method_id_22eb0a34 ON payments_autotopup USING btree (method_id);
-
-CREATE INDEX payments_grant_given_by_id_da410c77 ON payments_grant USING btree (given_by_id);
-
-CREATE INDEX payments_grant_taken_back_by_id_8040dedc ON payments_grant USING btree (taken_back_by_id);
-
-CREATE INDEX payments_payment_marked_by_id_fe52c911 ON payments_payment USING btree (marked_by_id);
-
-CREATE INDEX payments_payout_account_id_e6aa25e5 ON payments_payout USING btree (account_id);
-
-CREATE INDEX payments_payout_approved_by_id_e5a0bac0 ON payments_payout USING btree (approved_by_id);
-
-CREATE INDEX payments_payout_batch_id_a4d315d8 ON payments_payout USING btree (batch_id);
-
-CREATE INDEX payments_payout_seconded_by_id_864bb8f4 ON payments_payout USING btree (seconded_by_id);
-
-CREATE INDEX payments_payoutbatch_made_by_id_d62c1300 ON payments_payoutbatch USING btree (made_by_id);
-
-CREATE INDEX payments_payoutbatch_read_by_id_47f4a463 ON payments_payoutbatch USING btree (read_by_id);
-
-CREATE INDEX payments_refund_marked_by_id_1bf64f87 ON payments_refund USING btree (marked_by_id);
-
-CREATE INDEX payments_refund_payment_id_a70693f7 ON payments_refund USING btree (payment_id);
-
-CREATE INDEX payments_refund_reviewed_by_id_39a69c53 ON payments_refund USING btree (reviewed_by_id);
-
-CREATE INDEX payments_sandboxcard_key_72d2e6b6_like ON payments_sandboxcard USING btree (key varchar_pattern_ops);
-
-CREATE INDEX payments_sandboxcharge_key_dbaf1d9a_like ON payments_sandboxcharge USING btree (key varchar_pattern_ops);
-
-CREATE INDEX payments_sandboxrefund_charge_id_68665b60 ON payments_sandboxrefund USING btree (charge_id);
-
-CREATE INDEX payments_sandboxrefund_key_3b18998f_like ON payments_sandboxrefund USING btree (key varchar_pattern_ops);
-
-CREATE INDEX payments_stripeaccount_reference_f239e6ce_like ON payments_stripeaccount USING btree (reference varchar_pattern_ops);
-
-CREATE INDEX payout_account_by_owner ON payments_payoutaccount USING btree (owner_id, id DESC);
-
-CREATE UNIQUE INDEX payout_account_one_default ON payments_payoutaccount USING btree (owner_id) WHERE is_default;
-
-CREATE INDEX payout_by_payee ON payments_payout USING btree (payee_id, id DESC);
-
-CREATE INDEX payout_under_way ON payments_payout USING btree (id) WHERE ((state)::text = ANY (((ARRAY['asked'::character varying, 'approved'::character varying, 'sent'::character varying])::character varying[])::text[]));
-
-CREATE INDEX people_import_created_by_id_7072d672 ON people_import USING btree (created_by_id);
-
-CREATE INDEX people_invite_created_by_id_c9066210 ON people_invite USING btree (created_by_id);
-
-CREATE INDEX people_invite_token_hash_104afe06_like ON people_invite USING btree (token_hash varchar_pattern_ops);
-
-CREATE INDEX people_participant_guest_of_id_97cfdfe4 ON people_participant USING btree (guest_of_id);
-
-CREATE INDEX people_rolegrant_granted_by_id_7116f728 ON people_rolegrant USING btree (granted_by_id);
-
-CREATE INDEX people_visit_expire_date_7e561848 ON people_visit USING btree (expire_date);
-
-CREATE INDEX people_visit_session_key_05168736_like ON people_visit USING btree (session_key varchar_pattern_ops);
-
-CREATE INDEX procrastinate_events_job_id_fkey_v1 ON procrastinate_events USING btree (job_id);
-
-CREATE INDEX procrastinate_jobs_id_lock_idx_v1 ON procrastinate_jobs USING btree (id, lock) WHERE (status = ANY (ARRAY['todo'::procrastinate_job_status, 'doing'::procrastinate_job_status]));
-
-CREATE UNIQUE INDEX procrastinate_jobs_lock_idx_v1 ON procrastinate_jobs USING btree (lock) WHERE (status = 'doing'::procrastinate_job_status);
-
-CREATE INDEX procrastinate_jobs_priority_idx_v1 ON procrastinate_jobs USING btree (priority DESC, id) WHERE (status = 'todo'::procrastinate_job_status);
-
-CREATE INDEX procrastinate_jobs_queue_name_idx_v1 ON procrastinate_jobs USING btree (queue_name);
-
-CREATE UNIQUE INDEX procrastinate_jobs_queueing_lock_idx_v1 ON procrastinate_jobs USING btree (queueing_lock) WHERE (status = 'todo'::procrastinate_job_status);
-
-CREATE INDEX procrastinate_periodic_defers_job_id_fkey_v1 ON procrastinate_periodic_defers USING btree (job_id);
-
-CREATE INDEX reconciliation_newest ON books_reconciliation USING btree (provider, until DESC);
-
-CREATE INDEX refund_by_line ON payments_refund USING btree (line_id);
-
-CREATE INDEX refund_by_user ON payments_refund USING btree (user_id, id DESC);
-
-CREATE UNIQUE INDEX refund_one_open_request_per_line ON payments_refund USING btree (line_id) WHERE ((state)::text = 'asked'::text);
-
-CREATE UNIQUE INDEX refund_one_open_request_per_top_up ON payments_refund USING btree (payment_id) WHERE ((line_id IS NULL) AND ((state)::text = 'asked'::text));
-
-CREATE INDEX refund_waiting ON payments_refund USING btree (id) WHERE ((state)::text = ANY (((ARRAY['asked'::character varying, 'approved'::character varying, 'sent'::character varying, 'failed'::character varying])::character varying[])::text[]));
-
-CREATE UNIQUE INDEX resource_file_is_one_rows ON schedule_sessionresource USING btree (file_key) WHERE (NOT ((file_key)::text = ''::text));
-
-CREATE UNIQUE INDEX resource_is_fetched_once ON schedule_sessionresource USING btree (session_id, source_id) WHERE (NOT ((source_id)::text = ''::text));
-
-CREATE INDEX review_by_subject ON schedule_sessionreview USING btree (subject_id, id DESC);
-
-CREATE INDEX review_to_tell ON schedule_sessionreview USING btree (session_id) WHERE (told_at IS NULL);
-
-CREATE UNIQUE INDEX room_name_is_one ON schedule_room USING btree (location_id, name) WHERE (closed_at IS NULL);
-
-CREATE INDEX schedule_attendance_participant_id_0be43f0e ON schedule_attendance USING btree (participant_id);
-
-CREATE INDEX schedule_attendance_session_id_402a31f9 ON schedule_attendance USING btree (session_id);
-
-CREATE INDEX schedule_availability_location_id_82609665 ON schedule_availability USING btree (location_id);
-
-CREATE INDEX schedule_availabilityexception_location_id_a30da9a0 ON schedule_availabilityexception USING btree (location_id);
-
-CREATE INDEX schedule_booking_session_id_cbd0d8a2 ON schedule_booking USING btree (session_id);
-
-CREATE INDEX schedule_calendarchannel_connection_id_acc6c2ce ON schedule_calendarchannel USING btree (connection_id);
-
-CREATE INDEX schedule_calendarconnection_user_id_a3a7a442 ON schedule_calendarconnection USING btree (user_id);
-
-CREATE INDEX schedule_calendarfeed_token_hash_9b7ea102_like ON schedule_calendarfeed USING btree (token_hash varchar_pattern_ops);
-
-CREATE INDEX schedule_intro_token_hash_0d19c1fb_like ON schedule_intro USING btree (token_hash varchar_pattern_ops);
-
-CREATE INDEX schedule_miss_waived_by_id_2a2f003d ON schedule_miss USING btree (waived_by_id);
-
-CREATE INDEX schedule_room_location_id_c0e7e118 ON schedule_room USING btree (location_id);
-
-CREATE INDEX schedule_series_coach_id_12dc451b ON schedule_series USING btree (coach_id);
-
-CREATE INDEX schedule_service_cancellation_policy_id_96518393 ON schedule_service USING btree (cancellation_policy_id);
-
-CREATE INDEX schedule_service_locations_location_id_daf804fb ON schedule_service_locations USING btree (location_id);
-
-CREATE INDEX schedule_service_locations_service_id_a6df7603 ON schedule_service_locations USING btree (service_id);
-
-CREATE INDEX schedule_service_rooms_room_id_a2046ebc ON schedule_service_rooms USING btree (room_id);
-
-CREATE INDEX schedule_service_rooms_service_id_7c89ea41 ON schedule_service_rooms USING btree (service_id);
-
-CREATE INDEX schedule_servicecoach_coach_id_a61666b2 ON schedule_servicecoach USING btree (coach_id);
-
-CREATE INDEX schedule_session_cancellation_policy_id_b9d6035e ON schedule_session USING btree (cancellation_policy_id);
-
-CREATE INDEX schedule_session_series_id_142ba04c ON schedule_session USING btree (series_id);
-
-CREATE INDEX schedule_session_service_id_b46c2742 ON schedule_session USING btree (service_id);
-
-CREATE INDEX schedule_sessionnote_author_id_7e0d6b6b ON schedule_sessionnote USING btree (author_id);
-
-CREATE INDEX schedule_sessionnote_participant_id_86958fad ON schedule_sessionnote USING btree (participant_id);
-
-CREATE INDEX schedule_sessionresource_session_id_32ef7111 ON schedule_sessionresource USING btree (session_id);
-
-CREATE INDEX schedule_sessionreview_author_id_efe69afa ON schedule_sessionreview USING btree (author_id);
-
-CREATE INDEX schedule_timeoff_stand_in_id_5f9b32d4 ON schedule_timeoff USING btree (stand_in_id);
-
-CREATE INDEX schedule_writtenevent_booking_id_508a37bf ON schedule_writtenevent USING btree (booking_id);
-
-CREATE INDEX schedule_writtenevent_session_id_96c89cfc ON schedule_writtenevent USING btree (session_id);
-
-CREATE UNIQUE INDEX service_name_is_one ON schedule_service USING btree (name) WHERE is_offered;
-
-CREATE INDEX session_by_coach ON schedule_session USING btree (coach_id, starts_at);
-
-CREATE INDEX session_by_start ON schedule_session USING btree (starts_at, id);
-
-CREATE INDEX session_coach_by_time ON schedule_sessioncoach USING btree (coach_id, claimed) INCLUDE (session_id);
-
-CREATE UNIQUE INDEX session_imported_once ON schedule_session USING btree (coach_id, source_uid) WHERE (NOT ((source_uid)::text = ''::text));
-
-CREATE INDEX session_keeps_seats ON schedule_session USING btree (starts_at) WHERE (seats_kept > 0);
-
-CREATE INDEX session_search ON schedule_session USING gin (search);
-
-CREATE INDEX share_policy_by_start ON orders_sharepolicy USING btree (active_from DESC);
-
-CREATE INDEX split_by_recipient ON orders_split USING btree (recipient_id, id DESC);
-
-CREATE INDEX split_rule_by_start ON orders_splitrule USING btree (active_from DESC);
-
-CREATE INDEX time_off_of_coach ON schedule_timeoff USING btree (coach_id, ends_at);
-
-CREATE INDEX transfer_by_credit ON ledger_transfer USING btree (credit_id, id DESC) INCLUDE (amount);
-
-CREATE INDEX transfer_by_debit ON ledger_transfer USING btree (debit_id, id DESC) INCLUDE (amount);
-
-CREATE INDEX transfer_by_kind ON ledger_transfer USING btree (kind, created_at) INCLUDE (amount);
-
-CREATE INDEX transfer_by_subject ON ledger_transfer USING btree (subject_id);
-
-CREATE INDEX transfer_by_time ON ledger_transfer USING brin (created_at) WITH (autosummarize='on', pages_per_range='32');
-
-CREATE UNIQUE INDEX transfer_reversed_once ON ledger_transfer USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
-
-CREATE INDEX travel_of_coach ON schedule_travel USING btree (coach_id, ends_on);
-
-CREATE UNIQUE INDEX unique_authenticator_type ON mfa_authenticator USING btree (user_id, type) WHERE ((type)::text = ANY (((ARRAY['totp'::character varying, 'recovery_codes'::character varying])::character varying[])::text[]));
-
-CREATE UNIQUE INDEX unique_primary_email ON account_emailaddress USING btree (user_id, "primary") WHERE "primary";
-
-CREATE UNIQUE INDEX unique_verified_email ON account_emailaddress USING btree (email) WHERE verified;
-
-CREATE INDEX user_by_name ON people_user USING btree (name, id);
-
-CREATE UNIQUE INDEX user_email_is_unique ON people_user USING btree (lower((email)::text));
-
-CREATE INDEX user_search ON people_user USING gin (search);
-
-CREATE INDEX usersessions_usersession_session_key_fd35de43_like ON usersessions_usersession USING btree (session_key varchar_pattern_ops);
-
-CREATE INDEX usersessions_usersession_user_id_af5e0a6d ON usersessions_usersession USING btree (user_id);
-
-CREATE INDEX video_room_under_way ON schedule_videoroom USING btree (opened_at) WHERE ((ended_at IS NULL) AND (opened_at IS NOT NULL));
+ALTER TABLE ONLY schedule_calendaroverlap
+    ADD CONSTRAINT calendar_overlap_told_once UNIQUE (session_id, user_id);
 
 CREATE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1 AFTER UPDATE OF abort_requested ON procrastinate_jobs FOR EACH ROW WHEN (((old.abort_requested = false) AND (new.abort_requested = true) AND (new.status = 'doing'::procrastinate_job_status))) EXECUTE FUNCTION procrastinate_notify_queue_abort_job_v1();
 
