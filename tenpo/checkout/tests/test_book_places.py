@@ -444,7 +444,7 @@ def test_more_than_come_at_once_is_said_and_makes_nobody_a_guest():
     # It stands by the field, and is said as soon as it is typed.
     alone = client.get(page(session)).content.decode()
     assert "At most 10 of you, whoever books among them." in alone
-    assert f'maxlength="{PLACES_AT_ONCE * (NAME_LENGTH + 2)}"' in alone
+    assert f'data-most="{PLACES_AT_ONCE * (NAME_LENGTH + 2)}"' in alone
     looked = client.get(page(session), typed).content.decode()
     assert "At most 10 come together; these are 11." in looked
     assert "€500" in looked

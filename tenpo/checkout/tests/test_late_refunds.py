@@ -24,6 +24,7 @@ from tenpo.core.tokens import new_id
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import balance_of
 from tenpo.orders.tests.make import ledger_sum
+from tenpo.payments.actions import refunds
 from tenpo.payments.actions.refund_sending import mark_refund_done, send_refund, send_waiting_refunds
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.provider_models import SandboxRefund
@@ -260,6 +261,7 @@ def test_control_at_once_more_goes_back_without_the_lock_and_the_guards(monkeypa
     payment, admins = make_late_money(make_member(), 1_000), [make_admin() for _ in range(4)]
     monkeypatch.setattr(refunding, "lock_payments", Payment.objects.in_bulk)
     meet_after(monkeypatch, refunding, "lock_payments", 4)
+    meet_after(monkeypatch, refunds, "credit_from", 4)
 
     with (
         without_constraint("ledger_account", "account_never_below_zero"),

@@ -77,7 +77,7 @@ def test_the_page_says_who_when_what_and_until_when(coach):
 
     said = text_of(signed_in(coach).get(url(booking)))
 
-    assert f"{member.email} · was here 1 time" in said
+    assert f"{member.email} was here 1 time" in said
     assert "€60" in said
     assert "To sleep" in said
     assert "Breathing" in said
