@@ -73,10 +73,10 @@ from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.standing_in import hand_over
 from tenpo.schedule.actions.time_off import add_time_off
+from tenpo.schedule.booking_notifications import REMINDER
 from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts
 from tenpo.schedule.models import Booking, CalendarFeed, Intro, Service, Session, TimeOff, Travel
-from tenpo.schedule.notifications import REMINDER
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
 from tenpo.schedule.slot_queries import SlotSearch
 from tenpo.schedule.stand_in_queries import to_hand_over

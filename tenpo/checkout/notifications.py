@@ -20,7 +20,7 @@ from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.payments.words import say_failure
 from tenpo.people.models import Role, User
 from tenpo.schedule.models import Booking
-from tenpo.schedule.notifications import booking_facts
+from tenpo.schedule.told_people import booking_facts
 
 # A payment that fails this soon fails before the payer's eyes.
 SEEN_WITHIN = timedelta(minutes=2)

@@ -13,7 +13,7 @@ from tenpo.notify.queries import unsubscribe_path
 from tenpo.notify.tests.make import make_notification
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.notifications import CONFIRMED
+from tenpo.schedule.booking_notifications import CONFIRMED
 from tenpo.schedule.tests.make import make_session
 
 SIZES = ["desktop", "phone"]

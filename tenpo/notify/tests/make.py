@@ -7,7 +7,7 @@ from tenpo.notify.actions.telling import notify_users
 from tenpo.notify.kinds import Kind, Notice
 from tenpo.notify.models import Channel, Delivery, Notification
 from tenpo.people.models import User
-from tenpo.schedule.notifications import CONFIRMED
+from tenpo.schedule.booking_notifications import CONFIRMED
 
 _causes = count(1)
 

@@ -9,7 +9,7 @@ from tenpo.core.outbox import publish
 from tenpo.notify.models import NotificationPreference
 from tenpo.notify.tests.make import make_delivery, make_notification
 from tenpo.people.tests.make import make_admin, make_member
-from tenpo.schedule.notifications import CONFIRMED, SESSION_CANCELLED
+from tenpo.schedule.booking_notifications import CONFIRMED, SESSION_CANCELLED
 
 pytestmark = pytest.mark.django_db
 ROOT = "/api/v1"

@@ -10,7 +10,7 @@ from django.utils import timezone
 from tenpo.notify.models import Notification, NotificationPreference
 from tenpo.notify.tests.make import make_notification
 from tenpo.people.tests.make import make_member
-from tenpo.schedule.notifications import CONFIRMED
+from tenpo.schedule.booking_notifications import CONFIRMED
 
 pytestmark = pytest.mark.django_db
 LIST = "/notifications/"

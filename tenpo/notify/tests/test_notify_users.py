@@ -12,7 +12,7 @@ from tenpo.notify.actions.telling import notify_users
 from tenpo.notify.kinds import Notice
 from tenpo.notify.models import Channel, Delivery, Notification, NotificationPreference
 from tenpo.people.tests.make import make_member
-from tenpo.schedule.notifications import CONFIRMED, NEW_BOOKING
+from tenpo.schedule.booking_notifications import CONFIRMED, NEW_BOOKING
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db

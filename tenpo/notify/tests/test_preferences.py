@@ -11,7 +11,7 @@ from tenpo.notify.actions.preferences import set_preferences, switch_off_email
 from tenpo.notify.models import Channel, NotificationPreference
 from tenpo.notify.queries import unsubscribe_path
 from tenpo.people.tests.make import make_admin, make_coach, make_member
-from tenpo.schedule.notifications import CONFIRMED, NEW_BOOKING, SESSION_CANCELLED
+from tenpo.schedule.booking_notifications import CONFIRMED, NEW_BOOKING, SESSION_CANCELLED
 
 pytestmark = pytest.mark.django_db
 PAGE = "/me/notifications/"

@@ -27,7 +27,7 @@ from tenpo.notify.models import Delivery, Notification
 from tenpo.notify.tests.make import make_delivery
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
-from tenpo.schedule.notifications import SESSION_CANCELLED
+from tenpo.schedule.booking_notifications import SESSION_CANCELLED
 
 pytestmark = pytest.mark.django_db
 FAR = datetime(2030, 12, 3, 17, 0, tzinfo=UTC)

@@ -17,9 +17,9 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.booking_notifications import CANCELLED_BY_HOST
 from tenpo.schedule.given_up_notifications import GIVEN_UP
 from tenpo.schedule.models import Session
-from tenpo.schedule.notifications import CANCELLED_BY_HOST
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]

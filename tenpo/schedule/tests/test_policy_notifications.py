@@ -13,7 +13,7 @@ from tenpo.notify.models import Notification
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.notifications import CANCELLED_BY_HOST, CONFIRMED
+from tenpo.schedule.booking_notifications import CANCELLED_BY_HOST, CONFIRMED
 from tenpo.schedule.policy_queries import say_booked_policy
 from tenpo.schedule.tests.make import make_session
 
