@@ -78,7 +78,7 @@ def say_policy(
         return say_full_when(at, zone=zone) if is_kept else say_when(at, now=now, zone=zone)
 
     if was_moved and now <= starts_at:
-        first = _("The time was changed after you booked: until the start, cancelling gives everything back.")
+        first = _("It was changed after you booked: until the start, cancelling gives everything back.")
     else:
         open_ = [window for window in _told(policy, to) if now <= window.ends_at(starts_at)]
         steps = [(w.percent, moment(w.ends_at(starts_at)), w.to) for w in open_]

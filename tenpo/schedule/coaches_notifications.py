@@ -13,6 +13,7 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_notifications import (
     booking_path,
     roster_path,
+    sentences,
     session_facts,
     told_with,
     when_of_all,
@@ -54,8 +55,11 @@ def _say_with_others(facts: Facts) -> Words:
 def _say_other_coach(facts: Facts) -> Words:
     return Words(
         title=_("%(session)s is with %(coach)s now") % {"coach": facts["coach"], "session": facts["session"]},
-        text=_("It was to be with %(before)s. Nothing else changes: %(when)s.")
-        % {"before": facts["before"], "when": facts.when()},
+        text=sentences(
+            _("It was to be with %(before)s. Nothing else changes: %(when)s.")
+            % {"before": facts["before"], "when": facts.when()},
+            _("If that does not suit you, you can cancel: everything comes back.") if facts.has("gives_back") else "",
+        ),
         act=_("See your booking"),
         path=booking_path(facts),
         facts=where_and_when(facts),
@@ -109,6 +113,8 @@ def to_who_comes(session: Session, before: str, **more: Any) -> list[Notice]:
     told: dict[UUID, Notice] = {}
     for booking in rows:
         payload = {**session_facts(session), "booking_id": str(booking.pk), "before": before, **more}
+        if booking.was_moved:
+            payload["gives_back"] = True
         for person in (booking.booked_by_id, booking.participant.user_id):
             if person is not None and person not in told:
                 told[person] = Notice(OTHER_COACH, person, payload)

@@ -337,7 +337,8 @@ class Booking(BaseModel):
     cancelled_at = models.DateTimeField(null=True)
     ending = models.CharField(max_length=12, choices=Ending, blank=True)
     reminded_at = models.DateTimeField(null=True)
-    # When the start was moved under whoever had booked: since then their windows count no more.
+    # When another time, or of a time with somebody another coach, was made of what was booked: since then its windows
+    # count no more.
     moved_at = models.DateTimeField(null=True)
 
     objects = BookingQuerySet.as_manager()
@@ -428,7 +429,7 @@ class Booking(BaseModel):
 
     @property
     def was_moved(self) -> bool:
-        """Whether the session starts at another time than the one that was booked."""
+        """Whether the host made another time of what was booked, or gave a time with somebody to another coach."""
         return self.moved_at is not None
 
     def __str__(self) -> str:

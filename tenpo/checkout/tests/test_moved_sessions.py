@@ -33,7 +33,7 @@ def test_a_session_that_is_moved_to_now_takes_nobody_s_money():
     booking = Booking.objects.get(pk=booking.pk)
     page = signed_in(member).get(f"/bookings/{booking.pk}/cancel/").content.decode()
     assert "You get €100 back as credit" in page
-    assert "The time was changed after you booked" in page
+    assert "It was changed after you booked" in page
     assert cancellation_effect(booking, by_host=False).credit == 10_000
     cancel_booking(booking, by=member)
     assert credit_left(member) == 10_000

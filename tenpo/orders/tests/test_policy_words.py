@@ -124,6 +124,6 @@ def test_a_moved_start_frees_until_it_starts():
     words = say_policy(one, THURSDAY, UTC_ZONE, now=THURSDAY - timedelta(hours=1), to="credit", was_moved=True)
 
     assert words == (
-        "The time was changed after you booked: until the start, cancelling gives everything back. "
+        "It was changed after you booked: until the start, cancelling gives everything back. "
         "If you do not come, nothing comes back."
     )

@@ -328,7 +328,9 @@ def change_session(
     if MOVED & before.keys():
         hold_time(session)
     if "starts_at" in before:
-        _follow_the_start(session, is_own_wish=is_own_wish)
+        _follow_the_start(session)
+    if not is_own_wish and ("starts_at" in before or (session.is_private and "coach_id" in before)):
+        _let_give_back(session)
     came += max(0, session.capacity - before.get("capacity", session.capacity))
     if came:
         offer_free_seats(session, came)
@@ -405,11 +407,10 @@ def _check_editable(session: Session, before: Mapping[str, Any]) -> None:
         raise RuleError("capacity_below_taken", message % {"n": taken})
 
 
-def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
+def _follow_the_start(session: Session) -> None:
     """Whoever was reminded of the old time is reminded again; no hold outlasts the new start.
 
-    When the new start is near, the change itself is the reminder. Whoever has booked did so for another time, so until
-    the new one they can give it back in full.
+    When the new start is near, the change itself is the reminder.
     """
     # Whoever was checked in already had come to the old time.
     Attendance.objects.filter(session=session).delete()
@@ -425,9 +426,13 @@ def _follow_the_start(session: Session, *, is_own_wish: bool) -> None:
     if session.is_private:
         intros = Intro.objects.filter(session=session, state=Intro.State.CONFIRMED)
         intros.update(reminded_at=now if is_near else None)
-    if not is_own_wish:
-        bookings.filter(state__in=[Booking.State.HELD, Booking.State.CONFIRMED]).update(moved_at=now)
     Booking.objects.filter(pk__in=ends).update(held_until=session.starts_at)
+
+
+def _let_give_back(session: Session) -> None:
+    """Whoever has booked did so for another time, or with another person: until the start it comes back in full."""
+    bookings = Booking.objects.filter(session=session, state__in=[Booking.State.HELD, Booking.State.CONFIRMED])
+    bookings.update(moved_at=clock.now())
 
 
 def _plain(value: Any) -> Any:
