@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 91f4c056b651bbda1fa9b72629eb09f165d00a1b1c6c87da08c413a15c111d7a
+-- Of the migrations 763ced68a7a081be3e6f1740cae9acdb025284ca6dafef0365cc947869eedd4d
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -100,6 +100,13 @@ DECLARE
     change bigint;
     posted integer := 0;
 BEGIN
+    IF NOT cardinality(kinds) = ALL (ARRAY[
+        cardinality(debits), cardinality(credits), cardinality(amounts), cardinality(keys), cardinality(subjects),
+        cardinality(undoes)])
+    THEN
+        RAISE EXCEPTION 'ledger: the columns differ in length';
+    END IF;
+
     FOR attempt IN 1..2 LOOP
         debit_ids := '{}';
         credit_ids := '{}';
@@ -665,7 +672,7 @@ CREATE TABLE ledger_account (
     name character varying(60) NOT NULL,
     expires_at timestamp with time zone,
     balance bigint,
-    code text,
+    code text NOT NULL,
     owner_id uuid,
     CONSTRAINT account_credit_knows_its_source CHECK (((NOT ((kind)::text = 'credit'::text)) OR (source_id IS NOT NULL))),
     CONSTRAINT account_has_a_balance_if_guarded CHECK (((balance IS NOT NULL) = ((kind)::text ~ '^(credit|granted|wallet|earnings)$'::text))),

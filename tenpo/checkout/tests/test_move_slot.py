@@ -187,14 +187,15 @@ def test_what_the_host_hands_over_is_told_to_both_coaches_but_not_to_who_did_it(
 @pytest.mark.parametrize(("who", "percent"), [("host", 100), ("member", 50)])
 def test_who_booked_a_time_with_one_coach_gives_it_back_in_full_where_the_host_gave_it_to_another(coach, who, percent):
     other, member = working_coach(), make_member()
-    late = make_cancellation_policy((0, 50))
+    late = make_cancellation_policy((0, 50), reschedules=1)
     booking = book(make_service(coach, other, coaches_rule="any", cancellation_policy=late), member, coach=coach)
     move_slot(booking, starts_at=NINE, coach=other, by=make_admin() if who == "host" else member)
 
-    assert cancel_booking(booking, by=member).line.refunded_percent == percent
     if who == "host":
-        news = Notification.objects.filter(user=member, kind="session.other_coach").get()
+        assert "session.other_coach" in told(member)
+        news = Notification.objects.get(user=member, kind="session.other_coach")
         assert "everything comes back" in say(news.kind, news.payload).text
+    assert cancel_booking(booking, by=member).line.refunded_percent == percent
 
 
 def test_a_calendar_of_whoever_gave_it_is_written_anew(coach):

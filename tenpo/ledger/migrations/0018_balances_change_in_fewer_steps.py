@@ -182,7 +182,7 @@ class Migration(migrations.Migration):
     dependencies = [("ledger", "0017_late_money_goes_back")]
     operations = [
         migrations.RunSQL(
-            "ALTER TABLE ledger_account ALTER COLUMN code DROP EXPRESSION",
+            "ALTER TABLE ledger_account ALTER COLUMN code DROP EXPRESSION, ALTER COLUMN code SET NOT NULL",
             migrations.RunSQL.noop,
             state_operations=[migrations.AlterField("account", "code", models.TextField(unique=True))],
         ),

@@ -31,6 +31,13 @@ DECLARE
     change bigint;
     posted integer := 0;
 BEGIN
+    IF NOT cardinality(kinds) = ALL (ARRAY[
+        cardinality(debits), cardinality(credits), cardinality(amounts), cardinality(keys), cardinality(subjects),
+        cardinality(undoes)])
+    THEN
+        RAISE EXCEPTION 'ledger: the columns differ in length';
+    END IF;
+
     FOR attempt IN 1..2 LOOP
         debit_ids := '{}';
         credit_ids := '{}';
@@ -151,7 +158,7 @@ BEGIN
 END
 $$;
 
--- As the release before calls it.
+-- As the release before calls it: the next one drops it.
 CREATE OR REPLACE FUNCTION ledger_post(postings jsonb) RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
     SELECT ledger_post(

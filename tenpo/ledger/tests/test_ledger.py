@@ -15,7 +15,7 @@ from psycopg.errors import CheckViolation
 
 from tenpo.core.errors import RuleError
 from tenpo.core.invariants import find_faults
-from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.actions import _COLUMNS, Posting, Pot, _columns, post_transfers
 from tenpo.ledger.models import GUARDED, OWING, Account, Transfer
 from tenpo.ledger.queries import trial_balance
 from tenpo.people.models import User
@@ -276,6 +276,17 @@ def test_an_account_is_found_by_the_name_that_it_was_opened_under():
         for pot in pots:
             cursor.execute("SELECT ledger_code(%s::jsonb)", [json.dumps(pot.as_json())])
             assert cursor.fetchone() == (pot.code,)
+
+
+@pytest.mark.parametrize("column", range(7))
+def test_columns_of_different_lengths_are_refused(column):
+    """Else a reversal could be written as none."""
+    values = _columns([issue(make_member(), 100)])
+    values[column] = [*values[column], *values[column]]
+
+    with pytest.raises(ProgrammingError, match="differ in length"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT ledger_post({_COLUMNS})", values)
+    assert not Transfer.objects.exists()
 
 
 def test_the_release_before_posts_as_it_did():
