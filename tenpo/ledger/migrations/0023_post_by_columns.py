@@ -12,11 +12,14 @@ DECLARE
     debit_code text;
     debit uuid;
     debit_balance bigint;
+    debit_currency text;
     credit_code text;
     credit uuid;
     credit_balance bigint;
+    credit_currency text;
     debit_ids uuid[];
     credit_ids uuid[];
+    currencies text[];
     guarded uuid[];
     is_open boolean;
     cents bigint;
@@ -41,31 +44,36 @@ BEGIN
     FOR attempt IN 1..2 LOOP
         debit_ids := '{}';
         credit_ids := '{}';
+        currencies := '{}';
         guarded := '{}';
         is_open := true;
-        debit_code := '';
-        credit_code := '';
+        debit_code := NULL;
+        credit_code := NULL;
         FOR place IN 1..cardinality(kinds) LOOP
-            IF split_part(debits[place], ':', 2) <> split_part(credits[place], ':', 2) THEN
-                RAISE EXCEPTION 'ledger: currencies differ';
-            END IF;
             -- Most often one end is that of the posting before: sales, of many; or what the fee is taken from.
             named := debits[place];
             IF named = credit_code THEN
                 debit_code := named;
                 debit := credit;
                 debit_balance := credit_balance;
+                debit_currency := credit_currency;
             ELSIF named IS DISTINCT FROM debit_code THEN
                 debit_code := named;
-                SELECT id, balance INTO debit, debit_balance FROM ledger_account WHERE code = named;
+                SELECT id, balance, currency INTO debit, debit_balance, debit_currency
+                FROM ledger_account WHERE code = named;
             END IF;
             named := credits[place];
             IF named IS DISTINCT FROM credit_code THEN
                 credit_code := named;
-                SELECT id, balance INTO credit, credit_balance FROM ledger_account WHERE code = named;
+                SELECT id, balance, currency INTO credit, credit_balance, credit_currency
+                FROM ledger_account WHERE code = named;
+            END IF;
+            IF debit_currency <> credit_currency THEN
+                RAISE EXCEPTION 'ledger: currencies differ';
             END IF;
             debit_ids := debit_ids || debit;
             credit_ids := credit_ids || credit;
+            currencies := currencies || debit_currency;
             is_open := is_open AND debit IS NOT NULL AND credit IS NOT NULL;
             IF debit_balance IS NOT NULL THEN
                 guarded := guarded || debit;
@@ -77,12 +85,21 @@ BEGIN
         EXIT WHEN is_open;
 
         -- Open the accounts that are not open yet, in one order, and look again. Only what a person owns has a
-        -- guarded balance.
+        -- guarded balance. The code is made of what the account says, so no other name leads to it.
+        IF EXISTS (
+            SELECT FROM jsonb_array_elements(pots::jsonb) listed (pot)
+            WHERE pot ->> 'kind' !~ '^[a-z]+$' OR pot ->> 'currency' !~ '^[A-Z]{3}$')
+        THEN
+            RAISE EXCEPTION 'ledger: no such kind or currency';
+        END IF;
         INSERT INTO ledger_account (code, kind, currency, owner_id, source_id, name, expires_at, balance)
-        SELECT ledger_code(pot), pot ->> 'kind', pot ->> 'currency', (pot ->> 'owner')::uuid, (pot ->> 'source')::uuid,
-               pot ->> 'name', (pot ->> 'expires_at')::timestamptz,
-               CASE WHEN pot ->> 'kind' IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
-        FROM jsonb_array_elements(pots::jsonb) listed (pot)
+        SELECT concat(kind, ':', currency, ':', owner_id, ':', source_id, ':', name), kind, currency, owner_id, source_id,
+               name, expires_at, CASE WHEN kind IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
+        FROM jsonb_array_elements(pots::jsonb) listed (pot),
+             LATERAL (
+                SELECT pot ->> 'kind' AS kind, pot ->> 'currency' AS currency, (pot ->> 'owner')::uuid AS owner_id,
+                       (pot ->> 'source')::uuid AS source_id, pot ->> 'name' AS name,
+                       (pot ->> 'expires_at')::timestamptz AS expires_at) said
         WHERE NOT EXISTS (SELECT FROM ledger_account a WHERE a.code = ledger_code(pot))
         ORDER BY ledger_code(pot)
         ON CONFLICT DO NOTHING;
@@ -117,8 +134,7 @@ BEGIN
         END IF;
 
         INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id, reverses_id)
-        VALUES (debit, credit, cents, split_part(debits[place], ':', 2), kinds[place], keys[place], subjects[place],
-                undoes[place])
+        VALUES (debit, credit, cents, currencies[place], kinds[place], keys[place], subjects[place], undoes[place])
         ON CONFLICT (key) DO NOTHING;
         IF FOUND THEN
             posted := posted + 1;

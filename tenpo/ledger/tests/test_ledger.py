@@ -278,6 +278,32 @@ def test_an_account_is_found_by_the_name_that_it_was_opened_under():
             assert cursor.fetchone() == (pot.code,)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Pot(Account.Kind.SALES, "eur"),
+        Pot(Account.Kind.SALES, "E:R"),
+        Pot(SimpleNamespace(value="sales:EUR"), "USD"),  # type: ignore[arg-type]
+        Pot(SimpleNamespace(value=""), ""),  # type: ignore[arg-type]
+    ],
+)
+def test_no_account_is_opened_whose_name_could_be_read_as_that_of_another(wrong):
+    for known in (SALES, Pot(Account.Kind.WALLET, "EUR", make_member().pk)):
+        with pytest.raises(ProgrammingError, match="no such kind or currency"), transaction.atomic():
+            post_transfers([Posting(Transfer.Kind.TOP_UP, wrong, known, 5, "k", uuid4())])
+    assert not Account.objects.exists()
+
+
+def test_a_person_has_one_account_of_a_kind_however_their_number_is_written():
+    owner = str(make_member().pk)
+    written, shouted = (Pot(Account.Kind.WALLET, "EUR", one) for one in (owner, owner.upper()))  # type: ignore[arg-type]
+    with transaction.atomic():
+        post_transfers([Posting(Transfer.Kind.TOP_UP, PROVIDER, written, 5, "k", uuid4())])
+
+    with pytest.raises(IntegrityError, match="null value"), transaction.atomic():
+        post_transfers([Posting(Transfer.Kind.TOP_UP, PROVIDER, shouted, 5, "l", uuid4())])
+
+
 @pytest.mark.parametrize("column", range(7))
 def test_columns_of_different_lengths_are_refused(column):
     """Else a reversal could be written as none."""
