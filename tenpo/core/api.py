@@ -10,6 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from ninja import Field, Schema
 from ninja.errors import HttpError
+from ninja.errors import ValidationError as InputError
 from ninja.schema import DjangoGetter
 from pydantic import (
     AfterValidator,
@@ -87,6 +88,14 @@ class InSchema(Schema):
             words = _("There is a character in it that no text can hold.")
             raise PydanticCustomError("nul", "{words}", {"words": words})
         return value
+
+
+def check_form(request: HttpRequest, *names: str) -> None:
+    """Raise ninja's ValidationError for what was sent with a file and is none of these: it would be ignored."""
+    unknown = [name for name in [*request.POST, *request.FILES] if name not in names]
+    if unknown:
+        words = "Extra inputs are not permitted"
+        raise InputError([{"type": "extra_forbidden", "loc": ["form", name], "msg": words} for name in unknown])
 
 
 class OutSchema(Schema):

@@ -135,8 +135,8 @@ def what_comes_back(
     """What comes back to whoever cancels at `now`, who gave up late or did not come `misses` times.
 
     `back_to` is where the business's terms lead. A window holds up to and including its last moment. The host's
-    cancellation gives everything back, and so does one's own before the start of what was changed after one booked, one that
-    is among those that cost nothing, and one that the host lets somebody off.
+    cancellation gives everything back, and so does one's own before the start of what was changed after one booked, one
+    that is among those that cost nothing, and one that the host lets somebody off.
     """
     whole = whole_place(policy, back_to)
     if by_host:

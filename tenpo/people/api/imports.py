@@ -7,7 +7,7 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from ninja import Field, File, Query, Router, UploadedFile
 
-from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, problems
+from tenpo.core.api import ApiRequest, OutSchema, PageOut, PageQuery, check_form, problems
 from tenpo.core.paging import keyset_page
 from tenpo.people.actions.imports import MAX_BYTES, confirm_import, count_problems, preview_people_import, roles_given
 from tenpo.people.api.invites import check_may_invite
@@ -74,6 +74,7 @@ def create_people_import(request: ApiRequest, file: File[UploadedFile]) -> tuple
 
     The answer shows every row with its problem. For admins.
     """
+    check_form(request, "file")
     # One byte more than allowed is enough to refuse it.
     return 201, preview_people_import(file.name or "", file.read(MAX_BYTES + 1), by=request.user)
 

@@ -142,7 +142,7 @@ def get_calendar(request: ApiRequest, calendar_id: UUID) -> CalendarConnection:
 
 @router.patch(
     "/calendars/{uuid:calendar_id}",
-    response={200: CalendarOut, **problems(403, 404, 409, 422)},
+    response={200: CalendarOut, **problems(403, 404, 409, 422, 429)},
     summary="Change a calendar",
 )
 def update_calendar(request: ApiRequest, calendar_id: UUID, body: CalendarPatch) -> CalendarConnection:
@@ -156,6 +156,8 @@ def update_calendar(request: ApiRequest, calendar_id: UUID, body: CalendarPatch)
     if body.writes_sessions and not connection.writes_sessions:
         refuse_keys(request, _("A key cannot have sessions written to a calendar. Sign in to do so."))
         check_fresh(request)
+    if "writes_sessions" in changes:
+        hit("calendar-user", request.user.pk)
     return change_connection(connection, by=request.user, visit=visit_of(request), **changes)
 
 

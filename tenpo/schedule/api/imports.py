@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import Http404
 from ninja import Field, File, Form, Router, UploadedFile
 
-from tenpo.core.api import ApiRequest, InSchema, problems
+from tenpo.core.api import ApiRequest, InSchema, check_form, problems
 from tenpo.people.api.imports import ImportOut, ImportRowsOut, find_import
 from tenpo.people.models import Import
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
@@ -49,6 +49,7 @@ def create_sessions_import(
     The answer shows every event with its problem. Without `coach_id` the sessions are the caller's own; those of
     `beside_ids` give every new one with them.
     """
+    check_form(request, "file", *SessionsFileIn.model_fields)
     coach, beside = chosen_coach(request.user, form.coach_id), coaches_named(request.user, form.beside_ids)
     # One byte more than allowed is enough to refuse it.
     content = file.read(MAX_BYTES + 1)

@@ -8,7 +8,7 @@ from django.http import FileResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, File, Form, Router, UploadedFile
 
-from tenpo.core.api import ApiRequest, InSchema, OutSchema, file_answer, problems
+from tenpo.core.api import ApiRequest, InSchema, OutSchema, check_form, file_answer, problems
 from tenpo.core.limits import hit
 from tenpo.schedule.actions.resources import add_file, add_link, change_resource, remove_resource
 from tenpo.schedule.api.sessions import visible_session
@@ -103,6 +103,7 @@ def create_session_file(
 
     409 `too_large`, `empty`, `not_a_picture`, `too_many`, `too_much` where all of the caller's files are.
     """
+    check_form(request, "file", "kind", "name", "is_public")
     session = visible_session(request.user, session_id)
     hit("upload-user", request.user.pk)
     hit("upload-user-day", request.user.pk)

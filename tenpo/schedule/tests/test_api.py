@@ -10,7 +10,7 @@ from django.utils import timezone
 from tenpo.checkout.tests.make import make_booking
 from tenpo.orders.tests.make import make_share_policy
 from tenpo.people.actions.imports import run_import
-from tenpo.people.models import User
+from tenpo.people.models import Import, User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session, set_times
@@ -177,6 +177,14 @@ def upload(user: User, content: bytes, **fields: Any) -> tuple[int, Any]:
     file = SimpleUploadedFile("plan.ics", content, "text/calendar")
     response = client.post("/api/v1/imports/sessions", {"file": file, **fields})
     return response.status_code, response.json()
+
+
+def test_a_field_beside_a_file_that_is_not_known_is_refused():
+    coach = make_coach()
+
+    status, answer = upload(coach, file_of(event()), beside_id=str(make_coach().pk))
+
+    assert (status, "beside_id" in str(answer), Import.objects.exists()) == (422, True, False), answer
 
 
 def test_a_calendar_file():

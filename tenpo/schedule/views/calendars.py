@@ -172,6 +172,8 @@ def calendar_detail(request: PageRequest, connection_id: str) -> HttpResponse:
         # From then on it tells where somebody is and when, whoever is signed in.
         if form.cleaned_data.get("writes_sessions") and not connection.writes_sessions and not is_fresh(request):
             return show_again(request, typed=form.cleaned_data)
+        if form.cleaned_data.get("writes_sessions", connection.writes_sessions) != connection.writes_sessions:
+            hit("calendar-user", request.user.pk)
         changed = attempt_form(
             form,
             lambda: change_connection(connection, by=request.user, visit=visit_of(request), **form.cleaned_data),
