@@ -270,7 +270,23 @@ def test_nobody_else_moves_it_and_only_what_was_booked_as_a_slot(coach):
     assert refusal_of(booking, member).code == "not_planned"
 
 
-def test_another_coach_only_where_any_may_and_nobody_earns_of_it(coach):
+@pytest.mark.invariants
+def test_whoever_gives_it_now_earns_of_it(coach):
+    second = working_coach()
+    create_split_rule(name="Earn", business_percent=20, creator_percent=80, teacher_percent=0, by=make_admin())
+    booking = book(make_service(coach, second, coaches_rule="any"), make_member(), coach=coach)
+    assert earners(booking) == {coach, None}
+
+    moved = move_slot(booking, starts_at=NINE, coach=second, by=coach)
+
+    assert (moved.session.coach, earners(booking)) == (second, {second, None})
+
+
+def earners(booking: Booking) -> set[User | None]:
+    return {split.recipient for split in booking.line.splits.select_related("recipient")}
+
+
+def test_another_coach_only_where_any_may(coach):
     second, third = working_coach(), working_coach()
     any_of, chosen = make_service(coach, second, coaches_rule="any"), make_service(coach, second)
     free, fixed = book(any_of, make_member(), coach=coach), book(chosen, make_member(), NINE + HOUR, coach=coach)
@@ -278,9 +294,6 @@ def test_another_coach_only_where_any_may_and_nobody_earns_of_it(coach):
     assert move_slot(free, starts_at=NINE, coach=second, by=coach).session.coach == second
     assert refusal_of(fixed, coach, NINE, coach=second).code == "other_coach"
     assert refusal_of(fixed, coach, NINE, coach=third).code == "slot_not_offered"
-    create_split_rule(name="Earn", business_percent=20, creator_percent=80, teacher_percent=0, by=make_admin())
-    earned = book(any_of, make_member(), NINE + 2 * HOUR, coach=coach)
-    assert refusal_of(earned, coach, NINE + 2 * HOUR, coach=second).code == "other_coach"
 
 
 def test_its_room_and_its_place_move_along(coach):

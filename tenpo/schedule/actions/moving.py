@@ -38,9 +38,8 @@ def move_slot(
 
     Whoever booked may by their policy, and as long as it can be booked anew; the host always and whatever the notice;
     whoever it was moved for by the host can then move it once, or give it back in full. What its coach says yes to
-    is moved by its host alone. Another coach gives it only
-    where any may, and where nobody earns a part of it yet. Without a location it stays where it is. Where it is
-    already, nothing changes.
+    is moved by its host alone. Another coach gives it only where any may, and then earns what is not earned of it yet.
+    Without a location it stays where it is. Where it is already, nothing changes.
 
     Raises RuleError slot_taken, slot_not_offered, participant_elsewhere, each with the `nearest` starts; not_a_slot,
     not_booked, started, not_planned, asked_first, other_coach, not_movable, moved_too_often, too_late.
@@ -145,10 +144,9 @@ def _check_coach(booking: Booking, service: Service, coach_id: UUID) -> None:
     given_by: Collection[UUID] = ServiceCoach.objects.filter(service=service).values_list("coach", flat=True)
     if coach_id not in given_by:
         raise not_offered()
-    is_split = booking.line is not None and booking.line.is_split
     # A series is with one coach.
     is_bound = booking.session.is_together or booking.session.series_id is not None
-    if service.coaches_rule != Service.Coaches.ANY or is_bound or is_split:
+    if service.coaches_rule != Service.Coaches.ANY or is_bound:
         raise other_coach()
 
 
