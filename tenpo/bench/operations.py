@@ -36,7 +36,7 @@ _SCRIPTS = {
             ARRAY['line-' || uuidv7(), 'line-' || uuidv7()], ARRAY[uuidv7(), uuidv7()], '{NULL,NULL}', pots)
         FROM bench_pot WHERE n = :n;""",
     "batch": """
-        SELECT ledger_post(array_agg('credit_spend'), array_agg(debit), array_agg(credit), array_agg(1::bigint),
+        SELECT ledger_post(array_agg(text 'credit_spend'), array_agg(debit), array_agg(credit), array_agg(1::bigint),
             array_agg('line-' || uuidv7()), array_agg(uuidv7()), array_agg(NULL::uuid), min(pots))
         FROM bench_pot WHERE n BETWEEN :n AND :n + :batch - 1;""",
 }
