@@ -88,7 +88,9 @@ STAND_IN_KINDS = (STOOD_IN, STANDS_IN, GIVEN_AWAY)
 
 
 def on_handed_over(message: OutboxMessage) -> list[Notice]:
-    """Who gives it now, who gave it, who gives it with them, and everybody who comes, but for whoever did it."""
+    """Who gives it now, who gave it, who gives it with them, and who comes where its lead is another one now; never
+    whoever did it.
+    """
     said = message.payload
     rows = Session.objects.select_related("coach").filter(pk__in=said["session_ids"]).order_by("starts_at", "id")
     sessions = [one for one in rows if one.status != Session.Status.CANCELLED]
@@ -99,7 +101,8 @@ def on_handed_over(message: OutboxMessage) -> list[Notice]:
     coaches = [(STANDS_IN, said["to_id"]), (GIVEN_AWAY, said["from_id"])]
     notices = [Notice(kind, UUID(one), _payload(sessions, **who)) for kind, one in coaches]
     notices += _to_the_others(sessions, but={said["to_id"], said["from_id"]})
-    notices += _to_who_comes(sessions, who)
+    led = [one for one in sessions if str(one.pk) in said["led_ids"]]
+    notices += _to_who_comes(led, who)
     return [one for one in notices if str(one.user_id) != said["by_id"]]
 
 

@@ -88,6 +88,20 @@ def test_what_falls_into_it_is_given_by_whoever_stands_in_and_told_once(coach, o
     assert AuditLog.objects.filter(action="session.changed").count() == 2
 
 
+def test_who_comes_is_told_only_of_what_another_one_leads_now(coach, other):
+    lead, member = make_coach("Lead"), make_member()
+    beside = on_day(lead, 1, beside=[coach], price=0)
+    led = on_day(coach, 2, beside=[lead], price=0)
+    for session in (beside, led):
+        make_booking(session, member)
+
+    hand_over(away(coach, other), by=coach)
+
+    assert given_by(beside) == [lead.pk, other.pk]
+    [notice] = told("session.stood_in")
+    assert (notice.user, notice.payload["session_id"], notice.payload["times"]) == (member, str(led.pk), 1)
+
+
 def test_again_changes_nothing(coach, other):
     on_day(coach, 1)
     off = away(coach, other)
