@@ -93,16 +93,18 @@ def _facts(sessions: Sequence[Session], before: Mapping[str, Mapping[str, Any]])
     """What is told of them: of one as of any that changes, of several when each is, and what all of them were."""
     changes = [before[str(session.pk)] for session in sessions]
     # The link itself is for those who look at their booking, not for every mailbox on the way.
-    was = {
-        name: "" if name == "join_link" else value if all(one.get(name) == value for one in changes) else None
-        for name, value in changes[0].items()
-        if name != "added_ids"
-    }
+    names = dict.fromkeys(name for one in changes for name in one if name != "added_ids")
+    was = {name: "" if name == "join_link" else _same([one.get(name) for one in changes]) for name in names}
     facts = {**session_facts(sessions[0]), "before": was}
-    names = ("session", "starts_at", "ends_at", "time_zone")
     if len(sessions) > 1:
-        facts["sessions"] = [{name: session_facts(session)[name] for name in names} for session in sessions]
+        shown = ("session", "starts_at", "ends_at", "time_zone")
+        facts["sessions"] = [{name: session_facts(session)[name] for name in shown} for session in sessions]
     return facts
+
+
+def _same(values: Sequence[Any]) -> Any:
+    """What all of them are; None where they differ."""
+    return values[0] if all(one == values[0] for one in values) else None
 
 
 CHANGED_TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
