@@ -100,7 +100,9 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
     given_by = [str(one) for one in session.coach_ids]
     kinds = {one: SHARED if session.is_together else GIVEN for one in added if one in given_by}
     kinds |= {one: LET_GO for one in before if one not in given_by}
-    kinds |= {one: WITH_OTHERS for one in before if one in given_by}
+    # What else changed is told to those who give it together, with who they are.
+    if not (said.get("is_moved") and session.is_together):
+        kinds |= {one: WITH_OTHERS for one in before if one in given_by}
     notices = [Notice(kind, UUID(one), payload, once=once) for one, kind in kinds.items() if one != said["by_id"]]
     if given_by[0] != before[0] and not said.get("is_moved"):
         notices += to_who_comes(session, str(User.objects.get(pk=before[0])))
