@@ -1,5 +1,6 @@
 """What is told when others give a session: to who gives it now, to who does not any more, and to who comes."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,16 @@ from tenpo.schedule.policy_notifications import (
     roster_path,
     sentences,
     session_facts,
-    told_with,
-    when_of_all,
     where_and_when,
+)
+from tenpo.schedule.session_coach_queries import name_coaches
+from tenpo.schedule.several_notifications import (
+    each_with_when,
+    facts_of_sessions,
+    number_of,
+    what_and_when,
+    when_of_all,
+    which,
 )
 from tenpo.schedule.together_notifications import SHARED
 
@@ -35,20 +43,25 @@ def _say_given(facts: Facts) -> Words:
 def _say_let_go(facts: Facts) -> Words:
     return Words(
         title=_("You do not give %(session)s any more") % {"session": facts["session"]},
-        text=_("Your time is free again: %(when)s. It is with %(coach)s now.")
-        % {"when": when_of_all(facts), "coach": facts["coach"]},
+        text=sentences(
+            _("Your time is free again: %(when)s.") % {"when": when_of_all(facts)},
+            _("It is with %(coach)s now.") % {"coach": facts["coach"]} if facts["coach"] else "",
+        ),
         act=_("See your week"),
         path=path_to("schedule:week"),
+        facts=each_with_when(facts),
     )
 
 
 def _say_with_others(facts: Facts) -> Words:
+    said = {"coach": facts["coach"], "when": when_of_all(facts)}
+    given_by = _("It is given by %(coach)s now: %(when)s.") if said["coach"] else _("See who gives each now: %(when)s.")
     return Words(
-        title=_("Who gives %(session)s has changed") % {"session": facts["session"]},
-        text=_("It is given by %(coach)s now: %(when)s.") % {"coach": facts["coach"], "when": when_of_all(facts)},
-        act=_("See who comes"),
-        path=roster_path(facts),
-        facts=where_and_when(facts),
+        title=_("Who gives %(session)s has changed") % {"session": which(facts)},
+        text=given_by % said,
+        act=_("See your week") if number_of(facts) > 1 else _("See who comes"),
+        path=path_to("schedule:week") if number_of(facts) > 1 else roster_path(facts),
+        facts=what_and_when(facts),
     )
 
 
@@ -91,21 +104,48 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
     Nobody, where another notice tells it.
     """
     said = message.payload
-    session = Session.objects.select_related("coach").filter(pk=message.subject_id).first()
-    if said.get("is_told") or session is None or session.status == Session.Status.CANCELLED:
-        return []
-    before, added = said["before_ids"], said["added_ids"]
-    once, of_all = told_with(said)
-    payload = session_facts(session) | of_all
-    given_by = [str(one) for one in session.coach_ids]
-    kinds = {one: SHARED if session.is_together else GIVEN for one in added if one in given_by}
-    kinds |= {one: LET_GO for one in before if one not in given_by}
-    # What else changed is told to those who give it together, with who they are.
-    if not (said.get("is_moved") and session.is_together):
-        kinds |= {one: WITH_OTHERS for one in before if one in given_by}
-    notices = [Notice(kind, UUID(one), payload, once=once) for one, kind in kinds.items() if one != said["by_id"]]
-    if given_by[0] != before[0] and not said.get("is_moved"):
-        notices += to_who_comes(session, str(User.objects.get(pk=before[0])))
+    sessions = [] if said.get("is_told_elsewhere") else _still_given([message.subject_id])
+    notices = _to_coaches(sessions, {str(message.subject_id): said}, by=said["by_id"])
+    for session in sessions:
+        before = said["before_ids"][0]
+        if str(session.coach_ids[0]) != before and not said.get("is_moved"):
+            notices += to_who_comes(session, str(User.objects.get(pk=before)))
+    return notices
+
+
+def on_coaches_changed_together(message: OutboxMessage) -> list[Notice]:
+    """Who gives some sessions now, and who does not any more, but for whoever did it: each once, with theirs."""
+    given = message.payload["given"]
+    return _to_coaches(_still_given(given), given, by=message.payload["by_id"])
+
+
+def _still_given(ids: Iterable[UUID | str]) -> list[Session]:
+    rows = Session.objects.filter(pk__in=ids).exclude(status=Session.Status.CANCELLED).select_related("coach")
+    sessions = list(rows.order_by("starts_at", "id"))
+    name_coaches(sessions)
+    return sessions
+
+
+def _to_coaches(sessions: Sequence[Session], given: Mapping[str, Mapping[str, Any]], *, by: str) -> list[Notice]:
+    """What becomes of sessions for those who give them, or gave them: `given` says who did before, and who came."""
+    told: dict[str, dict[Kind, list[Session]]] = {}
+    for session in sessions:
+        said, now = given[str(session.pk)], [str(one) for one in session.coach_ids]
+        before, added = said["before_ids"], said["added_ids"]
+        kinds = {one: SHARED if session.is_together else GIVEN for one in added if one in now}
+        kinds |= {one: LET_GO for one in before if one not in now}
+        # What else changed is told to those who give it together, with who they are.
+        if not (said.get("is_moved") and session.is_together):
+            kinds |= {one: WITH_OTHERS for one in before if one in now}
+        for one, kind in kinds.items():
+            if one != by:
+                told.setdefault(one, {}).setdefault(kind, []).append(session)
+    notices = []
+    for one, theirs in told.items():
+        # Of one act nobody reads twice: with whom they give the rest is less than what they have to give now.
+        if len(theirs) > 1:
+            theirs.pop(WITH_OTHERS, None)
+        notices += [Notice(kind, UUID(one), facts_of_sessions(found)) for kind, found in theirs.items()]
     return notices
 
 
@@ -123,4 +163,7 @@ def to_who_comes(session: Session, before: str, **more: Any) -> list[Notice]:
     return list(told.values())
 
 
-COACHES_TELLS = {"session.coaches_changed": on_coaches_changed}
+COACHES_TELLS = {
+    "session.coaches_changed": on_coaches_changed,
+    "session.coaches_changed_together": on_coaches_changed_together,
+}

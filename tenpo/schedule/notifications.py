@@ -144,7 +144,7 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
     Whoever moved it themselves is told what they did, and not that something happened to them. Nobody where it changed
     with other sessions: they are told once of all (`changed_notifications`).
     """
-    if message.payload.get("is_together"):
+    if message.payload.get("is_among_several"):
         return []
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")

@@ -1,6 +1,5 @@
 """What is told of a policy: what came back, what was missed, what was moved. Also how bookings are spoken of."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -26,21 +25,6 @@ def session_facts(session: Session) -> dict[str, Any]:
         "coach": session.coach_names,
         "currency": session.currency,
     }
-
-
-def when_of_all(facts: Facts) -> str:
-    """When a session is; of several that are told of at once how many they are, and when the first of them is."""
-    number = facts.number("times")
-    if number < 2:
-        return facts.when()
-    return _("%(n)s dates, the first %(when)s") % {"n": number, "when": facts.when()}
-
-
-def told_with(said: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
-    """What lets be told once of what was done to several sessions in one act, and how many they are."""
-    if not said.get("act"):
-        return "", {}
-    return f"act:{said['act']}", {"times": said["times"]}
 
 
 def booking_path(facts: Facts) -> str:

@@ -96,7 +96,7 @@ def _give(session: Session, giver: User, taker: User, for_whom: UUID, *, by: Use
         session,
         {"coach_ids": coach_ids},
         by=by,
-        told_with={"is_told": True},
+        is_among_several=True,
         stands_in={taker.pk: None if for_whom == taker.pk else for_whom},
     )
 

@@ -138,4 +138,6 @@ def test_what_is_refunded_after_it_changes_nothing_of_what_is_told():
     assert booked[1].line is not None
     give_refund(line=Line.objects.get(pk=booked[1].line.pk), amount=500, to="credit", by=admin)
 
-    assert "€20 went back to you as credit; your next booking uses it first. That is €20 of the €40" in said_to(lena).text
+    assert (
+        "€20 went back to you as credit; your next booking uses it first. That is €20 of the €40" in said_to(lena).text
+    )
