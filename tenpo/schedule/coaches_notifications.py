@@ -10,13 +10,11 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import User
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Session
 from tenpo.schedule.policy_notifications import (
     booking_path,
     roster_path,
     sentences,
-    session_facts,
-    where_and_when,
 )
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.several_notifications import (
@@ -28,21 +26,22 @@ from tenpo.schedule.several_notifications import (
     which,
 )
 from tenpo.schedule.together_notifications import SHARED
+from tenpo.schedule.told_people import places_of_each
 
 
 def _say_given(facts: Facts) -> Words:
     return Words(
-        title=_("You give %(session)s now") % {"session": facts["session"]},
-        text=_("It is taken in your calendar: %(when)s.") % {"when": facts.when()},
+        title=_("You give %(session)s now") % {"session": which(facts)},
+        text=_("It is taken in your calendar: %(when)s.") % {"when": when_of_all(facts)},
         act=_("See who comes"),
         path=roster_path(facts),
-        facts=where_and_when(facts),
+        facts=what_and_when(facts),
     )
 
 
 def _say_let_go(facts: Facts) -> Words:
     return Words(
-        title=_("You do not give %(session)s any more") % {"session": facts["session"]},
+        title=_("You do not give %(session)s any more") % {"session": which(facts)},
         text=sentences(
             _("Your time is free again: %(when)s.") % {"when": when_of_all(facts)},
             _("It is with %(coach)s now.") % {"coach": facts["coach"]} if facts["coach"] else "",
@@ -66,16 +65,17 @@ def _say_with_others(facts: Facts) -> Words:
 
 
 def _say_other_coach(facts: Facts) -> Words:
+    is_one = number_of(facts) == 1
+    said = {"session": which(facts), "before": facts["before"], "coach": facts["to"] or facts["coach"]}
     return Words(
-        title=_("%(session)s is with %(coach)s now") % {"coach": facts["coach"], "session": facts["session"]},
+        title=_("%(session)s: now with %(coach)s") % said,
         text=sentences(
-            _("It was to be with %(before)s. Nothing else changes: %(when)s.")
-            % {"before": facts["before"], "when": facts.when()},
+            _("It was to be with %(before)s. Nothing else changes: %(when)s.") % {**said, "when": when_of_all(facts)},
             _("If that does not suit you, you can cancel: everything comes back.") if facts.has("gives_back") else "",
         ),
-        act=_("See your booking"),
-        path=booking_path(facts),
-        facts=where_and_when(facts),
+        act=_("See your booking") if is_one else _("See your bookings"),
+        path=booking_path(facts) if is_one else path_to("schedule:booking-list"),
+        facts=what_and_when(facts),
     )
 
 
@@ -109,7 +109,7 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
     for session in sessions:
         before = said["before_ids"][0]
         if str(session.coach_ids[0]) != before and not said.get("is_moved"):
-            notices += to_who_comes(session, str(User.objects.get(pk=before)))
+            notices += to_who_comes([session], before=str(User.objects.get(pk=before)))
     return notices
 
 
@@ -149,18 +149,17 @@ def _to_coaches(sessions: Sequence[Session], given: Mapping[str, Mapping[str, An
     return notices
 
 
-def to_who_comes(session: Session, before: str, **more: Any) -> list[Notice]:
-    """Tell everybody who has a place in a session, or waits for one, each of them once, with whom it was to be."""
-    rows = Booking.objects.filter(session=session).live().select_related("participant").order_by("id")
-    told: dict[UUID, Notice] = {}
-    for booking in rows:
-        payload = {**session_facts(session), "booking_id": str(booking.pk), "before": before, **more}
-        if booking.was_moved:
+def to_who_comes(sessions: Iterable[Session], *, before: str, **more: Any) -> list[Notice]:
+    """Tell everybody who has places in some sessions, or waits for some, each of them once, with whom it was to be."""
+    by_pk = {session.pk: session for session in sessions}
+    notices = []
+    for person, places in places_of_each(by_pk.values()).items():
+        theirs = [by_pk[pk] for pk in dict.fromkeys(one.session_id for one in places)]
+        payload = {**facts_of_sessions(theirs), "booking_id": str(places[0].pk), "before": before, **more}
+        if all(one.was_moved for one in places):
             payload["gives_back"] = True
-        for person in (booking.booked_by_id, booking.participant.user_id):
-            if person is not None and person not in told:
-                told[person] = Notice(OTHER_COACH, person, payload)
-    return list(told.values())
+        notices.append(Notice(OTHER_COACH, person, payload))
+    return notices
 
 
 COACHES_TELLS = {

@@ -49,13 +49,6 @@ def where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in found if value)
 
 
-def several(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """Of several sessions that are told of at once, what each is and when; nothing where it is one."""
-    found = facts.value("sessions")
-    each = [Facts(one) for one in found] if isinstance(found, list) else []
-    return tuple((one["session"], one.when("starts_at", until="ends_at")) for one in each)
-
-
 def back_sentence(facts: Facts) -> str:
     """What came back, by where it went."""
     credit, wallet, method = "", "", ""

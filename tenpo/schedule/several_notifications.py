@@ -11,6 +11,7 @@ from tenpo.schedule.policy_notifications import session_facts, where_and_when
 
 # So many are named in one notice; of more it is said how many there are.
 NAMED = 20
+_OF_ALL = ("session", "coach", "place")
 _OF_EACH = ("session", "starts_at", "ends_at", "time_zone")
 
 
@@ -22,7 +23,7 @@ def facts_of_sessions(sessions: Sequence[Session]) -> dict[str, Any]:
     if len(sessions) == 1:
         return facts
     each = [session_facts(session) for session in sessions]
-    alike = {name: facts[name] if all(one[name] == facts[name] for one in each) else "" for name in ("coach", "place")}
+    alike = {name: facts[name] if all(one[name] == facts[name] for one in each) else None for name in _OF_ALL}
     return {**facts, **alike, "sessions": [{name: one[name] for name in _OF_EACH} for one in each[:NAMED]]}
 
 
@@ -33,8 +34,8 @@ def number_of(facts: Facts) -> int:
 
 def which(facts: Facts) -> str:
     """What they are called; how many they are, where they are called differently."""
-    number, titles = number_of(facts), {one["session"] for one in _each(facts)}
-    return facts["session"] if number == 1 or titles == {facts["session"]} else _("%(n)s sessions") % {"n": number}
+    is_alike = facts["session"] and all(one["session"] == facts["session"] for one in _each(facts))
+    return facts["session"] if is_alike else _("%(n)s sessions") % {"n": number_of(facts)}
 
 
 def when_of_all(facts: Facts) -> str:

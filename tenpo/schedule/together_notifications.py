@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.models import OutboxMessage
-from tenpo.core.words import EN_DASH
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import Import
 from tenpo.schedule.models import Session
@@ -17,20 +16,19 @@ from tenpo.schedule.policy_notifications import (
     roster_path,
     sentences,
     session_facts,
-    several,
     where_and_when,
 )
 from tenpo.schedule.session_coach_queries import name_coaches
-from tenpo.schedule.several_notifications import facts_of_sessions, number_of, what_and_when, when_of_all
+from tenpo.schedule.several_notifications import facts_of_sessions, number_of, what_and_when, when_of_all, which
 
 
 def _say_changed(facts: Facts) -> Words:
-    if dates := several(facts):
+    if (n := number_of(facts)) > 1:
         return Words(
-            title=_("Changed: %(n)s sessions that you give with others") % {"n": len(dates)},
+            title=_("Changed: %(n)s sessions that you give with others") % {"n": n},
             act=_("See your week"),
             path=path_to("schedule:week"),
-            facts=((_("Where"), facts["place"] or EN_DASH), *dates),
+            facts=what_and_when(facts),
         )
     before = facts.part("before")
     moved = {"before": before.when(), "when": facts.when()}
@@ -56,7 +54,7 @@ def _say_called_off(facts: Facts) -> Words:
 
 def _say_shared(facts: Facts) -> Words:
     return Words(
-        title=_("You give %(session)s with others") % {"session": facts["session"]},
+        title=_("You give %(session)s with others") % {"session": which(facts)},
         text=_("It is on offer, and taken in your calendar: %(when)s.") % {"when": when_of_all(facts)},
         act=_("See your week") if number_of(facts) > 1 else _("See who comes"),
         path=path_to("schedule:week") if number_of(facts) > 1 else roster_path(facts),
