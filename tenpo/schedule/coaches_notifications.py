@@ -1,5 +1,6 @@
 """What is told when others give a session: to who gives it now, to who does not any more, and to who comes."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,60 +10,72 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import User
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Session
 from tenpo.schedule.policy_notifications import (
     booking_path,
     roster_path,
     sentences,
-    session_facts,
-    told_with,
+)
+from tenpo.schedule.session_coach_queries import name_coaches
+from tenpo.schedule.several_notifications import (
+    each_with_when,
+    facts_of_sessions,
+    number_of,
+    what_and_when,
     when_of_all,
-    where_and_when,
+    which,
 )
 from tenpo.schedule.together_notifications import SHARED
+from tenpo.schedule.told_people import places_of_each
 
 
 def _say_given(facts: Facts) -> Words:
     return Words(
-        title=_("You give %(session)s now") % {"session": facts["session"]},
-        text=_("It is taken in your calendar: %(when)s.") % {"when": facts.when()},
+        title=_("You give %(session)s now") % {"session": which(facts)},
+        text=_("It is taken in your calendar: %(when)s.") % {"when": when_of_all(facts)},
         act=_("See who comes"),
         path=roster_path(facts),
-        facts=where_and_when(facts),
+        facts=what_and_when(facts),
     )
 
 
 def _say_let_go(facts: Facts) -> Words:
     return Words(
-        title=_("You do not give %(session)s any more") % {"session": facts["session"]},
-        text=_("Your time is free again: %(when)s. It is with %(coach)s now.")
-        % {"when": when_of_all(facts), "coach": facts["coach"]},
+        title=_("You do not give %(session)s any more") % {"session": which(facts)},
+        text=sentences(
+            _("Your time is free again: %(when)s.") % {"when": when_of_all(facts)},
+            _("It is with %(coach)s now.") % {"coach": facts["coach"]} if facts["coach"] else "",
+        ),
         act=_("See your week"),
         path=path_to("schedule:week"),
+        facts=each_with_when(facts),
     )
 
 
 def _say_with_others(facts: Facts) -> Words:
+    said = {"coach": facts["coach"], "when": when_of_all(facts)}
+    given_by = _("It is given by %(coach)s now: %(when)s.") if said["coach"] else _("See who gives each now: %(when)s.")
     return Words(
-        title=_("Who gives %(session)s has changed") % {"session": facts["session"]},
-        text=_("It is given by %(coach)s now: %(when)s.") % {"coach": facts["coach"], "when": when_of_all(facts)},
-        act=_("See who comes"),
-        path=roster_path(facts),
-        facts=where_and_when(facts),
+        title=_("Who gives %(session)s has changed") % {"session": which(facts)},
+        text=given_by % said,
+        act=_("See your week") if number_of(facts) > 1 else _("See who comes"),
+        path=path_to("schedule:week") if number_of(facts) > 1 else roster_path(facts),
+        facts=what_and_when(facts),
     )
 
 
 def _say_other_coach(facts: Facts) -> Words:
+    is_one = number_of(facts) == 1
+    said = {"session": which(facts), "before": facts["before"], "coach": facts["to"] or facts["coach"]}
     return Words(
-        title=_("%(session)s is with %(coach)s now") % {"coach": facts["coach"], "session": facts["session"]},
+        title=_("%(session)s: now with %(coach)s") % said,
         text=sentences(
-            _("It was to be with %(before)s. Nothing else changes: %(when)s.")
-            % {"before": facts["before"], "when": facts.when()},
+            _("It was to be with %(before)s. Nothing else changes: %(when)s.") % {**said, "when": when_of_all(facts)},
             _("If that does not suit you, you can cancel: everything comes back.") if facts.has("gives_back") else "",
         ),
-        act=_("See your booking"),
-        path=booking_path(facts),
-        facts=where_and_when(facts),
+        act=_("See your booking") if is_one else _("See your bookings"),
+        path=booking_path(facts) if is_one else path_to("schedule:booking-list"),
+        facts=what_and_when(facts),
     )
 
 
@@ -91,34 +104,65 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
     Nobody, where another notice tells it.
     """
     said = message.payload
-    session = Session.objects.select_related("coach").filter(pk=message.subject_id).first()
-    if said.get("is_told") or session is None or session.status == Session.Status.CANCELLED:
-        return []
-    before, added = said["before_ids"], said["added_ids"]
-    once, of_all = told_with(said)
-    payload = session_facts(session) | of_all
-    given_by = [str(one) for one in session.coach_ids]
-    kinds = {one: SHARED if session.is_together else GIVEN for one in added if one in given_by}
-    kinds |= {one: LET_GO for one in before if one not in given_by}
-    kinds |= {one: WITH_OTHERS for one in before if one in given_by}
-    notices = [Notice(kind, UUID(one), payload, once=once) for one, kind in kinds.items() if one != said["by_id"]]
-    if given_by[0] != before[0] and not said.get("is_moved"):
-        notices += to_who_comes(session, str(User.objects.get(pk=before[0])))
+    sessions = [] if said.get("is_told_elsewhere") else _still_given([message.subject_id])
+    notices = _to_coaches(sessions, {str(message.subject_id): said}, by=said["by_id"])
+    for session in sessions:
+        before = said["before_ids"][0]
+        if str(session.coach_ids[0]) != before and not said.get("is_moved"):
+            notices += to_who_comes([session], before=str(User.objects.get(pk=before)))
     return notices
 
 
-def to_who_comes(session: Session, before: str, **more: Any) -> list[Notice]:
-    """Tell everybody who has a place in a session, or waits for one, each of them once, with whom it was to be."""
-    rows = Booking.objects.filter(session=session).live().select_related("participant").order_by("id")
-    told: dict[UUID, Notice] = {}
-    for booking in rows:
-        payload = {**session_facts(session), "booking_id": str(booking.pk), "before": before, **more}
-        if booking.was_moved:
+def on_coaches_changed_together(message: OutboxMessage) -> list[Notice]:
+    """Who gives some sessions now, and who does not any more, but for whoever did it: each once, with theirs."""
+    given = message.payload["given"]
+    return _to_coaches(_still_given(given), given, by=message.payload["by_id"])
+
+
+def _still_given(ids: Iterable[UUID | str]) -> list[Session]:
+    rows = Session.objects.filter(pk__in=ids).exclude(status=Session.Status.CANCELLED).select_related("coach")
+    sessions = list(rows.order_by("starts_at", "id"))
+    name_coaches(sessions)
+    return sessions
+
+
+def _to_coaches(sessions: Sequence[Session], given: Mapping[str, Mapping[str, Any]], *, by: str) -> list[Notice]:
+    """What becomes of sessions for those who give them, or gave them: `given` says who did before, and who came."""
+    told: dict[str, dict[Kind, list[Session]]] = {}
+    for session in sessions:
+        said, now = given[str(session.pk)], [str(one) for one in session.coach_ids]
+        before, added = said["before_ids"], said["added_ids"]
+        kinds = {one: SHARED if session.is_together else GIVEN for one in added if one in now}
+        kinds |= {one: LET_GO for one in before if one not in now}
+        # What else changed is told to those who give it together, with who they are.
+        if not (said.get("is_moved") and session.is_together):
+            kinds |= {one: WITH_OTHERS for one in before if one in now}
+        for one, kind in kinds.items():
+            if one != by:
+                told.setdefault(one, {}).setdefault(kind, []).append(session)
+    notices = []
+    for one, theirs in told.items():
+        # Of one act nobody reads twice: with whom they give the rest is less than what they have to give now.
+        if len(theirs) > 1:
+            theirs.pop(WITH_OTHERS, None)
+        notices += [Notice(kind, UUID(one), facts_of_sessions(found)) for kind, found in theirs.items()]
+    return notices
+
+
+def to_who_comes(sessions: Iterable[Session], *, before: str, **more: Any) -> list[Notice]:
+    """Tell everybody who has places in some sessions, or waits for some, each of them once, with whom it was to be."""
+    by_pk = {session.pk: session for session in sessions}
+    notices = []
+    for person, places in places_of_each(by_pk.values()).items():
+        theirs = [by_pk[pk] for pk in dict.fromkeys(one.session_id for one in places)]
+        payload = {**facts_of_sessions(theirs), "booking_id": str(places[0].pk), "before": before, **more}
+        if all(one.was_moved for one in places):
             payload["gives_back"] = True
-        for person in (booking.booked_by_id, booking.participant.user_id):
-            if person is not None and person not in told:
-                told[person] = Notice(OTHER_COACH, person, payload)
-    return list(told.values())
+        notices.append(Notice(OTHER_COACH, person, payload))
+    return notices
 
 
-COACHES_TELLS = {"session.coaches_changed": on_coaches_changed}
+COACHES_TELLS = {
+    "session.coaches_changed": on_coaches_changed,
+    "session.coaches_changed_together": on_coaches_changed_together,
+}

@@ -1,6 +1,6 @@
 """What whoever booked is told of a place that is given up, by themselves or for them: what comes back, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,6 @@ from tenpo.core.money import Money
 from tenpo.core.words import say_money
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import MAX_HOURS_BEFORE, Policy, read_policy
-from tenpo.orders.policies import GivenBack, parts_given, parts_left
 from tenpo.orders.policy_words import describe_policy, say_policy
 from tenpo.schedule.models import Booking
 from tenpo.schedule.policy_notifications import (
@@ -89,23 +88,15 @@ GIVEN_UP = Kind(
 )
 
 
-def facts_of_one(booking: Booking, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What is told of the money of one place that was had, as its event says it; nothing of one that was not."""
+def facts_of_money(booking: Booking, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of the money of a place that was had, or of several that were given up in one act (the first of
+    them), as its event says it; nothing of one that was not had.
+    """
     found = {name: said.get(name, 0) for name in BACK}
     if booking.confirmed_at is None or booking.line is None or "paid" not in said:
         return found
     percent = 100 if said.get("by_host") else said.get("percent", 100)
     return {**found, "paid": said["paid"], "percent": percent, **_terms(booking)}
-
-
-def facts_of_all(places: Sequence[Booking]) -> dict[str, Any]:
-    """The same of several that were given up in one act, all in all: each has its line."""
-    lines = [place.line for place in places if place.line]
-    given = [GivenBack.of(parts_given(line), line.back_to) for line in lines]
-    back = {name: sum(getattr(one, name) for one in given) for name in BACK}
-    paid = sum(parts_left(line).buyers + one.buyers for line, one in zip(lines, given, strict=True))
-    percent = min((line.refunded_percent or 0 for line in lines), default=100)
-    return {**back, "paid": paid, "percent": percent, **(_terms(places[0]) if places else {})}
 
 
 def _terms(booking: Booking) -> dict[str, Any]:

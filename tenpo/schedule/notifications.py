@@ -20,7 +20,7 @@ from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
 from tenpo.schedule.changed_notifications import CHANGED_TELLS, SESSION_CHANGED
 from tenpo.schedule.coaches_notifications import COACHES_KINDS, COACHES_TELLS
 from tenpo.schedule.dates_notifications import BOOKING_CANCELLED
-from tenpo.schedule.given_up_notifications import BACK, GIVEN_UP, facts_of_all, facts_of_one
+from tenpo.schedule.given_up_notifications import BACK, GIVEN_UP, facts_of_money
 from tenpo.schedule.intro_notifications import INTRO_KINDS, INTRO_TELLS
 from tenpo.schedule.meeting_notifications import MEETING_KINDS, MEETING_TELLS
 from tenpo.schedule.models import Booking
@@ -78,7 +78,7 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
     booking, said = _booking_of(message), message.payload
     notices = []
     more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
-    more |= facts_of_one(booking, said)
+    more |= facts_of_money(booking, said)
     if said.get("by_host") or not said.get("by_member", True):
         # What was held was given up with all of its order; what was paid goes place by place.
         party = [booking] if booking.confirmed_at else ordered_with(booking)
@@ -103,7 +103,7 @@ def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
         return []
     once = f"given up:{message.payload['act']}"
     together: dict[str, Any] = {"party": places, "once": once, **on_dates(places)}
-    notices = to_its_people(GIVEN_UP, places[0], **together, **facts_of_all(places))
+    notices = to_its_people(GIVEN_UP, places[0], **together, **facts_of_money(places[0], message.payload))
     return notices + to_its_coach(BOOKING_CANCELLED, places[0], **together)
 
 
@@ -144,7 +144,7 @@ def on_session_changed(message: OutboxMessage) -> list[Notice]:
     Whoever moved it themselves is told what they did, and not that something happened to them. Nobody where it changed
     with other sessions: they are told once of all (`changed_notifications`).
     """
-    if message.payload.get("is_together"):
+    if message.payload.get("is_among_several"):
         return []
     bookings = Booking.objects.filter(session_id=message.subject_id).live()
     rows = bookings.select_related("session__coach", "participant", "line").order_by("id")

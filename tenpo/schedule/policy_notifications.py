@@ -1,6 +1,5 @@
 """What is told of a policy: what came back, what was missed, what was moved. Also how bookings are spoken of."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -28,21 +27,6 @@ def session_facts(session: Session) -> dict[str, Any]:
     }
 
 
-def when_of_all(facts: Facts) -> str:
-    """When a session is; of several that are told of at once how many they are, and when the first of them is."""
-    number = facts.number("times")
-    if number < 2:
-        return facts.when()
-    return _("%(n)s dates, the first %(when)s") % {"n": number, "when": facts.when()}
-
-
-def told_with(said: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
-    """What lets be told once of what was done to several sessions in one act, and how many they are."""
-    if not said.get("act"):
-        return "", {}
-    return f"act:{said['act']}", {"times": said["times"]}
-
-
 def booking_path(facts: Facts) -> str:
     """Where a booking is read."""
     return path_to("schedule:booking-detail", facts["booking_id"])
@@ -63,13 +47,6 @@ def where_and_when(facts: Facts) -> tuple[tuple[str, str], ...]:
         (_("For"), facts["for"]),
     ]
     return tuple((name, value) for name, value in found if value)
-
-
-def several(facts: Facts) -> tuple[tuple[str, str], ...]:
-    """Of several sessions that are told of at once, what each is and when; nothing where it is one."""
-    found = facts.value("sessions")
-    each = [Facts(one) for one in found] if isinstance(found, list) else []
-    return tuple((one["session"], one.when("starts_at", until="ends_at")) for one in each)
 
 
 def back_sentence(facts: Facts) -> str:

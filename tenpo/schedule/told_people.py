@@ -1,6 +1,6 @@
 """Who is told of a booking, of whom else with it, and how often: whoever booked, who comes, and who gives it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from tenpo.notify.kinds import Kind, Notice
 from tenpo.schedule.given_up_notifications import (
     OF_PAYER,
 )
-from tenpo.schedule.models import Booking
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_notifications import (
     session_facts,
 )
@@ -43,6 +43,25 @@ def ordered_with(booking: Booking) -> list[Booking]:
     else:
         return [booking]
     return list(same.select_related("session", "participant").order_by("id")) or [booking]
+
+
+def places_of_each(sessions: Iterable[Session]) -> dict[UUID, list[Booking]]:
+    """Who has a place in some sessions, or waits for one, with all of theirs; whoever booked for others too."""
+    rows = Booking.objects.filter(session__in=sessions).live().select_related("participant")
+    found: dict[UUID, list[Booking]] = {}
+    for booking in rows.order_by("session__starts_at", "id"):
+        for person in filter(None, {booking.booked_by_id, booking.participant.user_id}):
+            found.setdefault(person, []).append(booking)
+    return found
+
+
+def given_with_others(sessions: Iterable[Session]) -> dict[UUID, list[Session]]:
+    """Who gives some of them with others, with those."""
+    found: dict[UUID, list[Session]] = {}
+    for session in sessions:
+        for one in session.coach_ids if session.is_together else ():
+            found.setdefault(one, []).append(session)
+    return found
 
 
 def for_whom(party: Sequence[Booking]) -> dict[str, str]:

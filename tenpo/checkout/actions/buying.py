@@ -200,8 +200,7 @@ def order_places(
     price = together(found)
     check_agreed(price, paying)
     if price.own_share and not unpaid_until:
-        # Staff says what has come already.
-        check_way(paying.provider, bookings if paying.by == bookings[0].booked_by else ())
+        check_way(paying.provider, () if paying.has_come else bookings)
     now = clock.now()
     held_until = (unpaid_until or hold_end(bookings, paying.provider, now)) if price.own_share else None
     if held_until:

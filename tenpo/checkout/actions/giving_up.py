@@ -12,6 +12,9 @@ from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer
 from tenpo.core.outbox import publish
 from tenpo.core.tokens import new_id
+from tenpo.orders.back_queries import given_by_cancelling
+from tenpo.orders.policies import GivenBack, parts_left
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import cancel_booking, effect_changed
 from tenpo.schedule.models import Booking
@@ -61,8 +64,23 @@ def cancel_in_series(
 @transaction.atomic
 def tell_given_up(act: UUID, booking_ids: Sequence[UUID]) -> None:
     """Have the coach told of what was given up of these places in one act; said twice, they are told once."""
-    places = Booking.objects.filter(pk__in=booking_ids, state=Booking.State.CANCELLED)
-    first = places.select_related("session").order_by("session__starts_at", "id").first()
-    if first is not None:
-        ids = [str(pk) for pk in booking_ids]
-        publish("booking.given_up_together", subject=first, session_id=first.session_id, act=str(act), booking_ids=ids)
+    rows = Booking.objects.filter(pk__in=booking_ids, state=Booking.State.CANCELLED)
+    places = list(rows.select_related("session", "line").order_by("session__starts_at", "id"))
+    if places:
+        first, ids = places[0], [str(pk) for pk in booking_ids]
+        publish(
+            "booking.given_up_together", subject=first, session_id=first.session_id, act=str(act), booking_ids=ids,
+            **_came_back(places),
+        )  # fmt: skip
+
+
+def _came_back(places: Sequence[Booking]) -> dict[str, int]:
+    """What whoever booked had paid of the places that they had and gave up, and how much of it came back where."""
+    lines = [one.line for one in places if one.line and one.confirmed_at and one.ending == Booking.Ending.BY_MEMBER]
+    by_line = given_by_cancelling(lines)
+    given = [by_line.get(line.pk, GivenBack()) for line in lines]
+    return {
+        **{to: sum(getattr(one, to) for one in given) for to in RefundTo},
+        "paid": sum(parts_left(line).buyers + one.buyers for line, one in zip(lines, given, strict=True)),
+        "percent": min((line.refunded_percent or 0 for line in lines), default=100),
+    }

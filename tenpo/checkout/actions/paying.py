@@ -29,7 +29,8 @@ class Pays(TypedDict, total=False):
 class Paying:
     """How something is to be paid, what was seen of it, and by whom it is booked; see `Pays`.
 
-    Who pays is who the booking is `booked_by`: staff books in somebody's name (`placing`).
+    Who pays is who the booking is `booked_by`: staff books in somebody's name (`placing`), and says whether the money
+    `has_come` already.
     """
 
     by: User
@@ -38,6 +39,7 @@ class Paying:
     agreed: int | None = None
     use_wallet: bool = True
     keeps: bool = False
+    has_come: bool = False
     call: Call | None = None
 
     @classmethod

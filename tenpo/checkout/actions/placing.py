@@ -163,7 +163,9 @@ def _slot(wish: SlotWish, coach_id: UUID, participant: Participant, buyer: User,
 def _place(booking: Booking, policy: Policy, by: User, terms: Terms) -> Reserved:
     """Write a booking whose seat is taken: ordered in its buyer's name, or kept for them."""
     session, buyer = booking.session, booking.booked_by
-    pays = Paying(by, terms.provider, agreed=terms.agreed, use_wallet=terms.use_wallet, call=terms.call)
+    pays = Paying(
+        by, terms.provider, agreed=terms.agreed, use_wallet=terms.use_wallet, has_come=terms.is_paid, call=terms.call
+    )
     is_own = session.is_given_by(by)
     if not terms.is_offer:
         if is_own:

@@ -17,6 +17,7 @@ from tenpo.checkout.actions.placing import Terms, place_in_session, place_in_slo
 from tenpo.checkout.tests.make import make_booking, make_top_up, told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, lapse, make_client_of, working_coach
 from tenpo.core.errors import RuleError
+from tenpo.core.tests.make import make_account_to_pay_to
 from tenpo.core.tokens import new_id
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
@@ -160,6 +161,21 @@ def test_an_admin_books_and_the_money_is_still_to_come(coach):
     placed = slot(coach, make_member(), make_admin(), Terms(is_offer=False, provider="payroll"))
 
     assert (placed.state, Payment.objects.get(order_id=placed.line.order_id).state) == ("held", "pending")
+
+
+@pytest.mark.parametrize(("is_paid", "hours"), [(False, 2), (True, 2), (False, 25)])
+def test_a_transfer_that_is_still_to_come_can_be_there_before_it_starts(coach, is_paid, hours):
+    make_account_to_pay_to()
+    session = make_session(coach, price=4_000, starts_in=timedelta(hours=hours))
+    terms = Terms(is_offer=False, provider="transfer", is_paid=is_paid)
+    member, admin = make_member(), make_admin()
+
+    if is_paid or hours > 24:
+        assert seat(session, member, admin, terms).state == ("confirmed" if is_paid else "held")
+        return
+    refusal("payment_needed", lambda: seat(session, member, admin, terms))
+    with pytest.raises(RuleError, match="would not be there before it starts"):
+        seat(session, member, admin, terms)
 
 
 def test_an_admin_may_let_what_they_own_pay(coach):

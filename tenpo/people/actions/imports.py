@@ -25,6 +25,7 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.jobs import defer
 from tenpo.core.limits import IMPORTS_KEPT
+from tenpo.core.outbox import publish
 from tenpo.people.actions.invites import invite_person
 from tenpo.people.actions.visits import lock_signed_in, lock_user
 from tenpo.people.models import NAME_LENGTH, Import, Invite, User
@@ -137,6 +138,7 @@ def _run_batch(import_id: UUID | str) -> Import:
         fields += ["state", "finished_at"]
         after = {"done": len(import_.rows) - count_problems(import_.rows), "skipped": count_problems(import_.rows)}
         record("import.finished", by=import_.created_by, on=import_, after=after)
+        publish("import.finished", subject=import_, kind=import_.kind)
     import_.save(update_fields=fields)
     return import_
 

@@ -133,7 +133,8 @@ def note_failure(connection: CalendarConnection, problem: str, *, retry_after: i
     """Write down that a calendar could not be read, and when to ask it again: later each time.
 
     What it said before stays: whom it kept from being booked, it still does. Its owner is told once when it has given
-    no answer for long, and at once of what only they can mend.
+    no answer for long, and at once of what only they can mend; that stays said until it is read again, also where it
+    gives no answer meanwhile.
     """
     locked = still_held(connection)
     if locked is None:
@@ -149,7 +150,8 @@ def note_failure(connection: CalendarConnection, problem: str, *, retry_after: i
     locked.due_at = now + max(wait, min(timedelta(seconds=retry_after), LONGEST_WAIT * 4))
     locked.held_until = None
     before, was_silent = locked.state, locked.is_silent
-    if locked.state != State.LEAVING and is_lost:
+    is_known = locked.state == State.ATTENTION and problem == Problem.NO_ANSWER
+    if is_lost and not is_known:
         locked.state, locked.problem = State.ATTENTION, problem
     locked.save(update_fields=["failing_at", "failures", "due_at", "held_until", "state", "problem"])
     log.info("calendar_not_read", connection_id=str(locked.pk), problem=problem, failures=locked.failures)
@@ -157,7 +159,7 @@ def note_failure(connection: CalendarConnection, problem: str, *, retry_after: i
         after = {"state": locked.state}
         record("calendar_connection.changed", by=None, on=locked, before={"state": before}, after=after)
     # Who was told that it gives no answer does not know yet that it now lets nobody in.
-    if before != locked.state or (was_silent and is_lost and not locked.is_silent):
+    if before != locked.state or (was_silent and not locked.is_silent):
         publish("calendar.needs_attention", subject=locked, problem=problem)
 
 

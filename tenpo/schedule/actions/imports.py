@@ -100,7 +100,6 @@ def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> No
         return
     others = User.objects.in_bulk(options.get("beside_ids", []))
     beside = [others[UUID(one)] for one in options.get("beside_ids", [])]
-    new = sum(1 for row in import_.rows if not (row["problem"] or row["data"]["session_id"]))
     policy = CancellationPolicy.objects.get(pk=options["policy_id"])
     create_session(
         coach,
@@ -110,7 +109,7 @@ def import_session_row(data: dict[str, Any], *, import_: Import, by: User) -> No
         price=options["price"],
         cancellation_policy=policy,
         beside=beside,
-        told_with={"act": str(import_.pk), "times": new} if beside else None,
+        is_among_several=True,
         **terms,
     )
 

@@ -136,9 +136,7 @@ def handed_over(
 
 
 def tell_of_others(session: Session, before: Sequence[UUID], *, by: User | None, **how: Any) -> None:
-    """Publish that others give a session: who gave it `before`, and what of that is told elsewhere, or at once with
-    what else (`how`).
-    """
+    """Publish that others give a session: who gave it `before`, and whether that is told by another event (`how`)."""
     publish(
         "session.coaches_changed", subject=session, before_ids=[str(one) for one in before],
         added_ids=added_to(session, before), by_id=str(by.pk) if by else "", **how,

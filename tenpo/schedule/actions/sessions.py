@@ -18,7 +18,6 @@ from tenpo.core.business import current_business
 from tenpo.core.errors import CHECK, EXCLUSION, UNIQUE, RuleError, refuse_on
 from tenpo.core.jobs import each_by_itself
 from tenpo.core.outbox import publish
-from tenpo.core.tokens import new_id
 from tenpo.core.zones import is_zone
 from tenpo.ledger.actions import posted_together
 from tenpo.orders.actions.default_policy import default_cancellation_policy
@@ -118,12 +117,12 @@ def create_session(
     by: User | None,
     source_uid: str = "",
     beside: Sequence[User] = (),
-    told_with: Mapping[str, Any] | None = None,
+    is_among_several: bool = False,
     **terms: Unpack[SessionTerms],
 ) -> Session:
     """Put a session on offer; `source_uid` names the event of a calendar file that it comes from.
 
-    Who gives it with its lead stands `beside` them, and is told, once of all that it is `told_with`. Raises
+    Who gives it with its lead stands `beside` them, and is told: where it `is_among_several` at the end of all. Raises
     ValidationError for what is out of range, RuleError overlap when its lead is taken at that time, coach_taken when
     one of the others is.
     """
@@ -138,7 +137,9 @@ def create_session(
     write_sessions([session])
     together = {"coaches": [str(one) for one in session.coach_ids]} if session.is_together else {}
     record("session.created", by=by, on=session, after=facts_of(session) | together)
-    publish("session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by), **(told_with or {}))
+    publish(
+        "session.created", subject=session, coach_id=coach.pk, **who_did_it(session, by), **_among(is_among_several)
+    )
     return session
 
 
@@ -284,15 +285,14 @@ def change_session(
     *,
     by: User | None,
     is_own_wish: bool = False,
-    told_with: Mapping[str, Any] | None = None,
-    is_together: bool = False,
+    is_among_several: bool = False,
     stands_in: Mapping[UUID, UUID | None] | None = None,
 ) -> Session:
     """Apply an edit to a locked session; see `edit_session`. Touches nothing when nothing differs.
 
     Where whoever booked wished for another time themselves (`is_own_wish`), their windows go on to count. Where others
-    are to give it, it is `told_with` what else is changed in the same act, and `stands_in` says who has whose place. Of
-    what changes with other sessions (`change_sessions`) its people are told by those.
+    are to give it, `stands_in` says who has whose place. Where it `is_among_several` that change in one act
+    (`change_sessions`, handing over), its people are told at the end of all.
     """
     before = _differing(session, changes)
     if not before:
@@ -314,8 +314,8 @@ def change_session(
     record("session.changed", by=by, on=session, before=before, after=after)
     if is_by_others:
         is_moved = bool(before.keys() & {*TOLD})
-        how = {"is_told": is_own_wish, "is_moved": is_moved, **(told_with or {})}
-        tell_of_others(session, before["coach_ids"], by=by, **how)
+        is_told = is_own_wish or is_among_several
+        tell_of_others(session, before["coach_ids"], by=by, is_moved=is_moved, is_told_elsewhere=is_told)
     told = {name: _plain(value) for name, value in before.items() if name in TOLD}
     if told or (is_own_wish and is_by_others):
         # Who moves what they booked is told of by another notice.
@@ -323,8 +323,7 @@ def change_session(
         if "coach_id" in before:
             who["before_coach_id"] = str(before["coach_id"])
         came_to_it = {"added_ids": added_to(session, before["coach_ids"])} if is_by_others else {}
-        among = {"is_together": True} if is_together else {}
-        publish("session.changed", subject=session, before=told, **who, **came_to_it, **among)
+        publish("session.changed", subject=session, before=told, **who, **came_to_it, **_among(is_among_several))
     if MOVED & before.keys():
         hold_time(session)
     if "starts_at" in before:
@@ -348,19 +347,31 @@ def change_sessions(
 
     `given_by` says of those that others are to give who does, the lead first.
     """
-    given_by, is_together, told = given_by or {}, len(sessions) > 1, {}
-    told_with = {"act": str(new_id()), "times": len(given_by)}
+    given_by, is_among_several = given_by or {}, len(sessions) > 1
+    told: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for session in sessions:
         was = {name: getattr(session, name) for name in TOLD}
         values = {"coach_ids": given_by[session.pk]} if session.pk in given_by else {}
         before_ids = session.coach_ids if values else []
-        change_session(session, {**changes, **values}, by=by, told_with=told_with, is_together=is_together)
+        change_session(session, {**changes, **values}, by=by, is_among_several=is_among_several)
         before = {name: _plain(value) for name, value in was.items() if getattr(session, name) != value}
+        added = {"added_ids": added_to(session, before_ids)} if values else {}
         if before:
-            told[str(session.pk)] = before | ({"added_ids": added_to(session, before_ids)} if values else {})
-    if told and is_together:
-        by_id = str(by.pk) if by else ""
+            told[str(session.pk)] = before | added
+        if values and session.coach_ids != before_ids:
+            gave = [str(one) for one in before_ids]
+            given[str(session.pk)] = {"before_ids": gave, "is_moved": bool(before), **added}
+    by_id = str(by.pk) if by else ""
+    if told and is_among_several:
         publish("session.changed_together", subject=sessions[0], before=told, by_id=by_id)
+    if given and is_among_several:
+        publish("session.coaches_changed_together", subject=sessions[0], given=given, by_id=by_id)
+
+
+def _among(is_among_several: bool) -> dict[str, bool]:
+    """What an event says of what is told at the end of all."""
+    return {"is_among_several": True} if is_among_several else {}
 
 
 def facts_of(session: Session) -> dict[str, Any]:

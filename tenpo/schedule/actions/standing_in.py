@@ -78,7 +78,9 @@ def _hand_over(
         _give(locked[one.session.pk], giver, taker, for_whom[one.session.pk], by=by) for one in chosen if not one.code
     ]
     if given:
-        _tell(off, given, giver, taker, by=by, is_back=is_back)
+        # As they were read: who leads them by now is another one.
+        led = {one.session.pk for one in chosen if one.session.coach_id == giver.pk}
+        _tell(off, given, giver, taker, led=led, by=by, is_back=is_back)
     return HandedOver(given, [one for one in chosen if one.code])
 
 
@@ -94,15 +96,25 @@ def _give(session: Session, giver: User, taker: User, for_whom: UUID, *, by: Use
         session,
         {"coach_ids": coach_ids},
         by=by,
-        told_with={"is_told": True},
+        is_among_several=True,
         stands_in={taker.pk: None if for_whom == taker.pk else for_whom},
     )
 
 
-def _tell(off: TimeOff, given: Sequence[Session], giver: User, taker: User, *, by: User | None, is_back: bool) -> None:
-    ids = [str(one.pk) for one in given]
+def _tell(
+    off: TimeOff,
+    given: Sequence[Session],
+    giver: User,
+    taker: User,
+    *,
+    led: Collection[UUID],
+    by: User | None,
+    is_back: bool,
+) -> None:
+    ids = [one.pk for one in given]
     done = "time_off.taken_back" if is_back else "time_off.handed_over"
-    record(done, by=by, on=off, after={"sessions": ids, "from": giver, "to": taker})
+    record(done, by=by, on=off, after={"sessions": [str(pk) for pk in ids], "from": giver, "to": taker})
     publish(
-        done, subject=off, session_ids=ids, from_id=str(giver.pk), to_id=str(taker.pk), by_id=str(by.pk) if by else "",
+        done, subject=off, session_ids=ids, led_ids=[pk for pk in ids if pk in led],
+        from_id=str(giver.pk), to_id=str(taker.pk), by_id=str(by.pk) if by else "",
     )  # fmt: skip

@@ -7,11 +7,13 @@ from django.utils import translation
 
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.giving_up import cancel_in_series
+from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.queries.series import Scope
 from tenpo.checkout.tests.make import make_booking, told
 from tenpo.checkout.tests.test_book_series import book, make_dates
 from tenpo.notify.kinds import Facts, Words
 from tenpo.notify.models import Delivery, Notification
+from tenpo.orders.models import Line
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
@@ -111,3 +113,31 @@ def test_several_dates_are_told_once_with_what_comes_back_of_all():
     assert said.title == "Your places are given up: Yoga, 3 dates"
     assert "€60 went back to you as credit" in said.text
     assert told(lena).count(GIVEN_UP.code) == 1
+
+
+@pytest.mark.parametrize("to", ["credit", "wallet", "method"])
+def test_what_was_refunded_before_is_not_told_as_what_comes_back(to):
+    lena, dates = make_member(), make_dates(4)
+    booked = book(dates, lena)
+    assert booked[1].line is not None
+    give_refund(line=booked[1].line, amount=500, to=to, by=make_admin())
+
+    cancel_in_series(booked[1], scope=Scope.FOLLOWING, by=lena)
+
+    said = said_to(lena)
+    assert "€55 went back to you as credit" in said.text
+    assert "that you paid" not in said.text
+    assert Notification.objects.get(user=lena, kind=GIVEN_UP.code).payload["paid"] == 5_500
+
+
+def test_what_is_refunded_after_it_changes_nothing_of_what_is_told():
+    admin, lena, dates = make_admin(), make_member(), make_dates(3, policy=make_cancellation_policy((0, 50)))
+    booked = book(dates, lena)
+
+    cancel_in_series(booked[1], scope=Scope.FOLLOWING, by=lena)
+    assert booked[1].line is not None
+    give_refund(line=Line.objects.get(pk=booked[1].line.pk), amount=500, to="credit", by=admin)
+
+    assert (
+        "€20 went back to you as credit; your next booking uses it first. That is €20 of the €40" in said_to(lena).text
+    )

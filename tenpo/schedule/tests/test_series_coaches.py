@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tenpo.core.business import current_business
+from tenpo.notify.kinds import Facts, say
 from tenpo.notify.models import Notification
 from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.people.actions.imports import run_import
@@ -20,7 +21,9 @@ from tenpo.schedule.actions import series as actions
 from tenpo.schedule.actions import session_coaches
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
 from tenpo.schedule.actions.series import create_series, edit_following, plan_series
+from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Series, Session, SessionCoach
+from tenpo.schedule.several_notifications import NAMED, each_with_when, facts_of_sessions, number_of, which
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_api import Caller
 from tenpo.schedule.tests.test_import_sessions import NEXT_WEEK, bring_in, event, file_of, problems
@@ -103,6 +106,48 @@ def test_somebody_is_put_beside_this_and_the_following_and_told_once(pair):
     edit_following(second, by=lead, beside=[])
     assert [notice.payload["times"] for notice in told("coach.session_let_go")] == [2]
     assert given_by(third) == [lead.pk]
+
+
+def test_each_is_told_once_of_one_act_with_the_dates_that_concern_them(pair):
+    lead, other = pair
+    gone, third = make_coach("Mia"), make_coach("Noa")
+    sessions = sessions_of(make_series(lead))
+    edit_session(sessions[0], by=lead, beside=[gone, other])
+    before = [one.pk for kind in ("coach.session_shared", "coach.session_let_go") for one in told(kind)]
+
+    edit_following(sessions[0], by=make_admin(), beside=[other, third])
+    work()
+
+    fresh = {one.user: one for one in Notification.objects.exclude(pk__in=before)}
+    assert len(fresh) == Notification.objects.count() - len(before)
+    assert {user: (one.kind, one.payload["times"]) for user, one in fresh.items()} == {
+        lead: ("coach.session_coaches_changed", 3),
+        # On the first date they were there: what is new to them are the other two.
+        other: ("coach.session_shared", 2),
+        third: ("coach.session_shared", 3),
+        gone: ("coach.session_let_go", 1),
+    }
+    said = {user: say(one.kind, one.payload) for user, one in fresh.items()}
+    assert "2 dates, the first " in said[other].text
+    assert [name for name, _value in said[other].facts] == ["With", "Where", "Yoga", "Yoga"]
+    assert said[gone].text.endswith(" It is with Lena Ott, Jonas Feld, and Noa now.")
+    assert said[gone].facts == ()
+
+
+def test_who_gives_them_with_different_people_is_sent_to_look(pair):
+    lead, other = pair
+    sessions = sessions_of(make_series(lead, other))
+    edit_session(sessions[0], by=lead, beside=[other, make_coach("Mia")])
+    Notification.objects.all().delete()
+
+    said = say("coach.session_coaches_changed", {**facts_of_sessions(sessions[1:]), "coach": ""})
+
+    assert said.text.startswith("See who gives each now: 2 dates, the first ")
+    fresh = list(Session.objects.filter(pk__in=[one.pk for one in sessions]).order_by("starts_at"))
+    assert (facts_of_sessions(fresh)["coach"], facts_of_sessions(fresh[1:])["coach"]) == (
+        None,
+        "Lena Ott and Jonas Feld",
+    )
 
 
 def test_who_is_taken_on_one_date_is_put_beside_none(pair):
@@ -246,3 +291,36 @@ def test_control_without_the_locks_the_constraint_refuses_what_was_free(monkeypa
     # Both found every date free; the constraint refuses one, or ends that each waits for the other inside it.
     found = outcomes(at_once(works))
     assert (found["3"], found["overlap"] + found["OperationalError"]) == (1, 1)
+
+
+def test_only_what_a_file_made_is_told_with_how_many_they_are(pair):
+    lead, other = pair
+    events = [
+        event(),
+        event(uid="b", start=NEXT_WEEK + timedelta(days=1)),
+        event(uid="c", start=NEXT_WEEK + timedelta(days=2)),
+    ]
+    import_ = preview_sessions_import("plan.ics", file_of(*events), coach=lead, by=lead, beside=[other])
+    confirm_sessions_import(import_, capacity=8, price=0, by=lead)
+    make_session(other, starts_at=NEXT_WEEK + timedelta(days=1))
+
+    run_import(import_.pk)
+
+    [notice] = told("coach.session_shared")
+    assert (notice.user, notice.payload["times"]) == (other, 2)
+    # Of what is made later, and is given by its lead alone, nobody is told.
+    bring_in(file_of(*events), coach=lead)
+    assert len(told("coach.session_shared")) == 1
+
+
+def test_of_many_some_are_named_and_the_rest_is_counted(pair):
+    sessions = [make_session(pair[0], title="Yoga", starts_in=timedelta(days=n)) for n in range(1, NAMED + 3)]
+
+    facts = Facts(facts_of_sessions(sessions))
+
+    assert (number_of(facts), which(facts)) == (NAMED + 2, "Yoga")
+    rows = each_with_when(facts)
+    assert (len(rows), rows[-1]) == (NAMED + 1, ("Sessions", "2 more"))
+    other = Facts(facts_of_sessions([*sessions, make_session(pair[0], title="Pilates")]))
+    assert which(other) == f"{NAMED + 3} sessions"
+    assert each_with_when(Facts(facts_of_sessions(sessions[:1]))) == ()

@@ -98,6 +98,25 @@ def test_who_is_left_alone_gives_it_as_one_who_was_always_alone(lead):
     make_session(other, starts_at=session.starts_at)
 
 
+def test_who_stays_is_told_once_where_it_is_moved_as_well(lead):
+    admin, stays, comes = make_admin(), make_coach("Mia"), make_coach("Noa")
+    session = make_session(lead, beside=[stays])
+    work()
+    before = Notification.objects.count()
+
+    session = edit_session(session, by=admin, beside=[stays, comes], place="Elsewhere")
+    work()
+
+    fresh = Notification.objects.order_by("id")[before:]
+    assert {(one.user, one.kind) for one in fresh} == {
+        (lead, "coach.session_changed"), (stays, "coach.session_changed"), (comes, "coach.session_shared"),
+    }  # fmt: skip
+    assert all("Noa" in one.payload["coach"] for one in fresh)
+    # Who gives it alone from now on hears who does not any more: nobody tells them of the place.
+    edit_session(session, by=admin, beside=[], place="Here again")
+    assert told("coach.session_coaches_changed") == [lead]
+
+
 def test_the_same_again_changes_nothing(lead):
     others = [make_coach(), make_coach()]
     session = make_session(lead, beside=others)

@@ -13,6 +13,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.slot_make import NINE, book, working_coach
 from tenpo.core.models import OutboxMessage
+from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
@@ -79,13 +80,33 @@ def test_what_falls_into_it_is_given_by_whoever_stands_in_and_told_once(coach, o
     assert list(SessionCoach.objects.filter(coach=other).values_list("stands_in_for", flat=True)) == [coach.pk] * 2
     [notice] = told("coach.stands_in")
     assert (notice.user, [one["session"] for one in notice.payload["sessions"]]) == (other, ["Talk 1", "Talk 2"])
-    assert {one.user: one.payload["times"] for one in told("session.stood_in")} == {member: 2, once: 1}
+    said = {one.user: say(one.kind, one.payload) for one in told("session.other_coach")}
+    assert {user: words.title for user, words in said.items()} == {
+        member: "2 sessions: now with Jonas Feld",
+        once: "Talk 2: now with Jonas Feld",
+    }
+    assert "It was to be with Sofia Lindqvist. Nothing else changes: 2 dates, the first " in said[member].text
+    assert [name for name, _when in said[member].facts] == ["With", "Where", "Talk 1", "Talk 2"]
     assert told("coach.handed_over") == []
-    assert not Notification.objects.filter(kind__in=["session.other_coach", "coach.session_given"]).exists()
-    said = AuditLog.objects.get(action="time_off.handed_over")
-    assert said.after is not None
-    assert (said.actor_id, said.after["to"], len(said.after["sessions"])) == (coach.pk, str(other.pk), 2)
+    assert not Notification.objects.filter(kind__in=["coach.session_given", "coach.session_let_go"]).exists()
+    log = AuditLog.objects.get(action="time_off.handed_over")
+    assert log.after is not None
+    assert (log.actor_id, log.after["to"], len(log.after["sessions"])) == (coach.pk, str(other.pk), 2)
     assert AuditLog.objects.filter(action="session.changed").count() == 2
+
+
+def test_who_comes_is_told_only_of_what_another_one_leads_now(coach, other):
+    lead, member = make_coach("Lead"), make_member()
+    beside = on_day(lead, 1, beside=[coach], price=0)
+    led = on_day(coach, 2, beside=[lead], price=0)
+    for session in (beside, led):
+        make_booking(session, member)
+
+    hand_over(away(coach, other), by=coach)
+
+    assert given_by(beside) == [lead.pk, other.pk]
+    [notice] = told("session.other_coach")
+    assert (notice.user, notice.payload["session_id"], notice.payload["times"]) == (member, str(led.pk), 1)
 
 
 def test_again_changes_nothing(coach, other):

@@ -160,6 +160,24 @@ def test_what_lets_nobody_in_after_it_gave_no_answer_is_told_as_well(server, mad
     assert (fresh(made).problem, told()) == ("refused", 2)
 
 
+def test_what_lets_nobody_in_and_gives_no_answer_in_turn_is_told_once(server, made):
+    sync_calendar(made)
+    at = timezone.now()
+    for number in range(6):
+        server.status = (401, 500)[number % 2]
+        with time_machine.travel(at + number * SILENT):
+            sync_calendar(made)
+
+        # It did answer in between: what its owner can mend is what is said of it.
+        assert (fresh(made).problem, fresh(made).is_silent, told()) == ("refused", False, 1)
+    server.status = 200
+    sync_calendar(made)
+    server.status = 401
+    sync_calendar(made)
+
+    assert told() == 2
+
+
 def test_its_owner_reads_since_when_it_gives_no_answer_and_whether_it_ever_did(server, made):
     server.status = 500
     at = datetime(2027, 6, 7, 9, tzinfo=UTC)
