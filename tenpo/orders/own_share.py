@@ -27,6 +27,11 @@ class Shares:
     def price(self) -> int:
         return self.company + self.sponsor + self.own
 
+    @property
+    def left_by_company(self) -> int:
+        """What somebody else may know of it: whether a sponsor pays of that is between them and the reader."""
+        return self.price - self.company
+
 
 class Payers:
     """Who pays a part of what `reader` would buy now: two statements, for however many prices.

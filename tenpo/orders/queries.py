@@ -1,6 +1,6 @@
 """What a price comes to for somebody now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import JSONObject
 
 from tenpo.core import clock
@@ -34,6 +34,9 @@ SPENT_FIRST = (Account.Kind.CREDIT, Account.Kind.GRANTED, Account.Kind.WALLET)
 # An order's own and its payment's; and of each thing in it its line's, and that of what is bought.
 IDS_OF_ORDER, IDS_OF_LINE = 2, 2
 
+
+# By which policy a company pays, and by which rule a coach earns.
+type Terms = tuple[SharePolicy | None, SplitRule | None]
 
 # What adds up where several things are bought at once.
 SUMMED = ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spent", "own_share")
@@ -104,27 +107,34 @@ def quotes(
     use_wallet: bool = True,
     at: datetime | None = None,
     asked: Question | None = None,
+    coach_ids: Sequence[UUID] = (),
 ) -> list[Quote]:
     """The same for what `buyer` takes at once, in one order: what one of it spends is not there for the next.
 
-    No statement where it was `asked` together with something else, see `quote_question`.
+    `coach_ids` say whose each of it is, by whose policy and rule it goes, where that is not `coach_id` for all; one
+    statement more where there are several. No statement where it was `asked` together with something else, see
+    `quote_question`.
     """
+    at = at or clock.now()
     if asked is not None and asked.answer is not None:
         terms, rule, back_to, funding, left, ids = asked.answer
         ids = [UUID(each) for each in ids]
     else:
-        values = _values(len(prices), currency=currency, coach_id=coach_id, buyer=buyer, at=at or clock.now())
+        values = _values(len(prices), currency=currency, coach_id=coach_id, buyer=buyer, at=at)
         [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
-    policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
+    by_coach = {coach_id: _read_terms(terms, rule)}
+    if others := {*coach_ids} - {coach_id}:
+        by_coach |= _terms_of(others, currency=currency, at=at)
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
     if not use_wallet:
         pots = [pot for pot in pots if pot.kind == Account.Kind.CREDIT]
     sponsored = [_sponsored(one) for one in funding]
-    split_rule = SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
     order_id, *of_lines, payment_id = ids
     found: list[Quote] = []
-    for price, *of_line in zip(prices, of_lines[::2], of_lines[1::2], strict=True):
+    whose = coach_ids or [coach_id] * len(prices)
+    for price, whose_id, *of_line in zip(prices, whose, of_lines[::2], of_lines[1::2], strict=True):
+        policy, split_rule = by_coach[whose_id]
         if found:
             pots, sponsored = _left_after(found[-1], pots, sponsored)
         one = split_price(price=price, currency=currency, policy=policy, pots=pots, sponsored=sponsored, kind=kind)
@@ -135,6 +145,19 @@ def quotes(
             )
         )  # fmt: skip
     return found
+
+
+def _terms_of(coach_ids: Collection[UUID], *, currency: str, at: datetime) -> dict[UUID, Terms]:
+    """The policy and the rule that hold for each of some coaches: one statement."""
+    whose = cast("UUID", OuterRef("pk"))
+    rows = User.objects.filter(pk__in=coach_ids).values_list("pk", *_terms_and_rule(currency, whose, at))
+    return {coach_id: _read_terms(terms, rule) for coach_id, terms, rule in rows}
+
+
+def _read_terms(terms: dict[str, Any] | None, rule: dict[str, Any] | None) -> Terms:
+    """A policy and a rule as JSON has them."""
+    policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
+    return policy, SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
 
 
 def _left_after(
@@ -156,10 +179,15 @@ def _left_after(
 
 
 def together(found: Sequence[Quote]) -> Quote:
-    """What several come to at once, to be shown: who pays which part of their sum."""
+    """What several come to at once, to be shown: who pays which part of their sum.
+
+    It has a policy where that is one: dates of several coaches may go by one each.
+    """
     sums = {name: sum(getattr(one, name) for one in found) for name in SUMMED}
     names = dict.fromkeys(one.sponsor_name for one in found if one.sponsor_name)
-    return replace(found[0], **sums, sponsor_name=", ".join(names))
+    policies = {one.policy.pk: one.policy for one in found if one.policy}
+    policy = next(iter(policies.values())) if len(policies) == 1 else None
+    return replace(found[0], **sums, sponsor_name=", ".join(names), policy=policy)
 
 
 def frozen_quote(line: Line) -> Quote:
@@ -190,20 +218,27 @@ def _values(places: int, *, currency: str, coach_id: UUID, buyer: User, at: date
 
 def _terms_and_pots() -> Any:
     currency, now = cast("str", Param("currency")), cast("datetime", Param("now"))
-    policies = policies_in_force(currency=currency, coach_id=cast("UUID", Param("coach")), at=now)
-    # Who offers a session made it.
-    rules = split_rules_in_force(SplitRule.TaughtBy.CREATOR, coach_id=cast("UUID", Param("coach")), at=now)
     funding = funding_of(cast("User", Param("buyer")), currency, now)
     about = {name: name for name in FUNDING}
     terms = {f"of_{name}": f"sponsorship__{name}" for name in FUNDING_TERMS}
     pots = spendable_pots(cast("User", Param("buyer")), currency, now)
     return User.objects.filter(pk=Param("buyer")).values_list(
-        Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
-        Subquery(rules.values(rule=JSONObject(**{name: name for name in RULE}))[:1]),
+        *_terms_and_rule(currency, cast("UUID", Param("coach")), now),
         Subquery(RefundTerms.objects.values("cancellation_to")[:1]),
         ArraySubquery(funding.values(funding=JSONObject(**about, **terms))),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
         fresh_ids(Param("number")),
+    )
+
+
+def _terms_and_rule(currency: str, coach_id: UUID, at: datetime) -> tuple[Subquery, Subquery]:
+    """What decides the company's share of what a coach gives, and what decides who earns."""
+    policies = policies_in_force(currency=currency, coach_id=coach_id, at=at)
+    # Who offers a session made it.
+    rules = split_rules_in_force(SplitRule.TaughtBy.CREATOR, coach_id=coach_id, at=at)
+    return (
+        Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
+        Subquery(rules.values(rule=JSONObject(**{name: name for name in RULE}))[:1]),
     )
 
 

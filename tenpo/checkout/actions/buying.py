@@ -184,15 +184,16 @@ def order_places(
 ) -> Reserved:
     """Price, order and write bookings whose seats are taken, each with its policy; and a payment when one is needed.
 
-    Their sessions are of one coach. `prices` are what each of them costs, where that is not the session's price;
-    `asked` is what prices are made of, where that was asked before. `unpaid_until` is how long they are held where
-    whoever pays is not here: without a payment yet.
+    Each is priced and divided by whoever leads its own session: a date of a series may be handed over. `prices` are
+    what each of them costs, where that is not the session's price; `asked` is what prices are made of, where that was
+    asked before. `unpaid_until` is how long they are held where whoever pays is not here: without a payment yet.
     """
     session = bookings[0].session
     found = quotes(
         prices or [booking.session.price for booking in bookings],
         currency=session.currency,
         coach_id=session.coach_id,
+        coach_ids=[booking.session.coach_id for booking in bookings],
         buyer=bookings[0].booked_by,
         use_wallet=paying.use_wallet,
         asked=asked,

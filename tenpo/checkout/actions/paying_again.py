@@ -44,12 +44,15 @@ def pay_booking(
         raise PermissionDenied
     if begun := begun_by(call):
         return charge_for(*begun, source)[0]
-    # What is refused gives up nothing; it is asked again under the locks.
+    # What is refused gives up nothing; it is asked again under the locks, and of each place that is paid with it.
     booking = Booking.objects.select_related("session", "line").get(pk=booking.pk)
     _check_attempt(booking, provider)
     assert booking.line is not None, "what is held was ordered"
+    together = bookings_of_order(booking.line.order_id)
+    for one in together:
+        _check_attempt(one, provider)
     if _is_held_longer(booking.line.order_id, provider):
-        check_longer(by, bookings_of_order(booking.line.order_id), provider)
+        check_longer(by, together, provider)
     waiting = Payment.objects.filter(order_id__in=Line.objects.filter(booking=booking).values("order"))
     for left_alone in waiting.filter(state=Payment.State.NEEDS_ACTION):
         give_up_attempt(left_alone)

@@ -104,7 +104,7 @@ class QuoteOut(OutSchema):
     wallet_spent: int = Field(..., examples=[0])
     wallet_left: int = Field(..., description="What the wallet has, whether or not it pays.", examples=[0])
     own_share: int = Field(..., examples=[1200])
-    share_policy_id: UUID | None
+    share_policy_id: UUID | None = Field(..., description="By which the company pays; none where it is by several.")
     cancellation: str = Field(..., description="The cancellation policy in a sentence.")
 
 
@@ -271,11 +271,16 @@ def quote_of(
     *,
     currency: str,
     coach_id: UUID,
+    coach_ids: Sequence[UUID] = (),
     use_wallet: bool,
     say_policy: Callable[..., str],
 ) -> QuoteOut:
-    """What prices come to at once for somebody now; `say_policy` says what holds of them, by where money goes back."""
-    price = together(quotes(prices, currency=currency, coach_id=coach_id, buyer=user, use_wallet=use_wallet))
+    """What prices come to at once for somebody now, see `quotes`.
+
+    `say_policy` says what holds of them, by where money goes back.
+    """
+    found = quotes(prices, currency=currency, coach_id=coach_id, coach_ids=coach_ids, buyer=user, use_wallet=use_wallet)
+    price = together(found)
     return quote_out(price, say_policy(to=price.back_to))
 
 

@@ -132,11 +132,12 @@ def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[DatesQu
     session = get_object_or_404(rows, pk=session_id)
     dates = dates_following(session, participants=[user.participant], by=user, places=query.places)
     free = [date.session for date in dates if date.is_free]
-    prices = [one.price for one in free for _place in range(query.places)]
+    places = [one for one in free for _place in range(query.places)]
     quote = None
     if free:
         quote = quote_of(
-            prices, user, currency=session.currency, coach_id=session.coach_id, use_wallet=query.use_wallet,
+            [one.price for one in places], user, currency=session.currency, coach_id=session.coach_id,
+            coach_ids=[one.coach_id for one in places], use_wallet=query.use_wallet,
             say_policy=partial(say_offered_policy, free[0], user),
         )  # fmt: skip
     return SeriesQuoteOut(

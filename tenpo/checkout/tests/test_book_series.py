@@ -16,13 +16,14 @@ from django.utils import timezone
 from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.paying_again import pay_booking
 from tenpo.checkout.tests.make import make_booking, told
+from tenpo.checkout.tests.slot_make import everything
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import SERIES_PLACES
 from tenpo.ledger.models import Account
 from tenpo.orders.models import Order
 from tenpo.orders.tests.make import credit_left, ledger_sum, make_credit, make_share_policy, make_sponsorship
 from tenpo.payments.models import Payment
-from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
+from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import Participant, User
 from tenpo.people.tests.make import make_coach, make_member
@@ -32,7 +33,7 @@ from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywher
 from tenpo.schedule.actions.series import cancel_following
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Series, Session
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.tests.make import make_session, set_times
 from tests.at_once import at_once, outcomes, without_constraint
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
@@ -202,6 +203,25 @@ def test_another_card_pays_all_dates():
 
     assert set(Booking.objects.values_list("state", flat=True)) == {"confirmed"}
     assert Payment.objects.get(state="succeeded").amount == 6_000
+
+
+@pytest.mark.usefixtures("takes_transfers")
+@pytest.mark.parametrize("of", [0, 1], ids=["the date that is near", "the one that is far"])
+def test_what_is_refused_for_one_date_gives_up_no_payment_of_any(of):
+    lena, dates = make_member(), make_dates(2)
+    soon = timezone.now() + timedelta(hours=20)
+    set_times(Session.objects.filter(pk=dates[0].pk), starts_at=soon, ends_at=soon + timedelta(hours=1))
+    held = book(dates, lena, card=NEEDS_CONFIRMATION)
+    before = everything()
+
+    with pytest.raises(RuleError) as refused:
+        pay_booking(held[of], by=lena, provider="transfer")
+
+    assert (refused.value.code, everything()) == ("payment_needed", before)
+    assert Payment.objects.get().state == Payment.State.NEEDS_ACTION
+    # The card can still pay, or be left for another one.
+    assert pay_booking(held[of], by=lena, provider="sandbox", source=SUCCEEDS).state == "confirmed"
+    assert sorted(Payment.objects.values_list("state", flat=True)) == ["cancelled", "succeeded"]
 
 
 def test_a_hold_of_several_dates_lapses_whole_and_its_seats_go_to_the_lines():

@@ -11,7 +11,7 @@ from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, QUESTIONS, book, everything, lapse, make_client_of, working_coach
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
-from tenpo.orders.tests.make import make_credit, make_share_policy
+from tenpo.orders.tests.make import make_credit, make_share_policy, make_sponsorship
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -85,13 +85,18 @@ def test_the_page_says_who_when_what_and_until_when(coach):
     assert "Without an answer it ends" in said
 
 
-def test_how_somebody_pays_is_not_told(service, coach):
+@pytest.mark.parametrize("percent", [None, 50, 100])
+def test_how_somebody_pays_is_not_told(service, coach, percent):
     member = make_member()
+    if percent:
+        make_share_policy(percent=percent)
     booking = ask(service, member)
     before = text_of(signed_in(coach).get(url(booking)))
+    assert ("there is nothing for them to pay" in before) is (percent == 100)
 
+    make_sponsorship(member)
+    assert text_of(signed_in(coach).get(url(booking))) == before
     make_credit(member, 6_000)
-
     assert text_of(signed_in(coach).get(url(booking))) == before
 
 

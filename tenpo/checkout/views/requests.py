@@ -136,7 +136,8 @@ def _context(user: User, booking: Booking) -> dict[str, Any]:
         "is_open": is_open,
         "client": clients_of(coach).filter(pk=booking.participant_id).first(),
         "that_day": with_guests(that_day).order_by("starts_at", "id"),
-        "own": shares_of([session], booking.booked_by)[session.pk].own,
+        # Who funds them, and what they own, is nothing that a coach has to know.
+        "own": shares_of([session], booking.booked_by)[session.pk].left_by_company,
         "pays_until": offer_end(session, now) if is_open else None,
         "others": requests_for(user).exclude(session=session).count(),
     }

@@ -43,12 +43,14 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if not dates:
         return redirect("schedule:session-detail", session.pk)
     which = DatesForm(typed, dates=dates, places=party.number)
+    places = [date.session for date in which.taken for _place in range(party.number)]
     price = together(
         quotes(
             # Nothing chosen costs nothing.
-            [date.session.price for date in which.taken for _place in range(party.number)] or [0],
+            [one.price for one in places] or [0],
             currency=session.currency,
             coach_id=session.coach_id,
+            coach_ids=[one.coach_id for one in places],
             buyer=user,
             use_wallet=use_wallet,
         )
