@@ -121,7 +121,7 @@ def create_series(
     free = [one.moment for one in planned if one.clash is None]
     if not free:
         raise RuleError("no_free_date", _("There is another session at each of these times."))
-    others = checked_beside(coach, beside, by=by, dates=len(free))
+    others = checked_beside(coach.pk, beside, by=by, dates=len(free))
     series = Series.objects.create(coach=coach, rule=str(rule), time_zone=rule.time_zone)
     policy = terms.get("cancellation_policy") or default_cancellation_policy()
     shared: Mapping[str, Any] = {**terms, "cancellation_policy": policy, "time_zone": rule.time_zone}
@@ -151,6 +151,9 @@ def edit_following(
         sessions = _locked_following(session, by=by)
         change_sessions(sessions, changes, by=by)
         return sessions
+    # Asked before the locks, which count a change of everybody's time.
+    if not can_manage_session(by, session):
+        raise PermissionDenied
     seen = {each.pk: each.coach_ids for each in following(session)}
     lock_coaches({*(one for given_by in seen.values() for one in given_by), *(one.pk for one in beside)})
     sessions = _locked_following(session, by=by)
@@ -160,8 +163,8 @@ def edit_following(
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
     if not all(can_choose_coaches(by, each) for each in others):
         raise PermissionDenied
-    added = {one.pk: one for one in beside if any(one.pk not in each.coach_ids for each in others)}
-    checked_beside(session.coach, list(added.values()), by=by, dates=len(others))
+    there = [one.pk for one in beside if all(one.pk in each.coach_ids for each in others)]
+    checked_beside(session.coach_id, beside, by=by, there=there, dates=len(others))
     change_sessions(sessions, changes, by=by, given_by={each.pk: given_by[each.pk] for each in others})
     return sessions
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenpo.core.business import current_business
@@ -20,6 +22,9 @@ from tenpo.schedule.actions import series as actions
 from tenpo.schedule.actions import session_coaches
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
 from tenpo.schedule.actions.series import create_series, edit_following, plan_series
+from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.standing_in import hand_over
+from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.models import Series, Session, SessionCoach
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_api import Caller
@@ -103,6 +108,48 @@ def test_somebody_is_put_beside_this_and_the_following_and_told_once(pair):
     edit_following(second, by=lead, beside=[])
     assert [notice.payload["times"] for notice in told("coach.session_let_go")] == [2]
     assert given_by(third) == [lead.pk]
+
+
+def test_nobody_is_put_beside_themselves(pair):
+    lead, other = pair
+    first, second, _third = dates = sessions_of(make_series(lead))
+
+    with pytest.raises(ValidationError, match="Choose other coaches"):
+        edit_following(first, by=lead, beside=[lead, other])
+    assert Caller(lead)("PATCH", f"sessions/{first.pk}/following", {"beside_ids": [str(lead.pk)]})[0] == 422
+    assert [given_by(one) for one in dates] == [[lead.pk]] * 3
+    since, until = second.starts_at - timedelta(hours=1), second.ends_at
+    hand_over(add_time_off(lead, starts_at=since, ends_at=until, stand_in=other, by=lead), by=lead)
+    edit_following(first, by=make_admin(), beside=[other])
+
+    # Whoever leads one of the dates stands beside its lead in the others.
+    assert [given_by(one) for one in dates] == [[lead.pk, other.pk], [other.pk], [lead.pk, other.pk]]
+
+
+def test_each_date_is_given_by_so_many_at_most(pair, monkeypatch):
+    monkeypatch.setattr(session_coaches, "COACHES_OF_A_SERVICE", 3)
+    lead, other = pair
+    others = [other, make_coach(), make_coach()]
+    first, *_later = sessions_of(make_series(lead, *others[:2]))
+
+    with pytest.raises(ValidationError, match="At most 3 coaches"):
+        edit_following(first, by=lead, beside=others)
+    with pytest.raises(ValidationError, match="At most 3 coaches"):
+        edit_session(first, by=lead, beside=others)
+    # Said twice, somebody counts once.
+    edit_session(first, by=lead, beside=[others[0], others[2], others[2]])
+
+    assert given_by(first) == [lead.pk, others[0].pk, others[2].pk]
+
+
+def test_who_may_not_change_a_series_locks_nobody(pair):
+    lead, other = pair
+    first, *_later = sessions_of(make_series(lead))
+
+    with CaptureQueriesContext(connection) as asked, pytest.raises(PermissionDenied):
+        edit_following(first, by=other, beside=[make_coach()])
+
+    assert not any("coachtime" in one["sql"].lower() for one in asked.captured_queries)
 
 
 def test_who_is_taken_on_one_date_is_put_beside_none(pair):
