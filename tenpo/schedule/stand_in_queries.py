@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
@@ -49,6 +50,7 @@ def hand_overs(sessions: Sequence[Session], to: User, *, by: User | None, beside
         return []
     first, last = min(one.starts_at for one in sessions), max(one.ends_at for one in sessions)
     given = set(ServiceCoach.objects.filter(coach=to).values_list("service", flat=True))
+    gives = _given_already(to, sessions)
     taken = _claims(to, sessions)
     seen = set(_visible(by, [row.session_id for row in taken]))
     away = TimeOff.objects.filter(coach=to, ends_at__gt=first, starts_at__lt=last).exclude(pk=beside.pk)
@@ -64,6 +66,8 @@ def hand_overs(sessions: Sequence[Session], to: User, *, by: User | None, beside
         clash = next((row for row in taken if _meets(row, session)), None)
         if session.pk in intros:
             return "intro", _("A first talk is with the coach whom somebody wants to know.")
+        if session.pk in gives:
+            return "gives_it", _("%(coach)s gives it already.") % who
         if session.service is not None and session.service_id not in given:
             return "other_service", _("%(coach)s does not give “%(service)s”.") % {**who, "service": session.service}
         if clash is not None and clash.session_id in seen:
@@ -77,6 +81,16 @@ def hand_overs(sessions: Sequence[Session], to: User, *, by: User | None, beside
         return "", ""
 
     return [HandOver(session, *why_not(session)) for session in sessions]
+
+
+def _given_already(coach: User, sessions: Sequence[Session]) -> set[UUID]:
+    """Which of them somebody gives in a place of their own, that nobody else has for them: they would lose it once they
+    have another one's as well, and what they earn by it.
+    """
+    rows = SessionCoach.objects.filter(Q(coach=coach) | Q(stands_in_for=coach), session__in=sessions)
+    found = list(rows.values_list("session", "coach"))
+    stood_in = {session_id for session_id, coach_id in found if coach_id != coach.pk}
+    return {session_id for session_id, _coach in found} - stood_in
 
 
 def _claims(coach: User, sessions: Sequence[Session]) -> list[SessionCoach]:

@@ -19,7 +19,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import standing_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.imports import preview_sessions_import
-from tenpo.schedule.actions.sessions import create_session
+from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.actions.standing_in import hand_over, take_back
 from tenpo.schedule.actions.time_off import add_time_off, remove_time_off
 from tenpo.schedule.models import Session, SessionCoach, TimeOff
@@ -159,17 +159,42 @@ def test_what_is_not_earned_yet_is_earned_by_whoever_stands_in(coach, other):
 
 def test_of_what_several_give_the_place_is_taken_and_the_others_are_told(coach, other):
     third = make_coach()
-    led, beside, both = (
-        on_day(coach, 1, beside=[third]), on_day(third, 2, beside=[coach]), on_day(coach, 3, beside=[third, other])
-    )  # fmt: skip
+    led, beside = on_day(coach, 1, beside=[third]), on_day(third, 2, beside=[coach])
 
     hand_over(away(coach, other), by=coach)
 
     assert given_by(led) == [other.pk, third.pk]
     assert given_by(beside) == [third.pk, other.pk]
-    assert given_by(both) == [other.pk, third.pk]
     [notice] = told("coach.session_coaches_changed")
-    assert (notice.user, notice.payload["times"]) == (third, 3)
+    assert (notice.user, notice.payload["times"]) == (third, 2)
+
+
+@pytest.mark.invariants
+def test_whoever_gives_it_already_keeps_their_own_place_and_what_it_earns(coach, other):
+    split_rule()
+    session = on_day(coach, 1, beside=[other, third := make_coach()], price=3_000)
+    make_booking(session, make_member())
+    before = earns(session)
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach)
+
+    assert [(one.code, one.reason) for one in done.left] == [("gives_it", "Jonas Feld gives it already.")]
+    assert take_back(off, by=coach).given == []
+    assert given_by(session) == [coach.pk, other.pk, third.pk]
+    assert earns(session) == before
+
+
+def test_who_was_put_beside_whoever_stands_in_for_them_has_their_own_place_back(coach, other):
+    session, off = on_day(coach, 1), away(coach, other)
+    hand_over(off, by=coach)
+    edit_session(Session.objects.get(pk=session.pk), by=make_admin(), beside=[coach])
+    assert given_by(session) == [other.pk, coach.pk]
+
+    assert len(take_back(off, by=coach).given) == 1
+
+    assert given_by(session) == [coach.pk]
+    assert not SessionCoach.objects.filter(session=session, stands_in_for__isnull=False).exists()
 
 
 def test_it_is_taken_back_where_they_are_free_again(coach, other):
