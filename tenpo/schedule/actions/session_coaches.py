@@ -22,6 +22,7 @@ from tenpo.orders.models import Line
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session, SessionCoach
 from tenpo.schedule.session_coach_models import claim_of, coaches_of_new, name_who_gives
+from tenpo.schedule.session_coach_queries import named_to
 
 
 def write_sessions(sessions: Iterable[Session]) -> list[Session]:
@@ -90,7 +91,7 @@ def check_free(session: Session, coach_ids: Collection[UUID], *, added: Collecti
     if taken is None:
         return
     words = _("%(coach)s is taken at this time.") % {"coach": taken.coach}
-    if by is None or Session.objects.visible_to(by).filter(pk=taken.session_id).exists():
+    if named_to(by, [taken.session_id]):
         when = say_when(taken.session.starts_at, until=taken.session.ends_at)
         said = {"coach": taken.coach, "title": taken.session.title, "when": when}
         words = _("%(coach)s gives “%(title)s” at this time: %(when)s.") % said

@@ -17,7 +17,7 @@ from tenpo.schedule.actions.coach_time import lock_coaches
 from tenpo.schedule.actions.seats import lock_sessions
 from tenpo.schedule.actions.sessions import change_session, overlapping
 from tenpo.schedule.models import Session, SessionCoach, TimeOff
-from tenpo.schedule.permissions import can_manage_hours
+from tenpo.schedule.permissions import can_hand_over
 from tenpo.schedule.stand_in_queries import HandOver, hand_overs, to_hand_over, to_take_back
 
 _SERVICES = "SELECT id FROM schedule_service WHERE id = ANY (%s) ORDER BY id FOR SHARE"
@@ -60,19 +60,21 @@ def _hand_over(
     lock_coaches(ids)
     people = User.objects.with_roles().in_bulk(ids)
     coach, stand_in = people[off.coach_id], people.get(off.stand_in_id) if off.stand_in_id else None
-    if not can_manage_hours(by, coach=coach):
+    if not can_hand_over(by, coach=coach):
         raise PermissionDenied
     if not TimeOff.objects.filter(pk=off.pk).exists():
         raise RuleError("not_away", _("This time off was removed meanwhile."))
-    if stand_in is None or not (is_back or is_active_coach(stand_in)):
-        raise RuleError("no_stand_in", _("Nobody stands in who could give it."))
+    if stand_in is None:
+        raise no_stand_in()
     giver, taker = (stand_in, coach) if is_back else (coach, stand_in)
+    if not is_active_coach(taker):
+        raise no_stand_in()
     with connection.cursor() as cursor:
         cursor.execute(_SERVICES, [[one.service_id for one in find(off) if one.service_id]])
     locked = lock_sessions(one.pk for one in find(off))
     # What was called off, or has begun, while we waited for it stays as it is.
-    found = hand_overs([one for one in find(off) if one.pk in locked], taker, by=by, beside=off)
-    chosen = [one for one in found if only is None or one.session.pk in only]
+    there = [one for one in find(off) if one.pk in locked and (only is None or one.pk in only)]
+    chosen = hand_overs(there, taker, of=coach, by=by)
     for_whom = _places_of(giver, [one.session for one in chosen])
     given = [
         _give(locked[one.session.pk], giver, taker, for_whom[one.session.pk], by=by) for one in chosen if not one.code
@@ -80,6 +82,11 @@ def _hand_over(
     if given:
         _tell(off, given, giver, taker, by=by, is_back=is_back)
     return HandedOver(given, [one for one in chosen if one.code])
+
+
+def no_stand_in() -> RuleError:
+    """The refusal where nobody is here who could give it: nobody was named, or they left."""
+    return RuleError("no_stand_in", _("Nobody stands in who could give it."))
 
 
 def _places_of(giver: User, sessions: Sequence[Session]) -> dict[UUID, UUID]:

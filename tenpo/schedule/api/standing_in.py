@@ -13,7 +13,7 @@ from tenpo.schedule.actions import standing_in as actions
 from tenpo.schedule.actions.standing_in import HandedOver
 from tenpo.schedule.api.hours import TaughtOut
 from tenpo.schedule.models import Session, TimeOff
-from tenpo.schedule.stand_in_queries import HandOver, hand_overs, to_hand_over, to_take_back
+from tenpo.schedule.stand_in_queries import HandOver, hand_overs_in, to_take_back
 
 router = Router(tags=["Working hours"])
 
@@ -74,7 +74,7 @@ def _done(done: HandedOver) -> dict[str, Any]:
 def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
     """What could be handed over, the next first, and what was; for the coach and admins. Nothing changes."""
     off = _off(request.user, time_off_id)
-    found = hand_overs(to_hand_over(off), off.stand_in, by=request.user, beside=off) if off.stand_in else []
+    found = hand_overs_in(off, by=request.user)
     return {
         "time_off_id": off.pk,
         "stand_in_id": off.stand_in_id,
@@ -93,7 +93,7 @@ def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> 
     """Whoever stands in gives what they can of it, as it is booked; everybody who comes is told once.
 
     What they cannot give stays as it is, with its `code`: `taken`, `away`, `gives_it`, `other_service`, `intro`,
-    `already_imported`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
+    `already_imported`, `too_many`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
     """
     return _done(actions.hand_over(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
 

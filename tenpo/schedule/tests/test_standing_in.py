@@ -16,6 +16,7 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule import stand_in_queries
 from tenpo.schedule.actions import standing_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.imports import preview_sessions_import
@@ -239,6 +240,51 @@ def test_who_may(coach, other):
             take_back(off, by=who)
 
     assert given_by(session) == [coach.pk]
+
+
+def test_who_only_stands_beside_a_lead_gives_their_own_place_away_and_no_other(coach, other):
+    lead = make_coach()
+    session = on_day(lead, 1, beside=[coach])
+    off = away(coach, other)
+
+    with pytest.raises(PermissionDenied):
+        hand_over(off, by=lead)
+    hand_over(off, by=coach)
+
+    assert given_by(session) == [lead.pk, other.pk]
+    assert told("coach.session_coaches_changed")[0].user == lead
+
+
+def test_an_admin_hands_over_for_who_is_no_coach_here_any_more_and_gives_them_nothing_back(coach, other):
+    session, later = on_day(coach, 1), on_day(coach, 2)
+    off, admin = away(coach, other), make_admin()
+    hand_over(off, by=admin, only={session.pk})
+    User.objects.filter(pk=coach.pk).update(disabled_at=timezone.now())
+
+    with pytest.raises(PermissionDenied):
+        hand_over(off, by=User.objects.get(pk=coach.pk))
+    with refuses("no_stand_in"):
+        take_back(off, by=admin)
+    hand_over(off, by=admin)
+
+    assert [given_by(one) for one in (session, later)] == [[other.pk]] * 2
+
+
+def test_a_coach_puts_somebody_into_so_many_sessions_at_most(coach, other, monkeypatch):
+    monkeypatch.setattr(stand_in_queries, "SESSIONS_BESIDE", 3)
+    on_day(coach, 9, beside=[other])
+    first, second, third, fourth = (on_day(coach, number) for number in (1, 2, 3, 4))
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach, only={second.pk, third.pk, fourth.pk})
+
+    assert [one.pk for one in done.given] == [second.pk, third.pk]
+    assert [(one.session.pk, one.code) for one in done.left] == [(fourth.pk, "too_many")]
+    assert "At most 3 sessions" in done.left[0].reason
+    # Taken back, it makes room for others; an admin hands over all.
+    take_back(off, by=coach, only={third.pk})
+    assert len(hand_over(off, by=make_admin()).given) == 3
+    assert [given_by(one) for one in (first, second, third, fourth)] == [[other.pk]] * 4
 
 
 def test_refusals(coach, other):

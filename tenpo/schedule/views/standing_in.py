@@ -16,7 +16,7 @@ from tenpo.schedule.actions.standing_in import HandedOver, hand_over, take_back
 from tenpo.schedule.models import TimeOff
 from tenpo.schedule.queries import cancellation_effect
 from tenpo.schedule.session_coach_queries import name_coaches
-from tenpo.schedule.stand_in_queries import hand_overs, to_hand_over, to_take_back
+from tenpo.schedule.stand_in_queries import hand_overs_in, to_take_back
 from tenpo.schedule.views.teaching import teacher
 
 
@@ -26,7 +26,7 @@ def stand_in(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """What can be handed over to whoever stands in, what cannot and why, and what they have by now."""
     user = teacher(request)
     off = _time_off(user, time_off_id)
-    found = hand_overs(to_hand_over(off), off.stand_in, by=user, beside=off) if off.stand_in else []
+    found = hand_overs_in(off, by=user)
     theirs = to_take_back(off)
     name_coaches([*(one.session for one in found), *theirs])
     ready = [one.session for one in found if not one.code]
