@@ -35,8 +35,9 @@ from tenpo.schedule.actions.sessions import (
 from tenpo.schedule.models import Series, Session, SessionCoach
 from tenpo.schedule.occurrences import MAX_OCCURRENCES, Moment, Span, WeeklyRule, first_overlap, weekly_moments
 from tenpo.schedule.permissions import can_choose_coaches, can_create_session, can_manage_session
-from tenpo.schedule.queries import following
+from tenpo.schedule.series_queries import following_of
 from tenpo.schedule.session_coach_models import name_who_gives
+from tenpo.schedule.session_coach_queries import name_coaches
 
 
 class SeriesTerms(TypedDict):
@@ -145,7 +146,8 @@ def edit_following(
     """Change this session and the later ones of its series that have not begun: all of them, or none.
 
     What each edit does, and refuses, is what `edit_session` does; who is to stand `beside` its lead does on each date,
-    and is told once. Returns the sessions.
+    and is told once. Dates that others give, since they stand in, stay as they are (`following_of`). Returns the
+    sessions.
     """
     if beside is None:
         sessions = _locked_following(session, by=by)
@@ -154,14 +156,16 @@ def edit_following(
     # Asked before the locks, which count a change of everybody's time.
     if not can_manage_session(by, session):
         raise PermissionDenied
-    seen = {each.pk: each.coach_ids for each in following(session)}
+    seen = {each.pk: each.coach_ids for each in following_of(by, session).managed}
     lock_coaches({*(one for given_by in seen.values() for one in given_by), *(one.pk for one in beside)})
     sessions = _locked_following(session, by=by)
     given_by = {each.pk: coaches_with(each, beside) for each in sessions}
-    others = [each for each in sessions if given_by[each.pk] != each.coach_ids]
     if any(seen.get(each.pk) != each.coach_ids for each in sessions):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
-    if not all(can_choose_coaches(by, each) for each in others):
+    differing = [each for each in sessions if given_by[each.pk] != each.coach_ids]
+    others = [each for each in differing if can_choose_coaches(by, each)]
+    # Whoever leads a date in somebody's place says who gives it with them.
+    if any(each.coach_id == session.coach_id for each in differing if each not in others):
         raise PermissionDenied
     there = [one.pk for one in beside if all(one.pk in each.coach_ids for each in others)]
     checked_beside(session.coach_id, beside, by=by, there=there, dates=len(others))
@@ -190,23 +194,31 @@ def taken_spans(coaches: Sequence[User], since: datetime, until: datetime, *, le
 
 @transaction.atomic
 def cancel_following(session: Session, *, reason: str, by: User | None) -> list[Session]:
-    """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them."""
+    """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them.
+
+    Dates that others give, since they stand in, take place (`following_of`).
+    """
     sessions = _locked_following(session, by=by)
     with posted_together(), returned_together():
         return [cancel_session(each, reason=reason, by=by) for each in sessions]
 
 
 def _locked_following(session: Session, *, by: User | None) -> list[Session]:
-    """The sessions, locked in one order, so that two such edits never wait for each other."""
-    if not can_manage_session(by, session):
+    """What `by` manages of them, locked in one order, so that two such edits never wait for each other."""
+    later = following_of(by, session)
+    # It may be given by somebody else by now.
+    if not can_manage_session(by, session) or session in later.of_others:
         raise PermissionDenied
-    found = following(session)
+    found = later.managed
     if not found:
         raise RuleError("no_series", _("No session of a series is still to come from here on."))
     locked = lock_with_held(*(each.pk for each in found))
-    if not all(can_manage_session(by, locked[each.pk]) for each in found):
-        raise PermissionDenied
-    return [locked[each.pk] for each in found]
+    sessions = [locked[each.pk] for each in found]
+    name_coaches(sessions)
+    # One of them may just have been handed over.
+    if not all(can_manage_session(by, each) for each in sessions):
+        raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
+    return sessions
 
 
 def _moments(rule: WeeklyRule) -> list[Moment]:

@@ -20,6 +20,7 @@ from tenpo.schedule import stand_in_queries
 from tenpo.schedule.actions import standing_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.imports import preview_sessions_import
+from tenpo.schedule.actions.series import cancel_following, edit_following
 from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.actions.standing_in import hand_over, take_back
 from tenpo.schedule.actions.time_off import add_time_off, remove_time_off
@@ -324,6 +325,71 @@ def test_a_series_keeps_its_dates_and_one_of_them_somebody_else(coach, other):
 
     assert [given_by(one) for one in sessions] == [[coach.pk], [other.pk], [coach.pk]]
     assert {one.series_id for one in Session.objects.all()} == {sessions[0].series_id}
+
+
+def make_stood_in_series(coach: User, other: User) -> list[Session]:
+    """A series of three dates, the second of which is handed over."""
+    sessions = sessions_of(make_series(coach, price=0))
+    off = away(coach, other, starts_at=sessions[1].starts_at - HOUR, ends_at=sessions[1].ends_at)
+    hand_over(off, by=coach)
+    return sessions
+
+
+def test_a_coach_goes_on_to_edit_and_call_off_the_dates_of_a_series_that_they_give(coach, other):
+    first, stood_in, last = make_stood_in_series(coach, other)
+    third = make_coach()
+
+    edited = edit_following(first, by=coach, title="New", beside=[third])
+    assert [one.pk for one in edited] == [first.pk, last.pk]
+    assert [given_by(one) for one in (first, stood_in, last)] == [
+        [coach.pk, third.pk],
+        [other.pk],
+        [coach.pk, third.pk],
+    ]
+    with pytest.raises(PermissionDenied):
+        edit_following(stood_in, by=coach, title="New")
+    # Whoever stands in says of the one date that it is theirs.
+    assert edit_following(Session.objects.get(pk=stood_in.pk), by=other, place="Hall")[0].pk == stood_in.pk
+    cancelled = cancel_following(Session.objects.get(pk=first.pk), reason="", by=coach)
+
+    assert [one.pk for one in cancelled] == [first.pk, last.pk]
+    fresh = Session.objects.get(pk=stood_in.pk)
+    assert (fresh.status, fresh.title == "New", fresh.place) == ("planned", False, "Hall")
+
+
+def test_an_admin_calls_off_all_dates_whoever_gives_them(coach, other):
+    first, *_later = make_stood_in_series(coach, other)
+
+    assert len(cancel_following(first, reason="", by=make_admin())) == 3
+
+
+def test_who_stands_beside_whoever_stands_in_leaves_it_to_them_who_gives_it(coach, other):
+    first, stood_in, _last = make_stood_in_series(coach, other)
+    edit_session(Session.objects.get(pk=stood_in.pk), by=other, beside=[coach])
+
+    edited = edit_following(first, by=coach, beside=[third := make_coach()], title="New")
+
+    assert len(edited) == 3
+    assert [given_by(one) for one in (first, stood_in)] == [[coach.pk, third.pk], [other.pk, coach.pk]]
+
+
+def test_pages_of_a_series_say_which_dates_others_give(client: Client, coach, other):
+    first, stood_in, _last = make_stood_in_series(coach, other)
+    make_booking(stood_in, make_member())
+    client.force_login(coach)
+    edit, cancel = (reverse(f"schedule:following-{act}", args=[first.pk]) for act in ("edit", "cancel"))
+    values = {"title": "New", "description": "", "place": "Studio", "join_link": "", "capacity": 5, "price": "0"}
+    said = "1 date is given by somebody else, and stays as it is."
+
+    for shown in (client.get(edit), client.post(edit, values, follow=True), client.get(cancel)):
+        assert said in shown.content.decode()
+        assert "1 person" not in shown.content.decode()
+    assert said in client.post(cancel, {"reason": ""}, follow=True).content.decode()
+
+    assert list(Session.objects.order_by("starts_at").values_list("status", flat=True)) == [
+        "cancelled", "planned", "cancelled",
+    ]  # fmt: skip
+    assert Caller(coach)("GET", f"sessions/{first.pk}/following/cancellation")[0] == 200
 
 
 def test_the_same_file_again_makes_nothing_of_what_somebody_else_gives(coach, other):
