@@ -6,7 +6,7 @@ from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
@@ -16,6 +16,14 @@ from tenpo.schedule.availability_queries import taught_during
 from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.models import Intro, ServiceCoach, Session, SessionCoach, TimeOff
 from tenpo.schedule.session_coach_queries import named_to
+
+
+@dataclass(frozen=True)
+class Given:
+    """A session, and who gives it."""
+
+    session: Session
+    giver: User
 
 
 @dataclass(frozen=True)
@@ -29,9 +37,17 @@ class HandOver:
 
 def to_hand_over(off: TimeOff) -> list[Session]:
     """What a coach is to give in a time in which they are away, and has not begun: one statement."""
+    return list(_taught_in(off).select_related("service", "coach")[:HANDED_OVER_AT_ONCE])
+
+
+def has_to_hand_over(off: TimeOff) -> bool:
+    """Whether there is any of it."""
+    return _taught_in(off).exists()
+
+
+def _taught_in(off: TimeOff) -> QuerySet[Session]:
     now = clock.now()
-    rows = taught_during(off.coach_id, max(off.starts_at, now), off.ends_at).filter(starts_at__gt=now)
-    return list(rows.select_related("service", "coach")[:HANDED_OVER_AT_ONCE])
+    return taught_during(off.coach_id, max(off.starts_at, now), off.ends_at).filter(starts_at__gt=now)
 
 
 def hand_overs_in(off: TimeOff, *, by: User | None) -> list[HandOver]:
@@ -39,13 +55,22 @@ def hand_overs_in(off: TimeOff, *, by: User | None) -> list[HandOver]:
     return hand_overs(to_hand_over(off), off.stand_in, of=off.coach, by=by) if off.stand_in else []
 
 
-def to_take_back(off: TimeOff) -> list[Session]:
-    """What somebody gives in a coach's place while they are away, and has not begun: one statement."""
-    now = clock.now()
-    theirs = SessionCoach.objects.filter(coach=off.stand_in_id, stands_in_for=off.coach_id)
-    rows = taught_during(off.stand_in_id, off.starts_at, off.ends_at) if off.stand_in_id else Session.objects.none()
-    rows = rows.filter(starts_at__gt=now, pk__in=theirs.values("session"))
-    return list(rows.select_related("service", "coach")[:HANDED_OVER_AT_ONCE])
+def stood_in(of: TimeOff | User) -> list[Given]:
+    """What others give in a coach's place, and has not begun, the first one first: what falls into a time off, or all
+    of it; one statement.
+
+    Whoever has it: who stands in may be away as well, and the time off may be gone.
+    """
+    coach_id = of.coach_id if isinstance(of, TimeOff) else of.pk
+    rows = SessionCoach.objects.filter(
+        stands_in_for=coach_id, session__starts_at__gt=clock.now(), session__status=Session.Status.PLANNED
+    )
+    if isinstance(of, TimeOff):
+        rows = rows.filter(session__starts_at__lt=of.ends_at, session__ends_at__gt=of.starts_at)
+    rows = rows.select_related("session__service", "session__coach", "coach")
+    return [
+        Given(one.session, one.coach) for one in rows.order_by("session__starts_at", "session")[:HANDED_OVER_AT_ONCE]
+    ]
 
 
 def hand_overs(sessions: Sequence[Session], to: User, *, of: User, by: User | None) -> list[HandOver]:
@@ -57,9 +82,13 @@ def hand_overs(sessions: Sequence[Session], to: User, *, of: User, by: User | No
     if not sessions:
         return []
     facts, room = _facts(sessions, to, by=by, is_back=to == of), _room(to, of=of, by=by)
-    found = []
+    found: list[HandOver] = []
     for session in sessions:
         code, reason = facts.why_it_is_not_theirs(session) or facts.why_they_are_not_free(session) or ("", "")
+        # What is given by several by now may be at one time.
+        if not code and (clash := next((one for one in found if not one.code and _meets(one.session, session)), None)):
+            words = _("%(coach)s gives “%(title)s” then.")
+            code, reason = "taken", words % {"coach": to, "title": clash.session.title}
         if not code and room <= 0:
             words = _("At most %(n)s sessions to come in the place of one coach. Please ask an admin for more.")
             code, reason = "too_many", words % {"n": SESSIONS_BESIDE}
@@ -155,7 +184,7 @@ def _claims(coach: User, sessions: Sequence[Session]) -> list[SessionCoach]:
     return list(rows.exclude(session__in=sessions).select_related("session").order_by("claimed", "id"))
 
 
-def _meets(row: SessionCoach, session: Session) -> bool:
+def _meets(row: SessionCoach | Session, session: Session) -> bool:
     return _overlap((row.claimed.lower, row.claimed.upper), (session.claimed.lower, session.claimed.upper))
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.slot_make import NINE, book, working_coach
 from tenpo.core.models import OutboxMessage
+from tenpo.core.words import say_when
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
@@ -25,6 +27,7 @@ from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.actions.standing_in import hand_over, take_back
 from tenpo.schedule.actions.time_off import add_time_off, remove_time_off
 from tenpo.schedule.models import Session, SessionCoach, TimeOff
+from tenpo.schedule.stand_in_queries import stood_in
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_api import Caller
 from tenpo.schedule.tests.test_create_session import terms
@@ -231,6 +234,68 @@ def test_whoever_stands_in_for_a_stand_in_stands_in_for_the_coach(coach, other):
     assert given_by(session) == [coach.pk]
 
 
+def test_it_is_taken_back_from_whoever_has_it_by_now_and_when_the_time_off_is_gone(coach, other):
+    third = make_coach()
+    first, second, own = on_day(coach, 1), on_day(coach, 2), on_day(other, 3)
+    off = away(coach, other)
+    hand_over(off, by=coach)
+    hand_over(away(other, third), by=other, only={first.pk, own.pk})
+    remove_time_off(TimeOff.objects.get(pk=off.pk), by=coach)
+
+    assert [one.pk for one in take_back(off, by=coach).given] == [first.pk, second.pk]
+
+    assert [given_by(one) for one in (first, second, own)] == [[coach.pk], [coach.pk], [third.pk]]
+    assert not SessionCoach.objects.filter(stands_in_for=coach).exists()
+    told("coach.handed_over")
+    assert {one.user for one in told("coach.handed_over")} >= {other, third}
+
+
+def test_all_that_others_give_in_a_coachs_place_is_taken_back_wherever_it_moved(client: Client, coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+    hand_over(off := away(coach, other), by=coach)
+    moved = edit_session(Session.objects.get(pk=first.pk), by=other, starts_at=SINCE + 9 * DAY)
+    client.force_login(coach)
+    page = reverse("schedule:hours", args=[coach.pk])
+    call = Caller(coach)
+
+    assert [one.session.pk for one in stood_in(off)] == [second.pk]
+    shown = client.get(page).content.decode()
+    assert (f"In the place of {coach}" in shown, shown.count(f"{moved.title}</")) == (True, 1)
+    status, said = call("GET", f"coaches/{coach.pk}/stood-in")
+    assert (status, [one["given_by_id"] for one in said]) == (200, [str(other.pk)] * 2)
+    status, said = call("POST", f"coaches/{coach.pk}/taking-back", {"session_ids": [str(second.pk)]})
+    assert (status, [one["id"] for one in said["given"]]) == (200, [str(second.pk)])
+    back = client.post(reverse("schedule:stood-in-take-back", args=[coach.pk]), follow=True).content.decode()
+
+    assert "1 session is with Sofia Lindqvist again." in back
+    assert "In the place of" not in back
+    assert [given_by(one) for one in (first, second)] == [[coach.pk]] * 2
+    assert Caller(other)("POST", f"coaches/{coach.pk}/taking-back", {})[0] == 404
+    client.force_login(other)
+    assert client.post(reverse("schedule:stood-in-take-back", args=[coach.pk])).status_code == 404
+
+
+def test_of_two_that_are_at_one_time_by_now_one_is_taken_back(coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+    off, third = away(coach, other), make_coach()
+    hand_over(off, by=coach)
+    hand_over(away(other, third), by=other, only={second.pk})
+    edit_session(Session.objects.get(pk=second.pk), by=third, starts_at=first.starts_at + HOUR / 2)
+
+    done = take_back(off, by=coach)
+
+    assert ([one.pk for one in done.given], [one.code for one in done.left]) == ([first.pk], ["taken"])
+    assert given_by(second) == [third.pk]
+
+
+def test_whoever_takes_it_back_is_there_whatever_they_said_of_that_time(coach, other):
+    session = on_day(coach, 1)
+    hand_over(off := away(coach, other), by=coach)
+    away(coach, make_coach(), starts_at=SINCE + DAY)
+
+    assert [one.pk for one in take_back(off, by=coach).given] == [session.pk]
+
+
 def test_who_may(coach, other):
     session, off = on_day(coach, 1), away(coach, other)
 
@@ -430,6 +495,21 @@ def test_by_page(client: Client, coach, other):
     assert given_by(first) == [coach.pk]
     client.force_login(other)
     assert client.get(address).status_code == 404
+
+
+def test_the_page_says_when_they_are_away_by_their_clock_and_whole_days_as_days(client: Client, coach, other):
+    day = SINCE.astimezone(ZoneInfo(coach.time_zone)).replace(hour=0)
+    off = away(coach, other, starts_at=day, ends_at=day + 2 * DAY)
+    admin = make_admin()
+    User.objects.filter(pk=admin.pk).update(time_zone="Asia/Tokyo")
+    client.force_login(admin)
+
+    pages = [client.get(reverse(name, args=[pk])) for name, pk in
+             (("schedule:stand-in", off.pk), ("schedule:hours", coach.pk))]  # fmt: skip
+
+    said = say_when(off.starts_at, until=off.ends_at, zone=ZoneInfo(coach.time_zone))
+    assert "00:00" not in said
+    assert all(said in page.content.decode() for page in pages)
 
 
 def test_by_api(coach, other):
