@@ -15,7 +15,7 @@ from tenpo.people.models import User
 from tenpo.schedule.availability_queries import taught_during
 from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.models import Intro, ServiceCoach, Session, SessionCoach, TimeOff
-from tenpo.schedule.session_coach_queries import named_to
+from tenpo.schedule.session_coach_queries import named_to, places_of
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,9 @@ class _Facts:
     to: User
     services: set[UUID]
     intros: set[UUID]
-    # What they give already, and of which events of a calendar file they have the sessions.
+    # What they give or take part in already, and of which events of a calendar file they have the sessions.
     gives: set[UUID]
+    takes_part: set[UUID]
     events: set[str]
     # What takes their time, and what of it may be named.
     taken: list[SessionCoach]
@@ -119,6 +120,8 @@ class _Facts:
             return "intro", _("A first talk is with the coach whom somebody wants to know.")
         if session.pk in self.gives:
             return "gives_it", _("%(coach)s gives it already.") % who
+        if session.pk in self.takes_part:
+            return "takes_part", _("%(coach)s takes part in it.") % who
         if session.service is not None and session.service_id not in self.services:
             return "other_service", _("%(coach)s does not give “%(service)s”.") % {**who, "service": session.service}
         if session.source_uid in self.events:
@@ -149,6 +152,7 @@ def _facts(sessions: Sequence[Session], to: User, *, by: User | None, is_back: b
         services=set(ServiceCoach.objects.filter(coach=to).values_list("service", flat=True)),
         intros=set(Intro.objects.filter(session__in=sessions).values_list("session", flat=True)),
         gives=_given_already(to, sessions),
+        takes_part={one.session_id for one in places_of(sessions, [to.pk])},
         events=set(Session.objects.filter(coach=to, source_uid__in=uids).values_list("source_uid", flat=True)),
         taken=taken,
         named=named_to(by, [row.session_id for row in taken]),

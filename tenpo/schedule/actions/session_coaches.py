@@ -22,7 +22,7 @@ from tenpo.orders.models import Line
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session, SessionCoach
 from tenpo.schedule.session_coach_models import claim_of, coaches_of_new, name_who_gives
-from tenpo.schedule.session_coach_queries import named_to
+from tenpo.schedule.session_coach_queries import named_to, places_of
 
 
 def write_sessions(sessions: Iterable[Session]) -> list[Session]:
@@ -81,10 +81,13 @@ def coaches_with(session: Session, beside: Sequence[User] | None) -> list[UUID]:
 
 def check_free(session: Session, coach_ids: Collection[UUID], *, added: Collection[UUID], by: User | None) -> None:
     """Raise RuleError for the first of the coaches who is taken when a session is: coach_taken if they are `added`,
-    overlap otherwise.
+    overlap otherwise; takes_part for one who is added and has a place in it, since nobody asked them.
 
     They are locked. What `by` may not see is not named.
     """
+    if added and not session._state.adding and (place := places_of([session], added).order_by("id").first()):
+        words = _("%(coach)s takes part in it.") % {"coach": place.participant.name}
+        raise RuleError("takes_part", words, coach_id=str(place.participant.user_id))
     rows = SessionCoach.objects.filter(coach__in=coach_ids, claimed__overlap=claim_of(session))
     rows = rows.exclude(session=session.pk) if not session._state.adding else rows
     taken = rows.select_related("coach", "session").order_by("claimed", "id").first()

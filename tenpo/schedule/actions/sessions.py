@@ -160,7 +160,7 @@ def edit_session(
     go to the waitlist. Those who are to stand `beside` its lead claim its time and earn of it from now on, who does
     not any more lets go of both, and they are told. `version` is the one that the editor saw: a newer one refuses, so
     nobody's change is lost. Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken,
-    private_session, overlap, coach_taken, room_taken.
+    private_session, overlap, coach_taken, takes_part, room_taken.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied

@@ -184,7 +184,8 @@ def get_series(request: ApiRequest, series_id: UUID) -> dict[str, Any]:
 def edit_following_sessions(request: ApiRequest, session_id: UUID, body: FollowingPatch) -> list[dict[str, Any]]:
     """This session and the later ones of its series: all of them, or none. Dates that others give stay as they are.
 
-    409 `coach_taken` when somebody who is to give them teaches at one of these times.
+    409 `coach_taken` when somebody who is to give them teaches at one of these times, `takes_part` when they
+    come to one of them.
     """
     changes = changes_in(request.user, body, leave={"beside_ids"})
     session, beside = visible_session(request.user, session_id), all_beside(request.user, body.beside_ids)

@@ -136,6 +136,17 @@ def test_what_they_cannot_give_stays_and_it_is_said_why(coach, other):
     assert [given_by(one) for one in sessions[:5]] == [[coach.pk]] * 5
 
 
+def test_who_takes_part_in_it_is_not_made_its_coach(coach, other):
+    session, free = on_day(coach, 1), on_day(coach, 2)
+    make_booking(session, other)
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach)
+
+    assert [(one.code, one.reason) for one in done.left] == [("takes_part", "Jonas Feld takes part in it.")]
+    assert [given_by(one) for one in (session, free)] == [[coach.pk], [other.pk]]
+
+
 def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_service(other):
     coach = working_coach()
     service = make_service(coach, other)

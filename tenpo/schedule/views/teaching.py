@@ -38,7 +38,7 @@ from tenpo.schedule.stays import with_presence
 # Fields of an action that stand under another name in the form.
 FORM_FIELDS = {"starts_at": "day"}
 # The refusal of a rule stands beside what would have to change.
-RULE_FIELDS = {"overlap": "at", "coach_taken": "beside", "capacity_below_taken": "capacity"}
+RULE_FIELDS = {"overlap": "at", "coach_taken": "beside", "takes_part": "beside", "capacity_below_taken": "capacity"}
 
 
 def teacher(request: HttpRequest) -> User:
