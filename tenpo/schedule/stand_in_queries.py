@@ -1,12 +1,12 @@
 """What of a coach's sessions somebody else can give while they are away, and why not the others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
@@ -143,6 +143,8 @@ class _Facts:
 def _facts(sessions: Sequence[Session], to: User, *, by: User | None, is_back: bool) -> _Facts:
     first, last = min(one.starts_at for one in sessions), max(one.ends_at for one in sessions)
     taken = _claims(to, sessions)
+    lapsed = _lapsed(row.session_id for row in taken)
+    taken = [row for row in taken if row.session_id not in lapsed]
     away = (
         TimeOff.objects.none() if is_back else TimeOff.objects.filter(coach=to, ends_at__gt=first, starts_at__lt=last)
     )
@@ -179,6 +181,22 @@ def _given_already(coach: User, sessions: Sequence[Session]) -> set[UUID]:
     found = list(rows.values_list("session", "coach"))
     stood_in = {session_id for session_id, coach_id in found if coach_id != coach.pk}
     return {session_id for session_id, _coach in found} - stood_in
+
+
+def lapsed_in_the_way(coach: User, sessions: Sequence[Session]) -> list[UUID]:
+    """What was held of a coach's time while the sessions are, as a slot or a first talk, and ran out: two statements.
+
+    It stands in nobody's way, but claims the time until it is let go.
+    """
+    return sorted(_lapsed(row.session_id for row in _claims(coach, sessions))) if sessions else []
+
+
+def _lapsed(session_ids: Iterable[UUID]) -> set[UUID]:
+    ran_out = Q(bookings__state__in=["held", "offered"], bookings__held_until__lte=clock.now())
+    rows = Session.objects.filter(pk__in=list(session_ids), is_private=True)
+    slots = rows.annotate(gone=Count("bookings", filter=ran_out)).filter(gone__gte=F("seats_taken"), gone__gt=0)
+    talks = Intro.objects.lapsed().filter(session__in=rows.values("pk"))
+    return set(slots.values_list("pk", flat=True).union(talks.values_list("session", flat=True)))
 
 
 def _claims(coach: User, sessions: Sequence[Session]) -> list[SessionCoach]:

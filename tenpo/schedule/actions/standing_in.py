@@ -14,11 +14,11 @@ from tenpo.core.outbox import publish
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_coach
 from tenpo.schedule.actions.coach_time import lock_coaches
-from tenpo.schedule.actions.seats import lock_sessions
+from tenpo.schedule.actions.seats import lock_sessions, release_lapsed_of
 from tenpo.schedule.actions.sessions import change_session, overlapping
 from tenpo.schedule.models import Session, SessionCoach, TimeOff
 from tenpo.schedule.permissions import can_hand_over
-from tenpo.schedule.stand_in_queries import Given, HandOver, hand_overs, stood_in, to_hand_over
+from tenpo.schedule.stand_in_queries import Given, HandOver, hand_overs, lapsed_in_the_way, stood_in, to_hand_over
 
 _SERVICES = "SELECT id FROM schedule_service WHERE id = ANY (%s) ORDER BY id FOR SHARE"
 
@@ -31,8 +31,6 @@ class HandedOver:
     left: list[HandOver]
 
 
-@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
-@transaction.atomic
 def hand_over(off: TimeOff, *, by: User | None, only: Collection[UUID] | None = None) -> HandedOver:
     """Let whoever stands in give what a coach was to give while they are away: all that they can, or `only` some of it.
 
@@ -40,6 +38,14 @@ def hand_over(off: TimeOff, *, by: User | None, only: Collection[UUID] | None = 
     concerns is told once. What they cannot give stays with its coach, and it is said why. Again changes nothing.
     Raises RuleError no_stand_in, not_away.
     """
+    if off.stand_in is not None:
+        _let_go_lapsed(off.stand_in, to_hand_over(off))
+    return _hand_over(off, by=by, only=only)
+
+
+@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
+@transaction.atomic
+def _hand_over(off: TimeOff, *, by: User | None, only: Collection[UUID] | None) -> HandedOver:
     ids = [one for one in (off.coach_id, off.stand_in_id) if one]
     people = _locked_people(ids)
     coach = people[off.coach_id]
@@ -56,14 +62,19 @@ def hand_over(off: TimeOff, *, by: User | None, only: Collection[UUID] | None = 
     return _change_hands(off, to_give, stand_in, of=coach, by=by, only=only)
 
 
-@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
-@transaction.atomic
 def take_back(of: TimeOff | User, *, by: User | None, only: Collection[UUID] | None = None) -> HandedOver:
     """Let a coach give again what others give in their place: what falls into a time off, or all of it.
 
     Whoever has it by now, be it that they stood in for the one who stood in; also once the time off was removed, or the
     session moved out of it. Otherwise as `hand_over`, the other way round; told once for each who gives it up.
     """
+    _let_go_lapsed(of.coach if isinstance(of, TimeOff) else of, [one.session for one in stood_in(of)])
+    return _take_back(of, by=by, only=only)
+
+
+@refuse_on(EXCLUSION, "session_coach_never_in_two", overlapping)
+@transaction.atomic
+def _take_back(of: TimeOff | User, *, by: User | None, only: Collection[UUID] | None) -> HandedOver:
     coach_id = of.coach_id if isinstance(of, TimeOff) else of.pk
     people = _locked_people([coach_id, *(one.giver.pk for one in stood_in(of))])
     coach = people[coach_id]
@@ -76,6 +87,12 @@ def take_back(of: TimeOff | User, *, by: User | None, only: Collection[UUID] | N
         return [one for one in stood_in(of) if one.giver.pk in people]
 
     return _change_hands(of, to_give, coach, of=coach, by=by, only=only)
+
+
+def _let_go_lapsed(taker: User, sessions: Sequence[Session]) -> None:
+    """What ran out stands in nobody's way; each in a transaction of its own, before anybody is locked."""
+    for session_id in lapsed_in_the_way(taker, sessions):
+        release_lapsed_of(session_id)
 
 
 def _locked_people(ids: Collection[UUID]) -> dict[UUID, User]:

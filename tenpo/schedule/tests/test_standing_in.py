@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
-from tenpo.checkout.tests.slot_make import NINE, book, working_coach
+from tenpo.checkout.tests.slot_make import NINE, book, lapse, working_coach
 from tenpo.core.models import OutboxMessage
 from tenpo.core.words import say_when
 from tenpo.notify.models import Notification
+from tenpo.payments.providers.sandbox import DECLINED
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule import stand_in_queries
@@ -158,6 +159,23 @@ def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_ser
     session = Session.objects.get()
     assert (session.coach, session.is_private) == (other, True)
     assert booking.session_id == session.pk
+
+
+def test_a_hold_of_their_time_that_ran_out_stands_in_nobodys_way(client: Client):
+    coach, other = working_coach(), working_coach()
+    session = make_session(coach, starts_at=NINE, title="Yoga")
+    booking = book(make_service(other), make_member(), coach=other, source=DECLINED)
+    off = away(coach, other, starts_at=NINE - HOUR, ends_at=NINE + 5 * HOUR)
+    assert [one.code for one in hand_over(off, by=coach).left] == ["taken"]
+    lapse(booking)
+    client.force_login(coach)
+
+    assert f'value="{session.pk}"' in client.get(reverse("schedule:stand-in", args=[off.pk])).content.decode()
+    assert len(hand_over(off, by=coach).given) == 1
+
+    assert given_by(session) == [other.pk]
+    booking.refresh_from_db()
+    assert (booking.state, booking.session.status) == ("cancelled", "cancelled")
 
 
 @pytest.mark.invariants
