@@ -174,21 +174,23 @@ def edit_following(
 
 
 def taken_spans(coaches: Sequence[User], since: datetime, until: datetime, *, leave: Sequence[str] = ()) -> list[Span]:
-    """When those who would give something together are taken already: one statement. `leave` are imported events.
+    """When those who would give something together are taken already, with the time before and after: one statement.
+    `leave` are imported events of the first of them.
 
     The first of them reads what it is; of the others it says who, and what only where everybody may see it.
     """
-    rows = SessionCoach.objects.filter(coach__in=coaches, session__ends_at__gt=since, session__starts_at__lt=until)
-    rows = rows.exclude(session__status=Session.Status.CANCELLED).select_related("session", "coach")
+    rows = SessionCoach.objects.filter(coach__in=coaches, claimed__overlap=(since, until))
+    rows = rows.select_related("session", "coach")
     if leave:
-        rows = rows.exclude(session__source_uid__in=leave, coach=coaches[0])
+        # Who else gives such a session is no more taken by it than its lead.
+        rows = rows.exclude(session__source_uid__in=leave, session__coach=coaches[0])
     spans: dict[UUID, Span] = {}
     for row in sorted(rows, key=lambda row: (row.coach_id != coaches[0].pk, row.pk)):
         session = row.session
         said = session.title
         if row.coach_id != coaches[0].pk:
             said = str(row.coach) if session.is_private else f"{row.coach}: {session.title}"
-        spans.setdefault(session.pk, Span(session.starts_at, session.ends_at, said))
+        spans.setdefault(session.pk, Span(row.claimed.lower, row.claimed.upper, said))
     return list(spans.values())
 
 

@@ -74,6 +74,23 @@ def test_a_date_needs_all_of_them_and_says_who_is_taken(pair):
     assert first.starts_at == planned[0].moment.at
 
 
+def test_the_time_after_what_was_booked_is_taken_as_well(pair):
+    lead, other = pair
+    first, second, third = starts_of(lead)
+    half = timedelta(minutes=30)
+    # The one takes a time before it; the other one ends its time after it as the date begins.
+    after, before = (make_session(other, starts_at=at) for at in (first + 3 * half, second - 3 * half))
+    for session in (after, before):
+        times = {"busy_from": session.starts_at - 2 * half, "busy_until": session.ends_at + half}
+        Session.objects.filter(pk=session.pk).update(**times)
+
+    planned = plan_series(lead, rule(), minutes=60, beside=[other])
+    series = make_series(lead, other)
+
+    assert [one.clash is None for one in planned] == [False, True, True]
+    assert [one.starts_at for one in sessions_of(series)] == [second, third]
+
+
 def starts_of(coach: User) -> list[datetime]:
     return [one.moment.at for one in plan_series(coach, rule(), minutes=60)]
 
@@ -235,6 +252,30 @@ def test_events_of_a_file_are_given_by_all_and_told_of_once(pair):
     # The same file again, without them, leaves who gives it as it is.
     bring_in(file_of(event(uid="b0", start=later[0], title="Other")), lead)
     assert (Session.objects.get(title="Other").coach_ids, Session.objects.count()) == ([lead.pk, other.pk], 3)
+
+
+def test_an_event_that_moved_is_in_the_way_of_nobody_who_gives_it(pair):
+    lead, other = pair
+    later = NEXT_WEEK + timedelta(minutes=30)
+
+    def bring(*events: str) -> Import:
+        import_ = preview_sessions_import("plan.ics", file_of(*events), coach=lead, by=lead, beside=[other])
+        confirm_sessions_import(import_, capacity=8, price=0, by=lead)
+        run_import(import_.pk)
+        return import_
+
+    assert problems(bring(event())) == [""]
+    assert problems(bring(event(start=later))) == [""]
+
+    session = Session.objects.get()
+    assert (session.starts_at, given_by(session)) == (later, [lead.pk, other.pk])
+    # What they give besides is still in the way, be it of a file of somebody else's with an event of the same name.
+    make_session(other, starts_at=later + timedelta(hours=3))
+    Session.objects.exclude(pk=session.pk).update(source_uid=session.source_uid)
+    import_ = preview_sessions_import(
+        "plan.ics", file_of(event(start=later + timedelta(hours=3))), coach=lead, by=lead, beside=[other]
+    )
+    assert "already" in problems(import_)[0]
 
 
 @pytest.mark.parametrize("wrong", ["the lead", "too many"])
