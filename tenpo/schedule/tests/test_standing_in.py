@@ -571,6 +571,9 @@ def test_slots_of_who_is_away_say_who_stands_in(coach, other):
     assert (status, [one["coach_id"] for one in said["stand_ins"]]) == (200, [str(other.pk)])
     assert said["stand_ins"][0]["starts_at"].startswith(f"{off.starts_at:%Y-%m-%dT%H}")
     assert call("GET", f"services/{service.pk}/slots?{query}")[1]["stand_ins"] == []
+    # When somebody is away is asked of what they give, and of nothing else.
+    elsewhere = make_service(other)
+    assert call("GET", f"services/{elsewhere.pk}/slots?{query}&coach={coach.pk}")[1]["stand_ins"] == []
 
 
 @pytest.mark.django_db(transaction=True)
