@@ -140,7 +140,8 @@ CALENDAR_SILENT_HOURS = 3
 # Rooms at one location, coaches of one service, answers to choose from in a question (`schedule.actions`).
 ROOMS_KEPT = 50
 COACHES_OF_A_SERVICE = 50
-# In so many sessions to come a coach puts each other coach beside themselves; an admin in as many as there are.
+# In so many sessions to come a coach puts each other coach, beside or in the place of themselves; an admin in as many
+# as there are.
 SESSIONS_BESIDE = 20
 CHOICES_OF_A_QUESTION = 20
 # Intros (`schedule.actions.intros`): so long a time is held for the mail to be answered; so many of one coach at once,

@@ -1,6 +1,6 @@
 """What the pages of finding a time read: what is offered, and when it is free on the reader's clock."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -335,16 +335,18 @@ def _by_day(slots: Sequence[Slot]) -> dict[date, list[Start]]:
 
 def stand_ins(service: Service, coach: User, since: date, until: date) -> list[TimeOff]:
     """When a coach is away between two days of the reader, both included, and who stands in: one statement."""
-    others = [other.pk for other in coaches_of(service)]
-    return stand_ins_between(others, coach.pk, day_start(since), day_start(until + timedelta(days=1)))
+    coaches = [other.pk for other in coaches_of(service)]
+    return stand_ins_between(coaches, coach.pk, day_start(since), day_start(until + timedelta(days=1)))
 
 
-def stand_ins_between(others: Iterable[UUID], coach_id: UUID, since: datetime, until: datetime) -> list[TimeOff]:
-    """When a coach is away between two moments, and who of some `others` stands in.
+def stand_ins_between(coaches: Collection[UUID], coach_id: UUID, since: datetime, until: datetime) -> list[TimeOff]:
+    """When one of the `coaches` of a service is away between two moments, and who of them stands in.
 
-    They give the service as well; why somebody is away is nobody's business.
+    When anybody else is away, and why they are, is nobody's business.
     """
-    away = TimeOff.objects.filter(coach=coach_id, ends_at__gt=since, starts_at__lt=until, stand_in__in=others)
+    if coach_id not in coaches:
+        return []
+    away = TimeOff.objects.filter(coach=coach_id, ends_at__gt=since, starts_at__lt=until, stand_in__in=coaches)
     return list(away.defer("reason").select_related("stand_in").order_by("starts_at", "id"))
 
 

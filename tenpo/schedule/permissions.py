@@ -126,6 +126,15 @@ def can_give_service(user: User | None, coaches: Collection[User]) -> bool:
     return is_active_coach(user) and user is not None and {coach.pk for coach in coaches} == {user.pk}
 
 
+def can_hand_over(user: User | None, *, coach: User) -> bool:
+    """A coach what they give themselves, an admin for any coach, above all for one who is no coach here any more.
+
+    It is more than `can_choose_coaches` lets them say, and less: what was booked as a slot goes with the rest, since
+    its coach is away; and who only stands beside a lead gives away their own place, whose lead is told, not asked.
+    """
+    return is_active_admin(user) or (is_active_coach(user) and user is not None and user.pk == coach.pk)
+
+
 def can_manage_hours(user: User | None, *, coach: User) -> bool:
     """A coach their own, an admin any coach's."""
     return is_active_coach(coach) and (is_active_admin(user) or (user is not None and user.pk == coach.pk))

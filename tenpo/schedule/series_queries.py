@@ -12,9 +12,20 @@ from tenpo.core.errors import RuleError
 from tenpo.core.words import say_when
 from tenpo.people.models import Participant, User
 from tenpo.schedule.models import Booking, Session, SessionQuerySet
+from tenpo.schedule.permissions import can_manage_session
+from tenpo.schedule.queries import following
+from tenpo.schedule.session_coach_queries import name_coaches
 
 # What one date alone can be refused for: of several it is said for each.
 OF_ONE_DATE = ("full", "started", "not_planned", "private_session", "already_booked", "participant_elsewhere")
+
+
+@dataclass(frozen=True)
+class Following:
+    """A session and the later ones of its series: those that somebody manages, and those that others give."""
+
+    managed: list[Session]
+    of_others: list[Session]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,17 @@ class SeriesDate:
             "already_booked": _("has a place already"),
             "participant_elsewhere": _("another session at this time"),
         }.get(self.code, _("cannot be booked"))
+
+
+def following_of(user: User | None, session: Session) -> Following:
+    """What is still to come of a series from a session on, and what of it is somebody's to say: two statements.
+
+    A date that was handed over to whoever stands in is theirs, until it is taken back.
+    """
+    found = following(session)
+    name_coaches(found)
+    theirs = [one for one in found if can_manage_session(user, one)]
+    return Following(theirs, [one for one in found if one not in theirs])
 
 
 def dates_following(

@@ -1,10 +1,11 @@
 """Who gives sessions, besides their leads."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from uuid import UUID
 
 from tenpo.core.words import say_names
 from tenpo.people.models import User
-from tenpo.schedule.models import Session, SessionCoach
+from tenpo.schedule.models import Booking, BookingQuerySet, Session, SessionCoach
 
 
 def name_coaches(sessions: Iterable[Session]) -> None:
@@ -19,6 +20,17 @@ def name_coaches(sessions: Iterable[Session]) -> None:
     for session in together:
         session.coach_ids = [row.coach_id for row in given[session.pk]]
         session.coach_names = say_names(str(row.coach) for row in given[session.pk])
+
+
+def named_to(by: User | None, session_ids: Collection[UUID]) -> set[UUID]:
+    """Which of the sessions that stand in somebody's way may be named to whoever asks: one statement."""
+    rows = Session.objects.filter(pk__in=session_ids)
+    return set((rows if by is None else rows.visible_to(by)).values_list("pk", flat=True))
+
+
+def places_of(sessions: Collection[Session], coach_ids: Collection[UUID]) -> BookingQuerySet:
+    """Where those who are to give sessions have a place in them, or wait for one."""
+    return Booking.objects.live().filter(session__in=sessions, participant__user__in=coach_ids)
 
 
 def coaches_beside_the_lead(session: Session) -> list[User]:

@@ -92,6 +92,7 @@ urlpatterns = [
     path("teaching/hours/<uuid:coach_id>/", hours.hours, name="hours"),
     path("teaching/hours/<uuid:coach_id>/day/", hours.day_set, name="day-set"),
     path("teaching/hours/<uuid:coach_id>/time-off/", hours.time_off_add, name="time-off-add"),
+    path("teaching/hours/<uuid:coach_id>/take-back/", standing_in.stood_in_take_back, name="stood-in-take-back"),
     path("teaching/hours/<uuid:coach_id>/travel/", hours.travel_add, name="travel-add"),
     path("teaching/hours/<uuid:coach_id>/terms/", hours.working_terms_set, name="working-terms-set"),
     path("teaching/time-off/<uuid:time_off_id>/remove/", hours.time_off_remove, name="time-off-remove"),

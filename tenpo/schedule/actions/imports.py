@@ -47,7 +47,7 @@ def preview_sessions_import(
         raise ValidationError({"file": _("There is no coming event in this file.")})
     rows = _rows(found, coach, beside)
     new = sum(1 for row in rows if not (row["problem"] or row["data"]["session_id"]))
-    checked_beside(coach, beside, by=by, dates=max(new, 1))
+    checked_beside(coach.pk, beside, by=by, dates=max(new, 1))
     options = {
         "coach_id": str(coach.pk), "coach": say_names(str(one) for one in [coach, *beside]),
         "beside_ids": [str(one.pk) for one in beside], "asks": ["capacity", "price"],

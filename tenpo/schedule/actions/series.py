@@ -35,8 +35,9 @@ from tenpo.schedule.actions.sessions import (
 from tenpo.schedule.models import Series, Session, SessionCoach
 from tenpo.schedule.occurrences import MAX_OCCURRENCES, Moment, Span, WeeklyRule, first_overlap, weekly_moments
 from tenpo.schedule.permissions import can_choose_coaches, can_create_session, can_manage_session
-from tenpo.schedule.queries import following
+from tenpo.schedule.series_queries import following_of
 from tenpo.schedule.session_coach_models import name_who_gives
+from tenpo.schedule.session_coach_queries import name_coaches
 
 
 class SeriesTerms(TypedDict):
@@ -121,7 +122,7 @@ def create_series(
     free = [one.moment for one in planned if one.clash is None]
     if not free:
         raise RuleError("no_free_date", _("There is another session at each of these times."))
-    others = checked_beside(coach, beside, by=by, dates=len(free))
+    others = checked_beside(coach.pk, beside, by=by, dates=len(free))
     series = Series.objects.create(coach=coach, rule=str(rule), time_zone=rule.time_zone)
     policy = terms.get("cancellation_policy") or default_cancellation_policy()
     shared: Mapping[str, Any] = {**terms, "cancellation_policy": policy, "time_zone": rule.time_zone}
@@ -145,65 +146,81 @@ def edit_following(
     """Change this session and the later ones of its series that have not begun: all of them, or none.
 
     What each edit does, and refuses, is what `edit_session` does; who is to stand `beside` its lead does on each date,
-    and is told once. Returns the sessions.
+    and is told once. Dates that others give, since they stand in, stay as they are (`following_of`). Returns the
+    sessions.
     """
     if beside is None:
         sessions = _locked_following(session, by=by)
         change_sessions(sessions, changes, by=by)
         return sessions
-    seen = {each.pk: each.coach_ids for each in following(session)}
+    # Asked before the locks, which count a change of everybody's time.
+    if not can_manage_session(by, session):
+        raise PermissionDenied
+    seen = {each.pk: each.coach_ids for each in following_of(by, session).managed}
     lock_coaches({*(one for given_by in seen.values() for one in given_by), *(one.pk for one in beside)})
     sessions = _locked_following(session, by=by)
     given_by = {each.pk: coaches_with(each, beside) for each in sessions}
-    others = [each for each in sessions if given_by[each.pk] != each.coach_ids]
     if any(seen.get(each.pk) != each.coach_ids for each in sessions):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
-    if not all(can_choose_coaches(by, each) for each in others):
+    differing = [each for each in sessions if given_by[each.pk] != each.coach_ids]
+    others = [each for each in differing if can_choose_coaches(by, each)]
+    # Whoever leads a date in somebody's place says who gives it with them.
+    if any(each.coach_id == session.coach_id for each in differing if each not in others):
         raise PermissionDenied
-    added = {one.pk: one for one in beside if any(one.pk not in each.coach_ids for each in others)}
-    checked_beside(session.coach, list(added.values()), by=by, dates=len(others))
+    there = [one.pk for one in beside if all(one.pk in each.coach_ids for each in others)]
+    checked_beside(session.coach_id, beside, by=by, there=there, dates=len(others))
     change_sessions(sessions, changes, by=by, given_by={each.pk: given_by[each.pk] for each in others})
     return sessions
 
 
 def taken_spans(coaches: Sequence[User], since: datetime, until: datetime, *, leave: Sequence[str] = ()) -> list[Span]:
-    """When those who would give something together are taken already: one statement. `leave` are imported events.
+    """When those who would give something together are taken already, with the time before and after: one statement.
+    `leave` are imported events of the first of them.
 
     The first of them reads what it is; of the others it says who, and what only where everybody may see it.
     """
-    rows = SessionCoach.objects.filter(coach__in=coaches, session__ends_at__gt=since, session__starts_at__lt=until)
-    rows = rows.exclude(session__status=Session.Status.CANCELLED).select_related("session", "coach")
+    rows = SessionCoach.objects.filter(coach__in=coaches, claimed__overlap=(since, until))
+    rows = rows.select_related("session", "coach")
     if leave:
-        rows = rows.exclude(session__source_uid__in=leave, coach=coaches[0])
+        # Who else gives such a session is no more taken by it than its lead.
+        rows = rows.exclude(session__source_uid__in=leave, session__coach=coaches[0])
     spans: dict[UUID, Span] = {}
     for row in sorted(rows, key=lambda row: (row.coach_id != coaches[0].pk, row.pk)):
         session = row.session
         said = session.title
         if row.coach_id != coaches[0].pk:
             said = str(row.coach) if session.is_private else f"{row.coach}: {session.title}"
-        spans.setdefault(session.pk, Span(session.starts_at, session.ends_at, said))
+        spans.setdefault(session.pk, Span(row.claimed.lower, row.claimed.upper, said))
     return list(spans.values())
 
 
 @transaction.atomic
 def cancel_following(session: Session, *, reason: str, by: User | None) -> list[Session]:
-    """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them."""
+    """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them.
+
+    Dates that others give, since they stand in, take place (`following_of`).
+    """
     sessions = _locked_following(session, by=by)
     with posted_together(), returned_together():
         return [cancel_session(each, reason=reason, by=by) for each in sessions]
 
 
 def _locked_following(session: Session, *, by: User | None) -> list[Session]:
-    """The sessions, locked in one order, so that two such edits never wait for each other."""
-    if not can_manage_session(by, session):
+    """What `by` manages of them, locked in one order, so that two such edits never wait for each other."""
+    later = following_of(by, session)
+    # It may be given by somebody else by now.
+    if not can_manage_session(by, session) or session in later.of_others:
         raise PermissionDenied
-    found = following(session)
+    found = later.managed
     if not found:
         raise RuleError("no_series", _("No session of a series is still to come from here on."))
     locked = lock_with_held(*(each.pk for each in found))
-    if not all(can_manage_session(by, locked[each.pk]) for each in found):
-        raise PermissionDenied
-    return [locked[each.pk] for each in found]
+    sessions = [locked[each.pk] for each in found]
+    name_coaches(sessions)
+    # One of them may just have been handed over.
+    if not all(can_manage_session(by, each) for each in sessions):
+        raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
+    return sessions
 
 
 def _moments(rule: WeeklyRule) -> list[Moment]:

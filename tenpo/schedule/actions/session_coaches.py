@@ -22,6 +22,7 @@ from tenpo.orders.models import Line
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session, SessionCoach
 from tenpo.schedule.session_coach_models import claim_of, coaches_of_new, name_who_gives
+from tenpo.schedule.session_coach_queries import named_to, places_of
 
 
 def write_sessions(sessions: Iterable[Session]) -> list[Session]:
@@ -39,23 +40,25 @@ def write_sessions(sessions: Iterable[Session]) -> list[Session]:
 
 
 def checked_beside(
-    coach: User, beside: Sequence[User], *, by: User | None, there: int = 0, dates: int = 1
+    lead_id: UUID, beside: Sequence[User], *, by: User | None, there: Collection[UUID] = (), dates: int = 1
 ) -> list[UUID]:
-    """Who is to give a session with its lead, each once; statements only where there are some. Raises ValidationError.
+    """Who is to give a session with its lead, all of them, each once; statements only where some come to it. Raises
+    ValidationError.
 
-    So many besides are `there` already. It takes their time without asking them, so a coach does it so often at most,
-    all `dates` of a series counted.
+    Who is `there` already may stay. It takes the time of the others without asking them, so a coach does it so often at
+    most, all `dates` of a series counted.
     """
     ids = list(dict.fromkeys(one.pk for one in beside))
-    if not ids:
-        return []
-    if coach.pk in ids or User.objects.coaches().active().filter(pk__in=ids).count() < len(ids):
+    fresh = [one for one in ids if one not in there]
+    if lead_id in ids or (fresh and User.objects.coaches().active().filter(pk__in=fresh).count() < len(fresh)):
         raise ValidationError({"beside": _("Choose other coaches, who are here now.")})
-    if there + len(ids) >= COACHES_OF_A_SERVICE:
+    if not fresh:
+        return ids
+    if len(ids) >= COACHES_OF_A_SERVICE:
         raise ValidationError({"beside": _("At most %(n)s coaches give one session.") % {"n": COACHES_OF_A_SERVICE}})
     if by is not None and not by.is_admin:
         with_each = SessionCoach.objects.filter(
-            coach__in=ids, session__coach=coach, session__starts_at__gt=clock.now(), session__status="planned"
+            coach__in=fresh, session__coach=lead_id, session__starts_at__gt=clock.now(), session__status="planned"
         )
         counted = with_each.values("coach").annotate(number=Count("pk"))
         if dates > SESSIONS_BESIDE or counted.filter(number__gt=SESSIONS_BESIDE - dates).exists():
@@ -65,27 +68,33 @@ def checked_beside(
 
 
 def coaches_with(session: Session, beside: Sequence[User] | None) -> list[UUID]:
-    """Who would give a session, its lead first, if those stood beside them: who stays keeps their place."""
+    """Who would give a session, its lead first, if those stood beside them: who stays keeps their place.
+
+    Nobody stands beside themselves: a date of a series may be led by one of those who stand beside its lead elsewhere.
+    """
     if beside is None:
         return session.coach_ids
-    wanted = dict.fromkeys(one.pk for one in beside)
+    wanted = dict.fromkeys(one.pk for one in beside if one.pk != session.coach_id)
     stay = [one for one in session.coach_ids[1:] if one in wanted]
     return [session.coach_id, *stay, *(one for one in wanted if one not in stay)]
 
 
 def check_free(session: Session, coach_ids: Collection[UUID], *, added: Collection[UUID], by: User | None) -> None:
     """Raise RuleError for the first of the coaches who is taken when a session is: coach_taken if they are `added`,
-    overlap otherwise.
+    overlap otherwise; takes_part for one who is added and has a place in it, since nobody asked them.
 
     They are locked. What `by` may not see is not named.
     """
+    if added and not session._state.adding and (place := places_of([session], added).order_by("id").first()):
+        words = _("%(coach)s takes part in it.") % {"coach": place.participant.name}
+        raise RuleError("takes_part", words, coach_id=str(place.participant.user_id))
     rows = SessionCoach.objects.filter(coach__in=coach_ids, claimed__overlap=claim_of(session))
     rows = rows.exclude(session=session.pk) if not session._state.adding else rows
     taken = rows.select_related("coach", "session").order_by("claimed", "id").first()
     if taken is None:
         return
     words = _("%(coach)s is taken at this time.") % {"coach": taken.coach}
-    if by is None or Session.objects.visible_to(by).filter(pk=taken.session_id).exists():
+    if named_to(by, [taken.session_id]):
         when = say_when(taken.session.starts_at, until=taken.session.ends_at)
         said = {"coach": taken.coach, "title": taken.session.title, "when": when}
         words = _("%(coach)s gives “%(title)s” at this time: %(when)s.") % said

@@ -131,7 +131,7 @@ def create_session(
         raise PermissionDenied
     lock_coaches([coach.pk, *(one.pk for one in beside)])
     session = new_session(coach, terms, source_uid=source_uid)
-    if others := checked_beside(coach, beside, by=by):
+    if others := checked_beside(coach.pk, beside, by=by):
         name_who_gives(session, [coach.pk, *others])
         check_free(session, session.coach_ids, added=others, by=by)
     write_sessions([session])
@@ -161,7 +161,7 @@ def edit_session(
     go to the waitlist. Those who are to stand `beside` its lead claim its time and earn of it from now on, who does
     not any more lets go of both, and they are told. `version` is the one that the editor saw: a newer one refuses, so
     nobody's change is lost. Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken,
-    private_session, overlap, coach_taken, room_taken.
+    private_session, overlap, coach_taken, takes_part, room_taken.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
@@ -178,9 +178,9 @@ def edit_session(
     if (version is not None and version != locked.version) or ((moves or is_by_others) and is_elsewhere):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
     values: dict[str, Any] = {**changes}
+    if beside is not None:
+        checked_beside(locked.coach_id, beside, by=by, there=locked.coach_ids[1:])
     if is_by_others:
-        new = [one for one in beside or () if one.pk not in session.coach_ids[1:]]
-        checked_beside(locked.coach, new, by=by, there=len(given_by) - 1 - len(new))
         values["coach_ids"] = given_by
     return change_session(locked, values, by=by)
 

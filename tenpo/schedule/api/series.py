@@ -31,7 +31,8 @@ from tenpo.schedule.api.sessions import (
 )
 from tenpo.schedule.models import Series, Session
 from tenpo.schedule.occurrences import WeeklyRule, last_day_of_weeks
-from tenpo.schedule.queries import cancellation_effect, following
+from tenpo.schedule.queries import cancellation_effect
+from tenpo.schedule.series_queries import following_of
 
 router = Router(tags=["Series"])
 
@@ -181,9 +182,10 @@ def get_series(request: ApiRequest, series_id: UUID) -> dict[str, Any]:
     summary="Change this session and the following",
 )
 def edit_following_sessions(request: ApiRequest, session_id: UUID, body: FollowingPatch) -> list[dict[str, Any]]:
-    """This session and the later ones of its series: all of them, or none.
+    """This session and the later ones of its series: all of them, or none. Dates that others give stay as they are.
 
-    409 `coach_taken` when somebody who is to give them teaches at one of these times.
+    409 `coach_taken` when somebody who is to give them teaches at one of these times, `takes_part` when they
+    come to one of them.
     """
     changes = changes_in(request.user, body, leave={"beside_ids"})
     session, beside = visible_session(request.user, session_id), all_beside(request.user, body.beside_ids)
@@ -196,8 +198,8 @@ def edit_following_sessions(request: ApiRequest, session_id: UUID, body: Followi
     summary="See what cancelling from here on would do",
 )
 def get_following_cancellation(request: ApiRequest, session_id: UUID) -> Any:
-    """How many sessions and people, and how much would go back. Nothing changes."""
-    return cancellation_effect(following(managed(request.user, session_id)))
+    """How many sessions and people, and how much would go back; without the dates that others give. Nothing changes."""
+    return cancellation_effect(following_of(request.user, managed(request.user, session_id)).managed)
 
 
 @router.post(
@@ -206,6 +208,6 @@ def get_following_cancellation(request: ApiRequest, session_id: UUID) -> Any:
     summary="Cancel this session and the following",
 )
 def cancel_following_sessions(request: ApiRequest, session_id: UUID, body: ReasonIn) -> list[dict[str, Any]]:
-    """Each is called off as one by itself would be."""
+    """Each is called off as one by itself would be; dates that others give take place."""
     session = visible_session(request.user, session_id)
     return fresh_out(request.user, actions.cancel_following(session, reason=body.reason, by=request.user))

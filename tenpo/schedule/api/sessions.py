@@ -340,7 +340,7 @@ def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> d
 
     Its coach says who gives it with them until it begins, admins until it is completed. 409 `private_session` for
     another price, policy or number of seats of what was booked as a time, `coach_taken` when somebody who is to give it
-    teaches then.
+    teaches then, `takes_part` when they come to it.
     """
     session = visible_session(request.user, session_id)
     beside = all_beside(request.user, body.beside_ids)

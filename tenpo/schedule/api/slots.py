@@ -103,8 +103,8 @@ def list_slots(request: ApiRequest, service_id: UUID, query: Query[SlotQuery]) -
 def _stand_ins(service: Service, query: SlotQuery) -> list[dict[str, Any]]:
     if query.coach is None:
         return []
-    others = service.given_by.filter(coach__in=User.objects.coaches().active()).values_list("coach", flat=True)
-    found = stand_ins_between(others, query.coach, query.since, query.until)
+    given_by = service.given_by.filter(coach__in=User.objects.coaches().active()).values_list("coach", flat=True)
+    found = stand_ins_between(list(given_by), query.coach, query.since, query.until)
     return [{"starts_at": one.starts_at, "ends_at": one.ends_at, "coach_id": one.stand_in_id} for one in found]
 
 

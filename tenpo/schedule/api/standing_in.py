@@ -11,9 +11,9 @@ from tenpo.core.limits import HANDED_OVER_AT_ONCE
 from tenpo.people.models import User
 from tenpo.schedule.actions import standing_in as actions
 from tenpo.schedule.actions.standing_in import HandedOver
-from tenpo.schedule.api.hours import TaughtOut
+from tenpo.schedule.api.hours import TaughtOut, coach_whose_time
 from tenpo.schedule.models import Session, TimeOff
-from tenpo.schedule.stand_in_queries import HandOver, hand_overs, to_hand_over, to_take_back
+from tenpo.schedule.stand_in_queries import Given, HandOver, hand_overs_in, stood_in
 
 router = Router(tags=["Working hours"])
 
@@ -35,6 +35,12 @@ class StandInOut(OutSchema):
     handed_over: list[TaughtOut]
 
 
+class StoodInOut(TaughtOut):
+    """A session that somebody gives in a coach's place."""
+
+    given_by_id: UUID = Field(..., description="Who has that place now; its lead or beside its lead.")
+
+
 class HandOverIn(InSchema):
     """Which sessions; all that can be, when left out."""
 
@@ -48,6 +54,10 @@ class HandedOverOut(OutSchema):
 
     given: list[TaughtOut]
     left: list[LeftOut]
+
+
+def _stood_in(one: Given) -> dict[str, Any]:
+    return {**_taught(one.session), "given_by_id": one.giver.pk}
 
 
 def _off(user: User, time_off_id: UUID) -> TimeOff:
@@ -74,13 +84,13 @@ def _done(done: HandedOver) -> dict[str, Any]:
 def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
     """What could be handed over, the next first, and what was; for the coach and admins. Nothing changes."""
     off = _off(request.user, time_off_id)
-    found = hand_overs(to_hand_over(off), off.stand_in, by=request.user, beside=off) if off.stand_in else []
+    found = hand_overs_in(off, by=request.user)
     return {
         "time_off_id": off.pk,
         "stand_in_id": off.stand_in_id,
         "ready": [_taught(one.session) for one in found if not one.code],
         "left": [_left(one) for one in found if one.code],
-        "handed_over": [_taught(one) for one in to_take_back(off)],
+        "handed_over": [_taught(one.session) for one in stood_in(off)],
     }
 
 
@@ -92,8 +102,8 @@ def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
 def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
     """Whoever stands in gives what they can of it, as it is booked; everybody who comes is told once.
 
-    What they cannot give stays as it is, with its `code`: `taken`, `away`, `other_service`, `intro`,
-    `already_imported`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
+    What they cannot give stays as it is, with its `code`: `taken`, `away`, `gives_it`, `takes_part`, `other_service`,
+    `intro`, `already_imported`, `too_many`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
     """
     return _done(actions.hand_over(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
 
@@ -104,5 +114,27 @@ def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> 
     summary="Take back what was handed over",
 )
 def post_taking_back(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
-    """The coach gives again what whoever stands in was to give for them. Refusals as for handing over."""
+    """The coach gives again what falls into it and others give for them, whoever has it by now.
+
+    Refusals: `no_stand_in`; what stays has its `code` as in handing over.
+    """
     return _done(actions.take_back(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
+
+
+@router.get(
+    "/coaches/{uuid:coach_id}/stood-in", response={200: list[StoodInOut], **problems(404)}, summary="What others give"
+)
+def get_stood_in(request: ApiRequest, coach_id: UUID) -> list[dict[str, Any]]:
+    """What others give in a coach's place, the next first, also outside of their times off; for them and admins."""
+    return [_stood_in(one) for one in stood_in(coach_whose_time(request.user, coach_id))]
+
+
+@router.post(
+    "/coaches/{uuid:coach_id}/taking-back",
+    response={200: HandedOverOut, **problems(404, 409)},
+    summary="Take back what others give",
+)
+def post_taking_all_back(request: ApiRequest, coach_id: UUID, body: HandOverIn) -> dict[str, Any]:
+    """The coach gives again what others give in their place, whatever became of the time off. Refusals as for it."""
+    coach = coach_whose_time(request.user, coach_id)
+    return _done(actions.take_back(coach, by=request.user, only=body.session_ids))

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenpo.core.business import current_business
@@ -22,6 +24,8 @@ from tenpo.schedule.actions import session_coaches
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
 from tenpo.schedule.actions.series import create_series, edit_following, plan_series
 from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.standing_in import hand_over
+from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.models import Series, Session, SessionCoach
 from tenpo.schedule.several_notifications import NAMED, each_with_when, facts_of_sessions, number_of, which
 from tenpo.schedule.tests.make import make_session
@@ -70,6 +74,23 @@ def test_a_date_needs_all_of_them_and_says_who_is_taken(pair):
     assert [one.clash.title if one.clash else "" for one in planned] == ["Jonas Feld: Yoga", "Jonas Feld", ""]
     assert [one.starts_at for one in sessions_of(series)] == [planned[2].moment.at]
     assert first.starts_at == planned[0].moment.at
+
+
+def test_the_time_after_what_was_booked_is_taken_as_well(pair):
+    lead, other = pair
+    first, second, third = starts_of(lead)
+    half = timedelta(minutes=30)
+    # The one takes a time before it; the other one ends its time after it as the date begins.
+    after, before = (make_session(other, starts_at=at) for at in (first + 3 * half, second - 3 * half))
+    for session in (after, before):
+        times = {"busy_from": session.starts_at - 2 * half, "busy_until": session.ends_at + half}
+        Session.objects.filter(pk=session.pk).update(**times)
+
+    planned = plan_series(lead, rule(), minutes=60, beside=[other])
+    series = make_series(lead, other)
+
+    assert [one.clash is None for one in planned] == [False, True, True]
+    assert [one.starts_at for one in sessions_of(series)] == [second, third]
 
 
 def starts_of(coach: User) -> list[datetime]:
@@ -148,6 +169,48 @@ def test_who_gives_them_with_different_people_is_sent_to_look(pair):
         None,
         "Lena Ott and Jonas Feld",
     )
+
+
+def test_nobody_is_put_beside_themselves(pair):
+    lead, other = pair
+    first, second, _third = dates = sessions_of(make_series(lead))
+
+    with pytest.raises(ValidationError, match="Choose other coaches"):
+        edit_following(first, by=lead, beside=[lead, other])
+    assert Caller(lead)("PATCH", f"sessions/{first.pk}/following", {"beside_ids": [str(lead.pk)]})[0] == 422
+    assert [given_by(one) for one in dates] == [[lead.pk]] * 3
+    since, until = second.starts_at - timedelta(hours=1), second.ends_at
+    hand_over(add_time_off(lead, starts_at=since, ends_at=until, stand_in=other, by=lead), by=lead)
+    edit_following(first, by=make_admin(), beside=[other])
+
+    # Whoever leads one of the dates stands beside its lead in the others.
+    assert [given_by(one) for one in dates] == [[lead.pk, other.pk], [other.pk], [lead.pk, other.pk]]
+
+
+def test_each_date_is_given_by_so_many_at_most(pair, monkeypatch):
+    monkeypatch.setattr(session_coaches, "COACHES_OF_A_SERVICE", 3)
+    lead, other = pair
+    others = [other, make_coach(), make_coach()]
+    first, *_later = sessions_of(make_series(lead, *others[:2]))
+
+    with pytest.raises(ValidationError, match="At most 3 coaches"):
+        edit_following(first, by=lead, beside=others)
+    with pytest.raises(ValidationError, match="At most 3 coaches"):
+        edit_session(first, by=lead, beside=others)
+    # Said twice, somebody counts once.
+    edit_session(first, by=lead, beside=[others[0], others[2], others[2]])
+
+    assert given_by(first) == [lead.pk, others[0].pk, others[2].pk]
+
+
+def test_who_may_not_change_a_series_locks_nobody(pair):
+    lead, other = pair
+    first, *_later = sessions_of(make_series(lead))
+
+    with CaptureQueriesContext(connection) as asked, pytest.raises(PermissionDenied):
+        edit_following(first, by=other, beside=[make_coach()])
+
+    assert not any("coachtime" in one["sql"].lower() for one in asked.captured_queries)
 
 
 def test_who_is_taken_on_one_date_is_put_beside_none(pair):
@@ -233,6 +296,30 @@ def test_events_of_a_file_are_given_by_all_and_told_of_once(pair):
     # The same file again, without them, leaves who gives it as it is.
     bring_in(file_of(event(uid="b0", start=later[0], title="Other")), lead)
     assert (Session.objects.get(title="Other").coach_ids, Session.objects.count()) == ([lead.pk, other.pk], 3)
+
+
+def test_an_event_that_moved_is_in_the_way_of_nobody_who_gives_it(pair):
+    lead, other = pair
+    later = NEXT_WEEK + timedelta(minutes=30)
+
+    def bring(*events: str) -> Import:
+        import_ = preview_sessions_import("plan.ics", file_of(*events), coach=lead, by=lead, beside=[other])
+        confirm_sessions_import(import_, capacity=8, price=0, by=lead)
+        run_import(import_.pk)
+        return import_
+
+    assert problems(bring(event())) == [""]
+    assert problems(bring(event(start=later))) == [""]
+
+    session = Session.objects.get()
+    assert (session.starts_at, given_by(session)) == (later, [lead.pk, other.pk])
+    # What they give besides is still in the way, be it of a file of somebody else's with an event of the same name.
+    make_session(other, starts_at=later + timedelta(hours=3))
+    Session.objects.exclude(pk=session.pk).update(source_uid=session.source_uid)
+    import_ = preview_sessions_import(
+        "plan.ics", file_of(event(start=later + timedelta(hours=3))), coach=lead, by=lead, beside=[other]
+    )
+    assert "already" in problems(import_)[0]
 
 
 @pytest.mark.parametrize("wrong", ["the lead", "too many"])

@@ -19,6 +19,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import session_coaches, sessions
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_session, edit_session
 from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.tests.make import make_session, set_times
@@ -152,6 +153,23 @@ def test_what_is_private_is_named_to_nobody_whom_it_does_not_concern(lead):
     with refuses("coach_taken") as refusal:
         edit_session(session, by=make_admin(), beside=[other])
     assert "A talk about a burden" in str(refusal.value)
+
+
+@pytest.mark.parametrize("state", ["confirmed", "waitlisted"])
+def test_nobody_is_made_a_coach_of_what_they_take_part_in(lead, state):
+    other, session = make_coach("Jonas Feld"), make_session(lead, capacity=1)
+    make_booking(session, other if state == "confirmed" else make_member())
+    if state == "waitlisted":
+        join_waitlist(session, participant=other.participant, by=other)
+
+    with refuses("takes_part") as refusal:
+        edit_session(session, by=lead, beside=[other], title="Other")
+
+    assert str(refusal.value) == "Jonas Feld takes part in it."
+    assert (given_by(session), Session.objects.get(pk=session.pk).title) == ([lead.pk], session.title)
+    cancel_booking(other.participant.bookings.get(), by=other)
+    edit_session(Session.objects.get(pk=session.pk), by=lead, beside=[other])
+    assert given_by(session) == [lead.pk, other.pk]
 
 
 def private() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -11,19 +12,24 @@ from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.tests.make import make_booking
-from tenpo.checkout.tests.slot_make import NINE, book, working_coach
+from tenpo.checkout.tests.slot_make import NINE, book, lapse, working_coach
 from tenpo.core.models import OutboxMessage
+from tenpo.core.words import say_when
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
+from tenpo.payments.providers.sandbox import DECLINED
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule import stand_in_queries
 from tenpo.schedule.actions import standing_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.imports import preview_sessions_import
-from tenpo.schedule.actions.sessions import create_session
+from tenpo.schedule.actions.series import cancel_following, edit_following
+from tenpo.schedule.actions.sessions import create_session, edit_session
 from tenpo.schedule.actions.standing_in import hand_over, take_back
 from tenpo.schedule.actions.time_off import add_time_off, remove_time_off
 from tenpo.schedule.models import Session, SessionCoach, TimeOff
+from tenpo.schedule.stand_in_queries import stood_in
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_api import Caller
 from tenpo.schedule.tests.test_create_session import terms
@@ -152,6 +158,17 @@ def test_what_they_cannot_give_stays_and_it_is_said_why(coach, other):
     assert [given_by(one) for one in sessions[:5]] == [[coach.pk]] * 5
 
 
+def test_who_takes_part_in_it_is_not_made_its_coach(coach, other):
+    session, free = on_day(coach, 1), on_day(coach, 2)
+    make_booking(session, other)
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach)
+
+    assert [(one.code, one.reason) for one in done.left] == [("takes_part", "Jonas Feld takes part in it.")]
+    assert [given_by(one) for one in (session, free)] == [[coach.pk], [other.pk]]
+
+
 def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_service(other):
     coach = working_coach()
     service = make_service(coach, other)
@@ -163,6 +180,23 @@ def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_ser
     session = Session.objects.get()
     assert (session.coach, session.is_private) == (other, True)
     assert booking.session_id == session.pk
+
+
+def test_a_hold_of_their_time_that_ran_out_stands_in_nobodys_way(client: Client):
+    coach, other = working_coach(), working_coach()
+    session = make_session(coach, starts_at=NINE, title="Yoga")
+    booking = book(make_service(other), make_member(), coach=other, source=DECLINED)
+    off = away(coach, other, starts_at=NINE - HOUR, ends_at=NINE + 5 * HOUR)
+    assert [one.code for one in hand_over(off, by=coach).left] == ["taken"]
+    lapse(booking)
+    client.force_login(coach)
+
+    assert f'value="{session.pk}"' in client.get(reverse("schedule:stand-in", args=[off.pk])).content.decode()
+    assert len(hand_over(off, by=coach).given) == 1
+
+    assert given_by(session) == [other.pk]
+    booking.refresh_from_db()
+    assert (booking.state, booking.session.status) == ("cancelled", "cancelled")
 
 
 @pytest.mark.invariants
@@ -180,17 +214,42 @@ def test_what_is_not_earned_yet_is_earned_by_whoever_stands_in(coach, other):
 
 def test_of_what_several_give_the_place_is_taken_and_the_others_are_told(coach, other):
     third = make_coach()
-    led, beside, both = (
-        on_day(coach, 1, beside=[third]), on_day(third, 2, beside=[coach]), on_day(coach, 3, beside=[third, other])
-    )  # fmt: skip
+    led, beside = on_day(coach, 1, beside=[third]), on_day(third, 2, beside=[coach])
 
     hand_over(away(coach, other), by=coach)
 
     assert given_by(led) == [other.pk, third.pk]
     assert given_by(beside) == [third.pk, other.pk]
-    assert given_by(both) == [other.pk, third.pk]
     [notice] = told("coach.session_coaches_changed")
-    assert (notice.user, notice.payload["times"]) == (third, 3)
+    assert (notice.user, notice.payload["times"]) == (third, 2)
+
+
+@pytest.mark.invariants
+def test_whoever_gives_it_already_keeps_their_own_place_and_what_it_earns(coach, other):
+    split_rule()
+    session = on_day(coach, 1, beside=[other, third := make_coach()], price=3_000)
+    make_booking(session, make_member())
+    before = earns(session)
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach)
+
+    assert [(one.code, one.reason) for one in done.left] == [("gives_it", "Jonas Feld gives it already.")]
+    assert take_back(off, by=coach).given == []
+    assert given_by(session) == [coach.pk, other.pk, third.pk]
+    assert earns(session) == before
+
+
+def test_who_was_put_beside_whoever_stands_in_for_them_has_their_own_place_back(coach, other):
+    session, off = on_day(coach, 1), away(coach, other)
+    hand_over(off, by=coach)
+    edit_session(Session.objects.get(pk=session.pk), by=make_admin(), beside=[coach])
+    assert given_by(session) == [other.pk, coach.pk]
+
+    assert len(take_back(off, by=coach).given) == 1
+
+    assert given_by(session) == [coach.pk]
+    assert not SessionCoach.objects.filter(session=session, stands_in_for__isnull=False).exists()
 
 
 def test_it_is_taken_back_where_they_are_free_again(coach, other):
@@ -225,6 +284,68 @@ def test_whoever_stands_in_for_a_stand_in_stands_in_for_the_coach(coach, other):
     assert given_by(session) == [coach.pk]
 
 
+def test_it_is_taken_back_from_whoever_has_it_by_now_and_when_the_time_off_is_gone(coach, other):
+    third = make_coach()
+    first, second, own = on_day(coach, 1), on_day(coach, 2), on_day(other, 3)
+    off = away(coach, other)
+    hand_over(off, by=coach)
+    hand_over(away(other, third), by=other, only={first.pk, own.pk})
+    remove_time_off(TimeOff.objects.get(pk=off.pk), by=coach)
+
+    assert [one.pk for one in take_back(off, by=coach).given] == [first.pk, second.pk]
+
+    assert [given_by(one) for one in (first, second, own)] == [[coach.pk], [coach.pk], [third.pk]]
+    assert not SessionCoach.objects.filter(stands_in_for=coach).exists()
+    told("coach.handed_over")
+    assert {one.user for one in told("coach.handed_over")} >= {other, third}
+
+
+def test_all_that_others_give_in_a_coachs_place_is_taken_back_wherever_it_moved(client: Client, coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+    hand_over(off := away(coach, other), by=coach)
+    moved = edit_session(Session.objects.get(pk=first.pk), by=other, starts_at=SINCE + 9 * DAY)
+    client.force_login(coach)
+    page = reverse("schedule:hours", args=[coach.pk])
+    call = Caller(coach)
+
+    assert [one.session.pk for one in stood_in(off)] == [second.pk]
+    shown = client.get(page).content.decode()
+    assert (f"In the place of {coach}" in shown, shown.count(f"{moved.title}</")) == (True, 1)
+    status, said = call("GET", f"coaches/{coach.pk}/stood-in")
+    assert (status, [one["given_by_id"] for one in said]) == (200, [str(other.pk)] * 2)
+    status, said = call("POST", f"coaches/{coach.pk}/taking-back", {"session_ids": [str(second.pk)]})
+    assert (status, [one["id"] for one in said["given"]]) == (200, [str(second.pk)])
+    back = client.post(reverse("schedule:stood-in-take-back", args=[coach.pk]), follow=True).content.decode()
+
+    assert "1 session is with Sofia Lindqvist again." in back
+    assert "In the place of" not in back
+    assert [given_by(one) for one in (first, second)] == [[coach.pk]] * 2
+    assert Caller(other)("POST", f"coaches/{coach.pk}/taking-back", {})[0] == 404
+    client.force_login(other)
+    assert client.post(reverse("schedule:stood-in-take-back", args=[coach.pk])).status_code == 404
+
+
+def test_of_two_that_are_at_one_time_by_now_one_is_taken_back(coach, other):
+    first, second = on_day(coach, 1), on_day(coach, 2)
+    off, third = away(coach, other), make_coach()
+    hand_over(off, by=coach)
+    hand_over(away(other, third), by=other, only={second.pk})
+    edit_session(Session.objects.get(pk=second.pk), by=third, starts_at=first.starts_at + HOUR / 2)
+
+    done = take_back(off, by=coach)
+
+    assert ([one.pk for one in done.given], [one.code for one in done.left]) == ([first.pk], ["taken"])
+    assert given_by(second) == [third.pk]
+
+
+def test_whoever_takes_it_back_is_there_whatever_they_said_of_that_time(coach, other):
+    session = on_day(coach, 1)
+    hand_over(off := away(coach, other), by=coach)
+    away(coach, make_coach(), starts_at=SINCE + DAY)
+
+    assert [one.pk for one in take_back(off, by=coach).given] == [session.pk]
+
+
 def test_who_may(coach, other):
     session, off = on_day(coach, 1), away(coach, other)
 
@@ -235,6 +356,51 @@ def test_who_may(coach, other):
             take_back(off, by=who)
 
     assert given_by(session) == [coach.pk]
+
+
+def test_who_only_stands_beside_a_lead_gives_their_own_place_away_and_no_other(coach, other):
+    lead = make_coach()
+    session = on_day(lead, 1, beside=[coach])
+    off = away(coach, other)
+
+    with pytest.raises(PermissionDenied):
+        hand_over(off, by=lead)
+    hand_over(off, by=coach)
+
+    assert given_by(session) == [lead.pk, other.pk]
+    assert told("coach.session_coaches_changed")[0].user == lead
+
+
+def test_an_admin_hands_over_for_who_is_no_coach_here_any_more_and_gives_them_nothing_back(coach, other):
+    session, later = on_day(coach, 1), on_day(coach, 2)
+    off, admin = away(coach, other), make_admin()
+    hand_over(off, by=admin, only={session.pk})
+    User.objects.filter(pk=coach.pk).update(disabled_at=timezone.now())
+
+    with pytest.raises(PermissionDenied):
+        hand_over(off, by=User.objects.get(pk=coach.pk))
+    with refuses("no_stand_in"):
+        take_back(off, by=admin)
+    hand_over(off, by=admin)
+
+    assert [given_by(one) for one in (session, later)] == [[other.pk]] * 2
+
+
+def test_a_coach_puts_somebody_into_so_many_sessions_at_most(coach, other, monkeypatch):
+    monkeypatch.setattr(stand_in_queries, "SESSIONS_BESIDE", 3)
+    on_day(coach, 9, beside=[other])
+    first, second, third, fourth = (on_day(coach, number) for number in (1, 2, 3, 4))
+    off = away(coach, other)
+
+    done = hand_over(off, by=coach, only={second.pk, third.pk, fourth.pk})
+
+    assert [one.pk for one in done.given] == [second.pk, third.pk]
+    assert [(one.session.pk, one.code) for one in done.left] == [(fourth.pk, "too_many")]
+    assert "At most 3 sessions" in done.left[0].reason
+    # Taken back, it makes room for others; an admin hands over all.
+    take_back(off, by=coach, only={third.pk})
+    assert len(hand_over(off, by=make_admin()).given) == 3
+    assert [given_by(one) for one in (first, second, third, fourth)] == [[other.pk]] * 4
 
 
 def test_refusals(coach, other):
@@ -274,6 +440,71 @@ def test_a_series_keeps_its_dates_and_one_of_them_somebody_else(coach, other):
 
     assert [given_by(one) for one in sessions] == [[coach.pk], [other.pk], [coach.pk]]
     assert {one.series_id for one in Session.objects.all()} == {sessions[0].series_id}
+
+
+def make_stood_in_series(coach: User, other: User) -> list[Session]:
+    """A series of three dates, the second of which is handed over."""
+    sessions = sessions_of(make_series(coach, price=0))
+    off = away(coach, other, starts_at=sessions[1].starts_at - HOUR, ends_at=sessions[1].ends_at)
+    hand_over(off, by=coach)
+    return sessions
+
+
+def test_a_coach_goes_on_to_edit_and_call_off_the_dates_of_a_series_that_they_give(coach, other):
+    first, stood_in, last = make_stood_in_series(coach, other)
+    third = make_coach()
+
+    edited = edit_following(first, by=coach, title="New", beside=[third])
+    assert [one.pk for one in edited] == [first.pk, last.pk]
+    assert [given_by(one) for one in (first, stood_in, last)] == [
+        [coach.pk, third.pk],
+        [other.pk],
+        [coach.pk, third.pk],
+    ]
+    with pytest.raises(PermissionDenied):
+        edit_following(stood_in, by=coach, title="New")
+    # Whoever stands in says of the one date that it is theirs.
+    assert edit_following(Session.objects.get(pk=stood_in.pk), by=other, place="Hall")[0].pk == stood_in.pk
+    cancelled = cancel_following(Session.objects.get(pk=first.pk), reason="", by=coach)
+
+    assert [one.pk for one in cancelled] == [first.pk, last.pk]
+    fresh = Session.objects.get(pk=stood_in.pk)
+    assert (fresh.status, fresh.title == "New", fresh.place) == ("planned", False, "Hall")
+
+
+def test_an_admin_calls_off_all_dates_whoever_gives_them(coach, other):
+    first, *_later = make_stood_in_series(coach, other)
+
+    assert len(cancel_following(first, reason="", by=make_admin())) == 3
+
+
+def test_who_stands_beside_whoever_stands_in_leaves_it_to_them_who_gives_it(coach, other):
+    first, stood_in, _last = make_stood_in_series(coach, other)
+    edit_session(Session.objects.get(pk=stood_in.pk), by=other, beside=[coach])
+
+    edited = edit_following(first, by=coach, beside=[third := make_coach()], title="New")
+
+    assert len(edited) == 3
+    assert [given_by(one) for one in (first, stood_in)] == [[coach.pk, third.pk], [other.pk, coach.pk]]
+
+
+def test_pages_of_a_series_say_which_dates_others_give(client: Client, coach, other):
+    first, stood_in, _last = make_stood_in_series(coach, other)
+    make_booking(stood_in, make_member())
+    client.force_login(coach)
+    edit, cancel = (reverse(f"schedule:following-{act}", args=[first.pk]) for act in ("edit", "cancel"))
+    values = {"title": "New", "description": "", "place": "Studio", "join_link": "", "capacity": 5, "price": "0"}
+    said = "1 date is given by somebody else, and stays as it is."
+
+    for shown in (client.get(edit), client.post(edit, values, follow=True), client.get(cancel)):
+        assert said in shown.content.decode()
+        assert "1 person" not in shown.content.decode()
+    assert said in client.post(cancel, {"reason": ""}, follow=True).content.decode()
+
+    assert list(Session.objects.order_by("starts_at").values_list("status", flat=True)) == [
+        "cancelled", "planned", "cancelled",
+    ]  # fmt: skip
+    assert Caller(coach)("GET", f"sessions/{first.pk}/following/cancellation")[0] == 200
 
 
 def test_the_same_file_again_makes_nothing_of_what_somebody_else_gives(coach, other):
@@ -316,6 +547,21 @@ def test_by_page(client: Client, coach, other):
     assert client.get(address).status_code == 404
 
 
+def test_the_page_says_when_they_are_away_by_their_clock_and_whole_days_as_days(client: Client, coach, other):
+    day = SINCE.astimezone(ZoneInfo(coach.time_zone)).replace(hour=0)
+    off = away(coach, other, starts_at=day, ends_at=day + 2 * DAY)
+    admin = make_admin()
+    User.objects.filter(pk=admin.pk).update(time_zone="Asia/Tokyo")
+    client.force_login(admin)
+
+    pages = [client.get(reverse(name, args=[pk])) for name, pk in
+             (("schedule:stand-in", off.pk), ("schedule:hours", coach.pk))]  # fmt: skip
+
+    said = say_when(off.starts_at, until=off.ends_at, zone=ZoneInfo(coach.time_zone))
+    assert "00:00" not in said
+    assert all(said in page.content.decode() for page in pages)
+
+
 def test_by_api(coach, other):
     first, second = on_day(coach, 1), on_day(coach, 2)
     make_session(other, starts_at=second.starts_at, title="Yoga")
@@ -346,6 +592,9 @@ def test_slots_of_who_is_away_say_who_stands_in(coach, other):
     assert (status, [one["coach_id"] for one in said["stand_ins"]]) == (200, [str(other.pk)])
     assert said["stand_ins"][0]["starts_at"].startswith(f"{off.starts_at:%Y-%m-%dT%H}")
     assert call("GET", f"services/{service.pk}/slots?{query}")[1]["stand_ins"] == []
+    # When somebody is away is asked of what they give, and of nothing else.
+    elsewhere = make_service(other)
+    assert call("GET", f"services/{elsewhere.pk}/slots?{query}&coach={coach.pk}")[1]["stand_ins"] == []
 
 
 @pytest.mark.django_db(transaction=True)

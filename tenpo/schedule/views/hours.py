@@ -25,7 +25,7 @@ from tenpo.schedule.free_days import holidays_between
 from tenpo.schedule.hours_forms import AwayForm, DayForm, TermsForm, TravelForm, WeekForm
 from tenpo.schedule.models import TimeOff, Travel, WorkingTerms
 from tenpo.schedule.permissions import can_manage_hours
-from tenpo.schedule.stand_in_queries import to_hand_over
+from tenpo.schedule.stand_in_queries import has_to_hand_over, stood_in
 from tenpo.schedule.views.teaching import add_problems, teacher
 from tenpo.schedule.weekly_hours import digest_of_week
 
@@ -117,7 +117,7 @@ def time_off_add(request: HttpRequest, coach_id: UUID) -> HttpResponse:
         off = away.add_time_off(
             coach, starts_at=starts_at, ends_at=ends_at, by=user, reason=known["reason"], stand_in=known["stand_in"]
         )
-        if off.stand_in_id and to_hand_over(off):
+        if off.stand_in_id and has_to_hand_over(off):
             messages.success(request, _("Saved. Choose what to hand over."))
             return redirect("schedule:stand-in", off.pk)
         _say_what_falls_into(request, off)
@@ -227,6 +227,7 @@ def _page(request: HttpRequest, coach: User, sent: Forms, *, whose: WhoseForm | 
         "days": coming_days(coach),
         "day_form": sent.day or DayForm(),
         "time_off": coming_time_off(coach, zone=zone),
+        "theirs": stood_in(coach),
         "off_form": sent.off or AwayForm(coach=coach, zone=zone),
         "travels": Travel.objects.filter(coach=coach, ends_on__gte=today).order_by("starts_on", "id"),
         "travel_form": sent.travel or TravelForm(initial={"time_zone": zone}),

@@ -19,7 +19,8 @@ from tenpo.schedule.actions.series import (
     plan_series,
 )
 from tenpo.schedule.forms import FollowingForm, ReasonForm, SeriesForm
-from tenpo.schedule.queries import cancellation_effect, following
+from tenpo.schedule.queries import cancellation_effect
+from tenpo.schedule.series_queries import Following, following_of
 from tenpo.schedule.views.teaching import add_problems, managed_session, teacher
 
 
@@ -53,7 +54,7 @@ def following_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Change this session and the later ones of its series."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    sessions = following(session)
+    later = following_of(user, session)
     form = FollowingForm(request.POST or None, viewer=user, session=session)
     if request.method == "POST" and form.is_valid():
         try:
@@ -62,12 +63,14 @@ def following_edit(request: HttpRequest, session_id: UUID) -> HttpResponse:
             add_problems(form, error)
         else:
             messages.success(request, _("Saved."))
+            say_what_others_give(request, later)
             return redirect("schedule:session-roster", session.pk)
     context = {
         "form": form,
         "session": session,
-        "sessions": sessions,
-        "people": cancellation_effect(sessions).people,
+        "sessions": later.managed,
+        "of_others": later.of_others,
+        "people": cancellation_effect(later.managed).people,
     }
     return render(request, "schedule/following_edit.html", context, status=422 if form.errors else 200)
 
@@ -78,7 +81,7 @@ def following_cancel(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Call off this session and the later ones, after the effect was shown in numbers."""
     user = teacher(request)
     session = managed_session(user, session_id)
-    sessions = following(session)
+    later = following_of(user, session)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -88,6 +91,24 @@ def following_cancel(request: HttpRequest, session_id: UUID) -> HttpResponse:
         else:
             text = ngettext("%(n)s session is cancelled.", "%(n)s sessions are cancelled.", len(cancelled))
             messages.success(request, text % {"n": len(cancelled)})
+            say_what_others_give(request, later)
             return redirect("schedule:session-roster", session.pk)
-    context = {"form": form, "session": session, "sessions": sessions, "effect": cancellation_effect(sessions)}
+    context = {
+        "form": form,
+        "session": session,
+        "sessions": later.managed,
+        "of_others": later.of_others,
+        "effect": cancellation_effect(later.managed),
+    }
     return render(request, "schedule/session_cancel.html", context, status=422 if form.errors else 200)
+
+
+def say_what_others_give(request: HttpRequest, later: Following) -> None:
+    """Say which dates of a series were left as they are, since whoever stands in gives them."""
+    if later.of_others:
+        words = ngettext(
+            "%(n)s date is given by somebody else, and stays as it is.",
+            "%(n)s dates are given by somebody else, and stay as they are.",
+            len(later.of_others),
+        )
+        messages.warning(request, words % {"n": len(later.of_others)})

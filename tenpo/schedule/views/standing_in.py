@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,10 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 from tenpo.core.errors import RuleError
 from tenpo.people.models import User
 from tenpo.schedule.actions.standing_in import HandedOver, hand_over, take_back
+from tenpo.schedule.availability_queries import Away, zone_of
 from tenpo.schedule.models import TimeOff
+from tenpo.schedule.permissions import can_hand_over
 from tenpo.schedule.queries import cancellation_effect
-from tenpo.schedule.session_coach_queries import name_coaches
-from tenpo.schedule.stand_in_queries import hand_overs, to_hand_over, to_take_back
+from tenpo.schedule.stand_in_queries import hand_overs_in, stood_in
 from tenpo.schedule.views.teaching import teacher
 
 
@@ -26,13 +27,13 @@ def stand_in(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """What can be handed over to whoever stands in, what cannot and why, and what they have by now."""
     user = teacher(request)
     off = _time_off(user, time_off_id)
-    found = hand_overs(to_hand_over(off), off.stand_in, by=user, beside=off) if off.stand_in else []
-    theirs = to_take_back(off)
-    name_coaches([*(one.session for one in found), *theirs])
+    found = hand_overs_in(off, by=user)
+    theirs = stood_in(off)
     ready = [one.session for one in found if not one.code]
     context = {
         "off": off,
-        "is_own": off.coach_id == user.pk,
+        # By the clock of who is away, as beside their hours.
+        "when": Away(off, [], 0, zone_of(off.coach)).said(),
         "ready": ready,
         "left": [one for one in found if one.code],
         "theirs": theirs,
@@ -67,8 +68,25 @@ def stand_in_take_back(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """Take back what whoever stands in was to give."""
     user = teacher(request)
     off = _time_off(user, time_off_id)
+    _take_back(request, user, off, off.coach)
+    return redirect("schedule:stand-in", off.pk)
+
+
+@login_required
+@require_POST
+def stood_in_take_back(request: HttpRequest, coach_id: UUID) -> HttpResponse:
+    """Take back all that others give in a coach's place, whatever became of the time off."""
+    user = teacher(request)
+    coach: User = get_object_or_404(User.objects.visible_to(user).with_roles(), pk=coach_id)
+    if not can_hand_over(user, coach=coach):
+        raise Http404
+    _take_back(request, user, coach, coach)
+    return redirect("schedule:hours", coach.pk)
+
+
+def _take_back(request: HttpRequest, user: User, of: TimeOff | User, coach: User) -> None:
     try:
-        done = take_back(off, by=user)
+        done = take_back(of, by=user)
     except RuleError as refusal:
         messages.error(request, str(refusal))
     else:
@@ -77,8 +95,7 @@ def stand_in_take_back(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
             "%(n)s sessions are with %(coach)s again. Everybody who comes is told.",
             len(done.given),
         )
-        _say(request, done, words % {"n": len(done.given), "coach": off.coach})
-    return redirect("schedule:stand-in", off.pk)
+        _say(request, done, words % {"n": len(done.given), "coach": coach})
 
 
 def _time_off(user: User, time_off_id: UUID) -> TimeOff:

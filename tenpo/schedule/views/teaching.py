@@ -29,15 +29,16 @@ from tenpo.schedule.guest_queries import intro_of, with_guests
 from tenpo.schedule.in_the_way import InTheWay, sessions_in_the_way
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session, can_note
-from tenpo.schedule.queries import cancellation_effect, following, roster, taught_sessions
+from tenpo.schedule.queries import cancellation_effect, roster, taught_sessions
 from tenpo.schedule.request_queries import requests_for
+from tenpo.schedule.series_queries import following_of
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.stays import with_presence
 
 # Fields of an action that stand under another name in the form.
 FORM_FIELDS = {"starts_at": "day"}
 # The refusal of a rule stands beside what would have to change.
-RULE_FIELDS = {"overlap": "at", "coach_taken": "beside", "capacity_below_taken": "capacity"}
+RULE_FIELDS = {"overlap": "at", "coach_taken": "beside", "takes_part": "beside", "capacity_below_taken": "capacity"}
 
 
 def teacher(request: HttpRequest) -> User:
@@ -194,12 +195,12 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     is_own = can_note(user, session)
     # What stands in somebody's own calendar is theirs alone to know.
     is_elsewhere = is_own and session.is_planned and bool(busy_outside([user.pk], session.starts_at, session.ends_at))
-    context = {**roster_context(session), "is_own": is_own, "is_elsewhere": is_elsewhere}
+    context = {**roster_context(user, session), "is_own": is_own, "is_elsewhere": is_elsewhere}
     return render(request, "schedule/session_roster.html", context)
 
 
-def roster_context(session: Session) -> dict[str, Any]:
-    """What the roster shows of a session."""
+def roster_context(user: User, session: Session) -> dict[str, Any]:
+    """What the roster shows of a session to somebody who manages it."""
     bookings = with_presence(session, roster(session))
     parties: dict[UUID, list[Booking]] = {}
     for one in bookings:
@@ -218,7 +219,7 @@ def roster_context(session: Session) -> dict[str, Any]:
         "can_place": is_ahead and not session.is_private and not session.is_full,
         "can_move": is_ahead and session.is_private,
         "has_unmarked": any(b.state == Booking.State.CONFIRMED for b in seated),
-        "later": len(following(session)) if is_ahead else 0,
+        "later": len(following_of(user, session).managed) if is_ahead else 0,
     }
 
 
