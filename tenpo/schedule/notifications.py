@@ -55,8 +55,8 @@ def _booking_of(message: OutboxMessage) -> Booking:
 
 
 def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
-    """Who booked, and the coach, once for a party and all its dates; also that a session is full, once for each number
-    of seats.
+    """Who booked, once for a party and all its dates, and each coach, once for all of those that they give; also that
+    a session is full, once for each number of seats.
     """
     booking = _booking_of(message)
     party = ordered_with(booking)
@@ -93,7 +93,9 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
-    """Whoever booked and the coach, once with all dates, of several places of a series that were given up and had."""
+    """Whoever booked, once with all dates, of several places of a series that were given up and had; and each coach,
+    once with all of theirs.
+    """
     rows = Booking.objects.select_related("session__coach", "participant", "line")
     gone = rows.filter(
         pk__in=message.payload["booking_ids"], ending=Booking.Ending.BY_MEMBER, confirmed_at__isnull=False

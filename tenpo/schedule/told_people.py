@@ -4,14 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from tenpo.core.words import say_names
 from tenpo.notify.kinds import Kind, Notice
+from tenpo.people.models import User
 from tenpo.schedule.given_up_notifications import (
     OF_PAYER,
 )
-from tenpo.schedule.models import Booking
+from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_notifications import (
     session_facts,
 )
+from tenpo.schedule.session_coach_queries import name_coaches
+
+# What is told of several dates at once (`on_dates`): who else is told hears of their own.
+OF_DATES = ("dates", "coach")
 
 
 def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
@@ -42,7 +48,7 @@ def ordered_with(booking: Booking) -> list[Booking]:
         same = Booking.objects.filter(party=booking.party, state=booking.state, cancelled_at=booking.cancelled_at)
     else:
         return [booking]
-    return list(same.select_related("session", "participant").order_by("id")) or [booking]
+    return list(same.select_related("session__coach", "participant").order_by("id")) or [booking]
 
 
 def for_whom(party: Sequence[Booking]) -> dict[str, str]:
@@ -53,10 +59,23 @@ def for_whom(party: Sequence[Booking]) -> dict[str, str]:
     return {"for": ", ".join(one.name for one in people)}
 
 
-def on_dates(places: Sequence[Booking]) -> dict[str, list[str]]:
-    """When what was ordered together takes place, where that is on several dates."""
-    starts = sorted({place.session.starts_at for place in places})
-    return {"dates": [start.isoformat() for start in starts]} if len(starts) > 1 else {}
+def on_dates(places: Sequence[Booking]) -> dict[str, Any]:
+    """When what was ordered together takes place, where that is on several dates; and with whom, where those differ."""
+    sessions = sorted({place.session for place in places}, key=lambda session: session.starts_at)
+    starts = dict.fromkeys(session.starts_at for session in sessions)
+    if len(starts) < 2:
+        return {}
+    return {"dates": [start.isoformat() for start in starts], **_with_whom(sessions)}
+
+
+def _with_whom(sessions: Sequence[Session]) -> dict[str, str]:
+    """All who give dates that are not given by the same; a statement only where there are such."""
+    name_coaches(sessions)
+    if len({tuple(session.coach_ids) for session in sessions}) == 1:
+        return {}
+    coach_ids = dict.fromkeys(coach_id for session in sessions for coach_id in session.coach_ids)
+    coaches = User.objects.in_bulk(list(coach_ids))
+    return {"coach": say_names(str(coaches[coach_id]) for coach_id in coach_ids)}
 
 
 def told_once(booking: Booking, what: str = "") -> str:
@@ -95,7 +114,7 @@ def to_its_people(
     notices = [Notice(kind, booking.booked_by_id, booking_facts(booking, **for_whom(party or [booking]), **more), once)]
     person = booking.participant.user_id
     if person is not None and person != booking.booked_by_id:
-        own = {name: value for name, value in more.items() if name not in (*OF_PAYER, "dates")}
+        own = {name: value for name, value in more.items() if name not in (*OF_PAYER, *OF_DATES)}
         if "dates" in more:
             own |= on_dates([one for one in party if one.participant_id == booking.participant_id])
         notices.insert(0, Notice(kind, person, booking_facts(booking, **own), once))
@@ -111,9 +130,26 @@ def to_a_party(kind: Kind, booking: Booking, **more: Any) -> list[Notice]:
 def to_its_coach(
     kind: Kind, booking: Booking, *, party: Sequence[Booking] = (), once: str = "", **more: Any
 ) -> list[Notice]:
-    """Tell those who give it, each of them who did not book it and does not come to it themselves."""
-    session = booking.session
-    told = [one for one in session.coach_ids if one not in (booking.booked_by_id, booking.participant.user_id)]
-    payload = booking_facts(booking, seats_taken=session.seats_taken, capacity=session.capacity, **more)
-    payload["participant"] = ", ".join(dict.fromkeys(one.participant.name for one in party or [booking]))
-    return [Notice(kind, coach_id, payload, once=once) for coach_id in told]
+    """Tell those who give it, each of them who did not book it and does not come to it themselves.
+
+    Of a `party` on several dates each is told of those that they give, and of who comes to these.
+    """
+    places = party or [booking]
+    name_coaches(place.session for place in places)
+    given: dict[UUID, list[Booking]] = {}
+    for place in places:
+        for coach_id in place.session.coach_ids:
+            if coach_id not in (place.booked_by_id, place.participant.user_id):
+                given.setdefault(coach_id, []).append(place)
+    return [Notice(kind, coach_id, _told_to_coach(theirs, more), once=once) for coach_id, theirs in given.items()]
+
+
+def _told_to_coach(theirs: Sequence[Booking], said: dict[str, Any]) -> dict[str, Any]:
+    """What is told of some places to who gives them, by the first of their dates."""
+    first = min(theirs, key=lambda place: (place.session.starts_at, place.pk))
+    own = {name: value for name, value in said.items() if name not in OF_DATES}
+    if "dates" in said:
+        own |= on_dates(theirs)
+    session = first.session
+    payload = booking_facts(first, seats_taken=session.seats_taken, capacity=session.capacity, **own)
+    return {**payload, "participant": ", ".join(dict.fromkeys(place.participant.name for place in theirs))}

@@ -18,7 +18,7 @@ from tenpo.schedule.models import Booking
 
 # What becomes of one place meanwhile, and leaves it as it is.
 STAYS = ("started", "moved_meanwhile")
-# So long after an act began its coach is told by a job, should it have died before it told them itself.
+# So long after an act began its coaches are told by a job, should it have died before it told them.
 TOLD_BY_THEN_SECONDS = 120
 
 
@@ -31,8 +31,8 @@ def cancel_in_series(
     and accounts, and the money of one place would hold those while the next one waits for its session. So one that
     dies in between has given up the first ones, and again gives up the rest; what has begun stays. `agreed` is what
     comes back of all (minor units) as it was seen: anything else is refused before the first is given up, but for a
-    repeat of a `call` that died, which goes on. The coach is told once of all of them. Returns those that are given up.
-    Raises RuleError effect_changed.
+    repeat of a `call` that died, which goes on. Each coach is told once of all of theirs. Returns those that are given
+    up. Raises RuleError effect_changed.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied

@@ -1,27 +1,36 @@
-"""Dates of one series that two coaches give, in one order: each is priced and divided by whoever leads it."""
+"""Dates of one series that two coaches give, in one order: priced, divided and told by who gives each."""
 
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tenpo.checkout import jobs
 from tenpo.checkout.actions.buying import book_places
+from tenpo.checkout.actions.giving_up import cancel_in_series
+from tenpo.checkout.queries.series import Scope
 from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.test_book_series import book, make_dates, party_of
 from tenpo.checkout.tests.test_booking_api import Api
 from tenpo.core.errors import RuleError
 from tenpo.ledger.models import Account
-from tenpo.orders.tests.make import ledger_sum, make_credit, make_share_policy, make_sponsorship
+from tenpo.notify.kinds import say
+from tenpo.notify.models import Notification
+from tenpo.orders.tests.make import credit_left, ledger_sum, make_credit, make_share_policy, make_sponsorship
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member, signed_in
+from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.actions.standing_in import hand_over
 from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_session_coaches import earns, split_rule
+from tests.work import work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 HOUR = timedelta(hours=1)
@@ -175,3 +184,106 @@ def test_a_quote_by_several_policies_names_none(lead, other):
 
     assert (both["company_share"], both["share_policy_id"]) == (5_000, None)
     assert (alone["company_share"], alone["share_policy_id"]) == (1_000, str(of_other.pk))
+
+
+def told_of(kind: str) -> dict[User, Notification]:
+    """Who was told such a thing, each of them once."""
+    work()
+    found = list(Notification.objects.filter(kind=kind).select_related("user"))
+    assert len(found) == len({one.user for one in found})
+    return {one.user: one for one in found}
+
+
+def is_of(notice: Notification, dates: list[Session]) -> bool:
+    """Whether it tells of these dates, by the first of them, and of no other."""
+    starts = [one.starts_at.isoformat() for one in dates]
+    assert notice.payload.get("dates", []) == (starts if len(dates) > 1 else [])
+    return (notice.payload["session_id"], notice.payload["starts_at"]) == (str(dates[0].pk), starts[0])
+
+
+def title(notice: Notification) -> str:
+    return say(notice.kind, notice.payload).title
+
+
+@pytest.mark.parametrize("start", [0, 1], ids=["from one of the lead", "from the one handed over"])
+def test_each_coach_is_told_of_what_is_booked_on_their_own_dates(lead, other, start):
+    dates, lena = dates_of(lead, other, 4), make_member("Lena Ott")
+
+    book(dates[start:], lena, "Mia")
+
+    told = told_of("coach.booked")
+    theirs = [dates[n] for n in (0, 2, 3) if n >= start]
+    assert told.keys() == {lead, other}
+    assert is_of(told[lead], theirs)
+    assert title(told[lead]) == f"Lena Ott, Mia booked {len(theirs)} dates of Yoga"
+    assert is_of(told[other], [dates[1]])
+    assert title(told[other]) == "Lena Ott, Mia booked Yoga"
+    assert "2 of" in say("coach.booked", told[other].payload).text
+    mine = told_of("booking.confirmed")[lena]
+    assert is_of(mine, dates[start:])
+    names = ["Sofia Lindqvist", "Jonas Feld"]
+    said = say("booking.confirmed", mine.payload)
+    assert said.text.startswith(f"With {' and '.join(names[::-1] if start else names)}: ")
+
+
+def test_each_coach_is_told_of_who_comes_to_their_own_dates(lead, other):
+    dates, lena = dates_of(lead, other), make_member("Lena Ott")
+    booked = book(dates, lena, "Mia")
+    [of_mia] = [one for one in booked if one.session_id == dates[1].pk and one.participant.name == "Mia"]
+
+    cancel_booking(of_mia, by=lena)
+
+    told = told_of("coach.booked")
+    assert (title(told[lead]), title(told[other])) == (
+        "Lena Ott, Mia booked 2 dates of Yoga", "Lena Ott booked Yoga"
+    )  # fmt: skip
+    assert {user: title(one) for user, one in told_of("coach.booking_cancelled").items()} == {
+        other: "Mia cancelled Yoga"
+    }
+
+
+def test_each_coach_is_told_of_what_is_given_up_of_their_own_dates(lead, other):
+    dates, lena = dates_of(lead, other), make_member("Lena Ott")
+    booked = book(dates, lena, "Mia")
+    work()
+
+    given_up = cancel_in_series(booked[0], scope=Scope.ALL, by=lena)
+
+    told = told_of("coach.booking_cancelled")
+    assert told.keys() == {lead, other}
+    assert is_of(told[lead], [dates[0], dates[2]])
+    assert title(told[lead]) == "Lena Ott cancelled 2 dates of Yoga"
+    assert is_of(told[other], [dates[1]])
+    assert title(told[other]) == "Lena Ott cancelled Yoga"
+    assert is_of(told_of("booking.given_up")[lena], dates)
+    # The job that looks after it finds that all of them were told.
+    [job] = ProcrastinateJob.objects.filter(task_name="checkout.tell_given_up")
+    jobs.tell_given_up(act=job.args["act"], booking_ids=job.args["booking_ids"])
+    assert told_of("coach.booking_cancelled") == told
+    assert credit_left(lena) == sum(one.line.price for one in given_up if one.line) == 6_000
+
+
+def test_whoever_gives_one_date_with_the_lead_is_told_of_that_one(lead, other):
+    dates, lena = make_dates(3, lead), make_member("Lena Ott")
+    edit_session(dates[1], by=lead, beside=[other])
+
+    booked = book(dates, lena)
+    told = told_of("coach.booked")
+    cancel_in_series(booked[0], scope=Scope.ALL, by=lena)
+    gone = told_of("coach.booking_cancelled")
+
+    for notices in (told, gone):
+        assert notices.keys() == {lead, other}
+        assert is_of(notices[lead], dates)
+        assert is_of(notices[other], [dates[1]])
+
+
+def test_a_coach_who_books_dates_of_their_own_and_of_another_is_not_told_of_their_own(lead, other):
+    dates = dates_of(lead, other)
+
+    book(dates, other)
+
+    told = told_of("coach.booked")
+    assert told.keys() == {lead}
+    assert is_of(told[lead], [dates[0], dates[2]])
+    assert is_of(told_of("booking.confirmed")[other], dates)
