@@ -8,6 +8,7 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tenpo.audit.action_words import ACTS, THINGS
 from tenpo.audit.models import AuditLog
 from tenpo.core.money import Money
 from tenpo.core.words import say_date, say_money, say_time
@@ -28,14 +29,21 @@ AMOUNTS = {
 
 def say_action(code: str) -> str:
     """ "booking.no_show_marked" is "Booking: no show marked"."""
-    thing, _dot, act = code.replace("_", " ").partition(".")
-    return f"{thing.capitalize()}: {act}" if act else thing.capitalize()
+    name, _dot, act = code.partition(".")
+    thing = say_thing(name)
+    thing = thing[:1].upper() + thing[1:]
+    return f"{thing}: {ACTS.get(act) or act.replace('_', ' ')}" if act else thing
+
+
+def say_thing(name: str) -> str:
+    """ "payout_batch" is "payout batch"; a name that nobody gave words is said as it is."""
+    return str(THINGS.get(name) or name.replace("_", " "))
 
 
 def say_object(record: AuditLog) -> str:
     """What a record is about: its name and the kind of thing."""
     try:
-        kind = str(apps.get_model(record.object_type)._meta.verbose_name)
+        kind = say_thing(str(apps.get_model(record.object_type)._meta.verbose_name).replace(" ", "_"))
     except (LookupError, ValueError):
         kind = record.object_type
     # A thing that is called by ids alone is better called by its kind.

@@ -14,6 +14,7 @@ from tenpo.core.words import say_money
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, TOP_UP_REFUNDED
 from tenpo.payments.formats import in_fours
+from tenpo.payments.method_words import say_method, say_method_within
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
@@ -38,7 +39,11 @@ def _say_waiting(facts: Facts) -> Words:
     return Words(
         title=_("Your seat is held: %(session)s") % {"session": facts["session"]},
         text=_("It is yours until %(until)s. As soon as %(amount)s has come by %(method)s, you are booked.")
-        % {"until": facts.when("held_until"), "amount": facts.money("amount"), "method": facts["method"].lower()},
+        % {
+            "until": facts.when("held_until"),
+            "amount": facts.money("amount"),
+            "method": say_method_within(facts["method"]),
+        },
         act=_("See your booking"),
         path=path_to("checkout:booking-result", facts["booking_id"]),
         facts=_slip(facts),
@@ -98,7 +103,7 @@ def _say_came_late(facts: Facts) -> Words:
 def _say_topped_up(facts: Facts) -> Words:
     return Words(
         title=_("%(amount)s is in your wallet") % {"amount": facts.money("amount")},
-        text=_("Your top-up by %(method)s has come.") % {"method": facts["method"]},
+        text=_("Your top-up by %(method)s has come.") % {"method": say_method(facts["method"])},
         act=_("See your wallet"),
         path=path_to("checkout:my-wallet"),
     )
@@ -119,7 +124,7 @@ def _say_filled(facts: Facts) -> Words:
     return Words(
         title=_("Your wallet was filled: %(amount)s") % {"amount": facts.money("amount")},
         text=_("Little was left in it, so %(amount)s was paid in by %(method)s, as you wished.")
-        % {"amount": facts.money("amount"), "method": facts["method"]},
+        % {"amount": facts.money("amount"), "method": say_method(facts["method"])},
         act=_("See your wallet"),
         path=path_to("checkout:my-wallet"),
     )
@@ -191,7 +196,7 @@ def _say_to_mark(facts: Facts) -> Words:
         return Words(
             title=_("%(person)s owes %(amount)s") % {"person": facts["payer"], "amount": facts.money("amount")},
             text=_("For a wallet, by %(method)s. Mark it as paid once the money is there.")
-            % {"method": facts["method"].lower()},
+            % {"method": say_method_within(facts["method"])},
             act=_("See payments"),
             path=path_to("checkout:payment-waiting"),
         )
@@ -200,7 +205,11 @@ def _say_to_mark(facts: Facts) -> Words:
         text=_(
             "For %(session)s by %(method)s. Mark it as paid once the money is there; the seat waits until %(until)s."
         )
-        % {"session": facts["session"], "method": facts["method"].lower(), "until": facts.when("held_until")},
+        % {
+            "session": facts["session"],
+            "method": say_method_within(facts["method"]),
+            "until": facts.when("held_until"),
+        },
         act=_("See payments"),
         path=path_to("checkout:payment-list"),
     )

@@ -170,10 +170,12 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_FORMS = {
     "add_email": "tenpo.people.account_forms.AddressForm",
     "confirm_email_verification_code": "tenpo.people.account_forms.AddressCodeForm",
+    "reauthenticate": "tenpo.people.account_forms.AgainForm",
 }
 MFA_FORMS = {
     "add_webauthn": "tenpo.people.account_forms.PasskeyForm",
     "edit_webauthn": "tenpo.people.account_forms.PasskeyNameForm",
+    "reauthenticate": "tenpo.people.account_forms.AgainCodeForm",
 }
 PASSWORD_RESET_TIMEOUT = 3600
 # Counted by us (`people.middleware`, `people.tries`): allauth's counts are in the cache, which a flood empties.

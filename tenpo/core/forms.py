@@ -38,6 +38,12 @@ class FormRenderer(TemplatesSetting):
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 
 
+def one_of_these[F: forms.Field](field: F) -> F:
+    """A field that may stay empty only where another one is filled in: it is not called optional."""
+    field.is_one_of_these = True  # type: ignore[attr-defined]
+    return field
+
+
 class DayField(forms.DateField):
     """A day, chosen in the browser's own calendar."""
 

@@ -216,8 +216,9 @@ def say_relative(moment: datetime, *, now: datetime | None = None) -> str:
 
 
 def say_zone(name: str) -> str:
-    """The place of a time zone, as people say it: "Europe/Berlin" is "Berlin"."""
-    return name.rsplit("/", 1)[-1].replace("_", " ")
+    """The place of a time zone, as people say it: "Europe/Berlin" is "Berlin", "Asia/Tokyo" in German "Tokio"."""
+    said = locale().time_zones.get(name)
+    return (said.get("city") if said else None) or name.rsplit("/", 1)[-1].replace("_", " ")
 
 
 def say_host_time(moment: datetime, zone_name: str, *, reader: tzinfo | None = None) -> str:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.core.money import Money
-from tenpo.core.words import say_full_when, say_host_time, say_money
+from tenpo.core.words import say_full_when, say_host_time, say_money, say_names
 from tenpo.people.models import User
 
 log = structlog.get_logger()
@@ -53,7 +53,8 @@ class Facts:
 
     def __getitem__(self, key: str) -> str:
         value = self._payload.get(key)
-        return "" if value is None else str(value)
+        # Several names are joined by the words of who reads them.
+        return "" if value is None else say_names(map(str, value)) if isinstance(value, list) else str(value)
 
     def __contains__(self, key: str) -> bool:
         return bool(self._payload.get(key))

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
+from tenpo.payments.method_words import say_method
 from tenpo.payments.payout_models import Payout, PayoutAccount, PayoutBatch, PayoutTerms
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.refund_models import Refund, RefundTerms
@@ -138,6 +139,16 @@ class Payment(BaseModel):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def said_method(self) -> str:
+        """How it was paid, in the reader's words."""
+        return say_method(self.method or self.provider)
+
+    @property
+    def said_description(self) -> str:
+        """What it is for, in the reader's words where they are ours; they are kept in the business's."""
+        return str(_("Top-up of a wallet")) if self.purpose == self.Purpose.TOP_UP else self.description
 
     @property
     def became_credit(self) -> bool:

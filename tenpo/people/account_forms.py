@@ -7,8 +7,9 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from allauth.account.forms import AddEmailForm, ConfirmEmailVerificationCodeForm
+from allauth.account.forms import AddEmailForm, ConfirmEmailVerificationCodeForm, ReauthenticateForm
 from allauth.core import context as allauth_context
+from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateCodeForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from django import forms
 from django.core.validators import MaxLengthValidator
@@ -41,6 +42,22 @@ class _Waiting(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial = {**self.initial, **typed_before(allauth_context.request)}
+
+
+class _AskedFirst(forms.Form):
+    """A page that asks for one thing: whoever comes there may type at once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        next(iter(self.fields.values())).widget.attrs["autofocus"] = True
+
+
+class AgainForm(_AskedFirst, ReauthenticateForm):  # type: ignore[misc]
+    """The password of somebody who is signed in."""
+
+
+class AgainCodeForm(_AskedFirst, ReauthenticateCodeForm):  # type: ignore[misc]
+    """A code instead."""
 
 
 class AddressForm(_Waiting, AddEmailForm):  # type: ignore[misc]

@@ -77,6 +77,14 @@ def coming_days(coach: User) -> list[DifferingDay]:
     return [DifferingDay(day, hours) for day, hours in found.items()]
 
 
+def away_coaches(session: Session, *, viewer: User) -> list[User]:
+    """Who of a session's coaches said that they are away then, as far as `viewer` may know: one statement."""
+    offs = TimeOff.objects.visible_to(viewer).filter(
+        coach__in=session.coach_ids, starts_at__lt=session.ends_at, ends_at__gt=session.starts_at
+    )
+    return list(User.objects.filter(pk__in=offs.values("coach")).order_by("pk"))
+
+
 def coming_time_off(coach: User, *, zone: str) -> list[Away]:
     """The times off that are not over, and what falls into each: two statements."""
     offs = list(

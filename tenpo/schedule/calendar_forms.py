@@ -49,6 +49,10 @@ class CalDavForm(forms.Form):
         help_text=_("Make one for us where you keep the calendar, so that you can end it there. We keep it encrypted."),
     )
 
+    def ask_again(self) -> None:
+        """Say that the password has to be typed once more: no page shows what was sent."""
+        self["password"].help_text = _("Type it once more: for your safety no page shows what was typed here.")
+
 
 class ChosenCalendarForm(forms.Form):
     """Which of the calendars of an account."""

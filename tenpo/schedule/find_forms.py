@@ -82,6 +82,9 @@ class WishForm(forms.Form):
     zone = ZoneField(required=False)
 
     def __init__(self, data: Any, *, service: Service) -> None:
+        data = data.copy()
+        # The name under which the device knows it may be none of those that people choose from.
+        data["zone"] = data.get("zone") or current_zone().key
         super().__init__(data)
         self.service = service
         for name, values in (
@@ -92,8 +95,6 @@ class WishForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = [(str(value), str(value)) for value in values]
-        # The name under which the device knows it may be none of those that people choose from.
-        self.fields["zone"].initial = current_zone().key
 
     def wish(self) -> Wish:
         """What was asked for; the usual length, anybody and anywhere where nothing was."""

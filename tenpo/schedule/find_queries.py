@@ -119,13 +119,14 @@ class Seeker:
     """For whom a time is looked for: who takes part, and whether a host looks, whom notice and window do not bind.
 
     `moving` is the session that is to be moved, which stands in nobody's way; `coaches` are those who alone may give
-    it. A visitor is nobody whom we know.
+    it. `leaves` is the start that it has, which is no other time. A visitor is nobody whom we know.
     """
 
     participant: UUID | None = None
     by_host: bool = False
     moving: UUID | None = None
     coaches: tuple[UUID, ...] = ()
+    leaves: datetime | None = None
 
 
 def own(user: "Viewer") -> Seeker:
@@ -274,13 +275,17 @@ def find_times(seeker: Seeker, service: Service, wish: Wish, *, now: datetime | 
 def _look_at(seeker: Seeker, service: Service, wish: Wish, first: date, until: date, now: datetime) -> _Look:
     """What is free from one day until another."""
     search = _search(seeker, service, wish, day_start(first), day_start(until))
+
+    def find(search: SlotSearch) -> list[Slot]:
+        return [slot for slot in find_slots(service, search, now=now) if slot.starts_at != seeker.leaves]
+
     if not _is_glanced(search, service):
-        by_day = _by_day(find_slots(service, search, now=now))
+        by_day = _by_day(find(search))
         return _Look(sorted(by_day), by_day)
 
     def ask(day: date) -> list[Start]:
         since, end = day_start(day), day_start(day + timedelta(days=1))
-        return _by_day(find_slots(service, replace(search, since=since, until=end), now=now)).get(day, [])
+        return _by_day(find(replace(search, since=since, until=end))).get(day, [])
 
     return _Look(days_with_slots(service, search, wish.zone, now=now), {}, ask)
 

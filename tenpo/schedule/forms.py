@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
-from tenpo.core.forms import FIRST_DAY, LAST_DAY, AmountField, DayField, ZoneField
+from tenpo.core.forms import FIRST_DAY, LAST_DAY, AmountField, DayField, ZoneField, one_of_these
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
@@ -60,12 +60,14 @@ class OfferForm(forms.Form):
 
     title = of_session("title")
     description = of_session("description", widget=forms.Textarea(attrs={"rows": 5}))
-    place = of_session("place")
-    join_link = of_session(
-        "join_link",
-        widget=forms.URLInput(attrs={"placeholder": "https://"}),
-        help_text=gettext_lazy("Shown to those who booked."),
-        assume_scheme="https",
+    place = one_of_these(of_session("place", help_text=gettext_lazy("A place, or a link: one of them is needed.")))
+    join_link = one_of_these(
+        of_session(
+            "join_link",
+            widget=forms.URLInput(attrs={"placeholder": "https://"}),
+            help_text=gettext_lazy("Shown to those who booked."),
+            assume_scheme="https",
+        )
     )
     capacity = of_session("capacity", initial=10, widget=forms.NumberInput(attrs={"inputmode": "numeric"}))
     price = AmountField(label=gettext_lazy("Price"), initial="0")

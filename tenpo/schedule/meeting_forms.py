@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from tenpo.core.forms import one_of_these
 from tenpo.core.once import OnceForm
 from tenpo.people.models import Participant
 from tenpo.schedule.actions.notes import NOTE_LENGTH
@@ -60,13 +61,23 @@ class ResourceForm(OnceForm):
         required=False,
         help_text=gettext_lazy("Empty: as the file is called."),
     )
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        required=False,
-        max_length=200,
-        help_text=gettext_lazy("Up to 24 MB; a longer recording is a link."),
+    file = one_of_these(
+        forms.FileField(
+            label=gettext_lazy("File"),
+            required=False,
+            max_length=200,
+            help_text=gettext_lazy("Up to 24 MB; a longer recording is a link."),
+        )
     )
-    link = forms.URLField(label=gettext_lazy("Or a link"), required=False, max_length=500, assume_scheme="https")
+    link = one_of_these(
+        forms.URLField(
+            label=gettext_lazy("Or a link"),
+            required=False,
+            max_length=500,
+            assume_scheme="https",
+            help_text=gettext_lazy("A file, or a link: one of them is needed."),
+        )
+    )
     is_public = forms.BooleanField(
         label=gettext_lazy("Everybody who sees the session may have it, and not just who has a place"), required=False
     )

@@ -216,11 +216,16 @@ class Session(BaseModel):
         return list(self.coaches.order_by("place").values_list("coach_id", flat=True))
 
     @cached_property
-    def coach_names(self) -> str:
-        """Who gives it, in words; a statement only where there are several. Of many sessions see `name_coaches`."""
+    def named_coaches(self) -> list[str]:
+        """Who gives it; a statement only where there are several. Of many sessions see `name_coaches`."""
         if not self.is_together:
-            return str(self.coach)
-        return say_names(str(one.coach) for one in self.coaches.select_related("coach").order_by("place"))
+            return [str(self.coach)]
+        return [str(one.coach) for one in self.coaches.select_related("coach").order_by("place")]
+
+    @property
+    def coach_names(self) -> str:
+        """Who gives it, in the reader's words."""
+        return say_names(self.named_coaches)
 
     def is_given_by(self, user: User) -> bool:
         return self.coach_id == user.pk or (self.is_together and user.pk in self.coach_ids)

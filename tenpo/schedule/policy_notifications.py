@@ -22,7 +22,7 @@ def session_facts(session: Session) -> dict[str, Any]:
         "ends_at": session.ends_at.isoformat(),
         "time_zone": session.time_zone,
         "place": session.place,
-        "coach": session.coach_names,
+        "coach": session.named_coaches,
         "currency": session.currency,
     }
 

@@ -3,13 +3,12 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from tenpo.core.words import say_names
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, BookingQuerySet, Session, SessionCoach
 
 
 def name_coaches(sessions: Iterable[Session]) -> None:
-    """Load who gives those of the sessions that several give, for `coach_names`: one statement, or none."""
+    """Load who gives those of the sessions that several give, for `named_coaches`: one statement, or none."""
     together = [session for session in sessions if session.is_together]
     if not together:
         return
@@ -19,7 +18,7 @@ def name_coaches(sessions: Iterable[Session]) -> None:
         given.setdefault(row.session_id, []).append(row)
     for session in together:
         session.coach_ids = [row.coach_id for row in given[session.pk]]
-        session.coach_names = say_names(str(row.coach) for row in given[session.pk])
+        session.named_coaches = [str(row.coach) for row in given[session.pk]]
 
 
 def named_to(by: User | None, session_ids: Collection[UUID]) -> set[UUID]:

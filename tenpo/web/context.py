@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.notify.models import Notification
 from tenpo.people.models import User
 from tenpo.people.required_factors import WANTED, is_kept_out
+from tenpo.schedule.find_queries import offered_services
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ def places_of(user: User) -> list[Place]:
 def frame(request: HttpRequest) -> dict[str, Any]:
     """`nav` (the places of this person), `unread` (a number, counted when shown) and `person`, if they are let in.
 
-    And `wanted`, the page that they were kept from until they showed a second factor.
+    And `wanted`, the page that they were kept from until they showed a second factor; to nobody of ours
+    `has_open_offers`, whether something can be booked without an account.
     """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or is_kept_out(request):
-        return {"nav": [], "unread": 0, "person": None}
+        has_open_offers = SimpleLazyObject(lambda: offered_services(AnonymousUser()).exists())
+        return {"nav": [], "unread": 0, "person": None, "has_open_offers": has_open_offers}
     unread = SimpleLazyObject(lambda: Notification.objects.visible_to(user).unread().count())
     wanted = request.session.get(WANTED, "")
     nav = [_entry(place, request.path) for place in places_of(user)]

@@ -82,3 +82,37 @@ def test_on_a_phone_the_week_is_a_list_by_day(open_page, assert_calm):
     save(page)
 
     assert hours_of(coach) == [Hours(4, 600, 780)]
+
+
+def test_who_leaves_with_something_unsaved_is_asked(open_page, assert_calm):
+    coach = make_coach()
+    make_hours(coach, opens=NINE, closes=NOON, weekdays=range(1))
+    page = open_page(f"/teaching/hours/{coach.pk}/", coach)
+    unsaved = page.get_by_text("Not saved yet")
+    asked = []
+
+    def stay(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    expect(unsaved).to_be_hidden()
+    day(page, 0).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(unsaved).to_be_visible()
+    page.get_by_role("link", name="Teaching").first.click(no_wait_after=True)
+    expect(unsaved).to_be_visible()
+    assert_calm(page)
+    assert asked == ["beforeunload"]
+    # What is taken back is nothing to save, and what is saved is not asked about.
+    day(page, 0).get_by_role("button").press("ArrowUp")
+    expect(unsaved).to_be_hidden()
+    day(page, 0).get_by_role("button").press("ArrowDown")
+    save(page)
+    expect(unsaved).to_be_hidden()
+    page.get_by_role("link", name="Teaching").first.click()
+    expect(page.get_by_role("heading", name="Teaching")).to_be_visible()
+
+    assert asked == ["beforeunload"]
+    assert hours_of(coach) == [Hours(0, NINE + 15, NOON + 15)]

@@ -136,6 +136,8 @@ def test_the_page_leads_to_it_and_back():
     page = client.get(KEYS).content.decode()
     [way] = re.findall(r'href="(/account/reauthenticate/[^"]*)"', page)
     assert "Make the key" not in page
+    # Who comes there may type at once.
+    assert re.search(r'<input[^>]*name="password"[^>]* autofocus', client.get(way).content.decode())
 
     assert client.post(way, {"password": PASSWORD})["Location"] == KEYS
 

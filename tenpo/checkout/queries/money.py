@@ -102,7 +102,7 @@ def _cause(
     if grant := grants.get(transfer.subject_id):
         return Cause(CAUSES[kind](grant.reason), None)
     payment = payments.get(transfer.subject_id)
-    what = payment.description if payment else _("an earlier payment")
+    what = payment.said_description if payment else _("an earlier payment")
     if kind == Transfer.Kind.CREDIT_ISSUE:
         return Cause(_("Paid too late for %(what)s") % {"what": what}, None, is_late_payment=True)
     return Cause(CAUSES[kind](what), None)

@@ -33,7 +33,7 @@ class Refundable:
     def description(self) -> str:
         if self.line is not None:
             return self.line.description
-        return self.payment.description if self.payment else ""
+        return self.payment.said_description if self.payment else ""
 
     @property
     def currency(self) -> str:

@@ -144,10 +144,14 @@ def test_moving_it():
     to, day = start_name(some_start(30)), some_start(30).astimezone(ZoneInfo(intro.time_zone)).date()
 
     shown = client.get(own(intro, f"move/?day={day}"))
+    asked = client.get(own(intro, f"move/?day={day}&start={to}"))
     moved = client.post(own(intro, "move/"), {"start": to}, follow=True)
     wrong = client.post(own(intro, "move/"), {"start": "yesterday"})
 
-    assert f'value="{to}"' in shown.text
+    assert f"start={to.replace(':', '%3A')}" in shown.text
+    assert "<button" not in shown.text.split('class="starts"')[1].split("</div>")[0]
+    assert f'name="start" value="{to}"' in asked.text
+    assert "From now on" in asked.text
     assert "Moved." in moved.text
     assert Session.objects.get().starts_at == some_start(30)
     assert wrong.status_code == 404
@@ -214,3 +218,39 @@ def test_what_is_over_says_so():
 
     assert "not held for you any more" in page.text
     assert "not held for you any more" in again.text
+
+
+def test_looking_at_another_time_moves_nothing_and_the_time_that_it_has_is_none():
+    intro = make_intro()
+    at = Session.objects.get().starts_at
+    day = at.astimezone(ZoneInfo(intro.time_zone)).date()
+
+    shown = Client().get(own(intro, f"move/?day={day}"))
+    Client().get(own(intro, f"move/?start={start_name(some_start(30))}"))
+
+    starts = {start.at for start in shown.context["times"].starts}
+    assert at not in starts
+    assert at + timedelta(minutes=30) in starts or at - timedelta(minutes=30) in starts
+    assert Session.objects.get().starts_at == at
+
+
+def test_a_wrong_link_says_so_and_leads_to_what_is_offered():
+    service = make_intro_service()
+    page = Client().get("/intro/nothing/")
+    Service.objects.filter(pk=service.pk).update(open_to="members")
+    without = Client().get("/intro/none/move/")
+
+    assert (page.status_code, without.status_code) == (404, 404)
+    assert "This link leads nowhere" in page.text
+    assert "This link leads nowhere" in without.text
+    assert "Go to your day" not in page.text
+    assert "See what is offered" in page.text
+    assert "See what is offered" not in without.text
+
+
+def test_who_signs_in_reads_what_can_be_booked_without_an_account():
+    before = Client().get("/account/login/").text
+    make_intro_service()
+
+    assert "Book without an account" not in before
+    assert '<a href="/book/">Book without an account</a>' in Client().get("/account/login/").text

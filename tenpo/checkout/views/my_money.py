@@ -192,9 +192,9 @@ def payment_row(payment: Payment) -> list[Any]:
     """One payment as a row of an export."""
     return [
         _day(payment.created_at),
-        payment.description,
+        payment.said_description,
         payment.get_state_display(),
-        payment.method or payment.provider,
+        payment.said_method,
         major_units(payment.amount, payment.currency),
         major_units(payment.fee, payment.currency),
         payment.currency,

@@ -195,3 +195,13 @@ def test_places_are_said_by_how_many_are_free(free, of, english, german):
     for language, said in (("en", english), ("de", german)):
         with translation.override(language):
             assert words.say_places_free(free, of=of) == said
+
+
+def test_places_of_zones_and_rows_of_names_are_said_in_the_readers_words():
+    names = ["Maya Berg", "Elena Rossi"]
+
+    assert (words.say_zone("Asia/Tokyo"), words.say_zone("America/New_York")) == ("Tokyo", "New York")
+    assert words.say_names(names) == "Maya Berg and Elena Rossi"
+    with translation.override("de"):
+        assert (words.say_zone("Asia/Tokyo"), words.say_zone("Europe/Berlin")) == ("Tokio", "Berlin")
+        assert words.say_names(names) == "Maya Berg und Elena Rossi"

@@ -80,7 +80,10 @@ def find_account(address: str, username: str, password: str) -> list[FoundCalend
         raise ValidationError({"password": _("This server does not know this name and password.")}) from None
     except CalendarLost as lost:
         if lost.problem == CalendarConnection.Problem.NOT_ALLOWED:
-            words = _("This is not the address of a server in the internet. It begins with https://.")
+            words = _(
+                "Only servers in the internet can be asked, by an address that begins with https://. Where yours "
+                "stands in a network of your own, whoever runs this installation can allow it (TENPO_OUTGOING_HOSTS)."
+            )
             raise ValidationError({"address": words}) from None
         raise ValidationError({"address": _("There is no calendar for you at this server.")}) from None
 

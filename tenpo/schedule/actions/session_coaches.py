@@ -112,7 +112,7 @@ def name_other_coaches(session: Session, values: dict[str, Any]) -> dict[str, An
     if wanted == before:
         return {}
     was = {"coach_ids": before} | ({"coach_id": session.coach_id} if wanted[0] != session.coach_id else {})
-    session.__dict__.pop("coach_names", None)
+    session.__dict__.pop("named_coaches", None)
     name_who_gives(session, wanted)
     return was
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_coach
+from tenpo.people.tests.make import make_coach, signed_in
 from tenpo.schedule.actions.calendar_syncing import take_calendar_file
 from tenpo.schedule.actions.calendars import connect_feed
 from tenpo.schedule.calendar_models import CalendarConnection
@@ -64,7 +64,7 @@ def test_what_gives_no_answer_says_since_when_and_when_it_is_tried_again(client,
     assert "3 hours ago" in listed
     assert "No answer since yesterday" in page
     assert "We try again tomorrow" in page
-    assert "What it said last goes on to keep your time free." in page
+    assert "What it said last still counts: nobody can book you then." in page
     for shown in (listed, page):
         assert "Not answering" in shown
         assert "Connected" not in shown
@@ -77,7 +77,7 @@ def test_what_was_never_read_keeps_no_time_free(client, made):
     listed, page = pages(client, made)
 
     assert "never read" in listed
-    assert "It has never been read, so nothing that stands in it keeps your time free." in page
+    assert "It has never been read, so people can book you whatever stands in it." in page
 
 
 def test_what_nobody_asks_any_more_is_not_said_to_be_read(client, made):
@@ -103,3 +103,15 @@ def test_while_it_is_read_the_page_waits_for_what_comes(client, made):
     assert "We are reading it now." in done
     assert 'hx-trigger="every 3s"' in done
     assert "Not answering" in done
+
+
+def test_a_server_in_a_private_network_is_refused_with_what_can_be_done():
+    client = signed_in(make_coach())
+    typed = {"address": "https://127.0.0.1/dav", "username": "maya", "password": "an app password"}
+
+    page = client.post("/me/calendars/caldav/", typed).content.decode()
+
+    assert "whoever runs this installation can allow it" in page
+    assert "Type it once more" in page
+    assert 'an app password"' not in page
+    assert "Type it once more" not in client.get("/me/calendars/caldav/").content.decode()

@@ -363,3 +363,13 @@ def test_what_one_may_not_see_is_not_there():
     service = withdraw_service(make_service(make_lena()), by=None)
 
     assert signed_in(make_member()).get(times_url(service)).status_code == 404
+
+
+def test_the_clock_that_the_page_shows_is_the_one_that_is_chosen():
+    service = make_service(make_lena())
+    reader = make_user(time_zone="Europe/Berlin")
+
+    text = shown(reader, times_url(service))
+
+    assert '<option value="Europe/Berlin" selected>' in text
+    assert text.split('name="zone"')[1].split("</select>")[0].count(" selected>") == 1

@@ -228,3 +228,19 @@ def test_control_without_the_coachs_lock_the_same_is_said_twice(monkeypatch):
     coach = make_coach()
 
     assert len(outcomes(at_once([lambda: str(off(coach).pk)] * 5))) == 5
+
+
+def test_what_is_published_into_ones_own_time_off_is_said_on_its_page():
+    coach, admin = make_coach("Maya Berg"), make_admin()
+    away = off(coach, starts_at=timezone.now() + timedelta(days=2), ends_at=timezone.now() + timedelta(days=3))
+    within = make_session(coach, starts_in=timedelta(days=2, hours=1))
+    behind = make_session(coach, starts_in=timedelta(days=3, hours=1))
+
+    def page(user: User, session: Any) -> str:
+        return str(signed_in(user).get(f"/teaching/{session.pk}/").content.decode())
+
+    assert "You are away then" in page(coach, within)
+    assert "Away then: Maya Berg" in page(admin, within)
+    assert "away then" not in page(coach, behind).lower()
+    remove_time_off(away, by=coach)
+    assert "away then" not in page(coach, within).lower()

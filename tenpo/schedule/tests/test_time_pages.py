@@ -143,3 +143,19 @@ def test_an_admin_chooses_whose_hours():
 
 def test_without_coaches_there_is_nothing_to_choose():
     assert "Nobody teaches here yet" in signed_in(make_admin()).get("/teaching/hours/").content.decode()
+
+
+def test_of_two_fields_one_of_which_is_needed_none_is_called_optional():
+    coach = make_coach()
+    session = make_session(coach)
+    client = signed_in(coach)
+
+    offer = client.get("/teaching/new/").content.decode()
+    files = client.get(f"/teaching/{session.pk}/resources/").content.decode()
+
+    assert "A place, or a link: one of them is needed." in offer
+    assert "A file, or a link: one of them is needed." in files
+    for page, labels in ((offer, ["id_place", "id_join_link"]), (files, ["id_file", "id_link"])):
+        for label in labels:
+            assert "optional" not in page.split(f'<label for="{label}">')[1].split("</label>")[0]
+    assert "optional" in offer.split('<label for="id_description">')[1].split("</label>")[0]

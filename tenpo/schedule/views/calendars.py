@@ -90,6 +90,8 @@ def caldav_connect(request: PageRequest) -> HttpResponse:
             calendars = [asdict(one) for one in found]
             request.session[FOUND] = {"username": username, "password": password, "calendars": calendars}
             return redirect("schedule:caldav-choose")
+    if form.errors:
+        form.ask_again()
     return render(request, "schedule/caldav_connect.html", {"form": form}, status=422 if form.errors else 200)
 
 

@@ -1,6 +1,8 @@
 """A visitor's own pages, by their link: confirm, look at it, move it, give it up, go in; and the mark of its coach."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -31,6 +33,23 @@ from tenpo.schedule.video_queries import has_video
 from tenpo.schedule.views.teaching import managed_session, teacher
 
 
+class NoSuchLink(Http404):
+    """A visitor's link that is not right, or whose time is long over: there is no account to go back to."""
+
+
+def by_link(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A visitor's page by their link; who has a wrong one reads so, and where times are found."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NoSuchLink:
+            return render(request, "schedule/intro_link_wrong.html", status=404)
+
+    return guarded
+
+
 @require_safe
 def intro_asked(request: HttpRequest) -> HttpResponse:
     """What comes next for a visitor who asked for a time: whoever they are, and whatever their address was."""
@@ -39,6 +58,7 @@ def intro_asked(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
+@by_link
 def intro(request: HttpRequest, token: str) -> HttpResponse:
     """A visitor's intro. Looking at it confirms nothing: programs that read mails look at links as well."""
     found = _by_link(request, token)
@@ -50,6 +70,7 @@ def intro(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_POST
+@by_link
 def intro_cancel(request: HttpRequest, token: str) -> HttpResponse:
     """Give it up."""
     found = _by_link(request, token)
@@ -59,8 +80,9 @@ def intro_cancel(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
+@by_link
 def intro_move(request: HttpRequest, token: str) -> HttpResponse:
-    """Choose another time with the same coach."""
+    """Choose another time with the same coach, look at it, and move it."""
     found = _by_link(request, token)
     service = _service_of(found)
     if found.state != Intro.State.CONFIRMED or found.session.has_started():
@@ -68,16 +90,22 @@ def intro_move(request: HttpRequest, token: str) -> HttpResponse:
     with timezone.override(ZoneInfo(found.time_zone)):
         if request.method == "POST":
             return _move(request, found, token)
+        context = {"intro": found, "session": found.session, "token": token, "service": service}
+        if "start" in request.GET:
+            at = moment_of(request.GET["start"])
+            context |= {"at": at, "until": at + (found.session.ends_at - found.session.starts_at)}
+            return render(request, "schedule/intro_move.html", context | {"at_name": request.GET["start"]})
         data = request.GET.copy()
         data["coach"], data["minutes"] = str(found.coach_id), str(found.session.minutes)
         wish = WishForm(data, service=service).wish()
-        times = find_times(Seeker(moving=found.session_id), service, wish)
-        context = {"intro": found, "session": found.session, "token": token, "times": times, "service": service}
+        seeker = Seeker(moving=found.session_id, leaves=found.session.starts_at)
+        context["times"] = find_times(seeker, service, wish)
         return render(request, "schedule/intro_move.html", context)
 
 
 @require_safe
 @never_cache
+@by_link
 def intro_ics(request: HttpRequest, token: str) -> HttpResponse:
     """As a file for a calendar program."""
     found = _by_link(request, token)
@@ -89,6 +117,7 @@ def intro_ics(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_POST
+@by_link
 def intro_join(request: HttpRequest, token: str) -> HttpResponse:
     """Go into the session."""
     found = _by_link(request, token)
@@ -115,10 +144,13 @@ def intro_mark(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _by_link(request: HttpRequest, token: str) -> Intro:
-    """The intro behind a link; Http404 for whatever else, which counts."""
+    """The intro behind a link; `NoSuchLink` for whatever else, which counts."""
     with counted(request, "intro-open"):
         rows = Intro.objects.select_related("session__coach", "session__service", "participant")
-        return get_object_or_404(rows, token_hash=hash_token(token))
+        found = rows.filter(token_hash=hash_token(token)).first()
+        if found is None:
+            raise NoSuchLink
+        return found
 
 
 def _service_of(found: Intro) -> Service:

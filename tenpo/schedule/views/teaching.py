@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.core.csv import csv_answer
 from tenpo.core.errors import RuleError
-from tenpo.core.words import say_date, say_time
+from tenpo.core.words import say_date, say_names, say_time
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.attendance import is_markable
@@ -23,6 +23,7 @@ from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.check_in import is_check_in_open
 from tenpo.schedule.actions.misses import is_waivable
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
+from tenpo.schedule.availability_queries import away_coaches
 from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.forms import ReasonForm, SessionForm, TeachingForm
 from tenpo.schedule.guest_queries import intro_of, with_guests
@@ -195,7 +196,11 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     is_own = can_note(user, session)
     # What stands in somebody's own calendar is theirs alone to know.
     is_elsewhere = is_own and session.is_planned and bool(busy_outside([user.pk], session.starts_at, session.ends_at))
-    context = {**roster_context(user, session), "is_own": is_own, "is_elsewhere": is_elsewhere}
+    away = away_coaches(session, viewer=user) if session.is_planned else []
+    context = {
+        **roster_context(user, session), "is_own": is_own, "is_elsewhere": is_elsewhere,
+        "is_away": user in away, "away": say_names(str(one) for one in away),
+    }  # fmt: skip
     return render(request, "schedule/session_roster.html", context)
 
 

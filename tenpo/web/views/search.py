@@ -79,4 +79,4 @@ def _payment(payment: Payment, by: User) -> Hit:
         url = reverse("checkout:receipt", args=[payment.order_id])
     else:
         url = reverse("checkout:my-money")
-    return Hit(f"{amount}, {payment.description}", str(payment.payer), url, "banknote")
+    return Hit(f"{amount}, {payment.said_description}", str(payment.payer), url, "banknote")

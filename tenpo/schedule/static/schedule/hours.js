@@ -18,6 +18,7 @@ const minutesOf = (text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3,
 const snap = (minutes) => Math.round(minutes / STEP) * STEP;
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
 const fill = (words, parts) => words.replace(/\{(\w+)\}/g, (_all, name) => parts[name]);
+const unsaved = form.querySelector("[data-week-unsaved]");
 const nameOf = (day) => days[day].dataset.name;
 
 function read(row) {
@@ -43,6 +44,13 @@ function write(row, hours) {
 const rowsOf = (day) => [...days[day].querySelectorAll("[data-row]")];
 const filled = (day) => rowsOf(day).map((row) => [row, read(row)]).filter(([, hours]) => hours).sort((a, b) => a[1].opens - b[1].opens);
 const spoken = (hours) => `${clock(hours.opens)}–${clock(hours.closes)}`;
+// What would be sent, as it can be compared: whoever takes a change back has nothing to save.
+const NAMES = ["day", "opens", "closes", "place", "starts_on", "ends_on"];
+const asked = () => days
+  .flatMap((_one, day) => rowsOf(day).map((row) => NAMES.map((name) => field(row, name)?.value ?? "")))
+  .filter(([, opens, closes]) => opens || closes).map(String).sort().join("\n");
+let saved;
+let isSent = false;
 const say = (kind, hours) => { said.textContent = fill(form.dataset[kind], { day: nameOf(hours.day), hours: spoken(hours) }); };
 
 function alike(one, other) {
@@ -86,6 +94,7 @@ function join(row) {
 }
 
 function draw() {
+  unsaved.hidden = saved === undefined || asked() === saved;
   for (const column of columns) {
     const all = filled(column.day);
     const words = all.map(([, hours]) => spoken(hours)).join(", ");
@@ -327,4 +336,9 @@ const settle = () => { list.open = !wide.matches || Boolean(form.querySelector("
 wide.addEventListener("change", settle);
 settle();
 stretch();
+// What was refused is not saved, though it stands here.
+saved = form.querySelector(".wrong, [role=alert]") ? null : asked();
 draw();
+form.addEventListener("submit", () => { isSent = true; });
+addEventListener("pageshow", () => { isSent = false; });
+addEventListener("beforeunload", (event) => { if (!isSent && asked() !== saved) event.preventDefault(); });
