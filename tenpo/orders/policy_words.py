@@ -1,6 +1,6 @@
 """How Tenpo says what a cancellation policy does, in the reader's language and zone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from django.utils.translation import gettext as _
@@ -78,7 +78,7 @@ def say_policy(
         return say_full_when(at, zone=zone) if is_kept else say_when(at, now=now, zone=zone)
 
     if was_moved and now <= starts_at:
-        first = _("It was changed after you booked: until the start, cancelling gives everything back.")
+        first = _was_moved()
     else:
         open_ = [window for window in _told(policy, to) if now <= window.ends_at(starts_at)]
         steps = [(w.percent, moment(w.ends_at(starts_at)), w.to) for w in open_]
@@ -90,11 +90,28 @@ def say_policy(
     return _joined(first, _no_show(policy, to), _grace(policy, misses), move)
 
 
-def describe_policy(policy: Policy) -> str:
-    """The same for a policy by itself: "Free until 48 hours before; after that half comes back; …"."""
-    steps = [(w.percent, _notice(w.hours_before), w.to) for w in _told(policy, "")]
-    first = _sentence(steps, whole_place(policy, ""), from_then=lambda _when: _("later than that nothing"))
-    return _joined(first, _no_show(policy, ""), _grace(policy, 0), _moves(policy, 0, _notice(policy.reschedule_hours)))
+def describe_policy(policy: Policy, *, to: str = "", was_moved: bool = False, misses: int = 0, moves: int = 0) -> str:
+    """The same for a policy by itself: "Free until 48 hours before; after that half comes back; …".
+
+    What else is said is known where it is of a booking, whenever that takes place.
+    """
+    steps = [(w.percent, _notice(w.hours_before), w.to) for w in _told(policy, to)]
+    first = _sentence(steps, whole_place(policy, to), from_then=lambda _when: _("later than that nothing"))
+    move = "" if was_moved else _moves(policy, moves, _notice(policy.reschedule_hours))
+    return _joined(_was_moved() if was_moved else first, _no_show(policy, to), _grace(policy, misses), move)
+
+
+def say_of_each(dates: Sequence[tuple[datetime, str]], *, is_kept: bool = False) -> str:
+    """What holds of several dates, as `describe_policy` says it of each: once of those of which it is the same."""
+    same: dict[str, list[datetime]] = {}
+    for at, said in dates:
+        same.setdefault(said, []).append(at)
+    if len(same) == 1:
+        [said] = same
+        return _("For each date: %(terms)s") % {"terms": said[:1].lower() + said[1:]}
+    say = say_full_when if is_kept else say_when
+    each = [{"dates": "; ".join(say(at) for at in starts), "terms": said} for said, starts in same.items()]
+    return _joined(*(_("%(dates)s: %(terms)s") % one for one in each))
 
 
 def say_part(percent: int) -> str:
@@ -102,6 +119,10 @@ def say_part(percent: int) -> str:
     if percent == 100:
         return _("everything")
     return _("half") if percent == 50 else say_percent(percent / 100)
+
+
+def _was_moved() -> str:
+    return _("It was changed after you booked: until the start, cancelling gives everything back.")
 
 
 def _told(policy: Policy, to: str) -> list[Window]:

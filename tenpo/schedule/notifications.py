@@ -61,7 +61,7 @@ def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
     booking = _booking_of(message)
     party = ordered_with(booking)
     together: dict[str, Any] = {"party": party, "once": told_once_of_all(booking), **on_dates(party)}
-    notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking))
+    notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking, party))
     notices += to_its_coach(NEW_BOOKING, booking, **together)
     # What was booked as a slot is full with whoever booked it.
     if booking.session.is_full and not booking.session.is_private:

@@ -27,7 +27,7 @@ from tenpo.checkout.queries.series import GivenUp, Scope, effects_in_turn, place
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import SERIES_PLACES
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_queries import say_offered_policy
+from tenpo.schedule.policy_queries import say_policy_of_dates
 from tenpo.schedule.series_queries import dates_following
 
 router = Router(tags=["Booking and paying"])
@@ -135,9 +135,10 @@ def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[DatesQu
     prices = [one.price for one in free for _place in range(query.places)]
     quote = None
     if free:
+        terms = [(one.starts_at, one.cancellation_policy.terms) for one in free]
         quote = quote_of(
             prices, user, currency=session.currency, coach_id=session.coach_id, use_wallet=query.use_wallet,
-            say_policy=partial(say_offered_policy, free[0], user),
+            say_policy=partial(say_policy_of_dates, terms, user),
         )  # fmt: skip
     return SeriesQuoteOut(
         dates=[

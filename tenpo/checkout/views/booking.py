@@ -49,7 +49,7 @@ from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
-from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy, say_policy_of_places
 from tenpo.schedule.queries import waitlist_position
 
 
@@ -169,7 +169,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "who": say_who(places, user),
         "dates": dates_of(places),
         "use_wallet": use_wallet,
-        "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
+        "policy": say_policy_of_places(places) or say_offered_policy(booking.session, user, to=price.back_to),
     }
     return render(request, "checkout/booking_pay.html", context, status=status_of(refusal, form))
 
@@ -203,7 +203,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "step": step.value,
         "slip": slip_of_payment(payment) if payment else None,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": say_booked_policy(booking),
+        "policy": say_policy_of_places(places),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
         "has_late_credit": step == Step.OVER and came_late(booking),
     }

@@ -24,7 +24,7 @@ from tenpo.orders.queries import quotes, together
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_queries import say_offered_policy
+from tenpo.schedule.policy_queries import say_policy_of_dates
 from tenpo.schedule.series_queries import dates_following
 
 
@@ -77,7 +77,8 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
             (which if which.is_bound else party).add_error(field, error.messages)
         else:
             return redirect(next_address(bookings[0]))
-    first = which.taken[0].session if which.taken else session
+    taken = [date.session for date in which.taken] or [session]
+    terms = [(one.starts_at, one.cancellation_policy.terms) for one in taken]
     context = {
         "session": session,
         "which": which,
@@ -86,7 +87,7 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "party": party,
         "use_wallet": use_wallet,
         "refusal": refusal,
-        "policy": say_offered_policy(first, user, to=price.back_to),
+        "policy": say_policy_of_dates(terms, user, to=price.back_to),
     }
     sent = (form, party, which) if is_sent else ()
     return render(request, "checkout/series_book.html", context, status=status_of(refusal, *sent))

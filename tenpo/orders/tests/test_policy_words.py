@@ -3,8 +3,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tenpo.core.words import say_when
 from tenpo.orders.cancelling import Policy, Window
-from tenpo.orders.policy_words import describe_policy, say_policy
+from tenpo.orders.policy_words import describe_policy, say_of_each, say_policy
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 THURSDAY = datetime(2026, 11, 26, 18, tzinfo=UTC)
@@ -82,6 +83,19 @@ def test_a_policy_by_itself():
     assert describe_policy(one) == (
         "Free until 48 hours before; after that half comes back as credit; later than that nothing. "
         "If you do not come, 20% comes back. Your first 2 late cancellations or no-shows in 90 days cost nothing."
+    )
+
+
+def test_several_dates_are_said_in_hours_and_once_where_the_same_holds():
+    same, other = (describe_policy(policy(*rows), to="credit") for rows in ([(48, 100), (0, 0)], [(24, 30), (0, 0)]))
+    dates = [THURSDAY + timedelta(weeks=n) for n in range(3)]
+
+    assert say_of_each([(at, same) for at in dates]) == (
+        "For each date: free until 48 hours before; after that nothing."
+    )
+    assert say_of_each([(dates[0], same), (dates[1], other), (dates[2], same)]) == (
+        f"{say_when(dates[0])}; {say_when(dates[2])}: Free until 48 hours before; after that nothing. "
+        f"{say_when(dates[1])}: Until 24 hours before 30% comes back as credit; after that nothing."
     )
 
 
