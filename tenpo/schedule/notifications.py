@@ -93,7 +93,7 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
-    """Whoever booked and the coach, once with all dates, of several places of a series that were given up and had."""
+    """Whoever booked, who comes, and the coach, once with all dates, of several places that were given up and had."""
     rows = Booking.objects.select_related("session__coach", "participant", "line")
     gone = rows.filter(
         pk__in=message.payload["booking_ids"], ending=Booking.Ending.BY_MEMBER, confirmed_at__isnull=False
@@ -103,8 +103,11 @@ def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
         return []
     once = f"given up:{message.payload['act']}"
     together: dict[str, Any] = {"party": places, "once": once, **on_dates(places)}
-    notices = to_its_people(GIVEN_UP, places[0], **together, **facts_of_all(places))
-    return notices + to_its_coach(BOOKING_CANCELLED, places[0], **together)
+    of_all = facts_of_all(places) | {"places": len(places)}
+    firsts = {place.participant_id: place for place in reversed(places)}.values()
+    # Whoever booked hears of all of them once.
+    notices = {one.user_id: one for place in firsts for one in to_its_people(GIVEN_UP, place, **together, **of_all)}
+    return [*notices.values(), *to_its_coach(BOOKING_CANCELLED, places[0], **together)]
 
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:

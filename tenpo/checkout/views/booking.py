@@ -46,6 +46,7 @@ from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.booked_party import others_booked, say_who_stays
 from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
@@ -240,6 +241,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     # What is not paid yet is given up as a whole, and so is an offer.
     goes_whole = booking.state if booking.state in (Booking.State.HELD, Booking.State.OFFERED) else None
     together = ordered_with(booking)
+    others = [] if by_host else others_booked(booking)
     given_up = [one for one in together if one.pk == booking.pk or one.state == goes_whole]
     context = {
         "booking": booking,
@@ -257,6 +259,8 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "policy": say_booked_policy(booking),
         "places": given_up,
         # Of those who wait together each may leave alone.
+        "others": others,
+        "who_stays": say_who_stays(booking, others, user),
         "waiting": together if booking.state == Booking.State.WAITLISTED and len(together) > 1 else [],
         "who": say_who(given_up, booking.booked_by) if not by_host else "",
         "dates": dates_of(given_up),

@@ -16,6 +16,7 @@ from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of
+from tenpo.schedule.booked_party import names_of, others_booked
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import Seeker, find_times, slots_at, start_name, start_named, with_offer
 from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
@@ -88,6 +89,7 @@ class _Page:
     def _context(self, at: datetime | None) -> dict[str, Any]:
         move, session = move_of(self.booking), self.booking.session
         refusal = "asked_first" if self.service.needs_approval and not self.is_host else move.refusal
+        others = others_booked(self.booking)
         why = REFUSALS[refusal]() if refusal else _("Only what is booked and paid can be moved.")
         context: dict[str, Any] = {
             "booking": self.booking,
@@ -96,6 +98,7 @@ class _Page:
             "is_host": self.is_host,
             "is_open": self.is_open,
             "move": move,
+            "party": names_of([self.booking, *others]) if others else "",
             "why": why,
             "left_then": move.left - 1 if move.counts else move.left,
             "refusal": self.refusal,

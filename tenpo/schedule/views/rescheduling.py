@@ -13,6 +13,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of, reschedule_booking
+from tenpo.schedule.booked_party import others_booked, say_who_is_left
 from tenpo.schedule.in_the_way import participants_in_the_way
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
@@ -61,6 +62,7 @@ def booking_reschedule(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "why": REFUSALS[move.refusal]() if move.refusal else _("Only what is booked and paid can be moved."),
         "left_then": move.left - 1 if move.counts else move.left,
         "found": sessions_to_move_to(booking, user)[:SHOWN] if is_open and move.is_allowed else [],
+        "who_is_left": say_who_is_left(booking, others_booked(booking), user),
         "refusal": refusal,
         "in_the_way": participants_in_the_way(
             refusal, user, [booking.participant], since=to.starts_at, until=to.ends_at, but=booking
