@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.orders.actions.default_policy import USUAL
-from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Policy, what_comes_back
+from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Move, Policy, what_comes_back
 from tenpo.orders.models import CancellationPolicy
 from tenpo.orders.policy_words import describe_policy, say_of_each, say_policy
 from tenpo.payments.refund_models import RefundTo
@@ -120,6 +121,23 @@ def say_policy_for(policy: Policy, starts_at: datetime, user: User, *, to: str, 
     """What a policy would mean for `user` of something that starts then."""
     counted = count_misses(policy, user.pk, now=clock.now(), known=misses)
     return say_policy(policy, starts_at, to=to, misses=counted)
+
+
+def say_moved_policy(booking: Booking, starts_at: datetime, move: Move, *, misses: Misses | None = None) -> str:
+    """What would hold of a booking, which has its line, once whoever made it has moved it to another start.
+
+    Nothing where it cost nothing. How often it can be moved then is said on its own.
+    """
+    if booking.line is None or not booking.line.price:
+        return ""
+    policy = replace(booking.terms, most=move.most, reschedules=0)
+    said = say_policy(
+        policy,
+        starts_at,
+        to=_terms_lead_to(booking),
+        misses=count_misses(policy, booking.booked_by_id, now=clock.now(), known=misses),
+    )
+    return _("After the move: %(terms)s") % {"terms": said[:1].lower() + said[1:]}
 
 
 def say_policy_of_dates(dates: Sequence[tuple[datetime, Policy]], user: User, *, to: str) -> str:

@@ -22,6 +22,7 @@ from tenpo.schedule.find_queries import Seeker, find_times, slots_at, start_name
 from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.permissions import can_manage_session, is_host_of
+from tenpo.schedule.policy_queries import say_moved_policy
 from tenpo.schedule.views.finding import times_context
 
 REFUSED = 409
@@ -100,6 +101,7 @@ class _Page:
             "move": move,
             "party": names_of([self.booking, *others]) if others else "",
             "why": why,
+            "policy_then": say_moved_policy(self.booking, at, move) if at and not self.is_host else "",
             "left_then": move.left - 1 if move.counts else move.left,
             "refusal": self.refusal,
             "in_the_way": self.in_the_way,
