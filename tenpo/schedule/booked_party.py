@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
+from tenpo.core.words import say_names
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking
 
@@ -21,7 +22,7 @@ def others_booked(booking: Booking) -> list[Booking]:
 
 def names_of(bookings: Sequence[Booking]) -> str:
     """Those who come by these bookings, each once."""
-    return ", ".join(one.name for one in dict.fromkeys(booking.participant for booking in bookings))
+    return say_names(one.name for one in dict.fromkeys(booking.participant for booking in bookings))
 
 
 def say_who_stays(booking: Booking, others: Sequence[Booking], reader: User) -> str:

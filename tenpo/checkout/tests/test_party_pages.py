@@ -62,8 +62,8 @@ def test_cancelling_one_says_who_stays_and_offers_all():
     found = text_of(client, f"/bookings/{obi.pk}/cancel/")
     own_page = text_of(client, f"/bookings/{own.pk}/cancel/")
 
-    assert "Only the place of Obi is given up. Still booked: Lena, Ada." in found
-    assert "Only your own place is given up. Still booked: Obi, Ada." in own_page
+    assert "Only the place of Obi is given up. Still booked: Lena and Ada." in found
+    assert "Only your own place is given up. Still booked: Obi and Ada." in own_page
     address = f"/bookings/{obi.pk}/cancel/following/?scope=this&who=all"
     assert address.replace("&", "&amp;") in found
     assert "Give up all 3 places" in found
@@ -113,7 +113,7 @@ def test_of_a_series_it_says_whose_and_offers_both():
 
     assert "Only Ada" in of_one
     assert "You get €40.00 back as credit." in of_one
-    assert "Ada, Obi" in of_both
+    assert "Ada and Obi" in of_both
     assert "You get €80.00 back as credit." in of_both
     answer = client.post(f"{address}?scope=all", {"agreed": 4_000}, follow=True).content.decode()
     assert "2 places are given up: Ada." in answer
