@@ -66,11 +66,23 @@ def say_money(money: Money, *, exact: bool = True, sign: bool = False) -> str:
     return f"+{text}" if sign and money.amount > 0 else text
 
 
-def say_own_part(own: Money, price: Money) -> str:
-    """What somebody pays of a price, of which others may pay a part: "€16", "€4 of €16", "Nothing to pay of €16"."""
+def say_from_to(least: Money, most: Money) -> str:
+    """What lies between two amounts, or is just the one: "€0–€12"."""
+    said = say_money(most, exact=False)
+    return said if least == most else f"{say_money(least, exact=False)}{EN_DASH}{said}"
+
+
+def say_own_part(own: Money, price: Money, *, least: Money | None = None) -> str:
+    """What somebody pays of a price, of which others may pay a part: "€16", "€4 of €16", "Nothing to pay of €16".
+
+    With a `least` that is less it is not known yet which of them: "€0–€12 of €40".
+    """
     if not price.amount:
         return _("Free")
     whole = say_money(price, exact=False)
+    if least is not None and least != own:
+        between = say_from_to(least, own)
+        return between if own == price else _("%(own)s of %(price)s") % {"own": between, "price": whole}
     if own == price:
         return whole
     mine = say_money(own, exact=False) if own.amount else _("Nothing to pay")

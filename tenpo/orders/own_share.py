@@ -1,7 +1,7 @@
 """What of many prices somebody would pay themselves, as lists say it: what company and sponsor leave of each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shares:
-    """Who pays what of a price before what the reader owns is spent, in minor units."""
+    """Who pays what of a price before what the reader owns is spent, in minor units.
+
+    Where that hangs on something that is not known yet it is what is paid at most, of which `least_own` is the least.
+    """
 
     company: int
     own: int
     sponsor: int = 0
+    least_own: int | None = None
+
+    @property
+    def least(self) -> int:
+        return self.own if self.least_own is None else self.least_own
 
     @property
     def price(self) -> int:
@@ -57,6 +65,9 @@ class Payers:
         return Shares(company=found.company_share, own=found.own_share, sponsor=found.sponsor_share)
 
     def shares_with_any(self, price: int, *, currency: str, coach_ids: Iterable[UUID]) -> Shares:
-        """The same where it is not chosen yet with which of these coaches: what it costs at most."""
+        """The same where it is not chosen yet with which of these coaches: what it costs at most, and at least."""
         each = [self.shares(price, currency=currency, coach_id=one) for one in coach_ids]
-        return max(each, key=lambda shares: shares.own, default=Shares(company=0, own=price))
+        if not each:
+            return Shares(company=0, own=price)
+        most = max(each, key=lambda shares: shares.own)
+        return replace(most, least_own=min(shares.own for shares in each))

@@ -1,6 +1,6 @@
 """How Tenpo says what a cancellation policy does, in the reader's language and zone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from django.utils.translation import gettext as _
@@ -21,6 +21,12 @@ _AFTER_THAT = {
     RefundTo.CREDIT: gettext_lazy("after that %(part)s comes back as credit"),
     RefundTo.WALLET: gettext_lazy("after that %(part)s comes back to your wallet"),
     RefundTo.METHOD: gettext_lazy("after that %(part)s comes back the way you paid"),
+}
+_AFTER_THAT_UNTIL = {
+    "": gettext_lazy("after that %(part)s comes back until %(until)s"),
+    RefundTo.CREDIT: gettext_lazy("after that %(part)s comes back as credit until %(until)s"),
+    RefundTo.WALLET: gettext_lazy("after that %(part)s comes back to your wallet until %(until)s"),
+    RefundTo.METHOD: gettext_lazy("after that %(part)s comes back the way you paid until %(until)s"),
 }
 _UNTIL = {
     "": gettext_lazy("Until %(until)s %(part)s comes back"),
@@ -78,23 +84,39 @@ def say_policy(
         return say_full_when(at, zone=zone) if is_kept else say_when(at, now=now, zone=zone)
 
     if was_moved and now <= starts_at:
-        first = _("It was changed after you booked: until the start, cancelling gives everything back.")
+        first = _was_moved()
     else:
         open_ = [window for window in _told(policy, to) if now <= window.ends_at(starts_at)]
         steps = [(w.percent, moment(w.ends_at(starts_at)), w.to) for w in open_]
-        first = _sentence(
-            steps, whole_place(policy, to), from_then=lambda when: _("from %(when)s nothing") % {"when": when}
-        )
+        first = _sentence(steps, whole_place(policy, to), after=_from_when)
     until = starts_at - timedelta(hours=policy.reschedule_hours)
     move = "" if was_moved or now > until else _moves(policy, moves, moment(until))
     return _joined(first, _no_show(policy, to), _grace(policy, misses), move)
 
 
-def describe_policy(policy: Policy) -> str:
-    """The same for a policy by itself: "Free until 48 hours before; after that half comes back; …"."""
-    steps = [(w.percent, _notice(w.hours_before), w.to) for w in _told(policy, "")]
-    first = _sentence(steps, whole_place(policy, ""), from_then=lambda _when: _("later than that nothing"))
-    return _joined(first, _no_show(policy, ""), _grace(policy, 0), _moves(policy, 0, _notice(policy.reschedule_hours)))
+def describe_policy(policy: Policy, *, to: str = "", was_moved: bool = False, misses: int = 0, moves: int = 0) -> str:
+    """The same for a policy by itself.
+
+    "Free until 48 hours before; after that half comes back until 24 hours before; later nothing."
+    What else is said is known where it is of a booking, whenever that takes place.
+    """
+    steps = [(w.percent, _notice(w.hours_before), w.to) for w in _told(policy, to)]
+    first = _sentence(steps, whole_place(policy, to), after=_until_when)
+    move = "" if was_moved else _moves(policy, moves, _notice(policy.reschedule_hours))
+    return _joined(_was_moved() if was_moved else first, _no_show(policy, to), _grace(policy, misses), move)
+
+
+def say_of_each(dates: Sequence[tuple[datetime, str]], *, is_kept: bool = False) -> str:
+    """What holds of several dates, as `describe_policy` says it of each: once of those of which it is the same."""
+    same: dict[str, list[datetime]] = {}
+    for at, said in dates:
+        same.setdefault(said, []).append(at)
+    if len(same) == 1:
+        [said] = same
+        return _("For each date: %(terms)s") % {"terms": said[:1].lower() + said[1:]}
+    say = say_full_when if is_kept else say_when
+    each = [{"dates": "; ".join(say(at) for at in starts), "terms": said} for said, starts in same.items()]
+    return _joined(*(_("%(dates)s: %(terms)s") % one for one in each))
 
 
 def say_part(percent: int) -> str:
@@ -104,6 +126,10 @@ def say_part(percent: int) -> str:
     return _("half") if percent == 50 else say_percent(percent / 100)
 
 
+def _was_moved() -> str:
+    return _("It was changed after you booked: until the start, cancelling gives everything back.")
+
+
 def _told(policy: Policy, to: str) -> list[Window]:
     """The windows that give something, neighbours that give the same as one; each with its place."""
     giving = [Window(w.hours_before, min(w.percent, policy.most), w.to or to) for w in policy.windows if w.percent]
@@ -111,29 +137,45 @@ def _told(policy: Policy, to: str) -> list[Window]:
     return [w for w, then in zip(giving, after, strict=False) if then != (w.percent, w.to)]
 
 
-def _sentence(steps: list[_Step], free_to: str, *, from_then: Callable[[str], str]) -> str:
-    """`free_to` is where all of it goes with the longest notice: then it is simply free."""
+def _sentence(steps: list[_Step], free_to: str, *, after: Callable[[list[_Step]], list[str]]) -> str:
+    """`free_to` is where all of it goes with the longest notice: then it is simply free; `after` says the later."""
     if not steps:
         return _("Nothing comes back when you cancel.")
+    percent, until, to = steps[0]
+    values = {"part": say_part(percent), "until": until}
+    if percent == 100 and to == free_to:
+        first = _("Free until %(until)s") % values if until else _("Free until it starts")
+    else:
+        first = (_UNTIL if until else _UNTIL_IT_STARTS)[to] % values
+    then = [_("after that nothing")] if until and len(steps) == 1 else after(steps)
+    return "; ".join([first, *then]) + "."
+
+
+def _from_when(steps: list[_Step]) -> list[str]:
+    """What holds after the first one, each from when on: "after that half comes back; from Wednesday 18:00 nothing"."""
     clauses = []
-    for place, (percent, until, to) in enumerate(steps):
-        values = {"part": say_part(percent), "until": until}
-        if place > 1:
-            # Where it goes is said again only when it is another place.
-            said = "" if to == steps[place - 1][2] else to
-            clauses.append(_FROM[said] % {**values, "since": steps[place - 1][1]})
-        elif place:
-            clauses.append(_AFTER_THAT[to] % values)
-        elif percent == 100 and to == free_to:
-            clauses.append(_("Free until %(until)s") % values if until else _("Free until it starts"))
-        elif until:
-            clauses.append(_UNTIL[to] % values)
-        else:
-            clauses.append(_UNTIL_IT_STARTS[to] % values)
+    for place, (percent, _until, to) in enumerate(steps[1:]):
+        values = {"part": say_part(percent), "since": steps[place][1]}
+        clauses.append(_FROM[_place_said(steps, place + 1)] % values if place else _AFTER_THAT[to] % values)
     last = steps[-1][1]
-    if last:
-        clauses.append(from_then(last) if len(steps) > 1 else _("after that nothing"))
-    return "; ".join(clauses) + "."
+    return [*clauses, _("from %(when)s nothing") % {"when": last}] if last else clauses
+
+
+def _until_when(steps: list[_Step]) -> list[str]:
+    """The same, each until when: "after that half comes back until 24 hours before; later nothing"."""
+    clauses = []
+    for place, (percent, until, to) in enumerate(steps[1:], start=1):
+        said = to if place == 1 else _place_said(steps, place)
+        clauses.append(
+            (_AFTER_THAT_UNTIL if until else _AFTER_THAT)[said] % {"part": say_part(percent), "until": until}
+        )
+    return [*clauses, _("later nothing")] if steps[-1][1] else clauses
+
+
+def _place_said(steps: list[_Step], place: int) -> str:
+    """Where it goes is said again only when it is another place."""
+    to = steps[place][2]
+    return "" if to == steps[place - 1][2] else to
 
 
 def _no_show(policy: Policy, to: str) -> str:

@@ -31,7 +31,7 @@ def _say_confirmed(facts: Facts) -> Words:
             text=_("With %(coach)s: %(dates)s.") % {"coach": facts["coach"], "dates": "; ".join(dates)},
             act=_("See your bookings"),
             path=path_to("schedule:booking-list"),
-            facts=where_and_when(facts),
+            facts=(*where_and_when(facts), *policy_fact(facts)),
         )
     return Words(
         title=_("You are booked: %(session)s") % {"session": facts["session"]},

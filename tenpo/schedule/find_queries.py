@@ -140,6 +140,8 @@ class Start:
 
     at: datetime
     slots: list[Slot] = field(default_factory=list)
+    # What the reader would pay, where that is not the same at each start.
+    own: str = ""
 
     @property
     def name(self) -> str:

@@ -71,9 +71,14 @@ def _say_given_up(facts: Facts) -> Words:
         gone = _("They were for %(dates)s.") % {"dates": "; ".join(dates)}
         act, path = _("See your bookings"), path_to("schedule:booking-list")
     else:
-        title = _("Your place is given up: %(session)s") % said
+        is_several = facts.has("for") and facts.number("places") > 1
+        title = (
+            _("Your places are given up: %(session)s") if is_several else _("Your place is given up: %(session)s")
+        ) % said
         gone = _("It was for %(when)s.") % {"when": facts.when()}
         act, path = _("See your booking"), booking_path(facts)
+    if facts.has("for"):
+        title = _("%(title)s, for %(names)s") % {"title": title, "names": facts["for"]}
     return Words(
         title=title,
         text=sentences(gone, how_it_was_settled(facts), what_came_back(facts)),

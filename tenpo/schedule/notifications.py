@@ -61,7 +61,7 @@ def on_booking_confirmed(message: OutboxMessage) -> list[Notice]:
     booking = _booking_of(message)
     party = ordered_with(booking)
     together: dict[str, Any] = {"party": party, "once": told_once_of_all(booking), **on_dates(party)}
-    notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking))
+    notices = to_its_people(CONFIRMED, booking, **together, **terms_of(booking, party))
     notices += to_its_coach(NEW_BOOKING, booking, **together)
     # What was booked as a slot is full with whoever booked it.
     if booking.session.is_full and not booking.session.is_private:
@@ -93,7 +93,7 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
-    """Whoever booked, once with all dates, of several places of a series that were given up and had; and each coach,
+    """Whoever booked, and who comes, once with all dates, of several places that were given up and had; and each coach,
     once with all of theirs.
     """
     rows = Booking.objects.select_related("session__coach", "participant", "line")
@@ -105,8 +105,11 @@ def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
         return []
     once = f"given up:{message.payload['act']}"
     together: dict[str, Any] = {"party": places, "once": once, **on_dates(places)}
-    notices = to_its_people(GIVEN_UP, places[0], **together, **facts_of_money(places[0], message.payload))
-    return notices + to_its_coach(BOOKING_CANCELLED, places[0], **together)
+    of_all = facts_of_money(places[0], message.payload) | {"places": len(places)}
+    firsts = {place.participant_id: place for place in reversed(places)}.values()
+    # Whoever booked hears of all of them once.
+    notices = {one.user_id: one for place in firsts for one in to_its_people(GIVEN_UP, place, **together, **of_all)}
+    return [*notices.values(), *to_its_coach(BOOKING_CANCELLED, places[0], **together)]
 
 
 def on_booking_no_show_settled(message: OutboxMessage) -> list[Notice]:

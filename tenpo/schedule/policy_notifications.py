@@ -1,6 +1,8 @@
 """What is told of a policy: what came back, what was missed, what was moved. Also how bookings are spoken of."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -8,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core import clock
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import read_policy
-from tenpo.orders.policy_words import say_policy
+from tenpo.orders.policy_words import describe_policy, say_of_each, say_policy
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_queries import count_misses
 
@@ -131,26 +133,46 @@ def _say_waived(facts: Facts) -> Words:
     )
 
 
-def terms_of(booking: Booking) -> dict[str, Any]:
+def terms_of(booking: Booking, party: Sequence[Booking] = ()) -> dict[str, Any]:
     """The policy of a booking, as a notification keeps it, with what counts of whoever booked by now.
 
-    Nothing where there is nothing to give back.
+    Also that of each date of its `party`, where they are not all the same. Nothing where there is nothing to give back.
     """
     line = booking.line
     if line is None or not line.price or not booking.policy:
         return {}
     misses = count_misses(booking.terms, booking.booked_by_id, now=clock.now())
-    return {"terms": {"windows": booking.policy, "rules": booking.policy_rules, "to": line.back_to, "misses": misses}}
+    terms = {"windows": booking.policy, "rules": booking.policy_rules, "to": line.back_to, "misses": misses}
+    own = {one.session.starts_at.isoformat(): {"windows": one.policy, "rules": one.policy_rules} for one in party}
+    if any(one["windows"] != booking.policy or one["rules"] != booking.policy_rules for one in own.values()):
+        terms["dates"] = own
+    return {"terms": terms}
 
 
 def policy_fact(facts: Facts) -> tuple[tuple[str, str], ...]:
     """What holds of cancelling, said when it is read."""
     terms, starts_at = facts.value("terms"), facts.moment("starts_at")
-    if not isinstance(terms, dict) or starts_at is None or starts_at <= clock.now():
+    if not isinstance(terms, dict) or starts_at is None:
+        return ()
+    if facts.dates():
+        return _policies_of_dates(facts, terms)
+    if starts_at <= clock.now():
         return ()
     policy = read_policy(terms["windows"], terms["rules"])
     said = say_policy(policy, starts_at, to=terms["to"], misses=terms.get("misses", 0), is_kept=True)
     return ((_("Cancelling"), said),)
+
+
+def _policies_of_dates(facts: Facts, terms: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The same of several dates, in hours before each of those that are to come."""
+    own, now = terms.get("dates", {}), clock.now()
+    each = []
+    for date in cast(list[str], facts.value("dates")):
+        starts_at, of_date = datetime.fromisoformat(date), own.get(date, terms)
+        if starts_at > now:
+            policy = read_policy(of_date["windows"], of_date["rules"])
+            each.append((starts_at, describe_policy(policy, to=terms["to"], misses=terms.get("misses", 0))))
+    return ((_("Cancelling"), say_of_each(each, is_kept=True)),) if each else ()
 
 
 RESCHEDULED = Kind(

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from tenpo.core import clock
 from tenpo.orders.actions.default_policy import USUAL
-from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Policy, what_comes_back
+from tenpo.orders.cancelling import MAX_GRACE_DAYS, ComesBack, Move, Policy, what_comes_back
 from tenpo.orders.models import CancellationPolicy
-from tenpo.orders.policy_words import say_policy
+from tenpo.orders.policy_words import describe_policy, say_of_each, say_policy
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Miss, Service, Session
@@ -82,6 +83,29 @@ def say_booked_policy(booking: Booking, *, misses: Misses | None = None) -> str:
     )
 
 
+def say_policy_of_places(bookings: Sequence[Booking]) -> str:
+    """The same of places that were booked together, which have their sessions and lines: on one date or on several."""
+    dates = {booking.session.starts_at: booking for booking in reversed(bookings) if booking.terms.windows}
+    misses = misses_under([booking.terms for booking in dates.values()], {one.booked_by_id for one in bookings})
+    if len(dates) < 2:
+        return say_booked_policy(bookings[0], misses=misses)
+    now = clock.now()
+    each = [
+        (
+            starts_at,
+            describe_policy(
+                booking.terms,
+                to=_terms_lead_to(booking),
+                was_moved=booking.was_moved,
+                misses=count_misses(booking.terms, booking.booked_by_id, now=now, known=misses),
+                moves=booking.reschedules,
+            ),
+        )
+        for starts_at, booking in sorted(dates.items())
+    ]
+    return say_of_each(each)
+
+
 def say_offered_policy(session: Session, user: User, *, to: str, misses: Misses | None = None) -> str:
     """What would hold of a place in a session, which has its policy, for `user`, who booked nothing yet."""
     return say_policy_for(session.cancellation_policy.terms, session.starts_at, user, to=to, misses=misses)
@@ -97,6 +121,37 @@ def say_policy_for(policy: Policy, starts_at: datetime, user: User, *, to: str, 
     """What a policy would mean for `user` of something that starts then."""
     counted = count_misses(policy, user.pk, now=clock.now(), known=misses)
     return say_policy(policy, starts_at, to=to, misses=counted)
+
+
+def say_moved_policy(booking: Booking, starts_at: datetime, move: Move, *, misses: Misses | None = None) -> str:
+    """What would hold of a booking, which has its line, once whoever made it has moved it to another start.
+
+    Nothing where it cost nothing. How often it can be moved then is said on its own.
+    """
+    if booking.line is None or not booking.line.price:
+        return ""
+    policy = replace(booking.terms, most=move.most, reschedules=0)
+    said = say_policy(
+        policy,
+        starts_at,
+        to=_terms_lead_to(booking),
+        misses=count_misses(policy, booking.booked_by_id, now=clock.now(), known=misses),
+    )
+    return _("After the move: %(terms)s") % {"terms": said[:1].lower() + said[1:]}
+
+
+def say_policy_of_dates(dates: Sequence[tuple[datetime, Policy]], user: User, *, to: str) -> str:
+    """The same of several dates booked at once: in hours before each start, as no one time holds for all of them."""
+    if len(dates) == 1:
+        [(starts_at, policy)] = dates
+        return say_policy_for(policy, starts_at, user, to=to)
+    now, misses = clock.now(), misses_under([policy for _at, policy in dates], [user.pk])
+    return say_of_each(
+        [
+            (at, describe_policy(policy, to=to, misses=count_misses(policy, user.pk, now=now, known=misses)))
+            for at, policy in dates
+        ]
+    )
 
 
 def sessions_to_move_to(booking: Booking, user: User) -> QuerySet[Session]:

@@ -1,4 +1,4 @@
-"""Giving up places of a series in one act: this one, this and the following, or all that are to come."""
+"""Giving up places of a series, or of a party, in one act: this one, this and the following, or all to come."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -26,20 +26,27 @@ TOLD_BY_THEN_SECONDS = 120
 
 
 def cancel_in_series(
-    booking: Booking, *, scope: Scope, by: User, agreed: int | None = None, call: Call | None = None
+    booking: Booking,
+    *,
+    scope: Scope,
+    by: User,
+    whole_party: bool = False,
+    agreed: int | None = None,
+    call: Call | None = None,
 ) -> list[Booking]:
     """Give up a participant's places in a series, each by its own policy as `cancel_booking` does; by who booked them.
 
-    One after the other by their starts, each in a transaction of its own: a session is locked before sponsors' budgets
-    and accounts, and the money of one place would hold those while the next one waits for its session. So one that
-    dies in between has given up the first ones, and again gives up the rest; what has begun stays. `agreed` is what
-    comes back of all (minor units) as it was seen: anything else is refused before the first is given up, but for a
-    repeat of a `call` that died, which goes on. Each coach is told once of all of theirs. Returns those that are given
-    up. Raises RuleError effect_changed.
+    Of the `whole_party` those of all whom the same person booked, also in one session alone. One after the other by
+    their starts, each in a transaction of its own: a session is locked before sponsors' budgets and accounts, and the
+    money of one place would hold those while the next one waits for its session. So one that dies in between has given
+    up the first ones, and again gives up the rest; what has begun stays. `agreed` is what comes back of all (minor
+    units) as it was seen: anything else is refused before the first is given up, but for a repeat of a `call` that
+    died, which goes on. Each coach is told once of all of theirs. Returns those that are given up. Raises RuleError
+    effect_changed.
     """
     if booking.booked_by_id != by.pk:
         raise PermissionDenied
-    places = places_in_series(booking, scope)
+    places = places_in_series(booking, scope, whole_party=whole_party)
     goes_on = call is not None and call.is_again
     if agreed is not None and places and not goes_on and agreed != sum(one.back for one in effects_in_turn(places)):
         raise effect_changed()

@@ -27,12 +27,13 @@ from tenpo.checkout.queries.series import GivenUp, Scope, effects_in_turn, place
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import SERIES_PLACES
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_queries import say_offered_policy
+from tenpo.schedule.policy_queries import say_policy_of_dates
 from tenpo.schedule.series_queries import dates_following
 
 router = Router(tags=["Booking and paying"])
 
 SCOPE = "`this` one, this and the `following`, or `all` that are to come."
+WHOLE = "The places of everybody whom you booked, and not just of this participant."
 
 
 class DateOut(OutSchema):
@@ -98,12 +99,14 @@ class ScopeQuery(InSchema):
     """How much of a series is given up."""
 
     scope: Annotated[Scope, Field(description=SCOPE)] = Scope.FOLLOWING
+    whole_party: Annotated[bool, Field(description=WHOLE)] = False
 
 
 class SeriesCancellationIn(InSchema):
     """How much of a series is given up, and what was seen of it."""
 
     scope: Annotated[Scope, Field(description=SCOPE, examples=["following"])] = Scope.FOLLOWING
+    whole_party: Annotated[bool, Field(description=WHOLE)] = False
     agreed_back: Annotated[
         int | None,
         Field(ge=0, description="The `back` that you showed. Another one is refused with `effect_changed`."),
@@ -135,10 +138,11 @@ def get_series_quote(request: ApiRequest, session_id: UUID, query: Query[DatesQu
     places = [one for one in free for _place in range(query.places)]
     quote = None
     if free:
+        terms = [(one.starts_at, one.cancellation_policy.terms) for one in free]
         quote = quote_of(
             [one.price for one in places], user, currency=session.currency, coach_id=session.coach_id,
             coach_ids=[one.coach_id for one in places], use_wallet=query.use_wallet,
-            say_policy=partial(say_offered_policy, free[0], user),
+            say_policy=partial(say_policy_of_dates, terms, user),
         )  # fmt: skip
     return SeriesQuoteOut(
         dates=[
@@ -180,8 +184,11 @@ def create_series_booking(request: ApiRequest, payload: DatesIn) -> PartyOut:
     summary="What giving up the rest of a series would do",
 )
 def get_series_cancellation(request: ApiRequest, booking_id: UUID, query: Query[ScopeQuery]) -> SeriesCancellationOut:
-    """What comes back of a place of yours and the others of the same participant in its series, one after the other."""
-    found = effects_in_turn(places_in_series(_own(request, booking_id), query.scope))
+    """What comes back of a place of yours and the others of the same participant in its series, one after the other.
+
+    Of the `whole_party` also those of all others whom you booked; with the scope `this` those of one session.
+    """
+    found = effects_in_turn(places_in_series(_own(request, booking_id), query.scope, whole_party=query.whole_party))
     return SeriesCancellationOut(bookings=[_given_up(one) for one in found], back=sum(one.back for one in found))
 
 
@@ -198,8 +205,9 @@ def create_series_cancellation(request: ApiRequest, booking_id: UUID, payload: S
     """
     booking = _own(request, booking_id)
     given_up = cancel_in_series(
-        booking, scope=payload.scope, by=request.user, agreed=payload.agreed_back, call=request.call
-    )
+        booking, scope=payload.scope, by=request.user, whole_party=payload.whole_party, agreed=payload.agreed_back,
+        call=request.call,
+    )  # fmt: skip
     return SeriesCancelledOut(booking_ids=[one.pk for one in given_up])
 
 

@@ -29,7 +29,7 @@ from tenpo.schedule.actions.slot_series import check_series, people_of
 from tenpo.schedule.api.slots import participant_of
 from tenpo.schedule.find_queries import coaches_of, loaded_zone_of, with_offer
 from tenpo.schedule.models import Service
-from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
+from tenpo.schedule.policy_queries import say_policy_of_dates, terms_of_service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, look_for_best
 
@@ -121,10 +121,11 @@ def _dates_out(
     free = [date.slot for date in dates if date.slot]
     quote = None
     if free:
+        policy = terms_of_service(service)
         quote = quote_of(
             [service_price(service, minutes)] * len(free), user, currency=service.currency, coach_id=coach.pk,
             use_wallet=use_wallet,
-            say_policy=partial(say_policy_for, terms_of_service(service), free[0].starts_at, user),
+            say_policy=partial(say_policy_of_dates, [(slot.starts_at, policy) for slot in free], user),
         )  # fmt: skip
     length = timedelta(minutes=minutes)
     return SlotDatesOut(

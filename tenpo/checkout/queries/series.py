@@ -33,12 +33,17 @@ class GivenUp:
         return self.effect.back
 
 
-def places_in_series(booking: Booking, scope: Scope) -> list[Booking]:
-    """The places of the same participant, booked by the same person, that are to come; in the order of their starts."""
+def places_in_series(booking: Booking, scope: Scope, *, whole_party: bool = False) -> list[Booking]:
+    """The places of the same participant, booked by the same person, that are to come; in the order of their starts.
+
+    Of the `whole_party` those of everybody whom that person booked.
+    """
     session = booking.session
-    rows = Booking.objects.live().filter(booked_by=booking.booked_by_id, participant=booking.participant_id)
+    rows = Booking.objects.live().filter(booked_by=booking.booked_by_id)
+    if not whole_party:
+        rows = rows.filter(participant=booking.participant_id)
     if scope == Scope.THIS or session.series_id is None:
-        rows = rows.filter(pk=booking.pk)
+        rows = rows.filter(session=session) if whole_party else rows.filter(pk=booking.pk)
     else:
         rows = rows.filter(session__series=session.series_id)
     if scope == Scope.FOLLOWING:
@@ -50,7 +55,7 @@ def places_in_series(booking: Booking, scope: Scope) -> list[Booking]:
 
 
 def effects_in_turn(places: Sequence[Booking]) -> list[GivenUp]:
-    """What giving up these places of one person does, one after the other: one that is late counts for the next."""
+    """What giving up these places of one buyer does, one after the other: one that is late counts for the next."""
     if not places:
         return []
     now, buyer = clock.now(), places[0].booked_by_id

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking, told
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, everything, working_coach
@@ -70,6 +71,23 @@ def test_the_chosen_time_is_shown_beside_the_old_one_before_it_is_moved(coach, m
 
     assert ("Until now" in text_of(page), "From now on" in text_of(page)) == (True, True)
     assert when_of(booking) == NINE
+
+
+def test_what_would_hold_after_the_move_is_said_before_it(coach):
+    """It is free now, and at a time that is nearer it would not be any more."""
+    near = TEN - timedelta(weeks=1)
+    terms = make_cancellation_policy((int((near - timezone.now()) / HOUR) + 24, 100), (24, 50), (0, 0), reschedules=2)
+    member = make_member()
+    booking = book(make_service(coach, cancellation_policy=terms), member)
+
+    chosen = text_of(signed_in(member).get(url(booking, at=start_name(near))))
+    looking = text_of(signed_in(member).get(url(booking)))
+
+    assert "Nothing is charged" in chosen
+    assert re.search(r"After the move: until [\w :]+ half comes back as credit; after that nothing\.", chosen)
+    assert "After the move" not in looking
+    host = signed_in(coach).get(url(booking, at=start_name(near)))
+    assert "After the move" not in text_of(host)
 
 
 def test_whoever_booked_moves_it(coach, movable):

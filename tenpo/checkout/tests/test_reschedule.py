@@ -392,6 +392,7 @@ def test_the_page_says_what_it_does_and_where_it_can_go():
     assert "You can move it 1 more time after that." in page
     assert "If you cancel it later, at most 50 % comes back, as now." in page
     assert str(new.pk) in page
+    assert "After the move: until " in page
     assert not [one for one in (dearer, full, old) if f'value="{one.pk}"' in page]
     assert "Moved. We see you" in answer
     assert new.title in answer

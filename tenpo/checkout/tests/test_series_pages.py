@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tenpo.checkout.tests.make import make_booking
+from tenpo.checkout.tests.make import make_booking, told
 from tenpo.checkout.tests.test_book_series import book, make_dates, taken
 from tenpo.checkout.tests.test_booking_api import Api
+from tenpo.notify.kinds import Facts
+from tenpo.notify.models import Notification
 from tenpo.orders.models import Order
-from tenpo.orders.tests.make import credit_left
+from tenpo.orders.tests.make import credit_left, make_cancellation_policy
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
+from tenpo.schedule.booking_notifications import CONFIRMED
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 
@@ -77,6 +80,40 @@ def test_the_page_books_what_was_chosen_for_who_was_chosen():
     assert client.get(file[1].removesuffix("?dates")).content.count(b"BEGIN:VEVENT") == 1
     receipt = client.get(f"/orders/{Order.objects.get().pk}/").content.decode()
     assert receipt.count("Yoga") == 4
+
+
+def test_terms_are_said_that_hold_for_every_date_before_and_after_paying_and_in_the_mail():
+    lena, policy = make_member(), make_cancellation_policy((24 * 10, 100), (0, 0))
+    dates, client = make_dates(3, policy=policy), signed_in(lena)
+    terms = "For each date: free until 10 days before; after that nothing."
+
+    assert terms in client.get(page(dates[0])).content.decode()
+    quoted = Api(lena).get(f"/sessions/{dates[0].pk}/following/quote").json()
+    assert quoted["quote"]["cancellation"] == terms
+    alone = client.get(page(dates[0]), {"chosen": "on", "dates": ids(dates[:1])}).content.decode()
+    assert "Nothing comes back when you cancel." in alone
+    assert "For each date" not in alone
+    answer = client.post(page(dates[0]), {**CARD, "agreed": 6_000})
+    told(lena)
+
+    assert terms in client.get(answer["Location"]).content.decode()
+    kept = Notification.objects.get(user=lena, kind=CONFIRMED.code).payload
+    assert dict(CONFIRMED.say(Facts(kept)).facts)["Cancelling"] == terms
+
+
+def test_each_date_says_its_own_where_they_are_not_the_same():
+    lena, dates = make_member(), make_dates(2, policy=make_cancellation_policy((48, 100), (0, 0)))
+    Session.objects.filter(pk=dates[1].pk).update(cancellation_policy=make_cancellation_policy((24, 100), (0, 0)))
+    client = signed_in(lena)
+
+    answer = client.post(page(dates[0]), {**CARD, "agreed": 4_000})
+    told(lena)
+
+    kept = Notification.objects.get(user=lena, kind=CONFIRMED.code).payload
+    mail = dict(CONFIRMED.say(Facts(kept)).facts)["Cancelling"]
+    for said in (mail, client.get(answer["Location"]).content.decode()):
+        assert ": Free until 48 hours before; after that nothing. " in said
+        assert ": Free until 24 hours before; after that nothing." in said
 
 
 def test_the_page_takes_all_that_were_free_without_a_choice():

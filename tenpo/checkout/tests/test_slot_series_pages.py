@@ -19,6 +19,7 @@ from tenpo.checkout.tests.test_slot_series import make_weekly, weekly
 from tenpo.checkout.views import slot_series
 from tenpo.core.limits import LIMITS, Limit
 from tenpo.orders.models import Order
+from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
@@ -75,6 +76,16 @@ def test_each_date_is_shown_with_what_is_near_to_those_that_are_taken_and_the_pr
     assert re.search(r"· instead of [\w ]+ 09:00: taken<", shown)
     assert f'value="{start_name(starts[2] + HOUR)}"' in shown
     assert "Book and pay €180" in shown
+
+
+def test_terms_are_said_that_hold_for_every_date(coach):
+    service, starts = make_weekly(coach, cancellation_policy=make_cancellation_policy((36, 100), (0, 0))), weekly(3)
+    client, terms = signed_in(make_member()), "For each date: free until 36 hours before; after that nothing."
+
+    assert terms in client.get(page(service), {"weeks": 1, "times": 3}).content.decode()
+    booked = post(client, service, typed(starts, times=3))
+
+    assert terms in client.get(booked["Location"]).content.decode()
 
 
 def test_what_makes_no_sense_is_the_usual(coach):

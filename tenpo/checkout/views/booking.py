@@ -46,10 +46,11 @@ from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.booked_party import others_booked, say_who_stays
 from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Miss, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
-from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy
+from tenpo.schedule.policy_queries import say_booked_policy, say_offered_policy, say_policy_of_places
 from tenpo.schedule.queries import waitlist_position
 
 
@@ -169,7 +170,7 @@ def pay(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "who": say_who(places, user),
         "dates": dates_of(places),
         "use_wallet": use_wallet,
-        "policy": say_booked_policy(booking) or say_offered_policy(booking.session, user, to=price.back_to),
+        "policy": say_policy_of_places(places) or say_offered_policy(booking.session, user, to=price.back_to),
     }
     return render(request, "checkout/booking_pay.html", context, status=status_of(refusal, form))
 
@@ -203,7 +204,7 @@ def booking_result(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "step": step.value,
         "slip": slip_of_payment(payment) if payment else None,
         "position": waitlist_position(booking) if step == Step.WAITLISTED else 0,
-        "policy": say_booked_policy(booking),
+        "policy": say_policy_of_places(places),
         "came_back": " ".join(_say_given_back(booking.line)) if step == Step.OVER and booking.line else "",
         "has_late_credit": step == Step.OVER and came_late(booking),
     }
@@ -240,6 +241,7 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     # What is not paid yet is given up as a whole, and so is an offer.
     goes_whole = booking.state if booking.state in (Booking.State.HELD, Booking.State.OFFERED) else None
     together = ordered_with(booking)
+    others = [] if by_host else others_booked(booking)
     given_up = [one for one in together if one.pk == booking.pk or one.state == goes_whole]
     context = {
         "booking": booking,
@@ -257,6 +259,8 @@ def booking_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "policy": say_booked_policy(booking),
         "places": given_up,
         # Of those who wait together each may leave alone.
+        "others": others,
+        "who_stays": say_who_stays(booking, others, user),
         "waiting": together if booking.state == Booking.State.WAITLISTED and len(together) > 1 else [],
         "who": say_who(given_up, booking.booked_by) if not by_host else "",
         "dates": dates_of(given_up),

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from tenpo.checkout.actions.buying import book_places
 from tenpo.checkout.actions.giving_up import cancel_in_series
 from tenpo.checkout.forms import PaymentForm
 from tenpo.checkout.party_forms import PartyForm
+from tenpo.checkout.queries.bookings import say_who
 from tenpo.checkout.queries.series import Scope, back_of, effects_in_turn, places_in_series
 from tenpo.checkout.series_forms import DatesForm, GiveUpForm
 from tenpo.checkout.views.paying import REFUSED, how_paid, next_address, status_of, uses_wallet
@@ -23,8 +25,9 @@ from tenpo.core.limits import hit
 from tenpo.orders.queries import quotes, together
 from tenpo.payments.queries import ready_methods
 from tenpo.people.models import User
+from tenpo.schedule.booked_party import names_of
 from tenpo.schedule.models import Booking, Session
-from tenpo.schedule.policy_queries import say_offered_policy
+from tenpo.schedule.policy_queries import say_policy_of_dates
 from tenpo.schedule.series_queries import dates_following
 
 
@@ -79,7 +82,8 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
             (which if which.is_bound else party).add_error(field, error.messages)
         else:
             return redirect(next_address(bookings[0]))
-    first = which.taken[0].session if which.taken else session
+    taken = [date.session for date in which.taken] or [session]
+    terms = [(one.starts_at, one.cancellation_policy.terms) for one in taken]
     context = {
         "session": session,
         "which": which,
@@ -88,7 +92,7 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "party": party,
         "use_wallet": use_wallet,
         "refusal": refusal,
-        "policy": say_offered_policy(first, user, to=price.back_to),
+        "policy": say_policy_of_dates(terms, user, to=price.back_to),
     }
     sent = (form, party, which) if is_sent else ()
     return render(request, "checkout/series_book.html", context, status=status_of(refusal, *sent))
@@ -98,29 +102,39 @@ def series_book(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def series_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
-    """Give up places of a series, this one, the following or all to come: first what that does, in numbers."""
+    """Give up places of a series, this one, the following or all to come: first what that does, in numbers.
+
+    Those of one who comes, or of all whom the same person booked, also where it is no series.
+    """
     user = cast(User, request.user)
     bookings = Booking.objects.of(user).select_related("session__coach", "participant", "booked_by")
     booking = get_object_or_404(bookings, pk=booking_id)
     wanted = request.GET.get("scope", "")
     scope = Scope(wanted) if wanted in Scope.values else Scope.FOLLOWING
+    is_whole = request.GET.get("who") == "all"
     form = GiveUpForm(request.POST if request.method == "POST" else None)
     refusal = None
     if request.method == "POST" and form.is_valid():
         try:
-            given_up = cancel_in_series(booking, scope=scope, by=user, agreed=form.cleaned_data["agreed"])
+            given_up = cancel_in_series(
+                booking, scope=scope, by=user, whole_party=is_whole, agreed=form.cleaned_data["agreed"]
+            )
         except RuleError as error:
             refusal = error
         else:
-            words = ngettext("%(n)s place is given up.", "%(n)s places are given up.", len(given_up))
-            messages.success(request, words % {"n": len(given_up)} if given_up else _("Nothing was left to give up."))
+            messages.success(request, _say_given_up(given_up, user))
             return redirect("schedule:booking-list")
-    effects = effects_in_turn(places_in_series(booking, scope))
+    of_all = places_in_series(booking, scope, whole_party=True)
+    own = [one for one in of_all if one.participant_id == booking.participant_id]
+    effects = effects_in_turn(of_all if is_whole else own)
     context = {
         "booking": booking,
         "session": booking.session,
         "scopes": [(one.value, one.label, one == scope) for one in Scope],
         "scope": scope.value,
+        "is_whole": is_whole,
+        "is_one": not is_whole,
+        "everybody": names_of(of_all) if len(of_all) > len(own) else "",
         "effects": effects,
         "back": back_of(effects),
         "agreed": sum(one.back for one in effects),
@@ -131,3 +145,15 @@ def series_cancel(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "refusal": refusal,
     }
     return render(request, "checkout/series_cancel.html", context, status=REFUSED if refusal else status_of(None, form))
+
+
+def _say_given_up(bookings: Sequence[Booking], user: User) -> str:
+    """How many places are given up, and whose, where they are not one's own."""
+    if not bookings:
+        return _("Nothing was left to give up.")
+    said = {"n": len(bookings), "names": say_who(bookings, user)}
+    if said["names"]:
+        words = ngettext("%(n)s place is given up: %(names)s.", "%(n)s places are given up: %(names)s.", len(bookings))
+    else:
+        words = ngettext("%(n)s place is given up.", "%(n)s places are given up.", len(bookings))
+    return words % said

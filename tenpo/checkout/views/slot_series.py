@@ -41,7 +41,7 @@ from tenpo.schedule.find_queries import (
     with_offer,
 )
 from tenpo.schedule.models import Booking, Location, Service
-from tenpo.schedule.policy_queries import say_policy_for, terms_of_service
+from tenpo.schedule.policy_queries import say_policy_of_dates, terms_of_service
 from tenpo.schedule.service_prices import service_price
 from tenpo.schedule.slot_series import SeriesWish, SlotDate, dates_every, dates_taken, look_for_best
 
@@ -194,5 +194,6 @@ class _Page(SlotPage):
         }
 
     def _policy(self) -> str:
-        first = next(iter(self.which.starts), self.at)
-        return say_policy_for(terms_of_service(self.service), first, self.user, to=self.price.back_to)
+        policy = terms_of_service(self.service)
+        dates = [(start, policy) for start in self.which.starts or [self.at]]
+        return say_policy_of_dates(dates, self.user, to=self.price.back_to)

@@ -33,9 +33,10 @@ def money(value: object, currency: str = "EUR") -> str:
 
 @register.simple_tag
 def own_price(price: int, shares: object, currency: str) -> str:
-    """`{% own_price price shares currency %}`: "€16", or "€4 of €16" where `shares.own` is less."""
+    """`{% own_price price shares currency %}`: "€16", or "€4 of €16" where `shares.own` is less; "€0–€4 of €16"."""
     own = getattr(shares, "own", price)
-    return words.say_own_part(Money(own, currency), Money(price, currency))
+    least = Money(getattr(shares, "least", own), currency)
+    return words.say_own_part(Money(own, currency), Money(price, currency), least=least)
 
 
 @register.simple_tag

@@ -208,7 +208,7 @@ def test_the_pages_of_policies():
     client.post(address, form)
     page = client.get(reverse("orders:cancellation-policy-list")).content.decode()
 
-    sentence = "Free until 48 hours before; after that half comes back; later than that nothing."
+    sentence = "Free until 48 hours before; after that half comes back until 24 hours before; later nothing."
     assert sentence in preview
     assert wrong.status_code == 422
     assert sentence in page

@@ -2,9 +2,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils.translation import override
 
+from tenpo.core.words import say_when
 from tenpo.orders.cancelling import Policy, Window
-from tenpo.orders.policy_words import describe_policy, say_policy
+from tenpo.orders.policy_words import describe_policy, say_of_each, say_policy
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 THURSDAY = datetime(2026, 11, 26, 18, tzinfo=UTC)
@@ -80,9 +82,54 @@ def test_a_policy_by_itself():
 
     assert describe_policy(policy((168, 100), (1, 0))) == "Free until 7 days before; after that nothing."
     assert describe_policy(one) == (
-        "Free until 48 hours before; after that half comes back as credit; later than that nothing. "
+        "Free until 48 hours before; after that half comes back as credit until 24 hours before; later nothing. "
         "If you do not come, 20% comes back. Your first 2 late cancellations or no-shows in 90 days cost nothing."
     )
+
+
+def test_several_dates_are_said_in_hours_and_once_where_the_same_holds():
+    same, other = (describe_policy(policy(*rows), to="credit") for rows in ([(48, 100), (0, 0)], [(24, 30), (0, 0)]))
+    dates = [THURSDAY + timedelta(weeks=n) for n in range(3)]
+
+    assert say_of_each([(at, same) for at in dates]) == (
+        "For each date: free until 48 hours before; after that nothing."
+    )
+    assert say_of_each([(dates[0], same), (dates[1], other), (dates[2], same)]) == (
+        f"{say_when(dates[0])}; {say_when(dates[2])}: Free until 48 hours before; after that nothing. "
+        f"{say_when(dates[1])}: Until 24 hours before 30% comes back as credit; after that nothing."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (
+            [(48, 100), (24, 50), (0, 0)],
+            "Free until 48 hours before; after that half comes back until 24 hours before; later nothing.",
+        ),
+        (
+            [(168, 100), (72, 50, "wallet"), (24, 20, "wallet"), (2, 10, "credit")],
+            "Free until 7 days before; after that half comes back to your wallet until 3 days before; "
+            "after that 20% comes back until 24 hours before; "
+            "after that 10% comes back as credit until 2 hours before; later nothing.",
+        ),
+        (
+            [(48, 100), (0, 50)],
+            "Free until 48 hours before; after that half comes back. If you do not come, nothing comes back.",
+        ),
+        ([(48, 100), (0, 0)], "Free until 48 hours before; after that nothing."),
+    ],
+)
+def test_a_policy_by_itself_says_until_when_each_of_its_windows_holds(rows, sentence):
+    assert describe_policy(policy(*rows)) == sentence
+
+
+def test_a_policy_by_itself_in_german():
+    with override("de"):
+        assert describe_policy(policy((48, 100), (24, 50, "credit"), (0, 0))) == (
+            "Kostenlos bis 48 Stunden vorher; danach kommt bis 24 Stunden vorher die Hälfte als Guthaben zurück; "
+            "später nichts."
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What lists say of a price that others pay a part of: the same as is asked when it is booked."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
@@ -41,6 +43,40 @@ def test_with_any_coach_it_is_what_it_costs_at_most_and_a_visitor_reads_the_whol
     assert Payers(make_member()).shares_with_any(1_000, currency="EUR", coach_ids=[]).own == 1_000
     assert Payers(AnonymousUser()).shares(1_000, currency="EUR", coach_id=coach.pk).own == 1_000
     assert Payers(make_member()).shares(1_000, currency="CHF", coach_id=coach.pk).own == 1_000
+
+
+def test_with_any_coach_lists_say_from_what_to_what_and_each_time_what_it_is_then(coach):
+    other = make_coach()
+    both = [coach.pk, other.pk]
+    found = Payers(make_member()).shares_with_any(1_000, currency="EUR", coach_ids=both)
+    assert (found.least, found.own) == (500, 900)
+    make_hours(coach, closes=12 * 60)
+    make_hours(other)
+    place = make_location()
+    service = make_service(coach, other, prices={1: 1_000}, coaches_rule="any", locations=[place])
+    client = signed_in(make_member())
+
+    offers = client.get("/book/").content.decode()
+    times = client.get(f"/book/{service.pk}/").content.decode()
+
+    assert '<b>€5–€9</b> <small class="muted">of €10</small>' in offers
+    assert times.count("€5–€9 of €10") == 2
+    said = dict(re.findall(r">(\d\d:\d\d)<small>([^<]+)</small></a>", times))
+    # In the morning it would be the first of them, in the afternoon only the other one is free.
+    assert (said["09:00"], said["15:00"]) == ("€5", "€9")
+    alone = make_service(coach, prices={1: 1_000}, locations=[place])
+    assert "<small>€5</small>" not in client.get(f"/book/{alone.pk}/").content.decode()
+
+
+def test_what_several_give_together_costs_what_it_costs_with_who_leads(coach):
+    other = make_coach()
+    make_hours(coach)
+    make_hours(other)
+    make_service(coach, other, prices={1: 1_000}, coaches_rule="all", locations=[make_location()])
+
+    offers = signed_in(make_member()).get("/book/").content.decode()
+
+    assert '<b>€5</b> <small class="muted">of €10</small>' in offers
 
 
 def test_each_page_that_says_a_price_says_what_its_reader_pays(coach):

@@ -12,6 +12,7 @@ from tenpo.orders.policies import GivenBack, parts_back
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of
+from tenpo.schedule.booked_party import others_booked
 from tenpo.schedule.ical import dates_file
 from tenpo.schedule.models import Booking, Intro
 from tenpo.schedule.permissions import can_review, can_see_payment
@@ -87,6 +88,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_for_me": booking.participant.user_id == user.pk,
         "price": price,
         "together": _together(booking, price),
+        "others": others_booked(booking) if booking.booked_by_id == user.pk else [],
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -10,12 +11,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from tenpo.core.words import say_full_day, say_names
+from tenpo.core.money import Money
+from tenpo.core.words import say_from_to, say_full_day, say_names
 from tenpo.orders.own_share import Payers
 from tenpo.people.http import page_of
 from tenpo.people.models import User
 from tenpo.schedule.find_forms import OfferFilter, WishForm
 from tenpo.schedule.find_queries import (
+    Start,
     Times,
     Wish,
     coaches_of,
@@ -54,7 +57,7 @@ def offer_list(request: HttpRequest) -> HttpResponse:
             "coaches": coaches_of(service),
             "lengths": sorted(service.durations),
             "shares": payers.shares_with_any(
-                lowest_price(service), currency=service.currency, coach_ids=[one.pk for one in coaches_of(service)]
+                lowest_price(service), currency=service.currency, coach_ids=_paid_for(service)
             ),
             "is_from": len(service.durations) > 1 and service.price_basis == Service.Basis.HOUR,
             "groups": group_prices(service, min(service.durations)),
@@ -79,11 +82,30 @@ def slot_list(request: HttpRequest, service_id: UUID) -> HttpResponse:
 
 def _context(request: HttpRequest, service: Service, form: WishForm, wish: Wish) -> dict[str, Any]:
     context = times_context(request, service, form, wish, find_times(own(request.user), service, wish))
-    asked = [context["chosen"]] if context["chosen"] else context["coaches"]
-    shares = Payers(request.user).shares_with_any(
-        context["price"], currency=service.currency, coach_ids=[one.pk for one in asked]
-    )
+    asked = [context["chosen"].pk] if context["chosen"] else _paid_for(service)
+    payers = Payers(request.user)
+    shares = payers.shares_with_any(context["price"], currency=service.currency, coach_ids=asked)
+    if shares.least != shares.own:
+        times = context["times"]
+        starts = [replace(one, own=_own_at(one, service, context["price"], payers)) for one in times.starts]
+        context["times"] = replace(times, starts=starts)
     return {**context, "shares": shares, "guessed_zone": zone_to_guess(request)}
+
+
+def _paid_for(service: Service) -> list[UUID]:
+    """Whose price it may be: of what several give together, that of who leads it."""
+    coaches = [one.pk for one in coaches_of(service)]
+    return coaches[:1] if service.coaches_rule == Service.Coaches.ALL else coaches
+
+
+def _own_at(start: Start, service: Service, price: int, payers: Payers) -> str:
+    """What the reader would pay at this start, of those who are free then: where any may give it, of who is asked."""
+    asked: set[UUID] = set()
+    for slot in start.slots:
+        free = [pk for pk in _paid_for(service) if pk in slot.coaches]
+        asked.update(free[:1] if service.coaches_rule == Service.Coaches.ANY else free)
+    shares = payers.shares_with_any(price, currency=service.currency, coach_ids=asked)
+    return say_from_to(Money(shares.least, service.currency), Money(shares.own, service.currency))
 
 
 def times_context(request: HttpRequest, service: Service, form: WishForm, wish: Wish, times: Times) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of
+from tenpo.schedule.booked_party import names_of, others_booked
 from tenpo.schedule.find_forms import WishForm
 from tenpo.schedule.find_queries import Seeker, find_times, slots_at, start_name, start_named, with_offer
 from tenpo.schedule.in_the_way import InTheWay, participants_in_the_way
 from tenpo.schedule.models import Booking, Service
 from tenpo.schedule.permissions import can_manage_session, is_host_of
+from tenpo.schedule.policy_queries import say_moved_policy
 from tenpo.schedule.views.finding import times_context
 
 REFUSED = 409
@@ -88,6 +90,7 @@ class _Page:
     def _context(self, at: datetime | None) -> dict[str, Any]:
         move, session = move_of(self.booking), self.booking.session
         refusal = "asked_first" if self.service.needs_approval and not self.is_host else move.refusal
+        others = others_booked(self.booking)
         why = REFUSALS[refusal]() if refusal else _("Only what is booked and paid can be moved.")
         context: dict[str, Any] = {
             "booking": self.booking,
@@ -96,7 +99,9 @@ class _Page:
             "is_host": self.is_host,
             "is_open": self.is_open,
             "move": move,
+            "party": names_of([self.booking, *others]) if others else "",
             "why": why,
+            "policy_then": say_moved_policy(self.booking, at, move) if at and not self.is_host else "",
             "left_then": move.left - 1 if move.counts else move.left,
             "refusal": self.refusal,
             "in_the_way": self.in_the_way,

@@ -13,10 +13,11 @@ from tenpo.core.errors import RuleError
 from tenpo.core.words import say_when
 from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import REFUSALS, move_of, reschedule_booking
+from tenpo.schedule.booked_party import others_booked, say_who_is_left
 from tenpo.schedule.in_the_way import participants_in_the_way
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
-from tenpo.schedule.policy_queries import sessions_to_move_to
+from tenpo.schedule.policy_queries import misses_under, say_moved_policy, sessions_to_move_to
 from tenpo.schedule.views.moving import move_time
 
 SHOWN = 30
@@ -53,6 +54,8 @@ def booking_reschedule(request: HttpRequest, booking_id: UUID) -> HttpResponse:
             return redirect("schedule:booking-detail", booking.pk)
     move = move_of(booking)
     is_open = booking.state == Booking.State.CONFIRMED and booking.session.is_planned
+    found = sessions_to_move_to(booking, user)[:SHOWN] if is_open and move.is_allowed else []
+    misses = misses_under([booking.terms], [booking.booked_by_id])
     context = {
         "booking": booking,
         "session": booking.session,
@@ -60,7 +63,8 @@ def booking_reschedule(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "is_open": is_open and move.is_allowed,
         "why": REFUSALS[move.refusal]() if move.refusal else _("Only what is booked and paid can be moved."),
         "left_then": move.left - 1 if move.counts else move.left,
-        "found": sessions_to_move_to(booking, user)[:SHOWN] if is_open and move.is_allowed else [],
+        "found": [(each, say_moved_policy(booking, each.starts_at, move, misses=misses)) for each in found],
+        "who_is_left": say_who_is_left(booking, others_booked(booking), user),
         "refusal": refusal,
         "in_the_way": participants_in_the_way(
             refusal, user, [booking.participant], since=to.starts_at, until=to.ends_at, but=booking
