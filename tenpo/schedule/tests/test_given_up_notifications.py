@@ -9,18 +9,21 @@ from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.giving_up import cancel_in_series
 from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.queries.series import Scope
-from tenpo.checkout.tests.make import make_booking, told
+from tenpo.checkout.tests.make import make_booking, make_top_up, told
+from tenpo.checkout.tests.refund_make import make_refund_terms
 from tenpo.checkout.tests.test_book_series import book, make_dates
+from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Facts, Words
 from tenpo.notify.models import Delivery, Notification
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.payments.providers.sandbox import SUCCEEDS
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.booking_notifications import CANCELLED_BY_HOST
-from tenpo.schedule.given_up_notifications import GIVEN_UP
+from tenpo.schedule.given_up_notifications import BACK, GIVEN_UP
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
 
@@ -141,3 +144,23 @@ def test_what_is_refunded_after_it_changes_nothing_of_what_is_told():
     assert (
         "€20 went back to you as credit; your next booking uses it first. That is €20 of the €40" in said_to(lena).text
     )
+
+
+@pytest.mark.parametrize("to", RefundTo)
+def test_what_is_told_of_several_is_what_is_told_of_each(to):
+    lena, dates = make_member(), make_dates(3)
+    make_refund_terms(cancellation_to=to)
+    make_top_up(lena, 500)
+    booked = book(dates, lena, agreed=5_500)
+    assert booked[0].line is not None
+    give_refund(line=booked[0].line, amount=700, to="method", by=make_admin())
+
+    cancel_in_series(booked[0], scope=Scope.ALL, by=lena)
+
+    each = [one.payload for one in OutboxMessage.objects.filter(name="booking.cancelled")]
+    [of_all] = [one.payload for one in OutboxMessage.objects.filter(name="booking.given_up_together")]
+    names = ("credit", "wallet", "method", "paid")
+    assert {name: of_all[name] for name in names} == {name: sum(one[name] for one in each) for name in names}
+    assert sum(of_all[name] for name in BACK) == of_all["paid"] == 5_300
+    assert of_all["wallet"] > 0
+    assert of_all[to] > 0

@@ -172,7 +172,7 @@ def test_who_takes_part_in_it_is_not_made_its_coach(coach, other):
 def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_service(other):
     coach = working_coach()
     service = make_service(coach, other)
-    booking = book(service, make_member(), coach=coach)
+    booking = book(service, member := make_member(), coach=coach)
     off = away(coach, other, starts_at=NINE - HOUR, ends_at=NINE + 5 * HOUR)
 
     assert len(hand_over(off, by=coach).given) == 1
@@ -180,6 +180,10 @@ def test_what_was_booked_as_a_time_goes_with_its_booking_where_they_give_the_ser
     session = Session.objects.get()
     assert (session.coach, session.is_private) == (other, True)
     assert booking.session_id == session.pk
+    # Who booked a time with somebody is told that they may do without.
+    [news] = told("session.other_coach")
+    assert news.user == member
+    assert "everything comes back" in say(news.kind, news.payload).text
 
 
 def test_a_hold_of_their_time_that_ran_out_stands_in_nobodys_way(client: Client):
