@@ -97,7 +97,8 @@ def _let_go_lapsed(taker: User, sessions: Sequence[Session]) -> None:
 
 def _locked_people(ids: Collection[UUID]) -> dict[UUID, User]:
     lock_coaches(ids)
-    return User.objects.with_roles().in_bulk(ids)
+    people: dict[UUID, User] = User.objects.with_roles().in_bulk(ids)
+    return people
 
 
 def _change_hands(
