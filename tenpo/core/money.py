@@ -57,10 +57,9 @@ def plain_amount(amount: int, currency: str) -> str:
     return f"{whole}.{rest:0{digits}}" if rest else str(whole)
 
 
-def major_units(amount: int, currency: str) -> float | int:
-    """An amount as a spreadsheet reads it: a number of whole units, with a point before the cents."""
-    digits = minor_digits(currency)
-    return round(amount / 10**digits, digits) if digits else amount
+def major_units(amount: int, currency: str) -> Decimal:
+    """An amount as a spreadsheet reads it: a number of whole units, with all of its cents: "8.00"."""
+    return Decimal(amount).scaleb(-minor_digits(currency))
 
 
 def round_amounts(least: int, most: int, *, n: int = 3) -> list[int]:

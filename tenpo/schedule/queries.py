@@ -241,14 +241,17 @@ def has_following(booking: Booking) -> bool:
 
 
 def taught_sessions(user: User, *, coach: User | None, is_past: bool, now: datetime | None = None) -> SessionQuerySet:
-    """The sessions that `user` manages: their own, an admin everybody's or one coach's; those to come, or the rest."""
+    """The sessions that `user` manages: their own, an admin everybody's or one coach's; those to come, or the rest.
+
+    What was cancelled stands where it would have been: it is past when its time is.
+    """
     now = now or clock.now()
     rows = Session.objects.visible_to(user).select_related("coach")
     if not user.is_admin:
         rows = rows.taught_by(user)
     elif coach:
         rows = rows.taught_by(coach)
-    to_come = Q(status=Session.Status.PLANNED, ends_at__gt=now)
+    to_come = Q(status__in=[Session.Status.PLANNED, Session.Status.CANCELLED], ends_at__gt=now)
     return rows.exclude(to_come) if is_past else rows.filter(to_come)
 
 

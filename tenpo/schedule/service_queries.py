@@ -104,12 +104,19 @@ def whole_place(location: Location) -> str:
     return ", ".join(part for part in (location.name, location.address) if part)
 
 
+def sessions_to_come_at(there: Q) -> SessionQuerySet:
+    """The planned sessions that are not over where `there` says, which keep it open."""
+    return Session.objects.filter(there, status=Session.Status.PLANNED, ends_at__gt=clock.now())
+
+
+def within(location: Location) -> Q:
+    """At a location, or in one of its rooms."""
+    return Q(location=location) | Q(room__location=location)
+
+
 def sessions_naming(location: Location) -> SessionQuerySet:
     """The planned sessions to come that are at a location and name it as it is now.
 
     Not those that say where they are in words of their own.
     """
-    there = Q(location=location) | Q(room__location=location)
-    return Session.objects.filter(
-        there, place=place_of(location), status=Session.Status.PLANNED, ends_at__gt=clock.now()
-    )
+    return sessions_to_come_at(within(location)).filter(place=place_of(location))

@@ -134,7 +134,7 @@ def test_a_statement_on_paper_and_for_a_spreadsheet():
     table = b"".join(client.get("/me/money/wallet.csv").streaming_content).decode()  # type: ignore[attr-defined]
 
     assert (paper.headers["Content-Type"], paper.content[:5]) == ("application/pdf", b"%PDF-")
-    assert "Top-up,50.0,50.0,EUR" in table
+    assert "Top-up,50.00,50.00,EUR" in table
 
 
 def test_a_paper_holds_what_the_filters_leave_and_no_more_rows_than_it_can(monkeypatch):

@@ -3,6 +3,7 @@ import csv
 import pytest
 
 from tenpo.core.csv import csv_lines, neutral
+from tenpo.core.money import major_units
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\t=", "\n=", "\uff1d", "\xa0="])
@@ -26,3 +27,11 @@ def test_lines_are_read_back_whole():
 
     assert lines[0].startswith("\ufeff")
     assert list(csv.reader(lines)) == [["\ufeffName", "Note"], ["Anna, B.", 'says "hi"'], ["'=1", "-3"]]
+
+
+def test_amounts_have_all_of_their_cents_and_stay_numbers():
+    cells = [major_units(800, "EUR"), major_units(0, "EUR"), major_units(-1_250, "EUR"), major_units(1_200, "JPY")]
+
+    [_header, line] = csv_lines(["a", "b", "c", "d"], [cells])
+
+    assert line == "8.00,0.00,-12.50,1200\r\n"

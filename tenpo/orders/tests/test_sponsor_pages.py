@@ -133,7 +133,7 @@ def test_a_sponsor_sees_who_when_and_how_much_and_nothing_of_what_it_was():
     assert "Record a payment" not in detail
     lines = csv.splitlines()
     assert len(lines) == 4
-    assert [line.split(",")[3:5] for line in lines[1:]] == [["40.0", "0.0"], ["10.0", "10.0"], ["30.0", "0.0"]]
+    assert [line.split(",")[3:5] for line in lines[1:]] == [["40.00", "0.00"], ["10.00", "10.00"], ["30.00", "0.00"]]
 
 
 def test_a_sponsors_page_is_not_there_for_who_sponsors_nobody():

@@ -89,7 +89,8 @@ def read_origin(text: str) -> str:
 
     Encrypted, unless it is this very machine, where somebody tries it out.
     """
-    problem = ValidationError(_("“%(site)s” is no site, such as https://example.com.") % {"site": text[:MAX_ORIGIN]})
+    words = _("“%(site)s” is not the whole address of a site. It looks like this: https://example.com.")
+    problem = ValidationError(words % {"site": text[:MAX_ORIGIN]})
     try:
         parts = urlsplit(text.strip().rstrip("/").lower())
         host, port = parts.hostname or "", parts.port

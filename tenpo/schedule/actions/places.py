@@ -17,9 +17,16 @@ from tenpo.core.models import check_fields, set_differing
 from tenpo.core.outbox import publish
 from tenpo.people.models import User
 from tenpo.schedule.actions.sessions import change_sessions
-from tenpo.schedule.models import Location, Room, Session
+from tenpo.schedule.models import Location, Room
 from tenpo.schedule.permissions import can_manage_places
-from tenpo.schedule.service_queries import PLACE_LENGTH, place_of, sessions_naming, whole_place
+from tenpo.schedule.service_queries import (
+    PLACE_LENGTH,
+    place_of,
+    sessions_naming,
+    sessions_to_come_at,
+    whole_place,
+    within,
+)
 
 SAID = ("name", "address", "directions", "latitude", "longitude")
 
@@ -101,7 +108,7 @@ def close_location(location: Location, *, by: User | None) -> Location:
     location = _locked_location(location, by, whole=True)
     if location.closed_at is not None:
         return location
-    _refuse_in_use(Q(location=location) | Q(room__location=location))
+    _refuse_in_use(within(location))
     location.closed_at = clock.now()
     location.save(update_fields=["closed_at"])
     record("location.closed", by=by, on=location, after={"closed_at": location.closed_at})
@@ -189,7 +196,7 @@ def reopen_room(room: Room, *, by: User | None) -> Room:
 
 
 def _refuse_in_use(where: Q) -> None:
-    coming = Session.objects.filter(where, status=Session.Status.PLANNED, ends_at__gt=clock.now()).count()
+    coming = sessions_to_come_at(where).count()
     if coming:
         words = ngettext(
             "%(n)s session is still to come there. Move or cancel it first.",

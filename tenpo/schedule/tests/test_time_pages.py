@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tenpo.checkout.tests.make import make_booking
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, signed_in
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
+from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.hours import set_weekly_hours
+from tenpo.schedule.actions.places import open_location, open_room
 from tenpo.schedule.availability_queries import hours_of
-from tenpo.schedule.models import Location, Service, TimeOff
-from tenpo.schedule.tests.make import make_session
+from tenpo.schedule.models import Location, Service, Session, TimeOff
+from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_hours, make_location, make_service
 from tenpo.schedule.weekly_hours import Hours, digest_of_week
 
@@ -159,3 +162,55 @@ def test_of_two_fields_one_of_which_is_needed_none_is_called_optional():
         for label in labels:
             assert "optional" not in page.split(f'<label for="{label}">')[1].split("</label>")[0]
     assert "optional" in offer.split('<label for="id_description">')[1].split("</label>")[0]
+
+
+def test_a_place_that_cannot_be_closed_shows_what_is_still_to_come_there():
+    admin, location = make_admin(), make_location()
+    room = open_room(location, name="Loft", by=admin)
+    sessions = [make_session(starts_in=timedelta(days=2 + n), title=f"Yoga {n}") for n in range(12)]
+    Session.objects.filter(pk__in=[one.pk for one in sessions]).update(location=location)
+    Session.objects.filter(pk=sessions[3].pk).update(room=room)
+
+    place = post(admin, f"/places/{location.pk}/close/", {})
+    hall = post(admin, f"/places/rooms/{room.pk}/", {"act": "close"})
+
+    assert (place.status_code, hall.status_code) == (409, 409)
+    assert "12 sessions are still to come there." in place.content.decode()
+    shown = [f'href="/teaching/{one.pk}/"' in place.content.decode() for one in sessions]
+    assert shown == [True] * 10 + [False] * 2
+    assert f'href="/teaching/{sessions[3].pk}/"' in hall.content.decode()
+    assert f'href="/teaching/{sessions[0].pk}/"' not in hall.content.decode()
+    assert Location.objects.get().closed_at is None
+
+
+def test_who_renames_a_place_reads_how_many_people_are_told():
+    admin = make_admin()
+    location = open_location(name="Studio", by=admin)
+    session = make_session()
+    Session.objects.filter(pk=session.pk).update(location=location, place="Studio")
+    make_booking(session, make_member())
+    client = signed_in(admin)
+    said = {"name": "Studio", "address": "", "directions": "Ring twice."}
+
+    quiet = client.post(f"/places/{location.pk}/", said, follow=True).content.decode()
+    told = client.post(f"/places/{location.pk}/", said | {"name": "Loft"}, follow=True).content.decode()
+
+    assert "Saved. 1 person is told." not in quiet
+    assert "Saved. 1 person is told." in told
+    assert Session.objects.get().place == "Loft"
+
+
+def test_what_was_cancelled_stands_in_its_time():
+    coach = make_coach()
+    cancelled = make_session(coach, starts_in=timedelta(days=2), title="Called off")
+    cancel_session(cancelled, reason="", by=coach)
+    client = signed_in(coach)
+
+    assert "Called off" in client.get("/teaching/").content.decode()
+    assert "Called off" not in client.get("/teaching/?when=past").content.decode()
+    now = timezone.now()
+    set_times(
+        Session.objects.filter(pk=cancelled.pk), starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1)
+    )
+    assert "Called off" not in client.get("/teaching/").content.decode()
+    assert "Called off" in client.get("/teaching/?when=past").content.decode()

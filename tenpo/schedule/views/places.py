@@ -1,21 +1,28 @@
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.core.errors import RuleError
 from tenpo.people.http import PageRequest, admins_only
 from tenpo.people.models import User
 from tenpo.schedule.actions import places as actions
-from tenpo.schedule.models import Location, Room
+from tenpo.schedule.models import Location, Room, Session
 from tenpo.schedule.permissions import can_manage_places
 from tenpo.schedule.place_forms import LocationForm, RenameForm, RoomForm
-from tenpo.schedule.service_queries import find_locations, sessions_naming
+from tenpo.schedule.queries import cancellation_effect
+from tenpo.schedule.service_queries import find_locations, place_of, sessions_naming, sessions_to_come_at, within
+
+# Sessions that are named where a place cannot be closed.
+COMING_SHOWN = 10
 
 
 @login_required
@@ -57,12 +64,13 @@ def location_edit(request: PageRequest, location_id: UUID) -> HttpResponse:
     location = get_object_or_404(find_locations(request.user), pk=location_id)
     form = LocationForm(request.POST or None, location=location)
     if request.method == "POST" and form.is_valid():
+        was, naming = place_of(location), list(sessions_naming(location))
         try:
-            actions.edit_location(location, by=request.user, **form.terms())
+            location = actions.edit_location(location, by=request.user, **form.terms())
         except (RuleError, ValidationError) as error:
             _add(form, error)
         else:
-            messages.success(request, _("Saved."))
+            messages.success(request, _saved(naming if place_of(location) != was else []))
             return redirect("schedule:location-list")
     return _location_page(request, location, form=form)
 
@@ -79,6 +87,8 @@ def location_close(request: PageRequest, location_id: UUID) -> HttpResponse:
         else:
             actions.reopen_location(location, by=request.user)
     except RuleError as refusal:
+        if refusal.code == "in_use":
+            return _still_used(request, location, refusal, there=within(location))
         messages.error(request, str(refusal))
     else:
         words = _("“%(name)s” is closed.") if closes else _("“%(name)s” is open again.")
@@ -118,8 +128,18 @@ def room_change(request: PageRequest, room_id: UUID) -> HttpResponse:
         else:
             raise Http404
     except RuleError as refusal:
+        if refusal.code == "in_use":
+            return _still_used(request, room.location, refusal, there=Q(room=room))
         messages.error(request, str(refusal))
     return redirect("schedule:location-edit", room.location_id)
+
+
+def _saved(changed: list[Session]) -> str:
+    """What an admin reads after a place was changed: how many are told that their sessions name it otherwise now."""
+    people = cancellation_effect(changed).people if changed else 0
+    if not people:
+        return _("Saved.")
+    return ngettext("Saved. %(n)s person is told.", "Saved. %(n)s people are told.", people) % {"n": people}
 
 
 def _rename(request: PageRequest, room: Room) -> HttpResponse:
@@ -147,6 +167,14 @@ def _add(form: LocationForm | RoomForm | RenameForm, error: RuleError | Validati
             form.add_error(named if name == "name" else name, text)
 
 
+def _still_used(request: PageRequest, location: Location, refusal: RuleError, *, there: Q) -> HttpResponse:
+    """The page of a place that stays open, with the first sessions to come that keep it."""
+    location = get_object_or_404(find_locations(request.user), pk=location.pk)
+    coming = sessions_to_come_at(there).order_by("starts_at", "id")[:COMING_SHOWN]
+    form = LocationForm(location=location)
+    return _location_page(request, location, form=form, refusal=refusal, coming=coming)
+
+
 def _location_page(
     request: PageRequest,
     location: Location,
@@ -154,6 +182,8 @@ def _location_page(
     form: LocationForm,
     room_form: RoomForm | None = None,
     renamed: RenameForm | None = None,
+    refusal: RuleError | None = None,
+    coming: Iterable[Session] = (),
 ) -> HttpResponse:
     rooms: list[Room] = list(location.rooms.all())
     context = {
@@ -167,6 +197,9 @@ def _location_page(
         "closed_rooms": [room for room in rooms if room.closed_at is not None],
         "room_form": room_form or RoomForm(),
         "naming": sessions_naming(location).count(),
+        "refusal": refusal,
+        "coming": coming,
     }
     is_wrong = form.errors or (room_form and room_form.errors) or (renamed and renamed.errors)
-    return render(request, "schedule/location_form.html", context, status=422 if is_wrong else 200)
+    status = 422 if is_wrong else 409 if refusal else 200
+    return render(request, "schedule/location_form.html", context, status=status)
