@@ -53,11 +53,9 @@ class PartyForm(forms.Form):
         field.choices = [(name, _("You") if one == user.participant else one.name) for name, one in self.people.items()]
 
     def clean_names(self) -> list[str]:
-        names = [" ".join(line.split()) for line in self.cleaned_data["names"].splitlines()]
-        if any(len(name) > NAME_LENGTH for name in names):
+        if any(len(name) > NAME_LENGTH for name in self._named):
             raise ValidationError(_("A name has at most %(n)s characters.") % {"n": NAME_LENGTH})
-        known = {one.name.lower() for one in self.chosen}
-        return list(dict.fromkeys(name for name in names if name and name.lower() not in known))
+        return self._named
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -76,6 +74,11 @@ class PartyForm(forms.Form):
         return [one for name, one in self.people.items() if name in wanted]
 
     @property
+    def names_of_all(self) -> str:
+        """Everybody who comes, as far as it was said; those who are only named as well."""
+        return ", ".join([*(one.name for one in self.chosen), *self._named])
+
+    @property
     def number(self) -> int:
         """How many come, as far as it was said; one at least, and no more than may."""
         return min(max(1, self._said), self.most)
@@ -87,9 +90,17 @@ class PartyForm(forms.Form):
 
     @property
     def _said(self) -> int:
-        typed = self.data.get("names", "").splitlines() if self.is_bound else []
-        names = {" ".join(line.split()).lower() for line in typed} - {one.name.lower() for one in self.chosen} - {""}
-        return len(self.chosen) + len(names)
+        return len(self.chosen) + len(self._named)
+
+    @property
+    def _named(self) -> list[str]:
+        """The names of those who are not known yet, or not chosen, each once however it is written."""
+        names: dict[str, str] = {}
+        for line in self.data.get("names", "").splitlines() if self.is_bound else []:
+            name = " ".join(line.split())
+            names.setdefault(name.lower(), name)
+        chosen = {one.name.lower() for one in self.chosen}
+        return [name for key, name in names.items() if key and key not in chosen]
 
     def _too_many(self, number: int) -> str:
         words = _("At most %(n)s come together; these are %(number)s.") if self.most > 1 else _("Only one can come.")

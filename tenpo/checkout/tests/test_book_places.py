@@ -447,7 +447,9 @@ def test_more_than_come_at_once_is_said_and_makes_nobody_a_guest():
     assert f'data-most="{PLACES_AT_ONCE * (NAME_LENGTH + 2)}"' in alone
     looked = client.get(page(session), typed).content.decode()
     assert "At most 10 come together; these are 11." in looked
-    assert "€500" in looked
+    # There is no price for fewer than were named, and nothing to press.
+    assert "€" not in looked
+    assert '<button type="submit" class="button primary" disabled>' in looked
     small = client.get(page(make_session(capacity=3)), {**typed, "names": "Mia\nBen\nTim"}).content.decode()
     assert "At most 3 come together; these are 4." in small
     assert not Participant.objects.guests_of(lena).exists()

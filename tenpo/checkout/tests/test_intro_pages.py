@@ -54,6 +54,9 @@ def test_from_the_time_to_booked_without_an_account():
     assert "Hold this time for me" in page.text
     assert "Look into your mailbox" in sent.text
     assert "Is this your time?" in seen.text
+    said = " ".join(re.sub(r"<[^>]+>", "", seen.text).split())
+    until = timezone.localtime(intro.held_until, ZoneInfo(intro.time_zone))
+    assert re.search(rf"It is held for you for \d+ min \(until {until:%H:%M}\)", said)
     # Looking is not confirming: programs look at links, too.
     assert still_held == "held"
     assert "You are booked" in confirmed.text

@@ -1,5 +1,6 @@
 """A time with a coach for several, at the group's price: one session, one order, together or not at all."""
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,10 +20,11 @@ from tenpo.orders.tests.make import credit_left, make_cancellation_policy
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
-from tenpo.people.models import User
+from tenpo.people.models import Participant, User
 from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.moving import move_slot
+from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.queries import bookable_participants
 from tenpo.schedule.tests.make import make_session, set_times
@@ -208,6 +210,34 @@ def test_the_page_asks_who_comes_and_shows_the_groups_price(coach):
     assert "€100" in shown
     assert answer.status_code == 302, answer.content.decode()
     assert Booking.objects.filter(session__service=service, state="confirmed").count() == 3
+
+
+def test_the_page_says_who_takes_part_and_no_price_for_more_than_may_come(coach):
+    service, lena = make_group_service(coach, capacity=2, prices={1: 6_000}), make_member("Lena")
+    mia, ben = add_guests(["Mia", "Ben"], by=lena)
+    client = Client()
+    client.force_login(lena)
+    address = f"/book/{service.pk}/{start_name(NINE)}/"
+
+    def shown(*people: Participant, names: str = "") -> tuple[str, bool, str]:
+        typed = {"party": "on", "who": [str(one.pk) for one in people], "names": names}
+        page = client.get(address, typed).content.decode()
+        [who] = re.findall(r'<div id="who">(.*?)</div>', page, re.DOTALL)
+        [taking_part] = re.findall(r"<dt>Who takes part</dt><dd>([^<]*)</dd>", who) or [""]
+        assert 'hx-select-oob="#pays,#acts,#who"' in page
+        [button] = re.findall(r'<button type="submit" class="button primary"([^>]*)>', page)
+        assert (button == " disabled") == ("come together" in page)
+        return taking_part, "€" in page, re.sub(r"\s+", " ", page)
+
+    assert shown(mia, ben)[:2] == ("Ben, Mia", True)
+    assert shown(mia, names="Ada\n  mia\nada")[:2] == ("Mia, Ada", True)
+    who, has_price, page = shown(lena.participant, mia, ben)
+    assert (who, has_price) == ("Lena, Ben, Mia", False)
+    assert "At most 2 come together; these are 3." in page
+    three = [str(one.pk) for one in (lena.participant, mia, ben)]
+    refused = client.post(address, {"party": "on", "who": three, "agreed": 1})
+    assert refused.status_code == 422
+    assert not Booking.objects.filter(booked_by=lena).exists()
 
 
 def test_the_api_books_a_time_for_several(coach):

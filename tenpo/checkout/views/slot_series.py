@@ -187,7 +187,7 @@ class _Page(SlotPage):
             "which": self.which,
             "form": self.payment,
             "party": self.party,
-            "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
+            "who": self.party.names_of_all,
             "quote": self.price,
             "use_wallet": uses_wallet(self.request),
             "policy": self._policy(),

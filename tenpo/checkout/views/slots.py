@@ -158,7 +158,7 @@ class _Page(SlotPage):
                 self.refusal, self.user, self.party.people_named(), since=self.at, until=self.at + self.wish.length
             ),
             "party": self.party,
-            "who": ", ".join(one.name for one in self.party.chosen) or self.user.participant.name,
+            "who": self.party.names_of_all,
             "quote": self.price,
             "use_wallet": uses_wallet(self.request),
             "ask": self._ask() if self.asks_first else "",
