@@ -126,9 +126,8 @@ def test_a_policy_by_itself_says_until_when_each_of_its_windows_holds(rows, sent
 
 def test_a_policy_by_itself_in_german():
     with override("de"):
-        assert describe_policy(policy((48, 100), (24, 50, "credit"), (0, 0))) == (
-            "Kostenlos bis 48 Stunden vorher; danach kommt bis 24 Stunden vorher die Hälfte als Guthaben zurück; "
-            "später nichts."
+        assert describe_policy(policy((48, 100), (24, 50), (0, 0))) == (
+            "Kostenlos bis 48 Stunden vorher; danach kommt bis 24 Stunden vorher die Hälfte zurück; später nichts."
         )
 
 
