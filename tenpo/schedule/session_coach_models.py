@@ -57,7 +57,12 @@ class SessionCoach(BaseModel):
                 condition=Q(stands_in_for=None) | ~Q(stands_in_for=F("coach")),
             ),
         ]
-        indexes = [models.Index(name="session_coach_by_time", fields=["coach", "claimed"], include=["session"])]
+        indexes = [
+            models.Index(name="session_coach_by_time", fields=["coach", "claimed"], include=["session"]),
+            models.Index(
+                name="session_coach_by_place", fields=["stands_in_for"], condition=Q(stands_in_for__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.coach)

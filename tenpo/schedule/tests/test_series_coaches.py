@@ -166,7 +166,7 @@ def test_who_gives_them_with_different_people_is_sent_to_look(pair):
     assert said.text.startswith("See who gives each now: 3 dates, the first ")
     assert (facts_of_sessions(fresh)["coach"], facts_of_sessions(fresh[1:])["coach"]) == (
         None,
-        "Lena Ott and Jonas Feld",
+        ["Lena Ott", "Jonas Feld"],
     )
 
 
