@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 213c578717ff0cf8bc2df8d5ef05b0c7a9b8792d4528b7a46204f29a2abd0886
+-- Of the migrations 697fee2b46ea128656dca3ecabcd7a6466c870d3c466618fa9fecf6fabc71524
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -4273,6 +4273,8 @@ ALTER TABLE ONLY schedule_calendaroverlap
 ALTER TABLE ONLY schedule_calendaroverlap
     ADD CONSTRAINT calendar_overlap_told_once UNIQUE (session_id, user_id);
 
+CREATE INDEX session_coach_by_place ON schedule_sessioncoach USING btree (stands_in_for_id) WHERE (stands_in_for_id IS NOT NULL);
+
 CREATE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1 AFTER UPDATE OF abort_requested ON procrastinate_jobs FOR EACH ROW WHEN (((old.abort_requested = false) AND (new.abort_requested = true) AND (new.status = 'doing'::procrastinate_job_status))) EXECUTE FUNCTION procrastinate_notify_queue_abort_job_v1();
 
 CREATE TRIGGER procrastinate_jobs_notify_queue_job_inserted_v1 AFTER INSERT ON procrastinate_jobs FOR EACH ROW WHEN ((new.status = 'todo'::procrastinate_job_status)) EXECUTE FUNCTION procrastinate_notify_queue_job_inserted_v1();
@@ -4902,4 +4904,5 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('schedule', '0028_who_was_given_a_place_never_waited', now()),
     ('schedule', '0029_no_ending_that_nothing_has', now()),
     ('schedule', '0030_calendars_that_do_not_answer', now()),
-    ('schedule', '0031_who_stands_in_for_whom', now());
+    ('schedule', '0031_who_stands_in_for_whom', now()),
+    ('schedule', '0032_places_by_whose_they_are', now());
