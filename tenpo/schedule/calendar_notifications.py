@@ -17,9 +17,9 @@ def _say_needs_attention(facts: Facts) -> Words:
     problem = dict(CalendarConnection.Problem.choices).get(facts["problem"], "")
     if facts["problem"] == CalendarConnection.Problem.NO_ANSWER and "failing_at" in facts:
         problem = _("It has not answered since %(moment)s.") % {"moment": facts.when("failing_at")}
-    holds = _("Until it can, what it said last goes on to keep your time free.")
+    holds = _("Until it can, your time stays taken as it said last.")
     if facts.has("synced_at") and "synced_at" not in facts:
-        holds = _("Until it can, nothing that stands in it keeps your time free.")
+        holds = _("Until it can, nothing that stands in it takes your time.")
     return Words(
         title=_("Your calendar “%(calendar)s” cannot be read") % {"calendar": facts["calendar"]},
         text=" ".join(filter(None, [str(problem), holds, advice_for(facts["problem"])])),

@@ -192,11 +192,11 @@ def test_its_owner_reads_since_when_it_gives_no_answer_and_whether_it_ever_did(s
 
     said = [NEEDS_ATTENTION.say(Facts(one.payload)).text for one in (never, before)]
     assert all("not answered since Mon 7 Jun 2027, 09:00" in text for text in said)
-    assert "nothing that stands in it keeps your time free" in said[0]
-    assert "what it said last goes on" in said[1]
+    assert "nothing that stands in it takes your time" in said[0]
+    assert "your time stays taken as it said last" in said[1]
     # As it was written down before it was known since when.
     assert (
-        "It does not answer. Until it can, what it said last"
+        "It does not answer. Until it can, your time stays taken"
         in NEEDS_ATTENTION.say(Facts({"calendar": "Home", "problem": "no_answer"})).text
     )
 
