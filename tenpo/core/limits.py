@@ -80,6 +80,8 @@ LIMITS = {
     "join-user": Limit(30, 300),
     # Calendars that somebody connects or has asked again: each is an address that our server knocks at.
     "calendar-user": Limit(30, 3600),
+    # Sessions that go to somebody else, and back: everybody who comes is told each time.
+    "hand-over-user": Limit(30, 3600),
     # Embeds that somebody makes: those that ended stay, so what comes and goes would fill the table.
     "embed-user": Limit(30, 3600),
     "upload-user": Limit(60, 3600),

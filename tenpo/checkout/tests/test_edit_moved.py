@@ -63,14 +63,26 @@ def test_a_time_is_not_changed_by_the_lock_of_who_taught_it_before():
 
 
 @pytest.mark.parametrize("act", [edit_following, cancel_following])
-def test_of_a_series_nothing_is_changed_by_who_does_not_give_all_of_it(act):
+def test_of_a_series_what_another_coach_gives_by_now_stays_as_it_is(act):
     series = make_series()
+    *sessions, last = sessions_of(series)
+    give_to(last, make_coach())
+
+    act(sessions[0], by=series.coach, **({"title": "Mine"} if act is edit_following else {"reason": ""}))
+
+    fresh = Session.objects.in_bulk()
+    changed = {one.pk for one in fresh.values() if one.title == "Mine" or one.status == "cancelled"}
+    assert changed == {one.pk for one in sessions}
+
+
+@pytest.mark.parametrize("act", [edit_following, cancel_following])
+def test_of_a_series_nothing_is_changed_by_who_gives_none_of_it(act):
+    series, stranger = make_series(), make_coach()
     sessions = sessions_of(series)
-    give_to(sessions[-1], make_coach())
     before = as_it_stands()
 
     with pytest.raises(PermissionDenied):
-        act(sessions[0], by=series.coach, **({"title": "Mine"} if act is edit_following else {"reason": ""}))
+        act(sessions[0], by=stranger, **({"title": "Mine"} if act is edit_following else {"reason": ""}))
 
     assert as_it_stands() == before
     assert not Session.objects.filter(status="cancelled").exists()

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Field, Router
 
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
-from tenpo.core.limits import HANDED_OVER_AT_ONCE
+from tenpo.core.limits import HANDED_OVER_AT_ONCE, hit
 from tenpo.people.models import User
 from tenpo.schedule.actions import standing_in as actions
 from tenpo.schedule.actions.standing_in import HandedOver
@@ -96,7 +96,7 @@ def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
 
 @router.post(
     "/time-off/{uuid:time_off_id}/hand-over",
-    response={200: HandedOverOut, **problems(403, 404, 409)},
+    response={200: HandedOverOut, **problems(403, 404, 409, 429)},
     summary="Hand over to whoever stands in",
 )
 def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
@@ -105,12 +105,13 @@ def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> 
     What they cannot give stays as it is, with its `code`: `taken`, `away`, `gives_it`, `takes_part`, `other_service`,
     `intro`, `already_imported`, `too_many`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
     """
+    hit("hand-over-user", request.user.pk)
     return _done(actions.hand_over(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
 
 
 @router.post(
     "/time-off/{uuid:time_off_id}/taking-back",
-    response={200: HandedOverOut, **problems(403, 404, 409)},
+    response={200: HandedOverOut, **problems(403, 404, 409, 429)},
     summary="Take back what was handed over",
 )
 def post_taking_back(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
@@ -118,6 +119,7 @@ def post_taking_back(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -
 
     Refusals: `no_stand_in`; what stays has its `code` as in handing over.
     """
+    hit("hand-over-user", request.user.pk)
     return _done(actions.take_back(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
 
 
@@ -131,10 +133,11 @@ def get_stood_in(request: ApiRequest, coach_id: UUID) -> list[dict[str, Any]]:
 
 @router.post(
     "/coaches/{uuid:coach_id}/taking-back",
-    response={200: HandedOverOut, **problems(404, 409)},
+    response={200: HandedOverOut, **problems(404, 409, 429)},
     summary="Take back what others give",
 )
 def post_taking_all_back(request: ApiRequest, coach_id: UUID, body: HandOverIn) -> dict[str, Any]:
     """The coach gives again what others give in their place, whatever became of the time off. Refusals as for it."""
     coach = coach_whose_time(request.user, coach_id)
+    hit("hand-over-user", request.user.pk)
     return _done(actions.take_back(coach, by=request.user, only=body.session_ids))

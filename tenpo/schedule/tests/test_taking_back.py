@@ -6,8 +6,9 @@ from django.test import Client
 from django.urls import reverse
 
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.limits import LIMITS, hit
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.series import cancel_following, edit_following
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.actions.standing_in import hand_over, take_back
@@ -189,3 +190,18 @@ def test_pages_of_a_series_say_which_dates_others_give(client: Client, coach, ot
         "cancelled", "planned", "cancelled",
     ]  # fmt: skip
     assert Caller(coach)("GET", f"sessions/{first.pk}/following/cancellation")[0] == 200
+
+
+def test_sessions_go_to_and_fro_so_often_at_most(coach, other):
+    """Everybody who comes is told each time."""
+    on_day(coach, 1)
+    off = away(coach, other)
+    for _time in range(LIMITS["hand-over-user"].count - 2):
+        hit("hand-over-user", coach.pk)
+    call, page = Caller(coach), signed_in(coach)
+
+    assert call("POST", f"time-off/{off.pk}/hand-over", {})[0] == 200
+    assert page.post(f"/teaching/time-off/{off.pk}/take-back/").status_code == 302
+    assert page.post(f"/teaching/time-off/{off.pk}/hand-over/").status_code == 429
+    assert call("POST", f"time-off/{off.pk}/taking-back", {})[0] == 429
+    assert call("POST", f"coaches/{coach.pk}/taking-back", {})[0] == 429

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from tenpo.core.errors import RuleError
+from tenpo.core.limits import hit
 from tenpo.people.models import User
 from tenpo.schedule.actions.standing_in import HandedOver, hand_over, take_back
 from tenpo.schedule.availability_queries import Away, zone_of
@@ -48,6 +49,7 @@ def stand_in_hand_over(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """Hand over those that were chosen."""
     user = teacher(request)
     off = _time_off(user, time_off_id)
+    hit("hand-over-user", user.pk)
     try:
         done = hand_over(off, by=user, only=_chosen(request))
     except RuleError as refusal:
@@ -85,6 +87,7 @@ def stood_in_take_back(request: HttpRequest, coach_id: UUID) -> HttpResponse:
 
 
 def _take_back(request: HttpRequest, user: User, of: TimeOff | User, coach: User) -> None:
+    hit("hand-over-user", user.pk)
     try:
         done = take_back(of, by=user)
     except RuleError as refusal:
