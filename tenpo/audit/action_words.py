@@ -111,6 +111,7 @@ ACTS = {
     "cleared": pgettext_lazy("audit log", "cleared"),
     "closed": pgettext_lazy("audit log", "closed"),
     "coaches_changed": pgettext_lazy("audit log", "coaches changed"),
+    "coaches_changed_together": pgettext_lazy("audit log", "coaches of several changed"),
     "completed": pgettext_lazy("audit log", "completed"),
     "confirmed": pgettext_lazy("audit log", "confirmed"),
     "created": pgettext_lazy("audit log", "created"),

@@ -52,10 +52,12 @@ class _AskedFirst(forms.Form):
         next(iter(self.fields.values())).widget.attrs["autofocus"] = True
 
 
+@_at_most(password=TYPED_LENGTH)
 class AgainForm(_AskedFirst, ReauthenticateForm):  # type: ignore[misc]
     """The password of somebody who is signed in."""
 
 
+@_at_most(code=TYPED_LENGTH)
 class AgainCodeForm(_AskedFirst, ReauthenticateCodeForm):  # type: ignore[misc]
     """A code instead."""
 

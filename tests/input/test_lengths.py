@@ -19,7 +19,7 @@ from tests.input.calls import DETAILS, SCHEMA
 # What bounds a text as well as a length does.
 BOUNDS = {"maxLength", "format", "enum", "const"}
 # Texts of our own making, cut where they are written.
-OURS = {"core.OutboxMessage.last_error", "notify.Delivery.last_error"}
+OURS = {"core.OutboxMessage.last_error", "ledger.Account.code", "notify.Delivery.last_error"}
 
 
 def endless(kind: dict[str, Any], place: str, components: dict[str, Any]) -> Iterator[str]:
