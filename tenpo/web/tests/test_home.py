@@ -71,6 +71,11 @@ def test_a_member_sees_what_is_next_the_week_and_what_could_be_booked():
     assert all(words in shown for words in ("First steps", "Breathing", "Leading", "Maya Berg", "in 3 hours"))
 
 
+def test_a_time_of_ones_own_is_a_click_away():
+    """So it is booked in four: what, when, and paying."""
+    assert 'href="/book/"' in page(make_member())
+
+
 def test_nobody_sees_anothers_day():
     make_booking(make_session(title="Mine alone"), make_member())
     Session.objects.update(seats_taken=10)
