@@ -337,10 +337,16 @@ def go_in_soon(visit: Visit) -> None:
     visit.path = f"/intro/{intro.link}/"
 
 
+def choose_another_time(visit: Visit) -> None:
+    """A visitor has chosen the time that their talk is to be moved to, and is asked whether it is right."""
+    visit.path = fill(visit.world, "/intro/{intro_token}/move/?start={=intro_to}")
+
+
 LATER: dict[str, tuple[str, Callable[[Visit], None]]] = {
     "/me/keys/": ("member", show_that_it_is_me),
     "/me/calendars/caldav/choose/": ("member", find_an_account),
     "/intro/": ("anon", go_in_soon),
+    "/intro/move/": ("anon", choose_another_time),
     "/settings/": ("admin", show_that_it_is_me),
     "/me/money/payouts/accounts/": ("member", show_that_it_is_me),
     "/account/2fa/totp/activate/": ("member", show_that_it_is_me),
