@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 697fee2b46ea128656dca3ecabcd7a6466c870d3c466618fa9fecf6fabc71524
+-- Of the migrations e0e9cc606be904f8d18660fe5f2ff89c85edaabe8c2613ffa9f39f0bf61f2ec1
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -4768,7 +4768,6 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('ledger', '0020_transfers_without_foreign_keys', now()),
     ('ledger', '0021_reversals_in_an_index_of_their_own', now()),
     ('ledger', '0022_no_index_of_what_reverses_nothing', now()),
-    ('ledger', '0023_post_by_columns', now()),
     ('mfa', '0001_initial', now()),
     ('mfa', '0002_authenticator_timestamps', now()),
     ('mfa', '0003_authenticator_type_uniq', now()),
