@@ -11,11 +11,7 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import User
 from tenpo.schedule.models import Session
-from tenpo.schedule.policy_notifications import (
-    booking_path,
-    roster_path,
-    sentences,
-)
+from tenpo.schedule.policy_notifications import booking_path, roster_path, sentences
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.several_notifications import (
     each_with_when,
@@ -104,7 +100,7 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
     Nobody, where another notice tells it.
     """
     said = message.payload
-    sessions = [] if said.get("is_told_elsewhere") else _still_given([message.subject_id])
+    sessions = [] if said.get("is_told_elsewhere") else still_given([message.subject_id])
     notices = _to_coaches(sessions, {str(message.subject_id): said}, by=said["by_id"])
     for session in sessions:
         before = said["before_ids"][0]
@@ -116,10 +112,11 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
 def on_coaches_changed_together(message: OutboxMessage) -> list[Notice]:
     """Who gives some sessions now, and who does not any more, but for whoever did it: each once, with theirs."""
     given = message.payload["given"]
-    return _to_coaches(_still_given(given), given, by=message.payload["by_id"])
+    return _to_coaches(still_given(given), given, by=message.payload["by_id"])
 
 
-def _still_given(ids: Iterable[UUID | str]) -> list[Session]:
+def still_given(ids: Iterable[UUID | str]) -> list[Session]:
+    """Those of some sessions that are not called off, by their starts, with who gives them."""
     rows = Session.objects.filter(pk__in=ids).exclude(status=Session.Status.CANCELLED).select_related("coach")
     sessions = list(rows.order_by("starts_at", "id"))
     name_coaches(sessions)

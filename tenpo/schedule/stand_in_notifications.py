@@ -8,10 +8,8 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.people.models import User
-from tenpo.schedule.coaches_notifications import WITH_OTHERS, to_who_comes
-from tenpo.schedule.models import Session
+from tenpo.schedule.coaches_notifications import WITH_OTHERS, still_given, to_who_comes
 from tenpo.schedule.policy_notifications import roster_path
-from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.several_notifications import facts_of_sessions, number_of, what_and_when, when_of_all, which
 from tenpo.schedule.told_people import given_with_others
 
@@ -54,11 +52,9 @@ def on_handed_over(message: OutboxMessage) -> list[Notice]:
     whoever did it.
     """
     said = message.payload
-    rows = Session.objects.select_related("coach").filter(pk__in=said["session_ids"]).order_by("starts_at", "id")
-    sessions = [one for one in rows if one.status != Session.Status.CANCELLED]
+    sessions = still_given(said["session_ids"])
     if not sessions:
         return []
-    name_coaches(sessions)
     names = {str(one.pk): str(one) for one in User.objects.filter(pk__in=[said["from_id"], said["to_id"]])}
     who = {"before": names[said["from_id"]], "to": names[said["to_id"]]}
     coaches = [(STANDS_IN, said["to_id"]), (GIVEN_AWAY, said["from_id"])]

@@ -7,6 +7,7 @@ from math import inf
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
@@ -16,6 +17,13 @@ from tenpo.schedule.availability_queries import taught_during
 from tenpo.schedule.calendar_queries import busy_outside
 from tenpo.schedule.models import Intro, ServiceCoach, Session, SessionCoach, TimeOff
 from tenpo.schedule.session_coach_queries import named_to, places_of
+
+
+def time_off_of(user: User, time_off_id: UUID) -> TimeOff:
+    """A time off that is `user`'s to say; Http404 for every other."""
+    rows = TimeOff.objects.visible_to(user).select_related("coach", "stand_in")
+    off: TimeOff = get_object_or_404(rows, pk=time_off_id)
+    return off
 
 
 @dataclass(frozen=True)

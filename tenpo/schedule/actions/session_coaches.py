@@ -146,10 +146,13 @@ def handed_over(
 
 def tell_of_others(session: Session, before: Sequence[UUID], *, by: User | None, **how: Any) -> None:
     """Publish that others give a session: who gave it `before`, and whether that is told by another event (`how`)."""
-    publish(
-        "session.coaches_changed", subject=session, before_ids=[str(one) for one in before],
-        added_ids=added_to(session, before), by_id=str(by.pk) if by else "", **how,
-    )  # fmt: skip
+    by_id = str(by.pk) if by else ""
+    publish("session.coaches_changed", subject=session, **who_gave(session, before), by_id=by_id, **how)
+
+
+def who_gave(session: Session, before: Sequence[UUID]) -> dict[str, list[str]]:
+    """What an event says of a session that others give: who did `before`, and who came."""
+    return {"before_ids": [str(one) for one in before], "added_ids": added_to(session, before)}
 
 
 def added_to(session: Session, before: Sequence[UUID]) -> list[str]:

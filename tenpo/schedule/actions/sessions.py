@@ -39,6 +39,7 @@ from tenpo.schedule.actions.session_coaches import (
     name_other_coaches,
     tell_of_others,
     who_did_it,
+    who_gave,
     write_sessions,
 )
 from tenpo.schedule.attendance_models import Attendance
@@ -356,12 +357,11 @@ def change_sessions(
         before_ids = session.coach_ids if values else []
         change_session(session, {**changes, **values}, by=by, is_among_several=is_among_several)
         before = {name: _plain(value) for name, value in was.items() if getattr(session, name) != value}
-        added = {"added_ids": added_to(session, before_ids)} if values else {}
         if before:
+            added = {"added_ids": added_to(session, before_ids)} if values else {}
             told[str(session.pk)] = before | added
         if values and session.coach_ids != before_ids:
-            gave = [str(one) for one in before_ids]
-            given[str(session.pk)] = {"before_ids": gave, "is_moved": bool(before), **added}
+            given[str(session.pk)] = {**who_gave(session, before_ids), "is_moved": bool(before)}
     by_id = str(by.pk) if by else ""
     if told and is_among_several:
         publish("session.changed_together", subject=sessions[0], before=told, by_id=by_id)
@@ -447,6 +447,4 @@ def _let_give_back(session: Session) -> None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -3,17 +3,15 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
 from ninja import Field, Router
 
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.core.limits import HANDED_OVER_AT_ONCE, hit
-from tenpo.people.models import User
 from tenpo.schedule.actions import standing_in as actions
 from tenpo.schedule.actions.standing_in import HandedOver
 from tenpo.schedule.api.hours import TaughtOut, coach_whose_time
-from tenpo.schedule.models import Session, TimeOff
-from tenpo.schedule.stand_in_queries import Given, HandOver, hand_overs_in, stood_in
+from tenpo.schedule.models import Session
+from tenpo.schedule.stand_in_queries import Given, HandOver, hand_overs_in, stood_in, time_off_of
 
 router = Router(tags=["Working hours"])
 
@@ -60,12 +58,6 @@ def _stood_in(one: Given) -> dict[str, Any]:
     return {**_taught(one.session), "given_by_id": one.giver.pk}
 
 
-def _off(user: User, time_off_id: UUID) -> TimeOff:
-    rows = TimeOff.objects.visible_to(user).select_related("coach", "stand_in")
-    off: TimeOff = get_object_or_404(rows, pk=time_off_id)
-    return off
-
-
 def _taught(session: Session) -> dict[str, Any]:
     return {name: getattr(session, name) for name in TaughtOut.model_fields}
 
@@ -83,7 +75,7 @@ def _done(done: HandedOver) -> dict[str, Any]:
 )
 def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
     """What could be handed over, the next first, and what was; for the coach and admins. Nothing changes."""
-    off = _off(request.user, time_off_id)
+    off = time_off_of(request.user, time_off_id)
     found = hand_overs_in(off, by=request.user)
     return {
         "time_off_id": off.pk,
@@ -106,7 +98,7 @@ def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> 
     `intro`, `already_imported`, `too_many`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
     """
     hit("hand-over-user", request.user.pk)
-    return _done(actions.hand_over(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
+    return _done(actions.hand_over(time_off_of(request.user, time_off_id), by=request.user, only=body.session_ids))
 
 
 @router.post(
@@ -120,7 +112,7 @@ def post_taking_back(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -
     Refusals: `no_stand_in`; what stays has its `code` as in handing over.
     """
     hit("hand-over-user", request.user.pk)
-    return _done(actions.take_back(_off(request.user, time_off_id), by=request.user, only=body.session_ids))
+    return _done(actions.take_back(time_off_of(request.user, time_off_id), by=request.user, only=body.session_ids))
 
 
 @router.get(

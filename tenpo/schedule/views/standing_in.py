@@ -18,7 +18,7 @@ from tenpo.schedule.availability_queries import Away, zone_of
 from tenpo.schedule.models import TimeOff
 from tenpo.schedule.permissions import can_hand_over
 from tenpo.schedule.queries import cancellation_effect
-from tenpo.schedule.stand_in_queries import hand_overs_in, stood_in
+from tenpo.schedule.stand_in_queries import hand_overs_in, stood_in, time_off_of
 from tenpo.schedule.views.teaching import teacher
 
 
@@ -27,7 +27,7 @@ from tenpo.schedule.views.teaching import teacher
 def stand_in(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """What can be handed over to whoever stands in, what cannot and why, and what they have by now."""
     user = teacher(request)
-    off = _time_off(user, time_off_id)
+    off = time_off_of(user, time_off_id)
     found = hand_overs_in(off, by=user)
     theirs = stood_in(off)
     ready = [one.session for one in found if not one.code]
@@ -48,7 +48,7 @@ def stand_in(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
 def stand_in_hand_over(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """Hand over those that were chosen."""
     user = teacher(request)
-    off = _time_off(user, time_off_id)
+    off = time_off_of(user, time_off_id)
     hit("hand-over-user", user.pk)
     try:
         done = hand_over(off, by=user, only=_chosen(request))
@@ -69,7 +69,7 @@ def stand_in_hand_over(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
 def stand_in_take_back(request: HttpRequest, time_off_id: UUID) -> HttpResponse:
     """Take back what whoever stands in was to give."""
     user = teacher(request)
-    off = _time_off(user, time_off_id)
+    off = time_off_of(user, time_off_id)
     _take_back(request, user, off, off.coach)
     return redirect("schedule:stand-in", off.pk)
 
@@ -99,13 +99,6 @@ def _take_back(request: HttpRequest, user: User, of: TimeOff | User, coach: User
             len(done.given),
         )
         _say(request, done, words % {"n": len(done.given), "coach": coach})
-
-
-def _time_off(user: User, time_off_id: UUID) -> TimeOff:
-    """A time off that is somebody's to say; Http404 for every other."""
-    rows = TimeOff.objects.visible_to(user).select_related("coach", "stand_in")
-    off: TimeOff = get_object_or_404(rows, pk=time_off_id)
-    return off
 
 
 def _chosen(request: HttpRequest) -> set[UUID]:
