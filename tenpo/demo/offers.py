@@ -1,7 +1,8 @@
 """What the coaches offer by time: places, services, working hours, and when one of them is elsewhere or away."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -11,6 +12,7 @@ from tenpo.schedule.actions.hours import set_day, set_weekly_hours, set_working_
 from tenpo.schedule.actions.places import open_location, open_room
 from tenpo.schedule.actions.services import create_service
 from tenpo.schedule.actions.time_off import add_time_off, add_travel
+from tenpo.schedule.availability_queries import zone_of
 from tenpo.schedule.models import Location
 from tenpo.schedule.weekly_hours import Hours, minutes_of
 
@@ -117,9 +119,9 @@ def away_of_today(story: Story) -> None:
         kenji, starts_on=today + timedelta(days=9), ends_on=today + timedelta(days=20), time_zone="Europe/Berlin",
         by=kenji,
     )  # fmt: skip
-    first = story.at(now + timedelta(days=16), 0)
-    add_time_off(
-        sofia, starts_at=first, ends_at=first + timedelta(days=7), reason="A week by the sea", stand_in=jonas, by=sofia
-    )
+    # Whole days by her own clock, which is not that of the house.
+    first = datetime.combine(today + timedelta(days=16), time(), ZoneInfo(zone_of(User.objects.get(pk=sofia.pk))))
+    after = first + timedelta(days=7)
+    add_time_off(sofia, starts_at=first, ends_at=after, reason="A week by the sea", stand_in=jonas, by=sofia)
     set_day(maya, today + timedelta(days=11), [Hours(0, minutes_of("13:00"), minutes_of("18:00"))], by=maya)
     set_day(maya, today + timedelta(days=24), [], by=maya)

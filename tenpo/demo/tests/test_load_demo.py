@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from django.utils import timezone
 from tenpo.access.actions.api_clients import authenticate_key
 from tenpo.core.invariants import find_faults
 from tenpo.core.models import OutboxMessage
+from tenpo.core.words import last_whole_day
 from tenpo.demo import plot
 from tenpo.demo.actions import accounts, load_demo
 from tenpo.notify.models import Delivery, Notification
@@ -20,7 +22,8 @@ from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
 from tenpo.runtime import env, postgres
-from tenpo.schedule.models import Booking, CalendarConnection, OutsideEvent, Session, SessionCoach
+from tenpo.schedule.availability_queries import zone_of
+from tenpo.schedule.models import Booking, CalendarConnection, OutsideEvent, Session, SessionCoach, TimeOff
 from tenpo.web.queries.attention import attention_for
 from tenpo.web.queries.today import day_of, teaching_of
 
@@ -175,6 +178,8 @@ def _check_today() -> None:
     assert Booking.objects.filter(session__is_private=True, state="confirmed").count() > 5
     assert Booking.objects.filter(session__is_private=True, state="offered").exists()
     assert SessionCoach.objects.filter(stands_in_for__isnull=False).exists()
+    away = TimeOff.objects.select_related("coach").get(stand_in__isnull=False)
+    assert last_whole_day(away.starts_at, away.ends_at, zone=ZoneInfo(zone_of(away.coach))) is not None
     assert Session.objects.filter(is_private=False, status="planned", is_together=True).exists()
     assert Session.objects.filter(is_private=True, status="planned", version__gt=0).exists()
     weekly = Booking.objects.filter(session__is_private=True, session__series__isnull=False, state="confirmed")
