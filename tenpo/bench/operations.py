@@ -1,6 +1,7 @@
 """What is measured: each operation once over, and for a while by many at once."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
@@ -25,22 +26,34 @@ MOST_BOOKINGS_A_SECOND = 1_500
 # Below the limit of tries of one person (`tenpo.core.limits`).
 BOOKINGS_PER_CALLER = 50
 
-# Scripts of pgbench: a transfer alone, one with the fee that is taken of it, and many in one call. Keys and ids come in
-# the order of time, as those of the application do.
+# Scripts of pgbench: a transfer alone, one with the fee that is taken of it, and many in one call. Keys and ids come
+# with the call and in the order of time, as those of the application do: `key`, and as many numbers after it as a batch
+# is long, are nobody else's.
+_BEGIN = """
+\\set n random(1, {last})
+\\set turn :turn + 1
+\\set key (:turn * {clients} + :client_id) * {batch}
+\\set next :key + 1
+"""
 _SCRIPTS = {
     "transfer-in-database": """
-        SELECT ledger_post('{credit_spend}', ARRAY[debit], ARRAY[credit], '{1}', ARRAY['line-' || uuidv7()],
-            ARRAY[uuidv7()], '{NULL}', pots) FROM bench_pot WHERE n = :n;""",
+        SELECT ledger_post('{credit_spend}', ARRAY[debit], ARRAY[credit], '{1}', ARRAY['line-' || :key],
+            ARRAY[lpad(:key, 32, '0')::uuid], '{NULL}', pots) FROM bench_pot WHERE n = :n;""",
     "transfer-with-fee": """
         SELECT ledger_post('{credit_spend,fee}', ARRAY[debit, fees], ARRAY[credit, provider], '{1,1}',
-            ARRAY['line-' || uuidv7(), 'line-' || uuidv7()], ARRAY[uuidv7(), uuidv7()], '{NULL,NULL}', pots)
+            ARRAY['line-' || :key, 'line-' || :next], ARRAY[lpad(:key, 32, '0'), lpad(:next, 32, '0')]::uuid[],
+            '{NULL,NULL}', pots)
         FROM bench_pot WHERE n = :n;""",
     "batch": """
         SELECT ledger_post(array_agg(text 'credit_spend'), array_agg(debit), array_agg(credit), array_agg(1::bigint),
-            array_agg('line-' || uuidv7()), array_agg(uuidv7()), array_agg(NULL::uuid), min(pots))
-        FROM bench_pot WHERE n BETWEEN :n AND :n + :batch - 1;""",
+            array_agg('line-' || id), array_agg(lpad(id, 32, '0')::uuid), array_agg(NULL::uuid), min(pots))
+        FROM bench_pot, LATERAL (SELECT (:key::bigint + n - :n)::text AS id) WHERE n BETWEEN :n AND :n + :batch - 1;""",
 }
 BATCH = 100
+# As many as PostgreSQL lets in.
+MOST_CLIENTS = 100
+# More than one client can do.
+TURNS_A_SECOND = 10_000
 
 
 @dataclass(frozen=True)
@@ -181,11 +194,14 @@ def _in_database(here: Scratch) -> list[Operation]:
 def _script(here: Scratch, name: str, what: str, counts: int, *, last: int, batch: int) -> Operation:
     """A script of pgbench, of which a transaction `counts` so many times; it begins with any pot up to the `last`."""
     path = here.data_dir.parent / f"{name}.sql"
-    path.write_text(f"\\set n random(1, {last})\n" + _SCRIPTS[name].replace(":batch", str(batch)) + "\n")
+    beginning = _BEGIN.format(last=last, clients=MOST_CLIENTS, batch=BATCH)
+    path.write_text(beginning + _SCRIPTS[name].replace(":batch", str(batch)) + "\n")
     path.chmod(0o644)
 
     def many(clients: int, seconds: int) -> Sample:
-        found = tpcb.run_script(here, path, app_conninfo(here), clients=clients, seconds=seconds)
+        # Nobody comes to where the next slot begins.
+        turn = int(time.time() * TURNS_A_SECOND)
+        found = tpcb.run_script(here, path, app_conninfo(here), clients=clients, seconds=seconds, turn=turn)
         latency = found.p50_ms / counts if found.p50_ms is not None else None
         return replace(found, done=found.done * counts, rate=found.rate * counts, p50_ms=latency)
 

@@ -29,9 +29,12 @@ def run_tpcb(here: Scratch, *, clients: int, seconds: int) -> Sample:
     return _sample(_pgbench(_as_superuser(here), *_load(clients, seconds), TPCB_DATABASE))
 
 
-def run_script(here: Scratch, script: Path, environment: Mapping[str, str], *, clients: int, seconds: int) -> Sample:
-    """A script of pgbench against Tenpo's database, as whom `environment` says."""
-    return _sample(_pgbench(environment, *_load(clients, seconds), "--file", str(script), postgres.DATABASE))
+def run_script(
+    here: Scratch, script: Path, environment: Mapping[str, str], *, clients: int, seconds: int, turn: int
+) -> Sample:
+    """A script of pgbench against Tenpo's database, as whom `environment` says, with its variable `turn`."""
+    load = [*_load(clients, seconds), f"--define=turn={turn}"]
+    return _sample(_pgbench(environment, *load, "--file", str(script), postgres.DATABASE))
 
 
 def _load(clients: int, seconds: int) -> list[str]:

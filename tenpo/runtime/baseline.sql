@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations e0e9cc606be904f8d18660fe5f2ff89c85edaabe8c2613ffa9f39f0bf61f2ec1
+-- Of the migrations 78a4f5f14ed01524611fad592bbcacf8fc7e95edfd0884ec3574b43bfbb6f33e
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -77,26 +77,19 @@ CREATE FUNCTION ledger_post(kinds text[], debits text[], credits text[], amounts
     SET search_path TO {schema}, pg_temp
     AS $_$
 DECLARE
-    named text;
     debit_code text;
     debit uuid;
-    debit_balance bigint;
+    debit_is_guarded boolean;
     debit_currency text;
     credit_code text;
     credit uuid;
-    credit_balance bigint;
+    credit_is_guarded boolean;
     credit_currency text;
-    debit_ids uuid[];
-    credit_ids uuid[];
-    currencies text[];
-    guarded uuid[];
-    is_open boolean;
     cents bigint;
     undone_debit uuid;
     undone_credit uuid;
     undone_cents bigint;
     undone_reverses uuid;
-    new_keys text[];
     changed uuid[];
     changes bigint[];
     account uuid;
@@ -110,81 +103,49 @@ BEGIN
         RAISE EXCEPTION 'ledger: the columns differ in length';
     END IF;
 
-    FOR attempt IN 1..2 LOOP
-        debit_ids := '{}';
-        credit_ids := '{}';
-        currencies := '{}';
-        guarded := '{}';
-        is_open := true;
-        debit_code := NULL;
-        credit_code := NULL;
-        FOR place IN 1..cardinality(kinds) LOOP
-            -- Most often one end is that of the posting before: sales, of many; or what the fee is taken from.
-            named := debits[place];
-            IF named = credit_code THEN
-                debit_code := named;
-                debit := credit;
-                debit_balance := credit_balance;
-                debit_currency := credit_currency;
-            ELSIF named IS DISTINCT FROM debit_code THEN
-                debit_code := named;
-                SELECT id, balance, currency INTO debit, debit_balance, debit_currency
-                FROM ledger_account WHERE code = named;
-            END IF;
-            named := credits[place];
-            IF named IS DISTINCT FROM credit_code THEN
-                credit_code := named;
-                SELECT id, balance, currency INTO credit, credit_balance, credit_currency
-                FROM ledger_account WHERE code = named;
-            END IF;
-            IF debit_currency <> credit_currency THEN
-                RAISE EXCEPTION 'ledger: currencies differ';
-            END IF;
-            debit_ids := debit_ids || debit;
-            credit_ids := credit_ids || credit;
-            currencies := currencies || debit_currency;
-            is_open := is_open AND debit IS NOT NULL AND credit IS NOT NULL;
-            IF debit_balance IS NOT NULL THEN
-                guarded := guarded || debit;
-            END IF;
-            IF credit_balance IS NOT NULL THEN
-                guarded := guarded || credit;
-            END IF;
-        END LOOP;
-        EXIT WHEN is_open;
-
-        -- Open the accounts that are not open yet, in one order, and look again. Only what a person owns has a
-        -- guarded balance. The code is made of what the account says, so no other name leads to it.
-        IF EXISTS (
-            SELECT FROM jsonb_array_elements(pots::jsonb) listed (pot)
-            WHERE pot ->> 'kind' !~ '^[a-z]+$' OR pot ->> 'currency' !~ '^[A-Z]{3}$')
-        THEN
-            RAISE EXCEPTION 'ledger: no such kind or currency';
-        END IF;
-        INSERT INTO ledger_account (code, kind, currency, owner_id, source_id, name, expires_at, balance)
-        SELECT concat(kind, ':', currency, ':', owner_id, ':', source_id, ':', name), kind, currency, owner_id, source_id,
-               name, expires_at, CASE WHEN kind IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
-        FROM jsonb_array_elements(pots::jsonb) listed (pot),
-             LATERAL (
-                SELECT pot ->> 'kind' AS kind, pot ->> 'currency' AS currency, (pot ->> 'owner')::uuid AS owner_id,
-                       (pot ->> 'source')::uuid AS source_id, pot ->> 'name' AS name,
-                       (pot ->> 'expires_at')::timestamptz AS expires_at) said
-        WHERE NOT EXISTS (SELECT FROM ledger_account a WHERE a.code = ledger_code(pot))
-        ORDER BY ledger_code(pot)
-        ON CONFLICT DO NOTHING;
-    END LOOP;
-
-    -- Lock the guarded ones, always in the order of their ids, so that two postings cannot wait for each other.
-    IF cardinality(guarded) = 1 THEN
-        PERFORM FROM ledger_account WHERE id = guarded[1] FOR NO KEY UPDATE;
-    ELSIF cardinality(guarded) > 1 THEN
-        PERFORM FROM ledger_account WHERE id = ANY (guarded) ORDER BY id FOR NO KEY UPDATE;
-    END IF;
-
     FOR place IN 1..cardinality(kinds) LOOP
-        debit := debit_ids[place];
-        credit := credit_ids[place];
         cents := amounts[place];
+        FOR attempt IN 1..2 LOOP
+            -- Most often one end is that of the posting before: sales, of many; or what the fee is taken from.
+            IF debits[place] IS DISTINCT FROM debit_code THEN
+                debit_code := debits[place];
+                SELECT id, balance IS NOT NULL, currency INTO debit, debit_is_guarded, debit_currency
+                FROM ledger_account WHERE code = debit_code;
+            END IF;
+            IF credits[place] IS DISTINCT FROM credit_code THEN
+                credit_code := credits[place];
+                SELECT id, balance IS NOT NULL, currency INTO credit, credit_is_guarded, credit_currency
+                FROM ledger_account WHERE code = credit_code;
+            END IF;
+            EXIT WHEN debit IS NOT NULL AND credit IS NOT NULL;
+
+            -- Open all accounts that are not open yet, in one order, and look again. Only what a person owns has a
+            -- guarded balance. The code is made of what the account says, so no other name leads to it.
+            IF EXISTS (
+                SELECT FROM jsonb_array_elements(pots::jsonb) listed (pot)
+                WHERE pot ->> 'kind' !~ '^[a-z]+$' OR pot ->> 'currency' !~ '^[A-Z]{3}$')
+            THEN
+                RAISE EXCEPTION 'ledger: no such kind or currency';
+            END IF;
+            INSERT INTO ledger_account (code, kind, currency, owner_id, source_id, name, expires_at, balance)
+            SELECT concat(kind, ':', currency, ':', owner_id, ':', source_id, ':', name), kind, currency, owner_id,
+                   source_id, name, expires_at,
+                   CASE WHEN kind IN ('credit', 'granted', 'wallet', 'earnings') THEN 0 END
+            FROM jsonb_array_elements(pots::jsonb) listed (pot),
+                 LATERAL (
+                    SELECT pot ->> 'kind' AS kind, pot ->> 'currency' AS currency, (pot ->> 'owner')::uuid AS owner_id,
+                           (pot ->> 'source')::uuid AS source_id, pot ->> 'name' AS name,
+                           (pot ->> 'expires_at')::timestamptz AS expires_at) said
+            WHERE NOT EXISTS (SELECT FROM ledger_account a WHERE a.code = ledger_code(pot))
+            ORDER BY ledger_code(pot)
+            ON CONFLICT DO NOTHING;
+            debit_code := NULL;
+            credit_code := NULL;
+        END LOOP;
+        IF debit_currency <> credit_currency THEN
+            RAISE EXCEPTION 'ledger: currencies differ';
+        END IF;
+
         IF undoes[place] IS NOT NULL THEN
             SELECT t.debit_id, t.credit_id, t.amount, t.reverses_id
             INTO undone_debit, undone_credit, undone_cents, undone_reverses
@@ -203,20 +164,19 @@ BEGIN
         END IF;
 
         INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id, reverses_id)
-        VALUES (debit, credit, cents, currencies[place], kinds[place], keys[place], subjects[place], undoes[place])
+        VALUES (debit, credit, cents, debit_currency, kinds[place], keys[place], subjects[place], undoes[place])
         ON CONFLICT (key) DO NOTHING;
         IF FOUND THEN
             posted := posted + 1;
-            new_keys := new_keys || keys[place];
-            IF debit = ANY (guarded) THEN
+            IF debit_is_guarded THEN
                 changed := changed || debit;
                 changes := changes || -cents;
             END IF;
-            IF credit = ANY (guarded) THEN
+            IF credit_is_guarded THEN
                 changed := changed || credit;
                 changes := changes || cents;
             END IF;
-        ELSIF keys[place] = ANY (new_keys) THEN
+        ELSIF keys[place] = ANY (keys[:place - 1]) THEN
             RAISE EXCEPTION 'ledger: a key stands twice in one call';
         -- The same key must say the same thing.
         ELSIF NOT EXISTS (
@@ -227,7 +187,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- Each balance once, by all that it moved. The check "account_never_below_zero" refuses what is not there.
+    -- Each balance once, by all that moved it, and always in the order of their ids, so that two postings cannot wait for
+    -- each other. The check "account_never_below_zero" refuses what is not there.
     IF cardinality(changed) = 1 THEN
         UPDATE ledger_account SET balance = balance + changes[1] WHERE id = changed[1];
     ELSIF cardinality(changed) > 1 THEN
@@ -235,6 +196,7 @@ BEGIN
             SELECT moved.account, sum(moved.change)
             FROM unnest(changed, changes) moved (account, change)
             GROUP BY moved.account
+            ORDER BY moved.account
         LOOP
             UPDATE ledger_account SET balance = balance + change WHERE id = account;
         END LOOP;
@@ -4768,6 +4730,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('ledger', '0020_transfers_without_foreign_keys', now()),
     ('ledger', '0021_reversals_in_an_index_of_their_own', now()),
     ('ledger', '0022_no_index_of_what_reverses_nothing', now()),
+    ('ledger', '0023_post_in_one_pass', now()),
     ('mfa', '0001_initial', now()),
     ('mfa', '0002_authenticator_timestamps', now()),
     ('mfa', '0003_authenticator_type_uniq', now()),

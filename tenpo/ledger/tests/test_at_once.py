@@ -114,17 +114,16 @@ def test_accounts_opened_in_the_order_in_which_they_are_said_control():
 
 
 @pytest.mark.control
-def test_accounts_locked_in_the_order_in_which_they_are_said_control():
+def test_balances_changed_in_the_order_in_which_they_are_said_control():
     one, other = two_pots(are_open=True)
 
-    ordered = "PERFORM FROM ledger_account WHERE id = ANY (guarded) ORDER BY id FOR NO KEY UPDATE;"
-    said = """
-        FOREACH account IN ARRAY guarded LOOP
-            PERFORM FROM ledger_account WHERE id = account FOR NO KEY UPDATE;
-            PERFORM meet();
-        END LOOP;
-    """
-    with meeting_between_two(), without(ordered, instead=said):
+    said = "ORDER BY min(array_position(changed, moved.account))"
+    change = "UPDATE ledger_account SET balance = balance + change WHERE id = account;"
+    with (
+        meeting_between_two(),
+        without("ORDER BY moved.account", instead=said),
+        without(change, instead=f"{change} PERFORM meet();"),
+    ):
         found = outcomes(at_once([partial(issue, one, other), partial(issue, other, one)]))
 
     assert found == {"2": 1, "OperationalError": 1}

@@ -106,6 +106,25 @@ def test_a_key_that_says_something_else_is_a_mistake():
     assert Account.objects.get(owner=member).balance == 100
 
 
+@pytest.mark.parametrize("is_posted", [False, True], ids=["new", "posted before"])
+def test_a_key_stands_once_in_a_call(is_posted):
+    posting = issue(make_member(), 100)
+    if is_posted:
+        post_transfers([posting])
+
+    with pytest.raises(ProgrammingError, match="twice in one call"), transaction.atomic():
+        post_transfers([posting, posting])
+    assert Transfer.objects.count() == is_posted
+
+
+def test_of_a_call_that_was_posted_in_part_only_the_rest_moves_a_balance():
+    member = make_member()
+    post_transfers([issue(member, 100)])
+
+    assert post_transfers([issue(member, 100), issue(member, 30, key="second"), issue(member, 5, key="third")]) == 2
+    assert Account.objects.get(owner=member).balance == 135
+
+
 def test_amounts_are_positive_and_currencies_equal():
     member = make_member()
     dollars = Posting(Transfer.Kind.PAYMENT, PROVIDER, Pot(Account.Kind.SALES, "USD"), 5, "x", uuid4())
