@@ -38,7 +38,7 @@ class Plan:
     rounds: int = 3
     seconds: int = 1
     rows: int = 1_000
-    scale: int = 20
+    scale: int = 50
     only: frozenset[str] = frozenset()
 
     def chosen(self, operations: Sequence[Operation], *, everywhere: bool) -> list[Operation]:

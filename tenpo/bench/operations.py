@@ -10,7 +10,7 @@ from tenpo.bench import tpcb
 from tenpo.bench.caller import Callers
 from tenpo.bench.fill import Caller, Place, pots, signed_in_cookie
 from tenpo.bench.load import Sample, send
-from tenpo.bench.scratch import HOST, Scratch, app_conninfo
+from tenpo.bench.scratch import HOST, Scratch
 from tenpo.ledger.actions import Pot
 from tenpo.ledger.models import Account
 from tenpo.payments.providers.sandbox import SUCCEEDS
@@ -201,7 +201,7 @@ def _script(here: Scratch, name: str, what: str, counts: int, *, last: int, batc
     def many(clients: int, seconds: int) -> Sample:
         # Nobody comes to where the next slot begins.
         turn = int(time.time() * TURNS_A_SECOND)
-        found = tpcb.run_script(here, path, app_conninfo(here), clients=clients, seconds=seconds, turn=turn)
+        found = tpcb.run_script(here, path, clients=clients, seconds=seconds, turn=turn)
         latency = found.p50_ms / counts if found.p50_ms is not None else None
         return replace(found, done=found.done * counts, rate=found.rate * counts, p50_ms=latency)
 

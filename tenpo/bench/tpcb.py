@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 from tenpo.bench.load import Sample
@@ -21,20 +20,18 @@ def prepare(here: Scratch, *, scale: int) -> None:
     """Make the tables of TPC-B: 100,000 accounts for each unit of `scale`."""
     with here.as_superuser("postgres") as admin:
         admin.execute(f"CREATE DATABASE {TPCB_DATABASE}")
-    _pgbench(_as_superuser(here), "--initialize", "--quiet", "--scale", str(scale), TPCB_DATABASE)
+    _pgbench(here, postgres.SUPERUSER, "--initialize", "--quiet", "--scale", str(scale), TPCB_DATABASE)
 
 
 def run_tpcb(here: Scratch, *, clients: int, seconds: int) -> Sample:
     """TPC-B, prepared: one transaction of three updates, a select and an insert for each try."""
-    return _sample(_pgbench(_as_superuser(here), *_load(clients, seconds), TPCB_DATABASE))
+    return _sample(_pgbench(here, postgres.SUPERUSER, *_load(clients, seconds), TPCB_DATABASE))
 
 
-def run_script(
-    here: Scratch, script: Path, environment: Mapping[str, str], *, clients: int, seconds: int, turn: int
-) -> Sample:
-    """A script of pgbench against Tenpo's database, as whom `environment` says, with its variable `turn`."""
-    load = [*_load(clients, seconds), f"--define=turn={turn}"]
-    return _sample(_pgbench(environment, *load, "--file", str(script), postgres.DATABASE))
+def run_script(here: Scratch, script: Path, *, clients: int, seconds: int, turn: int) -> Sample:
+    """A script of pgbench against Tenpo's database, as the application, with its variable `turn`."""
+    load = [*_load(clients, seconds), f"--define=turn={turn}", "--file", str(script)]
+    return _sample(_pgbench(here, postgres.APP, *load, postgres.DATABASE))
 
 
 def _load(clients: int, seconds: int) -> list[str]:
@@ -44,13 +41,12 @@ def _load(clients: int, seconds: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _as_superuser(here: Scratch) -> dict[str, str]:
-    return {**os.environ, "PGHOST": str(postgres.socket_dir(here.data_dir)), "PGUSER": postgres.SUPERUSER}
-
-
-def _pgbench(environment: Mapping[str, str], *arguments: str) -> str:
+def _pgbench(here: Scratch, role: str, *arguments: str) -> str:
+    address = {"PGHOST": here.address, "PGUSER": role, "PGPASSWORD": here.password}
     program = postgres.binaries() / "pgbench"
-    done = subprocess.run([str(program), *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(program), *arguments], env={**os.environ, **address}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise OperatorError(f"pgbench failed: {done.stderr.strip()[-2000:]}")
     return done.stdout

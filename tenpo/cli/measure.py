@@ -25,7 +25,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often everything is measured; medians are told.")] = 3,
     seconds: Annotated[int, typer.Option(min=1, help="How long each slot lasts.")] = 1,
     rows: Annotated[int, typer.Option(min=50, help="Bookings at first; then ten times as many.")] = 1_000,
-    scale: Annotated[int, typer.Option(min=1, help="Size of TPC-B, in 100,000 accounts.")] = 20,
+    scale: Annotated[int, typer.Option(min=1, help="Size of TPC-B, in 100,000 accounts.")] = 50,
     only: Annotated[str, typer.Option(help="Only these operations, with commas: booking,card,transfer …")] = "",
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write everything to this file; - for standard output.")

@@ -130,6 +130,7 @@ def test_what_cannot_be_stopped_keeps_neither_environment_nor_handlers(monkeypat
         raise OperatorError("It does not stop.")
 
     monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(scratch, "_start_postgres", lambda _here: None)
     monkeypatch.setattr(installation, "django", contextlib.nullcontext)
     monkeypatch.setattr(upgrade, "migrate", lambda _say: None)
     monkeypatch.setattr(upgrade, "collect_static", lambda _data_dir: None)
