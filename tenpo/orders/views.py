@@ -3,14 +3,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.core import clock
-from tenpo.core.errors import RuleError
 from tenpo.orders.actions.policies import (
     create_cancellation_policy,
     end_share_policy,
@@ -23,6 +21,7 @@ from tenpo.orders.models import CancellationPolicy, SharePolicy, SplitRule
 from tenpo.orders.permissions import can_manage_policies
 from tenpo.orders.policy_words import describe_policy
 from tenpo.orders.words import describe_share, describe_split
+from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form
 from tenpo.people.models import User
 
 
@@ -44,19 +43,13 @@ def share_policy_list(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/share_policy_list.html", context)
 
 
-@login_required
+@admins_only
 @require_POST
-def share_policy_end(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+def share_policy_end(request: PageRequest, policy_id: UUID) -> HttpResponse:
     """End a policy now, or withdraw one that has not begun."""
-    user = _admin(request)
     policy = get_object_or_404(SharePolicy, pk=policy_id)
-    was_coming = policy.active_from > clock.now()
-    try:
-        end_share_policy(policy, by=user)
-    except RuleError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("The policy is withdrawn.") if was_coming else _("The policy has ended."))
+    done = _("The policy is withdrawn.") if policy.active_from > clock.now() else _("The policy has ended.")
+    attempt(request, lambda: end_share_policy(policy, by=request.user), done=done)
     return redirect("orders:share-policy-list")
 
 
@@ -79,39 +72,23 @@ def split_rule_list(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/split_rule_list.html", context)
 
 
-@login_required
+@admins_only
 @require_http_methods(["GET", "POST"])
-def split_rule_create(request: HttpRequest) -> HttpResponse:
+def split_rule_create(request: PageRequest) -> HttpResponse:
     """Decide who earns what from a day on."""
-    user = _admin(request)
     form = SplitRuleForm(request.POST or None)
-    refusal = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            create_split_rule(by=user, **form.wanted())
-        except RuleError as error:
-            refusal = error
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
-            messages.success(request, _("The rule is decided."))
-            return redirect("orders:split-rule-list")
-    status = 409 if refusal else 422 if form.errors else 200
-    return render(request, "orders/split_rule_form.html", {"form": form, "refusal": refusal}, status=status)
+    if form.is_valid() and attempt_form(form, lambda: create_split_rule(by=request.user, **form.wanted())):
+        messages.success(request, _("The rule is decided."))
+        return redirect("orders:split-rule-list")
+    return render(request, "orders/split_rule_form.html", {"form": form}, status=422 if form.errors else 200)
 
 
-@login_required
+@admins_only
 @require_POST
-def split_rule_end(request: HttpRequest, rule_id: UUID) -> HttpResponse:
+def split_rule_end(request: PageRequest, rule_id: UUID) -> HttpResponse:
     """End a rule now, or withdraw one that has not begun."""
-    user = _admin(request)
     rule = get_object_or_404(SplitRule, pk=rule_id)
-    try:
-        end_split_rule(rule, by=user)
-    except RuleError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("The rule has ended."))
+    attempt(request, lambda: end_split_rule(rule, by=request.user), done=_("The rule has ended."))
     return redirect("orders:split-rule-list")
 
 
@@ -131,64 +108,42 @@ def cancellation_policy_list(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/cancellation_policy_list.html", context)
 
 
-@login_required
+@admins_only
 @require_http_methods(["GET", "POST"])
-def cancellation_policy_create(request: HttpRequest) -> HttpResponse:
+def cancellation_policy_create(request: PageRequest) -> HttpResponse:
     """A new cancellation policy; its sentence is shown before it is saved."""
-    user = _admin(request)
     form = CancellationPolicyForm(request.POST or None)
-    is_valid = form.is_bound and form.is_valid()
-    if is_valid and "preview" not in request.POST:
-        create_cancellation_policy(
-            name=form.cleaned_data["name"],
-            policy=form.cleaned_data["policy"],
-            is_default=form.cleaned_data["is_default"],
-            by=user,
-        )
-        messages.success(request, _("The policy is there. Sessions can be offered under it."))
-        return redirect("orders:cancellation-policy-list")
-    sentence = describe_policy(form.cleaned_data["policy"]) if is_valid else ""
+    sentence = ""
+    if form.is_valid():
+        sentence = describe_policy(form.cleaned_data["policy"])
+        wanted = {name: form.cleaned_data[name] for name in ("name", "policy", "is_default")}
+        if "preview" not in request.POST and attempt_form(
+            form, lambda: create_cancellation_policy(by=request.user, **wanted)
+        ):
+            messages.success(request, _("The policy is there. Sessions can be offered under it."))
+            return redirect("orders:cancellation-policy-list")
     context = {"form": form, "sentence": sentence, "tab": "cancellation"}
-    return render(
-        request, "orders/cancellation_policy_form.html", context, status=422 if form.is_bound and not is_valid else 200
-    )
+    return render(request, "orders/cancellation_policy_form.html", context, status=422 if form.errors else 200)
 
 
-@login_required
+@admins_only
 @require_POST
-def cancellation_policy_default(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+def cancellation_policy_default(request: PageRequest, policy_id: UUID) -> HttpResponse:
     """Let new sessions start with a policy."""
-    user = _admin(request)
     policy = get_object_or_404(CancellationPolicy, pk=policy_id)
-    try:
-        set_default_cancellation_policy(policy, by=user)
-    except RuleError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("New sessions start with “%(name)s”.") % {"name": policy.name})
+    done = _("New sessions start with “%(name)s”.") % {"name": policy.name}
+    attempt(request, lambda: set_default_cancellation_policy(policy, by=request.user), done=done)
     return redirect("orders:cancellation-policy-list")
 
 
-@login_required
+@admins_only
 @require_POST
-def cancellation_policy_retire(request: HttpRequest, policy_id: UUID) -> HttpResponse:
+def cancellation_policy_retire(request: PageRequest, policy_id: UUID) -> HttpResponse:
     """Offer nothing new under a policy."""
-    user = _admin(request)
     policy = get_object_or_404(CancellationPolicy, pk=policy_id)
-    try:
-        retire_cancellation_policy(policy, by=user)
-    except RuleError as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("“%(name)s” is retired. Bookings that have it keep it.") % {"name": policy.name})
+    done = _("“%(name)s” is retired. Bookings that have it keep it.") % {"name": policy.name}
+    attempt(request, lambda: retire_cancellation_policy(policy, by=request.user), done=done)
     return redirect("orders:cancellation-policy-list")
-
-
-def _admin(request: HttpRequest) -> User:
-    user = cast(User, request.user)
-    if not can_manage_policies(user):
-        raise Http404
-    return user
 
 
 def _state(rule: SharePolicy | SplitRule, now: Any) -> str:
