@@ -46,9 +46,9 @@ from tenpo.people.actions.invites import accept_invite
 from tenpo.people.tests.make import make_admin, make_coach, make_invite, make_member
 from tenpo.runtime import postgres
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series
 from tenpo.schedule.actions.sessions import create_session, edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.occurrences import WeeklyRule
 from tenpo.schedule.tests.calendar_plants import CALENDAR_PLANTS, make_calendars

@@ -51,9 +51,9 @@ from tenpo.schedule.actions.intros import Visitor, ask_intro, confirm_intro
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.places import close_location, open_room
 from tenpo.schedule.actions.resources import add_link
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.time_off import add_time_off, add_travel
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.availability_queries import hours_of
 from tenpo.schedule.models import OutsideEvent, ServiceCoach, Session, SessionCoach, TimeOff, WrittenEvent
 from tenpo.schedule.review_models import SessionReview

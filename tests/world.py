@@ -68,11 +68,11 @@ from tenpo.schedule.actions.intros import Visitor, ask_intro, confirm_intro
 from tenpo.schedule.actions.notes import write_note
 from tenpo.schedule.actions.places import close_location, close_room, open_room
 from tenpo.schedule.actions.resources import add_file, add_link
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import create_series, digest_of, plan_series
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.standing_in import hand_over
 from tenpo.schedule.actions.time_off import add_time_off
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.booking_notifications import REMINDER
 from tenpo.schedule.find_queries import start_name
 from tenpo.schedule.glance import free_starts

@@ -17,7 +17,7 @@ from tenpo.core.errors import RuleError
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
-from tenpo.schedule.actions.seats import join_waitlist_together
+from tenpo.schedule.actions.waitlist import join_waitlist_together
 from tenpo.schedule.models import Series, Service, Session
 from tenpo.schedule.slot_queries import SlotSearch, find_slots
 from tenpo.schedule.slot_series import SeriesWish, dates_every, look_for_dates

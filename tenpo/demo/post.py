@@ -22,9 +22,9 @@ from tenpo.checkout.actions.settling import reconcile_payments
 from tenpo.core.models import OutboxMessage
 from tenpo.core.request_context import Origin, coming_from
 from tenpo.schedule.actions.check_in import settle_attendance
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.reminders import remind_people
 from tenpo.schedule.actions.reviews import open_reviews
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_past_sessions
 
 INVITE = re.compile(r"/invite/([^/\s]+)/")

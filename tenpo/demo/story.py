@@ -32,8 +32,8 @@ from tenpo.people.actions.invites import accept_invite, invite_person
 from tenpo.people.models import Import, Invite, User
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import create_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 
 BOOKS_AHEAD = timedelta(days=13)

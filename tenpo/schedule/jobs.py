@@ -11,10 +11,10 @@ from tenpo.schedule.actions import (
     calendar_writing,
     check_in,
     intro_memory,
+    lapsing,
     reminders,
     resources,
     reviews,
-    seats,
     sessions,
     video_rooms,
 )
@@ -25,7 +25,7 @@ from tenpo.schedule.calendar_models import CalendarConnection
 @app.task(name="schedule.release_lapsed", queue="periodic")
 def release_lapsed(timestamp: int) -> None:
     """Let go the holds and offers that ran out."""
-    seats.release_lapsed_everywhere()
+    lapsing.release_lapsed_everywhere()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -20,7 +20,7 @@ from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCE
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 

@@ -16,7 +16,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 from tests.faults.web import deaths

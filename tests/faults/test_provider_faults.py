@@ -26,7 +26,7 @@ from tenpo.payments.providers.sandbox import (
     signed_event,
 )
 from tenpo.people.tests.make import make_member
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 

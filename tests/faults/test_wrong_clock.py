@@ -14,7 +14,7 @@ from tenpo.ledger.models import Transfer
 from tenpo.payments.models import Payment
 from tenpo.payments.providers.sandbox import DECLINED, NEVER_ANSWERS
 from tenpo.people.tests.make import make_member
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 from tests.faults.test_killed_work import working

@@ -35,7 +35,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.feeds import new_feed_address
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import CalendarFeed, Session
 from tenpo.schedule.tests.calendar_plants import CHANNEL_TOKEN, make_calendar, make_conflict
 from tenpo.schedule.tests.make import make_session

@@ -24,7 +24,7 @@ from tenpo.orders.tests.make import make_cancellation_policy, make_credit
 from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.providers import sandbox
 from tenpo.people.models import Participant, Role
-from tenpo.schedule.actions import attendance, cancellations, seats, sessions
+from tenpo.schedule.actions import attendance, cancellations, lapsing, sessions, waitlist
 from tenpo.schedule.models import Booking, Session
 from tests.machines import booking_nouns as nouns
 from tests.machines.booking_model import CODES, RULES, Business
@@ -334,7 +334,7 @@ class BookingMachine(Machine):
     def _join(self, session: nouns.Session, row: Session, participant: int, by: int) -> None:
         self.both(
             partial(self.model.join_waitlist, session, participant, by=by),
-            lambda: seats.join_waitlist(row, participant=self._participant(participant), by=self.people[by]),
+            lambda: waitlist.join_waitlist(row, participant=self._participant(participant), by=self.people[by]),
         )
 
     @precondition(lambda self: self._any("waitlisted", "offered"))
@@ -500,7 +500,7 @@ class BookingMachine(Machine):
     @rule(job=st.sampled_from(["release", "reconcile", "complete"]))
     def run_job(self, job: str) -> None:
         predicted, done = {
-            "release": (partial(self.model.release_lapsed), seats.release_lapsed_everywhere),
+            "release": (partial(self.model.release_lapsed), lapsing.release_lapsed_everywhere),
             "reconcile": (partial(self.model.reconcile), settling.reconcile_payments),
             "complete": (partial(self.model.complete_past_sessions), sessions.complete_past_sessions),
         }[job]

@@ -12,7 +12,7 @@ from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.models import Participant, Role
-from tenpo.schedule.actions import cancellations, seats, sessions
+from tenpo.schedule.actions import cancellations, lapsing, sessions, waitlist
 from tenpo.schedule.models import Booking, Session
 from tests.machines import party_model
 from tests.machines.booking_nouns import OFFER, SEATED
@@ -146,7 +146,7 @@ class PartyMachine(Machine):
         row, people = self._row(number), self.parties[host][:size]
         self.both(
             partial(self.model.join, number, self._numbers(people), by=host),
-            lambda: seats.join_waitlist_together(row, participants=people, by=self.people[host]),
+            lambda: waitlist.join_waitlist_together(row, participants=people, by=self.people[host]),
         )
 
     @rule(
@@ -269,7 +269,7 @@ class PartyMachine(Machine):
 
     @rule()
     def release(self) -> None:
-        self.both(partial(self.model.release), seats.release_lapsed_everywhere)
+        self.both(partial(self.model.release), lapsing.release_lapsed_everywhere)
 
     # Who and what is meant
 

@@ -8,7 +8,7 @@ from hypothesis.stateful import precondition, rule
 
 from tenpo.checkout.actions import buying, settling
 from tenpo.orders.actions import splits
-from tenpo.schedule.actions import cancellations, seats, sessions
+from tenpo.schedule.actions import cancellations, lapsing, sessions
 from tests.machines import money_nouns as nouns
 from tests.machines.booking import WINDOWS
 from tests.machines.booking_nouns import Windows
@@ -180,7 +180,7 @@ class SellingMachine(FillingMachine):
     @rule(job=st.sampled_from(["release", "reconcile", "complete"]))
     def run_job(self, job: str) -> None:
         predicted, done = {
-            "release": (partial(self.model.release_lapsed), seats.release_lapsed_everywhere),
+            "release": (partial(self.model.release_lapsed), lapsing.release_lapsed_everywhere),
             "reconcile": (partial(self.model.reconcile), settling.reconcile_payments),
             "complete": (partial(self.model.complete_past_sessions), sessions.complete_past_sessions),
         }[job]

@@ -16,7 +16,8 @@ from tenpo.payments.providers.sandbox import SUCCEEDS_LATE, decide_charge, signe
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_of
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import without_constraint

@@ -35,6 +35,7 @@ from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import offered_providers, provider_of
 from tenpo.people.models import Participant, User
+from tenpo.schedule.actions.lapsing import release_lapsed_for, release_lapsed_of
 from tenpo.schedule.actions.offers import lock_party
 from tenpo.schedule.actions.seats import (
     already_booked,
@@ -43,8 +44,6 @@ from tenpo.schedule.actions.seats import (
     check_party,
     lock_participants,
     lock_session,
-    release_lapsed_for,
-    release_lapsed_of,
     take_seats,
 )
 from tenpo.schedule.actions.sessions import facts_of

@@ -25,7 +25,7 @@ from tenpo.payments.api import PaymentOut
 from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 from tenpo.schedule.policy_queries import say_offered_policy

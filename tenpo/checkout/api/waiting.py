@@ -9,7 +9,7 @@ from ninja import Field, Router
 from tenpo.access.api_auth import once
 from tenpo.checkout.api.booking import BookedOut, ParticipantIds, booked_out, participants_of
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
-from tenpo.schedule.actions.seats import join_waitlist_together
+from tenpo.schedule.actions.waitlist import join_waitlist_together
 from tenpo.schedule.models import Session
 from tenpo.schedule.queries import waitlist_position
 

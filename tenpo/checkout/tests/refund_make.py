@@ -19,7 +19,7 @@ from tenpo.payments.models import Payment, Refund, RefundTerms, SandboxCharge
 from tenpo.payments.providers.sandbox import SUCCEEDS, SUCCEEDS_LATE
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times

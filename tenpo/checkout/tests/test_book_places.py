@@ -39,8 +39,9 @@ from tenpo.people.models import NAME_LENGTH, Participant, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import seats
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.queries import first_of_each_session, my_bookings
 from tenpo.schedule.tests.make import make_session

@@ -29,9 +29,10 @@ from tenpo.people.models import Participant, User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions import seats
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.series import cancel_following
 from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Series, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tests.at_once import at_once, outcomes, without_constraint

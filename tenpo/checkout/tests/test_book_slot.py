@@ -31,7 +31,8 @@ from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Room, Session
 from tenpo.schedule.tests.time_make import make_location, make_service
 

@@ -24,7 +24,7 @@ from tenpo.payments.providers.sandbox import (
 )
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 

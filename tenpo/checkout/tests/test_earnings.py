@@ -23,7 +23,7 @@ from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_of
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times

@@ -20,7 +20,7 @@ from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCE
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.moving import move_slot
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Miss
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service

@@ -18,9 +18,9 @@ from tenpo.orders.tests.make import credit_left, make_credit
 from tenpo.payments.models import SandboxCharge
 from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
 from tenpo.people.tests.make import make_admin, make_member
-from tenpo.schedule.actions import seats
+from tenpo.schedule.actions import lapsing, seats
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.models import Booking, BookingQuerySet, Session
 from tenpo.schedule.tests.time_make import make_service
 from tests.at_once import at_once, outcomes
@@ -130,10 +130,10 @@ def test_let_go_by_two_without_locks_control(monkeypatch):
             barrier.wait(20)
         end_bookings(bookings, ending)
 
-    monkeypatch.setattr(seats, "lock_with_held", lambda session_id: Session.objects.in_bulk([session_id]))
+    monkeypatch.setattr(lapsing, "lock_with_held", lambda session_id: Session.objects.in_bulk([session_id]))
     monkeypatch.setattr(BookingQuerySet, "select_for_update", lambda self, **_locks: self.all())
-    monkeypatch.setattr(seats, "end_bookings", end_and_meet)
+    monkeypatch.setattr(lapsing, "end_bookings", end_and_meet)
 
-    found = at_once([partial(seats.release_lapsed_of, held.session_id)] * 2)
+    found = at_once([partial(lapsing.release_lapsed_of, held.session_id)] * 2)
 
     assert outcomes(found) == {"1": 1, "IntegrityError": 1}

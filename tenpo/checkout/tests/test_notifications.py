@@ -16,7 +16,7 @@ from tenpo.payments.providers.base import Outcome
 from tenpo.payments.providers.sandbox import DECLINED, NEVER_ANSWERS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 

@@ -16,8 +16,8 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions import seats
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, outcomes, without_constraint

@@ -29,7 +29,8 @@ from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import Role, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist, join_waitlist_together, release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
+from tenpo.schedule.actions.waitlist import join_waitlist, join_waitlist_together
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.time_make import make_service

@@ -25,7 +25,7 @@ from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.services import edit_service
 from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.request_queries import requests_for

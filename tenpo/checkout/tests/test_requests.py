@@ -26,7 +26,7 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.services import edit_service
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Service, Session

@@ -30,8 +30,8 @@ from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.check_in import check_in, check_out, undo_check_in
 from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_session, edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.ical import booking_event
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times

@@ -40,7 +40,8 @@ from tenpo.payments.providers.sandbox import (
 )
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere, release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere, release_lapsed_of
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import WEEK, make_session
 

@@ -38,8 +38,8 @@ from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions import slot_series as taking
 from tenpo.schedule.actions import slots as slot_actions
 from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.moving import move_slot
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
 from tenpo.schedule.actions.services import withdraw_service
 from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.models import Booking, Series, Service, Session

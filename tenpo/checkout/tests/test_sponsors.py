@@ -43,7 +43,7 @@ from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, meet_after, outcomes, without_constraint

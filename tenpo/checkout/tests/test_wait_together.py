@@ -25,9 +25,10 @@ from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.rescheduling import reschedule_booking
-from tenpo.schedule.actions.seats import join_waitlist, join_waitlist_together, release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import complete_session, edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist, join_waitlist_together
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.queries import waitlist_position
 from tenpo.schedule.tests.make import make_session

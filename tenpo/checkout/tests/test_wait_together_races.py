@@ -14,7 +14,7 @@ from tenpo.core.invariants import find_faults
 from tenpo.people.tests.make import make_member
 from tenpo.schedule.actions import cancellations
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_of
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.models import Booking, Session
 from tests.at_once import at_once, outcomes

@@ -14,7 +14,7 @@ from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.guest_queries import clients_of
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.queries import placeable_participants

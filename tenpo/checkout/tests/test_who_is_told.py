@@ -11,7 +11,7 @@ from tenpo.people.actions.guests import add_guests
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.intros import confirm_intro
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.queries import cancellation_effect
 from tenpo.schedule.tests.intro_make import ask, make_intro_service
 from tenpo.schedule.tests.make import make_session

@@ -19,7 +19,7 @@ from tenpo.checkout.views.paying import status_of
 from tenpo.core.errors import RuleError
 from tenpo.core.limits import hit
 from tenpo.people.models import Participant, User
-from tenpo.schedule.actions.seats import join_waitlist_together
+from tenpo.schedule.actions.waitlist import join_waitlist_together
 from tenpo.schedule.models import Session
 from tenpo.schedule.queries import waitlist_end, waitlist_length
 

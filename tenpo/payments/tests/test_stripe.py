@@ -42,7 +42,7 @@ from tenpo.payments.tests.stripe_double import (
 )
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 

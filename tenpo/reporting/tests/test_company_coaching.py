@@ -18,7 +18,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.reporting.queries import coverage
 from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.tests.make import make_session
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from tenpo.checkout.tests.slot_make import NINE, book, make_client_of, working_c
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended
 from tenpo.schedule.tests.time_make import make_service

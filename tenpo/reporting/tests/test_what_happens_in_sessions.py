@@ -10,7 +10,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.people.tests.make import make_member
 from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.resources import add_file, add_link
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.meeting_make import make_attended, make_stay, review

@@ -17,6 +17,7 @@ from tenpo.core.outbox import publish
 from tenpo.orders.actions.giving_back import lock_lines
 from tenpo.orders.cancelling import Move, may_be_moved
 from tenpo.people.models import User
+from tenpo.schedule.actions.lapsing import release_lapsed_for, release_lapsed_of
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
 from tenpo.schedule.actions.seats import (
     already_booked,
@@ -25,8 +26,6 @@ from tenpo.schedule.actions.seats import (
     check_open,
     free_seats,
     lock_participants,
-    release_lapsed_for,
-    release_lapsed_of,
 )
 from tenpo.schedule.models import Booking, Session
 

@@ -1,4 +1,4 @@
-"""Seats and the waitlist. Whoever changes a session's seats holds that session's row.
+"""Seats, taken and given back. Whoever changes a session's seats holds that session's row.
 
 The order of locks is that of ARCHITECTURE.md: of these, session, participant, booking, order, payment, accounts.
 """
@@ -9,21 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from tenpo.audit.actions import record, record_all
+from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.compiled import CompiledFor, Param, columns_of
-from tenpo.core.errors import UNIQUE, RuleError, refuse_on
-from tenpo.core.jobs import each_by_itself
+from tenpo.core.errors import RuleError
 from tenpo.core.limits import PLACES_AT_ONCE
-from tenpo.core.outbox import publish, publish_all
+from tenpo.core.outbox import publish
 from tenpo.orders.actions.orders import void_lines
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.models import POLICY_COLUMNS
@@ -32,11 +31,8 @@ from tenpo.payments.models import Payment
 from tenpo.payments.queries import manual_providers
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.coach_time import count_freed
-from tenpo.schedule.actions.intro_ending import release_intro
-from tenpo.schedule.actions.offers import let_go_kept, offer_free_seats
-from tenpo.schedule.models import Booking, BookingQuerySet, Intro, Session
-from tenpo.schedule.permissions import can_book_for
-from tenpo.schedule.waiting import kept_before
+from tenpo.schedule.actions.offers import offer_free_seats
+from tenpo.schedule.models import Booking, Session
 
 _TAKE_SEATS = """
     UPDATE schedule_session s SET seats_taken = s.seats_taken + %s
@@ -200,55 +196,6 @@ def check_open(session: Session) -> None:
         raise RuleError("started", _("This session has already begun."))
 
 
-def join_waitlist(session: Session, *, participant: Participant, by: User) -> Booking:
-    """Stand in line for a full session; the first in line is offered the next free seat."""
-    [booking] = join_waitlist_together(session, participants=[participant], by=by)
-    return booking
-
-
-@refuse_on(UNIQUE, "booking_one_live_per_participant", already_booked)
-@transaction.atomic
-def join_waitlist_together(session: Session, *, participants: Sequence[Participant], by: User) -> list[Booking]:
-    """Stand in line for several seats at once, as a party: all of them are offered together, or none; see `waiting`.
-
-    Raises RuleError not_full where there are enough free seats, party_too_large where the session has never so many,
-    already_booked, started, not_planned, no_waitlist; ValidationError as `check_party`.
-    """
-    if not all(can_book_for(by, participant) for participant in participants):
-        raise PermissionDenied
-    check_party(participants)
-    locked = lock_with_held(session.pk)
-    session = locked[session.pk]
-    check_open(session)
-    if session.is_private:
-        raise RuleError("no_waitlist", _("This was booked by somebody for themselves; there is no line for it."))
-    release_lapsed(session, locked)
-    number = len(participants)
-    if session.seats_left >= number:
-        raise RuleError("not_full", _("There is a free seat. You can book it.") if number == 1 else _enough())
-    if number > session.capacity:
-        words = ngettext("This session has only %(n)s seat.", "This session has only %(n)s seats.", session.capacity)
-        raise RuleError("party_too_large", words % {"n": session.capacity})
-    now = clock.now()
-    bookings = [
-        Booking(session=session, participant=one, booked_by=by, state=Booking.State.WAITLISTED, waitlisted_at=now)
-        for one in participants
-    ]
-    Booking.objects.bulk_create(bookings)
-    if number > 1:
-        party = bookings[0].pk
-        for booking in bookings:
-            booking.party = party
-        Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(party=party)
-    record_all([("booking.waitlisted", booking, None, {"session": session}) for booking in bookings], by=by)
-    publish_all([("booking.waitlisted", booking, {"session_id": session.pk}) for booking in bookings])
-    return bookings
-
-
-def _enough() -> str:
-    return _("There are enough free seats. You can book them.")
-
-
 def free_seats(session: Session, count: int = 1, *, came: int | None = None) -> None:
     """Give back seats of a locked session, to those in line if somebody waits.
 
@@ -300,45 +247,6 @@ def hold_longer(bookings: Sequence[Booking], until: datetime) -> None:
     Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).update(held_until=held_until)
 
 
-def release_lapsed(session: Session, locked: Mapping[UUID, Session]) -> int:
-    """Let go the holds and offers of a session that ran out, seats that were kept, an intro not confirmed; how many.
-
-    A hold goes with all of its order, also where that is in other sessions: `locked` are those (`lock_with_held`).
-    """
-    if session.is_private and (gone := release_intro(session)):
-        free_seats(session, gone)
-        return gone
-    lapsed = _lapsed().filter(session=session)
-    found = Q(pk__in=lapsed.values("pk"))
-    if len(locked) > 1:
-        found |= Q(session__in=locked.keys(), state=Booking.State.HELD, line__order__in=lapsed.values("line__order"))
-    rows = Booking.objects.filter(found).select_for_update(of=("self",), no_key=True)
-    bookings = list(rows.select_related("line__order").order_by("id"))
-    if not bookings:
-        return let_go_kept(session)
-    was_offer = {booking.pk: booking.state == Booking.State.OFFERED for booking in bookings}
-    end_bookings([b for b in bookings if was_offer[b.pk]], Booking.Ending.OFFER_LAPSED)
-    end_bookings([b for b in bookings if not was_offer[b.pk]], Booking.Ending.EXPIRED)
-    void_orders(bookings)
-    record_all([("booking.lapsed", booking, None, {"ending": booking.ending}) for booking in bookings], by=None)
-    publish_all(
-        [
-            (
-                "booking.lapsed",
-                booking,
-                {
-                    "session_id": booking.session_id,
-                    "was_offer": was_offer[booking.pk],
-                    "was_request": booking.awaits_approval,
-                },
-            )
-            for booking in bookings
-        ]
-    )
-    free_seats_of(bookings, locked)
-    return len(bookings)
-
-
 def free_seats_of(bookings: Sequence[Booking], locked: Mapping[UUID, Session]) -> None:
     """Give back the seats of bookings that are over, in their locked sessions."""
     came = Counter(booking.session_id for booking in bookings if booking.confirmed_at)
@@ -370,19 +278,6 @@ def hold_time(session: Session) -> None:
     booked.exclude(Exists(elsewhere)).update(starts_at=session.starts_at, ends_at=session.ends_at)
 
 
-def release_lapsed_for(*participants: Participant) -> int:
-    """Let go whatever of these participants ran out, session by session; returns how many."""
-    sessions = _sessions_of(_lapsed().filter(participant__in=participants))
-    return sum(release_lapsed_of(session_id) for session_id in sessions)
-
-
-@transaction.atomic
-def release_lapsed_of(session_id: UUID) -> int:
-    """Let go whatever of one session ran out, in a transaction of its own; returns how many."""
-    locked = lock_with_held(session_id)
-    return release_lapsed(locked[session_id], locked)
-
-
 def end_bookings(bookings: Sequence[Booking], ending: Booking.Ending) -> None:
     """Write down that locked bookings are over, with one statement; seats and money are the caller's."""
     now = clock.now()
@@ -409,23 +304,3 @@ def void_orders(bookings: Sequence[Booking]) -> None:
     waits_for_us = Q(state__in=["created", "pending"], provider__in=manual_providers())
     undecided = Payment.objects.filter(Q(state="needs_action") | waits_for_us)
     cancel_payments(undecided.filter(order_id__in=[line.order_id for line in lines]))
-
-
-def release_lapsed_everywhere(limit: int = 500) -> int:
-    """Let go whatever ran out, session by session; the job for it runs every minute. Returns how many."""
-    intros = Intro.objects.lapsed().order_by("held_until").values_list("session", flat=True)[:limit]
-    keeping = Session.objects.filter(seats_kept__gt=0, starts_at__lte=kept_before(clock.now()))
-    kept = keeping.order_by("starts_at").values_list("pk", flat=True)[:limit]
-    sessions = [*_sessions_of(_lapsed())[:limit], *intros, *kept]
-    return sum(each_by_itself(sessions, release_lapsed_of, failure="hold_not_released"))
-
-
-def _lapsed() -> BookingQuerySet:
-    """The holds and offers that ran out and are not let go yet."""
-    return Booking.objects.filter(state__in=["held", "offered"], held_until__lte=clock.now())
-
-
-def _sessions_of(lapsed: BookingQuerySet) -> QuerySet[Booking, UUID]:
-    """Their sessions, first those in which something ran out first."""
-    by_session = lapsed.order_by().values("session").annotate(since=Min("held_until"))
-    return by_session.order_by("since", "session").values_list("session", flat=True)

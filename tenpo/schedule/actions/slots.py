@@ -28,7 +28,8 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.anew import ServiceChangedError
-from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere, release_lapsed_for, release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_for, release_lapsed_of
+from tenpo.schedule.actions.seats import POLICY_RULES, already_elsewhere
 from tenpo.schedule.guest_queries import OF_CLIENTS
 from tenpo.schedule.models import Booking, Intro, Service, ServiceCoach, Session
 from tenpo.schedule.permissions import can_book_slot_for, comes_with, is_open_to

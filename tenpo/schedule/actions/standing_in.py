@@ -14,7 +14,8 @@ from tenpo.core.outbox import publish
 from tenpo.people.models import User
 from tenpo.people.permissions import is_active_coach
 from tenpo.schedule.actions.coach_time import lock_coaches
-from tenpo.schedule.actions.seats import lock_sessions, release_lapsed_of
+from tenpo.schedule.actions.lapsing import release_lapsed_of
+from tenpo.schedule.actions.seats import lock_sessions
 from tenpo.schedule.actions.sessions import change_session, overlapping
 from tenpo.schedule.models import Session, SessionCoach, TimeOff
 from tenpo.schedule.permissions import can_hand_over

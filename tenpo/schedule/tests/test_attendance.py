@@ -10,7 +10,7 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.core.errors import RuleError
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.attendance import mark_all_attended, mark_attendance
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 

@@ -13,8 +13,8 @@ from tenpo.schedule import jobs
 from tenpo.schedule.actions.attendance import mark_attendance
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.check_in import check_in, check_out, settle_attendance, undo_check_in
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.stays import presence_in

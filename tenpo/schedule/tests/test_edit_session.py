@@ -13,8 +13,8 @@ from tenpo.core.models import OutboxMessage
 from tenpo.orders.tests.make import credit_left
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_session
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_past_sessions, complete_session, edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 

@@ -22,7 +22,7 @@ from tenpo.schedule.actions import intros, slots
 from tenpo.schedule.actions.cancellations import cancel_session
 from tenpo.schedule.actions.intro_memory import forget_visitors
 from tenpo.schedule.actions.intros import Visitor, ask_intro, cancel_intro, confirm_intro, mark_intro, move_intro
-from tenpo.schedule.actions.seats import release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.intro_mails import send_intro_mail
 from tenpo.schedule.models import Intro, Service, Session
 from tenpo.schedule.tests.intro_make import VERA, ask, begin, make_intro, make_intro_service, some_start

@@ -14,7 +14,7 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.notes import NOTE_LENGTH, write_note
 from tenpo.schedule.actions.rescheduling import reschedule_booking
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking
 from tenpo.schedule.note_models import SessionNote
 from tenpo.schedule.tests.make import make_session

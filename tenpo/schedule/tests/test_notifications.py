@@ -17,8 +17,9 @@ from tenpo.payments.providers.sandbox import NEVER_ANSWERS, SUCCEEDS
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
-from tenpo.schedule.actions.seats import join_waitlist, release_lapsed_everywhere
+from tenpo.schedule.actions.lapsing import release_lapsed_everywhere
 from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_notifications import session_facts
 from tenpo.schedule.tests.make import make_session

@@ -19,8 +19,8 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import session_coaches, sessions
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.sessions import complete_session, edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Session, SessionCoach
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.test_api import Caller

@@ -25,7 +25,6 @@ from tenpo.schedule import jobs
 from tenpo.schedule.actions import video_rooms
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.check_in import settle_attendance
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.video_rooms import (
     drop_video_room,
     end_video_room,
@@ -34,6 +33,7 @@ from tenpo.schedule.actions.video_rooms import (
     set_video_room,
     take_in,
 )
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.attendance_models import Attendance
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.resource_models import SessionResource

@@ -9,7 +9,7 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.tests.make import make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist_together
+from tenpo.schedule.actions.waitlist import join_waitlist_together
 from tenpo.schedule.models import Booking
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.plants import MOVED, UNSAID

@@ -19,7 +19,7 @@ from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION
 from tenpo.people.models import Invite, Role, User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.seats import join_waitlist
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.web.queries.attention import attention_for
