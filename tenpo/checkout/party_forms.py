@@ -12,11 +12,22 @@ from tenpo.core.limits import PLACES_AT_ONCE
 from tenpo.people.actions.guests import add_guests
 from tenpo.people.models import NAME_LENGTH, Participant, User
 
+# The choice of somebody who has to be named.
+NAMED = "named"
+
+
+class _OneOfThese(forms.RadioSelect):
+    """One of some, read as a list of those that are chosen."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return data.getlist(name) if hasattr(data, "getlist") else data.get(name, [])
+
 
 class PartyForm(forms.Form):
     """Whoever books, their guests, and others who become guests by being named; whoever books alone sends none of it.
 
-    `but` are those who have a place already; at `most` so many come, which stands by the field.
+    `but` are those who have a place already; at `most` so many come, which stands by the field. Where that is one, it
+    asks which one it is, and speaks of nobody who comes along.
     """
 
     party = forms.BooleanField(required=False, initial=True, widget=forms.HiddenInput)
@@ -51,6 +62,12 @@ class PartyForm(forms.Form):
         names.max_length = self.most * (NAME_LENGTH + 2)
         names.widget.attrs["maxlength"] = str(names.max_length)
         field.choices = [(name, _("You") if one == user.participant else one.name) for name, one in self.people.items()]
+        if self.is_for_one:
+            field.label, field.help_text = _("Who is it for?"), ""
+            field.widget = _OneOfThese(choices=[*field.choices, (NAMED, _("Another person, named below"))])
+            field.choices = field.widget.choices
+            names.label, names.help_text = _("Somebody else, by name"), _("They stand here the next time.")
+            names.widget = forms.TextInput(attrs={"autocomplete": "off", "maxlength": str(names.max_length)})
 
     def clean_names(self) -> list[str]:
         if any(len(name) > NAME_LENGTH for name in self._named):
@@ -105,6 +122,11 @@ class PartyForm(forms.Form):
     def _too_many(self, number: int) -> str:
         words = _("At most %(n)s come together; these are %(number)s.") if self.most > 1 else _("Only one can come.")
         return words % {"n": self.most, "number": number}
+
+    @property
+    def is_for_one(self) -> bool:
+        """Whether one comes and no more, so that nobody can be brought along."""
+        return self.most == 1
 
     @property
     def is_alone(self) -> bool:
