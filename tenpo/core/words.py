@@ -245,6 +245,12 @@ def say_host_time(moment: datetime, zone_name: str, *, reader: tzinfo | None = N
     return _("%(time)s in %(place)s") % values
 
 
+def say_with_zone(said: str) -> str:
+    """A time on the reader's clock with its place, for whoever never chose one: "18:00 in Berlin", "18:00 UTC"."""
+    name = timezone.get_current_timezone_name()
+    return _("%(time)s in %(place)s") % {"time": said, "place": say_zone(name)} if "/" in name else f"{said} {name}"
+
+
 def say_duration(length: timedelta | int) -> str:
     """A length of time, whole minutes given as a number: "45 min", "1 h", "1 h 30 min", "2 days"."""
     minutes = length if isinstance(length, int) else round(length.total_seconds() / 60)

@@ -13,7 +13,7 @@ from tenpo.core.business import current_business
 from tenpo.core.jobs import defer
 from tenpo.core.mail import Mail, absolute, compose, message_id, typed
 from tenpo.core.models import OutboxMessage
-from tenpo.core.words import say_full_when, say_host_time
+from tenpo.core.words import say_full_when, say_host_time, say_time, say_with_zone
 from tenpo.schedule.ical import intro_file
 from tenpo.schedule.models import Intro
 
@@ -32,7 +32,7 @@ def _greeting(intro: Intro) -> str:
 def _facts(intro: Intro) -> tuple[tuple[str, str], ...]:
     session = intro.session
     there = say_host_time(session.starts_at, session.time_zone)
-    when = say_full_when(session.starts_at, until=session.ends_at)
+    when = say_with_zone(say_full_when(session.starts_at, until=session.ends_at))
     facts = [(_("When"), f"{when} ({there})" if there else when), (_("With"), str(session.coach))]
     if session.place:
         facts.append((_("Where"), session.place))
@@ -47,7 +47,8 @@ def _why() -> str:
 
 
 def _asked(intro: Intro) -> Mail:
-    words = {"session": intro.session.title, "until": timezone.localtime(intro.held_until).strftime("%H:%M")}
+    assert intro.held_until is not None, "only what is held is asked about"
+    words = {"session": intro.session.title, "until": say_with_zone(say_time(intro.held_until))}
     return Mail(
         subject=_("Is this you? Confirm your time: %(session)s") % words,
         greeting=_greeting(intro),

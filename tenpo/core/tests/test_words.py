@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
 from tenpo.core import words
 from tenpo.core.money import Money
@@ -205,3 +205,17 @@ def test_places_of_zones_and_rows_of_names_are_said_in_the_readers_words():
     with translation.override("de"):
         assert (words.say_zone("Asia/Tokyo"), words.say_zone("Europe/Berlin")) == ("Tokio", "Berlin")
         assert words.say_names(names) == "Maya Berg und Elena Rossi"
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "said"),
+    [
+        ("Asia/Tokyo", "en", "18:00 in Tokyo"),
+        ("Asia/Tokyo", "de", "18:00 in Tokio"),
+        ("UTC", "en", "18:00 UTC"),
+        ("UTC", "de", "18:00 UTC"),
+    ],
+)
+def test_a_time_names_the_place_of_its_clock(zone, language, said):
+    with timezone.override(ZoneInfo(zone)), translation.override(language):
+        assert words.say_with_zone("18:00") == said

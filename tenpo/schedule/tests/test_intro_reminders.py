@@ -68,7 +68,7 @@ def test_the_mail_has_the_time_the_link_and_the_calendar_file():
     first, again = mail.outbox
     # In their language, on their clock, and twice the same mail to whoever's program compares.
     assert first.subject == "Bald: First talk"
-    assert "New York" not in str(first.body)
+    assert " in New York (" in str(first.body)
     assert f"/intro/{intro.link}/" in str(first.body)
     name, _content, kind = first.attachments[0]
     assert (name, kind.split(";")[0]) == ("session.ics", "text/calendar")

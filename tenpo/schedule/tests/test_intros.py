@@ -1,6 +1,6 @@
 """Intros: what visitors book without an account, each refusal, and what is kept of them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -387,6 +387,34 @@ def test_mails_say_it_in_the_visitors_language_and_on_their_clock():
     assert "BEGIN:VEVENT" in str(body)
     assert f"/intro/{intro.link}/" in str(body).replace("\r\n ", "")
     assert kind.startswith("text/calendar")
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "until"),
+    [
+        ("Europe/Berlin", "12:00–12:15 in Berlin", "10:20 in Berlin"),
+        ("America/New_York", "06:00–06:15 in New York (12:00 in Berlin)", "04:20 in New York"),
+        ("UTC", "10:00–10:15 UTC (12:00 in Berlin)", "08:20 UTC"),
+    ],
+)
+def test_mails_name_the_clock_by_which_they_say_times(zone, hours, until):
+    """A visitor chose no zone anywhere: it was their browser's, or none that is known."""
+    lena = make_coach("Lena Ott")
+    User.objects.filter(pk=lena.pk).update(time_zone="Europe/Berlin")
+    service, visitor = make_intro_service(lena), Visitor("Vera", "vera@example.com", zone, "en")
+
+    with time_machine.travel(datetime(2027, 6, 7, 8, tzinfo=UTC), tick=False):
+        asked = ask(service, visitor=visitor, starts_at=datetime(2027, 6, 8, 10, tzinfo=UTC))
+        send_intro_mail(asked.pk, "asked")
+        confirm_intro(asked)
+        again = ask(service, visitor=Visitor("Vera", "vera@example.com", "Asia/Tokyo", "en"), hours=48)
+        send_intro_mail(again.pk, "repeat")
+
+    said, repeated = (" ".join(str(message.body).split()) for message in mail.outbox)
+    assert f"Tue 8 Jun 2027, {hours}" in said
+    assert f"held for you until {until}." in said
+    # Their first one, on the clock of whoever asks now.
+    assert "Tue 8 Jun 2027, 19:00–19:15 in Tokyo (12:00 in Berlin)" in repeated
 
 
 def test_no_mail_asks_to_confirm_what_is_over():
