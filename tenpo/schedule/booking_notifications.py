@@ -4,11 +4,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
-from tenpo.schedule.dates_notifications import calendar_of_dates
 from tenpo.schedule.given_up_notifications import (
     what_came_back,
     why_not_all,
 )
+from tenpo.schedule.mailed_calendar import calendar_of_bookings
 from tenpo.schedule.policy_notifications import (
     back_sentence,
     booking_path,
@@ -146,18 +146,18 @@ def _capital(text: str) -> str:
 
 CONFIRMED = Kind(
     "booking.confirmed", gettext_lazy("A booking is confirmed"), Audience.MEMBER, _say_confirmed, icon="calendar-check",
-    attaches=calendar_of_dates,
+    attaches=calendar_of_bookings,
 )  # fmt: skip
 REMINDER = Kind(
     "booking.reminder", gettext_lazy("A session is a day away"), Audience.MEMBER, _say_reminder, icon="clock"
 )
 SESSION_CANCELLED = Kind(
     "session.cancelled", gettext_lazy("A session that you booked is called off"), Audience.MEMBER,
-    _say_session_cancelled, email_is_optional=False, icon="calendar-x",
+    _say_session_cancelled, email_is_optional=False, icon="calendar-x", attaches=calendar_of_bookings,
 )  # fmt: skip
 CANCELLED_BY_HOST = Kind(
     "booking.cancelled_by_host", gettext_lazy("Your place is cancelled for you"), Audience.MEMBER,
-    _say_cancelled_by_host, email_is_optional=False, icon="calendar-x",
+    _say_cancelled_by_host, email_is_optional=False, icon="calendar-x", attaches=calendar_of_bookings,
 )  # fmt: skip
 OFFERED_BY_HOST = Kind(
     "booking.offered_by_host", gettext_lazy("A place is kept for you by your coach"), Audience.MEMBER,

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
+from tenpo.schedule.mailed_calendar import calendar_of_bookings
 from tenpo.schedule.models import Session
 from tenpo.schedule.policy_notifications import booking_path, where_and_when
 from tenpo.schedule.session_coach_queries import name_coaches
@@ -54,7 +55,7 @@ def _changes(facts: Facts) -> tuple[tuple[str, str], ...]:
 
 SESSION_CHANGED = Kind(
     "session.changed", gettext_lazy("A session that you booked changes"), Audience.MEMBER, _say_session_changed,
-    email_is_optional=False, icon="calendar-clock",
+    email_is_optional=False, icon="calendar-clock", attaches=calendar_of_bookings,
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tenpo.core.words import say_money
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import MAX_HOURS_BEFORE, Policy, read_policy
 from tenpo.orders.policy_words import describe_policy, say_policy
+from tenpo.schedule.mailed_calendar import calendar_of_bookings
 from tenpo.schedule.models import Booking
 from tenpo.schedule.policy_notifications import (
     back_sentence,
@@ -89,8 +90,9 @@ def _say_given_up(facts: Facts) -> Words:
 
 
 GIVEN_UP = Kind(
-    "booking.given_up", gettext_lazy("You cancelled a booking"), Audience.MEMBER, _say_given_up, icon="calendar-x"
-)
+    "booking.given_up", gettext_lazy("You cancelled a booking"), Audience.MEMBER, _say_given_up, icon="calendar-x",
+    attaches=calendar_of_bookings,
+)  # fmt: skip
 
 
 def facts_of_money(booking: Booking, said: Mapping[str, Any]) -> dict[str, Any]:

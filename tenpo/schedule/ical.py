@@ -8,11 +8,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vCalAddress, vText
 
 from tenpo.core.business import current_business
 from tenpo.schedule.models import Booking, Intro, Session
@@ -28,12 +29,29 @@ def dates_file(bookings: Sequence[Booking]) -> bytes:
     return calendar_file(map(booking_event, bookings), name=bookings[0].session.title)
 
 
+def mailed_file(events: Sequence[Event]) -> tuple[bytes, str]:
+    """What comes with a mail, and its type, which names the method too (RFC 6047).
+
+    One that is off is taken out of the calendar in which it stands. Several are told as they are: a CANCEL is of one
+    UID alone (RFC 5546, 3.2.5), and STATUS says which of them are off.
+    """
+    is_gone = len(events) == 1 and events[0]["status"] == "CANCELLED"
+    method = "CANCEL" if is_gone else "PUBLISH"
+    content = calendar_file(events, name=str(events[0]["summary"]), method=method)
+    return content, f"text/calendar; method={method}"
+
+
 def intro_file(intro: Intro) -> bytes:
-    """A visitor's intro, to be taken into a calendar program; the link in it is theirs."""
+    """A visitor's intro, to be taken into a calendar program."""
+    return calendar_file([intro_event(intro)], name=intro.session.title)
+
+
+def intro_event(intro: Intro) -> Event:
+    """The event of a visitor's intro; the link in it is theirs."""
     session = intro.session
     is_off = intro.state == Intro.State.CANCELLED or session.status == Session.Status.CANCELLED
     moments = (intro.created_at, intro.confirmed_at, intro.cancelled_at, session.changed_at)
-    event = _event(
+    return _event(
         session,
         uid=f"intro-{intro.pk}",
         path=reverse("schedule:intro", args=[intro.link]),
@@ -42,7 +60,6 @@ def intro_file(intro: Intro) -> bytes:
         sequence=session.version + is_off,
         join_link="",
     )
-    return calendar_file([event], name=session.title)
 
 
 def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
@@ -53,22 +70,27 @@ def feed_file(bookings: Iterable[Booking], taught: Iterable[Session]) -> bytes:
 
 def stored_file(event: Event) -> bytes:
     """One event as it lies in a calendar elsewhere: whoever stores it there publishes nothing (RFC 4791)."""
-    return calendar_file([event], name="", is_published=False)
+    return calendar_file([event], name="", method="")
 
 
-def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False, is_published: bool = True) -> bytes:
-    """A whole file. With the same events it is the same bytes."""
+def calendar_file(events: Iterable[Event], *, name: str, refresh: bool = False, method: str = "PUBLISH") -> bytes:
+    """A whole file. With the same events it is the same bytes.
+
+    What is sent by a method names who organizes it, which is whoever our mails come from (RFC 5546, 3.2).
+    """
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    if is_published:
-        calendar.add("method", "PUBLISH")
+    if method:
+        calendar.add("method", method)
         calendar.add("x-wr-calname", _line(name))
     if refresh:
         calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
         calendar.add("x-published-ttl", "PT1H")
     for event in events:
+        if method:
+            event.add("organizer", _organizer())
         calendar.add_component(event)
     return bytes(calendar.to_ical())
 
@@ -115,6 +137,12 @@ def is_ours(uid: str) -> bool:
 
 def _host() -> str:
     return urlsplit(settings.PUBLIC_URL).hostname or "tenpo"
+
+
+def _organizer() -> vCalAddress:
+    organizer = vCalAddress(f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
+    organizer.params["cn"] = vText(_line(current_business().name).replace('"', "'"))
+    return organizer
 
 
 def _event(

@@ -14,7 +14,7 @@ from tenpo.core.jobs import defer
 from tenpo.core.mail import Mail, absolute, compose, message_id, typed
 from tenpo.core.models import OutboxMessage
 from tenpo.core.words import say_full_when, say_host_time, say_time, say_with_zone
-from tenpo.schedule.ical import intro_file
+from tenpo.schedule.ical import intro_event, mailed_file
 from tenpo.schedule.models import Intro
 
 type Words = Callable[[Intro], Mail]
@@ -177,7 +177,8 @@ def send_intro_mail(intro_id: UUID, kind: str) -> bool:
             say(intro), to=intro.email, name=intro.participant.name, headers={"Message-ID": message_id(named)}
         )
         if has_file:
-            message.attach("session.ics", intro_file(intro).decode(), "text/calendar; charset=utf-8; method=PUBLISH")
+            content, mime_type = mailed_file([intro_event(intro)])
+            message.attach("session.ics", content.decode(), mime_type)
         message.send()
     return True
 

@@ -106,6 +106,7 @@ def on_booking_given_up_together(message: OutboxMessage) -> list[Notice]:
     once = f"given up:{message.payload['act']}"
     together: dict[str, Any] = {"party": places, "once": once, **on_dates(places)}
     of_all = facts_of_money(places[0], message.payload) | {"places": len(places)}
+    of_all["booking_ids"] = [str(place.pk) for place in places]
     firsts = {place.participant_id: place for place in reversed(places)}.values()
     # Whoever booked hears of all of them once.
     notices = {one.user_id: one for place in firsts for one in to_its_people(GIVEN_UP, place, **together, **of_all)}

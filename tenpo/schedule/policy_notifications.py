@@ -11,6 +11,7 @@ from tenpo.core import clock
 from tenpo.notify.kinds import Audience, Facts, Kind, Words, path_to
 from tenpo.orders.cancelling import read_policy
 from tenpo.orders.policy_words import describe_policy, say_of_each, say_policy
+from tenpo.schedule.mailed_calendar import calendar_of_bookings
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.policy_queries import count_misses
 
@@ -176,8 +177,9 @@ def _policies_of_dates(facts: Facts, terms: Mapping[str, Any]) -> tuple[tuple[st
 
 
 RESCHEDULED = Kind(
-    "booking.rescheduled", gettext_lazy("You moved a booking"), Audience.MEMBER, _say_rescheduled, icon="calendar-clock"
-)
+    "booking.rescheduled", gettext_lazy("You moved a booking"), Audience.MEMBER, _say_rescheduled,
+    icon="calendar-clock", attaches=calendar_of_bookings,
+)  # fmt: skip
 PERSON_MOVED = Kind(
     "coach.booking_rescheduled", gettext_lazy("Somebody moves to another session of yours"), Audience.COACH,
     _say_person_moved, by_email=False, icon="calendar-clock",

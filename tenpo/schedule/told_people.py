@@ -17,7 +17,7 @@ from tenpo.schedule.policy_notifications import (
 from tenpo.schedule.session_coach_queries import name_coaches
 
 # What is told of several dates at once (`on_dates`): who else is told hears of their own.
-OF_DATES = ("dates", "coach")
+OF_DATES = ("dates", "coach", "booking_ids")
 
 
 def booking_facts(booking: Booking, **more: Any) -> dict[str, Any]:
@@ -134,8 +134,11 @@ def to_its_people(
     person = booking.participant.user_id
     if person is not None and person != booking.booked_by_id:
         own = {name: value for name, value in more.items() if name not in (*OF_PAYER, *OF_DATES)}
+        theirs = [one for one in party if one.participant_id == booking.participant_id]
         if "dates" in more:
-            own |= on_dates([one for one in party if one.participant_id == booking.participant_id])
+            own |= on_dates(theirs)
+        if "booking_ids" in more:
+            own["booking_ids"] = [str(one.pk) for one in theirs]
         notices.insert(0, Notice(kind, person, booking_facts(booking, **own), once))
     return notices
 

@@ -119,7 +119,7 @@ def test_one_mail_brings_all_dates_for_the_calendar(coach, mailoutbox):
     assert mail.subject == "You are booked: Service 1, 3 dates"
     [(name, content, kind)] = mail.attachments
     events = Calendar.from_ical(content).walk("VEVENT")
-    assert (name, kind) == (f"dates-{NINE.astimezone(UTC):%Y-%m-%d}.ics", "text/calendar")
+    assert (name, kind) == (f"dates-{NINE.astimezone(UTC):%Y-%m-%d}.ics", "text/calendar; method=PUBLISH")
     assert [event.decoded("dtstart") for event in events] == starts
     assert [str(event["uid"]).split("@")[0] for event in events] == [f"booking-{one.pk}" for one in booked[::2]]
 
