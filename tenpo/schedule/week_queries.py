@@ -40,6 +40,8 @@ MINUTES_OF_DAY = 24 * 60
 LEAST_HEIGHT = 24
 # Of a block as `week.css` draws it: one line, and what is above, below and between blocks.
 LINE_HEIGHT, BLOCK_EDGES = 17, 8
+# The lines that each has for its words of those that begin together and lie over each other, such as whole days.
+SHARED_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Block:
     width: int = 100
     # When it is on the day on which it is drawn.
     hours: str = ""
+    # So many lines of words are seen of it, as another one lies over the rest; 0 where none does.
+    most_lines: int = 0
 
     @property
     def starts_here(self) -> bool:
@@ -76,7 +80,8 @@ class Block:
     @property
     def title_lines(self) -> int:
         """How many lines time and title may take, so that the note below them is not cut."""
-        return max((self.height - BLOCK_EDGES) // LINE_HEIGHT - bool(self.note), 1)
+        room = max((self.height - BLOCK_EDGES) // LINE_HEIGHT - bool(self.note), 1)
+        return min(room, self.most_lines or room)
 
 
 @dataclass
@@ -275,7 +280,7 @@ def _hours_on(block: Block, day: date) -> str:
 
 def _side_by_side(blocks: list[Block]) -> list[Block]:
     """What meets stands beside each other; below it lies when they are not to be had, the longest lowest."""
-    below = sorted((block for block in blocks if block.kind in ("off", "busy")), key=lambda one: -one.height)
+    below = _words_apart([block for block in blocks if block.kind in ("off", "busy")])
     rest = sorted((block for block in blocks if block.kind not in ("off", "busy")), key=lambda one: one.top)
     placed: list[Block] = []
     together: list[Block] = []
@@ -287,6 +292,25 @@ def _side_by_side(blocks: list[Block]) -> list[Block]:
         together.append(block)
         end = max(end, block.top + block.height)
     return [*below, *placed, *_shared(together)]
+
+
+def _words_apart(blocks: list[Block]) -> list[Block]:
+    """Those that lie below, the longest lowest; of what begins at one height each is below the words of the last."""
+    levels: list[list[Block]] = []
+    for block in sorted(blocks, key=lambda one: (one.top, -one.height)):
+        if levels and block.top < levels[-1][0].top + LINE_HEIGHT:
+            levels[-1].append(block)
+        else:
+            levels.append([block])
+    found = []
+    for level in levels:
+        most_lines = SHARED_LINES if len(level) > 1 else 0
+        for number, block in enumerate(level):
+            down = number * (SHARED_LINES * LINE_HEIGHT + BLOCK_EDGES)
+            if block.height < down + LEAST_HEIGHT:
+                down = 0
+            found.append(replace(block, top=block.top + down, height=block.height - down, most_lines=most_lines))
+    return sorted(found, key=lambda one: -one.height)
 
 
 def _shared(blocks: list[Block]) -> list[Block]:

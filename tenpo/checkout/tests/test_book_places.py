@@ -448,6 +448,11 @@ def test_more_than_come_at_once_is_said_and_makes_nobody_a_guest():
     assert f'data-most="{PLACES_AT_ONCE * (NAME_LENGTH + 2)}"' in alone
     looked = client.get(page(session), typed).content.decode()
     assert "At most 10 come together; these are 11." in looked
+    # As it is typed it stands by the field as well, where a phone shows it, and nowhere else.
+    seen = client.get(page(session), typed, headers={"HX-Request": "true"}).content.decode()
+    assert re.search(r'<div id="party-limit" role="status">\s*<div class="alert warn', seen)
+    assert "party-limit" in seen.split('hx-select-oob="')[1].split('"')[0]
+    assert '<div class="alert warn' not in looked
     # There is no price for fewer than were named, and nothing to press.
     assert "€" not in looked
     assert '<button type="submit" class="button primary" disabled>' in looked

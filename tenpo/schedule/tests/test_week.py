@@ -160,6 +160,25 @@ def test_what_takes_a_part_of_a_day_lies_above_what_takes_all_of_it(coach):
     assert [block.hours for block in day_of(coach).blocks] == ["all day", "18:00–20:00"]
 
 
+def test_of_whole_days_each_lies_below_the_words_of_the_last(coach):
+    """The words stand at the top of each, where another one over it would hide them."""
+    connection, tomorrow = make_calendar(coach), at(0, day=DAY + timedelta(days=1))
+    for uid, starts_at, ends_at in (("day", at(0), tomorrow), ("part", at(18), at(20)), ("soon", at(18), at(18, 15))):
+        OutsideEvent.objects.create(
+            connection=connection, user=coach, uid=uid, starts_at=starts_at, ends_at=ends_at, is_busy=True
+        )
+    add_time_off(coach, starts_at=at(0), ends_at=tomorrow, reason="Retreat", by=coach)
+
+    *days, part, soon = day_of(coach).blocks
+
+    assert {(one.kind, one.hours, one.title_lines) for one in days} == {("off", "all day", 3), ("busy", "all day", 3)}
+    first, second = days
+    assert second.top - first.top == 3 * LINE_HEIGHT + BLOCK_EDGES
+    assert first.top + first.height == second.top + second.height
+    # What has no room for it stays where its time is.
+    assert (soon.top, soon.hours, part.hours) == (part.top, "18:00–18:15", "18:00–20:00")
+
+
 def test_what_is_early_or_late_widens_the_day(coach):
     make_session(coach, starts_at=at(6, 30))
     make_session(coach, starts_at=at(21, 30), minutes=90)
