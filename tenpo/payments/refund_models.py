@@ -214,6 +214,11 @@ class Refund(BaseModel):
         return format_money(self.amount or self.asked, self.currency, "en")
 
     @property
+    def said_description(self) -> str:
+        """What it is of, in the reader's words where they are ours."""
+        return self.payment.said_description if self.line_id is None and self.payment else self.description
+
+    @property
     def key(self) -> str:
         """What the provider knows this try of it by, and what ends the key of what it moves."""
         return str(self.pk) if self.attempt == 1 else f"{self.pk}:{self.attempt}"

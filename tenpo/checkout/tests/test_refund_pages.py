@@ -222,6 +222,27 @@ def test_a_top_up_is_asked_for_and_given_on_its_pages():
     assert told(admin)[0] == "admin.refund_to_decide"
 
 
+def test_the_refund_of_a_top_up_is_called_so_in_the_readers_words():
+    """It is kept in the business's; what was bought keeps its name."""
+    member, admin = make_member(), make_admin()
+    make_request(make_bought(member=member))
+    paid = make_top_up(member, 5_000)
+    signed_in(member).post(f"/me/money/payments/{paid.pk}/refund/", {"amount": "20", "reason": "Too much"})
+    User.objects.update(locale="de")
+    refund = Refund.objects.get(line_id=None)
+
+    pages = {
+        "/me/money/refunds/": signed_in(member), f"/me/money/refunds/{refund.pk}/": signed_in(member),
+        "/money/refunds/": freshly_signed_in(admin), f"/money/refunds/{refund.pk}/": freshly_signed_in(admin),
+    }  # fmt: skip
+
+    for path, client in pages.items():
+        text = read(client.get(path))
+        assert "Aufladung einer Geldbörse" in text, path
+        assert "Top-up of a wallet" not in text, path
+    assert Refund.objects.get(line_id__isnull=False).description in read(signed_in(member).get("/me/money/refunds/"))
+
+
 def test_the_terms_are_changed_by_who_has_just_shown_who_they_are():
     typed = {"ask_days": "30", "automatic_amount": "15", "cancellation_to": "wallet"}
 

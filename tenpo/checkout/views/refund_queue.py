@@ -44,7 +44,7 @@ def queue(request: PageRequest) -> HttpResponse:
     """Refunds that wait for somebody or something, the oldest first; by `?state=` any others."""
     form = RefundFilter(request.GET or None)
     state = form.cleaned_data["state"] if form.is_valid() else ""
-    rows = Refund.objects.visible_to(request.user).select_related("user")
+    rows = Refund.objects.visible_to(request.user).select_related("user", "payment")
     if state != "all":
         rows = rows.filter(state=state) if state else rows.waiting()
     page = page_of(request, rows, order=("id",) if state in ("", *Refund.WAITING) else ("-id",))

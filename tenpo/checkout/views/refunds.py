@@ -27,7 +27,8 @@ from tenpo.people.models import User
 @require_safe
 def refund_list(request: HttpRequest) -> HttpResponse:
     """My refunds, newest first."""
-    page = page_of(request, Refund.objects.filter(user=cast(User, request.user)), order=("-id",))
+    mine = Refund.objects.filter(user=cast(User, request.user)).select_related("payment")
+    page = page_of(request, mine, order=("-id",))
     return render(request, "checkout/refund_list.html", {"page": page})
 
 
