@@ -84,7 +84,11 @@ class Facts:
 
     def money(self, key: str) -> str:
         """The amount under `key` in the payload's currency: "€12"."""
-        return say_money(Money(self.number(key), self["currency"] or "EUR"), exact=False)
+        return self.say_money(self.number(key))
+
+    def say_money(self, amount: int) -> str:
+        """An amount (minor units) in the payload's currency."""
+        return say_money(Money(amount, self["currency"] or "EUR"), exact=False)
 
     def when(self, key: str = "starts_at", until: str = "") -> str:
         """Date and time at the reader's place, and at the host's: "Tue 3 Dec 2026, 18:00 (19:00 in Berlin)".

@@ -47,7 +47,7 @@ def _say_granted(facts: Facts) -> Words:
     text = _("For %(what)s. It is on its way back to you.") % {"what": facts["what"]}
     return Words(
         title=_("You get %(amount)s back") % {"amount": facts.money("buyers")},
-        text=f"{text} {facts['word']}".strip(),
+        text=_with_the_rest(facts, text, method=_("%(amount)s is on its way back as you paid.")),
         act=_("See the refund"),
         path=path_to("checkout:refund-detail", facts["refund_id"]),
     )
@@ -59,13 +59,40 @@ def _say_done(facts: Facts) -> Words:
         RefundTo.WALLET: _("For %(what)s. What you had paid is in your wallet."),
         RefundTo.METHOD: _("For %(what)s. What you had paid went back the way you paid."),
     }
-    text = places[RefundTo(facts["to"])] if facts.number("own") else _("For %(what)s.")
+    place = next(iter(_places(facts)), None)
+    text = places[place] if place is not None else _("For %(what)s.")
     return Words(
         title=_("%(amount)s is back with you") % {"amount": facts.money("buyers")},
-        text=f"{text % {'what': facts['what']}} {facts['word']}".strip(),
+        text=_with_the_rest(facts, text % {"what": facts["what"]}, method=_("%(amount)s went back the way you paid.")),
         act=_("See the refund"),
         path=path_to("checkout:refund-detail", facts["refund_id"]),
     )
+
+
+def _places(facts: Facts) -> dict[RefundTo, int]:
+    """Where what is the buyer's goes (minor units): credit and wallet to where they came from, the rest as decided."""
+    found = {RefundTo.CREDIT: facts.number("credit"), RefundTo.WALLET: facts.number("wallet"), RefundTo.METHOD: 0}
+    if own := facts.number("own"):
+        found[RefundTo(facts["to"])] += own
+    return {place: amount for place, amount in found.items() if amount}
+
+
+def _with_the_rest(facts: Facts, text: str, *, method: str) -> str:
+    """What a refund is for and where it goes, each way by itself; what of it is not the buyer's, and the word."""
+    each, places = [text], _places(facts)
+    if len(places) > 1:
+        said = {
+            RefundTo.CREDIT: _("%(amount)s is yours as credit."),
+            RefundTo.WALLET: _("%(amount)s is in your wallet."),
+            RefundTo.METHOD: method,
+        }
+        each = [_("For %(what)s.") % {"what": facts["what"]}]
+        each += [said[place] % {"amount": facts.say_money(amount)} for place, amount in places.items()]
+    if facts.number("amount") > facts.number("buyers"):
+        rest = facts.say_money(facts.number("amount") - facts.number("buyers"))
+        words = _("%(amount)s was granted in all: %(rest)s of it goes back to who paid with you.")
+        each.append(words % {"amount": facts.money("amount"), "rest": rest})
+    return " ".join([*each, facts["word"]]).strip()
 
 
 def _say_rejected(facts: Facts) -> Words:
@@ -161,6 +188,9 @@ def _facts(refund: Refund) -> dict[str, Any]:
         "asked": refund.asked,
         "buyers": refund.buyers,
         "own": refund.own,
+        "credit": refund.credit,
+        "wallet": refund.wallet,
+        "amount": refund.amount,
         "currency": refund.currency,
         "to": refund.to,
         "reason": refund.reason,
