@@ -5,6 +5,7 @@ from ninja import Router
 from tenpo.checkout.api import (
     auto_top_up,
     booking,
+    earnings,
     payments,
     placing,
     policies,
@@ -18,6 +19,7 @@ from tenpo.checkout.api import (
 
 router = Router()
 router.add_router("", booking.router)
+router.add_router("", earnings.router)
 router.add_router("", payments.router)
 router.add_router("", placing.router)
 router.add_router("", policies.router)

@@ -67,7 +67,7 @@ def test_what_goes_one_way_is_said_plainly():
 
 
 def test_what_was_told_before_each_part_was_known_stays_readable():
-    old = {"what": "Yoga", "buyers": 6_000, "own": 3_466, "to": "method", "currency": "EUR", "refund_id": "", "word": ""}
+    old = {"what": "Yoga", "buyers": 6_000, "own": 3_466, "to": "method", "currency": "EUR", "refund_id": ""}
 
     assert say("refund.done", old).text == "For Yoga. What you had paid went back the way you paid."
     assert say("refund.granted", old).text == "For Yoga. It is on its way back to you."

@@ -140,13 +140,14 @@ def test_a_sponsors_page_is_not_there_for_who_sponsors_nobody():
     assert signed_in(make_member()).get(reverse("orders:my-sponsoring")).status_code == 404
 
 
-def test_whoever_is_paid_for_sees_by_whom_and_how_much_is_left():
+def test_whoever_is_paid_for_sees_by_whom_what_was_spent_and_how_much_is_left():
     sponsorship, member = make_used()
     client = signed_in(member)
 
     text = page(client, reverse("checkout:my-money"))
     assert "Bakery Huber" in text
     assert "€430" in text
+    assert "left for you, €70.00 paid so far" in text
 
     end_sponsorship(sponsorship, by=None)
     assert "Bakery Huber" not in page(client, reverse("checkout:my-money"))

@@ -46,6 +46,14 @@ def period_begins_at(terms: PayoutTerms, now: datetime, zone: ZoneInfo) -> datet
     return None
 
 
+def next_period_at(terms: PayoutTerms, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """When the next week or month begins, and what was earned until then is asked for; None as above."""
+    began = period_begins_at(terms, now, zone)
+    # So long after a week or a month began it is the next one.
+    days = 8 if terms.schedule == PayoutTerms.Schedule.WEEKLY else 32
+    return began and period_begins_at(terms, began + timedelta(days=days), zone)
+
+
 def _ask_for(account: PayoutAccount, terms: PayoutTerms, begins_at: datetime) -> bool:
     there = payable(account.owner, Payout.Source.EARNINGS, current_business().currency)
     amount = min(there.left, there.balance - earned_since(account.owner, there.currency, begins_at))
