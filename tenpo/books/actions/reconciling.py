@@ -44,7 +44,7 @@ def reconcile_provider(provider: str, *, since: date, until: date, by: User | No
     if until - since > timedelta(days=MAX_DAYS):
         raise RuleError("period_too_long", _("At most %(n)s days at once.") % {"n": MAX_DAYS})
     try:
-        theirs = list(provider_of(provider).movements(*looked_at(since, until)))
+        theirs = list(provider_of(provider).movements(*looked_at(provider, since, until)))
     except ProviderTimeout as silence:
         raise RuleError("provider_is_silent", _("The provider does not answer. Try again later.")) from silence
     return _keep(provider, since, until, pairs_of(provider, since, until, theirs), by=by)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Max, Min, Q
+from django.db.models.functions import Coalesce
 
 from tenpo.books.models import Difference, Reconciliation
 from tenpo.books.queries.days import end_of, start_of
 from tenpo.books.subjects import subjects_of
+from tenpo.core import clock
 from tenpo.core.days import day_here
 from tenpo.ledger.models import Account, Transfer
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Payment, Payout, Refund
 from tenpo.payments.providers import offered_providers
 from tenpo.payments.providers.base import Movement, MovementKind
 
@@ -20,6 +22,8 @@ from tenpo.payments.providers.base import Movement, MovementKind
 AROUND = timedelta(days=1)
 # When a provider was not compared for long, the night catches up at most so many days.
 CATCH_UP_DAYS = 31
+# A refund that did not arrive is looked for at most so long after it was sent.
+FAILED_WITHIN = timedelta(days=45)
 
 
 @dataclass(frozen=True)
@@ -78,21 +82,46 @@ def next_period(provider: str) -> tuple[date, date] | None:
     return (since, yesterday) if since <= yesterday else None
 
 
-def looked_at(since: date, until: date) -> tuple[datetime, datetime]:
-    """Between which moments both sides are read to compare some business days."""
-    return start_of(since) - AROUND, end_of(until) + AROUND
+def looked_at(provider: str, since: date, until: date) -> tuple[datetime, datetime]:
+    """Between which moments both sides are read to compare some business days. Two statements.
+
+    A bank takes days: of what left or ended in them, their list has the one moment and the books the other.
+    """
+    begins, ends = start_of(since) - AROUND, end_of(until) + AROUND
+    was_there = Q(ended_at__gte=begins, ended_at__lt=ends) | Q(sent_at__gte=begins, sent_at__lt=ends)
+    # One that did not arrive has no end of its own: it may be sent again.
+    failed = Q(state=Refund.State.FAILED, sent_at__gte=begins - FAILED_WITHIN, sent_at__lt=ends)
+    wanted = (
+        Payout.objects.filter(was_there, method=provider).exclude(state=Payout.State.SENT),
+        Refund.objects.filter(was_there | failed, provider=provider).exclude(state=Refund.State.SENT),
+    )
+    for rows in wanted:
+        found = rows.aggregate(left=Min("sent_at"), ended=Max(Coalesce("ended_at", clock.now())))
+        if found["left"]:
+            begins, ends = min(begins, found["left"] - AROUND), max(ends, found["ended"] + AROUND)
+    return begins, ends
 
 
 def pairs_of(provider: str, since: date, until: date, theirs: Iterable[Movement]) -> list[Pair]:
-    """Every reference that either side has on some business days, in the order of their time. Five statements."""
+    """Every reference that either side has on some business days, in the order of their time. Nine statements.
+
+    What left, and is still on its way, stands in their list alone: it is compared once it arrived.
+    """
     their_sides = _theirs(theirs)
-    our_sides = _ours(provider, *looked_at(since, until))
+    our_sides = _ours(provider, *looked_at(provider, since, until))
+    on_its_way = _on_its_way(provider)
     pairs = [
         Pair(reference, their_sides.get(reference), our_sides.get(reference))
-        for reference in their_sides.keys() | our_sides.keys()
+        for reference in (their_sides.keys() - on_its_way) | our_sides.keys()
     ]
     within = [pair for pair in pairs if pair.is_within(start_of(since), end_of(until))]
     return sorted(within, key=lambda pair: (pair.at, pair.reference))
+
+
+def _on_its_way(provider: str) -> set[str | None]:
+    payouts = Payout.objects.filter(method=provider, state=Payout.State.SENT)
+    refunds = Refund.objects.filter(provider=provider, state=Refund.State.SENT)
+    return {reference for rows in (payouts, refunds) for reference in rows.values_list("reference", flat=True)}
 
 
 def _theirs(movements: Iterable[Movement]) -> dict[str, Side]:

@@ -137,7 +137,9 @@ def movement_of(line: dict[str, Any]) -> Movement:
     source = line.get("source")
     thing = source if isinstance(source, dict) else {"id": source or line["id"]}
     kind = MOVEMENTS.get(line["type"], MovementKind.OTHER)
-    reference = (thing.get("payment_intent") if kind == MovementKind.PAYMENT else None) or thing["id"]
+    # A charge is known by its payment, what was taken back of a transfer by the transfer.
+    known_by = {MovementKind.PAYMENT: "payment_intent", MovementKind.TRANSFER: "transfer"}.get(kind)
+    reference = (thing.get(known_by) if known_by else None) or thing["id"]
     currency = line["currency"].upper()
     return Movement(
         reference=str(reference),
