@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID, uuid4
 
+from tenpo.checkout.tests.refund_make import make_refund_terms
 from tenpo.ledger.models import Account
 from tenpo.payments.models import PayoutAccount
 from tenpo.payments.providers.sandbox import DECLINED, SUCCEEDS, SUCCEEDS_LATE
@@ -25,7 +26,11 @@ from tests.server import Answer, Caller, Request, with_key, with_keys
 
 FIRST_MONEY = 5_000
 PRICES = (500, 999, 2_000, 3_001)
-ACTS = ("top_up", "book", "book", "book", "cancel", "cancel", "give", "take_back", "pay_out", "cancel_payout")
+ACTS = (
+    "top_up", "book", "book", "book", "cancel", "cancel", "give", "take_back", "refund", "pay_out", "cancel_payout",
+)  # fmt: skip
+# What undoes something, and what that is.
+OF = {"cancel": "book", "take_back": "give", "refund": "top_up", "cancel_payout": "pay_out"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,12 @@ class Shop:
 
 
 def make_shop(people: int, *, sessions: int = 12) -> Shop:
-    """People with some money in their wallets, and sessions with too few seats for all of them."""
+    """People with some money in their wallets, and sessions with too few seats for all of them.
+
+    What somebody paid in goes back to their card when they ask for it.
+    """
     make_terms()
+    make_refund_terms(automatic_amount=1_499)
     owners = make_members(people)
     for owner in owners:
         make_wallet_money(owner, FIRST_MONEY)
@@ -114,6 +123,10 @@ class Told:
     def _take_back(self, owner: UUID, said: dict[str, Any]) -> None:
         self.money[owner] -= said["amount"]
 
+    def _refund(self, owner: UUID, said: dict[str, Any]) -> None:
+        """What the terms do not grant by themselves waits for an admin, and nothing moves."""
+        self.money[owner] -= said["own"]
+
     def _pay_out(self, owner: UUID, said: dict[str, Any]) -> None:
         self.money[owner] -= said["amount"]
 
@@ -128,7 +141,7 @@ class Client:
         self.dice = random.Random(number)
         self.shop = shop
         self.owner = shop.people[number % len(shop.people)].pk
-        self.made: dict[str, list[str]] = {"book": [], "give": [], "pay_out": []}
+        self.made: dict[str, list[str]] = {act: [] for act in OF.values()}
         self.wishes: list[Wish] = []
 
     def run(self, count: int, ask: Callable[[Wish], None]) -> None:
@@ -142,8 +155,8 @@ class Client:
 
     def _next(self) -> Wish:
         act = self.dice.choice(ACTS)
-        made = self.made.get({"cancel": "book", "take_back": "give", "cancel_payout": "pay_out"}.get(act, ""), [])
-        if act in ("cancel", "take_back", "cancel_payout") and not made:
+        made = self.made[OF[act]] if act in OF else []
+        if act in OF and not made:
             act = "book"
         request: Request = getattr(self, f"_{act}")(*([self.dice.choice(made)] if made else []))
         return Wish(self.owner, act, request)
@@ -175,6 +188,10 @@ class Client:
 
     def _take_back(self, grant: str) -> Request:
         return self.shop.admin.call("DELETE", f"/wallet/grants/{grant}")
+
+    def _refund(self, top_up: str) -> Request:
+        body = {"payment_id": top_up, "amount": self.dice.choice([100, 500, 1_500]), "to": "method", "reason": "Ill"}
+        return self._post("/refunds", body)
 
     def _pay_out(self) -> Request:
         account = self.shop.accounts[self.owner]

@@ -110,7 +110,8 @@ def test_a_thousand_things_by_twenty_clients_leave_what_the_answers_come_to(pati
     happened = {
         "top_up succeeded", "top_up failed", "top_up pending", "book confirmed", "book held", "book full",
         "book already_booked", "book payment_needed", "cancel cancelled", "give 201", "take_back 200",
-        "pay_out asked", "pay_out insufficient_funds", "cancel_payout cancelled",
+        "refund approved", "refund more_than_left", "pay_out asked", "pay_out insufficient_funds",
+        "cancel_payout cancelled",
     }  # fmt: skip
     assert happened <= set(told.outcomes), told.outcomes
 
