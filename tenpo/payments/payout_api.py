@@ -152,7 +152,7 @@ def create_payout_approval(request: ApiRequest, payout_id: UUID) -> Payout:
     """By an admin to whom it does not go; a large one needs a second admin. Approving twice changes nothing.
 
     Needs the session of a browser, in which that admin has just shown who they are (403); a key lets no money out
-    (403). Refusals: `not_asked`, `account_disabled`.
+    (403). Refusals: `not_asked`, `account_disabled`, `payee_disabled`.
     """
     payout = _deciding(request, payout_id)
     refuse_keys(request, _("A key lets no money out. Sign in to approve."))
@@ -178,7 +178,7 @@ def create_payout_rejection(request: ApiRequest, payout_id: UUID, payload: WordI
 )
 @once(PayoutOut, is_whole=True)
 def create_payout_sending(request: ApiRequest, payout_id: UUID) -> Payout:
-    """An admin sent it by hand. Refusals: `not_approved`, `not_by_hand`."""
+    """An admin sent it by hand. Refusals: `not_approved`, `not_by_hand`, `payee_disabled`."""
     return mark_payout_sent(_deciding(request, payout_id), by=request.user)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record, record_all
@@ -20,7 +20,7 @@ from tenpo.core.tokens import new_id
 from tenpo.core.words import say_when
 from tenpo.ledger.actions import post_transfers
 from tenpo.payments.actions.asking import ask_in_turn
-from tenpo.payments.actions.payouts import arrival_of, end_payout, lock_payout
+from tenpo.payments.actions.payouts import arrival_of, end_payout, lock_payout, payee_disabled
 from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.payout_methods import METHODS
 from tenpo.payments.payout_methods.base import PayoutFile, PayoutOutcome, PayoutTimeout
@@ -41,9 +41,16 @@ ENDED_BY_HAND_AFTER = timedelta(days=31)
 log = structlog.get_logger()
 
 
+def to_leave() -> Q:
+    """What was approved and may leave: what goes to whoever is disabled since waits until an admin rejects it."""
+    return Q(state=Payout.State.APPROVED, payee__disabled_at=None)
+
+
 @transaction.atomic
 def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
     """Write the approved payouts of a method into one file, the oldest first. Each stands in one live file.
+
+    Those to whoever is disabled since wait.
 
     Raises RuleError "nothing_to_send", "method_not_offered", "no_name_for_banks".
     """
@@ -55,7 +62,7 @@ def make_payout_batch(method: str, *, by: User) -> PayoutBatch:
     payouts = list(
         Payout.objects.select_for_update(no_key=True, of=("self",))
         .select_related("account")
-        .filter(state=Payout.State.APPROVED, method=method, batch=None, currency=business.currency)
+        .filter(to_leave(), method=method, batch=None, currency=business.currency)
         .order_by("id")[:MAX_IN_BATCH]
     )
     if not payouts:
@@ -147,7 +154,10 @@ def finish_payout_batch(batch: PayoutBatch, *, by: User) -> int:
 
 @transaction.atomic
 def mark_payout_sent(payout: Payout, *, by: User) -> Payout:
-    """An admin sent an approved payout by hand. Marking twice changes nothing. Raises "not_by_hand", "not_approved"."""
+    """An admin sent an approved payout by hand. Marking twice changes nothing.
+
+    Raises RuleError "not_by_hand", "not_approved", "payee_disabled".
+    """
     payout = lock_payout(payout)
     if not can_decide_payout(by, payout):
         raise PermissionDenied
@@ -157,6 +167,8 @@ def mark_payout_sent(payout: Payout, *, by: User) -> Payout:
         return payout
     if payout.state != Payout.State.APPROVED:
         raise RuleError("not_approved", _("Only what was approved is sent."))
+    if payout.payee.disabled_at is not None:
+        raise payee_disabled()
     _send_out([payout], by=by)
     return payout
 
@@ -189,7 +201,7 @@ def send_waiting_payouts() -> int:
     ours = [name for name, way in METHODS.items() if way.sends_itself]
     waiting = Payout.objects.filter(method__in=ours)
     sent = waiting.filter(state=Payout.State.SENT, sent_at__lt=clock.now() - ASK_AGAIN)
-    begun = ask_in_turn(waiting.filter(state=Payout.State.APPROVED), send_payout, limit=ASKED_AT_ONCE)
+    begun = ask_in_turn(waiting.filter(to_leave()), send_payout, limit=ASKED_AT_ONCE)
     return begun + ask_in_turn(sent, ask_about_payout, limit=ASKED_AT_ONCE)
 
 
@@ -198,6 +210,8 @@ def send_payout(payout: Payout) -> Payout:
     with transaction.atomic():
         payout = lock_payout(payout)
         if payout.state != Payout.State.APPROVED or not METHODS[payout.method].sends_itself:
+            return payout
+        if payout.payee.disabled_at is not None:
             return payout
         _send_out([payout], by=None)
     return _hear(payout, is_new=True)

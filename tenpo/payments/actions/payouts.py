@@ -94,7 +94,7 @@ def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Pay
     if payout.account.disabled_at is not None:
         raise account_disabled()
     if payout.payee.disabled_at is not None:
-        raise RuleError("payee_disabled", _("Whoever this goes to is disabled here. Nothing is approved for them."))
+        raise payee_disabled()
     before = {"state": payout.state}
     if payout.approved_by_id is None:
         payout.approved_by = by
@@ -144,9 +144,14 @@ def cancel_payout(payout: Payout, *, by: User | None) -> Payout:
     return end_payout(payout, Payout.State.CANCELLED, by=by)
 
 
+def payee_disabled() -> RuleError:
+    """Nothing is approved for them, and nothing that was leaves."""
+    return RuleError("payee_disabled", _("Whoever this goes to is disabled here. Nothing leaves to them."))
+
+
 def lock_payout(payout: Payout) -> Payout:
-    """The payout's row with its account, locked until the transaction ends."""
-    rows = Payout.objects.select_for_update(no_key=True, of=("self",)).select_related("account")
+    """The payout's row with its account and payee, locked until the transaction ends."""
+    rows = Payout.objects.select_for_update(no_key=True, of=("self",)).select_related("account", "payee")
     return rows.get(pk=payout.pk)
 
 

@@ -28,6 +28,7 @@ from tenpo.payments.actions.payout_sending import (
     may_be_marked,
     read_payout_batch,
     send_payout_batch,
+    to_leave,
 )
 from tenpo.payments.actions.payouts import approve_payout, reject_payout
 from tenpo.payments.models import Payout, PayoutBatch
@@ -214,7 +215,7 @@ def _time_of(text: str) -> datetime | None:
 def _files() -> list[dict[str, Any]]:
     """The files that can be made now, and how many payouts wait for each."""
     offered = offered_methods(payout_terms(), current_business().currency)
-    waiting = Payout.objects.filter(state=Payout.State.APPROVED, batch=None).order_by().values("method")
+    waiting = Payout.objects.filter(to_leave(), batch=None).order_by().values("method")
     counts = dict(waiting.annotate(n=Count("pk")).values_list("method", "n"))
     return [
         {"method": one.name, "label": one.name.label, "waiting": counts.get(one.name, 0)}
