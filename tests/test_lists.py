@@ -144,7 +144,7 @@ def add_rows(world: World, number: int) -> None:
         host = make_coach()
         for who in (admin, member):
             _add_own(who, host, things["booked"])
-            give_money(who, amount=100, reason="Welcome", by=admin)
+            give_money(who, amount=100, reason="Welcome", by=None)
             Participant.objects.create(guest_of=who, name=f"Guest {host.pk}")
             create_split_rule(
                 name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin

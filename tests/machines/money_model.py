@@ -41,6 +41,8 @@ class Money:
     def give_money(self, owner: int, *, amount: int, by: int) -> None:
         if by not in ADMINS:
             raise Refused("forbidden")
+        if by == owner:
+            raise Refused("own_wallet")
         if amount <= 0:
             raise Refused("invalid")
         self.grants.append(Grant(owner, amount))

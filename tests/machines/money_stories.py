@@ -43,6 +43,7 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "spent, and not paid out here": [
         ("take_back_what_may_be_spent", {"owner": 0, "amount": 700, "price": 3000}),
         ("give_money", {"owner": 1, "amount": 1, "by": 2}),
+        ("give_money", {"owner": 2, "amount": 1, "by": 2}),
         ("take_back_grant", {"which": 0, "by": 3}),
         ("add_account", {"owner": 0, "method": "manual", "by": None}),
         ("change_terms", {"terms": NO_WALLETS, "by": 2}),

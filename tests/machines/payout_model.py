@@ -35,8 +35,8 @@ CODES = (
     "account_disabled", "account_too_new", "already_booked", "already_sent", "below_minimum", "completed", "dropped",
     "ends_too_early", "forbidden", "grant_spent", "in_a_batch", "insufficient_funds", "invalid", "method_not_offered",
     "not_approved", "not_asked", "not_by_hand", "not_manual", "not_over", "not_planned", "not_sent", "nothing_to_send",
-    "over", "own_payment", "participant_elsewhere", "payment_needed", "payout_under_way", "price_changed", "started",
-    "starts_in_past", "too_many_payout_accounts", "too_many_payouts", "wallet_not_paid_out",
+    "over", "own_payment", "own_wallet", "participant_elsewhere", "payment_needed", "payout_under_way", "price_changed",
+    "started", "starts_in_past", "too_many_payout_accounts", "too_many_payouts", "wallet_not_paid_out",
 )  # fmt: skip
 
 

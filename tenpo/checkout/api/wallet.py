@@ -181,7 +181,10 @@ def list_grants(request: ApiRequest, query: Query[PageQuery]) -> Any:
 @router.post("/wallet/grants", response={201: GrantOut, **problems(403, 404, 409)}, summary="Give money")
 @once(GrantOut, 201, is_whole=True)
 def create_grant(request: ApiRequest, payload: GrantIn) -> Grant:
-    """Give somebody money to spend here, before their own; it cannot be paid out. For admins."""
+    """Give somebody money to spend here, before their own; it cannot be paid out.
+
+    For admins, but not to themselves. Refusal: `own_wallet`.
+    """
     check_admin(request.user)
     owner = get_object_or_404(User, pk=payload.owner_id)
     return give_money(owner, amount=payload.amount, reason=payload.reason, by=request.user)

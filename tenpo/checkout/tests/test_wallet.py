@@ -281,6 +281,17 @@ def test_what_is_given_is_spent_first_and_only_admins_give():
     assert Grant.objects.count() == 1
 
 
+def test_no_admin_gives_themselves():
+    admin, other = make_admin(), make_admin()
+
+    with pytest.raises(RuleError) as refusal, transaction.atomic():
+        give_money(admin, amount=1_000, reason="Mine", by=admin)
+
+    assert (refusal.value.code, held(admin), Grant.objects.count()) == ("own_wallet", (0, 0), 0)
+    give_money(admin, amount=1_000, reason="Thank you", by=other)
+    assert held(admin) == (1_000, 0)
+
+
 def test_what_was_given_is_taken_back_once_and_only_whole():
     member, admin = make_member(), make_admin()
     kept = give_money(member, amount=1_000, reason="Welcome", by=admin)

@@ -71,6 +71,7 @@ def wallet_detail(request: PageRequest, user_id: UUID) -> HttpResponse:
         **shown,
         "owner": owner,
         "form": form,
+        "is_own": owner == request.user,
         "grants": Grant.objects.filter(owner=owner, currency=currency).order_by("-id")[:20],
         "tab": "wallets",
     }

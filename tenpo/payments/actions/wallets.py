@@ -49,11 +49,13 @@ def fill_wallet(payment: Payment) -> None:
 def give_money(owner: User, *, amount: int, reason: str, by: User | None, once: UUID | None = None) -> Grant:
     """Give somebody money to spend here (minor units of the business's currency); it cannot be paid out.
 
-    The owner reads the reason. A form that is sent again (`once`) finds what it gave. Raises PermissionDenied,
-    ValidationError by field, RuleError "sent_before".
+    The owner reads the reason; nobody gives themselves. A form that is sent again (`once`) finds what it gave. Raises
+    PermissionDenied, ValidationError by field, RuleError "own_wallet", "sent_before".
     """
     if not is_active_admin(by):
         raise PermissionDenied
+    if by is not None and by.pk == owner.pk:
+        raise RuleError("own_wallet", _("This wallet is yours. Another admin gives you money."))
     if once:
         lock_users(owner)
     if given := made_before(Grant.objects.all(), once, owner_id=owner.pk, amount=amount):
