@@ -1,18 +1,21 @@
 """Many calls of the ledger at the same moment."""
 
-from collections.abc import Iterator
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
+from tenpo.core.invariants import find_faults
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.people.tests.make import make_member
 from tenpo.runtime import postgres
-from tests.at_once import JOIN_SECONDS, at_once, outcomes
+from tests.at_once import JOIN_SECONDS, at_once, outcomes, without_index
 from tests.database import as_superuser
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +79,66 @@ def test_a_key_that_many_say_at_once_control():
         found = outcomes(at_once([partial(post, posting) for posting in payments()]))
 
     assert found == {"1": 1, "IntegrityError": MANY - 1}
+
+
+def reversals(pots: Sequence[Pot], *, copies: int) -> list[Posting]:
+    """Each pot was given once; this takes it back so often, each time under another key."""
+    issue(*pots)
+    given = Transfer.objects.filter(kind=Transfer.Kind.CREDIT_ISSUE).select_related("credit").order_by("id")
+    return [
+        Posting(
+            Transfer.Kind.CREDIT_SPEND, Pot.of(one.credit), SALES, one.amount, uuid4().hex, uuid4(), reverses_id=one.pk
+        )
+        for one in given
+        for _copy in range(copies)
+    ]  # fmt: skip
+
+
+def post_each(postings: Sequence[Posting]) -> Counter[str]:
+    """What became of each, one after the other: posted, or the name of what refused it."""
+    found: Counter[str] = Counter()
+    for posting in postings:
+        try:
+            found[str(post(posting))] += 1
+        except IntegrityError as refusal:
+            found["reversed before" if "transfer_reversed_once" in str(refusal) else str(refusal)] += 1
+    return found
+
+
+@pytest.mark.invariants(but={"credit-comes-from-a-payment-of-its-owner"})
+def test_each_reversal_happens_once_though_sent_twice_at_once():
+    owner = make_member()
+    # One pot for all of them, so that the money for a second reversal is there.
+    pot = Pot(Account.Kind.CREDIT, "EUR", owner.pk, uuid4())
+    wanted = reversals([pot] * 100, copies=2)
+    issue(*[pot] * 100)
+    dice = random.Random(20270402)
+    sides = [wanted[0::2], wanted[1::2]]
+    for side in sides:
+        dice.shuffle(side)
+    # Four at a time: both copies of each transfer are in different hands, in another order.
+    found = at_once([partial(post_each, side[part::2]) for side in sides for part in range(2)])
+
+    assert sum(found, Counter()) == {"1": 100, "reversed before": 100}
+    assert Transfer.objects.filter(reverses__isnull=False).values("reverses").distinct().count() == 100
+    assert Account.objects.get(owner=owner).balance == 1_000
+
+
+@pytest.mark.control
+def test_a_reversal_that_is_sent_twice_control():
+    """Without the index the second one finds nothing in its way, and more goes back than came."""
+    pot = Pot(Account.Kind.CREDIT, "EUR", make_member().pk, uuid4())
+    first, second = reversals([pot], copies=2)
+    issue(pot)
+
+    with without_index("transfer_reversed_once"):
+        found = outcomes(at_once([partial(post, first), partial(post, second)]))
+        broken = {finding.name for finding in find_faults()}
+        with as_superuser() as admin:
+            admin.execute("DELETE FROM ledger_transfer WHERE reverses_id IS NOT NULL")
+
+    assert found == {"1": 2}
+    assert "transfer-is-reversed-once" in broken
 
 
 def issue(*pots: Pot) -> int:
