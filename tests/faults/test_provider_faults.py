@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -170,7 +171,9 @@ def test_a_hundred_payments_over_a_bad_line_are_settled_once(monkeypatch):
     sent = [event for event in events if dice.random() > 0.2 for _copy in range(3)]
     dice.shuffle(sent)
     for headers, body in sent:
-        receive_event("sandbox", headers, body)
+        # What could not be asked about is told again, or found by the job.
+        with suppress(ProviderTimeout):
+            receive_event("sandbox", headers, body)
     Payment.objects.update(created_at=Now() - timedelta(minutes=2))
     for _ in range(30):
         reconcile_payments()

@@ -131,9 +131,10 @@ def mark_all_paid(payment_ids: Sequence[UUID], *, by: User) -> tuple[int, int]:
 
 
 def receive_event(provider: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Take in a provider's webhook; returns whether it was new. Raises BadSignature.
+    """Take in a provider's webhook; returns whether it was new. Raises BadSignature, ProviderTimeout.
 
     The event only says where to look: the state comes from the provider itself, so order and repeats do not matter.
+    Where it does not answer, it has to tell us again: of what had ended here, a refund that comes back, no job asks.
     """
     event = provider_of(provider).read_event(headers, body)
     row, is_new = ProviderEvent.objects.get_or_create(
@@ -152,14 +153,20 @@ def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
     """Ask about the payment, saved method, payout or account of an event; False when it is none of ours, or unknown."""
     known = Q(reference=event.reference) | Q(pk=id_of(event.payment_id))
     if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
-        return settle_from_provider(payment) and settle_refunds_of(payment)
+        return _answered(settle_from_provider(payment) and settle_refunds_of(payment))
     known = Q(reference=event.reference) | Q(pk=id_of(event.method_id))
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING
     if payout := Payout.objects.filter(Q(pk=id_of(event.payout_id)), method=provider).first():
         return payout.state != Payout.State.SENT or ask_about_payout(payout).state != Payout.State.SENT
     account = StripeAccount.objects.filter(reference=event.reference).first() if provider == "stripe" else None
-    return account is not None and settle_stripe_account(account)
+    return account is not None and _answered(settle_stripe_account(account))
+
+
+def _answered(is_settled: bool) -> bool:
+    if not is_settled:
+        raise ProviderTimeout
+    return True
 
 
 def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:

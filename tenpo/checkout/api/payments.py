@@ -14,7 +14,7 @@ from tenpo.core.api import ApiRequest, problem, problems
 from tenpo.payments.api import PaymentOut, SlipOut
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import PROVIDERS
-from tenpo.payments.providers.base import BadSignature
+from tenpo.payments.providers.base import BadSignature, ProviderTimeout
 from tenpo.payments.slips import Slip
 
 router = Router(tags=["Booking and paying"])
@@ -51,13 +51,20 @@ def confirm_payment(request: ApiRequest, payment_id: UUID) -> Payment:
     return mark_paid(payment, by=request.user)
 
 
-@router.post("/webhooks/{provider}", auth=None, response={200: None, **problems(400, 404)}, summary="Receive an event")
+@router.post(
+    "/webhooks/{provider}", auth=None, response={200: None, **problems(400, 404, 503)}, summary="Receive an event"
+)
 def receive_webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    """Where a payment provider tells us what became of a payment. Its signature says who it is; repeats do nothing."""
+    """Where a payment provider tells us what became of a payment. Its signature says who it is; repeats do nothing.
+
+    503 `not_answered`: the provider could not be asked what became of it, and tells us again.
+    """
     if provider not in PROVIDERS:
         raise Http404
     try:
         receive_event(provider, request.headers, request.body)
     except BadSignature:
         return problem(400, "bad_signature", _("This event is not signed by the provider."))
+    except ProviderTimeout:
+        return problem(503, "not_answered", _("The provider does not answer. Please tell this again later."))
     return HttpResponse(status=200)

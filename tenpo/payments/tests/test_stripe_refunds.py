@@ -24,7 +24,7 @@ from tenpo.orders.tests.make import ledger_sum
 from tenpo.payments.actions.refund_sending import send_refund, send_refund_again, send_waiting_refunds
 from tenpo.payments.models import Payment, ProviderEvent, Refund
 from tenpo.payments.providers import provider_of
-from tenpo.payments.providers.base import BadSignature
+from tenpo.payments.providers.base import BadSignature, ProviderTimeout
 from tenpo.payments.tests.stripe_contract import contract_folder
 from tenpo.payments.tests.stripe_double import BACK_LATE, PAYS, SECRET, StripeDouble, signed, stripe_double
 from tenpo.people.models import User
@@ -159,6 +159,26 @@ def test_one_that_had_arrived_and_comes_back_is_held_again(double):
     assert (now(refund).state, now(refund).to, ledger_sum(Account.Kind.REFUNDS)) == ("done", "wallet", 0)
 
 
+def test_one_that_comes_back_while_stripe_does_not_answer_is_told_of_again(double, client):
+    refund = make_sent(double, PAYS)
+    double.end_refund(refund.reference, reason="expired_or_canceled_card")
+
+    def send() -> int:
+        headers, body = signed(double.events[-1])
+        answer = client.post("/api/v1/webhooks/stripe", body, content_type="application/json", headers=headers)
+        return answer.status_code
+
+    double.faults = ["500"]
+    assert send() == 503
+    double.faults = []
+    with time_machine.travel(timezone.now() + timedelta(hours=2), tick=False):
+        assert (send_waiting_refunds(), now(refund).state) == (0, "done")  # no job asks about it
+
+    assert (send(), send()) == (200, 200)
+    assert (now(refund).state, ledger_sum(Account.Kind.REFUNDS)) == ("failed", 1_500)
+    assert ProviderEvent.objects.get().applied_at is not None
+
+
 @pytest.mark.parametrize("kind", ["charge.refunded", "refund.created"])
 def test_one_whose_answer_was_lost_is_found_by_what_stripe_tells(double, kind):
     granted = make_granted(make_bought(double, PAYS), 1_500)
@@ -179,7 +199,8 @@ def test_what_stripe_told_and_we_could_not_ask_about_counts_when_it_is_told_agai
     event = double.events[-1]
     double.faults = ["500"] * 6
 
-    tell(event)
+    with pytest.raises(ProviderTimeout):
+        tell(event)
     assert (now(refund).state, ProviderEvent.objects.get().applied_at) == ("sent", None)
     double.faults = []
 
