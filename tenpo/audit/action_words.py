@@ -123,6 +123,7 @@ ACTS = {
     "differs": pgettext_lazy("audit log", "differs"),
     "digest": pgettext_lazy("audit log", "digest"),
     "disabled": pgettext_lazy("audit log", "disabled"),
+    "disputed": pgettext_lazy("audit log", "disputed"),
     "done": pgettext_lazy("audit log", "done"),
     "dropped": pgettext_lazy("audit log", "dropped"),
     "earned": pgettext_lazy("audit log", "earned"),

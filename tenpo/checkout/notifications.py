@@ -12,7 +12,7 @@ from tenpo.core.models import OutboxMessage
 from tenpo.core.money import Money
 from tenpo.core.words import say_money
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
-from tenpo.payments.actions.auto_top_ups import METHOD_REMOVED, TOP_UP_REFUNDED
+from tenpo.payments.actions.auto_top_ups import DISPUTED, METHOD_REMOVED, TOP_UP_REFUNDED
 from tenpo.payments.formats import in_fours
 from tenpo.payments.method_words import say_method, say_method_within
 from tenpo.payments.models import Grant, Payment
@@ -142,7 +142,8 @@ def _say_not_filled(facts: Facts) -> Words:
 
 def _say_switched_off(facts: Facts) -> Words:
     tried = _("It did not work %(times)s times in a row.") % {"times": facts["times"]}
-    reasons = {METHOD_REMOVED: _("The card for it was removed."), TOP_UP_REFUNDED: say_failure(TOP_UP_REFUNDED)}
+    reasons = {METHOD_REMOVED: _("The card for it was removed.")}
+    reasons |= {code: say_failure(code) for code in (TOP_UP_REFUNDED, DISPUTED)}
     return Words(
         title=_("Your wallet is not filled by itself any more"),
         text=reasons.get(facts["code"], tried),

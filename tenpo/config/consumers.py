@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tenpo.books import notifications as books
+from tenpo.checkout import dispute_notifications as disputes
 from tenpo.checkout import notifications as checkout
 from tenpo.core.models import OutboxMessage
 from tenpo.notify import notifications as notify
@@ -19,6 +20,7 @@ from tenpo.schedule.intro_mails import tell_visitor
 KINDS: tuple[Kind, ...] = (
     *schedule.KINDS,
     *checkout.KINDS,
+    *disputes.KINDS,
     *orders.KINDS,
     *payments.KINDS,
     *books.KINDS,
@@ -29,6 +31,7 @@ KINDS: tuple[Kind, ...] = (
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     **schedule.TELLS,
     **checkout.TELLS,
+    **disputes.TELLS,
     **orders.TELLS,
     **payments.TELLS,
     **books.TELLS,

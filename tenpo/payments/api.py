@@ -34,6 +34,7 @@ class PaymentOut(OutSchema):
     action_url: str = Field("", description="Where the payer confirms, while `state` is `needs_action`.")
     created_at: datetime
     paid_at: datetime | None
+    disputed_at: datetime | None = Field(None, description="Since when the payer's bank wants it back.")
 
 
 class SlipOut(OutSchema):

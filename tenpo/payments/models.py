@@ -78,6 +78,8 @@ class Payment(BaseModel):
     failure_code = models.CharField(max_length=60, blank=True)
     action_url = models.CharField(max_length=2000, blank=True)
     paid_at = models.DateTimeField(null=True)
+    # Since when its payer's bank wants it back; it stays, however that ends.
+    disputed_at = models.DateTimeField(null=True)
     marked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     # When the job asked what became of it last.
     asked_at = models.DateTimeField(null=True)

@@ -21,11 +21,13 @@ PAYING: dict[str, Callable[[], str]] = {
     "not_entered": lambda: _("No card was entered."),
     "refused": lambda: _("The provider refused it."),
     "top_up_refunded": lambda: _("Money that had been paid into the wallet was given back."),
+    "disputed": lambda: _("The bank wanted a payment back."),
 }
 # Why money that we sent did not arrive.
 SENDING: dict[str, Callable[[], str]] = {
     "account_closed": lambda: _("The account was closed."),
     "account_frozen": lambda: _("The account is frozen."),
+    "charge_disputed": lambda: _("The payer's bank wants the payment back. Look at the dispute at the provider."),
     "bank_account_restricted": lambda: _("The bank account does not take this kind of payment."),
     "could_not_process": lambda: _("The bank could not process it."),
     "declined": lambda: _("The bank declined it."),
@@ -48,6 +50,7 @@ _OF_CARDS = {"card_declined", "expired_card", "incorrect_cvc", "processing_error
 _TO_PAYER: dict[str, Callable[[], str]] = {
     "authentication_required": lambda: _("The bank wants you to confirm this payment yourself. Nothing was paid."),
     "top_up_refunded": lambda: _("Money that had been paid into your wallet was given back."),
+    "disputed": lambda: _("Your bank wanted a payment back."),
 }
 
 

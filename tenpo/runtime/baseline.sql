@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 78a4f5f14ed01524611fad592bbcacf8fc7e95edfd0884ec3574b43bfbb6f33e
+-- Of the migrations 5866c5481b6542f23fefcc778c57c85820a7e97f7902b9e0e52aa7bf69ae626f
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -847,6 +847,7 @@ CREATE TABLE payments_payment (
     keeps_method boolean DEFAULT false NOT NULL,
     refunded bigint DEFAULT 0 NOT NULL,
     late_for uuid,
+    disputed_at timestamp with time zone,
     CONSTRAINT payment_amount_is_positive CHECK ((amount > 0)),
     CONSTRAINT payment_automatic_is_a_top_up CHECK (((NOT is_automatic) OR ((purpose)::text = 'top_up'::text))),
     CONSTRAINT payment_fee_is_within CHECK ((fee >= 0)),
@@ -4776,6 +4777,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('payments', '0023_check_refunds_of_sponsors', now()),
     ('payments', '0024_transfers_go_on', now()),
     ('payments', '0025_money_that_came_late', now()),
+    ('payments', '0026_payments_that_banks_want_back', now()),
     ('usersessions', '0001_initial', now()),
     ('people', '0002_import_options', now()),
     ('people', '0003_invite_send_error', now()),

@@ -26,7 +26,7 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.giving_back import Return, issue_posting, lock_lines, return_parts
 from tenpo.orders.models import Line
 from tenpo.orders.policies import PartsBack, parts_of
-from tenpo.payments.actions.auto_top_ups import stop_filling
+from tenpo.payments.actions.auto_top_ups import TOP_UP_REFUNDED, stop_filling
 from tenpo.payments.actions.refunds import (
     hold_late_money,
     hold_top_up,
@@ -261,13 +261,18 @@ def _grant(refund: Refund, line: Line | None, payment: Payment | None, amount: i
         hold_late_money(refund)
     else:
         # Else the wallet, which is low now, would charge the card again within a minute.
-        stop_filling(refund.user_id)
+        stop_filling(refund.user_id, TOP_UP_REFUNDED)
         hold_top_up(refund)
     settle_decided(refund, by=by)
 
 
 def _is_granted_by_itself(refund: Refund) -> bool:
-    """Whether the terms grant it: with what they granted of the same thing before, it is not too much."""
+    """Whether the terms grant it: with what they granted of the same thing before, it is not too much.
+
+    Of what a bank wants back, somebody looks first: it may come back to its payer already.
+    """
+    if refund.payment is not None and refund.payment.disputed_at is not None:
+        return False
     most = refund_terms.afresh().automatic_amount
     if most is None:
         return False

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
@@ -21,6 +22,7 @@ from tenpo.orders.actions.orders import credit_payment, settle_lines
 from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
+from tenpo.payments.actions.disputes import note_dispute
 from tenpo.payments.actions.methods import keep_what_paid, settle_method
 from tenpo.payments.actions.payout_sending import ask_about_payout
 from tenpo.payments.actions.refund_sending import settle_refunds_of
@@ -42,14 +44,20 @@ from tenpo.schedule.models import Booking, Session
 PENDING_HOLD = timedelta(minutes=60)
 RECONCILE_AFTER = timedelta(minutes=1)
 
+log = structlog.get_logger()
+
 
 @transaction.atomic
 def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None) -> Payment:
     """Bring a payment to what its provider says, with all that follows. Saying it twice changes nothing.
 
     Money for held bookings confirms them. Money that comes when the seats are gone becomes credit, in full. A top-up
-    fills its payer's wallet, whenever it comes. The card is kept where the payer wished.
+    fills its payer's wallet, whenever it comes. The card is kept where the payer wished. What came in another amount or
+    currency than was asked for buys nothing: the comparison with the provider's list shows it.
     """
+    if _is_another_sum(payment, outcome):
+        log.error("payment_of_another_sum", payment_id=str(payment.pk), came=outcome.amount, currency=outcome.currency)
+        return payment
     if payment.keeps_method:
         # Users' rows come before all others.
         lock_user(payment.payer)
@@ -60,6 +68,8 @@ def apply_outcome(payment: Payment, outcome: Outcome, *, by: User | None = None)
         payment.refresh_from_db()
         if payment.state == before:
             break
+    if outcome.is_disputed:
+        note_dispute(payment)
     return payment
 
 
@@ -261,6 +271,12 @@ def _lock_bookings_of(payment: Payment) -> list[Booking]:
             # One that was moved elsewhere meanwhile is paid, and so is no place that this money buys.
             booking.session = locked[booking.session_id]
     return bookings
+
+
+def _is_another_sum(payment: Payment, outcome: Outcome) -> bool:
+    if outcome.state != Payment.State.SUCCEEDED or outcome.amount is None:
+        return False
+    return (outcome.amount, outcome.currency) != (payment.amount, payment.currency)
 
 
 def _says_nothing_new(payment: Payment, outcome: Outcome) -> bool:

@@ -4,7 +4,7 @@ Whoever gives back locks the line first: what is left of it is read under that l
 `line_sponsor_gets_back_within` stand behind it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -66,22 +66,30 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
     if not given:
         return []
     now = now or clock.now()
+    parts = [parts_back(line, percent) for line, percent in given]
+    payments = _payments_of([line for (line, _percent), part in zip(given, parts, strict=True) if part.own])
     returns = []
-    for line, percent in given:
+    for (line, percent), part in zip(given, parts, strict=True):
         assert line.refunded_percent is None, "a line is cancelled once"
         line.refunded_percent = percent
         line.refunded_at = now
-        returns.append(Return(line, parts_back(line, percent), line.back_to))
-    _return_parts(returns, now=now, changed=["refunded_percent", "refunded_at", "back_to"])
+        if part.own and payments[line.order_id].disputed_at is not None:
+            # The bank may have given it back already. The provider knows, and what it refuses waits for an admin.
+            line.back_to = RefundTo.METHOD
+        returns.append(Return(line, part, line.back_to))
+    _return_parts(returns, payments, now=now, changed=["refunded_percent", "refunded_at", "back_to"])
     return [GivenBack.of(each.parts, each.to) for each in returns]
 
 
 def return_parts(part: Return, *, now: datetime | None = None) -> None:
     """Give so much of each part of a locked line back; again for the same cause is a mistake of ours."""
-    _return_parts([part], now=now or clock.now())
+    payments = _payments_of([part.line] if part.parts.own else [])
+    _return_parts([part], payments, now=now or clock.now())
 
 
-def _return_parts(returns: Sequence[Return], *, now: datetime, changed: Sequence[str] = ()) -> None:
+def _return_parts(
+    returns: Sequence[Return], payments: Mapping[UUID, Payment], *, now: datetime, changed: Sequence[str] = ()
+) -> None:
     """Count, reverse the splits, and post: what company and sponsor paid to them, the rest to the buyer.
 
     Credits and wallet that were spent come back to themselves (a lapsed credit as a new one with the same source); what
@@ -95,7 +103,6 @@ def _return_parts(returns: Sequence[Return], *, now: datetime, changed: Sequence
         line.own_back += parts.own
         line.sponsor_back += parts.sponsor
     Line.objects.bulk_update([each.line for each in returns], [*changed, *COUNTERS])
-    payments = _payments_of([each.line for each in returns if each.parts.own])
     hold_cancelled([_held(each, payments[each.line.order_id]) for each in returns if _is_held_by_itself(each)])
     return_to_budgets([(each.line, each.parts.sponsor) for each in returns])
     reverse_splits([(each.line, each.parts.whole) for each in returns])

@@ -32,6 +32,7 @@ WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 NOT_THE_CARD = "never_started"
 METHOD_REMOVED = "method_removed"
 TOP_UP_REFUNDED = "top_up_refunded"
+DISPUTED = "disputed"
 # What a decision changes.
 DECIDED = (
     "is_on", "threshold", "kind", "amount", "daily_cap", "method", "low_below", "low_since", "failed_times",
@@ -176,11 +177,14 @@ def leave_method(method: PaymentMethod) -> None:
         record("auto_top_up.changed", by=None, on=settings, before={"method": method.pk}, after={"method": None})
 
 
-def stop_filling(user_id: UUID) -> None:
-    """Money of a top-up goes back: nothing fills that wallet again by itself. The caller holds the payment's row."""
+def stop_filling(user_id: UUID, code: str) -> None:
+    """Money goes back to whoever's wallet it is: nothing fills it again by itself, with why.
+
+    The caller holds the payment's row.
+    """
     settings = AutoTopUp.objects.select_for_update(no_key=True).filter(user=user_id, is_on=True).first()
     if settings is not None:
-        settings.failure_code = TOP_UP_REFUNDED
+        settings.failure_code = code
         _switch_off(settings)
 
 

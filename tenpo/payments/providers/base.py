@@ -36,7 +36,8 @@ class MethodOutcome:
 class Outcome:
     """What a provider says of one payment now. `fee` is in minor units of the payment's currency.
 
-    `kept` is what it was paid with, once it succeeded and where its payer keeps that (`Payment.keeps_method`).
+    `kept` is what it was paid with, once it succeeded and where its payer keeps that (`Payment.keeps_method`). `amount`
+    and `currency` are what came, where the provider says so: it buys nothing where that is not what was asked for.
     """
 
     state: Payment.State
@@ -46,6 +47,10 @@ class Outcome:
     failure_code: str = ""
     action_url: str = ""
     kept: MethodOutcome | None = None
+    amount: int | None = None
+    currency: str = ""
+    # Whether its payer's bank wants it back, or did.
+    is_disputed: bool = False
 
 
 class RefundState(StrEnum):

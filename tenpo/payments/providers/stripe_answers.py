@@ -56,6 +56,7 @@ def intent_outcome(intent: dict[str, Any]) -> Outcome:
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, dict) else {}
     action = (intent.get("next_action") or {}).get("redirect_to_url") or {}
+    came = intent.get("amount_received") if state == Payment.State.SUCCEEDED else None
     return Outcome(
         state=state,
         reference=intent["id"],
@@ -64,6 +65,9 @@ def intent_outcome(intent: dict[str, Any]) -> Outcome:
         failure_code=_failure(intent.get("last_payment_error") or {}) if state == Payment.State.FAILED else "",
         action_url=action.get("url") or "" if state == Payment.State.NEEDS_ACTION else "",
         kept=_kept_by(intent) if state == Payment.State.SUCCEEDED else None,
+        amount=None if came is None else from_stripe(came, intent["currency"]),
+        currency=intent["currency"].upper(),
+        is_disputed=bool(charge.get("disputed")),
     )
 
 

@@ -21,7 +21,7 @@ from tenpo.payments.tests.stripe_contract import answer_faults, read_form, read_
 
 SECRET = "whsec_of_the_double"
 LOOKED_AT = 50
-FEE_PERCENT_TENTHS, FEE_FIXED = 14, 25
+FEE_PERCENT_TENTHS, FEE_FIXED, DISPUTE_FEE = 14, 25, 2_000
 PAYS, DECLINED, POOR, ASKS, LATE = "4242", "0002", "9995", "3155", "0077"
 # What goes back to this one waits for its bank; all others say at once that it arrived.
 BACK_LATE = "7726"
@@ -188,6 +188,8 @@ class StripeDouble:
     def make_refund(self, asked: dict[str, Any]) -> dict[str, Any]:
         intent = self._get(asked["payment_intent"])
         charge = self.things[intent["latest_charge"]]
+        if charge["disputed"]:
+            raise Refusal(400, "invalid_request_error", "charge_disputed")
         left = charge["amount"] - charge["amount_refunded"]
         if asked["amount"] > left:
             code = "charge_already_refunded" if not left else "amount_too_large"
@@ -323,6 +325,18 @@ class StripeDouble:
                 self._update(charge, amount_refunded=charge["amount_refunded"] - refund["amount"])
             for kind in ("refund.updated", "charge.refund.updated", *(["refund.failed"] if reason else [])):
                 self._tell(kind, refund)
+
+    def dispute(self, intent_id: Any) -> None:
+        """The payer's bank wants a payment back, and takes it until that is decided."""
+        with self._lock:
+            intent = self.things[intent_id]
+            charge = self._update(self.things[intent["latest_charge"]], disputed=True)
+            dispute = self._make(
+                "dispute", "dp", amount=charge["amount"], currency=charge["currency"], charge=charge["id"],
+                payment_intent=intent["id"], status="needs_response", reason="fraudulent", metadata={},
+            )  # fmt: skip
+            self._line("adjustment", -charge["amount"], DISPUTE_FEE, charge["currency"], dispute["id"])
+            self._tell("charge.dispute.created", dispute)
 
     def settle(self, intent_id: Any, *, succeeds: bool = True) -> None:
         """The bank decides about a payment that waits for it."""
