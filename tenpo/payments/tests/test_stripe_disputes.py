@@ -17,7 +17,6 @@ from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.refund_make import make_refund_terms, takes_place
 from tenpo.core.days import day_here
 from tenpo.ledger.models import Account, Transfer
-from tenpo.orders.models import Line
 from tenpo.orders.tests.make import credit_left, ledger_sum
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method, settle_method
@@ -131,7 +130,8 @@ def test_what_the_terms_would_grant_waits_for_an_admin(double, is_disputed, stat
     member = make_member()
     make_refund_terms(automatic_amount=PRICE)
     booking, _payment = (make_disputed if is_disputed else make_paid)(double, member)
-    line: Line = takes_place(booking.line)
+    assert booking.line
+    line = takes_place(booking.line)
 
     refund = ask_for_refund(line=line, amount=PRICE, to="wallet", reason="It rained.", by=member)
 

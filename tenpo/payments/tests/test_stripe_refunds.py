@@ -166,7 +166,7 @@ def test_one_that_comes_back_while_stripe_does_not_answer_is_told_of_again(doubl
     def send() -> int:
         headers, body = signed(double.events[-1])
         answer = client.post("/api/v1/webhooks/stripe", body, content_type="application/json", headers=headers)
-        return answer.status_code
+        return int(answer.status_code)
 
     double.faults = ["500"]
     assert send() == 503
