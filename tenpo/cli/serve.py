@@ -89,12 +89,17 @@ def _keep_database(data_dir: Path, log: supervisor.Log) -> None:
 def _prepare_when_needed(data_dir: Path) -> None:
     """Migrate, gather static files and load the demo, in a process of its own, when there is something to do."""
     is_current = upgrade.is_current(data_dir) and upgrade.is_static_current(data_dir)
-    is_demo_due = env.flag("TENPO_DEMO") and not installation.demo_accounts_file(data_dir).exists()
-    if is_current and not is_demo_due:
+    if is_current and not _is_demo_due(data_dir):
         return
     result = subprocess.run([sys.executable, "-m", "tenpo.cli.main", "prepare"], check=False)
     if result.returncode:
         raise OperatorError("Tenpo was not started, because the installation could not be brought up to date.")
+
+
+def _is_demo_due(data_dir: Path) -> bool:
+    """Whether the demo is wanted and not there; it pays by test cards, which are no way to pay beside real money."""
+    is_wanted = env.flag("TENPO_DEMO") and not env.takes_real_money()
+    return is_wanted and not installation.demo_accounts_file(data_dir).exists()
 
 
 def prepare() -> None:
@@ -104,7 +109,7 @@ def prepare() -> None:
     with installation.django():
         data_dir = env.data_dir()
         data_commands.bring_up_to_date(data_dir)
-        if env.flag("TENPO_DEMO") and not installation.demo_accounts_file(data_dir).exists():
+        if _is_demo_due(data_dir):
             data_commands.load_demo_when_empty(data_dir)
 
 

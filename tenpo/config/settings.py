@@ -253,7 +253,7 @@ MAILERS = {"default": secrets.mailer(env.text("TENPO_EMAIL_URL"), MAIL_DIR)}
 # Without a mail server an admin may read what was written, so that a demo's codes and invites can be used. Such an
 # admin can sign in as anybody, so this is for developing and for the demo alone.
 # Test cards pay for nothing: a business that takes real money must not have them by accident.
-SANDBOX_PAYMENTS = env.flag("TENPO_SANDBOX") if env.text("TENPO_SANDBOX") else DEBUG or env.flag("TENPO_DEMO")
+SANDBOX_PAYMENTS = env.offers_test_cards()
 # Without a key nothing of Stripe is offered, or loaded.
 PAYPAL_CLIENT_ID = env.text("TENPO_PAYPAL_CLIENT_ID")
 PAYPAL_SECRET = env.text("TENPO_PAYPAL_SECRET")

@@ -53,8 +53,8 @@ class Finding:
 def examine(data_dir: Path) -> Iterator[Finding]:
     """Look at everything, one after the other; the database must run. A broken check is itself a finding."""
     checks: list[Callable[[Path], Iterator[Finding]]] = [
-        _python, _settings, _folder, _secret_key, _keys, _disk, _time_zones, _mail, _address, _server, _migrations,
-        _rights, _worker, _outbox,
+        _python, _settings, _folder, _secret_key, _keys, _disk, _time_zones, _mail, _address, _cards, _server,
+        _migrations, _rights, _worker, _outbox,
     ]  # fmt: skip
     for check in checks:
         name = check.__name__.strip("_").replace("_", " ").capitalize()
@@ -169,6 +169,11 @@ def _address(data_dir: Path) -> Iterator[Finding]:
         yield Finding("Address", "problem", what, "Start without it: TENPO_DEMO=false and an empty TENPO_DATA.")
     else:
         yield Finding("Address", "ok", parts.geturl() + (" (this machine only)" if is_local else ""))
+
+
+def _cards(data_dir: Path) -> Iterator[Finding]:
+    if env.takes_real_money() and env.offers_test_cards():
+        yield Finding("Cards", "problem", "test cards pay beside real ones", "Start without TENPO_SANDBOX.")
 
 
 def _server(data_dir: Path) -> Iterator[Finding]:

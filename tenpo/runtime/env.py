@@ -30,7 +30,7 @@ SETTINGS = [
     Setting("TENPO_KEYS", "", "Keys for what is encrypted in the database, ID:KEY with commas, the last one encrypts. Empty: made once, kept in TENPO_DATA/keys.", secret=True),
     Setting("TENPO_DEBUG", "false", "Shows tracebacks and the /design page. Never on a public server."),
     Setting("TENPO_DEMO", "", "true or false: whether the first start fills an empty database with the demo. Empty: true for `make run`."),
-    Setting("TENPO_SANDBOX", "", "true or false: whether test cards can pay, with no money moved. Empty: only with the demo or with TENPO_DEBUG."),
+    Setting("TENPO_SANDBOX", "", "true or false: whether test cards can pay, with no money moved. Empty: only with the demo or with TENPO_DEBUG, and not with a live key of Stripe."),
     Setting("TENPO_PAYPAL_CLIENT_ID", "", "Client id of your app at PayPal, with Payouts switched on: people can then be paid there. Empty: nobody is."),
     Setting("TENPO_PAYPAL_SECRET", "", "The secret of that app.", secret=True),
     Setting("TENPO_PAYPAL_API", "https://api-m.paypal.com", "Where PayPal's API is; https://api-m.sandbox.paypal.com to try it."),
@@ -64,6 +64,8 @@ SETTINGS = [
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 # What our own processes tell each other.
 INTERNAL = {"TENPO_SUPERVISOR"}
+# How Stripe's keys begin that move money.
+LIVE_KEYS = ("sk_live_", "rk_live_")
 
 
 def text(name: str) -> str:
@@ -82,6 +84,21 @@ def number(name: str) -> int:
 def flag(name: str) -> bool:
     """The value of a declared setting as yes or no."""
     return text(name).lower() in {"1", "true", "yes", "on"}
+
+
+def takes_real_money() -> bool:
+    """Whether people pay here with cards that are charged."""
+    return text("TENPO_STRIPE_KEY").startswith(LIVE_KEYS)
+
+
+def offers_test_cards() -> bool:
+    """Whether cards that pay for nothing are taken: as the operator says, else where nobody takes real money by mistake.
+
+    What they fill a wallet with could be paid out.
+    """
+    if text("TENPO_SANDBOX"):
+        return flag("TENPO_SANDBOX")
+    return (flag("TENPO_DEBUG") or flag("TENPO_DEMO")) and not takes_real_money()
 
 
 def data_dir() -> Path:
