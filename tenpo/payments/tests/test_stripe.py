@@ -439,6 +439,21 @@ def test_an_event_of_somebody_elses_business_at_the_same_account_is_noted_alone(
     assert not Payment.objects.exists()
 
 
+def test_an_event_of_somebodys_own_account_that_names_a_payment_of_ours_pays_nothing(double):
+    booking = book(make_member())
+    payment = payment_of(booking)
+    theirs = {"id": "pi_theirs", "status": "succeeded", "metadata": {"tenpo_payment": str(payment.pk)}}
+    named = theirs | {"id": payment.reference}
+    for number, thing in enumerate([theirs, named]):
+        event = {"id": f"evt_{number}", "type": "payment_intent.succeeded", "account": "acct_theirs"}
+        tell(event | {"data": {"object": thing | {"amount_received": payment.amount}}})
+
+    booking.refresh_from_db()
+    assert (booking.state, Payment.objects.get().state) == ("held", "needs_action")
+    assert Payment.objects.get().reference == payment.reference
+    assert not Transfer.objects.exists()
+
+
 def test_amounts_are_said_in_stripes_smallest_unit():
     assert [to_stripe(5, currency) for currency in ("EUR", "JPY", "ISK", "UGX")] == [5, 5, 500, 500]
     assert [from_stripe(500, currency) for currency in ("eur", "JPY", "ISK")] == [500, 500, 5]
