@@ -13,6 +13,7 @@ from tenpo.checkout.tests.refund_make import (
     make_mixed_line,
     make_request,
 )
+from tenpo.payments.actions.disputes import note_dispute
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.actions.refunds import reject_refund
@@ -42,6 +43,7 @@ def pages() -> list[tuple[str, User]]:
     mixed = make_mixed_line()
     top_up = make_top_up(make_member("Jana Weiß"), 5_000)
     give_refund(payment=top_up, amount=1_000, to="method", by=admin)
+    note_dispute(top_up)
     buyer = buyer_of(line)
     mine = ("", f"{asked.pk}/", f"{done.pk}/", f"{rejected.pk}/")
     theirs = ("", "terms/", f"{asked.pk}/", f"{done.pk}/", f"{failed.pk}/", f"{by_hand.pk}/")

@@ -1,5 +1,7 @@
 """Payments that their payer's bank takes back."""
 
+from django.db import transaction
+
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.outbox import publish
@@ -7,11 +9,12 @@ from tenpo.payments.actions.auto_top_ups import DISPUTED, stop_filling
 from tenpo.payments.models import Payment
 
 
+@transaction.atomic
 def note_dispute(payment: Payment) -> None:
     """Its payer's bank wants the money of a payment back: the admins are told, and no card is charged by itself.
 
     From then on nothing of it goes back by itself but by the way that it came, whose provider knows of the dispute.
-    Noting it again changes nothing, also once it is won. Whoever calls is in a transaction.
+    Noting it again changes nothing, also once it is won.
     """
     now = clock.now()
     paid = Payment.objects.filter(pk=payment.pk, state=Payment.State.SUCCEEDED, disputed_at=None)

@@ -442,7 +442,7 @@ def test_an_event_of_somebody_elses_business_at_the_same_account_is_noted_alone(
 def test_an_event_of_somebodys_own_account_that_names_a_payment_of_ours_pays_nothing(double):
     booking = book(make_member())
     payment = payment_of(booking)
-    theirs = {"id": "pi_theirs", "status": "succeeded", "metadata": {"tenpo_payment": str(payment.pk)}}
+    theirs: dict[str, Any] = {"id": "pi_theirs", "status": "succeeded", "metadata": {"tenpo_payment": str(payment.pk)}}
     named = theirs | {"id": payment.reference}
     for number, thing in enumerate([theirs, named]):
         event = {"id": f"evt_{number}", "type": "payment_intent.succeeded", "account": "acct_theirs"}
