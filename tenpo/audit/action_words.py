@@ -103,6 +103,7 @@ ACTS = {
     "came_late": pgettext_lazy("audit log", "came late"),
     "cancelled": pgettext_lazy("audit log", "cancelled"),
     "cancelled_by_host": pgettext_lazy("audit log", "cancelled by host"),
+    "cancelled_together": pgettext_lazy("audit log", "cancelled together"),
     "changed": pgettext_lazy("audit log", "changed"),
     "changed_together": pgettext_lazy("audit log", "changed together"),
     "checked_in": pgettext_lazy("audit log", "checked in"),

@@ -18,6 +18,7 @@ from tenpo.schedule.policy_notifications import (
     sentences,
     where_and_when,
 )
+from tenpo.schedule.several_notifications import number_of, say_several_called_off
 
 
 def _session_path(facts: Facts) -> str:
@@ -57,6 +58,8 @@ def _say_cancelled_by_host(facts: Facts) -> Words:
 
 
 def _say_session_cancelled(facts: Facts) -> Words:
+    if number_of(facts) > 1:
+        return say_several_called_off(facts)
     reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if "reason" in facts else ""
     return Words(
         title=_("Called off: %(session)s") % {"session": facts["session"]},

@@ -17,6 +17,7 @@ from tenpo.schedule.booking_notifications import (
     SESSION_FULL,
 )
 from tenpo.schedule.calendar_notifications import CALENDAR_KINDS, CALENDAR_TELLS
+from tenpo.schedule.called_off_notifications import CALLED_OFF_TELLS
 from tenpo.schedule.changed_notifications import CHANGED_TELLS, SESSION_CHANGED
 from tenpo.schedule.coaches_notifications import COACHES_KINDS, COACHES_TELLS
 from tenpo.schedule.dates_notifications import BOOKING_CANCELLED
@@ -76,6 +77,8 @@ def on_booking_cancelled(message: OutboxMessage) -> list[Notice]:
     What somebody gives up themselves and never had is not told: they have just seen it.
     """
     booking, said = _booking_of(message), message.payload
+    if said.get("is_among_several"):
+        return []
     notices = []
     more: dict[str, Any] = {name: said[name] for name in ("waiver", "by_grace") if said.get(name)}
     more |= facts_of_money(booking, said)
@@ -132,7 +135,12 @@ def on_booking_waived(message: OutboxMessage) -> list[Notice]:
 
 
 def on_booking_session_cancelled(message: OutboxMessage) -> list[Notice]:
-    """Each whose place is gone, with what came back and the reason; a party once, with what came back of all."""
+    """Each whose place is gone, with what came back and the reason; a party once, with what came back of all.
+
+    Nobody where several sessions are called off at once: they are told once of all (`called_off_notifications`).
+    """
+    if message.payload.get("is_among_several"):
+        return []
     booking, reason = _booking_of(message), message.payload.get("reason", "")
     by_host = [one for one in party_of(booking) if one.ending == booking.ending]
     party = [one for one in by_host if one.cancelled_at == booking.cancelled_at] or [booking]
@@ -266,6 +274,7 @@ TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {
     "booking.declined": on_booking_declined,
     "booking.reminder_due": on_booking_reminder_due,
     "session.changed": on_session_changed,
+    **CALLED_OFF_TELLS,
     **CHANGED_TELLS,
     **MEETING_TELLS,
     **INTRO_TELLS,

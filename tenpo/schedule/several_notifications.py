@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from tenpo.notify.kinds import Facts
+from tenpo.notify.kinds import Facts, Words, path_to
 from tenpo.schedule.models import Session
-from tenpo.schedule.policy_notifications import session_facts, where_and_when
+from tenpo.schedule.policy_notifications import back_sentence, sentences, session_facts, where_and_when
 
 # So many are named in one notice; of more it is said how many there are.
 NAMED = 20
@@ -59,6 +60,20 @@ def each_with_when(facts: Facts) -> tuple[tuple[str, str], ...]:
     rows = [(one["session"], one.when("starts_at", until="ends_at")) for one in _each(facts)]
     left = number_of(facts) - len(rows)
     return (*rows, (_("Sessions"), _("%(n)s more") % {"n": left})) if rows and left else tuple(rows)
+
+
+def say_several_called_off(facts: Facts) -> Words:
+    """What whoever comes to some sessions reads when they are called off at once: the dates, and what came back."""
+    n = number_of(facts)
+    reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if facts.has("reason") else ""
+    gone = _("They do not take place: %(when)s.") % {"when": when_of_all(facts)}
+    return Words(
+        title=ngettext("Called off: %(n)s of your sessions", "Called off: %(n)s of your sessions", n) % {"n": n},
+        text="\n\n".join(filter(None, [sentences(gone, back_sentence(facts)), reason])),
+        act=_("Find another session"),
+        path=path_to("schedule:session-list"),
+        facts=(*what_and_when(facts), *(((_("For"), facts["for"]),) if facts.has("for") else ())),
+    )
 
 
 def _each(facts: Facts) -> list[Facts]:

@@ -43,6 +43,14 @@ def _say_changed(facts: Facts) -> Words:
 
 def _say_called_off(facts: Facts) -> Words:
     reason = _("The reason: %(reason)s") % {"reason": facts["reason"]} if facts.has("reason") else ""
+    if (n := number_of(facts)) > 1:
+        return Words(
+            title=_("Called off: %(n)s sessions that you give with others") % {"n": n},
+            text=sentences(_("They do not take place: %(when)s.") % {"when": when_of_all(facts)}, reason),
+            act=_("See your week"),
+            path=path_to("schedule:week"),
+            facts=what_and_when(facts),
+        )
     return Words(
         title=_("Called off: %(session)s, which you give with others") % {"session": facts["session"]},
         text=sentences(_("It does not take place on %(when)s.") % {"when": facts.when()}, reason),

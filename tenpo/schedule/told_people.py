@@ -54,11 +54,24 @@ def ordered_with(booking: Booking) -> list[Booking]:
 def places_of_each(sessions: Iterable[Session]) -> dict[UUID, list[Booking]]:
     """Who has a place in some sessions, or waits for one, with all of theirs; whoever booked for others too."""
     rows = Booking.objects.filter(session__in=sessions).live().select_related("participant")
+    return of_each(rows.order_by("session__starts_at", "id"))
+
+
+def of_each(bookings: Iterable[Booking]) -> dict[UUID, list[Booking]]:
+    """Whose some bookings are, with all of theirs; whoever booked for others too."""
     found: dict[UUID, list[Booking]] = {}
-    for booking in rows.order_by("session__starts_at", "id"):
+    for booking in bookings:
         for person in filter(None, {booking.booked_by_id, booking.participant.user_id}):
             found.setdefault(person, []).append(booking)
     return found
+
+
+def for_whom_of(person: UUID, places: Sequence[Booking]) -> dict[str, str]:
+    """Whom somebody's places are for, themselves first, where that is not just them."""
+    if all(one.participant.user_id == person for one in places):
+        return {}
+    own_first = sorted(places, key=lambda one: one.participant.user_id != person)
+    return {"for": ", ".join(dict.fromkeys(one.participant.name for one in own_first))}
 
 
 def given_with_others(sessions: Iterable[Session]) -> dict[UUID, list[Session]]:

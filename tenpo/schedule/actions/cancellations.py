@@ -1,7 +1,8 @@
 """Cancelling: one booking under its policy, or a whole session at once."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -39,6 +40,8 @@ from tenpo.schedule.permissions import can_cancel_booking, can_manage_session, c
 from tenpo.schedule.policy_queries import comes_back
 
 NOTHING = GivenBack()
+# Where what whoever booked had paid goes back to.
+BACK = ("credit", "wallet", "method")
 
 
 def effect_changed() -> RuleError:
@@ -125,12 +128,27 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     Once it is over only an admin says that it did not take place. Calling it off again changes nothing. Raises
     RuleError completed, over.
     """
+    return call_off(session, reason=reason, by=by).session
+
+
+@dataclass(frozen=True)
+class CalledOff:
+    """A session that does not take place, and the places that went with it, with what each gave back."""
+
+    session: Session
+    gone: Sequence[tuple[Booking, GivenBack]] = ()
+
+
+def call_off(session: Session, *, reason: str, by: User | None, among: Collection[UUID] = ()) -> CalledOff:
+    """Call one session off, in the caller's transaction; see `cancel_session`. Where it is `among` several of one act,
+    its people are told at the end of all.
+    """
     locked = lock_with_held(session.pk)
     session = locked[session.pk]
     if not can_manage_session(by, session):
         raise PermissionDenied
     if session.status == Session.Status.CANCELLED:
-        return session
+        return CalledOff(session)
     if session.status == Session.Status.COMPLETED:
         raise RuleError("completed", _("This session has taken place."))
     if by is not None and not is_active_admin(by) and session.has_ended():
@@ -154,7 +172,7 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
     beside = _held_beside(session, unpaid, locked) if len(locked) > 1 else []
     ended = _end([*bookings, *beside], by_host=True)
     released = [(booking, given) for booking, (given, _back) in zip(bookings, ended, strict=False)]
-    back = {name: sum(getattr(given, name) for _booking, given in released) for name in ("credit", "wallet", "method")}
+    back = {name: sum(getattr(given, name) for _booking, given in released) for name in BACK}
     record(
         "session.cancelled",
         by=by,
@@ -165,19 +183,28 @@ def cancel_session(session: Session, *, reason: str, by: User | None) -> Session
         [("booking.cancelled", booking, None, _given(booking, given)) for booking, given in released],
         by=by,
     )
-    publish("session.cancelled", subject=session, reason=reason, **who_did_it(session, by))
+    told_later = {"is_among_several": True} if among else {}
+    publish("session.cancelled", subject=session, reason=reason, **who_did_it(session, by), **told_later)
     # Whoever ordered several is told once, with what came back of all.
     sums: dict[UUID, Counter[str]] = {}
     for booking, given in released:
         of_order = sums.setdefault(_ordered_by(booking), Counter())
-        of_order.update({name: getattr(given, name) for name in ("credit", "wallet", "method")})
+        of_order.update({name: getattr(given, name) for name in BACK})
     record_all([("booking.cancelled", booking, None, _given(booking, NOTHING)) for booking in beside], by=by)
-    said = {"by_host": True, "credit": 0, "wallet": 0, "method": 0}
-    publish_all([("booking.cancelled", one, {"session_id": one.session_id, **said}) for one in beside])
+    nothing = dict.fromkeys(BACK, 0)
+    # What is held in the others that are called off goes with those.
+    with_them = [one for one in beside if one.session_id in among]
+    said = [(one, told_later if one in with_them else {}) for one in beside]
+    publish_all(
+        [
+            ("booking.cancelled", one, {"session_id": one.session_id, "by_host": True, **nothing, **more})
+            for one, more in said
+        ]
+    )
     free_seats_of(beside, locked)
-    facts = {"session_id": session.pk, "reason": reason, "credit": 0, "wallet": 0, "method": 0}
+    facts = {"session_id": session.pk, "reason": reason, **nothing, **told_later}
     publish_all([("booking.session_cancelled", one, facts | sums[_ordered_by(one)]) for one, _given_back in released])
-    return session
+    return CalledOff(session, [*released, *((one, NOTHING) for one in with_them)])
 
 
 def _held_beside(session: Session, order_ids: Sequence[UUID], locked: Mapping[UUID, Session]) -> list[Booking]:

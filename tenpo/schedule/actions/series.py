@@ -1,6 +1,7 @@
 """Weekly series: sessions at the same time of day, made at once, edited and called off from one of them on."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from tenpo.orders.actions.default_policy import default_cancellation_policy
 from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
-from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.cancellations import BACK, CalledOff, call_off
 from tenpo.schedule.actions.coach_time import lock_coaches
 from tenpo.schedule.actions.seats import lock_with_held
 from tenpo.schedule.actions.session_coaches import checked_beside, coaches_with, write_sessions
@@ -198,11 +199,30 @@ def taken_spans(coaches: Sequence[User], since: datetime, until: datetime, *, le
 def cancel_following(session: Session, *, reason: str, by: User | None) -> list[Session]:
     """Call off this session and the later ones of its series; each as `cancel_session` does. Returns them.
 
+    Whoever comes to several, or gives them with others, is told once, with all their dates and all that came back.
     Dates that others give, since they stand in, take place (`following_of`).
     """
     sessions = _locked_following(session, by=by)
+    among = {one.pk for one in sessions} if len(sessions) > 1 else set()
     with posted_together(), returned_together():
-        return [cancel_session(each, reason=reason, by=by) for each in sessions]
+        off = [call_off(each, reason=reason, by=by, among=among) for each in sessions]
+    if among:
+        _tell_of_all(off, reason=reason, by=by)
+    return [each.session for each in off]
+
+
+def _tell_of_all(off: Sequence[CalledOff], *, reason: str, by: User | None) -> None:
+    """Publish once which sessions do not take place, whose places went with them, and what came back to whom of all."""
+    gone = [one for each in off for one in each.gone]
+    back: dict[str, Counter[str]] = {}
+    for booking, given in gone:
+        if sums := {name: part for name in BACK if (part := getattr(given, name))}:
+            back.setdefault(str(booking.booked_by_id), Counter()).update(sums)
+    publish(
+        "session.cancelled_together", subject=off[0].session, reason=reason, by_id=str(by.pk) if by else "",
+        session_ids=[str(each.session.pk) for each in off], booking_ids=[str(one.pk) for one, _given in gone],
+        back=back,
+    )  # fmt: skip
 
 
 def _locked_following(session: Session, *, by: User | None) -> list[Session]:

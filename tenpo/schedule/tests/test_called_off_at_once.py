@@ -22,7 +22,7 @@ from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import cancellations, series
-from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.cancellations import CalledOff, call_off, cancel_session
 from tenpo.schedule.actions.series import cancel_following
 from tenpo.schedule.models import Booking, Series, Session
 from tenpo.schedule.tests.make import make_session
@@ -71,7 +71,7 @@ def meeting(step: Callable[..., Any]) -> Callable[..., Any]:
 def called_off_series(monkeypatch: pytest.MonkeyPatch) -> tuple[list[User], list[Any]]:
     members = [make_rich(), make_rich()]
     firsts = [make_series(*members), make_series(*reversed(members))]
-    monkeypatch.setattr(series, "cancel_session", meeting(cancel_session))
+    monkeypatch.setattr(series, "call_off", meeting(call_off))
     return members, at_once([partial(cancel_following, first, reason="Ill", by=first.coach) for first in firsts])
 
 
@@ -130,7 +130,7 @@ def test_two_series_that_the_same_sponsors_pay_are_called_off_at_once(monkeypatc
     members = [make_member(), make_member()]
     sponsorships = [make_sponsorship(member) for member in members]
     firsts = [make_series(*members), make_series(*reversed(members))]
-    monkeypatch.setattr(series, "cancel_session", meeting(cancel_session))
+    monkeypatch.setattr(series, "call_off", meeting(call_off))
 
     results = at_once([partial(cancel_following, first, reason="Ill", by=first.coach) for first in firsts])
 
@@ -145,7 +145,7 @@ def test_two_series_that_return_session_by_session_control(monkeypatch):
         make_sponsorship(member)
     firsts = [make_series(*members), make_series(*reversed(members))]
     monkeypatch.setattr(series, "returned_together", nullcontext)
-    monkeypatch.setattr(series, "cancel_session", meeting(cancel_session))
+    monkeypatch.setattr(series, "call_off", meeting(call_off))
 
     results = at_once([partial(cancel_following, first, reason="Ill", by=first.coach) for first in firsts])
 
@@ -177,8 +177,8 @@ def test_a_series_is_called_off_while_a_later_part_of_it_is_refunded(monkeypatch
     assert later is not None
     met = threading.Barrier(2)
 
-    def cancelled(session: Session, **kwargs: Any) -> Session:
-        found = cancel_session(session, **kwargs)
+    def cancelled(session: Session, **kwargs: Any) -> CalledOff:
+        found = call_off(session, **kwargs)
         if session.pk == first.pk:
             met.wait(20)
         return found
@@ -188,7 +188,7 @@ def test_a_series_is_called_off_while_a_later_part_of_it_is_refunded(monkeypatch
         met.wait(20)
         return found
 
-    monkeypatch.setattr(series, "cancel_session", cancelled)
+    monkeypatch.setattr(series, "call_off", cancelled)
     monkeypatch.setattr(refunding, "lock_lines", locked)
 
     results = at_once(
