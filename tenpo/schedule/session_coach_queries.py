@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, BookingQuerySet, Session, SessionCoach
 
@@ -25,6 +27,13 @@ def named_to(by: User | None, session_ids: Collection[UUID]) -> set[UUID]:
     """Which of the sessions that stand in somebody's way may be named to whoever asks: one statement."""
     rows = Session.objects.filter(pk__in=session_ids)
     return set((rows if by is None else rows.visible_to(by)).values_list("pk", flat=True))
+
+
+def who_stands_in(session: Session) -> list[str]:
+    """Who gives a session in whose place, as people read it; for whoever manages it, or has a place in it."""
+    rows = session.coaches.filter(stands_in_for__isnull=False).select_related("coach", "stands_in_for")
+    words = _("%(coach)s stands in for %(away)s")
+    return [words % {"coach": row.coach, "away": row.stands_in_for} for row in rows.order_by("place")]
 
 
 def places_of(sessions: Collection[Session], coach_ids: Collection[UUID]) -> BookingQuerySet:

@@ -30,7 +30,7 @@ from tenpo.schedule.queries import (
     waitlist_position,
 )
 from tenpo.schedule.resource_models import SessionResource
-from tenpo.schedule.session_coach_queries import name_coaches
+from tenpo.schedule.session_coach_queries import name_coaches, who_stands_in
 from tenpo.schedule.video_queries import has_video, is_placed
 
 TABS = ("coming", "waiting", "past")
@@ -89,6 +89,7 @@ def booking_detail(request: HttpRequest, booking_id: UUID) -> HttpResponse:
         "price": price,
         "together": _together(booking, price),
         "others": others_booked(booking) if booking.booked_by_id == user.pk else [],
+        "stand_ins": who_stands_in(session) if is_placed(booking) else [],
         "resources": SessionResource.objects.visible_to(user).filter(session=session).order_by("id"),
         "can_join": has_video(session) and is_placed(booking),
         "can_review": booking.state == Booking.State.ATTENDED

@@ -35,7 +35,7 @@ from tenpo.schedule.queries import (
 )
 from tenpo.schedule.resource_models import SessionResource
 from tenpo.schedule.series_queries import dates_following
-from tenpo.schedule.session_coach_queries import coaches_beside_the_lead, name_coaches
+from tenpo.schedule.session_coach_queries import coaches_beside_the_lead, name_coaches, who_stands_in
 from tenpo.schedule.video_queries import has_video, is_placed
 
 ORDER = ("starts_at", "id")
@@ -101,6 +101,8 @@ def session_detail(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "is_mine": can_manage_session(user, session),
         "gives_it": session.is_given_by(user),
         "others": coaches_beside_the_lead(session),
+        # Whoever booked did so with the one who is away; others just see who gives it.
+        "stand_ins": who_stands_in(session) if can_manage_session(user, session) or is_placed(booking) else [],
         "line": waitlist_length(session) if is_open and session.is_full else 0,
         "position": waitlist_position(booking) if booking and booking.state == Booking.State.WAITLISTED else 0,
         "together": waiting_with(booking) if booking and booking.state == Booking.State.WAITLISTED else [],

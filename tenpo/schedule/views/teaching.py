@@ -33,7 +33,7 @@ from tenpo.schedule.permissions import can_manage_session, can_note
 from tenpo.schedule.queries import cancellation_effect, roster, taught_sessions
 from tenpo.schedule.request_queries import requests_for
 from tenpo.schedule.series_queries import following_of
-from tenpo.schedule.session_coach_queries import name_coaches
+from tenpo.schedule.session_coach_queries import name_coaches, who_stands_in
 from tenpo.schedule.stays import with_presence
 
 # Fields of an action that stand under another name in the form.
@@ -199,7 +199,7 @@ def session_roster(request: HttpRequest, session_id: UUID) -> HttpResponse:
     away = away_coaches(session, viewer=user) if session.is_planned else []
     context = {
         **roster_context(user, session), "is_own": is_own, "is_elsewhere": is_elsewhere,
-        "is_away": user in away, "away": say_names(str(one) for one in away),
+        "is_away": user in away, "away": say_names(str(one) for one in away), "stand_ins": who_stands_in(session),
     }  # fmt: skip
     return render(request, "schedule/session_roster.html", context)
 
