@@ -120,7 +120,9 @@ class _Facts:
     taken: list[SessionCoach]
     named: set[UUID]
     elsewhere: list[tuple[datetime, datetime]]
+    # When they are away, and what of it whoever asks may know.
     off: list[tuple[datetime, datetime]]
+    off_named: list[tuple[datetime, datetime]]
 
     def why_it_is_not_theirs(self, session: Session) -> tuple[str, str] | None:
         who = {"coach": self.to}
@@ -141,10 +143,11 @@ class _Facts:
         clash = next((row for row in self.taken if _meets(row, session)), None)
         if clash is not None and clash.session_id in self.named:
             return "taken", _("%(coach)s gives “%(title)s” then.") % {**who, "title": clash.session.title}
-        if clash is not None or any(_overlap(times, one) for one in self.elsewhere):
-            return "taken", _("%(coach)s is taken then.") % who
-        if any(_overlap(times, one) for one in self.off):
+        if any(_overlap(times, one) for one in self.off_named):
             return "away", _("%(coach)s is away then.") % who
+        # One word for all that is nobody else's business: where they are, and with whom.
+        if clash is not None or any(_overlap(times, one) for one in [*self.elsewhere, *self.off]):
+            return "not_free", _("%(coach)s is not free then.") % who
         return None
 
 
@@ -168,6 +171,7 @@ def _facts(sessions: Sequence[Session], to: User, *, by: User | None, is_back: b
         named=named_to(by, [row.session_id for row in taken]),
         elsewhere=busy_outside([to.pk], first, last).get(to.pk, []),
         off=list(away.values_list("starts_at", "ends_at")),
+        off_named=list((away if by is None else away.visible_to(by)).values_list("starts_at", "ends_at")),
     )
 
 

@@ -94,8 +94,9 @@ def get_stand_in(request: ApiRequest, time_off_id: UUID) -> dict[str, Any]:
 def post_hand_over(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -> dict[str, Any]:
     """Whoever stands in gives what they can of it, as it is booked; everybody who comes is told once.
 
-    What they cannot give stays as it is, with its `code`: `taken`, `away`, `gives_it`, `takes_part`, `other_service`,
-    `intro`, `already_imported`, `too_many`. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
+    What they cannot give stays as it is, with its `code`: `taken`, `not_free`, `gives_it`, `takes_part`,
+    `other_service`, `intro`, `already_imported`, `too_many`; `away` instead of `not_free` where the caller sees that
+    time off. Again changes nothing. Refusals: `no_stand_in`, `not_away`.
     """
     hit("hand-over-user", request.user.pk)
     return _done(actions.hand_over(time_off_of(request.user, time_off_id), by=request.user, only=body.session_ids))

@@ -147,13 +147,30 @@ def test_what_they_cannot_give_stays_and_it_is_said_why(coach, other):
 
     assert [(one.session.pk, one.code, one.reason) for one in done.left] == [
         (sessions[0].pk, "taken", "Jonas Feld gives “Yoga” then."),
-        (sessions[1].pk, "taken", "Jonas Feld is taken then."),
+        (sessions[1].pk, "not_free", "Jonas Feld is not free then."),
         (sessions[2].pk, "other_service", "Jonas Feld does not give “Deep tissue”."),
-        (sessions[3].pk, "away", "Jonas Feld is away then."),
-        (sessions[4].pk, "taken", "Jonas Feld is taken then."),
+        # By what they are told nobody knows whether a colleague is away, or taken.
+        (sessions[3].pk, "not_free", "Jonas Feld is not free then."),
+        (sessions[4].pk, "not_free", "Jonas Feld is not free then."),
     ]
     assert [one.pk for one in done.given] == [sessions[5].pk]
     assert [given_by(one) for one in sessions[:5]] == [[coach.pk]] * 5
+
+
+def test_an_admin_who_sees_a_time_off_reads_that_they_are_away(coach, other):
+    sessions = [on_day(coach, number) for number in range(3)]
+    theirs = make_session(other, starts_at=sessions[0].starts_at, title="A burden")
+    Session.objects.filter(pk=theirs.pk).update(**private())
+    add_time_off(other, starts_at=sessions[1].starts_at - HOUR, ends_at=sessions[1].ends_at + HOUR, by=other)
+    make_outside_event(other, sessions[2].starts_at, sessions[2].ends_at)
+
+    found = stand_in_queries.hand_overs_in(away(coach, other), by=make_admin())
+
+    assert [(one.code, one.reason) for one in found] == [
+        ("taken", "Jonas Feld gives “A burden” then."),
+        ("away", "Jonas Feld is away then."),
+        ("not_free", "Jonas Feld is not free then."),
+    ]
 
 
 def test_who_takes_part_in_it_is_not_made_its_coach(coach, other):
@@ -189,7 +206,7 @@ def test_a_hold_of_their_time_that_ran_out_stands_in_nobodys_way(client: Client)
     session = make_session(coach, starts_at=NINE, title="Yoga")
     booking = book(make_service(other), make_member(), coach=other, source=DECLINED)
     off = away(coach, other, starts_at=NINE - HOUR, ends_at=NINE + 5 * HOUR)
-    assert [one.code for one in hand_over(off, by=coach).left] == ["taken"]
+    assert [one.code for one in hand_over(off, by=coach).left] == ["not_free"]
     lapse(booking)
     client.force_login(coach)
 
