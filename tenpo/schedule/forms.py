@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Field
+from django.db.models import Field, Q
+from django.db.models.functions import Now
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,7 +19,7 @@ from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
 from tenpo.schedule.actions.sessions import AS_BOOKED, MIN_SESSION_MINUTES, SessionTerms
 from tenpo.schedule.beside_forms import beside_field, beside_field_of
 from tenpo.schedule.ical_reading import MAX_BYTES
-from tenpo.schedule.models import MAX_SESSION_MINUTES, Session
+from tenpo.schedule.models import MAX_SESSION_MINUTES, Session, SessionCoach
 from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
 from tenpo.schedule.queries import SessionFilter
 
@@ -53,6 +54,20 @@ class CoachField(forms.ModelChoiceField):  # type: ignore[type-arg]
     def __init__(self, **kwargs: Any) -> None:
         coaches = User.objects.coaches().active().order_by("name", "id")
         super().__init__(queryset=coaches, label=gettext_lazy("Coach"), **kwargs)
+
+
+class AnyCoachField(CoachField):
+    """Whose time it is; also a coach whose account is disabled, and who was to give something yet."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        to_come = SessionCoach.objects.filter(session__starts_at__gt=Now(), session__status=Session.Status.PLANNED)
+        is_wanted = Q(disabled_at=None) | Q(pk__in=to_come.values("coach"))
+        self.queryset = User.objects.coaches().filter(is_wanted).order_by("name", "id")
+
+    def label_from_instance(self, coach: Any) -> str:
+        """Their name, and that they are not here any more."""
+        return str(coach) if coach.disabled_at is None else _("%(name)s (account disabled)") % {"name": coach}
 
 
 class OfferForm(forms.Form):

@@ -138,3 +138,10 @@ def can_hand_over(user: User | None, *, coach: User) -> bool:
 def can_manage_hours(user: User | None, *, coach: User) -> bool:
     """A coach their own, an admin any coach's."""
     return is_active_coach(coach) and (is_active_admin(user) or (user is not None and user.pk == coach.pk))
+
+
+def can_say_away(user: User | None, *, coach: User) -> bool:
+    """As their hours; an admin also of a coach whose account is disabled, so that what they were to give is handed
+    over.
+    """
+    return can_manage_hours(user, coach=coach) or (coach.is_coach and is_active_admin(user))

@@ -1,6 +1,6 @@
 """When coaches can be booked: their weekly hours, days that differ, and the terms on which they work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -119,11 +119,11 @@ def set_working_terms(
     return terms
 
 
-def lock_own_time(coach: User, by: User | None) -> None:
-    """Let what is said of one coach's time be written one after the other; PermissionDenied for who may not."""
+def lock_own_time(coach: User, by: User | None, *, may: Callable[..., bool] = can_manage_hours) -> None:
+    """Let what is said of one coach's time be written one after the other; PermissionDenied for who `may` not."""
     lock_coach(coach)
     fresh = User.objects.with_roles().get(pk=coach.pk)
-    if not can_manage_hours(by, coach=fresh):
+    if not may(by, coach=fresh):
         raise PermissionDenied
 
 

@@ -18,6 +18,7 @@ from tenpo.people.models import User
 from tenpo.people.permissions import is_active_coach
 from tenpo.schedule.actions.hours import lock_own_time, tell_of_time
 from tenpo.schedule.models import TimeOff, Travel
+from tenpo.schedule.permissions import can_say_away
 
 
 def two_zones_on_a_day() -> RuleError:
@@ -37,10 +38,11 @@ def add_time_off(
 ) -> TimeOff:
     """Say when a coach is away. It calls off nothing that is booked: `taught_during` says what falls into it.
 
+    An admin also says it of a coach whose account is disabled, so that somebody stands in.
     The same times again change nothing. Raises ValidationError by field; RuleError too_many.
     """
     lock_users(coach, stand_in)
-    lock_own_time(coach, by)
+    lock_own_time(coach, by, may=can_say_away)
     there = TimeOff.objects.filter(coach=coach, starts_at=starts_at, ends_at=ends_at, stand_in=stand_in).first()
     if there is not None:
         return there
@@ -64,7 +66,7 @@ def add_time_off(
 @transaction.atomic
 def remove_time_off(off: TimeOff, *, by: User | None) -> None:
     """Let a coach be there after all. Again changes nothing."""
-    lock_own_time(off.coach, by)
+    lock_own_time(off.coach, by, may=can_say_away)
     there = TimeOff.objects.select_for_update().filter(pk=off.pk).first()
     if there is None:
         return

@@ -1,6 +1,6 @@
 """When a coach can be booked: weekly hours, days that differ, times off, travels, and the terms on which they work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from tenpo.schedule.api.sessions import Zone
 from tenpo.schedule.availability_models import MAX_HOURS_ROWS, REGION_LENGTH
 from tenpo.schedule.availability_queries import hours_of, taught_during
 from tenpo.schedule.models import AvailabilityException, TimeOff, Travel, WorkingTerms
-from tenpo.schedule.permissions import can_manage_hours
+from tenpo.schedule.permissions import can_manage_hours, can_say_away
 from tenpo.schedule.weekly_hours import Hours, digest_of_week, minutes_of, said_minutes
 
 router = Router(tags=["Working hours"])
@@ -194,10 +194,10 @@ class WorkingTermsOut(OutSchema):
     most_per_day: int | None
 
 
-def coach_whose_time(user: User, coach_id: UUID) -> User:
+def coach_whose_time(user: User, coach_id: UUID, *, may: Callable[..., bool] = can_manage_hours) -> User:
     """A coach whose working time `user` may see and say; there is no such thing (404) for everybody else."""
     coach: User = get_object_or_404(User.objects.visible_to(user).with_roles(), pk=coach_id)
-    if not can_manage_hours(user, coach=coach):
+    if not may(user, coach=coach):
         raise Http404
     return coach
 
@@ -265,7 +265,7 @@ def delete_day(request: ApiRequest, coach_id: UUID, day: DayIn) -> tuple[int, No
 )
 def list_time_off(request: ApiRequest, coach_id: UUID, query: Query[PageQuery]) -> dict[str, Any]:
     """When a coach is and was away, the last one first."""
-    rows = TimeOff.objects.filter(coach=coach_whose_time(request.user, coach_id))
+    rows = TimeOff.objects.filter(coach=coach_whose_time(request.user, coach_id, may=can_say_away))
     return PageOut.of(keyset_page(rows, order=("-starts_at", "-id"), cursor=query.cursor, limit=query.limit))
 
 
@@ -275,8 +275,11 @@ def list_time_off(request: ApiRequest, coach_id: UUID, query: Query[PageQuery]) 
     summary="Be away",
 )
 def post_time_off(request: ApiRequest, coach_id: UUID, body: TimeOffIn) -> tuple[int, dict[str, Any]]:
-    """It cancels nothing: the answer says which sessions fall into it. Again changes nothing. 409 `too_many`."""
-    coach = coach_whose_time(request.user, coach_id)
+    """It cancels nothing: the answer says which sessions fall into it. Again changes nothing. 409 `too_many`.
+
+    An admin also says it of a coach whose account is disabled.
+    """
+    coach = coach_whose_time(request.user, coach_id, may=can_say_away)
     stand_in = None
     if body.stand_in_id:
         stand_in = get_object_or_404(User.objects.visible_to(request.user), pk=body.stand_in_id)

@@ -11,6 +11,7 @@ from tenpo.schedule.actions import standing_in as actions
 from tenpo.schedule.actions.standing_in import HandedOver
 from tenpo.schedule.api.hours import TaughtOut, coach_whose_time
 from tenpo.schedule.models import Session
+from tenpo.schedule.permissions import can_say_away
 from tenpo.schedule.stand_in_queries import Given, HandOver, hand_overs_in, stood_in, time_off_of
 
 router = Router(tags=["Working hours"])
@@ -121,7 +122,7 @@ def post_taking_back(request: ApiRequest, time_off_id: UUID, body: HandOverIn) -
 )
 def get_stood_in(request: ApiRequest, coach_id: UUID) -> list[dict[str, Any]]:
     """What others give in a coach's place, the next first, also outside of their times off; for them and admins."""
-    return [_stood_in(one) for one in stood_in(coach_whose_time(request.user, coach_id))]
+    return [_stood_in(one) for one in stood_in(coach_whose_time(request.user, coach_id, may=can_say_away))]
 
 
 @router.post(

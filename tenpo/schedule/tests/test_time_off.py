@@ -13,6 +13,7 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions import hours, time_off
 from tenpo.schedule.actions.cancellations import cancel_session
+from tenpo.schedule.actions.standing_in import hand_over
 from tenpo.schedule.actions.time_off import add_time_off, add_travel, remove_time_off, remove_travel
 from tenpo.schedule.availability_queries import coming_time_off, taught_during
 from tenpo.schedule.models import TimeOff, Travel
@@ -244,3 +245,65 @@ def test_what_is_published_into_ones_own_time_off_is_said_on_its_page():
     assert "away then" not in page(coach, behind).lower()
     remove_time_off(away, by=coach)
     assert "away then" not in page(coach, within).lower()
+
+
+def test_an_admin_says_when_a_coach_whose_account_is_disabled_is_away_and_hands_over():
+    coach, other, admin = make_coach("Gone"), make_coach(), make_admin()
+    session = make_session(coach, starts_at=FROM + timedelta(hours=2))
+    disable_user(coach, by=admin)
+    page = signed_in(admin)
+
+    assert "Gone (account disabled)" in page.get(f"/teaching/hours/{other.pk}/").content.decode()
+    shown = page.get(f"/teaching/hours/{coach.pk}/").content.decode()
+    sent = {"first_day": "2031-03-03", "last_day": "2031-03-09", "stand_in": other.pk, "reason": ""}
+    answer = page.post(f"/teaching/hours/{coach.pk}/time-off/", sent)
+
+    assert "The account of Gone is disabled." in shown
+    assert "Save the week" not in shown
+    away = TimeOff.objects.get()
+    assert answer.headers["Location"] == f"/teaching/time-off/{away.pk}/stand-in/"
+    assert hand_over(away, by=admin).given == [session]
+    remove_time_off(away, by=admin)
+    assert not TimeOff.objects.exists()
+
+
+def test_nobody_else_says_it_of_them_and_nobody_says_anything_else():
+    coach, admin, member = make_coach(), make_admin(), make_member()
+    disable_user(coach, by=admin)
+    disabled = make_admin()
+    disable_user(disabled, by=admin)
+
+    for who in (make_coach(), make_member(), User.objects.get(pk=coach.pk), User.objects.get(pk=disabled.pk)):
+        with pytest.raises(PermissionDenied):
+            off(coach, by=who)
+    for refused in (
+        lambda: off(member, by=admin),
+        lambda: travel(coach, by=admin),
+        lambda: hours.set_weekly_hours(coach, [], by=admin),
+        lambda: hours.set_working_terms(coach, by=admin, most_per_day=3),
+    ):
+        with pytest.raises(PermissionDenied):
+            refused()
+    page = signed_in(admin)
+    assert page.post(f"/teaching/hours/{coach.pk}/", {}).status_code == 404
+    assert page.get(f"/teaching/hours/{member.pk}/").status_code == 404
+    assert signed_in(make_coach()).get(f"/teaching/hours/{coach.pk}/").status_code == 404
+
+    assert (TimeOff.objects.count(), Travel.objects.count()) == (0, 0)
+
+
+def test_an_admin_says_it_by_the_api_too():
+    coach, other, admin = make_coach(), make_coach(), make_admin()
+    session = make_session(coach, starts_at=FROM + timedelta(hours=2))
+    disable_user(coach, by=admin)
+    to = f"/api/v1/coaches/{coach.pk}/time-off"
+    body = {"starts_at": FROM.isoformat(), "ends_at": UNTIL.isoformat(), "stand_in_id": str(other.pk)}
+    sent = {"data": body, "content_type": "application/json"}
+
+    assert signed_in(other).post(to, **sent).status_code == 404
+    made = signed_in(admin).post(to, **sent)
+
+    assert (made.status_code, made.json()["sessions"][0]["id"]) == (201, str(session.pk))
+    assert len(signed_in(admin).get(to).json()["items"]) == 1
+    assert signed_in(admin).get(f"/api/v1/coaches/{coach.pk}/stood-in").json() == []
+    assert signed_in(admin).get(f"/api/v1/coaches/{coach.pk}/working-terms").status_code == 404

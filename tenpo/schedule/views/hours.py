@@ -20,11 +20,11 @@ from tenpo.people.models import User
 from tenpo.schedule.actions import hours as actions
 from tenpo.schedule.actions import time_off as away
 from tenpo.schedule.availability_queries import coming_days, coming_time_off, hours_of, taught_during, zone_of
-from tenpo.schedule.forms import CoachField
+from tenpo.schedule.forms import AnyCoachField
 from tenpo.schedule.free_days import holidays_between
 from tenpo.schedule.hours_forms import AwayForm, DayForm, TermsForm, TravelForm, WeekForm
 from tenpo.schedule.models import TimeOff, Travel, WorkingTerms
-from tenpo.schedule.permissions import can_manage_hours
+from tenpo.schedule.permissions import can_manage_hours, can_say_away
 from tenpo.schedule.stand_in_queries import has_to_hand_over, stood_in
 from tenpo.schedule.views.teaching import add_problems, teacher
 from tenpo.schedule.weekly_hours import digest_of_week
@@ -35,7 +35,7 @@ HOLIDAYS_SHOWN = 6
 class WhoseForm(Form):
     """Whose time an admin looks at."""
 
-    coach = CoachField(required=False, empty_label=None)
+    coach = AnyCoachField(required=False, empty_label=None)
 
 
 @dataclass
@@ -70,7 +70,7 @@ def hours_home(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def hours(request: HttpRequest, coach_id: UUID) -> HttpResponse:
     """The week of a coach, and what stands beside it; the whole week is sent at once."""
-    user, coach = _whose(request, coach_id)
+    user, coach = _whose(request, coach_id, may=can_manage_hours if request.method == "POST" else can_say_away)
     if request.method != "POST":
         return _page(request, coach, Forms())
     form = WeekForm(request.POST, hours=())
@@ -108,7 +108,7 @@ def day_set(request: HttpRequest, coach_id: UUID) -> HttpResponse:
 @require_POST
 def time_off_add(request: HttpRequest, coach_id: UUID) -> HttpResponse:
     """Say when a coach is away; what is booked in it is named, not cancelled, and may be handed over next."""
-    user, coach = _whose(request, coach_id)
+    user, coach = _whose(request, coach_id, may=can_say_away)
     form = AwayForm(request.POST, coach=coach, zone=zone_of(coach))
 
     def add() -> HttpResponse | None:
@@ -199,11 +199,11 @@ def _removed[Row: (TimeOff, Travel)](
     return redirect("schedule:hours", row.coach_id)
 
 
-def _whose(request: HttpRequest, coach_id: UUID) -> tuple[User, User]:
+def _whose(request: HttpRequest, coach_id: UUID, *, may: Callable[..., bool] = can_manage_hours) -> tuple[User, User]:
     """Who asks, and whose time it is; Http404 where it is not theirs to say."""
     user = teacher(request)
     coach: User = get_object_or_404(User.objects.visible_to(user).with_roles(), pk=coach_id)
-    if not can_manage_hours(user, coach=coach):
+    if not may(user, coach=coach):
         raise Http404
     return user, coach
 
@@ -236,7 +236,9 @@ def _page(request: HttpRequest, coach: User, sent: Forms, *, whose: WhoseForm | 
         "open": next((name for name, form in vars(sent).items() if form is not None), ""),
     }
     is_wrong = any(form is not None for form in vars(sent).values())
-    return render(request, "schedule/hours.html", context, status=422 if is_wrong else 200)
+    # Of whoever is not here any more it is said who gives what they were to give, and nothing else.
+    template = "schedule/hours.html" if coach.disabled_at is None else "schedule/hours_disabled.html"
+    return render(request, template, context, status=422 if is_wrong else 200)
 
 
 def _say_what_falls_into(request: HttpRequest, off: TimeOff) -> None:
