@@ -70,17 +70,10 @@ def on_changed_together(message: OutboxMessage) -> list[Notice]:
         facts = _facts([session for session in sessions if session.pk in mine], before)
         more = {**for_whom_of(person, theirs), "booking_id": str(theirs[0].pk)}
         notices.append(Notice(SESSION_CHANGED, person, {**facts, **more}))
-    return notices + _tell_coaches(sessions, before, by=message.payload["by_id"])
-
-
-def _tell_coaches(sessions: Sequence[Session], before: Mapping[str, Mapping[str, Any]], *, by: str) -> list[Notice]:
-    """Those who give some of them with others, but for whoever changed them or has only just come to them."""
-    notices = []
-    for one, given in given_with_others(sessions).items():
-        theirs = [each for each in given if str(one) not in before[str(each.pk)].get("added_ids", ())]
-        if theirs and str(one) != by:
-            notices.append(Notice(CHANGED, one, _facts(theirs, before)))
-    return notices
+    # Whoever has only just come to some is told of all by that (`coaches_notifications`).
+    but = {message.payload["by_id"], *message.payload.get("came_ids", ())}
+    coaches = [(one, theirs) for one, theirs in given_with_others(sessions).items() if str(one) not in but]
+    return [*notices, *(Notice(CHANGED, one, _facts(theirs, before)) for one, theirs in coaches)]
 
 
 def _facts(sessions: Sequence[Session], before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

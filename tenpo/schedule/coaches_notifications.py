@@ -14,6 +14,8 @@ from tenpo.schedule.models import Session
 from tenpo.schedule.policy_notifications import booking_path, roster_path, sentences
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.several_notifications import (
+    and_changed,
+    changed_with_when,
     each_with_when,
     facts_of_sessions,
     number_of,
@@ -22,16 +24,16 @@ from tenpo.schedule.several_notifications import (
     which,
 )
 from tenpo.schedule.together_notifications import SHARED
-from tenpo.schedule.told_people import places_of_each
+from tenpo.schedule.told_people import given_with_others, places_of_each
 
 
 def _say_given(facts: Facts) -> Words:
     return Words(
         title=_("You give %(session)s now") % {"session": which(facts)},
-        text=_("It is taken in your calendar: %(when)s.") % {"when": when_of_all(facts)},
+        text=sentences(_("It is taken in your calendar: %(when)s.") % {"when": when_of_all(facts)}, and_changed(facts)),
         act=_("See who comes"),
         path=roster_path(facts),
-        facts=what_and_when(facts),
+        facts=(*what_and_when(facts), *changed_with_when(facts)),
     )
 
 
@@ -110,9 +112,17 @@ def on_coaches_changed(message: OutboxMessage) -> list[Notice]:
 
 
 def on_coaches_changed_together(message: OutboxMessage) -> list[Notice]:
-    """Who gives some sessions now, and who does not any more, but for whoever did it: each once, with theirs."""
-    given = message.payload["given"]
-    return _to_coaches(still_given(given), given, by=message.payload["by_id"])
+    """Who gives some sessions now, and who does not any more, but for whoever did it: each once, with theirs, and with
+    what else of theirs the same act changed.
+    """
+    said = message.payload
+    given, changed = said["given"], said.get("changed", {})
+    sessions = still_given({*given, *changed})
+    of_each = {
+        str(one): [each for each in theirs if str(one) not in changed[str(each.pk)]]
+        for one, theirs in given_with_others(one for one in sessions if str(one.pk) in changed).items()
+    }
+    return _to_coaches([one for one in sessions if str(one.pk) in given], given, by=said["by_id"], changed=of_each)
 
 
 def still_given(ids: Iterable[UUID | str]) -> list[Session]:
@@ -123,8 +133,17 @@ def still_given(ids: Iterable[UUID | str]) -> list[Session]:
     return sessions
 
 
-def _to_coaches(sessions: Sequence[Session], given: Mapping[str, Mapping[str, Any]], *, by: str) -> list[Notice]:
-    """What becomes of sessions for those who give them, or gave them: `given` says who did before, and who came."""
+def _to_coaches(
+    sessions: Sequence[Session],
+    given: Mapping[str, Mapping[str, Any]],
+    *,
+    by: str,
+    changed: Mapping[str, Sequence[Session]] | None = None,
+) -> list[Notice]:
+    """What becomes of sessions for those who give them, or gave them: `given` says who did before, and who came,
+    `changed` what else each of them gives, and gave, that is another now.
+    """
+    changed = changed or {}
     told: dict[str, dict[Kind, list[Session]]] = {}
     for session in sessions:
         said, now = given[str(session.pk)], [str(one) for one in session.coach_ids]
@@ -140,9 +159,12 @@ def _to_coaches(sessions: Sequence[Session], given: Mapping[str, Mapping[str, An
     notices = []
     for one, theirs in told.items():
         # Of one act nobody reads twice: with whom they give the rest is less than what they have to give now.
-        if len(theirs) > 1:
+        if len(theirs) > 1 or changed.get(one):
             theirs.pop(WITH_OTHERS, None)
-        notices += [Notice(kind, UUID(one), facts_of_sessions(found)) for kind, found in theirs.items()]
+        for kind, found in theirs.items():
+            also = kind in (SHARED, GIVEN) and changed.get(one)
+            more = {"changed": facts_of_sessions(also)} if also else {}
+            notices.append(Notice(kind, UUID(one), {**facts_of_sessions(found), **more}))
     return notices
 
 

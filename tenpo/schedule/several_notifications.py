@@ -62,6 +62,24 @@ def each_with_when(facts: Facts) -> tuple[tuple[str, str], ...]:
     return (*rows, (_("Sessions"), _("%(n)s more") % {"n": left})) if rows and left else tuple(rows)
 
 
+def and_changed(facts: Facts) -> str:
+    """How many others that somebody gives the same act changed; nothing where it changed none."""
+    if not facts.has("changed"):
+        return ""
+    n = number_of(facts.part("changed"))
+    words = ngettext("%(n)s more that you give has changed.", "%(n)s more that you give have changed.", n)
+    return words % {"n": n}
+
+
+def changed_with_when(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Which those are, and when each is."""
+    if not facts.has("changed"):
+        return ()
+    changed = facts.part("changed")
+    rows = each_with_when(changed) or ((changed["session"], changed.when("starts_at", until="ends_at")),)
+    return tuple((_("Changed: %(session)s") % {"session": name}, when) for name, when in rows)
+
+
 def say_several_called_off(facts: Facts) -> Words:
     """What whoever comes to some sessions reads when they are called off at once: the dates, and what came back."""
     n = number_of(facts)

@@ -19,7 +19,15 @@ from tenpo.schedule.policy_notifications import (
     where_and_when,
 )
 from tenpo.schedule.session_coach_queries import name_coaches
-from tenpo.schedule.several_notifications import facts_of_sessions, number_of, what_and_when, when_of_all, which
+from tenpo.schedule.several_notifications import (
+    and_changed,
+    changed_with_when,
+    facts_of_sessions,
+    number_of,
+    what_and_when,
+    when_of_all,
+    which,
+)
 
 
 def _say_changed(facts: Facts) -> Words:
@@ -61,12 +69,13 @@ def _say_called_off(facts: Facts) -> Words:
 
 
 def _say_shared(facts: Facts) -> Words:
+    when = {"when": when_of_all(facts)}
     return Words(
         title=_("You give %(session)s with others") % {"session": which(facts)},
-        text=_("It is on offer, and taken in your calendar: %(when)s.") % {"when": when_of_all(facts)},
+        text=sentences(_("It is on offer, and taken in your calendar: %(when)s.") % when, and_changed(facts)),
         act=_("See your week") if number_of(facts) > 1 else _("See who comes"),
         path=path_to("schedule:week") if number_of(facts) > 1 else roster_path(facts),
-        facts=what_and_when(facts),
+        facts=(*what_and_when(facts), *changed_with_when(facts)),
     )
 
 

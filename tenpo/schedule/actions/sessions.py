@@ -362,11 +362,16 @@ def change_sessions(
             told[str(session.pk)] = before | added
         if values and session.coach_ids != before_ids:
             given[str(session.pk)] = {**who_gave(session, before_ids), "is_moved": bool(before)}
+    if not is_among_several:
+        return
     by_id = str(by.pk) if by else ""
-    if told and is_among_several:
-        publish("session.changed_together", subject=sessions[0], before=told, by_id=by_id)
-    if given and is_among_several:
-        publish("session.coaches_changed_together", subject=sessions[0], given=given, by_id=by_id)
+    # Whoever comes to some of them is told by that of the others as well.
+    came = sorted({one for each in given.values() for one in each["added_ids"]})
+    if told:
+        publish("session.changed_together", subject=sessions[0], before=told, came_ids=came, by_id=by_id)
+    if given:
+        changed = {pk: one.get("added_ids", []) for pk, one in told.items()}
+        publish("session.coaches_changed_together", subject=sessions[0], given=given, changed=changed, by_id=by_id)
 
 
 def _among(is_among_several: bool) -> dict[str, bool]:

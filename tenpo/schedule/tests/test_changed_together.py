@@ -140,3 +140,56 @@ def test_what_changes_of_some_alone_is_told_too():
     [words] = told[member]
     said = dict(words.facts)
     assert (said["Where"], said["Link to join"]) == ("Hall", "There is a new one; it stands with your booking.")
+
+
+def in_series(*sessions: Session) -> list[Session]:
+    """Sessions as the dates of one series of their lead."""
+    series = Series.objects.create(coach=sessions[0].coach, rule="FREQ=WEEKLY", time_zone="Europe/Berlin")
+    Session.objects.filter(pk__in=[one.pk for one in sessions]).update(series=series)
+    return list(series.sessions.order_by("starts_at"))
+
+
+def test_who_comes_to_some_of_them_is_told_in_one_of_what_else_changes():
+    lead, new, admin = make_coach("Lead"), make_coach("New"), make_admin()
+    first, second, third = in_series(
+        make_session(lead, beside=[new]), make_session(lead), make_session(lead, beside=[new])
+    )
+
+    told = told_of(lambda: edit_following(first, by=admin, beside=[new], place="Garden"))
+
+    [words] = told[new]
+    assert words.title == f"You give {second.title} with others"
+    assert words.text.endswith("2 more that you give have changed.")
+    said = dict(words.facts)
+    assert said["Where"] == "Garden"
+    assert [f"Changed: {one.title}" in said for one in (first, second, third)] == [True, False, True]
+    # Who gives them all is told that they changed, and with whom, and of nothing twice.
+    assert [words.title for words in told[lead]] == ["Changed: 3 sessions that you give with others"]
+
+
+def test_who_comes_to_one_where_nothing_else_changes_is_told_in_one_of_the_others():
+    lead, new = make_coach("Lead"), make_coach("New")
+    first, second, third = in_series(
+        make_session(lead), make_session(lead, beside=[new]), make_session(lead, beside=[new])
+    )
+    Session.objects.filter(pk__in=[first.pk, third.pk]).update(place="Garden")
+
+    told = told_of(lambda: edit_following(first, by=lead, beside=[new], place="Garden"))
+
+    [words] = told[new]
+    assert words.text.endswith("1 more that you give has changed.")
+    assert [name for name, _when in words.facts if name.startswith("Changed")] == [f"Changed: {second.title}"]
+    assert set(told) == {new}
+
+
+def test_who_was_there_is_told_once_of_who_comes_and_of_what_changes():
+    lead, there, new, admin = make_coach("Lead"), make_coach("There"), make_coach("New"), make_admin()
+    dates = in_series(make_session(lead, beside=[there]), make_session(lead, beside=[there]))
+    Session.objects.filter(pk=dates[0].pk).update(place="Garden")
+
+    told = told_of(lambda: edit_following(dates[0], by=admin, beside=[there, new], place="Garden"))
+
+    assert {user: len(words) for user, words in told.items()} == {lead: 1, there: 1, new: 1}
+    assert told[there][0].title == f"Changed: {dates[1].title}, which you give with others"
+    assert told[new][0].title == "You give 2 sessions with others"
+    assert "Changed" not in str(told[new][0].facts)
