@@ -154,6 +154,17 @@ class RefusedDate(OutSchema):
     nearest: Annotated[list[datetime], Field(description="Of a time: other starts of that day that are free.")] = []
 
 
+class InTheWayOut(OutSchema):
+    """A session that the caller sees, at the time that was refused."""
+
+    session_id: UUID
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+    booking_id: Annotated[UUID | None, Field(description="The place in it that is in the way, if it is one.")] = None
+    participant: Annotated[str, Field(description="Whose place that is; empty for the caller's own.")] = ""
+
+
 class Problem(OutSchema):
     """An error as RFC 9457 has it. `code` names the rule that refused."""
 
@@ -170,6 +181,10 @@ class Problem(OutSchema):
         list[RefusedDate] | None, Field(description="Where several dates were refused: those at fault, and why.")
     ] = None
     left: Annotated[int | None, Field(description="Where seats were refused: how many are free.")] = None
+    in_the_way: Annotated[
+        list[InTheWayOut] | None,
+        Field(description="Where somebody is somewhere already: what of it the caller sees, if anything."),
+    ] = None
     instance: Annotated[
         str | None, Field(description="The request's id, to ask us about it. When it was our fault.")
     ] = None
@@ -201,6 +216,7 @@ def problem_body(
     nearest: Iterable[datetime] | None = None,
     dates: Iterable[Mapping[str, Any]] | None = None,
     left: int | None = None,
+    in_the_way: Iterable[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """The body of a problem answer."""
     body = Problem(
@@ -213,8 +229,10 @@ def problem_body(
         nearest=None if nearest is None else list(nearest),
         dates=None if dates is None else [RefusedDate(**date) for date in dates],
         left=left,
+        in_the_way=None if in_the_way is None else [InTheWayOut(**one) for one in in_the_way],
     )
-    unsaid = {name for name in ("instance", "nearest", "dates", "left") if getattr(body, name) is None}
+    may_be_unsaid = ("instance", "nearest", "dates", "left", "in_the_way")
+    unsaid = {name for name in may_be_unsaid if getattr(body, name) is None}
     return body.model_dump(mode="json", exclude=unsaid)
 
 
@@ -232,8 +250,8 @@ def as_problem(body: Mapping[str, Any]) -> JsonResponse:
 
 def refusal_body(refusal: RuleError) -> dict[str, Any]:
     """The body of the answer to what a rule refused, with what it tells besides."""
-    nearest, dates, left = (refusal.facts.get(name) for name in ("nearest", "dates", "left"))
-    return problem_body(409, refusal.code, str(refusal), nearest=nearest, dates=dates, left=left)
+    told: dict[str, Any] = {name: refusal.facts.get(name) for name in ("nearest", "dates", "left", "in_the_way")}
+    return problem_body(409, refusal.code, str(refusal), **told)
 
 
 def problems(*statuses: int) -> dict[int, Any]:

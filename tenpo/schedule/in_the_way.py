@@ -1,8 +1,10 @@
 """What stands in the way where somebody, or a coach, is somewhere already: as much of it as the reader may see."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
@@ -14,7 +16,7 @@ from tenpo.schedule.session_coach_queries import name_coaches
 
 SHOWN = 5
 # Nobody is in two places, and no coach gives two sessions, at one time.
-CODES = ("participant_elsewhere", "overlap")
+CODES = ("participant_elsewhere", "overlap", "coach_taken")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,53 @@ class InTheWay:
     session: Session
     url: str
     who: str = ""
+    booking: Booking | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """As the API says it."""
+        return {
+            "session_id": self.session.pk, "title": self.session.title, "starts_at": self.session.starts_at,
+            "ends_at": self.session.ends_at, "participant": self.who,
+            "booking_id": self.booking.pk if self.booking else None,
+        }  # fmt: skip
+
+
+@contextmanager
+def naming(find: Callable[[RuleError], Iterable[InTheWay]]) -> Iterator[None]:
+    """Let a refusal of what is done meanwhile say what stands in the way, where `find` finds anything: asked only then,
+    and for whoever is refused.
+    """
+    try:
+        yield
+    except RuleError as refusal:
+        if refusal.code in CODES and (found := list(find(refusal))):
+            refusal.facts["in_the_way"] = [one.facts() for one in found]
+        raise
+
+
+def naming_places(
+    reader: User, participants: Iterable[Participant], session: UUID, *, but: Booking | None = None
+) -> AbstractContextManager[None]:
+    """Let a refusal say where these people are already while a session takes place, as far as the reader sees both."""
+
+    def find(refusal: RuleError) -> list[InTheWay]:
+        found = Session.objects.visible_to(reader).filter(pk=session).first()
+        if found is None:
+            return []
+        times = {"since": found.starts_at, "until": found.ends_at}
+        return participants_in_the_way(refusal, reader, participants, **times, but=but)
+
+    return naming(find)
+
+
+def naming_places_then(
+    reader: User, participants: Iterable[Participant], since: datetime, *, minutes: int, but: Booking | None = None
+) -> AbstractContextManager[None]:
+    """The same of a time that is no session yet."""
+    until = since + timedelta(minutes=minutes)
+    return naming(
+        lambda refusal: participants_in_the_way(refusal, reader, participants, since=since, until=until, but=but)
+    )
 
 
 def participants_in_the_way(
@@ -49,6 +98,7 @@ def participants_in_the_way(
             booking.session,
             _where(booking, reader),
             "" if booking.participant.user_id == reader.pk else booking.participant.name,
+            booking,
         )
         for booking in found
     ]

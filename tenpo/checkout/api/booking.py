@@ -26,6 +26,7 @@ from tenpo.payments.models import Payment
 from tenpo.people.models import Participant, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.waitlist import join_waitlist
+from tenpo.schedule.in_the_way import naming_places
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 from tenpo.schedule.policy_queries import say_offered_policy
@@ -309,14 +310,14 @@ def create_booking(request: ApiRequest, payload: BookingIn) -> BookedOut:
     A held seat says why in `payment`: `failed` (try another card at `/bookings/{id}/payment`), `needs_action` (send
     the payer to `action_url`), `pending` or `unknown` (wait: the booking is confirmed when the money is in).
 
-    Refusals: `full`, `started`, `not_planned`, `already_booked`, `price_changed`, `sponsor_spent`, `payment_needed`.
+    Refusals: `full`, `started`, `not_planned`, `already_booked`, `participant_elsewhere` (`in_the_way` names what of it
+    the caller sees), `price_changed`, `sponsor_spent`, `payment_needed`.
     """
-    booking = book_session(
+    participant = _participant(request, payload.participant_id)
+    with naming_places(request.user, [participant], payload.session_id):
         # Only named: the statement that takes the seat finds it, among those that the caller may see.
-        Session(pk=payload.session_id),
-        participant=_participant(request, payload.participant_id),
-        **how_paid(request, payload),
-    )
+        session = Session(pk=payload.session_id)
+        booking = book_session(session, participant=participant, **how_paid(request, payload))
     return booked_out(booking, is_alone=True)
 
 
@@ -334,11 +335,9 @@ def create_group_booking(request: ApiRequest, payload: PartyIn) -> PartyOut:
     Refusals: `full` (with how many are `left`), `started`, `not_planned`, `already_booked`, `participant_elsewhere`,
     `price_changed`, `sponsor_spent`, `payment_needed`.
     """
-    bookings = book_places(
-        Session(pk=payload.session_id),
-        participants=participants_of(request.user, payload.participant_ids),
-        **how_paid(request, payload),
-    )
+    people = participants_of(request.user, payload.participant_ids)
+    with naming_places(request.user, people, payload.session_id):
+        bookings = book_places(Session(pk=payload.session_id), participants=people, **how_paid(request, payload))
     return party_out(bookings)
 
 

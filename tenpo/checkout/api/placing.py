@@ -14,6 +14,7 @@ from tenpo.checkout.api.booking import Agreed, BookedOut, Provider, booked_out
 from tenpo.checkout.api.slots import Answers, Minutes
 from tenpo.core.api import ApiRequest, InSchema, TimeIn, problems
 from tenpo.people.models import User
+from tenpo.schedule.in_the_way import naming_places, naming_places_then
 from tenpo.schedule.models import Location, Service, Session
 from tenpo.schedule.queries import placeable_participants
 
@@ -74,20 +75,22 @@ def create_placement(request: ApiRequest, payload: PlaceIn) -> BookedOut:
     if payload.session_id is not None:
         # Only named: the statement that takes the seat finds it, among those that the caller may see.
         session = Session(pk=payload.session_id)
-        placed = place_in_session(session, participant=participant, by=request.user, terms=terms)
+        with naming_places(request.user, [participant], payload.session_id):
+            placed = place_in_session(session, participant=participant, by=request.user, terms=terms)
         return booked_out(placed, viewer=request.user)
     missing = {name for name in ("service_id", "starts_at", "minutes") if getattr(payload, name) is None}
     if payload.service_id is None or payload.starts_at is None or payload.minutes is None:
         raise ValidationError({name: _("Say a session, or a service with a start and a length.") for name in missing})
-    placed = place_in_slot(
-        Service(pk=payload.service_id),
-        starts_at=payload.starts_at,
-        minutes=payload.minutes,
-        coach=User(pk=payload.coach_id) if payload.coach_id else None,
-        location=Location(pk=payload.location_id) if payload.location_id else None,
-        participant=participant,
-        by=request.user,
-        answers=dict(payload.answers),
-        terms=terms,
-    )
+    with naming_places_then(request.user, [participant], payload.starts_at, minutes=payload.minutes):
+        placed = place_in_slot(
+            Service(pk=payload.service_id),
+            starts_at=payload.starts_at,
+            minutes=payload.minutes,
+            coach=User(pk=payload.coach_id) if payload.coach_id else None,
+            location=Location(pk=payload.location_id) if payload.location_id else None,
+            participant=participant,
+            by=request.user,
+            answers=dict(payload.answers),
+            terms=terms,
+        )
     return booked_out(placed, viewer=request.user)

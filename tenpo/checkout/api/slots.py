@@ -24,6 +24,7 @@ from tenpo.core.api import ApiRequest, InSchema, TimeIn, problems
 from tenpo.people.models import User
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.api.slots import participant_of
+from tenpo.schedule.in_the_way import naming_places_then
 from tenpo.schedule.models import Booking, Location, Service
 from tenpo.schedule.service_models import MAX_QUESTIONS, MAX_SERVICE_MINUTES
 
@@ -123,13 +124,15 @@ def create_slot_booking(request: ApiRequest, payload: SlotIn) -> BookedOut:
     that are free; `not_open_to_you`, `price_changed`, `sponsor_spent`, `payment_needed`,
     `too_many_unpaid`, `changed_meanwhile`.
     """
-    booking = book_slot(
-        Service(pk=payload.service_id),
-        starts_at=payload.starts_at,
-        participant=participant_of(request.user, payload.participant_id),
-        **slot_of(payload),
-        **how_paid(request, payload),
-    )
+    participant = participant_of(request.user, payload.participant_id)
+    with naming_places_then(request.user, [participant], payload.starts_at, minutes=payload.minutes):
+        booking = book_slot(
+            Service(pk=payload.service_id),
+            starts_at=payload.starts_at,
+            participant=participant,
+            **slot_of(payload),
+            **how_paid(request, payload),
+        )
     return booked_out(booking, is_alone=True)
 
 
@@ -146,13 +149,15 @@ def create_group_slot_booking(request: ApiRequest, payload: GroupSlotIn) -> Part
     (`/slot-bookings`): where its coach says yes to each, they are one request, which gets one answer. Refusal besides:
     `too_many_people`.
     """
-    bookings = book_slot_places(
-        Service(pk=payload.service_id),
-        starts_at=payload.starts_at,
-        participants=participants_of(request.user, payload.participant_ids),
-        **slot_of(payload),
-        **how_paid(request, payload),
-    )
+    people = participants_of(request.user, payload.participant_ids)
+    with naming_places_then(request.user, people, payload.starts_at, minutes=payload.minutes):
+        bookings = book_slot_places(
+            Service(pk=payload.service_id),
+            starts_at=payload.starts_at,
+            participants=people,
+            **slot_of(payload),
+            **how_paid(request, payload),
+        )
     return party_out(bookings)
 
 
@@ -169,13 +174,16 @@ def move_booking(request: ApiRequest, booking_id: UUID, payload: MoveIn) -> Book
     free; `not_a_slot`, `not_booked`, `not_planned`, `started`, `other_coach`, `not_movable`,
     `moved_too_often`, `too_late`; `asked_first` for whoever booked a time to which its coach says yes or no.
     """
-    moved = move_slot(
-        _visible(request, booking_id),
-        starts_at=payload.starts_at,
-        coach=User(pk=payload.coach_id) if payload.coach_id else None,
-        location=Location(pk=payload.location_id) if payload.location_id else None,
-        by=request.user,
-    )
+    booking = _visible(request, booking_id)
+    minutes = booking.session.minutes
+    with naming_places_then(request.user, [booking.participant], payload.starts_at, minutes=minutes, but=booking):
+        moved = move_slot(
+            booking,
+            starts_at=payload.starts_at,
+            coach=User(pk=payload.coach_id) if payload.coach_id else None,
+            location=Location(pk=payload.location_id) if payload.location_id else None,
+            by=request.user,
+        )
     return booked_out(moved, viewer=request.user)
 
 
@@ -212,5 +220,5 @@ def create_booking_rejection(request: ApiRequest, booking_id: UUID, payload: Dec
 
 
 def _visible(request: ApiRequest, booking_id: UUID) -> Booking:
-    rows = Booking.objects.visible_to(request.user).select_related("participant", "line__order")
+    rows = Booking.objects.visible_to(request.user).select_related("session", "participant", "line__order")
     return get_object_or_404(rows, pk=booking_id)

@@ -15,6 +15,7 @@ from tenpo.people.models import User
 from tenpo.schedule.actions.rescheduling import move_of, reschedule_booking
 from tenpo.schedule.api.sessions import MissOut
 from tenpo.schedule.ical import dates_file
+from tenpo.schedule.in_the_way import naming_places
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_see_payment
 from tenpo.schedule.policy_queries import (
@@ -183,12 +184,14 @@ def put_booking_session(request: ApiRequest, booking_id: UUID, body: SessionMove
     `moved_too_often`, `too_late`.
     """
     to = get_object_or_404(Session.objects.visible_to(request.user), pk=body.session_id)
-    reschedule_booking(_own(request, booking_id), to=to, by=request.user)
+    booking = _own(request, booking_id)
+    with naming_places(request.user, [booking.participant], to.pk, but=booking):
+        reschedule_booking(booking, to=to, by=request.user)
     return get_booking(request, booking_id)
 
 
 def _own(request: ApiRequest, booking_id: UUID) -> Booking:
-    rows = Booking.objects.of(request.user).select_related("session", "line__order")
+    rows = Booking.objects.of(request.user).select_related("session", "participant", "line__order")
     return get_object_or_404(rows.filter(line__isnull=False), pk=booking_id)
 
 

@@ -1,7 +1,7 @@
 """Sessions: found, read, offered, changed, called off, completed; and who came."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from tenpo.schedule.actions.misses import waive_no_show
 from tenpo.schedule.actions.sessions import complete_session as complete
 from tenpo.schedule.actions.sessions import create_session as create
 from tenpo.schedule.actions.sessions import edit_session as edit
+from tenpo.schedule.in_the_way import naming, sessions_in_the_way
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_manage_session
 from tenpo.schedule.policy_queries import misses_under, say_offered_policy
@@ -318,11 +319,16 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
 def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
     """Coaches offer their own sessions, admins any coach's.
 
-    409 `overlap` when the coach teaches at that time, `coach_taken` when one of the others does.
+    409 `overlap` when the coach teaches at that time, `coach_taken` when one of the others does; `in_the_way` names
+    what of it the caller sees.
     """
     coach = chosen_coach(request.user, body.coach_id)
     values = changes_in(request.user, body, leave={"coach_id", "beside_ids"})
-    session = create(coach, by=request.user, beside=coaches_named(request.user, body.beside_ids), **values)
+    beside = coaches_named(request.user, body.beside_ids)
+    coach_ids = [coach.pk, *(one.pk for one in beside)]
+    until = body.starts_at + timedelta(minutes=body.minutes)
+    with naming(lambda _refusal: sessions_in_the_way(request.user, coach_ids, since=body.starts_at, until=until)):
+        session = create(coach, by=request.user, beside=beside, **values)
     return 201, one_out(request.user, session.pk)
 
 
@@ -339,13 +345,17 @@ def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> d
     """Another time, place or link is told to those who booked; another price holds for new bookings only.
 
     Its coach says who gives it with them until it begins, admins until it is completed. 409 `private_session` for
-    another price, policy or number of seats of what was booked as a time, `coach_taken` when somebody who is to give it
-    teaches then, `takes_part` when they come to it.
+    another price, policy or number of seats of what was booked as a time, `overlap` or `coach_taken` when somebody who
+    is to give it teaches then (`in_the_way` names what of it the caller sees), `takes_part` when they come to it.
     """
     session = visible_session(request.user, session_id)
     beside = all_beside(request.user, body.beside_ids)
     changes = changes_in(request.user, body, leave={"version", "beside_ids"})
-    edit(session, by=request.user, version=body.version, beside=beside, **changes)
+    since = changes.get("starts_at", session.starts_at)
+    until = since + timedelta(minutes=changes.get("minutes", session.minutes))
+    coach_ids = [*session.coach_ids, *(one.pk for one in beside or ())]
+    with naming(lambda _refusal: sessions_in_the_way(request.user, coach_ids, since=since, until=until, but=session)):
+        edit(session, by=request.user, version=body.version, beside=beside, **changes)
     return one_out(request.user, session_id)
 
 

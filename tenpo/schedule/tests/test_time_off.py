@@ -298,7 +298,7 @@ def test_an_admin_says_it_by_the_api_too():
     disable_user(coach, by=admin)
     to = f"/api/v1/coaches/{coach.pk}/time-off"
     body = {"starts_at": FROM.isoformat(), "ends_at": UNTIL.isoformat(), "stand_in_id": str(other.pk)}
-    sent = {"data": body, "content_type": "application/json"}
+    sent: dict[str, Any] = {"data": body, "content_type": "application/json"}
 
     assert signed_in(other).post(to, **sent).status_code == 404
     made = signed_in(admin).post(to, **sent)
