@@ -21,9 +21,9 @@ from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.intros import cancel_intro
 from tenpo.schedule.actions.rescheduling import reschedule_booking
-from tenpo.schedule.actions.seats import join_waitlist
 from tenpo.schedule.actions.series import edit_following
 from tenpo.schedule.actions.sessions import edit_session
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.intro_mails import send_intro_mail
 from tenpo.schedule.mailed_calendar import calendar_of_bookings
 from tenpo.schedule.models import Booking, Session
