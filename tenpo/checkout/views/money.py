@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.audit.models import AuditLog
+from tenpo.audit.words import say_action
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
 from tenpo.checkout.forms import PaymentFilter
 from tenpo.checkout.queries.bookings import booking_of_payment, transfer_reference
@@ -200,7 +201,7 @@ def _say_record(entry: AuditLog) -> dict[str, Any]:
     labels = dict(Payment.State.choices)
     before, after = (values or {} for values in (entry.before, entry.after))
     states = [labels.get(values.get("state", ""), "") for values in (before, after)]
-    words = " → ".join(str(state) for state in states if state) or entry.action
+    words = " → ".join(str(state) for state in states if state) or say_action(entry.action)
     return {"words": words, "actor_name": entry.actor_name, "created_at": entry.created_at}
 
 

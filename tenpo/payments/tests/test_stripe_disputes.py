@@ -96,7 +96,8 @@ def test_a_dispute_is_noted_once_told_to_the_admins_and_charges_no_card_again(do
     assert AuditLog.objects.filter(object_id=payment.pk, action="payment.disputed").count() == 1
     assert told(admin).count("admin.payment_disputed") == 1
     assert told(member).count("auto_top_up.switched_off") == 1
-    assert "Their bank wants it back" in signed_in(admin).get(f"/money/payments/{payment.pk}/").content.decode()
+    page = signed_in(admin).get(f"/money/payments/{payment.pk}/").content.decode()
+    assert ("Their bank wants it back" in page, "Payment: disputed" in page) == (True, True)
 
 
 def test_what_is_told_of_a_dispute_only_says_where_to_look(double):
