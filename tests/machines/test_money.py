@@ -188,7 +188,7 @@ BROKEN: dict[str, tuple[Callable[[MoneyMachine], None], Any, str, Any]] = {
         partial(fill_four_times, card="blocked"), auto_top_ups, "WAITS", (*auto_top_ups.WAITS, *auto_top_ups.WAITS)
     ),
     "a wallet that is filled with what went back": (
-        give_a_top_up_back, refunding, "stop_filling", lambda _owner: None
+        give_a_top_up_back, refunding, "stop_filling", lambda *_of: None
     ),
     "a refund of what nobody paid": (refund_what_nobody_paid, queries_of_refunds, "_is_paid", lambda *_of: True),
     "the rule that came first": (
