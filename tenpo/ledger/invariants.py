@@ -90,6 +90,7 @@ INVARIANTS = (
             ('payout_hold', 'earnings', 'payouts'), ('payout_hold', 'wallet', 'payouts'),
             ('payout_release', 'payouts', 'earnings'), ('payout_release', 'payouts', 'wallet'),
             ('payout', 'payouts', 'provider'), ('payout_fee', 'payouts', 'fees'),
+            ('payout_back', 'provider', 'payouts'), ('payout_back', 'fees', 'payouts'),
             ('sponsor_share', 'sponsor', 'sales'), ('sponsor_release', 'sales', 'sponsor'),
             ('sponsor_paid', 'provider', 'sponsor'))""",
     ),

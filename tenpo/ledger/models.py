@@ -167,6 +167,7 @@ class Transfer(BaseModel):
         PAYOUT_RELEASE = "payout_release", _("Payout not sent")
         PAYOUT = "payout", _("Payout")
         PAYOUT_FEE = "payout_fee", _("Payout fee")
+        PAYOUT_BACK = "payout_back", _("Payout that came back")
         SPONSOR_SHARE = "sponsor_share", _("Sponsor share")
         SPONSOR_RELEASE = "sponsor_release", _("Sponsor share released")
         SPONSOR_PAID = "sponsor_paid", _("Paid by a sponsor")

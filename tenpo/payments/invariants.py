@@ -280,15 +280,17 @@ INVARIANTS = (
     ),
     Invariant(
         "payout-moves-once-it-arrived",
-        _("A payout leaves the books when it arrived, with its fee and what its method took, and only then."),
+        _("A payout leaves the books when it arrived, with its fee and what its method took, which alone stays away."),
         """
         SELECT p.id, p.state, p.amount, p.fee, p.cost, t.amount AS sent, f.amount AS kept, c.amount AS taken
         FROM payments_payout p LEFT JOIN ledger_transfer t ON t.key = 'payout:' || p.id
         LEFT JOIN ledger_transfer f ON f.key = 'payout:' || p.id || ':fee'
         LEFT JOIN ledger_transfer c ON c.key = 'payout:' || p.id || ':cost'
-        WHERE (coalesce(t.amount, 0), coalesce(f.amount, 0), coalesce(c.amount, 0)) <>
-            CASE WHEN p.state = 'done' THEN (p.amount - p.fee, p.fee, p.cost) ELSE (0::bigint, 0::bigint, 0::bigint)
-            END""",
+        LEFT JOIN ledger_transfer tb ON tb.reverses_id = t.id LEFT JOIN ledger_transfer fb ON fb.reverses_id = f.id
+        WHERE (coalesce(t.amount, 0) - coalesce(tb.amount, 0), coalesce(f.amount, 0) - coalesce(fb.amount, 0)) <>
+              CASE WHEN p.state = 'done' THEN (p.amount - p.fee, p.fee) ELSE (0::bigint, 0::bigint) END
+           OR coalesce(c.amount, 0) <> CASE WHEN t.id IS NOT NULL THEN p.cost ELSE 0 END
+           OR (tb.id IS NOT NULL AND p.state <> 'failed')""",
     ),
     Invariant(
         "payout-gives-back-what-was-owed",

@@ -200,7 +200,7 @@ def create_payout_arrival(request: ApiRequest, payout_id: UUID) -> Payout:
 )
 @once(PayoutOut, is_whole=True)
 def create_payout_failure(request: ApiRequest, payout_id: UUID, payload: WordIn) -> Payout:
-    """It came back, and is its payee's again. Refusals: `not_sent`, `not_by_hand`."""
+    """It came back, also after it had arrived, and is its payee's again. Refusals: `not_sent`, `not_by_hand`."""
     return mark_payout_failed(_deciding(request, payout_id), word=payload.word, by=request.user)
 
 

@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 5866c5481b6542f23fefcc778c57c85820a7e97f7902b9e0e52aa7bf69ae626f
+-- Of the migrations 979176116424990571fb5e48c7445d5c862550e03b61d6d8bdd1de6d0eb9535e
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -4732,6 +4732,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('ledger', '0021_reversals_in_an_index_of_their_own', now()),
     ('ledger', '0022_no_index_of_what_reverses_nothing', now()),
     ('ledger', '0023_post_in_one_pass', now()),
+    ('ledger', '0024_payouts_that_come_back', now()),
     ('mfa', '0001_initial', now()),
     ('mfa', '0002_authenticator_timestamps', now()),
     ('mfa', '0003_authenticator_type_uniq', now()),

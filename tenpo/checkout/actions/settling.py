@@ -24,7 +24,7 @@ from tenpo.payments.actions.auto_top_ups import note_top_up
 from tenpo.payments.actions.connect import settle_stripe_account
 from tenpo.payments.actions.disputes import note_dispute
 from tenpo.payments.actions.methods import keep_what_paid, settle_method
-from tenpo.payments.actions.payout_sending import ask_about_payout
+from tenpo.payments.actions.payout_sending import ask_about_payout, ask_whether_back
 from tenpo.payments.actions.refund_sending import settle_refunds_of
 from tenpo.payments.actions.starting import start_payment
 from tenpo.payments.actions.wallets import fill_wallet
@@ -168,6 +168,9 @@ def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING
     if payout := Payout.objects.filter(Q(pk=id_of(event.payout_id)), method=provider).first():
+        if payout.state == Payout.State.DONE:
+            ask_whether_back(payout)
+            return True
         return payout.state != Payout.State.SENT or ask_about_payout(payout).state != Payout.State.SENT
     account = StripeAccount.objects.filter(reference=event.reference).first() if provider == "stripe" else None
     return account is not None and _answered(settle_stripe_account(account))

@@ -49,6 +49,7 @@ CAUSES = {
     Transfer.Kind.PAYOUT_RELEASE: lambda what: _("Payout not sent"),
     Transfer.Kind.PAYOUT: lambda what: _("Payout"),
     Transfer.Kind.PAYOUT_FEE: lambda what: _("Payout fee"),
+    Transfer.Kind.PAYOUT_BACK: lambda what: _("Payout that came back"),
     Transfer.Kind.SPONSOR_SHARE: lambda what: _("Sponsor’s share of %(what)s") % {"what": what},
     Transfer.Kind.SPONSOR_RELEASE: lambda what: _("Sponsor’s share of %(what)s, released") % {"what": what},
     Transfer.Kind.SPONSOR_PAID: lambda what: _("Paid by the sponsor"),

@@ -224,7 +224,7 @@ def test_the_page_says_who_takes_part_and_no_price_for_more_than_may_come(coach)
         page = client.get(address, typed).content.decode()
         [who] = re.findall(r'<div id="who">(.*?)</div>', page, re.DOTALL)
         [taking_part] = re.findall(r"<dt>Who takes part</dt><dd>([^<]*)</dd>", who) or [""]
-        assert 'hx-select-oob="#pays,#acts,#who"' in page
+        assert 'hx-select-oob="#party-limit,#pays,#acts,#who"' in page
         [button] = re.findall(r'<button type="submit" class="button primary"([^>]*)>', page)
         assert (button == " disabled") == ("come together" in page)
         return taking_part, "€" in page, re.sub(r"\s+", " ", page)

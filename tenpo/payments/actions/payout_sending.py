@@ -37,6 +37,9 @@ ASKED_AT_ONCE = 100
 SENT_AGAIN_WITHIN = timedelta(days=25)
 # Nor is one on its way for longer than this: PayPal gives back after thirty days what nobody claimed.
 ENDED_BY_HAND_AFTER = timedelta(days=31)
+# A bank gives back what it had taken within some days: that long each is asked about once a day.
+COMES_BACK_WITHIN = timedelta(days=14)
+ASK_WHETHER_BACK = timedelta(days=1)
 
 log = structlog.get_logger()
 
@@ -184,7 +187,7 @@ def mark_payout_done(payout: Payout, *, by: User) -> Payout:
 
 @transaction.atomic
 def mark_payout_failed(payout: Payout, *, word: str, by: User) -> Payout:
-    """A payout came back: its whole amount is its payee's again. Marking twice changes nothing.
+    """A payout came back, also one that had arrived: its whole amount is its payee's again. Again changes nothing.
 
     Raises RuleError "not_by_hand", "not_sent".
     """
@@ -197,12 +200,18 @@ def mark_payout_failed(payout: Payout, *, word: str, by: User) -> Payout:
 
 
 def send_waiting_payouts() -> int:
-    """Send what was approved and leaves by itself, and ask what became of what is on its way; how many were asked."""
+    """Send what was approved and leaves by itself, ask what became of what is on its way, and whether what arrived came
+    back; how many were asked.
+    """
     ours = [name for name, way in METHODS.items() if way.sends_itself]
     waiting = Payout.objects.filter(method__in=ours)
     sent = waiting.filter(state=Payout.State.SENT, sent_at__lt=clock.now() - ASK_AGAIN)
+    now = clock.now()
+    arrived = waiting.filter(state=Payout.State.DONE, ended_at__gt=now - COMES_BACK_WITHIN)
+    asked_long_ago = arrived.filter(Q(asked_at=None) | Q(asked_at__lt=now - ASK_WHETHER_BACK))
     begun = ask_in_turn(waiting.filter(to_leave()), send_payout, limit=ASKED_AT_ONCE)
-    return begun + ask_in_turn(sent, ask_about_payout, limit=ASKED_AT_ONCE)
+    begun += ask_in_turn(sent, ask_about_payout, limit=ASKED_AT_ONCE)
+    return begun + ask_in_turn(asked_long_ago, ask_whether_back, limit=ASKED_AT_ONCE)
 
 
 def send_payout(payout: Payout) -> Payout:
@@ -220,6 +229,25 @@ def send_payout(payout: Payout) -> Payout:
 def ask_about_payout(payout: Payout) -> Payout:
     """Ask a method what became of a payout; one that it never heard of is sent again, under the same key."""
     return _hear(payout, is_new=False)
+
+
+def ask_whether_back(payout: Payout) -> Payout:
+    """Ask a method whether a payout came back that had arrived, as a bank may say days later. Nothing is sent."""
+    try:
+        outcome = METHODS[payout.method].came_back(payout)
+    except PayoutTimeout:
+        log.warning("payout_unknown", payout_id=str(payout.pk), method=payout.method)
+        return payout
+    return _note_back(payout, outcome) if outcome else payout
+
+
+@transaction.atomic
+def _note_back(payout: Payout, outcome: PayoutOutcome) -> Payout:
+    payout = lock_payout(payout)
+    if payout.state != Payout.State.DONE:
+        return payout
+    payout.failure_code = outcome.failure_code[:60]
+    return end_payout(payout, Payout.State.FAILED, by=None)
 
 
 @transaction.atomic
@@ -286,7 +314,7 @@ def _lock_to_mark(payout: Payout, by: User, *, but: Payout.State = Payout.State.
     payout = lock_payout(payout)
     if not can_decide_payout(by, payout):
         raise PermissionDenied
-    if payout.state == but:
+    if payout.state == but or (but == Payout.State.FAILED and may_come_back(payout)):
         return payout
     if payout.state != Payout.State.SENT:
         raise RuleError("not_sent", _("Only what is on its way arrives or comes back."))
@@ -304,6 +332,11 @@ def may_be_marked(payout: Payout) -> bool:
         return payout.state == Payout.State.SENT
     is_overdue = payout.sent_at is not None and payout.sent_at < clock.now() - ENDED_BY_HAND_AFTER
     return is_overdue or (payout.reference is None and _is_given_up(payout))
+
+
+def may_come_back(payout: Payout) -> bool:
+    """Whether an admin may say that what had arrived came back. Of what leaves by itself its method says so."""
+    return payout.state == Payout.State.DONE and not METHODS[payout.method].sends_itself
 
 
 def _lock_batch(batch: PayoutBatch) -> PayoutBatch:

@@ -156,8 +156,16 @@ def lock_payout(payout: Payout) -> Payout:
 
 
 def end_payout(payout: Payout, state: Payout.State, *, by: User | None) -> Payout:
-    """Give back what a payout held that does not arrive; whoever locked its row says why."""
+    """Give back what a payout held that does not arrive; whoever locked its row says why.
+
+    Of one that had arrived, by what its method said, all that moved then is held again first, its fee as well.
+    """
     before = {"state": payout.state}
+    moved = []
+    if payout.state == Payout.State.DONE:
+        moved = _back_postings(payout)
+        # That its account works was known from this payout, where none was before it.
+        PayoutAccount.objects.filter(pk=payout.account_id, verified_at=payout.ended_at).update(verified_at=None)
     payout.state, payout.ended_at = state, clock.now()
     payout.save(update_fields=["state", "ended_at", "word", "failure_code", "reference"])
     hold = Transfer.objects.get(key=f"payout:{payout.pk}:hold")
@@ -170,7 +178,7 @@ def end_payout(payout: Payout, state: Payout.State, *, by: User | None) -> Payou
         subject_id=payout.pk,
         reverses_id=hold.pk,
     )
-    post_transfers([release])
+    post_transfers([*moved, release])
     said = {"state": state} | ({"word": payout.word} if payout.word else {})
     record(f"payout.{state}", by=by, on=payout, before=before, after=said)
     publish(f"payout.{state}", subject=payout)
@@ -188,6 +196,19 @@ def arrival_of(payout: Payout) -> list[Posting]:
         Posting(kind.FEE, fees, provider, payout.cost, f"{key}:cost", payout.pk),
     ]
     return [leg for leg in legs if leg.amount]
+
+
+def _back_postings(payout: Payout) -> list[Posting]:
+    """What undoes an arrival. What the method took for it stays with the method."""
+    key = f"payout:{payout.pk}"
+    moved = Transfer.objects.filter(key__in=[key, f"{key}:fee"]).select_related("debit", "credit").order_by("id")
+    return [
+        Posting(
+            Transfer.Kind.PAYOUT_BACK, Pot.of(one.credit), Pot.of(one.debit), one.amount, f"{one.key}:back", payout.pk,
+            reverses_id=one.pk,
+        )
+        for one in moved
+    ]  # fmt: skip
 
 
 def _check_asked(account: PayoutAccount, terms: PayoutTerms, currency: str, source: str, amount: int) -> None:

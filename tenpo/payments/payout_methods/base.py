@@ -61,6 +61,9 @@ class PayoutMethod(Protocol):
     def retrieve(self, payout: Payout) -> PayoutOutcome | None:
         """What became of it; None when the method never heard of it. Raises PayoutTimeout."""
 
+    def came_back(self, payout: Payout) -> PayoutOutcome | None:
+        """Why it failed although it had arrived, with the money ours again; None: it did not. Raises PayoutTimeout."""
+
     def write(self, payouts: Sequence[Payout], terms: PayoutTerms, *, on: date) -> PayoutFile:
         """The file of a batch, to be carried out on a day."""
 
@@ -78,6 +81,9 @@ class SentByHand:
 
     def retrieve(self, payout: Payout) -> PayoutOutcome | None:
         return PayoutOutcome(Payout.State.SENT)
+
+    def came_back(self, payout: Payout) -> PayoutOutcome | None:
+        return None
 
     def write(self, payouts: Sequence[Payout], terms: PayoutTerms, *, on: date) -> PayoutFile:
         raise NotImplementedError(f"{self} leaves by no file")

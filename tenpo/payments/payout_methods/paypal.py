@@ -80,6 +80,10 @@ class PayPal:
             raise PayoutTimeout(f"PayPal answers {status}")
         return _outcome(payout, answer)
 
+    def came_back(self, payout: Payout) -> PayoutOutcome | None:
+        found = self.retrieve(payout)
+        return found if found and found.state == Payout.State.FAILED else None
+
     def write(self, payouts: Sequence[Payout], terms: PayoutTerms, *, on: date) -> PayoutFile:
         raise NotImplementedError("PayPal is asked, and reads no file")
 

@@ -78,6 +78,20 @@ class StripeConnect:
             sent = retrieve_transfer(account, key=str(payout.pk))
             return _on_to_the_bank(payout, account, sent) if sent else None
 
+    def came_back(self, payout: Payout) -> PayoutOutcome | None:
+        account = _account_of(payout)
+        if account is None:
+            return None
+        with _asking():
+            sent = retrieve_transfer(account, key=str(payout.pk))
+            if sent is None:
+                return None
+            if sent.is_reversed:
+                return _reversed(sent)
+            found = retrieve_bank_payout(account, key=str(payout.pk))
+            back = _taken_back(payout, sent, found.failure_code) if found and found.state in CAME_BACK else None
+            return back if back and back.state == Payout.State.FAILED else None
+
     def write(self, payouts: Sequence[Payout], terms: PayoutTerms, *, on: date) -> PayoutFile:
         raise NotImplementedError("Stripe is asked, and reads no file")
 
@@ -106,7 +120,7 @@ def _refused(code: str, *, is_new: bool) -> PayoutOutcome:
 def _on_to_the_bank(payout: Payout, account: StripeAccount, sent: TransferOutcome) -> PayoutOutcome:
     """What is at their account goes on to their bank, once; and what became of it."""
     if sent.is_reversed:
-        return PayoutOutcome(Payout.State.FAILED, sent.reference, failure_code="reversed")
+        return _reversed(sent)
     key, amount, currency = str(payout.pk), payout.sent_amount, payout.currency
     found = retrieve_bank_payout(account, key=key)
     # Stripe gives the same refusal again under the same key, so that each day has one. What was lost is found above.
@@ -116,6 +130,10 @@ def _on_to_the_bank(payout: Payout, account: StripeAccount, sent: TransferOutcom
     if found.state not in CAME_BACK or found.failure_code == NOT_YET:
         return PayoutOutcome(Payout.State.SENT, sent.reference)
     return _taken_back(payout, sent, found.failure_code)
+
+
+def _reversed(sent: TransferOutcome) -> PayoutOutcome:
+    return PayoutOutcome(Payout.State.FAILED, sent.reference, failure_code="reversed")
 
 
 def _taken_back(payout: Payout, sent: TransferOutcome, why: str) -> PayoutOutcome:

@@ -272,6 +272,29 @@ def test_one_that_came_back_is_its_payees_again():
     refused("not_sent", lambda: mark_payout_done(payout, by=admin))
 
 
+def test_what_came_back_after_it_had_arrived_is_its_payees_again_with_its_fee():
+    make_terms(fee=50)
+    mia, admin = make_coach(), make_admin()
+    payout = make_approved(mia)
+    mark_payout_sent(payout, by=admin)
+    mark_payout_done(payout, by=admin)
+    with pytest.raises(PermissionDenied):
+        mark_payout_failed(payout, word="", by=mia)
+    assert earnings_left(mia) == 0
+
+    failed = mark_payout_failed(payout, word="The account is closed", by=admin)
+    mark_payout_failed(payout, word="", by=admin)
+
+    assert (failed.state, failed.word, earnings_left(mia)) == (State.FAILED, "The account is closed", 2_000)
+    back = Transfer.objects.filter(subject_id=payout.pk, kind=Transfer.Kind.PAYOUT_BACK)
+    assert sorted(back.values_list("amount", "reverses__kind")) == [(50, "payout_fee"), (1_950, "payout")]
+    assert (ledger_sum(Account.Kind.PROVIDER, "manual"), ledger_sum(Account.Kind.PAYOUTS)) == (0, 0)
+    assert not PayoutAccount.objects.get(owner=mia).verified_at
+    refused("not_sent", lambda: mark_payout_done(payout, by=admin))
+    again = make_approved(mia)
+    assert (again.state, earnings_left(mia)) == (State.APPROVED, 2_000)
+
+
 def test_what_is_not_sent_does_not_arrive_and_what_is_not_approved_is_not_sent():
     payout, admin = make_payout(make_coach()), make_admin()
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tenpo.core.errors import RuleError
 from tenpo.payments.actions import payout_sending
-from tenpo.payments.actions.payout_sending import mark_payout_failed, send_waiting_payouts
+from tenpo.payments.actions.payout_sending import ask_whether_back, mark_payout_failed, send_waiting_payouts
 from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.payout_methods import paypal
 from tenpo.payments.tests.make import earnings_left, make_approved, make_terms, moved
@@ -120,6 +120,23 @@ def test_what_comes_back_is_its_payees_again(double, approved, status):
 
     payout.refresh_from_db()
     assert (payout.state, payout.failure_code) == (State.FAILED, "receiver_unconfirmed")
+    assert earnings_left(payout.payee) == 2_000
+
+
+def test_what_comes_back_after_it_had_arrived_is_its_payees_again(double, approved):
+    payout = approved()
+    send_waiting_payouts()
+    double.status = "SUCCESS"
+    later()
+    payout.refresh_from_db()
+    assert payout.state == State.DONE
+    double.status, double.error = "RETURNED", "RECEIVER_REFUSED"
+
+    for _ in range(2):
+        ask_whether_back(payout)
+
+    payout.refresh_from_db()
+    assert (payout.state, payout.failure_code) == (State.FAILED, "receiver_refused")
     assert earnings_left(payout.payee) == 2_000
 
 

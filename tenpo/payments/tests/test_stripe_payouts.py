@@ -14,7 +14,13 @@ from tenpo.checkout.actions.settling import receive_event
 from tenpo.core.errors import RuleError
 from tenpo.payments.actions.connect import open_stripe_account, settle_stripe_account
 from tenpo.payments.actions.payout_accounts import add_payout_account
-from tenpo.payments.actions.payout_sending import ask_about_payout, mark_payout_done, send_payout, send_waiting_payouts
+from tenpo.payments.actions.payout_sending import (
+    ask_about_payout,
+    ask_whether_back,
+    mark_payout_done,
+    send_payout,
+    send_waiting_payouts,
+)
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
 from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.payout_methods import METHODS, offered_methods
@@ -118,6 +124,80 @@ def test_what_the_bank_does_not_take_is_taken_back_and_its_payees_again(double, 
     [sent] = double.of_kind("transfer")
     assert sent["amount_reversed"] == 1_950
     assert double.balances[sent["destination"]] == 0
+    assert len(double.of_kind("transfer_reversal")) == 1
+
+
+@pytest.mark.parametrize("tells", ["webhook", "job"])
+def test_what_a_bank_gives_back_after_it_arrived_is_its_payees_again(double, approved, tells):
+    """Stripe says "paid", and days later that the bank did not keep it."""
+    payout = approved()
+    send_waiting_payouts()
+    double.end_payout("paid")
+    tell_last(double)
+    assert fresh(payout).state == State.DONE
+    double.end_payout("failed", code="account_closed")
+
+    with time_machine.travel(timezone.now() + timedelta(days=3), tick=True):
+        for _ in range(2):
+            tell_last(double) if tells == "webhook" else send_waiting_payouts()
+
+    ended = fresh(payout)
+    assert (ended.state, ended.failure_code) == (State.FAILED, "account_closed")
+    assert (earnings_left(payout.payee), ended.account.verified_at) == (2_000, None)
+    [sent] = double.of_kind("transfer")
+    assert (sent["amount_reversed"], double.balances[sent["destination"]]) == (1_950, 0)
+    assert len(double.of_kind("payout")) == len(double.of_kind("transfer_reversal")) == 1
+
+
+def test_what_arrived_is_asked_about_once_a_day_for_two_weeks(double, approved):
+    payout = approved()
+    send_waiting_payouts()
+    double.end_payout("paid")
+    tell_last(double)
+    Payout.objects.update(asked_at=fresh(payout).ended_at)
+    arrived = fresh(payout).ended_at
+    assert arrived is not None
+
+    def is_asked_after(**later: int) -> bool:
+        with time_machine.travel(arrived + timedelta(**later), tick=False):
+            return send_waiting_payouts() == 1
+
+    assert [is_asked_after(hours=hours) for hours in (24, 25, 48, 50)] == [False, True, False, True]
+    assert [is_asked_after(days=13, hours=23), is_asked_after(days=15)] == [True, False]
+    assert fresh(payout).state == State.DONE
+
+
+def test_who_does_not_say_whether_it_came_back_is_asked_again(double, approved):
+    payout = approved()
+    send_waiting_payouts()
+    double.end_payout("paid")
+    tell_last(double)
+    double.end_payout("failed", code="account_closed")
+    # The transfer and the payout are looked up, and the reversal is done but not heard of.
+    double.faults = ["", "", "lost"]
+
+    states = []
+    for days in (2, 4):
+        with time_machine.travel(timezone.now() + timedelta(days=days), tick=True):
+            send_waiting_payouts()
+        states.append(fresh(payout).state)
+
+    assert states == [State.DONE, State.FAILED]
+    assert earnings_left(payout.payee) == 2_000
+    assert len(double.of_kind("transfer_reversal")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_came_back_and_many_hear_of_at_once_comes_back_once(double, approved):
+    payout = approved()
+    send_waiting_payouts()
+    double.end_payout("paid")
+    tell_last(double)
+    double.end_payout("failed", code="account_closed")
+
+    at_once([lambda: ask_whether_back(fresh(payout))] * 5)
+
+    assert (fresh(payout).state, earnings_left(payout.payee)) == (State.FAILED, 2_000)
     assert len(double.of_kind("transfer_reversal")) == 1
 
 

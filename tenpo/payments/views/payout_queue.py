@@ -26,6 +26,7 @@ from tenpo.payments.actions.payout_sending import (
     mark_payout_failed,
     mark_payout_sent,
     may_be_marked,
+    may_come_back,
     read_payout_batch,
     send_payout_batch,
     to_leave,
@@ -93,6 +94,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
         "has_approved": request.user.pk in (payout.approved_by_id, payout.seconded_by_id),
         "is_by_hand": not method.sends_itself and not method.writes_files,
         "may_mark": may_be_marked(payout),
+        "may_come_back": may_be_marked(payout) or may_come_back(payout),
     }
     return render(request, "payments/payout_review.html", context, status=422 if form.errors else 200)
 

@@ -16,7 +16,7 @@ from tenpo.core.errors import RuleError
 from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION
 from tenpo.people.tests.make import make_member
 from tenpo.schedule import jobs
-from tenpo.schedule.actions import check_in, reviews, seats, sessions
+from tenpo.schedule.actions import check_in, lapsing, reviews, sessions
 from tenpo.schedule.actions.sessions import complete_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.review_models import SessionReview
@@ -84,7 +84,7 @@ def is_told(session: Session) -> bool:
 
 # What waits for a job, oldest first; the job, its last step, how long it waits, whether it was done, what is logged.
 JOBS: list[tuple[Callable[[], Session], Any, tuple[Any, str], timedelta, Callable[[Session], bool], str]] = [
-    (held, jobs.release_lapsed, (seats, "release_lapsed"), DAY, is_released, "hold_not_released"),
+    (held, jobs.release_lapsed, (lapsing, "release_lapsed"), DAY, is_released, "hold_not_released"),
     (
         lambda: over_for(3 * DAY), jobs.complete_past_sessions, (sessions, "earn_splits"), timedelta(), is_completed,
         "session_not_completed",
