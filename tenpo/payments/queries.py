@@ -70,6 +70,11 @@ def live_payment(order_id: UUID) -> Payment | None:
     return Payment.objects.filter(order_id=order_id, state__in=[*Payment.OPEN, Payment.State.SUCCEEDED]).first()
 
 
+def disputed_by(payer: User) -> Payment | None:
+    """The newest payment of theirs that their bank wants back, or did."""
+    return Payment.objects.filter(payer=payer, disputed_at__isnull=False).order_by("-disputed_at", "-id").first()
+
+
 def payout_terms() -> PayoutTerms:
     """What the business decided about payouts; the defaults while nobody has."""
     return PayoutTerms.objects.first() or PayoutTerms()

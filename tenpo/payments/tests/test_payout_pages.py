@@ -8,9 +8,10 @@ from tenpo.core.business import forget_business
 from tenpo.core.outbox import drain
 from tenpo.notify.models import Delivery, Notification
 from tenpo.orders.actions.business import update_business
+from tenpo.payments.actions.disputes import note_dispute
 from tenpo.payments.actions.payout_sending import make_payout_batch, mark_payout_sent, read_payout_batch
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout, reject_payout
-from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
+from tenpo.payments.models import Payment, Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.queries import payout_terms
 from tenpo.payments.tests.make import (
     BANK,
@@ -22,6 +23,7 @@ from tenpo.payments.tests.make import (
     make_payout,
     make_payout_account,
     make_terms,
+    make_wallet_money,
 )
 from tenpo.people.models import Role
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member, make_user, signed_in
@@ -142,6 +144,24 @@ def test_an_admin_approves_sends_and_finishes():
     payout.refresh_from_db()
     assert payout.state == Payout.State.DONE
     assert told(payout.payee)[:2] == ["payout.done", "payout.sent"]
+
+
+def test_who_decides_reads_that_a_bank_wants_a_payment_of_the_payee_back():
+    """What it filled a wallet with could be paid out meanwhile."""
+    mia, words = make_coach(), "Their bank wants a payment of theirs back"
+    payout, admin = make_payout(mia), make_admin()
+    make_wallet_money(mia, 3_300)
+    address = f"/money/payouts/{payout.pk}/"
+    assert words not in signed_in(admin).get(address).content.decode()
+
+    note_dispute(Payment.objects.get(payer=mia))
+
+    shown = signed_in(admin).get(address).content.decode()
+    assert words in shown
+    assert "€33.00" in shown
+    assert words not in signed_in(mia).get(f"/me/money/payouts/{payout.pk}/").content.decode()
+    reject_payout(payout, word="", by=admin)
+    assert words not in signed_in(admin).get(address).content.decode()
 
 
 def test_an_admin_who_has_not_just_shown_who_they_are_approves_nothing():

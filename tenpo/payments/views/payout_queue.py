@@ -37,7 +37,7 @@ from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
-from tenpo.payments.queries import payout_terms
+from tenpo.payments.queries import disputed_by, payout_terms
 from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
@@ -93,6 +93,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
         "may_decide": can_decide_payout(request.user, payout),
         "has_approved": request.user.pk in (payout.approved_by_id, payout.seconded_by_id),
         "is_by_hand": not method.sends_itself and not method.writes_files,
+        "disputed": disputed_by(payout.payee) if payout.state in Payout.UNDER_WAY else None,
         "may_mark": may_be_marked(payout),
         "may_come_back": may_be_marked(payout) or may_come_back(payout),
     }
