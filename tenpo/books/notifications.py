@@ -9,7 +9,7 @@ from tenpo.books.models import Reconciliation
 from tenpo.core.models import OutboxMessage
 from tenpo.ledger.models import Account, title_of
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
-from tenpo.people.models import Role, User
+from tenpo.people.models import User
 
 
 def _say_differs(facts: Facts) -> Words:
@@ -37,7 +37,7 @@ def on_reconciliation_differs(message: OutboxMessage) -> list[Notice]:
     """Every admin."""
     run = Reconciliation.objects.get(pk=message.subject_id)
     facts = {"reconciliation_id": str(run.pk), "provider": run.provider, "new": message.payload["new"]}
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     return [Notice(RECONCILIATION_DIFFERS, admin, facts) for admin in admins]
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.models import Payment
-from tenpo.people.models import Role, User
+from tenpo.people.models import User
 
 
 def _say_disputed(facts: Facts) -> Words:
@@ -43,7 +43,7 @@ def on_payment_disputed(message: OutboxMessage) -> list[Notice]:
         "amount": payment.amount,
         "currency": payment.currency,
     }
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     return [Notice(PAYMENT_DISPUTED, admin, facts) for admin in admins]
 
 

@@ -19,7 +19,7 @@ from tenpo.payments.models import Grant, Payment
 from tenpo.payments.queries import owed_by
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.payments.words import say_failure
-from tenpo.people.models import Role, User
+from tenpo.people.models import User
 from tenpo.schedule.models import Booking
 from tenpo.schedule.told_people import booking_facts
 
@@ -314,7 +314,7 @@ def on_payment_awaited(message: OutboxMessage) -> list[Notice]:
     if payment.state != Payment.State.PENDING or not (is_top_up or is_held):
         return []
     facts = _facts(payment, booking)
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     slip = _slip_facts(payment)
     waits = [Notice(PAYMENT_AWAITED, payment.payer_id, facts | slip)] if is_held or slip else []
     return [

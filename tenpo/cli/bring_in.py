@@ -171,11 +171,11 @@ def _person(email: str) -> "User":
 
 def _admin(email: str) -> "User":
     """In whose name: the one who is named, or the admin who has been here longest."""
-    from tenpo.people.models import Role, User
+    from tenpo.people.models import User
 
     if email:
         return _person(email)
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN)
+    admins = User.objects.admins().active()
     found: User | None = admins.with_roles().order_by("id").first()
     if found is None:
         raise OperatorError("There is no admin yet. Make one with: tenpo createadmin")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.notify.models import Delivery
-from tenpo.people.models import Invite, Role, User
+from tenpo.people.models import Invite, User
 
 
 def _invitee(facts: Facts) -> str:
@@ -132,7 +132,7 @@ def on_invariants_broken(message: OutboxMessage) -> list[Notice]:
 
 def _to_admins(kind: Kind, message: OutboxMessage, **payload: str) -> list[Notice]:
     hour = f"{message.published_at:%Y-%m-%dT%H}"
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     return [Notice(kind, admin, payload, once=hour) for admin in admins]
 
 

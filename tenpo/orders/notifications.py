@@ -12,7 +12,7 @@ from tenpo.core.words import say_percent
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.orders.sponsor_models import SponsoredPerson, SponsorPayment, Sponsorship
 from tenpo.payments.formats import in_fours
-from tenpo.people.models import Role, User
+from tenpo.people.models import User
 
 HALF = 50
 
@@ -143,7 +143,7 @@ def on_paid(message: OutboxMessage) -> list[Notice]:
 def on_account_changed(message: OutboxMessage) -> list[Notice]:
     """Every admin, whoever did it too: it may have been somebody else in their name."""
     facts = {name: message.payload[name] for name in ("holder", "iban", "iban_before", "changed_by")}
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     return [Notice(ACCOUNT_CHANGED, admin, facts) for admin in admins]
 
 

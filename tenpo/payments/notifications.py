@@ -10,7 +10,7 @@ from tenpo.core.models import OutboxMessage
 from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.refund_notifications import REFUND_KINDS, REFUND_TELLS
-from tenpo.people.models import Role, User
+from tenpo.people.models import User
 
 
 def _say_account_added(facts: Facts) -> Words:
@@ -141,7 +141,7 @@ def on_asked(message: OutboxMessage) -> list[Notice]:
     if payout.state != Payout.State.ASKED:
         return []
     decided = {payout.payee_id, payout.approved_by_id}
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     return [Notice(PAYOUT_TO_APPROVE, admin, _facts(payout)) for admin in admins if admin not in decided]
 
 

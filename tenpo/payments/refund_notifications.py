@@ -12,7 +12,7 @@ from tenpo.notify.kinds import Audience, Facts, Kind, Notice, Words, path_to
 from tenpo.payments.models import Refund
 from tenpo.payments.queries import manual_providers
 from tenpo.payments.refund_models import RefundTo
-from tenpo.people.models import Role, User
+from tenpo.people.models import User
 
 
 def _say_to_decide(facts: Facts) -> Words:
@@ -171,7 +171,7 @@ def on_refund_failed(message: OutboxMessage) -> list[Notice]:
 
 
 def _to_admins(kind: Kind, refund: Refund) -> list[Notice]:
-    admins = User.objects.active().filter(role_grants__role=Role.ADMIN).values_list("pk", flat=True)
+    admins = User.objects.admins().active().values_list("pk", flat=True)
     return [Notice(kind, admin, _facts(refund)) for admin in admins if admin != refund.user_id]
 
 

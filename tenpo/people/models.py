@@ -42,6 +42,9 @@ class UserQuerySet(models.QuerySet["User"]):
     def active(self) -> Self:
         return self.filter(disabled_at=None)
 
+    def admins(self) -> Self:
+        return self.filter(pk__in=RoleGrant.objects.filter(role=Role.ADMIN).values("user"))
+
     def coaches(self) -> Self:
         return self.filter(pk__in=RoleGrant.objects.filter(role=Role.COACH).values("user"))
 

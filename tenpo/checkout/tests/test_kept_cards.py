@@ -23,7 +23,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxCard
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS, SUCCEEDS_LATE
 from tenpo.payments.tests.stripe_contract import contract_folder
-from tenpo.payments.tests.stripe_double import ASKS, LATE, PAYS, SECRET, StripeDouble, signed, stripe_double
+from tenpo.payments.tests.stripe_double import ASKS, LATE, PAYS, StripeDouble, signed, stripe_by_double
 from tenpo.payments.tests.stripe_double import DECLINED as STRIPE_DECLINES
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
@@ -36,11 +36,8 @@ by_stripe = pytest.mark.skipif(contract_folder() is None, reason="Stripe's descr
 
 @pytest.fixture
 def double(settings: Any) -> Iterator[StripeDouble]:
-    with stripe_double() as one:
-        settings.STRIPE_KEY, settings.STRIPE_API = "sk_test_double", one.address
-        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+    with stripe_by_double(settings) as one:
         yield one
-        assert one.broken_contract == []
 
 
 def book(member: User, *, card: str = SUCCEEDS, provider: str = "sandbox", keep: bool = True) -> Booking:

@@ -493,3 +493,13 @@ def stripe_double() -> Iterator[StripeDouble]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def stripe_by_double(settings: Any) -> Iterator[StripeDouble]:
+    """A double that is what Stripe is here; in the end every request and answer was as Stripe describes them."""
+    with stripe_double() as one:
+        settings.STRIPE_KEY, settings.STRIPE_API = "sk_test_double", one.address
+        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+        yield one
+        assert one.broken_contract == []

@@ -15,7 +15,7 @@ from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.providers.stripe_connect import retrieve_bank_payout, retrieve_transfer, reverse, transfer
 from tenpo.payments.tests.stripe_contract import contract_folder
-from tenpo.payments.tests.stripe_double import SECRET, StripeDouble, signed, stripe_double
+from tenpo.payments.tests.stripe_double import StripeDouble, signed, stripe_by_double
 from tenpo.people.tests.make import freshly_signed_in, make_coach
 
 pytestmark = [
@@ -28,11 +28,8 @@ PAGE = "/me/money/stripe/"
 
 @pytest.fixture
 def double(settings: Any) -> Iterator[StripeDouble]:
-    with stripe_double() as one:
-        settings.STRIPE_KEY, settings.STRIPE_API = "sk_test_double", one.address
-        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+    with stripe_by_double(settings) as one:
         yield one
-        assert one.broken_contract == []
 
 
 def opened(double: StripeDouble, *, is_approved: bool = True) -> StripeAccount:

@@ -24,7 +24,7 @@ from tenpo.payments.actions.refund_sending import send_waiting_refunds
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.providers import provider_of
 from tenpo.payments.tests.stripe_contract import contract_folder
-from tenpo.payments.tests.stripe_double import LATE, SECRET, StripeDouble, signed, stripe_double
+from tenpo.payments.tests.stripe_double import LATE, StripeDouble, signed, stripe_by_double
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
@@ -43,11 +43,8 @@ PRICE = 2_000
 
 @pytest.fixture
 def double(settings: Any) -> Iterator[StripeDouble]:
-    with stripe_double() as one:
-        settings.STRIPE_KEY, settings.STRIPE_API = "sk_test_double", one.address
-        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+    with stripe_by_double(settings) as one:
         yield one
-        assert one.broken_contract == []
 
 
 def make_paid(double: StripeDouble, member: User) -> tuple[Booking, Payment]:

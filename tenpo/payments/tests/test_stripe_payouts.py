@@ -29,7 +29,7 @@ from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.queries import payout_terms
 from tenpo.payments.tests.make import earnings_left, make_earnings, make_terms, moved
 from tenpo.payments.tests.stripe_contract import contract_folder
-from tenpo.payments.tests.stripe_double import SECRET, StripeDouble, signed, stripe_double
+from tenpo.payments.tests.stripe_double import StripeDouble, signed, stripe_by_double
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach
 from tests.at_once import at_once
@@ -44,11 +44,8 @@ State = Payout.State
 
 @pytest.fixture
 def double(settings: Any) -> Iterator[StripeDouble]:
-    with stripe_double() as one:
-        settings.STRIPE_KEY, settings.STRIPE_API = "sk_test_double", one.address
-        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+    with stripe_by_double(settings) as one:
         yield one
-        assert one.broken_contract == []
 
 
 def opened(double: StripeDouble, coach: User, *, is_approved: bool = True) -> StripeAccount:

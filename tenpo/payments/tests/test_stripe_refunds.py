@@ -26,7 +26,7 @@ from tenpo.payments.models import Payment, ProviderEvent, Refund
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import BadSignature, ProviderTimeout
 from tenpo.payments.tests.stripe_contract import contract_folder
-from tenpo.payments.tests.stripe_double import BACK_LATE, PAYS, SECRET, StripeDouble, signed, stripe_double
+from tenpo.payments.tests.stripe_double import BACK_LATE, PAYS, StripeDouble, signed, stripe_by_double
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
 from tenpo.schedule.tests.make import make_session
@@ -44,11 +44,8 @@ PRICE = 2_000
 
 @pytest.fixture
 def double(settings: Any) -> Iterator[StripeDouble]:
-    with stripe_double() as one:
-        settings.STRIPE_KEY, settings.STRIPE_API = "sk_test_double", one.address
-        settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
+    with stripe_by_double(settings) as one:
         yield one
-        assert one.broken_contract == []
 
 
 def make_bought(double: StripeDouble, card: str, member: User | None = None) -> Line:
