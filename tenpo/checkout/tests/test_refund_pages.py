@@ -21,6 +21,7 @@ from tenpo.checkout.tests.refund_make import (
     make_refund_terms,
     make_request,
 )
+from tenpo.core.days import day_here
 from tenpo.core.outbox import drain
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
@@ -324,7 +325,7 @@ def test_the_same_by_api():
 
 def test_the_providers_list_and_the_books_say_the_same_of_a_refund():
     send_refund(make_granted(make_bought(), 4_000))
-    today = timezone.localdate()
+    today = day_here()
     since = timezone.now() - timedelta(days=1)
     theirs = provider_of("sandbox").movements(since, timezone.now() + timedelta(days=1))
 

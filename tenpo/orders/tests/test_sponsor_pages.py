@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking
+from tenpo.core.days import day_here
 from tenpo.core.limits import LIMITS
 from tenpo.core.pdf import Document, pdf_answer
 from tenpo.core.tests.make import ACCOUNT
@@ -91,7 +92,7 @@ def test_what_cannot_be_agreed_stands_in_the_form(changed, said):
 
 
 def test_today_means_from_now_on():
-    data = NEW | {"sponsor": make_member().email, "starts_on": f"{timezone.localdate():%Y-%m-%d}"}
+    data = NEW | {"sponsor": make_member().email, "starts_on": f"{day_here():%Y-%m-%d}"}
 
     signed_in(make_admin()).post(reverse("orders:sponsorship-create"), data)
 
