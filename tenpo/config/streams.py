@@ -64,7 +64,7 @@ class News:
 
     ids: list[str]
     unread: int
-    # What the newest of them say; those that were missed are counted, not said one by one.
+    # What the newest of them say; what came while nobody was there is counted, not said one by one.
     headlines: dict[str, Headline]
 
 
@@ -102,7 +102,7 @@ async def _talk(transport: Transport, listener: Listener, token: str, last_id: s
     clock = asyncio.get_running_loop().time
     # Whatever comes after this is news, even if it comes before somebody listens for it.
     last_id = last_id or await _in_thread(partial(_newest, listener.user))
-    news = await _in_thread(partial(_news, listener.user, after=last_id, ids=[]))
+    news = await _in_thread(partial(_news, listener.user, after=last_id, ids=[], headlines_max=0))
     # Browsers come back after this many milliseconds when the connection breaks.
     await _send(transport, f"retry: 3000\n{_events(news)}")
     last_id = news.ids[-1] if news.ids else last_id
@@ -141,15 +141,16 @@ def _event(kind: str, id_: str, unread: int, headline: Headline | None = None) -
     return f"{head}event: {kind}\ndata: {json.dumps(news)}\n\n"
 
 
-def _news(user: str, *, after: str, ids: list[str]) -> News:
+def _news(user: str, *, after: str, ids: list[str], headlines_max: int = HEADLINES_MAX) -> News:
     mine = Notification.objects.filter(user_id=user, in_app=True)
     found = set(ids)
     if after:
         newest_first = mine.filter(id__gt=after).order_by("-id").values_list("id", flat=True)
         found |= {str(id_) for id_ in newest_first[:MISSED_MAX]}
     # UUIDv7 sorts by time.
-    newest = sorted(ids)[-HEADLINES_MAX:]
-    return News(ids=sorted(found), unread=mine.unread().count(), headlines=headlines(UUID(user), newest))
+    oldest_first = sorted(found)
+    newest = oldest_first[max(len(oldest_first) - headlines_max, 0) :]
+    return News(ids=oldest_first, unread=mine.unread().count(), headlines=headlines(UUID(user), newest))
 
 
 def _newest(user: str) -> str:
