@@ -37,16 +37,19 @@ _BEGIN = """
 """
 _SCRIPTS = {
     "transfer-in-database": """
-        SELECT ledger_post('{credit_spend}', ARRAY[debit], ARRAY[credit], '{1}', ARRAY['line-' || :key],
-            ARRAY[lpad(:key, 32, '0')::uuid], '{NULL}', pots) FROM bench_pot WHERE n = :n;""",
+        SELECT ledger_post(ARRAY['ffffffff' || lpad(:key, 24, '0')]::uuid[], '{credit_spend}', ARRAY[debit],
+            ARRAY[credit], '{1}', ARRAY['line-' || :key], ARRAY[lpad(:key, 32, '0')]::uuid[], '{NULL}', pots)
+        FROM bench_pot WHERE n = :n;""",
     "transfer-with-fee": """
-        SELECT ledger_post('{credit_spend,fee}', ARRAY[debit, fees], ARRAY[credit, provider], '{1,1}',
+        SELECT ledger_post(ARRAY['ffffffff' || lpad(:key, 24, '0'), 'ffffffff' || lpad(:next, 24, '0')]::uuid[],
+            '{credit_spend,fee}', ARRAY[debit, fees], ARRAY[credit, provider], '{1,1}',
             ARRAY['line-' || :key, 'line-' || :next], ARRAY[lpad(:key, 32, '0'), lpad(:next, 32, '0')]::uuid[],
             '{NULL,NULL}', pots)
         FROM bench_pot WHERE n = :n;""",
     "batch": """
-        SELECT ledger_post(array_agg(text 'credit_spend'), array_agg(debit), array_agg(credit), array_agg(1::bigint),
-            array_agg('line-' || id), array_agg(lpad(id, 32, '0')::uuid), array_agg(NULL::uuid), min(pots))
+        SELECT ledger_post(array_agg(('ffffffff' || lpad(id, 24, '0'))::uuid), array_agg(text 'credit_spend'),
+            array_agg(debit), array_agg(credit), array_agg(1::bigint), array_agg('line-' || id),
+            array_agg(lpad(id, 32, '0')::uuid), array_agg(NULL::uuid), min(pots))
         FROM bench_pot, LATERAL (SELECT (:key::bigint + n - :n)::text AS id) WHERE n BETWEEN :n AND :n + :batch - 1;""",
 }
 BATCH = 100

@@ -2,10 +2,16 @@
 
 import hashlib
 import secrets
+import threading
 import time
 from uuid import UUID
 
 TOKEN_BYTES = 24  # 192 bits; ASVS 6.5 asks for 128
+
+# Nanoseconds from one id of a process to the next at least: what its time can tell apart.
+_STEP = 245
+_newest = 0
+_one_by_one = threading.Lock()
 
 
 def new_token() -> str:
@@ -27,6 +33,14 @@ def id_of(text: str) -> UUID | None:
 
 
 def new_id() -> UUID:
-    """A fresh UUIDv7, for a row whose id must be known before the database would give it one."""
-    bits = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
-    return UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+    """A fresh UUIDv7, for a row whose id must be known before the database would give it one.
+
+    Its time is as fine as those of the database (RFC 9562, 6.2, method 3), and each of a process sorts after the ones
+    before it.
+    """
+    global _newest
+    with _one_by_one:
+        _newest = now = max(time.time_ns(), _newest + _STEP)
+    milliseconds, rest = divmod(now, 1_000_000)
+    fraction = (rest << 12) // 1_000_000
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | secrets.randbits(62))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from tenpo.core.errors import CHECK, RuleError, is_violation
 from tenpo.core.inserts import insert_together, inserts, mark_written
+from tenpo.core.tokens import new_id
 from tenpo.ledger.models import Account, Transfer
 from tenpo.runtime import metrics
 
@@ -129,11 +130,12 @@ def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -
 
 
 # One column of the new transfers each, and what is to be known of accounts that are not open yet.
-_COLUMNS = "%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s"
+_COLUMNS = "%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s"
 
 
 def _columns(postings: Sequence[Posting]) -> list[Any]:
     return [
+        [new_id() for _posting in postings],
         [posting.kind.value for posting in postings],
         [posting.debit.code for posting in postings],
         [posting.credit.code for posting in postings],

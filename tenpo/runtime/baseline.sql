@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 979176116424990571fb5e48c7445d5c862550e03b61d6d8bdd1de6d0eb9535e
+-- Of the migrations 30d0465d2454433c2b0d9b26bce58382865396effb5fcd285de0d7ccb60f6662
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -56,23 +56,15 @@ CREATE FUNCTION ledger_code(pot jsonb) RETURNS text
         || coalesce(pot ->> 'source', '') || ':' || coalesce(pot ->> 'name', '')
 $$;
 
-CREATE FUNCTION ledger_post(postings jsonb) RETURNS integer
+CREATE FUNCTION ledger_post(kinds text[], debits text[], credits text[], amounts bigint[], keys text[], subjects uuid[], undoes uuid[], pots text) RETURNS integer
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO {schema}, pg_temp
     AS $$
     SELECT ledger_post(
-        array_agg(posting ->> 'kind' ORDER BY place),
-        array_agg(ledger_code(posting -> 'debit') ORDER BY place),
-        array_agg(ledger_code(posting -> 'credit') ORDER BY place),
-        array_agg((posting ->> 'amount')::bigint ORDER BY place),
-        array_agg(posting ->> 'key' ORDER BY place),
-        array_agg((posting ->> 'subject')::uuid ORDER BY place),
-        array_agg((posting ->> 'reverses')::uuid ORDER BY place),
-        (jsonb_agg(posting -> 'debit') || jsonb_agg(posting -> 'credit'))::text)
-    FROM jsonb_array_elements(postings) WITH ORDINALITY listed (posting, place)
+        ARRAY(SELECT uuidv7() FROM unnest(kinds)), kinds, debits, credits, amounts, keys, subjects, undoes, pots)
 $$;
 
-CREATE FUNCTION ledger_post(kinds text[], debits text[], credits text[], amounts bigint[], keys text[], subjects uuid[], undoes uuid[], pots text) RETURNS integer
+CREATE FUNCTION ledger_post(ids uuid[], kinds text[], debits text[], credits text[], amounts bigint[], keys text[], subjects uuid[], undoes uuid[], pots text) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO {schema}, pg_temp
     AS $_$
@@ -97,8 +89,8 @@ DECLARE
     posted integer := 0;
 BEGIN
     IF NOT cardinality(kinds) = ALL (ARRAY[
-        cardinality(debits), cardinality(credits), cardinality(amounts), cardinality(keys), cardinality(subjects),
-        cardinality(undoes)])
+        cardinality(ids), cardinality(debits), cardinality(credits), cardinality(amounts), cardinality(keys),
+        cardinality(subjects), cardinality(undoes)])
     THEN
         RAISE EXCEPTION 'ledger: the columns differ in length';
     END IF;
@@ -163,8 +155,9 @@ BEGIN
             END IF;
         END IF;
 
-        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id, reverses_id)
-        VALUES (debit, credit, cents, debit_currency, kinds[place], keys[place], subjects[place], undoes[place])
+        INSERT INTO ledger_transfer (id, debit_id, credit_id, amount, currency, kind, key, subject_id, reverses_id)
+        VALUES (ids[place], debit, credit, cents, debit_currency, kinds[place], keys[place], subjects[place],
+                undoes[place])
         ON CONFLICT (key) DO NOTHING;
         IF FOUND THEN
             posted := posted + 1;
@@ -4733,6 +4726,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('ledger', '0022_no_index_of_what_reverses_nothing', now()),
     ('ledger', '0023_post_in_one_pass', now()),
     ('ledger', '0024_payouts_that_come_back', now()),
+    ('ledger', '0025_transfers_bring_their_ids', now()),
     ('mfa', '0001_initial', now()),
     ('mfa', '0002_authenticator_timestamps', now()),
     ('mfa', '0003_authenticator_type_uniq', now()),

@@ -50,8 +50,8 @@ def write_request(bookings: Sequence[Booking], taken: TakenSlot) -> None:
     What each of them pays is frozen with it. The first booking comes with its id.
     """
     session, now = taken.session, clock.now()
-    for booking, pk in zip(bookings[1:], sorted(new_id() for _one in bookings[1:]), strict=True):
-        booking.pk = pk
+    for booking in bookings[1:]:
+        booking.pk = new_id()
     for booking, price in zip(bookings, taken.prices, strict=True):
         booking.state = Booking.State.HELD
         booking.awaits_approval = True

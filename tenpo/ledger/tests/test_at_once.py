@@ -209,7 +209,7 @@ def without(text: str, *, instead: str = "") -> Iterator[None]:
     """The database's function without one of its lines, or with another in its place."""
     with as_superuser() as admin:
         row = admin.execute(
-            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'ledger_post' AND pronargs > 1"
+            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'ledger_post' AND proargnames[1] = 'ids'"
         ).fetchone()
         assert row
         assert row[0].count(text) == 1

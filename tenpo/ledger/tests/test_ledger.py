@@ -96,6 +96,17 @@ def test_a_key_posts_once():
     assert Account.objects.get(owner=member).balance == 100
 
 
+def test_transfers_of_one_call_and_of_the_next_stand_in_the_order_in_which_they_are_said():
+    member = make_member()
+    keys = [f"k{number}" for number in range(20)]
+
+    post_transfers([issue(member, 100, key=key) for key in keys[:15]])
+    for key in keys[15:]:
+        post_transfers([issue(member, 100, key=key)])
+
+    assert list(Transfer.objects.order_by("id").values_list("key", flat=True)) == keys
+
+
 def test_a_key_that_says_something_else_is_a_mistake():
     member = make_member()
     post_transfers([issue(member, 100)])
@@ -323,7 +334,7 @@ def test_a_person_has_one_account_of_a_kind_however_their_number_is_written():
         post_transfers([Posting(Transfer.Kind.TOP_UP, PROVIDER, shouted, 5, "l", uuid4())])
 
 
-@pytest.mark.parametrize("column", range(7))
+@pytest.mark.parametrize("column", range(8))
 def test_columns_of_different_lengths_are_refused(column):
     """Else a reversal could be written as none."""
     values = _columns([issue(make_member(), 100)])
@@ -335,20 +346,16 @@ def test_columns_of_different_lengths_are_refused(column):
 
 
 def test_the_release_before_posts_as_it_did():
-    """It goes on for a while beside this one, and hands over JSON."""
+    """It goes on for a while beside this one, and brings no ids along."""
     posting, pot = issue(make_member(), 100), Pot(Account.Kind.WALLET, "EUR", make_member().pk)
     second = Posting(Transfer.Kind.TOP_UP, PROVIDER, pot, 7, "second", uuid4())
-    call = [
-        {
-            "kind": each.kind.value, "debit": each.debit.as_json(), "credit": each.credit.as_json(),
-            "amount": each.amount, "key": each.key, "subject": str(each.subject_id), "reverses": None,
-        }
-        for each in (posting, second)
-    ]  # fmt: skip
+    _ids, *columns = _columns([posting, second])
+    of_columns = _COLUMNS.removeprefix("%s::uuid[], ")
     for posted in (2, 0):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT ledger_post(%s::jsonb)", [json.dumps(call)])
+            cursor.execute(f"SELECT ledger_post({of_columns})", columns)
             assert cursor.fetchone() == (posted,)
+    assert list(Transfer.objects.order_by("id").values_list("key", flat=True)) == [posting.key, "second"]
     assert list(Account.objects.exclude(balance=None).order_by("balance").values_list("balance", flat=True)) == [7, 100]
 
 

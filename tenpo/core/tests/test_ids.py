@@ -1,0 +1,41 @@
+"""Ids of ours, before the database would give them."""
+
+import time
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from tenpo.core.tokens import new_id
+
+
+def test_an_id_says_when_it_was_made_as_those_of_the_database_do():
+    before = time.time_ns() // 1_000_000
+    made = new_id()
+
+    assert (made.version, made.variant) == (7, UUID(int=0x2 << 62).variant)
+    assert before <= made.int >> 80 <= time.time_ns() // 1_000_000 + 1
+
+
+def test_each_sorts_after_the_one_before():
+    made = [new_id() for _one in range(10_000)]
+
+    assert made == sorted(set(made))
+
+
+def test_a_clock_that_is_set_back_changes_nothing_of_that(monkeypatch):
+    first = new_id()
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+
+    assert first < new_id() < new_id()
+
+
+@pytest.mark.django_db
+def test_they_sort_among_those_of_the_database():
+    first = new_id()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.001), uuidv7()")
+        (_slept, second) = cursor.fetchone()
+    time.sleep(0.001)
+
+    assert first < second < new_id()
