@@ -5,6 +5,7 @@ from ninja import Router
 from tenpo.checkout.api import (
     auto_top_up,
     booking,
+    cancelling,
     earnings,
     payments,
     placing,
@@ -19,6 +20,7 @@ from tenpo.checkout.api import (
 
 router = Router()
 router.add_router("", booking.router)
+router.add_router("", cancelling.router)
 router.add_router("", earnings.router)
 router.add_router("", payments.router)
 router.add_router("", placing.router)

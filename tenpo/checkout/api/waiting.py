@@ -1,4 +1,4 @@
-"""Standing in line for several seats at once, by API."""
+"""Standing in line by API, alone or together."""
 
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from ninja import Field, Router
 from tenpo.access.api_auth import once
 from tenpo.checkout.api.booking import BookedOut, ParticipantIds, booked_out, participants_of
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
-from tenpo.schedule.actions.waitlist import join_waitlist_together
+from tenpo.schedule.actions.waitlist import join_waitlist, join_waitlist_together
 from tenpo.schedule.models import Session
 from tenpo.schedule.queries import waitlist_position
 
@@ -29,6 +29,21 @@ class WaitingPartyOut(OutSchema):
     places: int = Field(..., description="How many seats they need together.", examples=[3])
     position: int = Field(..., description="Their place in line, from 1.", examples=[2])
     bookings: list[BookedOut]
+
+
+@router.post(
+    "/sessions/{uuid:session_id}/waitlist",
+    response={201: BookedOut, **problems(404, 409, 429)},
+    summary="Join the waitlist",
+)
+@once(BookedOut, 201, limit="book-user", is_whole=True)
+def join_session_waitlist(request: ApiRequest, session_id: UUID) -> BookedOut:
+    """Stand in line for a full session. A freed seat is offered to the first in line and kept while they decide.
+
+    Refusals: `not_full`, `already_booked`, `started`, `not_planned`.
+    """
+    session = get_object_or_404(Session.objects.visible_to(request.user), pk=session_id)
+    return booked_out(join_waitlist(session, participant=request.user.participant, by=request.user))
 
 
 @router.post(
