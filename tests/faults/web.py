@@ -62,12 +62,11 @@ def respawning(server: Any) -> None:
 
 def main() -> None:
     part("config.rsgi")  # sets Django up, as `web` does
-    buying, api, payments = (part(f"checkout.{name}") for name in ("actions.buying", "api.booking", "api.payments"))
-    for module in (buying, part("checkout.actions.paying_again")):
+    for module in (part("checkout.actions.buying"), part("checkout.actions.paying_again")):
         mortal(module, "charge_for", before="made", after="settled")
     mortal(part("payments.providers").provider_of("sandbox"), "start", after="charged")
-    for owner, name in ((api, "cancel_booking"), (api, "join_waitlist"), (payments, "mark_paid")):
-        mortal(owner, name, after="written")
+    for owner, name in (("cancelling", "cancel_booking"), ("waiting", "join_waitlist"), ("payments", "mark_paid")):
+        mortal(part(f"checkout.api.{owner}"), name, after="written")
     respawning(Server)
     part("cli.processes").web()
 
