@@ -26,7 +26,7 @@ from tenpo.schedule.in_the_way import naming_places
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.permissions import can_see_payment
 from tenpo.schedule.policy_queries import say_offered_policy
-from tenpo.schedule.queries import waitlist_position
+from tenpo.schedule.queries import waiting_with, waitlist_position
 
 router = Router(tags=["Booking and paying"])
 
@@ -349,10 +349,10 @@ def accept_offer(request: ApiRequest, booking_id: UUID, payload: OfferIn) -> Boo
 
     `agreed_amount` is then what is left of all. Refusals: `offer_over` and those of booking a seat.
     """
-    booking = take_offer(
-        _own(request, booking_id),
-        **how_paid(request, payload),
-    )
+    booking = _own(request, booking_id)
+    people = [one.participant for one in waiting_with(booking)]
+    with naming_places(request.user, people, booking.session_id):
+        booking = take_offer(booking, **how_paid(request, payload))
     return booked_out(booking)
 
 

@@ -11,6 +11,8 @@ from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.slot_make import HOUR, NINE, working_coach
 from tenpo.people.models import User
 from tenpo.people.tests.make import freshly_signed_in, make_admin, make_coach, make_member
+from tenpo.schedule.actions.cancellations import cancel_booking
+from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.models import Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.test_session_coaches import private
@@ -73,6 +75,19 @@ def test_so_does_who_books_a_time_or_moves_to_one(yoga):
     for said in (refused, moved):
         assert (said["code"], said["in_the_way"]) == ("participant_elsewhere", named(yoga, booking_id=str(mine.pk)))
         assert said["nearest"]
+
+
+def test_so_does_who_takes_an_offered_seat(yoga):
+    maya = make_member("Maya")
+    other = make_session(starts_at=NINE + HOUR / 2, price=0, capacity=1)
+    taken = make_booking(other, make_member())
+    waiting = join_waitlist(other, participant=maya.participant, by=maya)
+    cancel_booking(taken, by=taken.booked_by)
+    mine = make_booking(yoga, maya)
+
+    refused = ask(maya, "POST", f"bookings/{waiting.pk}/offer-acceptance", {})
+
+    assert (refused["code"], refused["in_the_way"]) == ("participant_elsewhere", named(yoga, booking_id=str(mine.pk)))
 
 
 def test_who_may_not_see_it_reads_nothing_of_it(yoga):
