@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -21,8 +22,9 @@ log = structlog.get_logger()
 def ask_for_due_payouts() -> int:
     """Ask for what everybody earned before this week or month began, where they are paid out by themselves.
 
-    It may be called as often as one likes: what was asked for is held, and is not there a second time. One that goes
-    wrong keeps no other waiting.
+    It may be called as often as one likes: what was asked for is held, and is not there a second time. What was, and
+    did not leave or came back, waits for the next week or month, or until its payee asks. One that goes wrong keeps no
+    other waiting.
     """
     terms, business = payout_terms(), current_business()
     begins_at = period_begins_at(terms, clock.now(), ZoneInfo(business.time_zone))
@@ -32,8 +34,15 @@ def ask_for_due_payouts() -> int:
         kind=Account.Kind.EARNINGS, currency=business.currency, balance__gte=terms.minimum, owner__disabled_at=None
     )
     waiting = PayoutAccount.objects.live().filter(is_default=True, usable_from__lte=clock.now())
+    waiting = waiting.filter(~Exists(given_back_since(begins_at).filter(payee=OuterRef("owner"))))
     accounts = waiting.filter(owner__in=earning.values("owner")).select_related("owner").order_by("id")
     return sum(each_by_itself(accounts, lambda one: _ask_for(one, terms, begins_at), failure="payout_not_asked"))
+
+
+def given_back_since(begins_at: datetime) -> QuerySet[Payout]:
+    """What was asked for by itself, and was taken back, rejected or did not arrive since a week or a month began."""
+    given_back = [Payout.State.CANCELLED, Payout.State.REJECTED, Payout.State.FAILED]
+    return Payout.objects.filter(is_automatic=True, state__in=given_back, ended_at__gte=begins_at)
 
 
 def period_begins_at(terms: PayoutTerms, now: datetime, zone: ZoneInfo) -> datetime | None:

@@ -11,7 +11,8 @@ from tenpo.access.actions.accounts import disable_user
 from tenpo.ledger.models import Transfer
 from tenpo.payments.actions import payout_schedule
 from tenpo.payments.actions.payout_schedule import ask_for_due_payouts, period_begins_at
-from tenpo.payments.actions.payouts import ask_for_payout
+from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_failed, mark_payout_sent
+from tenpo.payments.actions.payouts import approve_payout, ask_for_payout, cancel_payout, reject_payout
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.tests.make import (
     earnings_left,
@@ -95,6 +96,46 @@ def test_what_is_owed_is_settled_on_the_way(next_period):
     payout = Payout.objects.get()
     assert (payout.amount, payout.settled) == (3_500, 1_500)
     assert Transfer.objects.get(kind="clawback_settle").amount == 1_500
+
+
+@pytest.mark.parametrize("what", ["taken back", "rejected", "came back"])
+def test_what_did_not_leave_is_not_asked_for_again_before_the_next_period(next_period, what):
+    """Else its payee could not take it back, and an admin would reject the same once an hour."""
+    make_terms(schedule="weekly")
+    mia, admin = make_coach(), make_admin()
+    account = make_payout_account(mia)
+    make_earnings(mia, 5_000)
+    next_period()
+    assert ask_for_due_payouts() == 1
+    payout = Payout.objects.get()
+
+    if what == "taken back":
+        cancel_payout(payout, by=mia)
+    elif what == "rejected":
+        reject_payout(payout, word="Send the invoice first.", by=admin)
+    else:
+        approve_payout(payout, by=admin)
+        mark_payout_sent(payout, by=admin)
+        mark_payout_done(payout, by=admin)
+        mark_payout_failed(payout, word="", by=admin)
+
+    assert (ask_for_due_payouts(), earnings_left(mia)) == (0, 5_000)
+    cancel_payout(ask_for_payout(account, source="earnings", amount=1_000, by=mia), by=mia)
+    next_period()
+    assert (ask_for_due_payouts(), earnings_left(mia)) == (1, 0)
+
+
+def test_what_one_took_back_that_one_had_asked_for_is_asked_for_by_itself(next_period):
+    make_terms(schedule="weekly")
+    mia, otto = make_coach(), make_coach()
+    for coach in (mia, otto):
+        make_earnings(coach, 5_000)
+    make_payout_account(otto)
+    account = make_payout_account(mia)
+    next_period()
+    cancel_payout(ask_for_payout(account, source="earnings", amount=2_000, by=mia), by=mia)
+
+    assert ask_for_due_payouts() == 2
 
 
 def test_nobody_is_asked_for_without_a_usual_account_that_works(next_period):
