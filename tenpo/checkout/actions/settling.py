@@ -169,8 +169,7 @@ def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
         return settle_method(method).state != PaymentMethod.State.ADDING
     if payout := Payout.objects.filter(Q(pk=id_of(event.payout_id)), method=provider).first():
         if payout.state == Payout.State.DONE:
-            ask_whether_back(payout)
-            return True
+            return _answered(ask_whether_back(payout))
         return payout.state != Payout.State.SENT or ask_about_payout(payout).state != Payout.State.SENT
     account = StripeAccount.objects.filter(reference=event.reference).first() if provider == "stripe" else None
     return account is not None and _answered(settle_stripe_account(account))

@@ -231,23 +231,27 @@ def ask_about_payout(payout: Payout) -> Payout:
     return _hear(payout, is_new=False)
 
 
-def ask_whether_back(payout: Payout) -> Payout:
-    """Ask a method whether a payout came back that had arrived, as a bank may say days later. Nothing is sent."""
+def ask_whether_back(payout: Payout) -> bool:
+    """Ask a method whether a payout came back that had arrived, as a bank may say days later. Nothing is sent.
+
+    False when it does not answer.
+    """
     try:
         outcome = METHODS[payout.method].came_back(payout)
     except PayoutTimeout:
         log.warning("payout_unknown", payout_id=str(payout.pk), method=payout.method)
-        return payout
-    return _note_back(payout, outcome) if outcome else payout
+        return False
+    if outcome:
+        _note_back(payout, outcome)
+    return True
 
 
 @transaction.atomic
-def _note_back(payout: Payout, outcome: PayoutOutcome) -> Payout:
+def _note_back(payout: Payout, outcome: PayoutOutcome) -> None:
     payout = lock_payout(payout)
-    if payout.state != Payout.State.DONE:
-        return payout
-    payout.failure_code = outcome.failure_code[:60]
-    return end_payout(payout, Payout.State.FAILED, by=None)
+    if payout.state == Payout.State.DONE:
+        payout.failure_code = outcome.failure_code[:60]
+        end_payout(payout, Payout.State.FAILED, by=None)
 
 
 @transaction.atomic

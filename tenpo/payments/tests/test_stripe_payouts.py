@@ -184,6 +184,30 @@ def test_who_does_not_say_whether_it_came_back_is_asked_again(double, approved):
     assert len(double.of_kind("transfer_reversal")) == 1
 
 
+def test_one_that_comes_back_while_stripe_does_not_answer_is_told_of_again(double, approved, client):
+    """No job asks about it any more, so Stripe has to say it once more."""
+    payout = approved()
+    send_waiting_payouts()
+    double.end_payout("paid")
+    tell_last(double)
+    double.end_payout("failed", code="account_closed")
+
+    def send() -> int:
+        headers, body = signed(double.events[-1])
+        answer = client.post("/api/v1/webhooks/stripe", body, content_type="application/json", headers=headers)
+        return int(answer.status_code)
+
+    with time_machine.travel(timezone.now() + timedelta(days=15), tick=True):
+        double.faults = ["500"]
+        assert send() == 503
+        assert (send_waiting_payouts(), fresh(payout).state) == (0, State.DONE)
+
+        assert (send(), send()) == (200, 200)
+
+    assert (fresh(payout).state, earnings_left(payout.payee)) == (State.FAILED, 2_000)
+    assert len(double.of_kind("transfer_reversal")) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_came_back_and_many_hear_of_at_once_comes_back_once(double, approved):
     payout = approved()
