@@ -148,14 +148,18 @@ def on_refund_granted(message: OutboxMessage) -> list[Notice]:
     if refund.state == Refund.State.APPROVED and refund.provider in manual_providers():
         notices += _to_admins(REFUND_TO_SEND, refund)
     if refund.state == Refund.State.DONE and refund.sent_at is None:
-        notices.append(Notice(REFUND_DONE, refund.user_id, _facts(refund), once=f"refund:{refund.pk}:done"))
+        notices.append(_done(refund))
     return notices
 
 
 def on_refund_done(message: OutboxMessage) -> list[Notice]:
     """Whoever has it now."""
-    refund = _refund(message)
-    return [Notice(REFUND_DONE, refund.user_id, _facts(refund), once=f"refund:{refund.pk}:done")]
+    return [_done(_refund(message))]
+
+
+def _done(refund: Refund) -> Notice:
+    """Once for each way that it went: what came back and went again, or elsewhere, is told with where it is now."""
+    return Notice(REFUND_DONE, refund.user_id, _facts(refund), once=f"refund:{refund.key}:done:{refund.to}")
 
 
 def on_refund_rejected(message: OutboxMessage) -> list[Notice]:

@@ -19,6 +19,8 @@ from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.refund_make import make_granted, takes_place
 from tenpo.core.days import day_here
 from tenpo.ledger.models import Account, Transfer
+from tenpo.notify.kinds import say
+from tenpo.notify.models import Notification
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import ledger_sum
 from tenpo.payments.actions.refund_sending import send_refund, send_refund_again, send_waiting_refunds
@@ -154,6 +156,26 @@ def test_one_that_had_arrived_and_comes_back_is_held_again(double):
     for event in double.events:
         tell(event | {"id": event["id"] + "_late"})
     assert (now(refund).state, now(refund).to, ledger_sum(Account.Kind.REFUNDS)) == ("done", "wallet", 0)
+
+
+@pytest.mark.parametrize("then", ["elsewhere", "again"])
+def test_its_buyer_reads_where_it_is_in_the_end(double, then):
+    """They were told that it went back the way they paid. It did not, and is somewhere else."""
+    refund = make_sent(double, PAYS)
+    assert told(refund.user).count("refund.done") == 1
+    double.end_refund(refund.reference, reason="expired_or_canceled_card")
+    tell(double.events[-1])
+
+    if then == "elsewhere":
+        for _ in range(2):
+            give_refund_elsewhere(now(refund), to="wallet", by=make_admin())
+    else:
+        send_refund(send_refund_again(now(refund), by=make_admin()))
+
+    assert told(refund.user).count("refund.done") == 2
+    last = Notification.objects.filter(user=refund.user, kind="refund.done").latest("id")
+    words = "is in your wallet" if then == "elsewhere" else "went back the way you paid"
+    assert words in say("refund.done", last.payload).text
 
 
 def test_one_that_comes_back_while_stripe_does_not_answer_is_told_of_again(double, client):
