@@ -97,7 +97,10 @@ def next_payout(user: User, there: Payable) -> NextPayout:
     at = next_period_at(terms, clock.now(), business_zone())
     usual = PayoutAccount.objects.live().filter(owner=user, is_default=True).first()
     has_account = usual is not None and usual.method in offered_methods(terms, there.currency)
-    leaves = at is not None and usual is not None and has_account and usual.usable_from <= at
+    if at is not None and usual is not None and has_account:
+        # To a new account it leaves as soon as it may.
+        at = max(at, usual.usable_from)
+    leaves = at is not None and has_account
     asked = Payout.objects.under_way().filter(payee=user, source=Payout.Source.EARNINGS, currency=there.currency)
     return NextPayout(
         on=day_here(at) if at else None,

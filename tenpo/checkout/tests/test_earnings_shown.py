@@ -119,7 +119,21 @@ def test_the_page_says_when_and_how_much_leaves_and_what_is_missing_for_it():
     assert "€70.00" in page
 
 
-@pytest.mark.parametrize("what", ["removed", "new", "not_offered"])
+def test_an_account_that_is_new_is_said_and_not_that_too_little_is_there(monkeypatch):
+    coach = make_earning_coach()
+    make_terms(schedule="weekly", minimum=2_000)
+    account = make_payout_account(coach)
+    sold(coach, "Yoga", 10_000)
+    # Usable a day after Monday.
+    PayoutAccount.objects.filter(pk=account.pk).update(usable_from=datetime(2030, 5, 21, 12, tzinfo=UTC))
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+    found = next_payout(coach, payable(coach, "earnings", "EUR"))
+    assert (found.on, found.amount, found.has_account) == (date(2030, 5, 21), 8_500, True)
+    assert "once there is" not in read(coach)
+
+
+@pytest.mark.parametrize("what", ["removed", "not_offered"])
 def test_nothing_leaves_to_an_account_that_would_be_refused(what):
     coach = make_earning_coach()
     make_terms(schedule="weekly")
@@ -129,11 +143,8 @@ def test_nothing_leaves_to_an_account_that_would_be_refused(what):
 
     if what == "removed":
         remove_payout_account(account, by=coach)
-    elif what == "new":
-        later = timezone.now() + timedelta(days=8)
-        PayoutAccount.objects.filter(pk=account.pk).update(usable_from=later)
     else:
         update_payout_terms(by=None, pays_crypto=False)
 
     found = next_payout(coach, payable(coach, "earnings", "EUR"))
-    assert (found.amount, found.has_account) == (0, what == "new")
+    assert (found.amount, found.has_account) == (0, False)
