@@ -307,5 +307,10 @@ class Payout(BaseModel):
         return -self.fee
 
     @property
+    def went_back(self) -> bool:
+        """Whether its whole amount is its payee's again, also what would have been the fee."""
+        return self.state in (self.State.FAILED, self.State.REJECTED, self.State.CANCELLED)
+
+    @property
     def is_under_way(self) -> bool:
         return self.state in self.UNDER_WAY

@@ -107,6 +107,23 @@ def test_what_is_owed_is_a_line_of_the_payout():
         assert amount in page
 
 
+def test_of_what_does_not_arrive_the_page_says_no_such_thing():
+    make_terms(fee=50)
+    mia, admin = make_coach(), make_admin()
+    make_earnings(mia, 5_000)
+    payout = ask_for_payout(make_payout_account(mia), source="earnings", amount=3_800, by=mia)
+    addresses = [(mia, f"/me/money/payouts/{payout.pk}/"), (admin, f"/money/payouts/{payout.pk}/")]
+    reads = [(signed_in(user), address) for user, address in addresses]
+    assert all("Arrives" in browser.get(address).content.decode() for browser, address in reads)
+
+    reject_payout(payout, word="Not this month.", by=admin)
+
+    for browser, address in reads:
+        page = browser.get(address).content.decode()
+        assert all(words not in page for words in ("Arrives", "€0.50", "€37.50"))
+        assert "On the balance again" in page
+
+
 @pytest.mark.parametrize(
     ("amount", "words"), [("60", "not that much"), ("0.50", "smallest payout"), ("-1", "below zero"), ("x", "amount")]
 )
