@@ -9,7 +9,7 @@ from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.several_notifications import facts_of_sessions
 from tenpo.schedule.together_notifications import CALLED_OFF
-from tenpo.schedule.told_people import for_whom_of, given_with_others, of_each
+from tenpo.schedule.told_people import for_whom_of, given_with_others, ids_of, of_each
 
 
 def on_cancelled_together(message: OutboxMessage) -> list[Notice]:
@@ -27,7 +27,7 @@ def on_cancelled_together(message: OutboxMessage) -> list[Notice]:
         mine = {booking.session_id for booking in theirs}
         facts = facts_of_sessions([session for session in sessions if session.pk in mine])
         more = {**reason, **for_whom_of(person, theirs), **said["back"].get(str(person), {})}
-        notices.append(Notice(SESSION_CANCELLED, person, {**facts, **more, "booking_id": str(theirs[0].pk)}))
+        notices.append(Notice(SESSION_CANCELLED, person, {**facts, **more, **ids_of(theirs)}))
     for one, given in given_with_others(sessions).items():
         if str(one) != said["by_id"]:
             notices.append(Notice(CALLED_OFF, one, {**facts_of_sessions(given), **reason}))

@@ -14,7 +14,7 @@ from tenpo.schedule.policy_notifications import booking_path, where_and_when
 from tenpo.schedule.session_coach_queries import name_coaches
 from tenpo.schedule.several_notifications import each_with_when, facts_of_sessions, number_of
 from tenpo.schedule.together_notifications import CHANGED
-from tenpo.schedule.told_people import for_whom_of, given_with_others, places_of_each
+from tenpo.schedule.told_people import for_whom_of, given_with_others, ids_of, places_of_each
 
 
 def _say_session_changed(facts: Facts) -> Words:
@@ -68,7 +68,7 @@ def on_changed_together(message: OutboxMessage) -> list[Notice]:
     for person, theirs in places_of_each(sessions).items():
         mine = {booking.session_id for booking in theirs}
         facts = _facts([session for session in sessions if session.pk in mine], before)
-        more = {**for_whom_of(person, theirs), "booking_id": str(theirs[0].pk)}
+        more = {**for_whom_of(person, theirs), **ids_of(theirs)}
         notices.append(Notice(SESSION_CHANGED, person, {**facts, **more}))
     # Whoever has only just come to some is told of all by that (`coaches_notifications`).
     but = {message.payload["by_id"], *message.payload.get("came_ids", ())}

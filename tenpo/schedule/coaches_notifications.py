@@ -24,7 +24,7 @@ from tenpo.schedule.several_notifications import (
     which,
 )
 from tenpo.schedule.together_notifications import SHARED
-from tenpo.schedule.told_people import given_with_others, places_of_each
+from tenpo.schedule.told_people import given_with_others, ids_of, places_of_each
 
 
 def _say_given(facts: Facts) -> Words:
@@ -174,7 +174,7 @@ def to_who_comes(sessions: Iterable[Session], *, before: str, **more: Any) -> li
     notices = []
     for person, places in places_of_each(by_pk.values()).items():
         theirs = [by_pk[pk] for pk in dict.fromkeys(one.session_id for one in places)]
-        payload = {**facts_of_sessions(theirs), "booking_id": str(places[0].pk), "before": before, **more}
+        payload = {**facts_of_sessions(theirs), **ids_of(places), "before": before, **more}
         if all(one.was_moved for one in places):
             payload["gives_back"] = True
         notices.append(Notice(OTHER_COACH, person, payload))

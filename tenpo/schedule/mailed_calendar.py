@@ -4,7 +4,7 @@ Several places in one session stand there once, as in the feed (`one_for_each_se
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -18,12 +18,14 @@ from tenpo.schedule.queries import dates_ordered_with, one_for_each_session
 
 def calendar_of_bookings(facts: Facts, reader: User) -> Attached | None:
     """What a mail tells of, as it stands when the mail is sent; none of what was never theirs."""
-    booking_id = id_of(facts["booking_id"])
+    ids = [one for one in (id_of(facts["booking_id"]), *_ids(facts)) if one]
     theirs = Booking.objects.concerning(reader).filter(confirmed_at__isnull=False)
     theirs = theirs.select_related("session__coach", "participant", "line").order_by("session__starts_at", "id")
-    told = theirs.filter(pk=booking_id).first() if booking_id else None
-    if told is None:
+    # The first of several may only wait, or be gone by now.
+    found = sorted(theirs.filter(pk__in=ids), key=lambda one: (one.state == Booking.State.CANCELLED, one.pk != ids[0]))
+    if not found:
         return None
+    told = found[0]
     is_gone = told.state == Booking.State.CANCELLED
     places = _gone(told, facts, reader, theirs) if is_gone else _standing(told, facts, reader, theirs)
     if not places:
@@ -37,7 +39,7 @@ def _standing(told: Booking, facts: Facts, reader: User, theirs: BookingQuerySet
     """What holds of it: all dates that were booked at once, or all sessions that changed at once."""
     if facts.dates():
         return dates_ordered_with(told, reader)
-    wanted = Q(session=told.session_id) | Q(session__starts_at__in=_starts(facts))
+    wanted = Q(session=told.session_id) | Q(session__in=Booking.objects.filter(pk__in=_ids(facts)).values("session"))
     before = facts.part("before").moment("starts_at")
     if before and told.line:
         # Who was not moved with it stays where it was, and stands there instead of it.
@@ -47,15 +49,16 @@ def _standing(told: Booking, facts: Facts, reader: User, theirs: BookingQuerySet
     return [*places, told] if told.rescheduled_at and told not in places else places
 
 
-def _starts(facts: Facts) -> list[datetime]:
-    found = facts.value("sessions")
-    starts = [Facts(one).moment("starts_at") for one in found] if isinstance(found, list) else []
-    return [start for start in starts if start]
+def _ids(facts: Facts) -> list[UUID]:
+    """All places that are told of at once, also those that the mail does not name."""
+    found = facts.value("booking_ids")
+    ids = map(id_of, found) if isinstance(found, list) else ()
+    return [one for one in ids if one]
 
 
 def _gone(told: Booking, facts: Facts, reader: User, theirs: BookingQuerySet) -> Sequence[Booking]:
     """What was given up in one act, where it stood there, and who stands there instead of it."""
-    same_act = Q(session=told.session_id, cancelled_at=told.cancelled_at) | Q(pk__in=facts.value("booking_ids") or ())
+    same_act = Q(session=told.session_id, cancelled_at=told.cancelled_at) | Q(pk__in=_ids(facts))
     gone = list(theirs.filter(same_act | Q(pk=told.pk), state=Booking.State.CANCELLED))
     sessions = {one.session_id for one in gone}
     standing = {one.session_id: one for one in one_for_each_session(theirs.live().filter(session__in=sessions), reader)}

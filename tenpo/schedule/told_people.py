@@ -74,6 +74,11 @@ def for_whom_of(person: UUID, places: Sequence[Booking]) -> dict[str, str]:
     return {"for": ", ".join(dict.fromkeys(one.participant.name for one in own_first))}
 
 
+def ids_of(places: Sequence[Booking]) -> dict[str, Any]:
+    """Which places are told of: the one that its page shows, and all, as the mail's calendar file has them."""
+    return {"booking_id": str(places[0].pk), "booking_ids": [str(one.pk) for one in places]}
+
+
 def given_with_others(sessions: Iterable[Session]) -> dict[UUID, list[Session]]:
     """Who gives some of them with others, with those."""
     found: dict[UUID, list[Session]] = {}

@@ -18,10 +18,11 @@ from tenpo.notify.models import Delivery, Notification
 from tenpo.orders.tests.make import make_cancellation_policy
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member
+from tenpo.schedule import several_notifications
 from tenpo.schedule.actions.cancellations import cancel_booking, cancel_session
 from tenpo.schedule.actions.intros import cancel_intro
 from tenpo.schedule.actions.rescheduling import reschedule_booking
-from tenpo.schedule.actions.series import edit_following
+from tenpo.schedule.actions.series import cancel_following, edit_following
 from tenpo.schedule.actions.sessions import edit_session
 from tenpo.schedule.actions.waitlist import join_waitlist
 from tenpo.schedule.intro_mails import send_intro_mail
@@ -236,6 +237,47 @@ def test_sessions_that_change_at_once_come_in_one_file(lena, mailoutbox):
 
     assert (method, sorted(map(uid_of, events))) == ("PUBLISH", sorted(f"booking-{one.pk}" for one in places))
     assert {str(event["LOCATION"]) for event in events} == {"Hall 2"}
+
+
+def test_dates_that_the_host_calls_off_at_once_are_all_taken_out(lena, mailoutbox):
+    dates = make_dates(3)
+    places = [make_booking(session, lena) for session in dates]
+    mails_to(lena, mailoutbox)
+
+    cancel_following(dates[0], reason="Ill", by=dates[0].coach)
+    method, events = sent(lena, mailoutbox)
+
+    assert (method, list(map(uid_of, events))) == ("PUBLISH", [f"booking-{one.pk}" for one in places])
+    assert {str(event["STATUS"]) for event in events} == {"CANCELLED"}
+
+
+def test_more_dates_than_a_mail_names_are_all_in_its_file(lena, mailoutbox, monkeypatch):
+    monkeypatch.setattr(several_notifications, "NAMED", 2)
+    dates = make_dates(4)
+    places = [make_booking(session, lena) for session in dates]
+    mails_to(lena, mailoutbox)
+
+    edit_following(dates[0], by=dates[0].coach, place="Hall 2")
+    _method, events = sent(lena, mailoutbox)
+
+    assert list(map(uid_of, events)) == [f"booking-{one.pk}" for one in places]
+
+
+def test_who_waits_for_the_first_date_has_the_others_in_the_file(lena, mailoutbox):
+    full, *dates = make_dates(3, capacity=1)
+    make_booking(full, make_member())
+    join_waitlist(full, participant=lena.participant, by=lena)
+    places = [make_booking(session, lena) for session in dates]
+    mails_to(lena, mailoutbox)
+
+    edit_following(full, by=full.coach, place="Hall 2")
+    assert list(map(uid_of, sent(lena, mailoutbox)[1])) == [f"booking-{one.pk}" for one in places]
+
+    cancel_following(full, reason="Ill", by=full.coach)
+    events = sent(lena, mailoutbox)[1]
+    assert [(uid_of(one), str(one["STATUS"])) for one in events] == [
+        (f"booking-{one.pk}", "CANCELLED") for one in places
+    ]
 
 
 def test_an_intro_that_is_given_up_is_taken_out(mailoutbox):
