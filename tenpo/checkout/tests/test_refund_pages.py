@@ -26,8 +26,10 @@ from tenpo.core.outbox import drain
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
 from tenpo.orders.models import Line
+from tenpo.payments.actions.disputes import note_dispute
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import send_refund, send_waiting_refunds
+from tenpo.payments.actions.refunds import reject_refund
 from tenpo.payments.models import Payment, Refund, RefundTerms
 from tenpo.payments.provider_models import SandboxRefund
 from tenpo.payments.providers import provider_of
@@ -181,6 +183,26 @@ def test_what_failed_is_sent_again_or_given_another_way():
 
     assert Refund.objects.get().state == "done"
     assert told(refund.user)[0] == "refund.done"
+
+
+def test_who_decides_reads_that_a_bank_wants_the_payment_back():
+    """What they give to a wallet, or as credit, would be paid twice."""
+    asked, line, top_up = make_request(make_bought()), make_bought(), make_top_up(make_member(), 2_000)
+    failed = send_refund(make_granted(make_bought(card=REFUND_FAILS)))
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
+        send_waiting_refunds()
+    browser = freshly_signed_in(make_admin())
+    reviewed = [f"/money/refunds/{one.pk}/" for one in (asked, failed)]
+    addresses = [*reviewed, f"/money/lines/{line.pk}/refund/", f"/money/payments/{top_up.pk}/refund/"]
+    words = "it would be paid twice"
+    assert not any(words in read(browser.get(address)) for address in addresses)
+
+    for payment in Payment.objects.all():
+        note_dispute(payment)
+
+    assert all(words in read(browser.get(address)) for address in addresses)
+    reject_refund(asked, word="Your bank decides.", by=make_admin())
+    assert words not in read(browser.get(reviewed[0]))
 
 
 def test_by_hand_an_admin_is_told_to_send_it_and_says_so():
