@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tenpo.core.forms import AmountField
 from tenpo.core.once import OnceForm
@@ -46,7 +47,7 @@ class PayoutAccountForm(forms.Form):
 class PayoutForm(OnceForm):
     """How much of what goes where."""
 
-    source = forms.ChoiceField(label=_("From"), choices=Payout.Source, widget=forms.RadioSelect)
+    source = forms.ChoiceField(label=pgettext_lazy("place", "From"), choices=Payout.Source, widget=forms.RadioSelect)
     amount = AmountField(label=_("Amount"))
     account = forms.ModelChoiceField(label=_("To"), queryset=PayoutAccount.objects.none(), empty_label=None)
 

@@ -107,6 +107,17 @@ def test_what_is_owed_is_a_line_of_the_payout():
         assert amount in page
 
 
+def test_where_it_comes_from_is_no_day_in_german():
+    """One English word for a place, a day, and what a payout is taken from."""
+    payout = make_payout(make_coach())
+    payout.payee.locale = "de"
+    payout.payee.save(update_fields=["locale"])
+
+    page = signed_in(payout.payee).get(f"/me/money/payouts/{payout.pk}/").content.decode()
+
+    assert re.search(r"Von</dt>\s*<dd[^>]*>Einnahmen", page)
+
+
 def test_of_what_does_not_arrive_the_page_says_no_such_thing():
     make_terms(fee=50)
     mia, admin = make_coach(), make_admin()
