@@ -54,6 +54,8 @@ def _say_granted(facts: Facts) -> Words:
 
 
 def _say_done(facts: Facts) -> Words:
+    if not facts.number("buyers"):
+        return _say_done_to_others(facts)
     places = {
         RefundTo.CREDIT: _("For %(what)s. What you had paid is yours as credit."),
         RefundTo.WALLET: _("For %(what)s. What you had paid is in your wallet."),
@@ -64,6 +66,17 @@ def _say_done(facts: Facts) -> Words:
     return Words(
         title=_("%(amount)s is back with you") % {"amount": facts.money("buyers")},
         text=_with_the_rest(facts, text % {"what": facts["what"]}, method=_("%(amount)s went back the way you paid.")),
+        act=_("See the refund"),
+        path=path_to("checkout:refund-detail", facts["refund_id"]),
+    )
+
+
+def _say_done_to_others(facts: Facts) -> Words:
+    """Whoever asked had paid nothing of it themselves."""
+    text = _("%(amount)s goes back to who paid for you.") % {"amount": facts.money("amount")}
+    return Words(
+        title=_("Your refund was granted: %(what)s") % {"what": facts["what"]},
+        text=f"{text} {facts['word']}".strip(),
         act=_("See the refund"),
         path=path_to("checkout:refund-detail", facts["refund_id"]),
     )

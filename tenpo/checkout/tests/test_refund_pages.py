@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tenpo.books.queries.reconciling import pairs_of
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -203,6 +204,20 @@ def test_who_decides_reads_that_a_bank_wants_the_payment_back():
     assert all(words in read(browser.get(address)) for address in addresses)
     reject_refund(asked, word="Your bank decides.", by=make_admin())
     assert words not in read(browser.get(reviewed[0]))
+
+
+def test_its_buyer_reads_that_it_did_not_arrive_beside_the_word_that_came_with_it():
+    top_up, admin = make_top_up(make_member(), 2_000, card=REFUND_FAILS), make_admin()
+    refund = send_refund(give_refund(payment=top_up, amount=1_500, to="method", word="You paid twice.", by=admin))
+    url, browser = f"/me/money/refunds/{refund.pk}/", signed_in(refund.user)
+    assert "It did not arrive" not in read(browser.get(url))
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
+        send_waiting_refunds()
+
+    page = read(browser.get(url))
+
+    assert "It did not arrive" in page
+    assert "You paid twice." in page
 
 
 def test_by_hand_an_admin_is_told_to_send_it_and_says_so():

@@ -11,9 +11,10 @@ from tenpo.checkout.tests.refund_make import buyer_of, make_bought, make_granted
 from tenpo.core.outbox import drain
 from tenpo.notify.kinds import say
 from tenpo.notify.models import Notification
+from tenpo.orders.tests.make import make_share_policy
 from tenpo.payments.actions.refund_sending import send_refund
 from tenpo.payments.models import Refund
-from tenpo.people.tests.make import make_member, signed_in
+from tenpo.people.tests.make import make_coach, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.tests.make import make_session
 
@@ -64,6 +65,18 @@ def test_what_goes_one_way_is_said_plainly():
     send_refund(refund)
     words = f"For {refund.description}. What you had paid went back the way you paid."
     assert said(refund, "refund.done") == ("€100 is back with you", words)
+
+
+def test_who_paid_nothing_of_it_reads_of_no_zero_that_is_back_with_them():
+    coach = make_coach()
+    make_share_policy(percent=100, coach=coach)
+    refund = make_granted(make_bought(coach=coach))
+    assert (refund.company, refund.buyers) == (10_000, 0)
+
+    assert said(refund, "refund.done") == (
+        f"Your refund was granted: {refund.description}",
+        "€100 goes back to who paid for you.",
+    )
 
 
 def test_what_was_told_before_each_part_was_known_stays_readable():
