@@ -46,7 +46,7 @@ CAUSES = {
     Transfer.Kind.CLAWBACK: lambda what: _("Refunded after it was paid out: %(what)s") % {"what": what},
     Transfer.Kind.CLAWBACK_SETTLE: lambda what: _("Given back for refunds"),
     Transfer.Kind.PAYOUT_HOLD: lambda what: _("Set aside for a payout"),
-    Transfer.Kind.PAYOUT_RELEASE: lambda what: _("Payout not sent"),
+    Transfer.Kind.PAYOUT_RELEASE: lambda what: _("Payout, on the balance again"),
     Transfer.Kind.PAYOUT: lambda what: _("Payout"),
     Transfer.Kind.PAYOUT_FEE: lambda what: _("Payout fee"),
     Transfer.Kind.PAYOUT_BACK: lambda what: _("Payout that came back"),

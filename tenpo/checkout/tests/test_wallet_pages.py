@@ -16,6 +16,8 @@ from tenpo.core.pdf import Document
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import make_credit
+from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_failed, mark_payout_sent
+from tenpo.payments.actions.payouts import approve_payout
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Grant, Payment
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, SUCCEEDS
@@ -77,6 +79,19 @@ def test_payouts_are_offered_to_members_where_wallets_are_paid_out_and_to_whom_o
         make_terms(pays_wallets=pays_wallets)
         shown = [client_of(who).get("/me/money/").content.decode() for who in (member, paid)]
         assert ["/me/money/payouts/" in page for page in shown] == offered
+
+
+def test_of_a_payout_that_had_left_and_came_back_the_statement_says_no_other_thing():
+    member, admin = make_member(), make_admin()
+    payout = approve_payout(make_payout(member, source="wallet"), by=admin)
+    mark_payout_sent(payout, by=admin)
+    mark_payout_done(payout, by=admin)
+    mark_payout_failed(payout, word="", by=admin)
+
+    page = client_of(member).get("/me/money/wallet/").content.decode()
+
+    assert "Payout, on the balance again" in page
+    assert "Payout not sent" not in page
 
 
 def test_a_card_tops_up_and_the_statement_says_so():
