@@ -331,6 +331,14 @@ PLANTS: dict[str, str | list[str]] = {
         UPDATE orders_split SET recipient_id = (
             SELECT u.id FROM people_user u JOIN people_rolegrant r ON r.user_id = u.id AND r.role = 'admin' LIMIT 1)
         WHERE id = ({TO_COME})""",
+    "royalty-goes-to-who-made-it": [
+        # Somebody else made it, and gets nothing; a royalty of what nobody else made.
+        f"""
+        UPDATE schedule_session SET creator_id = (SELECT user_id FROM people_rolegrant WHERE role = 'admin' LIMIT 1)
+        WHERE id = (SELECT l.subject_id FROM orders_line l JOIN orders_split sp ON sp.line_id = l.id
+            WHERE sp.id = ({TO_COME}))""",
+        f"UPDATE orders_split SET part = 'royalty' WHERE id = ({TO_COME})",
+    ],
     "session-that-took-place-is-earned": f"UPDATE orders_split SET earned_at = now() WHERE id = ({TO_COME})",
     "own-share-is-paid-by-payments": f"UPDATE payments_payment SET order_id = uuidv7() WHERE id = ({PAID})",
     "line-shares-sum-to-the-price": """

@@ -196,6 +196,10 @@ class SplitRule(BaseModel):
     def __str__(self) -> str:
         return self.name
 
+    def holds(self, at: datetime) -> bool:
+        """Whether it was in force at a time."""
+        return self.active_from <= at and (self.active_until is None or at < self.active_until)
+
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, user: "Viewer") -> Self:

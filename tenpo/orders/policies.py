@@ -122,6 +122,11 @@ class GivenBack:
         return self.credit + self.wallet + self.method
 
 
+def taught_by_whom(creator_id: UUID, taught_by: Collection[UUID]) -> SplitRule.TaughtBy:
+    """Whether whoever made it is among those who teach it, as rules of who earns ask."""
+    return SplitRule.TaughtBy.CREATOR if creator_id in taught_by else SplitRule.TaughtBy.OTHER
+
+
 def split_line(
     price: int,
     rule: SplitRule | None,
@@ -140,7 +145,7 @@ def split_line(
     if rule is None or price == 0:
         return []
     part = Split.Part
-    if creator_id in taught_by:
+    if taught_by_whom(creator_id, taught_by) == SplitRule.TaughtBy.CREATOR:
         theirs = [(part.CREATOR, taught_by, rule.creator_percent + rule.teacher_percent)]
     else:
         theirs = [(part.ROYALTY, [creator_id], rule.creator_percent), (part.TEACHER, taught_by, rule.teacher_percent)]

@@ -15,7 +15,7 @@ from tenpo.core import clock
 from tenpo.core.compiled import Compiled, Param, Question
 from tenpo.core.inserts import fresh_ids
 from tenpo.ledger.models import Account
-from tenpo.orders.models import Line, SharePolicy, SplitRule
+from tenpo.orders.models import Line, SharePolicy, SplitRule, SplitRuleQuerySet
 from tenpo.orders.policies import company_share, sponsor_share
 from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 from tenpo.payments.refund_models import RefundTerms, RefundTo
@@ -35,8 +35,11 @@ SPENT_FIRST = (Account.Kind.CREDIT, Account.Kind.GRANTED, Account.Kind.WALLET)
 IDS_OF_ORDER, IDS_OF_LINE = 2, 2
 
 
-# By which policy a company pays, and by which rule a coach earns.
-type Terms = tuple[SharePolicy | None, SplitRule | None]
+# The rules of who earns of something: where whoever made it teaches it, and where somebody else does.
+type SplitRules = dict[SplitRule.TaughtBy, SplitRule | None]
+# By which policy a company pays, and by which rules people earn.
+type Terms = tuple[SharePolicy | None, SplitRules]
+TAUGHT_BY = (SplitRule.TaughtBy.CREATOR, SplitRule.TaughtBy.OTHER)
 
 # What adds up where several things are bought at once.
 SUMMED = ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spent", "own_share")
@@ -60,6 +63,8 @@ class Quote:
     wallet_spent: int = 0
     wallet_left: int = 0
     policy: SharePolicy | None = None
+    # Those that hold now, and the one of them by which it is divided, once it is said who made it (`taught_by`).
+    split_rules: SplitRules = field(default_factory=dict)
     split_rule: SplitRule | None = None
     # Where the own share goes when it is cancelled.
     back_to: str = RefundTo.CREDIT
@@ -67,6 +72,10 @@ class Quote:
     spends: list[tuple[Account, int]] = field(default_factory=list)
     # Those that an order of it will have: the order's, its line's, that of what is bought, its payment's.
     ids: tuple[UUID, ...] = ()
+
+    def taught_by(self, whom: SplitRule.TaughtBy) -> "Quote":
+        """The same, divided by the rule that holds where it is taught by whoever made it, or by somebody else."""
+        return replace(self, split_rule=self.split_rules.get(whom))
 
     @property
     def sponsorship(self) -> Sponsorship | None:
@@ -117,12 +126,12 @@ def quotes(
     """
     at = at or clock.now()
     if asked is not None and asked.answer is not None:
-        terms, rule, back_to, funding, left, ids = asked.answer
+        terms, by_creator, by_other, back_to, funding, left, ids = asked.answer
         ids = [UUID(each) for each in ids]
     else:
         values = _values(len(prices), currency=currency, coach_id=coach_id, buyer=buyer, at=at)
-        [(terms, rule, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
-    by_coach = {coach_id: _read_terms(terms, rule)}
+        [(terms, by_creator, by_other, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
+    by_coach = {coach_id: _read_terms(terms, by_creator, by_other)}
     if others := {*coach_ids} - {coach_id}:
         by_coach |= _terms_of(others, currency=currency, at=at)
     pots = [_account(pot) for pot in left]
@@ -134,13 +143,13 @@ def quotes(
     found: list[Quote] = []
     whose = coach_ids or [coach_id] * len(prices)
     for price, whose_id, *of_line in zip(prices, whose, of_lines[::2], of_lines[1::2], strict=True):
-        policy, split_rule = by_coach[whose_id]
+        policy, split_rules = by_coach[whose_id]
         if found:
             pots, sponsored = _left_after(found[-1], pots, sponsored)
         one = split_price(price=price, currency=currency, policy=policy, pots=pots, sponsored=sponsored, kind=kind)
         found.append(
             replace(
-                one, ids=(order_id, *of_line, payment_id), wallet_left=wallet, split_rule=split_rule,
+                one, ids=(order_id, *of_line, payment_id), wallet_left=wallet, split_rules=split_rules,
                 back_to=back_to or RefundTo.CREDIT,
             )
         )  # fmt: skip
@@ -148,16 +157,17 @@ def quotes(
 
 
 def _terms_of(coach_ids: Collection[UUID], *, currency: str, at: datetime) -> dict[UUID, Terms]:
-    """The policy and the rule that hold for each of some coaches: one statement."""
+    """The policy and the rules that hold for each of some coaches: one statement."""
     whose = cast("UUID", OuterRef("pk"))
-    rows = User.objects.filter(pk__in=coach_ids).values_list("pk", *_terms_and_rule(currency, whose, at))
-    return {coach_id: _read_terms(terms, rule) for coach_id, terms, rule in rows}
+    rows = User.objects.filter(pk__in=coach_ids).values_list("pk", *_terms_and_rules(currency, whose, at))
+    return {coach_id: _read_terms(*found) for coach_id, *found in rows}
 
 
-def _read_terms(terms: dict[str, Any] | None, rule: dict[str, Any] | None) -> Terms:
-    """A policy and a rule as JSON has them."""
+def _read_terms(terms: dict[str, Any] | None, *rules: dict[str, Any] | None) -> Terms:
+    """A policy and the rules as JSON has them."""
     policy = SharePolicy(**{**terms, "id": UUID(terms["id"])}) if terms else None
-    return policy, SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None
+    found = [SplitRule(**{**rule, "id": UUID(rule["id"])}) if rule else None for rule in rules]
+    return policy, dict(zip(TAUGHT_BY, found, strict=True))
 
 
 def _left_after(
@@ -208,7 +218,7 @@ def frozen_quote(line: Line) -> Quote:
 def quote_question(places: int, *, currency: str, coach_id: UUID, buyer: User) -> Question:
     """What the quotes of so many places ask the database, to be asked together with something else."""
     values = _values(places, currency=currency, coach_id=coach_id, buyer=buyer, at=clock.now())
-    return _TERMS_AND_POTS.question(6, **values)
+    return _TERMS_AND_POTS.question(7, **values)
 
 
 def _values(places: int, *, currency: str, coach_id: UUID, buyer: User, at: datetime) -> dict[str, object]:
@@ -223,7 +233,7 @@ def _terms_and_pots() -> Any:
     terms = {f"of_{name}": f"sponsorship__{name}" for name in FUNDING_TERMS}
     pots = spendable_pots(cast("User", Param("buyer")), currency, now)
     return User.objects.filter(pk=Param("buyer")).values_list(
-        *_terms_and_rule(currency, cast("UUID", Param("coach")), now),
+        *_terms_and_rules(currency, cast("UUID", Param("coach")), now),
         Subquery(RefundTerms.objects.values("cancellation_to")[:1]),
         ArraySubquery(funding.values(funding=JSONObject(**about, **terms))),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
@@ -231,15 +241,14 @@ def _terms_and_pots() -> Any:
     )
 
 
-def _terms_and_rule(currency: str, coach_id: UUID, at: datetime) -> tuple[Subquery, Subquery]:
-    """What decides the company's share of what a coach gives, and what decides who earns."""
+def _terms_and_rules(currency: str, coach_id: UUID, at: datetime) -> list[Subquery]:
+    """What decides the company's share of what a coach gives, and what decides who earns, whoever made it."""
     policies = policies_in_force(currency=currency, coach_id=coach_id, at=at)
-    # Who offers a session made it.
-    rules = split_rules_in_force(SplitRule.TaughtBy.CREATOR, coach_id=coach_id, at=at)
-    return (
+    rules = [split_rules_in_force(whom, coach_id=coach_id, at=at) for whom in TAUGHT_BY]
+    return [
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
-        Subquery(rules.values(rule=JSONObject(**{name: name for name in RULE}))[:1]),
-    )
+        *(Subquery(each.values(rule=JSONObject(**{name: name for name in RULE}))[:1]) for each in rules),
+    ]
 
 
 _TERMS_AND_POTS = Compiled(_terms_and_pots)
@@ -274,7 +283,16 @@ def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySe
 
 def split_rules_in_force(taught_by: SplitRule.TaughtBy, *, coach_id: UUID, at: datetime) -> QuerySet[SplitRule]:
     """The rules of who earns what this coach teaches at a time; the first one decides."""
-    fitting = SplitRule.objects.in_force(at).filter(Q(coach=coach_id) | Q(coach=None), taught_by__in=["", taught_by])
+    return fitting_split_rules(taught_by, coach_id=coach_id).in_force(at)
+
+
+def fitting_split_rules(taught_by: SplitRule.TaughtBy, *, coach_id: UUID) -> SplitRuleQuerySet:
+    """The same of all times, in the order in which they decide.
+
+    A coach's own rule is theirs who teaches it, the lead of several, whoever made it: a royalty is no reason to ask
+    for the rule of whom it goes to.
+    """
+    fitting = SplitRule.objects.filter(Q(coach=coach_id) | Q(coach=None), taught_by__in=["", taught_by])
     return fitting.order_by(F("coach").asc(nulls_last=True), "place", "-active_from", "-id")
 
 

@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 30d0465d2454433c2b0d9b26bce58382865396effb5fcd285de0d7ccb60f6662
+-- Of the migrations 36342b4d5bbc4306c4784592044ca9554901570a7c9b1fee7f54a795ef7956c5
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -899,6 +899,7 @@ CASE
 END) STORED,
     is_together boolean DEFAULT false NOT NULL,
     seats_kept integer DEFAULT 0 NOT NULL,
+    creator_id uuid,
     CONSTRAINT schedule_session_capacity_check CHECK ((capacity >= 0)),
     CONSTRAINT schedule_session_seats_kept_check CHECK ((seats_kept >= 0)),
     CONSTRAINT schedule_session_seats_taken_check CHECK ((seats_taken >= 0)),
@@ -1080,6 +1081,7 @@ CREATE TABLE schedule_service (
     cancellation_policy_id uuid,
     repeats_intro boolean DEFAULT false NOT NULL,
     most_in_series smallint DEFAULT 1 NOT NULL,
+    creator_id uuid,
     CONSTRAINT schedule_service_buffer_after_check CHECK ((buffer_after >= 0)),
     CONSTRAINT schedule_service_buffer_before_check CHECK ((buffer_before >= 0)),
     CONSTRAINT schedule_service_capacity_check CHECK ((capacity >= 0)),
@@ -4551,6 +4553,9 @@ ALTER TABLE ONLY schedule_series
 ALTER TABLE ONLY schedule_service
     ADD CONSTRAINT schedule_service_cancellation_policy__96518393_fk_orders_ca FOREIGN KEY (cancellation_policy_id) REFERENCES orders_cancellationpolicy(id) DEFERRABLE INITIALLY DEFERRED;
 
+ALTER TABLE ONLY schedule_service
+    ADD CONSTRAINT schedule_service_creator_id_d99d3f85_fk_people_user_id FOREIGN KEY (creator_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
+
 ALTER TABLE ONLY schedule_service_locations
     ADD CONSTRAINT schedule_service_loc_location_id_daf804fb_fk_schedule_ FOREIGN KEY (location_id) REFERENCES schedule_location(id) DEFERRABLE INITIALLY DEFERRED;
 
@@ -4577,6 +4582,9 @@ ALTER TABLE ONLY schedule_session
 
 ALTER TABLE ONLY schedule_session
     ADD CONSTRAINT schedule_session_coach_id_335e40ca_fk_people_user_id FOREIGN KEY (coach_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY schedule_session
+    ADD CONSTRAINT schedule_session_creator_id_2d3f479b_fk_people_user_id FOREIGN KEY (creator_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY schedule_session
     ADD CONSTRAINT schedule_session_location_id_e47c6cd2_fk_schedule_location_id FOREIGN KEY (location_id) REFERENCES schedule_location(id) DEFERRABLE INITIALLY DEFERRED;
@@ -4864,4 +4872,5 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('schedule', '0029_no_ending_that_nothing_has', now()),
     ('schedule', '0030_calendars_that_do_not_answer', now()),
     ('schedule', '0031_who_stands_in_for_whom', now()),
-    ('schedule', '0032_places_by_whose_they_are', now());
+    ('schedule', '0032_places_by_whose_they_are', now()),
+    ('schedule', '0033_who_made_what', now());

@@ -166,6 +166,20 @@ INVARIANTS = (
             SELECT FROM schedule_sessioncoach c WHERE c.session_id = s.id AND c.coach_id = sp.recipient_id)""",
     ),
     Invariant(
+        "royalty-goes-to-who-made-it",
+        _("Who is to earn a royalty of a session made it and does not give it; else who gives it earns all."),
+        """
+        SELECT sp.id, sp.part, sp.recipient_id, s.id AS session, s.creator_id FROM orders_split sp
+        JOIN orders_line l ON l.id = sp.line_id AND l.kind = 'session' JOIN orders_order o ON o.id = l.order_id
+        JOIN (
+            SELECT s.id, s.creator_id, s.creator_id IS NOT NULL AND NOT EXISTS (
+                SELECT FROM schedule_sessioncoach c WHERE c.session_id = s.id AND c.coach_id = s.creator_id
+            ) AS is_by_other FROM schedule_session s) s ON s.id = l.subject_id
+        WHERE sp.earned_at IS NULL AND sp.reversed < sp.amount AND o.state <> 'void' AND CASE sp.part
+            WHEN 'royalty' THEN NOT s.is_by_other OR sp.recipient_id <> s.creator_id
+            WHEN 'teacher' THEN NOT s.is_by_other WHEN 'creator' THEN s.is_by_other ELSE false END""",
+    ),
+    Invariant(
         "nobody-earns-of-what-they-bought",
         _("Nobody earns of what they bought, nor of their own place."),
         """

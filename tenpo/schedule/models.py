@@ -115,6 +115,8 @@ class Session(BaseModel):
     coach = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="sessions")
     # Several give it together. So whoever deals with one of a single coach asks nobody about others.
     is_together = models.BooleanField(default=False, db_default=False, editable=False)
+    # Who made it, where that is said, as its service or an admin did; none: whoever leads it.
+    creator = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="+")
     series = models.ForeignKey(Series, models.PROTECT, null=True, related_name="sessions")
     title = models.CharField(_("Title"), max_length=120)
     description = models.TextField(_("Description"), max_length=4_000, blank=True)
@@ -226,6 +228,11 @@ class Session(BaseModel):
     def coach_names(self) -> str:
         """Who gives it, in the reader's words."""
         return say_names(self.named_coaches)
+
+    @property
+    def made_by_id(self) -> UUID:
+        """Who earns of it as its creator: who was said to have made it, otherwise its lead."""
+        return self.creator_id or self.coach_id
 
     def is_given_by(self, user: User) -> bool:
         return self.coach_id == user.pk or (self.is_together and user.pk in self.coach_ids)

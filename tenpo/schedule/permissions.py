@@ -17,6 +17,14 @@ def can_create_session(user: User | None, *, coach: User) -> bool:
     return is_active_coach(coach) and (is_active_admin(user) or (user is not None and user.pk == coach.pk))
 
 
+def can_name_creator(user: User | None, creator_id: UUID | None, *, before_id: UUID | None = None) -> bool:
+    """Who says that somebody made what is offered, and so earns of it whoever gives it: an admin of anybody; a coach of
+    themselves, as long as nobody else is named.
+    """
+    is_own = is_active_coach(user) and user is not None and creator_id == user.pk and before_id is None
+    return is_own or is_active_admin(user)
+
+
 def can_choose_coaches(user: User | None, session: Session) -> bool:
     """Who says with whom a session is given: its lead until it begins, as for a new one; an admin always.
 

@@ -182,6 +182,8 @@ class Service(BaseModel):
         _("Times in a row at most"), default=1, db_default=1,
         validators=[MinValueValidator(1), MaxValueValidator(SLOT_SERIES_DATES)],
     )  # fmt: skip
+    # Who made it, where that is said: they earn of it also where somebody else gives it. None: whoever gives it.
+    creator = models.ForeignKey(User, models.PROTECT, null=True, db_index=False, related_name="+")
     coaches_rule = models.CharField(_("Given by"), max_length=8, choices=Coaches, default=Coaches.CHOSEN)
     open_to = models.CharField(_("Open to"), max_length=10, choices=OpenTo, default=OpenTo.MEMBERS)
     # Whether its coach says yes or no to each.

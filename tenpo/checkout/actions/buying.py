@@ -29,7 +29,7 @@ from tenpo.orders.actions.orders import Bought, new_order
 from tenpo.orders.actions.sponsor_shares import take_from_budget
 from tenpo.orders.cancelling import Policy
 from tenpo.orders.models import Line, Split
-from tenpo.orders.policies import split_line
+from tenpo.orders.policies import split_line, taught_by_whom
 from tenpo.orders.queries import Quote, quotes, together
 from tenpo.payments.actions.auto_top_ups import look_after_wallet_soon
 from tenpo.payments.models import Payment
@@ -197,6 +197,10 @@ def order_places(
         use_wallet=paying.use_wallet,
         asked=asked,
     )
+    found = [
+        one.taught_by(taught_by_whom(booking.session.made_by_id, booking.session.coach_ids))
+        for booking, one in zip(bookings, found, strict=True)
+    ]
     price = together(found)
     check_agreed(price, paying)
     if price.own_share and not unpaid_until:
@@ -280,7 +284,7 @@ def _splits_of(booking: Booking, price: Quote) -> list[Split]:
     session = booking.session
     sponsor_id = price.sponsorship.sponsor_id if price.sponsorship else None
     return split_line(
-        price.price, price.split_rule, creator_id=session.coach_id, taught_by=session.coach_ids,
+        price.price, price.split_rule, creator_id=session.made_by_id, taught_by=session.coach_ids,
         bought_by=(booking.booked_by_id, booking.participant.user_id, sponsor_id),
     )  # fmt: skip
 

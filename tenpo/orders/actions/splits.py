@@ -22,7 +22,8 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.policies import MAX_NAME, terms_begin_at
 from tenpo.orders.models import Line, Order, Split, SplitRule
 from tenpo.orders.permissions import can_manage_policies
-from tenpo.orders.policies import parts_given, parts_left, split_line
+from tenpo.orders.policies import parts_given, parts_left, split_line, taught_by_whom
+from tenpo.orders.queries import fitting_split_rules
 from tenpo.people.models import User
 
 MAX_PLACE = 1000
@@ -122,16 +123,28 @@ def earn_splits(kind: Line.Kind, subject_id: UUID) -> int:
 
 
 def redivide_splits(
-    kind: Line.Kind, subject_id: UUID, *, taught_by: Sequence[UUID], places: Mapping[UUID, UUID | None]
+    kind: Line.Kind,
+    subject_id: UUID,
+    *,
+    creator_id: UUID,
+    taught_by: Sequence[UUID],
+    was: SplitRule.TaughtBy,
+    places: Mapping[UUID, UUID | None],
+    line_id: UUID | None = None,
 ) -> None:
-    """Others give what was sold, the lead first: its lines are divided among them by the rules that held when it was
-    sold, as far as nothing of them was earned yet or all of it went back.
+    """Others give what was sold, the lead first, or made it: its lines, or one of them, are divided among them by the
+    rules that held when it was sold, as far as nothing of them was earned yet or all of it went back.
 
-    The caller holds the lock on what was sold. `places` says of lines for whose account they were bought, besides
-    their buyers: nobody earns of their own place.
+    A line keeps its rule. Only where somebody else teaches than made it, and did not before (`was`), or the other way
+    round, another kind of rule holds: the one that did so when the line was ordered. The caller holds the lock on what
+    was sold. `places` says of lines for whose account they were bought, besides their buyers: nobody earns of their
+    own place.
     """
+    by_whom = taught_by_whom(creator_id, taught_by)
+    anew = None if by_whom == was else list(fitting_split_rules(by_whom, coach_id=taught_by[0]))
     rows = Line.objects.select_for_update(of=("self",), no_key=True).exclude(order__state=Order.State.VOID)
     rows = rows.select_related("order", "sponsorship", "split_rule").filter(kind=kind, subject_id=subject_id)
+    rows = rows.filter(pk=line_id) if line_id else rows
     lines = [line for line in rows.order_by("id") if parts_left(line).whole]
     splits = Split.objects.select_for_update(no_key=True).filter(line__in=lines).order_by("id")
     before: dict[UUID, list[Split]] = {}
@@ -140,12 +153,16 @@ def redivide_splits(
     gone, fresh = [], []
     for line in lines:
         there = before.get(line.pk, [])
-        rule = line.split_rule or _rule_of(there)
-        if rule is None or any(split.earned_at for split in there):
+        if any(split.earned_at for split in there):
+            continue
+        if anew is not None:
+            line.split_rule = next((rule for rule in anew if rule.holds(line.created_at)), None)
+        rule = line.split_rule if anew is not None else line.split_rule or _rule_of(there)
+        if rule is None and not there:
             continue
         sponsor_id = line.sponsorship.sponsor_id if line.sponsorship else None
         bought_by = (line.order.buyer_id, places.get(line.pk), sponsor_id)
-        parts = split_line(line.price, rule, creator_id=taught_by[0], taught_by=taught_by, bought_by=bought_by)
+        parts = split_line(line.price, rule, creator_id=creator_id, taught_by=taught_by, bought_by=bought_by)
         back = apportion(parts_given(line).whole, [part.amount for part in parts]) if parts else []
         for part, gone_back in zip(parts, back, strict=True):
             part.line, part.reversed = line, gone_back
@@ -154,7 +171,7 @@ def redivide_splits(
         fresh += parts
     Split.objects.filter(pk__in=[split.pk for split in gone]).delete()
     Split.objects.bulk_create(fresh)
-    Line.objects.bulk_update(lines, ["is_split"])
+    Line.objects.bulk_update(lines, ["is_split", "split_rule"])
 
 
 def _rule_of(splits: Sequence[Split]) -> SplitRule | None:

@@ -27,6 +27,7 @@ from tenpo.schedule.actions.seats import (
     free_seats,
     lock_participants,
 )
+from tenpo.schedule.actions.session_coaches import divide_anew
 from tenpo.schedule.models import Booking, Session
 
 REFUSALS: dict[str, Callable[[], str]] = {
@@ -142,6 +143,7 @@ def _move(booking: Booking, new: Session, move: Move) -> None:
     """Write the booking and its line as they are now; the new session has a seat less."""
     now = clock.now()
     assert booking.line is not None
+    old = booking.session
     line = lock_lines([booking.line.pk])[booking.line.pk]
     line.subject_id, line.description = new.pk, new.title
     line.save(update_fields=["subject_id", "description"])
@@ -149,7 +151,7 @@ def _move(booking: Booking, new: Session, move: Move) -> None:
     new.save(update_fields=["seats_taken"])
     is_near = new.starts_at <= now + REMINDED_BEFORE
     # Whatever its calendar event counts goes on from where it was.
-    booking.sequence += booking.session.version + 1
+    booking.sequence += old.version + 1
     booking.line, booking.session = line, new
     booking.starts_at, booking.ends_at = new.starts_at, new.ends_at
     counted = note_move(booking, move)
@@ -157,3 +159,6 @@ def _move(booking: Booking, new: Session, move: Move) -> None:
     booking.save(
         update_fields=["session", "starts_at", "ends_at", "moved_at", "reminded_at", "sequence", *counted],
     )
+    if new.made_by_id != old.made_by_id:
+        # The same give it, and somebody else made it.
+        divide_anew(new, {"creator_id": old.creator_id, "coach_ids": old.coach_ids}, line_id=line.pk)

@@ -24,6 +24,7 @@ from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import BACK, CalledOff, call_off
 from tenpo.schedule.actions.coach_time import lock_coaches
+from tenpo.schedule.actions.made_by import check_creator
 from tenpo.schedule.actions.seats import lock_with_held
 from tenpo.schedule.actions.session_coaches import checked_beside, coaches_with, write_sessions
 from tenpo.schedule.actions.sessions import (
@@ -52,6 +53,7 @@ class SeriesTerms(TypedDict):
     place: NotRequired[str]
     join_link: NotRequired[str]
     cancellation_policy: NotRequired[CancellationPolicy]
+    creator: NotRequired[User | None]
 
 
 class FollowingChanges(TypedDict, total=False):
@@ -116,6 +118,7 @@ def create_series(
     """
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
+    check_creator(terms.get("creator"), by=by)
     lock_coaches([coach.pk, *(one.pk for one in beside)])
     planned = plan_series(coach, rule, minutes=terms["minutes"], beside=beside)
     if agreed is not None and agreed != digest_of(planned):

@@ -15,6 +15,7 @@ from tenpo.core.outbox import publish
 from tenpo.orders.models import CancellationPolicy
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
+from tenpo.schedule.actions.made_by import check_creator
 from tenpo.schedule.actions.service_checks import Offer, check_offer, numbered
 from tenpo.schedule.models import Location, Room, Service, ServiceCoach, ServicePrice
 from tenpo.schedule.permissions import can_give_service
@@ -23,7 +24,7 @@ from tenpo.schedule.permissions import can_give_service
 OWN = (
     "name", "description", "format", "durations", "price_basis", "capacity", "buffer_before", "buffer_after",
     "notice_minutes", "window_days", "step_minutes", "most_per_day", "most_per_week", "most_in_series", "coaches_rule",
-    "open_to", "needs_approval", "repeats_intro", "questions", "join_link", "cancellation_policy",
+    "open_to", "needs_approval", "repeats_intro", "questions", "join_link", "cancellation_policy", "creator",
 )  # fmt: skip
 TEXTS = ("name", "description", "join_link")
 
@@ -48,6 +49,7 @@ class ServiceChanges(TypedDict, total=False):
     most_in_series: int
     coaches: Sequence[User]
     coaches_rule: str
+    creator: User | None
     open_to: str
     needs_approval: bool
     repeats_intro: bool
@@ -78,11 +80,13 @@ def service_name_taken() -> RuleError:
 def create_service(*, by: User | None, **terms: Unpack[ServiceTerms]) -> Service:
     """Offer something that can be booked by time. A coach makes what they alone give, an admin any.
 
-    Raises ValidationError by field; RuleError name_taken.
+    Its `creator` earns of it, also where somebody else gives it; without one it is whoever does. Raises
+    ValidationError by field; RuleError name_taken.
     """
     coaches = _locked_coaches(terms["coaches"])
     if not can_give_service(by, coaches):
         raise PermissionDenied
+    check_creator(terms.get("creator"), by=by)
     service = Service(currency=current_business().currency, **_own(terms, ()))
     offer = Offer(coaches, tuple(terms.get("locations", ())), tuple(terms.get("rooms", ())), dict(terms["prices"]))
     check_offer(service, offer)
@@ -100,6 +104,8 @@ def edit_service(
 ) -> Service:
     """Change what a service is, for what is booked from now on; what is equal already is no change.
 
+    Sessions that were booked of it keep who made it then.
+
     `version` is the one that the editor saw: a newer one refuses, so nobody's change is lost. Raises ValidationError
     by field; RuleError changed_meanwhile, name_taken.
     """
@@ -110,6 +116,8 @@ def edit_service(
         raise PermissionDenied
     if version is not None and version != service.version:
         raise RuleError("changed_meanwhile", _("Somebody has changed this service since you opened it."))
+    if "creator" in changes:
+        check_creator(changes["creator"], by=by, before_id=service.creator_id)
     offer = Offer(
         coaches if coaches is not None else there.coaches,
         tuple(changes.get("locations", there.locations)),
@@ -204,6 +212,9 @@ def _own(terms: Mapping[str, Any], questions: Sequence[Mapping[str, Any]]) -> di
     if "cancellation_policy" in values:
         policy = values.pop("cancellation_policy")
         values["cancellation_policy_id"] = policy.pk if policy else None
+    if "creator" in values:
+        creator = values.pop("creator")
+        values["creator_id"] = creator.pk if creator else None
     return values
 
 
@@ -238,9 +249,9 @@ def _write_prices(service: Service, prices: Mapping[int, int]) -> None:
 
 def _said(service: Service, offer: Offer) -> dict[str, Any]:
     """What the audit writes down of a service."""
-    own = {name: getattr(service, name) for name in OWN if name != "cancellation_policy"}
-    policy = {"cancellation_policy_id": service.cancellation_policy_id}
-    return {**own, **policy, "currency": service.currency, **offer.said()}
+    own = {name: getattr(service, name) for name in OWN if name not in ("cancellation_policy", "creator")}
+    named = {"cancellation_policy_id": service.cancellation_policy_id, "creator_id": service.creator_id}
+    return {**own, **named, "currency": service.currency, **offer.said()}
 
 
 def _tell(service: Service, coaches: Sequence[User] | set[User]) -> None:

@@ -19,6 +19,7 @@ from tenpo.core.outbox import publish
 from tenpo.core.words import say_when
 from tenpo.orders.actions.splits import redivide_splits
 from tenpo.orders.models import Line
+from tenpo.orders.policies import taught_by_whom
 from tenpo.people.models import User
 from tenpo.schedule.models import Booking, Session, SessionCoach
 from tenpo.schedule.session_coach_models import claim_of, coaches_of_new, name_who_gives
@@ -121,8 +122,8 @@ def name_other_coaches(session: Session, values: dict[str, Any]) -> dict[str, An
 def handed_over(
     session: Session, *, is_so: bool, stands_in: Mapping[UUID, UUID | None] | None = None
 ) -> Iterator[None]:
-    """Let those give a session who are named by now, at the time that is written meanwhile, and earn what is divided:
-    nobody claims it in between. `stands_in` says of whoever has another one's place whose it is.
+    """Let those give a session who are named by now, at the time that is written meanwhile: nobody claims it in
+    between. `stands_in` says of whoever has another one's place whose it is.
     """
     for_whom = stands_in or {}
     if not is_so:
@@ -140,8 +141,21 @@ def handed_over(
         row.stands_in_for_id = for_whom.get(row.coach_id, row.stands_in_for_id)
     SessionCoach.objects.bulk_update(there.values(), ["place", "stands_in_for"])
     SessionCoach.objects.bulk_create(fresh)
+
+
+def divide_anew(session: Session, before: Mapping[str, Any], *, line_id: UUID | None = None) -> None:
+    """Let what is not earned of a session, or of one line in it, be earned by those who give it now, and made it, where
+    others did `before`, by field.
+    """
+    if not before.keys() & {"coach_ids", "creator_id"}:
+        return
+    was_given_by = before.get("coach_ids", session.coach_ids)
+    was_made_by = before.get("creator_id", session.creator_id) or was_given_by[0]
     of_whom = Booking.objects.filter(session=session, line__isnull=False).values_list("line", "participant__user")
-    redivide_splits(Line.Kind.SESSION, session.pk, taught_by=session.coach_ids, places=dict(of_whom))
+    redivide_splits(
+        Line.Kind.SESSION, session.pk, creator_id=session.made_by_id, taught_by=session.coach_ids,
+        was=taught_by_whom(was_made_by, was_given_by), places=dict(of_whom), line_id=line_id,
+    )  # fmt: skip
 
 
 def tell_of_others(session: Session, before: Sequence[UUID], *, by: User | None, **how: Any) -> None:

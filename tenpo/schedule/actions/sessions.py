@@ -26,6 +26,7 @@ from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import lock_coaches
+from tenpo.schedule.actions.made_by import check_creator
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.offers import let_go_all, offer_free_seats
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
@@ -35,6 +36,7 @@ from tenpo.schedule.actions.session_coaches import (
     check_free,
     checked_beside,
     coaches_with,
+    divide_anew,
     handed_over,
     name_other_coaches,
     tell_of_others,
@@ -72,6 +74,7 @@ class SessionChanges(TypedDict, total=False):
     capacity: int
     price: int
     cancellation_policy: CancellationPolicy
+    creator: User | None
 
 
 class SessionTerms(TypedDict):
@@ -87,6 +90,7 @@ class SessionTerms(TypedDict):
     place: NotRequired[str]
     join_link: NotRequired[str]
     cancellation_policy: NotRequired[CancellationPolicy]
+    creator: NotRequired[User | None]
 
 
 def overlapping() -> RuleError:
@@ -123,13 +127,14 @@ def create_session(
 ) -> Session:
     """Put a session on offer; `source_uid` names the event of a calendar file that it comes from.
 
-    Who gives it with its lead stands `beside` them, and is told: where it `is_among_several` at the end of all. Raises
-    ValidationError for what is out of range, RuleError overlap when its lead is taken at that time, coach_taken when
-    one of the others is.
+    Who gives it with its lead stands `beside` them, and is told: where it `is_among_several` at the end of all. Its
+    `creator` earns of it whoever gives it; without one that is its lead. Raises ValidationError for what is out of
+    range, RuleError overlap when its lead is taken at that time, coach_taken when one of the others is.
     """
     # Asked before the lock, which counts a change of the coach's time.
     if not can_create_session(by, coach=coach):
         raise PermissionDenied
+    check_creator(terms.get("creator"), by=by)
     lock_coaches([coach.pk, *(one.pk for one in beside)])
     session = new_session(coach, terms, source_uid=source_uid)
     if others := checked_beside(coach.pk, beside, by=by):
@@ -160,7 +165,8 @@ def edit_session(
 
     Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
     go to the waitlist. Those who are to stand `beside` its lead claim its time and earn of it from now on, who does
-    not any more lets go of both, and they are told. `version` is the one that the editor saw: a newer one refuses, so
+    not any more lets go of both, and they are told. Another `creator` earns of all that nobody has earned yet.
+    `version` is the one that the editor saw: a newer one refuses, so
     nobody's change is lost. Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken,
     private_session, overlap, coach_taken, takes_part, room_taken.
     """
@@ -179,6 +185,10 @@ def edit_session(
     if (version is not None and version != locked.version) or ((moves or is_by_others) and is_elsewhere):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
     values: dict[str, Any] = {**changes}
+    if "creator" in values:
+        creator = values.pop("creator")
+        check_creator(creator, by=by, before_id=locked.creator_id)
+        values["creator_id"] = creator.pk if creator else None
     if beside is not None:
         checked_beside(locked.coach_id, beside, by=by, there=locked.coach_ids[1:])
     if is_by_others:
@@ -312,6 +322,7 @@ def change_session(
     with handed_over(session, is_so=is_by_others, stands_in=stands_in):
         written = [*(before.keys() - {"coach_ids"}), *(["is_together"] if is_by_others else [])]
         session.save(update_fields=[*written, "version", "changed_at"])
+    divide_anew(session, before)
     record("session.changed", by=by, on=session, before=before, after=after)
     if is_by_others:
         is_moved = bool(before.keys() & {*TOLD})
@@ -382,7 +393,8 @@ def _among(is_among_several: bool) -> dict[str, bool]:
 def facts_of(session: Session) -> dict[str, Any]:
     """What the audit writes down of a new session."""
     names = ("title", "starts_at", "ends_at", "time_zone", "place", "capacity", "price", "currency")
-    return {name: getattr(session, name) for name in names}
+    creator = {"creator_id": session.creator_id} if session.creator_id else {}
+    return {name: getattr(session, name) for name in names} | creator
 
 
 def _differing(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:

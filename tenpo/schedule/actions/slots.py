@@ -307,6 +307,7 @@ def session_of(locked: LockedSlot, slot: Slot, *, policy_id: UUID, price: int, p
     session = Session(
         pk=locked.session_id,
         service_id=service.pk,
+        creator_id=service.creator_id,
         format=service.format,
         title=service.name,
         description=service.description,
