@@ -19,6 +19,7 @@ from tenpo.schedule.actions.series import FollowingChanges, SeriesTerms
 from tenpo.schedule.actions.sessions import AS_BOOKED, MIN_SESSION_MINUTES, SessionTerms
 from tenpo.schedule.beside_forms import beside_field, beside_field_of
 from tenpo.schedule.ical_reading import MAX_BYTES
+from tenpo.schedule.made_by_forms import creator_field
 from tenpo.schedule.models import MAX_SESSION_MINUTES, Session, SessionCoach
 from tenpo.schedule.occurrences import Moment, WeeklyRule, last_day_of_weeks, local_moment
 from tenpo.schedule.queries import SessionFilter
@@ -101,7 +102,7 @@ class OfferForm(forms.Form):
 
     def offer(self) -> dict[str, Any]:
         """The fields of a session that this form knows; nothing where nothing was chosen."""
-        names = ("title", "description", "place", "join_link", "capacity", "price", "cancellation_policy")
+        names = ("title", "description", "place", "join_link", "capacity", "price", "cancellation_policy", "creator")
         values = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
         if values.get("cancellation_policy") is None:
             values.pop("cancellation_policy", None)
@@ -126,13 +127,13 @@ class SessionForm(OfferForm):
             self.fields["time_zone"].initial = viewer.time_zone
             if viewer.is_admin:
                 self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
-            self.fields |= beside_field(viewer)
+            self.fields |= beside_field(viewer) | creator_field(viewer)
             self.order_fields(["coach", "title"])
         else:
             self.fields["cancellation_policy"].required = True
             for name in AS_BOOKED if session.is_private else ():
                 del self.fields[name]
-            self.fields |= beside_field_of(viewer, session)
+            self.fields |= beside_field_of(viewer, session) | creator_field(viewer, session.creator_id)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -181,6 +182,7 @@ def _initial(session: Session) -> dict[str, Any]:
         "time_zone": session.time_zone,
         "version": session.version,
         "beside": session.coach_ids[1:],
+        "creator": session.creator_id,
     }
 
 
@@ -361,7 +363,7 @@ class SeriesForm(OfferForm):
         self.fields["time_zone"].initial = viewer.time_zone
         if viewer.is_admin:
             self.fields["coach"] = CoachField(initial=viewer if viewer.is_coach else None)
-        self.fields |= beside_field(viewer)
+        self.fields |= beside_field(viewer) | creator_field(viewer)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

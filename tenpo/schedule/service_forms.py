@@ -18,6 +18,7 @@ from tenpo.core.words import say_duration
 from tenpo.people.models import User
 from tenpo.schedule.actions.service_checks import MAX_LABEL, Offer
 from tenpo.schedule.forms import CoachField, policy_field
+from tenpo.schedule.made_by_forms import creator_field
 from tenpo.schedule.models import Location, Room, Service
 from tenpo.schedule.service_models import MAX_GROUP, MAX_NOTICE_MINUTES, MAX_QUESTIONS
 
@@ -118,7 +119,7 @@ class ServiceForm(forms.Form):
         initial = _initial(service, offer) if service and offer else {}
         super().__init__(data, initial=initial)
         self.viewer, self.currency = viewer, service.currency if service else current_business().currency
-        self._choices_of(viewer, initial.get("notice_minutes"))
+        self._choices_of(viewer, initial.get("notice_minutes"), service)
         self.price_count = self._count("people", len(offer.prices) + 1 if offer else FIRST_PRICES, MAX_PRICE_ROWS)
         first = len(service.questions) + 1 if service else FIRST_QUESTIONS
         self.question_count = self._count("question", first, MAX_QUESTIONS)
@@ -130,7 +131,7 @@ class ServiceForm(forms.Form):
             # Whoever only wants a further row has done nothing wrong yet.
             self._errors = ErrorDict()
 
-    def _choices_of(self, viewer: User, notice: int | None) -> None:
+    def _choices_of(self, viewer: User, notice: int | None, service: Service | None) -> None:
         """What may be chosen: who, where, and how long ahead."""
         if viewer.is_admin:
             coaches = self.fields["coaches"]
@@ -138,6 +139,7 @@ class ServiceForm(forms.Form):
             coaches.queryset = CoachField().queryset
         else:
             del self.fields["coaches"], self.fields["coaches_rule"]
+        self.fields |= creator_field(viewer, service.creator_id if service else None)
         for name, rows in (
             ("locations", Location.objects.open().order_by("name", "id")),
             ("rooms", Room.objects.open().select_related("location").order_by("location__name", "name", "id")),
@@ -228,7 +230,7 @@ class ServiceForm(forms.Form):
                 self._question(number) for number in range(self.question_count) if known[f"question_{number}"]
             ],
             "coaches": list(known["coaches"]) if is_admin else [self.viewer],
-            **({"coaches_rule": known["coaches_rule"]} if is_admin else {}),
+            **({name: known[name] for name in ("coaches_rule", "creator")} if is_admin else {}),
         }
 
     def _question(self, number: int) -> dict[str, Any]:
@@ -248,6 +250,7 @@ def _initial(service: Service, offer: Offer) -> dict[str, Any]:
     values |= {
         "version": service.version,
         "coaches_rule": service.coaches_rule,
+        "creator": service.creator_id,
         "coaches": [coach.pk for coach in offer.coaches],
         "locations": [place.pk for place in offer.locations],
         "rooms": [room.pk for room in offer.rooms],

@@ -13,6 +13,7 @@ from tenpo.schedule.actions import series as actions
 from tenpo.schedule.api.sessions import (
     AllBeside,
     Beside,
+    Creator,
     Description,
     EffectOut,
     JoinLink,
@@ -76,6 +77,7 @@ class SeriesIn(RuleIn):
         }
     }
 
+    creator_id: Creator = None
     title: Title
     description: Description = ""
     place: Place = ""

@@ -16,7 +16,7 @@ from tenpo.core.paging import keyset_page
 from tenpo.people.models import User
 from tenpo.schedule.actions import services as actions
 from tenpo.schedule.actions.service_checks import MAX_CHOICE, MAX_LABEL
-from tenpo.schedule.api.sessions import CoachOut, chosen_policy
+from tenpo.schedule.api.sessions import CoachOut, Creator, CreatorOut, chosen_policy, creator_in
 from tenpo.schedule.models import Location, Room, Service
 from tenpo.schedule.service_models import (
     MAX_BUFFER_MINUTES,
@@ -102,6 +102,7 @@ class ServiceOut(OutSchema):
     most_in_series: int = Field(..., description="How often in a row the same time can be booked; 1: one by one.")
     coaches: list[CoachOut] = Field(..., description="In the order in which they are asked.")
     coaches_rule: str = Field(..., examples=["chosen"])
+    creator_id: CreatorOut
     open_to: str = Field(..., examples=["members"])
     needs_approval: bool
     repeats_intro: bool
@@ -151,6 +152,7 @@ class ServiceFields(InSchema):
     most_per_week: Most | None = None
     most_in_series: Annotated[int, Field(ge=1, le=SLOT_SERIES_DATES)] = 1
     coaches_rule: Service.Coaches = Service.Coaches.CHOSEN
+    creator_id: Creator = None
     open_to: Service.OpenTo = Service.OpenTo.MEMBERS
     needs_approval: bool = False
     repeats_intro: bool = False
@@ -204,6 +206,7 @@ def service_out(user: User, service: Service) -> dict[str, Any]:
         **{name: getattr(service, name) for name in plain},
         "prices": [{"people": price.people, "amount": price.amount} for price in prices],
         "coaches": [{"id": coach.pk, "name": coach.name} for coach in coaches],
+        "creator_id": service.creator_id if knows_the_door or service.creator_id == user.pk else None,
         "join_link": service.join_link if knows_the_door else None,
         "locations": _open(service.locations.all()),
         "rooms": _open(service.rooms.all()),
@@ -221,6 +224,7 @@ def terms_in(user: User, body: ServiceFields) -> Any:
     if "coach_ids" in values:
         ids = values.pop("coach_ids")
         values["coaches"] = _all_of(User.objects.visible_to(user).with_roles(), ids) if ids else [user]
+    values |= creator_in(user, values)
     if "cancellation_policy_id" in values:
         policy = values.pop("cancellation_policy_id")
         values["cancellation_policy"] = chosen_policy(user, policy) if policy else None
@@ -242,7 +246,10 @@ def list_services(request: ApiRequest, query: Query[ServiceQuery]) -> dict[str, 
 
 @router.post("/services", response={201: ServiceOut, **problems(403, 404, 409)}, summary="Offer a service")
 def post_service(request: ApiRequest, body: ServiceIn) -> tuple[int, dict[str, Any]]:
-    """A coach offers what they alone give, an admin any. 409 `name_taken`."""
+    """A coach offers what they alone give, an admin any; that somebody else made it is for admins to say.
+
+    409 `name_taken`.
+    """
     service = actions.create_service(by=request.user, **({"coaches": [request.user]} | terms_in(request.user, body)))
     return 201, service_out(request.user, visible_service(request.user, service.pk))
 

@@ -56,6 +56,14 @@ AllBeside = Annotated[
     Field(max_length=COACHES_OF_A_SERVICE - 1, description="All who are to give it with its coach; [] is nobody."),
 ]
 
+Creator = Annotated[
+    UUID | None,
+    Field(description="Who made it, and earns of it also where somebody else gives it; null: whoever gives it."),
+]
+CreatorOut = Annotated[
+    UUID | None, Field(description="Who was said to have made it; for them, who gives it, and admins.")
+]
+
 
 class CoachOut(OutSchema):
     """Who teaches."""
@@ -72,6 +80,7 @@ class SessionOut(OutSchema):
     description: str
     coach: CoachOut
     coach_ids: Annotated[list[UUID], Field(description="All who give it together; `coach` leads, and comes first.")]
+    creator_id: CreatorOut
     series_id: UUID | None
     starts_at: datetime
     ends_at: datetime
@@ -129,6 +138,7 @@ class SessionIn(InSchema):
 
     coach_id: UUID | None = None
     beside_ids: Beside = []
+    creator_id: Creator = None
     title: Title
     description: Description = ""
     starts_at: TimeIn
@@ -148,6 +158,7 @@ class SessionPatch(InSchema):
 
     version: Annotated[int | None, Field(description="The version that you saw; an older one is refused.")] = None
     beside_ids: AllBeside = None
+    creator_id: Creator = None
     title: Title | None = None
     description: Description | None = None
     starts_at: TimeIn | None = None
@@ -244,10 +255,12 @@ def _session_out(user: User, session: Session, shares: Shares, booking: Booking 
         "coach_ids", "seats_taken", "seats_kept", "seats_left", "price", "currency", "cancellation_policy_id", "status",
         "cancel_reason", "version",
     )  # fmt: skip
-    may_join = can_manage_session(user, session) or (booking is not None and booking.confirmed_at is not None)
+    is_host = can_manage_session(user, session)
+    may_join = is_host or (booking is not None and booking.confirmed_at is not None)
     return {
         **{name: getattr(session, name) for name in plain},
         "coach": {"id": session.coach_id, "name": session.coach.name},
+        "creator_id": session.creator_id if is_host or session.creator_id == user.pk else None,
         "join_link": session.join_link if may_join else None,
         "company_share": shares.company,
         "sponsor_share": shares.sponsor,
@@ -292,10 +305,19 @@ def all_beside(user: User, ids: Sequence[UUID] | None) -> list[User] | None:
     return None if ids is None else coaches_named(user, ids)
 
 
+def creator_in(user: User, values: dict[str, Any]) -> dict[str, User | None]:
+    """Who made it, taken out of what a body says; null is said as well, and Http404 is for who is not there."""
+    if "creator_id" not in values:
+        return {}
+    creator_id = values.pop("creator_id")
+    return {"creator": get_object_or_404(User.objects.visible_to(user), pk=creator_id) if creator_id else None}
+
+
 def changes_in(user: User, body: InSchema, *, leave: set[str]) -> dict[str, Any]:
-    """What a body says about a session, as the actions take it; null says nothing."""
+    """What a body says about a session, as the actions take it; null says nothing but of who made it."""
     values = body.model_dump(exclude_unset=True, exclude=leave)
-    values = {name: value for name, value in values.items() if value is not None}
+    creator = creator_in(user, values)
+    values = {name: value for name, value in values.items() if value is not None} | creator
     if policy_id := values.pop("cancellation_policy_id", None):
         values["cancellation_policy"] = chosen_policy(user, policy_id)
     return values
@@ -317,7 +339,7 @@ def list_sessions(request: ApiRequest, query: Query[SessionQuery]) -> dict[str, 
 
 @router.post("/sessions", response={201: SessionOut, **problems(403, 404, 409)}, summary="Offer a session")
 def create_session(request: ApiRequest, body: SessionIn) -> tuple[int, dict[str, Any]]:
-    """Coaches offer their own sessions, admins any coach's.
+    """Coaches offer their own sessions, admins any coach's. That somebody else made it is for admins to say.
 
     409 `overlap` when the coach teaches at that time, `coach_taken` when one of the others does; `in_the_way` names
     what of it the caller sees.
@@ -342,7 +364,8 @@ def get_session(request: ApiRequest, session_id: UUID) -> dict[str, Any]:
     "/sessions/{uuid:session_id}", response={200: SessionOut, **problems(403, 404, 409)}, summary="Change a session"
 )
 def edit_session(request: ApiRequest, session_id: UUID, body: SessionPatch) -> dict[str, Any]:
-    """Another time, place or link is told to those who booked; another price holds for new bookings only.
+    """Another time, place or link is told to those who booked; another price holds for new bookings only. Another
+    creator earns of all that nobody has earned yet.
 
     Its coach says who gives it with them until it begins, admins until it is completed. 409 `private_session` for
     another price, policy or number of seats of what was booked as a time, `overlap` or `coach_taken` when somebody who
