@@ -5,7 +5,6 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router
 
-from tenpo.access.api_auth import once
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, PageOut, PageQuery, TimeIn, problems
 from tenpo.core.paging import keyset_page
 from tenpo.orders.actions.policies import (
@@ -16,7 +15,7 @@ from tenpo.orders.actions.policies import (
     retire_cancellation_policy,
     set_default_cancellation_policy,
 )
-from tenpo.orders.actions.splits import MAX_PLACE, create_split_rule, end_split_rule
+from tenpo.orders.actions.splits import end_split_rule
 from tenpo.orders.cancelling import (
     MAX_GRACE,
     MAX_GRACE_DAYS,
@@ -30,7 +29,6 @@ from tenpo.orders.models import CancellationPolicy, Order, SharePolicy, Split, S
 from tenpo.orders.policy_words import describe_policy
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
-from tenpo.people.permissions import check_admin
 
 router = Router(tags=["Orders and policies"])
 
@@ -118,6 +116,8 @@ class SplitRuleOut(OutSchema):
     name: str
     coach_id: UUID | None = Field(..., description="Null: everybody's sessions.")
     taught_by: str = Field(..., description="`creator`, `other`, or empty for whoever teaches it.", examples=[""])
+    kind: str = Field(..., description="Of what: a kind of line, or empty for anything.", examples=["session"])
+    service_id: UUID | None = Field(..., description="Of this service alone; null: of whatever there is.")
     place: int = Field(..., description="The lowest one that fits decides.", examples=[100])
     business_percent: int = Field(..., examples=[15])
     creator_percent: int = Field(..., examples=[85])
@@ -125,19 +125,9 @@ class SplitRuleOut(OutSchema):
     active_from: datetime
     active_until: datetime | None
 
-
-class SplitRuleIn(InSchema):
-    """A new rule of who earns what; the three percentages sum to 100."""
-
-    name: str = Field(..., max_length=80, examples=["External coaches"])
-    business_percent: int = Field(..., ge=0, le=100, examples=[15])
-    creator_percent: int = Field(..., ge=0, le=100, examples=[85])
-    teacher_percent: int = Field(0, ge=0, le=100, examples=[0])
-    coach_id: UUID | None = Field(None, description="Only this coach's sessions; everybody's when left out.")
-    taught_by: SplitRule.TaughtBy = Field(SplitRule.TaughtBy.ANYBODY, examples=[""])
-    place: int = Field(100, ge=0, le=MAX_PLACE)
-    active_from: TimeIn | None = Field(None, description="Now when left out.")
-    active_until: TimeIn | None = None
+    @staticmethod
+    def resolve_service_id(rule: SplitRule) -> UUID | None:
+        return rule.offered_id
 
 
 class SplitOut(OutSchema):
@@ -251,7 +241,7 @@ def post_share_policy(request: ApiRequest, payload: SharePolicyIn) -> Any:
     policy = create_share_policy(
         name=payload.name,
         terms=terms_of(payload),
-        coach=coach_of(request, payload),
+        coach=coach_of(request, payload.coach_id),
         active_from=payload.active_from,
         active_until=payload.active_until,
         by=request.user,
@@ -331,11 +321,11 @@ def terms_of(payload: TermsIn) -> ShareTerms:
     return ShareTerms(percent=payload.percent, amount=payload.amount, cap=payload.cap)
 
 
-def coach_of(request: ApiRequest, payload: TermsIn | SplitRuleIn) -> User | None:
+def coach_of(request: ApiRequest, coach_id: UUID | None) -> User | None:
     """The coach that a call speaks of; 404 for somebody whom the caller does not see."""
-    if payload.coach_id is None:
+    if coach_id is None:
         return None
-    coach: User = get_object_or_404(User.objects.visible_to(request.user), pk=payload.coach_id)
+    coach: User = get_object_or_404(User.objects.visible_to(request.user), pk=coach_id)
     return coach
 
 
@@ -344,15 +334,6 @@ def list_split_rules(request: ApiRequest, query: Query[PageQuery]) -> Any:
     """Every rule, the newest first, for admins; a coach sees their own."""
     rows = SplitRule.objects.visible_to(request.user)
     return PageOut.of(keyset_page(rows, order=("-id",), cursor=query.cursor, limit=query.limit))
-
-
-@router.post("/split-rules", response={201: SplitRuleOut, **problems(403, 404, 409)}, summary="Decide who earns what")
-@once(SplitRuleOut, 201, is_whole=True)
-def post_split_rule(request: ApiRequest, payload: SplitRuleIn) -> SplitRule:
-    """A new rule; what was sold keeps its shares. For admins. Refusals: `starts_in_past`, `ends_too_early`."""
-    check_admin(request.user)
-    wanted = payload.model_dump(exclude={"coach_id"})
-    return create_split_rule(by=request.user, coach=coach_of(request, payload), **wanted)
 
 
 @router.post(

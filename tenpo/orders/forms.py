@@ -153,7 +153,7 @@ class SplitRuleForm(forms.Form):
 
     def wanted(self) -> dict[str, Any]:
         """What the rule is to be, as `create_split_rule` takes it."""
-        wanted = dict(self.cleaned_data)
+        wanted: dict[str, Any] = dict(self.cleaned_data)
         starts, ends = wanted.pop("starts_on"), wanted.pop("ends_on")
         # Today means from now on: a rule never starts in the past.
         wanted["active_from"] = midnight(starts) if starts and starts > day_here() else None

@@ -157,8 +157,9 @@ class SplitRuleQuerySet(models.QuerySet["SplitRule"]):
 class SplitRule(BaseModel):
     """Who earns which part of what is sold, from and until when; the first one that fits decides.
 
-    A coach's own rule goes before those for everybody, then the lower place, then the newer one. Without any, all of it
-    is the business's. The percentages of a rule never change.
+    A coach's own rule goes before those for everybody; then one for that very thing before one for its kind, and that
+    before one for anything; then the lower place, then the newer one. Without any, all of it is the business's. The
+    percentages of a rule never change.
     """
 
     class TaughtBy(models.TextChoices):
@@ -169,6 +170,10 @@ class SplitRule(BaseModel):
     name = models.CharField(_("Name"), max_length=80)
     place = models.PositiveSmallIntegerField(_("Place"), default=100)
     coach = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="split_rules")
+    # What it is for: a kind of line, or anything; and of it one thing that is offered, such as a service. A plain id,
+    # since what is offered stands above orders.
+    kind = models.CharField(max_length=12, blank=True, default="", db_default="")
+    offered_id = models.UUIDField(null=True)
     taught_by = models.CharField(max_length=8, choices=TaughtBy, blank=True, default=TaughtBy.ANYBODY)
     # Of the price; together all of it. Who made it and teaches it earns both shares.
     business_percent = models.PositiveSmallIntegerField(_("The business"))
@@ -189,6 +194,9 @@ class SplitRule(BaseModel):
             models.CheckConstraint(
                 name="split_rule_ends_after_it_starts",
                 condition=Q(active_until=None) | Q(active_until__gte=F("active_from")),
+            ),
+            models.CheckConstraint(
+                name="split_rule_for_one_thing_says_its_kind", condition=Q(offered_id=None) | ~Q(kind="")
             ),
         ]
         indexes = [models.Index(name="split_rule_by_start", fields=["-active_from"])]

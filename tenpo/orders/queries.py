@@ -117,23 +117,25 @@ def quotes(
     at: datetime | None = None,
     asked: Question | None = None,
     coach_ids: Sequence[UUID] = (),
+    offered_id: UUID | None = None,
 ) -> list[Quote]:
     """The same for what `buyer` takes at once, in one order: what one of it spends is not there for the next.
 
-    `coach_ids` say whose each of it is, by whose policy and rule it goes, where that is not `coach_id` for all; one
-    statement more where there are several. No statement where it was `asked` together with something else, see
-    `quote_question`.
+    `offered_id` is what all of it is of, such as a service: a rule of who earns may be for that alone. `coach_ids` say
+    whose each of it is, by whose policy and rule it goes, where that is not `coach_id` for all; one statement more
+    where there are several. No statement where it was `asked` together with something else, see `quote_question`.
     """
     at = at or clock.now()
     if asked is not None and asked.answer is not None:
         terms, by_creator, by_other, back_to, funding, left, ids = asked.answer
         ids = [UUID(each) for each in ids]
     else:
-        values = _values(len(prices), currency=currency, coach_id=coach_id, buyer=buyer, at=at)
+        sold = Sold(kind, offered_id)
+        values = _values(len(prices), currency=currency, coach_id=coach_id, buyer=buyer, at=at, sold=sold)
         [(terms, by_creator, by_other, back_to, funding, left, ids)] = _TERMS_AND_POTS(**values)
     by_coach = {coach_id: _read_terms(terms, by_creator, by_other)}
     if others := {*coach_ids} - {coach_id}:
-        by_coach |= _terms_of(others, currency=currency, at=at)
+        by_coach |= _terms_of(others, currency=currency, at=at, sold=Sold(kind, offered_id))
     pots = [_account(pot) for pot in left]
     wallet = sum(pot.balance or 0 for pot in pots if pot.kind != Account.Kind.CREDIT)
     if not use_wallet:
@@ -156,10 +158,10 @@ def quotes(
     return found
 
 
-def _terms_of(coach_ids: Collection[UUID], *, currency: str, at: datetime) -> dict[UUID, Terms]:
+def _terms_of(coach_ids: Collection[UUID], *, currency: str, at: datetime, sold: "Sold") -> dict[UUID, Terms]:
     """The policy and the rules that hold for each of some coaches: one statement."""
     whose = cast("UUID", OuterRef("pk"))
-    rows = User.objects.filter(pk__in=coach_ids).values_list("pk", *_terms_and_rules(currency, whose, at))
+    rows = User.objects.filter(pk__in=coach_ids).values_list("pk", *_terms_and_rules(currency, whose, at, sold))
     return {coach_id: _read_terms(*found) for coach_id, *found in rows}
 
 
@@ -215,25 +217,34 @@ def frozen_quote(line: Line) -> Quote:
     )
 
 
-def quote_question(places: int, *, currency: str, coach_id: UUID, buyer: User) -> Question:
+def quote_question(
+    places: int, *, currency: str, coach_id: UUID, buyer: User, offered_id: UUID | None = None
+) -> Question:
     """What the quotes of so many places ask the database, to be asked together with something else."""
-    values = _values(places, currency=currency, coach_id=coach_id, buyer=buyer, at=clock.now())
+    sold = Sold(Line.Kind.SESSION, offered_id)
+    values = _values(places, currency=currency, coach_id=coach_id, buyer=buyer, at=clock.now(), sold=sold)
     return _TERMS_AND_POTS.question(7, **values)
 
 
-def _values(places: int, *, currency: str, coach_id: UUID, buyer: User, at: datetime) -> dict[str, object]:
+def _values(
+    places: int, *, currency: str, coach_id: UUID, buyer: User, at: datetime, sold: "Sold"
+) -> dict[str, object]:
     number = IDS_OF_ORDER + IDS_OF_LINE * places
-    return {"buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at, "number": number}
+    return {
+        "buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at, "number": number, "kind": sold.kind,
+        "offered": sold.offered_id,
+    }  # fmt: skip
 
 
 def _terms_and_pots() -> Any:
     currency, now = cast("str", Param("currency")), cast("datetime", Param("now"))
+    sold = Sold(cast("str", Param("kind")), cast("UUID", Param("offered")))
     funding = funding_of(cast("User", Param("buyer")), currency, now)
     about = {name: name for name in FUNDING}
     terms = {f"of_{name}": f"sponsorship__{name}" for name in FUNDING_TERMS}
     pots = spendable_pots(cast("User", Param("buyer")), currency, now)
     return User.objects.filter(pk=Param("buyer")).values_list(
-        *_terms_and_rules(currency, cast("UUID", Param("coach")), now),
+        *_terms_and_rules(currency, cast("UUID", Param("coach")), now, sold),
         Subquery(RefundTerms.objects.values("cancellation_to")[:1]),
         ArraySubquery(funding.values(funding=JSONObject(**about, **terms))),
         ArraySubquery(pots.values(pot=JSONObject(**{name: name for name in POT}))),
@@ -241,10 +252,10 @@ def _terms_and_pots() -> Any:
     )
 
 
-def _terms_and_rules(currency: str, coach_id: UUID, at: datetime) -> list[Subquery]:
+def _terms_and_rules(currency: str, coach_id: UUID, at: datetime, sold: "Sold") -> list[Subquery]:
     """What decides the company's share of what a coach gives, and what decides who earns, whoever made it."""
     policies = policies_in_force(currency=currency, coach_id=coach_id, at=at)
-    rules = [split_rules_in_force(whom, coach_id=coach_id, at=at) for whom in TAUGHT_BY]
+    rules = [split_rules_in_force(whom, coach_id=coach_id, at=at, sold=sold) for whom in TAUGHT_BY]
     return [
         Subquery(policies.values(terms=JSONObject(**{name: name for name in TERMS}))[:1]),
         *(Subquery(each.values(rule=JSONObject(**{name: name for name in RULE}))[:1]) for each in rules),
@@ -281,19 +292,33 @@ def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySe
     return candidates.order_by(F("coach").asc(nulls_last=True))
 
 
-def split_rules_in_force(taught_by: SplitRule.TaughtBy, *, coach_id: UUID, at: datetime) -> QuerySet[SplitRule]:
-    """The rules of who earns what this coach teaches at a time; the first one decides."""
-    return fitting_split_rules(taught_by, coach_id=coach_id).in_force(at)
+@dataclass(frozen=True)
+class Sold:
+    """What is sold, as rules of who earns ask: a kind of line, and of which thing that is offered it is, if of any."""
+
+    kind: str = Line.Kind.SESSION
+    offered_id: UUID | None = None
 
 
-def fitting_split_rules(taught_by: SplitRule.TaughtBy, *, coach_id: UUID) -> SplitRuleQuerySet:
-    """The same of all times, in the order in which they decide.
+def split_rules_in_force(
+    taught_by: SplitRule.TaughtBy, *, coach_id: UUID, at: datetime, sold: Sold
+) -> QuerySet[SplitRule]:
+    """The rules of who earns of what this coach teaches at a time; the first one decides."""
+    return fitting_split_rules(taught_by, coach_id=coach_id, sold=sold).in_force(at)
+
+
+def fitting_split_rules(taught_by: SplitRule.TaughtBy, *, coach_id: UUID, sold: Sold) -> SplitRuleQuerySet:
+    """The same of all times, in the order in which they decide: this place alone says which.
 
     A coach's own rule is theirs who teaches it, the lead of several, whoever made it: a royalty is no reason to ask
     for the rule of whom it goes to.
     """
-    fitting = SplitRule.objects.filter(Q(coach=coach_id) | Q(coach=None), taught_by__in=["", taught_by])
-    return fitting.order_by(F("coach").asc(nulls_last=True), "place", "-active_from", "-id")
+    fitting = SplitRule.objects.filter(
+        Q(coach=coach_id) | Q(coach=None), Q(kind="") | Q(kind=sold.kind),
+        Q(offered_id=sold.offered_id) | Q(offered_id=None), taught_by__in=["", taught_by],
+    )  # fmt: skip
+    nearest = (F("coach").asc(nulls_last=True), F("offered_id").asc(nulls_last=True), F("kind").desc())
+    return fitting.order_by(*nearest, "place", "-active_from", "-id")
 
 
 def spendable_pots(owner: User, currency: str, at: datetime) -> QuerySet[Account]:

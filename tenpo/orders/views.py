@@ -3,7 +3,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,12 +15,12 @@ from tenpo.orders.actions.policies import (
     retire_cancellation_policy,
     set_default_cancellation_policy,
 )
-from tenpo.orders.actions.splits import create_split_rule, end_split_rule
-from tenpo.orders.forms import CancellationPolicyForm, SplitRuleForm
+from tenpo.orders.actions.splits import end_split_rule
+from tenpo.orders.forms import CancellationPolicyForm
 from tenpo.orders.models import CancellationPolicy, SharePolicy, SplitRule
 from tenpo.orders.permissions import can_manage_policies
 from tenpo.orders.policy_words import describe_policy
-from tenpo.orders.words import describe_share, describe_split
+from tenpo.orders.words import describe_share
 from tenpo.people.http import PageRequest, admins_only, attempt, attempt_form
 from tenpo.people.models import User
 
@@ -53,43 +53,13 @@ def share_policy_end(request: PageRequest, policy_id: UUID) -> HttpResponse:
     return redirect("orders:share-policy-list")
 
 
-@login_required
-@require_safe
-def split_rule_list(request: HttpRequest) -> HttpResponse:
-    """Who earns what: every rule for admins, a coach's own for themselves."""
-    user = cast(User, request.user)
-    if not (user.is_admin or user.is_coach):
-        raise Http404
-    now = clock.now()
-    rules = SplitRule.objects.visible_to(user).select_related("coach").order_by("place", "-active_from", "-id")
-    rows = [{"rule": rule, "words": describe_split(rule), "state": _state(rule, now)} for rule in rules]
-    order = ("now", "coming", "past")
-    context = {
-        "rows": sorted(rows, key=lambda row: order.index(str(row["state"]))),
-        "may_manage": can_manage_policies(user),
-        "tab": "splits",
-    }
-    return render(request, "orders/split_rule_list.html", context)
-
-
-@admins_only
-@require_http_methods(["GET", "POST"])
-def split_rule_create(request: PageRequest) -> HttpResponse:
-    """Decide who earns what from a day on."""
-    form = SplitRuleForm(request.POST or None)
-    if form.is_valid() and attempt_form(form, lambda: create_split_rule(by=request.user, **form.wanted())):
-        messages.success(request, _("The rule is decided."))
-        return redirect("orders:split-rule-list")
-    return render(request, "orders/split_rule_form.html", {"form": form}, status=422 if form.errors else 200)
-
-
 @admins_only
 @require_POST
 def split_rule_end(request: PageRequest, rule_id: UUID) -> HttpResponse:
     """End a rule now, or withdraw one that has not begun."""
     rule = get_object_or_404(SplitRule, pk=rule_id)
     attempt(request, lambda: end_split_rule(rule, by=request.user), done=_("The rule has ended."))
-    return redirect("orders:split-rule-list")
+    return redirect("checkout:split-rule-list")
 
 
 @login_required
@@ -146,7 +116,8 @@ def cancellation_policy_retire(request: PageRequest, policy_id: UUID) -> HttpRes
     return redirect("orders:cancellation-policy-list")
 
 
-def _state(rule: SharePolicy | SplitRule, now: Any) -> str:
+def state_of(rule: SharePolicy | SplitRule, now: Any) -> str:
+    """Whether a rule is past, coming, or holds now."""
     if rule.active_until is not None and rule.active_until <= max(now, rule.active_from):
         return "past"
     return "coming" if rule.active_from > now else "now"
@@ -154,5 +125,5 @@ def _state(rule: SharePolicy | SplitRule, now: Any) -> str:
 
 def _share_row(policy: SharePolicy, now: Any) -> dict[str, Any]:
     is_withdrawn = policy.active_until is not None and policy.active_until == policy.active_from
-    state = _state(policy, now)
+    state = state_of(policy, now)
     return {"policy": policy, "state": state, "words": describe_share(policy), "is_withdrawn": is_withdrawn}

@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 36342b4d5bbc4306c4784592044ca9554901570a7c9b1fee7f54a795ef7956c5
+-- Of the migrations 3673b6bd64831062c89e13067f0cb2eec04004c31aaf84833007d93e18ad38d0
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -2504,12 +2504,15 @@ CREATE TABLE orders_splitrule (
     active_until timestamp with time zone,
     coach_id uuid,
     created_by_id uuid,
+    kind character varying(12) DEFAULT ''::character varying NOT NULL,
+    offered_id uuid,
     CONSTRAINT orders_splitrule_business_percent_check CHECK ((business_percent >= 0)),
     CONSTRAINT orders_splitrule_creator_percent_check CHECK ((creator_percent >= 0)),
     CONSTRAINT orders_splitrule_place_check CHECK ((place >= 0)),
     CONSTRAINT orders_splitrule_teacher_percent_check CHECK ((teacher_percent >= 0)),
     CONSTRAINT split_rule_divides_all CHECK ((business_percent = ((100 - creator_percent) - teacher_percent))),
-    CONSTRAINT split_rule_ends_after_it_starts CHECK (((active_until IS NULL) OR (active_until >= active_from)))
+    CONSTRAINT split_rule_ends_after_it_starts CHECK (((active_until IS NULL) OR (active_until >= active_from))),
+    CONSTRAINT split_rule_for_one_thing_says_its_kind CHECK (((offered_id IS NULL) OR (NOT ((kind)::text = ''::text))))
 );
 
 CREATE TABLE orders_sponsoredperson (
@@ -4755,6 +4758,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('orders', '0012_check_one_policy', now()),
     ('orders', '0013_earned_by_several', now()),
     ('orders', '0014_lines_know_their_split_rule', now()),
+    ('orders', '0015_rules_by_what_is_sold', now()),
     ('payments', '0001_initial', now()),
     ('payments', '0002_no_index_twice', now()),
     ('payments', '0003_payouts', now()),

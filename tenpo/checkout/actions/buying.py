@@ -193,6 +193,7 @@ def order_places(
         currency=session.currency,
         coach_id=session.coach_id,
         coach_ids=[booking.session.coach_id for booking in bookings],
+        offered_id=session.service_id,
         buyer=bookings[0].booked_by,
         use_wallet=paying.use_wallet,
         asked=asked,

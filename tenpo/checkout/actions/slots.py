@@ -113,7 +113,9 @@ def book_slot_places(
 @transaction.atomic
 def _reserve(wish: SlotWish, coach_id: UUID, participants: Sequence[Participant], pays: Paying) -> Reserved:
     def beside(currency: str) -> Question:
-        return quote_question(len(participants), currency=currency, coach_id=coach_id, buyer=pays.by)
+        return quote_question(
+            len(participants), currency=currency, coach_id=coach_id, buyer=pays.by, offered_id=wish.service_id
+        )
 
     taken = take_slot(wish, coach_id, participants=participants, by=pays.by, beside=beside)
     bookings = [Booking(session=taken.session, participant=one, booked_by=pays.by) for one in participants]

@@ -14,6 +14,7 @@ from tenpo.checkout.api import (
     series,
     slot_series,
     slots,
+    split_rules,
     waiting,
     wallet,
 )
@@ -25,6 +26,7 @@ router.add_router("", earnings.router)
 router.add_router("", payments.router)
 router.add_router("", placing.router)
 router.add_router("", policies.router)
+router.add_router("", split_rules.router)
 router.add_router("", slots.router)
 router.add_router("", wallet.router)
 router.add_router("", auto_top_up.router)

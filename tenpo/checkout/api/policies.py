@@ -55,7 +55,7 @@ def preview_share_policy(request: ApiRequest, payload: TermsIn) -> ShareEffectOu
     terms = terms_of(payload)
     check_terms(terms)
     proposed = SharePolicy(
-        coach=coach_of(request, payload),
+        coach=coach_of(request, payload.coach_id),
         percent=terms.percent,
         amount=terms.amount,
         cap=terms.cap,

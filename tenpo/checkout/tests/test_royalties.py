@@ -6,17 +6,22 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from tenpo.checkout.actions.buying import take_offer
 from tenpo.checkout.actions.refunding import ask_for_refund, grant_refund
+from tenpo.checkout.actions.requests import approve_request
 from tenpo.checkout.queries.earnings import coming, earned_by_source
 from tenpo.checkout.tests.make import make_booking
 from tenpo.checkout.tests.refund_make import takes_place
 from tenpo.checkout.tests.slot_make import HOUR, NINE, book, working_coach
+from tenpo.checkout.tests.test_slot_series import book as book_weekly
+from tenpo.checkout.tests.test_slot_series import make_weekly, weekly
 from tenpo.core import clock
 from tenpo.ledger.models import Transfer
 from tenpo.notify.models import Notification
 from tenpo.orders.actions.splits import create_split_rule, end_split_rule
 from tenpo.orders.models import Line, Split, SplitRule
 from tenpo.payments.actions.payouts import ask_for_payout
+from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.queries import owed_by, payable
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
@@ -311,6 +316,39 @@ def test_a_slot_keeps_who_made_its_service_when_it_was_booked(maker, rules):
     later = book(service, make_member(), at=NINE + HOUR, coach=teacher)
     assert parts(later.session)[1] == ("creator", teacher, 8_501)
     assert Session.objects.get(pk=booking.session_id).creator == maker
+
+
+def test_a_rule_for_a_service_divides_what_is_booked_of_it_and_nothing_else(maker, rules):
+    teacher = working_coach()
+    service, other = make_service(teacher, price=10_000, creator=maker), make_service(teacher, price=10_000)
+    of_it = rule("other", 10, 30, 60, kind="session", offered_id=service.pk, place=900)
+    own = rule("creator", 5, 95, kind="session", offered_id=service.pk, place=900)
+
+    booked = book(service, make_member(), coach=teacher).session
+    elsewhere = book(other, make_member(), at=NINE + HOUR, coach=teacher).session
+    in_calendar = made_by(maker, teacher)
+    make_booking(in_calendar, make_member())
+
+    assert [rule_of(one) for one in (booked, elsewhere, in_calendar)] == [of_it, rules[0], rules[1]]
+    assert parts(booked) == [("business", None, 1_000), ("royalty", maker, 3_000), ("teacher", teacher, 6_000)]
+    # Also when others give it: by the rule for this very service, as it held when it was booked.
+    hand(booked, maker)
+    assert (rule_of(booked), parts(booked)[1]) == (own, ("creator", maker, 9_500))
+
+
+def test_a_yes_and_a_series_go_by_the_rule_for_the_service(maker, rules):
+    teacher = working_coach()
+    asked = make_service(teacher, price=10_000, creator=maker, needs_approval=True)
+    weekly_one = make_weekly(teacher, price=10_000, creator=maker)
+    wanted = [rule("other", 10, 30, 60, kind="session", offered_id=one.pk) for one in (asked, weekly_one)]
+
+    request = book(asked, make_member(), coach=teacher, provider="", source="")
+    approve_request(request, by=teacher)
+    take_offer(request, by=request.booked_by, provider="sandbox", source=SUCCEEDS)
+    series = book_weekly(weekly_one, make_member(), weekly(2, NINE + 2 * HOUR))
+
+    assert rule_of(request.session) == wanted[0]
+    assert {rule_of(one.session) for one in series} == {wanted[1]}
 
 
 def handed_over_while_named(maker: User, teacher: User) -> tuple[Session, list[Any]]:

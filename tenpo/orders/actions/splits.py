@@ -23,7 +23,7 @@ from tenpo.orders.actions.policies import MAX_NAME, terms_begin_at
 from tenpo.orders.models import Line, Order, Split, SplitRule
 from tenpo.orders.permissions import can_manage_policies
 from tenpo.orders.policies import parts_given, parts_left, split_line, taught_by_whom
-from tenpo.orders.queries import fitting_split_rules
+from tenpo.orders.queries import Sold, fitting_split_rules
 from tenpo.people.models import User
 
 MAX_PLACE = 1000
@@ -40,12 +40,17 @@ def create_split_rule(
     teacher_percent: int,
     by: User | None,
     coach: User | None = None,
+    kind: str = "",
+    offered_id: UUID | None = None,
     taught_by: str = "",
     place: int = 100,
     active_from: datetime | None = None,
     active_until: datetime | None = None,
 ) -> SplitRule:
     """Decide who earns what is sold from `active_from` (now) on; what was sold before keeps its splits.
+
+    It is for a `kind` of line, or anything; and of it for what is `offered_id` alone, of which the caller knows that it
+    is there.
 
     Raises RuleError starts_in_past, ends_too_early; ValidationError by field.
     """
@@ -58,6 +63,8 @@ def create_split_rule(
         problems["coach"] = _("This person is not a coach.")
     if taught_by not in SplitRule.TaughtBy.values:
         problems["taught_by"] = _("Choose one of these.")
+    if kind not in ("", *Line.Kind.values) or (offered_id is not None and not kind):
+        problems["kind"] = _("Choose one of these.")
     if not 0 <= place <= MAX_PLACE:
         problems["place"] = _("A place is a number from 0 to 1000.")
     percents = (business_percent, creator_percent, teacher_percent)
@@ -70,9 +77,10 @@ def create_split_rule(
     rule = SplitRule.objects.create(
         name=name.strip(), place=place, coach=coach, taught_by=taught_by, business_percent=business_percent,
         creator_percent=creator_percent, teacher_percent=teacher_percent, active_from=starts,
-        active_until=active_until, created_by=by,
+        active_until=active_until, created_by=by, kind=kind, offered_id=offered_id,
     )  # fmt: skip
     said = {"business": business_percent, "creator": creator_percent, "teacher": teacher_percent, "coach": coach}
+    said |= {name: value for name, value in (("kind", kind), ("offered_id", offered_id)) if value}
     record("split_rule.created", by=by, on=rule, after=said)
     return rule
 
@@ -130,6 +138,7 @@ def redivide_splits(
     taught_by: Sequence[UUID],
     was: SplitRule.TaughtBy,
     places: Mapping[UUID, UUID | None],
+    offered_id: UUID | None = None,
     line_id: UUID | None = None,
 ) -> None:
     """Others give what was sold, the lead first, or made it: its lines, or one of them, are divided among them by the
@@ -141,7 +150,8 @@ def redivide_splits(
     own place.
     """
     by_whom = taught_by_whom(creator_id, taught_by)
-    anew = None if by_whom == was else list(fitting_split_rules(by_whom, coach_id=taught_by[0]))
+    sold = Sold(kind, offered_id)
+    anew = None if by_whom == was else list(fitting_split_rules(by_whom, coach_id=taught_by[0], sold=sold))
     rows = Line.objects.select_for_update(of=("self",), no_key=True).exclude(order__state=Order.State.VOID)
     rows = rows.select_related("order", "sponsorship", "split_rule").filter(kind=kind, subject_id=subject_id)
     rows = rows.filter(pk=line_id) if line_id else rows

@@ -10,16 +10,18 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from tenpo.audit.models import AuditLog
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.tokens import new_id
 from tenpo.orders.actions.splits import create_split_rule, end_split_rule
 from tenpo.orders.models import SplitRule
 from tenpo.orders.policies import split_line
-from tenpo.orders.queries import split_rules_in_force
+from tenpo.orders.queries import Sold, split_rules_in_force
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 
+SESSION = Sold()
 RULES = [(15, 85, 0), (15, 15, 70), (0, 100, 0), (1, 1, 98), (33, 33, 34), (50, 49, 1)]
 
 
@@ -77,9 +79,9 @@ def test_nothing_is_divided_where_all_is_the_business_s(rule):
     assert split_line(0, rule_of(15, 85, 0), creator_id=new_id(), taught_by=[new_id()]) == []
 
 
-def decides(coach: User, *, taught_by: str = "creator", days: int = 0) -> str | None:
+def decides(coach: User, *, taught_by: str = "creator", days: int = 0, sold: Sold = SESSION) -> str | None:
     at = clock.now() + timedelta(days=days)
-    first = split_rules_in_force(SplitRule.TaughtBy(taught_by), coach_id=coach.pk, at=at).first()
+    first = split_rules_in_force(SplitRule.TaughtBy(taught_by), coach_id=coach.pk, at=at, sold=sold).first()
     return first.name if first else None
 
 
@@ -99,6 +101,49 @@ def test_the_first_rule_that_fits_decides():
     assert (decides(other, days=6), decides(coach, days=6)) == ("from Friday", "own")
     end_split_rule(SplitRule.objects.get(name="own"), by=admin)
     assert decides(coach) == "newer"
+
+
+@pytest.mark.django_db
+def test_what_is_sold_decides_before_place_and_age_and_after_whose_it_is():
+    admin, coach, service, other = make_admin(), make_coach(), new_id(), new_id()
+    halves: Any = {"business_percent": 50, "creator_percent": 50, "teacher_percent": 0, "by": admin}
+    of_service = Sold("session", service)
+    create_split_rule(name="of it", kind="session", offered_id=service, place=900, **halves)
+    create_split_rule(name="of sessions", kind="session", place=500, **halves)
+    create_split_rule(name="of anything", place=1, **halves)
+
+    assert [decides(coach, sold=sold) for sold in (of_service, Sold("session", other), SESSION, Sold("course"))] == [
+        "of it", "of sessions", "of sessions", "of anything",
+    ]  # fmt: skip
+    # Of two for the same the lower place, and of a coach's own the nearest as well.
+    create_split_rule(name="of it, before", kind="session", offered_id=service, place=899, **halves)
+    assert decides(coach, sold=of_service) == "of it, before"
+    create_split_rule(name="own of anything", coach=coach, place=1000, **halves)
+    assert [decides(who, sold=of_service) for who in (coach, make_coach())] == ["own of anything", "of it, before"]
+    create_split_rule(name="own of it", coach=coach, place=1000, kind="session", offered_id=service, **halves)
+    create_split_rule(name="own of sessions", coach=coach, place=1, kind="session", **halves)
+    assert [decides(coach, sold=sold) for sold in (of_service, SESSION, Sold("course"))] == [
+        "own of it", "own of sessions", "own of anything",
+    ]  # fmt: skip
+    end_split_rule(SplitRule.objects.get(name="own of it"), by=admin)
+    assert decides(coach, sold=of_service) == "own of sessions"
+
+
+@pytest.mark.django_db
+def test_what_a_rule_is_for_is_recorded_and_held_by_the_database():
+    terms: Any = {"name": "Rule", "business_percent": 15, "creator_percent": 85, "teacher_percent": 0}
+    service = new_id()
+
+    rule = create_split_rule(by=make_admin(), kind="session", offered_id=service, **terms)
+
+    said = AuditLog.objects.get(action="split_rule.created", object_id=rule.pk).after
+    assert (said["kind"], said["offered_id"]) == ("session", str(service))
+    for wrong in ({"kind": "boat"}, {"offered_id": service}):
+        with pytest.raises(ValidationError) as refusal:
+            create_split_rule(by=make_admin(), **terms, **wrong)
+        assert list(refusal.value.message_dict) == ["kind"]
+    with pytest.raises(IntegrityError, match="split_rule_for_one_thing_says_its_kind"), transaction.atomic():
+        SplitRule.objects.create(**terms, active_from=timezone.now(), offered_id=service)
 
 
 @pytest.mark.django_db

@@ -154,7 +154,8 @@ def divide_anew(session: Session, before: Mapping[str, Any], *, line_id: UUID | 
     of_whom = Booking.objects.filter(session=session, line__isnull=False).values_list("line", "participant__user")
     redivide_splits(
         Line.Kind.SESSION, session.pk, creator_id=session.made_by_id, taught_by=session.coach_ids,
-        was=taught_by_whom(was_made_by, was_given_by), places=dict(of_whom), line_id=line_id,
+        was=taught_by_whom(was_made_by, was_given_by), places=dict(of_whom), offered_id=session.service_id,
+        line_id=line_id,
     )  # fmt: skip
 
 
