@@ -164,7 +164,12 @@ def _say_low(facts: Facts) -> Words:
 def _say_earned(facts: Facts) -> Words:
     return Words(
         title=_("You earned %(amount)s") % {"amount": facts.money("amount")},
-        text=_("%(what)s has taken place, and your share of it is yours.") % {"what": facts["what"]},
+        text=(
+            _("%(what)s has taken place. You made it, and your share of it is yours.")
+            if "is_royalty" in facts
+            else _("%(what)s has taken place, and your share of it is yours.")
+        )
+        % {"what": facts["what"]},
         act=_("See your earnings"),
         path=path_to("checkout:my-earnings"),
     )
@@ -391,7 +396,7 @@ def on_taken_back(message: OutboxMessage) -> list[Notice]:
 def on_earned(message: OutboxMessage) -> list[Notice]:
     """Whoever earned."""
     facts = {name: message.payload[name] for name in ("amount", "currency", "what")}
-    return [Notice(EARNED, message.subject_id, facts)]
+    return [Notice(EARNED, message.subject_id, facts | {"is_royalty": message.payload.get("is_royalty", False)})]
 
 
 TELLS: dict[str, Callable[[OutboxMessage], list[Notice]]] = {

@@ -57,7 +57,7 @@ def _services(story: Story, house: Location, studio: Location) -> None:
     coach = story.coaches
 
     def offer(*givers: User, name: str, prices: dict[int, int], **terms: Any) -> None:
-        by = givers[0] if len(givers) == 1 else story.admin
+        by = givers[0] if len(givers) == 1 and "creator" not in terms else story.admin
         create_service(by=by, coaches=givers, name=name, prices=prices, **terms)
 
     offer(
@@ -90,6 +90,7 @@ def _services(story: Story, house: Location, studio: Location) -> None:
     offer(
         coach[KENJI], name="Focus, online", durations=[50], prices={1: 6_500}, format="virtual",
         join_link="https://meet.example.com/kenji", notice_minutes=12 * 60, window_days=42, most_in_series=12,
+        creator=coach[ELENA],
         description="One habit, two weeks, and a talk about what became of it.",
     )  # fmt: skip
     offer(

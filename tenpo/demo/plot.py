@@ -52,7 +52,7 @@ from tenpo.people.models import Invite, User
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.imports import confirm_sessions_import, preview_sessions_import
 from tenpo.schedule.actions.series import create_series
-from tenpo.schedule.models import Booking, Session
+from tenpo.schedule.models import Booking, Service, Session
 from tenpo.schedule.occurrences import WeeklyRule
 
 WEEKS_BACK = 11
@@ -179,6 +179,11 @@ def _set_up(story: Story) -> None:
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,
             teacher_percent=0, coach=coach, by=story.admin,
         )  # fmt: skip
+    # Elena made it, and Kenji gives it.
+    create_split_rule(
+        name="Focus, as Elena made it", business_percent=15, creator_percent=15, teacher_percent=70, kind="session",
+        offered_id=Service.objects.get(name="Focus, online").pk, taught_by="other", by=story.admin,
+    )  # fmt: skip
     story.policies["Career hour"] = create_cancellation_policy(
         name="One to one: three days' notice",
         policy=Policy((Window(72, 100), Window(24, 25), Window(0, 0))),

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 
 from tenpo.checkout.actions.buying import take_offer
 from tenpo.checkout.actions.refunding import ask_for_refund, grant_refund
@@ -147,7 +149,7 @@ def test_nobody_earns_a_royalty_of_what_they_bought(maker, teacher, rules):
     ]  # fmt: skip
 
 
-def test_a_royalty_is_earned_shown_told_refunded_and_owed_after_it_was_paid_out(maker, teacher, rules):
+def test_a_royalty_is_earned_shown_told_refunded_and_owed_after_it_was_paid_out(client: Client, maker, teacher, rules):
     session = made_by(maker, teacher)
     member = make_member()
     make_booking(session, member)
@@ -162,6 +164,13 @@ def test_a_royalty_is_earned_shown_told_refunded_and_owed_after_it_was_paid_out(
     ]
     told = {one.user: one.payload["amount"] for one in Notification.objects.filter(kind="earnings.earned")}
     assert told == {maker: 1_500, teacher: 7_001}
+    client.force_login(maker)
+    assert "You made it, and your share of it is yours." in client.get(reverse("notify:notification-list")).content.decode()
+    page = client.get(reverse("checkout:my-earnings")).content.decode()
+    assert page.count("Royalty") >= 2
+    client.force_login(teacher)
+    assert "You made it" not in client.get(reverse("notify:notification-list")).content.decode()
+    assert "Royalty" not in client.get(reverse("checkout:my-earnings")).content.decode()
     # All of hers is paid out, of his the half.
     make_terms()
     ask_for_payout(make_payout_account(maker), source="earnings", amount=1_500, by=maker)

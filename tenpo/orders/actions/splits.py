@@ -126,6 +126,7 @@ def earn_splits(kind: Line.Kind, subject_id: UUID) -> int:
         theirs = [split for split in splits if split.recipient_id == recipient_id]
         line = theirs[0].line
         earned = {"amount": sum(split.left for split in theirs), "currency": line.order.currency}
+        earned["is_royalty"] = all(split.part == Split.Part.ROYALTY for split in theirs)
         publish("earnings.earned", subject=User(pk=recipient_id), what=line.description, **earned)
     return len(splits)
 
