@@ -147,9 +147,9 @@ def add_rows(world: World, number: int) -> None:
             give_money(who, amount=100, reason="Welcome", by=None)
             Participant.objects.create(guest_of=who, name=f"Guest {host.pk}")
             create_split_rule(
-                name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin
-            )
-        make_service(host)
+                name="Share", business_percent=50, creator_percent=50, teacher_percent=0, coach=host, by=admin,
+                kind="session", offered_id=make_service(host).pk,
+            )  # fmt: skip
         make_hours(host)
         _add_intro(world, host)
         ServiceCoach.objects.create(service=things["service"], coach=host)

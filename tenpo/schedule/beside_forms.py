@@ -22,14 +22,14 @@ class BesideField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         )  # fmt: skip
 
 
-def beside_field(viewer: User) -> dict[str, BesideField]:
+def beside_field(viewer: User) -> dict[str, forms.Field]:
     """Who may be chosen by somebody who offers something, where there is anybody."""
     others = User.objects.coaches().active().order_by("name", "id")
     others = others if viewer.is_admin else others.exclude(pk=viewer.pk)
     return {"beside": BesideField(queryset=others)} if others.exists() else {}
 
 
-def beside_field_of(viewer: User, session: Session) -> dict[str, BesideField]:
+def beside_field_of(viewer: User, session: Session) -> dict[str, forms.Field]:
     """The same for a session that is there, where the viewer says who gives it; also who gives it already."""
     if not session.is_planned or not can_choose_coaches(viewer, session):
         return {}

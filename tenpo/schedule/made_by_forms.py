@@ -20,7 +20,7 @@ class CreatorField(forms.ModelChoiceField):  # type: ignore[type-arg]
         )  # fmt: skip
 
 
-def creator_field(viewer: User, creator_id: Any = None) -> dict[str, CreatorField]:
+def creator_field(viewer: User, creator_id: Any = None) -> dict[str, forms.Field]:
     """Who may be named by an admin; also who was already, should they have left."""
     if not viewer.is_admin:
         return {}

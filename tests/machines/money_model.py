@@ -79,14 +79,15 @@ class Money:
         rule.ends = max(self.now, rule.starts)
 
     def _divide(self, session: Session, bought_by: Collection[int | None]) -> list[Split]:
-        """By the coach's own rule before one for all, then the lower place, then what began last, then the newest.
+        """By the coach's own rule before one for all, one for sessions before one for anything, then the lower place,
+        then what began last, then the newest.
 
         Who buys, or pays for it as a sponsor, earns nothing of it.
         """
         if session.coach in bought_by:
             return []
         holding = [
-            (rule.coach is None, rule.place, -rule.starts.timestamp(), -number, rule)
+            (rule.coach is None, not rule.kind, rule.place, -rule.starts.timestamp(), -number, rule)
             for number, rule in enumerate(self.split_rules)
             if rule.holds(self.now) and rule.coach in (None, session.coach) and rule.taught_by != "other"
         ]

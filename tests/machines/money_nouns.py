@@ -223,6 +223,7 @@ class SplitRule:
     percents: tuple[int, int, int]  # the business, whoever made it, whoever teaches it
     starts: datetime
     ends: datetime | None
+    kind: str = ""  # of sessions, which are all that is sold here, or of anything
 
     def holds(self, at: datetime) -> bool:
         return self.starts <= at and (self.ends is None or at < self.ends)

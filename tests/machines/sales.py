@@ -148,22 +148,23 @@ class SellingMachine(FillingMachine):
         percents=shares,
         starts=st.sampled_from([0, 0, 0, 24, -1]),
         lasts=st.sampled_from([None, None, 48, 0]),
+        kind=st.sampled_from(["", "", "session"]),
     )
     def decide_split_rule(
         self, by: int, coach: int | None, taught_by: str, place: int, percents: tuple[int, int, int], starts: int,
-        lasts: int | None,
+        lasts: int | None, kind: str = "",
     ) -> None:  # fmt: skip
         begins = self.clock.now + timedelta(hours=starts)
         ends = None if lasts is None else begins + timedelta(hours=lasts)
         business, creator, teacher = percents
-        wanted = nouns.SplitRule(coach, taught_by, place, percents, begins, ends)
+        wanted = nouns.SplitRule(coach, taught_by, place, percents, begins, ends, kind)
         self.both(
             partial(self.model.decide_split_rule, wanted, by=by),
             lambda: self.split_rules.append(
                 splits.create_split_rule(
                     name="Rule", business_percent=business, creator_percent=creator, teacher_percent=teacher,
                     by=self.people[by], coach=None if coach is None else self.people[coach], taught_by=taught_by,
-                    place=place, active_from=begins, active_until=ends,
+                    place=place, active_from=begins, active_until=ends, kind=kind,
                 )
             ),
         )  # fmt: skip

@@ -16,7 +16,7 @@ from tenpo.core.words import last_whole_day
 from tenpo.demo import plot
 from tenpo.demo.actions import accounts, load_demo
 from tenpo.notify.models import Delivery, Notification
-from tenpo.orders.models import Order
+from tenpo.orders.models import Order, Split
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
@@ -107,6 +107,12 @@ def _check_history() -> None:
     assert reached >= {"needs_action", "pending", "unknown", "succeeded", "failed"}
     # What was sent back has arrived by now: the sandbox's bank takes ten seconds.
     assert set(Refund.objects.values_list("state", flat=True)) >= {"asked", "done", "failed", "rejected", "withdrawn"}
+    # What one made and another teaches is earned by both.
+    assert set(Split.objects.exclude(earned_at=None).values_list("part", flat=True)) == {
+        "creator",
+        "royalty",
+        "teacher",
+    }
     assert {invite.state() for invite in Invite.objects.all()} == set(Invite.State)
     assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.State.SENT}
     assert not OutboxMessage.objects.filter(delivered_at=None).exists()

@@ -79,7 +79,12 @@ def create_split_rule(
         creator_percent=creator_percent, teacher_percent=teacher_percent, active_from=starts,
         active_until=active_until, created_by=by, kind=kind, offered_id=offered_id,
     )  # fmt: skip
-    said = {"business": business_percent, "creator": creator_percent, "teacher": teacher_percent, "coach": coach}
+    said: dict[str, object] = {
+        "business": business_percent,
+        "creator": creator_percent,
+        "teacher": teacher_percent,
+        "coach": coach,
+    }
     said |= {name: value for name, value in (("kind", kind), ("offered_id", offered_id)) if value}
     record("split_rule.created", by=by, on=rule, after=said)
     return rule

@@ -137,6 +137,7 @@ def test_what_a_rule_is_for_is_recorded_and_held_by_the_database():
     rule = create_split_rule(by=make_admin(), kind="session", offered_id=service, **terms)
 
     said = AuditLog.objects.get(action="split_rule.created", object_id=rule.pk).after
+    assert said is not None
     assert (said["kind"], said["offered_id"]) == ("session", str(service))
     for wrong in ({"kind": "boat"}, {"offered_id": service}):
         with pytest.raises(ValidationError) as refusal:

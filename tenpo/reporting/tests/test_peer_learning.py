@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.core.tokens import new_id
+from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.models import Line, Order, Split
 from tenpo.orders.tests.make import make_share_policy
 from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_sent
@@ -23,7 +24,7 @@ from tenpo.people.models import Role
 from tenpo.people.tests.make import make_admin, make_coach, make_member, make_user
 from tenpo.reporting.tests.read import view_rows
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.actions.sessions import complete_session
+from tenpo.schedule.actions.sessions import complete_session, edit_session
 from tenpo.schedule.models import Booking, Session
 from tenpo.schedule.tests.make import make_session, set_times
 
@@ -173,6 +174,22 @@ def test_a_transaction_is_refunded_when_all_of_it_came_back():
     Line.objects.filter(pk=half.line.pk).update(refunded_percent=50, refunded_at=timezone.now())
 
     assert (status_of(whole), status_of(half)) == ("refunded", "completed")
+
+
+def test_a_royalty_is_its_creators_and_the_rest_a_student_teachers():
+    create_split_rule(
+        name="Made by another", business_percent=15, creator_percent=15, teacher_percent=70, taught_by="other",
+        by=make_admin(),
+    )  # fmt: skip
+    creator, teacher = make_coach(), make_coach()
+    session = make_session(teacher, price=10_000)
+    edit_session(session, by=make_admin(), creator=creator)
+
+    make_booking(session, make_member())
+
+    assert {row["recipient_type"]: (row["recipient_id"], row["amount_cents"]) for row in rows("payment_splits")} == {
+        "platform": (None, 1_500), "creator_royalty": (creator.pk, 1_500), "student_teacher": (teacher.pk, 7_000),
+    }  # fmt: skip
 
 
 def test_a_split_is_pending_until_what_was_sold_has_taken_place():

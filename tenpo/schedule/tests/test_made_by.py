@@ -120,7 +120,9 @@ def test_it_is_recorded(maker, lead):
     assert (changed.before, changed.after) == ({"creator_id": None}, {"creator_id": str(maker.pk)})
     changed = AuditLog.objects.get(action="service.changed")
     assert (changed.before, changed.after) == ({"creator_id": str(maker.pk)}, {"creator_id": None})
-    assert AuditLog.objects.get(action="service.created").after["creator_id"] == str(maker.pk)
+    made = AuditLog.objects.get(action="service.created").after
+    assert made is not None
+    assert made["creator_id"] == str(maker.pk)
 
 
 def test_of_what_took_place_it_stays(maker, lead):
