@@ -116,10 +116,7 @@ class SplitRuleForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=80, help_text=_("As admins will call it."))
     business_percent = forms.IntegerField(label=_("The business"), min_value=0, max_value=100)
     creator_percent = forms.IntegerField(label=_("Whoever made it"), min_value=0, max_value=100)
-    teacher_percent = forms.IntegerField(
-        label=_("Whoever teaches it"), min_value=0, max_value=100, initial=0,
-        help_text=_("Counts where that is somebody else; who made it and teaches it earns both."),
-    )  # fmt: skip
+    teacher_percent = forms.IntegerField(label=_("Whoever teaches it"), min_value=0, max_value=100, initial=0)
     coach = forms.ModelChoiceField(
         label=_("For"),
         queryset=User.objects.none(),

@@ -238,7 +238,9 @@ CALLS = {
     "post_share_policy": Call(
         body=lambda calls: _coach(calls) | {"amount": None, "active_from": None, "active_until": None}
     ),
-    "post_split_rule": Call(body=lambda calls: _coach(calls) | {"active_from": None, "active_until": None}),
+    "post_split_rule": Call(
+        body=lambda calls: _coach(calls) | {"active_from": None, "active_until": None, "service_id": None}
+    ),
     "post_sponsorship": Call(
         body=lambda calls: {
             "sponsor_id": str(calls.people["member"].pk),
