@@ -47,7 +47,7 @@ from tenpo.payments.actions.payouts import approve_payout
 from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.actions.refunds import update_refund_terms
 from tenpo.payments.actions.wallets import give_money
-from tenpo.payments.models import Grant, Payment, ProviderEvent, SandboxCharge
+from tenpo.payments.models import Dispute, Grant, Payment, ProviderEvent, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer, SandboxRefund, StripeAccount
 from tenpo.payments.providers.base import RefundOutcome, RefundState
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, REFUND_FAILS, SUCCEEDS
@@ -384,6 +384,8 @@ def _money(people: dict[str, User]) -> dict[str, Any]:
         StripeAccount.objects.create(user=people[part], reference=f"acct_{part}")
     charge = SandboxCharge.objects.filter(state="succeeded")[0]
     SandboxRefund.objects.create(key="adder-refund", charge=charge, amount=1, state="succeeded")
+    disputed = Payment.objects.get(pk=charge.key)
+    Dispute.objects.create(payment=disputed, provider="sandbox", reference="adder-dispute", amount=1, currency="EUR")
     set_account_numbers({"sales": "ADDER-1"}, by=people["admin"])
     close = make_close((timezone.now() - timedelta(days=3)).date())
     difference = make_difference("adder-line", by=people["admin"])

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.ledger.models import Transfer
 from tenpo.orders.models import Line, Split
 from tenpo.orders.sponsor_models import SponsorPayment
-from tenpo.payments.models import Grant, Payment, Payout, Refund
+from tenpo.payments.models import Dispute, Grant, Payment, Payout, Refund
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,10 @@ SUBJECTS = (
     _Source(
         lambda: Refund.objects.all(), "refund", _("Refund"), lambda refund: refund.reference or "",
         lambda refund: reverse("checkout:refund-review", args=[refund.pk]),
+    ),
+    _Source(
+        lambda: Dispute.objects.all(), "dispute", _("Dispute"), lambda dispute: dispute.reference,
+        lambda dispute: reverse("checkout:payment-detail", args=[dispute.payment_id]),
     ),
     _Source(
         lambda: SponsorPayment.objects.all(), "sponsor_payment", _("Paid by a sponsor"),

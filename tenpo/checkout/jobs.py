@@ -3,7 +3,7 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from tenpo.access.actions.idempotency import forget_old_keys
-from tenpo.checkout.actions import auto_topping_up, giving_up, settling, topping_up
+from tenpo.checkout.actions import auto_topping_up, disputing, giving_up, settling, topping_up
 from tenpo.people.models import User
 
 
@@ -24,6 +24,13 @@ def refund_late(refund_id: str) -> None:
 def reconcile_payments(timestamp: int) -> None:
     """Ask the providers what became of payments that no webhook settled."""
     settling.reconcile_payments()
+
+
+@app.periodic(cron="52 4 * * *")
+@app.task(name="checkout.ask_about_disputes", queue="periodic")
+def ask_about_disputes(timestamp: int) -> None:
+    """Ask the providers what became of payments that banks want back."""
+    disputing.ask_about_disputes()
 
 
 @app.task(name="checkout.look_after_wallet")

@@ -70,7 +70,7 @@ INVARIANTS = (
         JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
         WHERE (t.kind, d.kind, c.kind) NOT IN (
             ('company_share', 'company', 'sales'), ('company_release', 'sales', 'company'),
-            ('payment', 'provider', 'sales'), ('fee', 'fees', 'provider'),
+            ('payment', 'provider', 'sales'), ('fee', 'fees', 'provider'), ('fee_back', 'provider', 'fees'),
             ('credit_reserve', 'credit', 'reserved'), ('credit_unreserve', 'reserved', 'credit'),
             ('credit_spend', 'credit', 'sales'), ('credit_spend', 'reserved', 'sales'),
             ('credit_issue', 'sales', 'credit'), ('credit_restore', 'sales', 'credit'),
@@ -85,6 +85,10 @@ INVARIANTS = (
             ('refund_hold', 'sales', 'refunds'), ('refund_release', 'refunds', 'sales'),
             ('refund_hold', 'wallet', 'refunds'), ('refund_release', 'refunds', 'wallet'),
             ('refund', 'refunds', 'provider'), ('refund_back', 'provider', 'refunds'),
+            ('dispute', 'disputes', 'provider'), ('dispute_back', 'provider', 'disputes'),
+            ('refund', 'refunds', 'disputes'), ('dispute_loss', 'wallet', 'disputes'),
+            ('dispute_loss', 'credit', 'disputes'), ('dispute_loss', 'sales', 'disputes'),
+            ('dispute_gain', 'disputes', 'sales'),
             ('earning', 'sales', 'earnings'), ('earning_back', 'earnings', 'sales'),
             ('clawback', 'owed', 'sales'), ('clawback_settle', 'earnings', 'owed'),
             ('payout_hold', 'earnings', 'payouts'), ('payout_hold', 'wallet', 'payouts'),

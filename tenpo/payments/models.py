@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
 from tenpo.core.money import MAX_AMOUNT
+from tenpo.payments.dispute_models import Dispute
 from tenpo.payments.method_words import say_method
 from tenpo.payments.payout_models import Payout, PayoutAccount, PayoutBatch, PayoutTerms
 from tenpo.payments.provider_models import PaymentMethod
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
 __all__ = [
-    "Grant", "Payment", "PaymentMethod", "Payout", "PayoutAccount", "PayoutBatch", "PayoutTerms", "ProviderEvent",
-    "Refund", "RefundTerms", "SandboxCharge",
+    "Dispute", "Grant", "Payment", "PaymentMethod", "Payout", "PayoutAccount", "PayoutBatch", "PayoutTerms",
+    "ProviderEvent", "Refund", "RefundTerms", "SandboxCharge",
 ]  # fmt: skip
 
 

@@ -67,6 +67,39 @@ REFUND_INVARIANTS = (
             OR (p.refunded > 0 AND p.state <> 'succeeded')""",
     ),
     Invariant(
+        "dispute-is-in-the-books",
+        _("What a bank took of a payment, returned, and keeps for good is in the books, and so is the provider’s fee."),
+        """
+        WITH moved AS (
+            SELECT subject_id, coalesce(sum(amount) FILTER (WHERE kind = 'dispute'), 0)
+                     - coalesce(sum(amount) FILTER (WHERE kind = 'dispute_back'), 0) AS taken,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'fee'), 0)
+                     - coalesce(sum(amount) FILTER (WHERE kind = 'fee_back'), 0) AS fee,
+                   coalesce(sum(amount) FILTER (WHERE kind = 'dispute_loss'), 0)
+                     - coalesce(sum(amount) FILTER (WHERE kind = 'dispute_gain'), 0) AS lost
+            FROM ledger_transfer WHERE key LIKE 'dispute:%' GROUP BY 1
+        ), refunded AS (
+            SELECT split_part(key, ':', 4) AS dispute, sum(amount) AS amount FROM ledger_transfer
+            WHERE key LIKE 'refund:%:dispute:%' GROUP BY 1)
+        SELECT d.id, m.subject_id, d.taken, d.fee, d.lost, m.taken AS moved, r.amount AS refunded
+        FROM payments_dispute d FULL JOIN moved m ON m.subject_id = d.id
+        LEFT JOIN refunded r ON r.dispute = d.id::text
+        WHERE (d.taken, d.fee, d.lost) IS DISTINCT FROM
+              (coalesce(m.taken, 0), coalesce(m.fee, 0), coalesce(m.lost, 0) + coalesce(r.amount, 0))""",
+    ),
+    Invariant(
+        "dispute-that-is-lost-is-borne",
+        _("What a bank took is counted as lost once that is decided, and not before; no more than it took."),
+        """
+        SELECT id, state, taken, lost FROM payments_dispute
+        WHERE lost <> CASE WHEN state = 'lost' THEN greatest(taken, 0) ELSE 0 END""",
+    ),
+    Invariant(
+        "taken-by-banks-is-what-is-not-decided",
+        _("What is counted as taken back by banks is what is not lost for good."),
+        held_beside("disputes", "SELECT currency, sum(lost - taken) AS amount FROM payments_dispute GROUP BY currency"),
+    ),
+    Invariant(
         "refund-goes-to-who-paid",
         _("A refund is of its buyer's own order or payment, in its currency, by the provider that took the money."),
         """

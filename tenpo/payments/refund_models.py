@@ -90,6 +90,8 @@ class Refund(BaseModel):
         REQUEST = "request", _("Asked for")
         ADMIN = "admin", _("Given")
         CANCELLATION = "cancellation", _("Cancelled")
+        # What a bank took back of a line for good, and gave its customer.
+        DISPUTE = "dispute", _("Taken back by the bank")
 
     WAITING = ("asked", "approved", "sent", "failed")
     # Their amount has gone back, or is held to go.
@@ -158,7 +160,7 @@ class Refund(BaseModel):
             models.CheckConstraint(
                 name="refund_state_is_known",
                 condition=Q(state__in=["asked", "approved", "sent", "done", "failed", "rejected", "withdrawn"])
-                & Q(origin__in=["request", "admin", "cancellation"], to__in=["credit", "wallet", "method"]),
+                & Q(origin__in=["request", "admin", "cancellation", "dispute"], to__in=["credit", "wallet", "method"]),
             ),
             models.CheckConstraint(
                 name="refund_granted_has_an_amount",

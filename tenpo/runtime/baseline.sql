@@ -1,5 +1,5 @@
 -- What the migrations make of an empty database. Written by `make baseline`, never by hand.
--- Of the migrations 3673b6bd64831062c89e13067f0cb2eec04004c31aaf84833007d93e18ad38d0
+-- Of the migrations f29eba204a6c95bfcfea60cdd059809dd39f7bbe5a602caf59c3f1545089a5af
 
 CREATE SCHEMA IF NOT EXISTS "{reports}company_coaching";
 
@@ -1256,6 +1256,23 @@ CREATE VIEW "{reports}pay_per_minute".auto_top_up_settings WITH (security_barrie
     changed_at AS updated_at
    FROM payments_autotopup a;
 
+CREATE TABLE payments_dispute (
+    id uuid DEFAULT uuidv7() NOT NULL,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    provider character varying(20) NOT NULL,
+    reference character varying(120) NOT NULL,
+    state character varying(4) NOT NULL,
+    amount bigint NOT NULL,
+    currency character varying(3) NOT NULL,
+    taken bigint NOT NULL,
+    fee bigint NOT NULL,
+    lost bigint NOT NULL,
+    decided_at timestamp with time zone,
+    payment_id uuid NOT NULL,
+    CONSTRAINT dispute_amounts_are_not_negative CHECK (((amount >= 0) AND (lost >= 0))),
+    CONSTRAINT dispute_decided_has_a_time CHECK ((((decided_at IS NULL) AND ((state)::text = 'open'::text)) OR ((decided_at IS NOT NULL) AND ((state)::text = ANY (((ARRAY['won'::character varying, 'lost'::character varying])::character varying[])::text[])))))
+);
+
 CREATE TABLE payments_grant (
     id uuid DEFAULT uuidv7() NOT NULL,
     created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
@@ -1344,7 +1361,7 @@ CREATE TABLE payments_refund (
     CONSTRAINT refund_parts_are_not_negative CHECK (((company >= 0) AND (credit >= 0) AND (own >= 0) AND (sponsor >= 0) AND (wallet >= 0))),
     CONSTRAINT refund_parts_sum_to_its_amount CHECK ((amount = ((((company + credit) + wallet) + own) + sponsor))),
     CONSTRAINT refund_sent_has_a_time CHECK (((NOT ((state)::text = ANY (((ARRAY['sent'::character varying, 'failed'::character varying])::character varying[])::text[]))) OR (sent_at IS NOT NULL))),
-    CONSTRAINT refund_state_is_known CHECK ((((state)::text = ANY (((ARRAY['asked'::character varying, 'approved'::character varying, 'sent'::character varying, 'done'::character varying, 'failed'::character varying, 'rejected'::character varying, 'withdrawn'::character varying])::character varying[])::text[])) AND ((origin)::text = ANY (((ARRAY['request'::character varying, 'admin'::character varying, 'cancellation'::character varying])::character varying[])::text[])) AND (("to")::text = ANY (((ARRAY['credit'::character varying, 'wallet'::character varying, 'method'::character varying])::character varying[])::text[])))),
+    CONSTRAINT refund_state_is_known CHECK ((((state)::text = ANY (((ARRAY['asked'::character varying, 'approved'::character varying, 'sent'::character varying, 'done'::character varying, 'failed'::character varying, 'rejected'::character varying, 'withdrawn'::character varying])::character varying[])::text[])) AND ((origin)::text = ANY (((ARRAY['request'::character varying, 'admin'::character varying, 'cancellation'::character varying, 'dispute'::character varying])::character varying[])::text[])) AND (("to")::text = ANY (((ARRAY['credit'::character varying, 'wallet'::character varying, 'method'::character varying])::character varying[])::text[])))),
     CONSTRAINT refund_waits_only_where_it_leaves CHECK (((NOT ((state)::text = ANY (((ARRAY['approved'::character varying, 'sent'::character varying, 'failed'::character varying])::character varying[])::text[]))) OR ((own > 0) AND (payment_id IS NOT NULL) AND (("to")::text = 'method'::text))))
 );
 
@@ -1568,7 +1585,34 @@ UNION ALL
                 END AS given
            FROM (payments_refund r
              LEFT JOIN payments_payment m ON ((m.id = r.payment_id)))) p
-  WHERE (p.given > 0);
+  WHERE (p.given > 0)
+UNION ALL
+ SELECT t.id,
+    a.owner_id AS user_id,
+    ( SELECT w.id
+           FROM ledger_account w
+          WHERE ((w.owner_id = a.owner_id) AND ((w.currency)::text = (a.currency)::text) AND ((w.kind)::text = ANY (((ARRAY['wallet'::character varying, 'granted'::character varying])::character varying[])::text[])))
+          ORDER BY w.id
+         LIMIT 1) AS wallet_id,
+    'withdrawal'::text AS type,
+    reporting_major_units(t.amount, (t.currency)::text) AS amount,
+    (t.currency)::text AS currency,
+    'completed'::text AS status,
+        CASE p.provider
+            WHEN 'stripe'::text THEN 'card'::character varying
+            WHEN 'sandbox'::text THEN 'card'::character varying
+            WHEN 'transfer'::text THEN 'bank'::character varying
+            ELSE p.provider
+        END AS payment_method,
+    (p.description)::text AS description,
+    jsonb_strip_nulls(jsonb_build_object('payment_id', p.id, 'reference', d.reference)) AS metadata,
+    t.created_at,
+    t.created_at AS completed_at
+   FROM (((ledger_transfer t
+     JOIN ledger_account a ON ((a.id = t.debit_id)))
+     JOIN payments_dispute d ON ((d.id = t.subject_id)))
+     JOIN payments_payment p ON ((p.id = d.payment_id)))
+  WHERE (((t.kind)::text = 'dispute_loss'::text) AND ((a.kind)::text = 'wallet'::text));
 
 CREATE TABLE account_emailaddress (
     id integer NOT NULL,
@@ -3485,10 +3529,10 @@ CREATE INDEX transfer_by_credit ON ledger_transfer USING btree (credit_id, id DE
 
 CREATE INDEX transfer_by_subject ON ledger_transfer USING btree (subject_id);
 
+CREATE INDEX transfer_by_kind ON ledger_transfer USING btree (kind, created_at) INCLUDE (amount);
+
 ALTER TABLE payments_payment
     ADD CONSTRAINT payment_is_marked_by_somebody_else CHECK (((marked_by_id IS NULL) OR (NOT ((marked_by_id = payer_id) AND (marked_by_id IS NOT NULL))))) NOT VALID;
-
-CREATE INDEX transfer_by_kind ON ledger_transfer USING btree (kind, created_at) INCLUDE (amount);
 
 CREATE INDEX account_by_owner ON ledger_account USING btree (owner_id, currency);
 
@@ -3841,6 +3885,14 @@ CREATE INDEX payments_refund_marked_by_id_1bf64f87 ON payments_refund USING btre
 CREATE INDEX payments_refund_payment_id_a70693f7 ON payments_refund USING btree (payment_id);
 
 CREATE INDEX payments_refund_reviewed_by_id_39a69c53 ON payments_refund USING btree (reviewed_by_id);
+
+ALTER TABLE ONLY payments_dispute
+    ADD CONSTRAINT payments_dispute_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY payments_dispute
+    ADD CONSTRAINT dispute_reference_once UNIQUE (provider, reference);
+
+CREATE INDEX payments_dispute_payment_id_2344937c ON payments_dispute USING btree (payment_id);
 
 ALTER TABLE ONLY usersessions_usersession
     ADD CONSTRAINT usersessions_usersession_pkey PRIMARY KEY (id);
@@ -4364,6 +4416,9 @@ ALTER TABLE ONLY payments_autotopup
 ALTER TABLE ONLY payments_autotopup
     ADD CONSTRAINT payments_autotopup_user_id_f9e67e2c_fk_people_user_id FOREIGN KEY (user_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
 
+ALTER TABLE ONLY payments_dispute
+    ADD CONSTRAINT payments_dispute_payment_id_2344937c_fk_payments_payment_id FOREIGN KEY (payment_id) REFERENCES payments_payment(id) DEFERRABLE INITIALLY DEFERRED;
+
 ALTER TABLE ONLY payments_grant
     ADD CONSTRAINT payments_grant_given_by_id_da410c77_fk_people_user_id FOREIGN KEY (given_by_id) REFERENCES people_user(id) DEFERRABLE INITIALLY DEFERRED;
 
@@ -4738,6 +4793,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('ledger', '0023_post_in_one_pass', now()),
     ('ledger', '0024_payouts_that_come_back', now()),
     ('ledger', '0025_transfers_bring_their_ids', now()),
+    ('ledger', '0026_what_banks_take_back', now()),
     ('mfa', '0001_initial', now()),
     ('mfa', '0002_authenticator_timestamps', now()),
     ('mfa', '0003_authenticator_type_uniq', now()),
@@ -4785,6 +4841,8 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('payments', '0024_transfers_go_on', now()),
     ('payments', '0025_money_that_came_late', now()),
     ('payments', '0026_payments_that_banks_want_back', now()),
+    ('payments', '0027_disputes', now()),
+    ('payments', '0028_check_what_refunds_come_from', now()),
     ('usersessions', '0001_initial', now()),
     ('people', '0002_import_options', now()),
     ('people', '0003_invite_send_error', now()),
@@ -4866,6 +4924,7 @@ INSERT INTO django_migrations (app, name, applied) VALUES
     ('reporting', '0011_late_money_goes_back', now()),
     ('reporting', '0012_sessions_and_who_waits', now()),
     ('reporting', '0013_intro_sessions', now()),
+    ('reporting', '0014_what_banks_keep', now()),
     ('schedule', '0022_embeds', now()),
     ('schedule', '0023_coaches_together', now()),
     ('schedule', '0024_times_that_come_back', now()),

@@ -42,6 +42,7 @@ SEEN = {
     "orders.SponsoredPerson":         ("own", "all"),
     "orders.Sponsorship":             ("own", "all"),
     "payments.AutoTopUp":             ("own", "all"),
+    "payments.Dispute":              ("none", "all"),
     "payments.Grant":                 ("own", "all"),
     "payments.Payment":               ("own", "all"),
     "payments.Payout":                ("own", "all"),

@@ -8,6 +8,7 @@ from tenpo.ledger.models import Account
 USUAL = {
     Account.Kind.SPONSOR: "1200",
     Account.Kind.COMPANY: "1210",
+    Account.Kind.DISPUTES: "1300",
     Account.Kind.OWED: "1340",
     Account.Kind.PROVIDER: "1460",
     Account.Kind.CREDIT: "3272",

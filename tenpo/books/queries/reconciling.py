@@ -149,7 +149,7 @@ def _ours(provider: str, since: datetime, until: datetime) -> dict[str, Side]:
         named = payments.get(paid[transfer.pk]) if transfer.pk in paid else subject.reference if subject else None
         reference = named or transfer.key
         change = transfer.amount if transfer.debit_id in accounts else -transfer.amount
-        is_fee = transfer.kind == Transfer.Kind.FEE
+        is_fee = transfer.kind in (Transfer.Kind.FEE, Transfer.Kind.FEE_BACK)
         side = Side(
             0 if is_fee else change, -change if is_fee else 0, transfer.currency, transfer.created_at, transfer.pk
         )

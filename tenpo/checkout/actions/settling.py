@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import Entry, record_all
+from tenpo.checkout.actions.disputing import settle_disputes_of
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.errors import RuleError
@@ -163,7 +164,9 @@ def _settle_what_it_speaks_of(provider: str, event: IncomingEvent) -> bool:
     """Ask about the payment, saved method, payout or account of an event; False when it is none of ours, or unknown."""
     known = Q(reference=event.reference) | Q(pk=id_of(event.payment_id))
     if payment := Payment.objects.filter(known, provider=provider).select_related("payer", "saved_method").first():
-        return _answered(settle_from_provider(payment) and settle_refunds_of(payment))
+        # What was refunded already is known before what a bank takes is counted.
+        is_heard = settle_from_provider(payment) and settle_refunds_of(payment)
+        return _answered(is_heard and settle_disputes_of(payment))
     known = Q(reference=event.reference) | Q(pk=id_of(event.method_id))
     if method := PaymentMethod.objects.filter(known, provider=provider).select_related("user").first():
         return settle_method(method).state != PaymentMethod.State.ADDING

@@ -48,7 +48,11 @@ class RefundOut(OutSchema):
     line_id: UUID | None = Field(..., description="The line of an order; null for a payment without one.")
     payment_id: UUID | None
     description: str = Field(..., examples=["Coaching session"])
-    origin: str = Field(..., description="`request`, `admin` or `cancellation`.", examples=["request"])
+    origin: str = Field(
+        ...,
+        description="`request`, `admin`, `cancellation`, or `dispute`: the bank took it back.",
+        examples=["request"],
+    )
     state: str = Field(..., examples=["asked"])
     asked: int = Field(..., description="How much was asked for.", examples=[1000])
     amount: int = Field(..., description="How much was granted.", examples=[1000])

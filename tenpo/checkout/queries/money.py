@@ -13,7 +13,7 @@ from tenpo.core import clock
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of, statement
 from tenpo.orders.models import Line
-from tenpo.payments.models import Grant, Payment, Refund
+from tenpo.payments.models import Dispute, Grant, Payment, Refund
 from tenpo.payments.queries import auto_top_up_of
 from tenpo.payments.words import say_failure
 from tenpo.people.models import User
@@ -23,6 +23,7 @@ CAUSES = {
     Transfer.Kind.COMPANY_RELEASE: lambda what: _("Company share of %(what)s, released") % {"what": what},
     Transfer.Kind.PAYMENT: lambda what: _("Payment for %(what)s") % {"what": what},
     Transfer.Kind.FEE: lambda what: _("Provider’s fee for %(what)s") % {"what": what},
+    Transfer.Kind.FEE_BACK: lambda what: _("Provider’s fee for %(what)s, came back") % {"what": what},
     Transfer.Kind.CREDIT_RESERVE: lambda what: _("Set aside for %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_UNRESERVE: lambda what: _("Not needed for %(what)s") % {"what": what},
     Transfer.Kind.CREDIT_SPEND: lambda what: _("Spent on %(what)s") % {"what": what},
@@ -41,6 +42,10 @@ CAUSES = {
     Transfer.Kind.REFUND_RELEASE: lambda what: _("Refund of %(what)s, not sent") % {"what": what},
     Transfer.Kind.REFUND: lambda what: _("Refund of %(what)s") % {"what": what},
     Transfer.Kind.REFUND_BACK: lambda what: _("Refund of %(what)s, came back") % {"what": what},
+    Transfer.Kind.DISPUTE: lambda what: _("Taken back by the bank: %(what)s") % {"what": what},
+    Transfer.Kind.DISPUTE_BACK: lambda what: _("Returned by the bank: %(what)s") % {"what": what},
+    Transfer.Kind.DISPUTE_LOSS: lambda what: _("Kept by the bank: %(what)s") % {"what": what},
+    Transfer.Kind.DISPUTE_GAIN: lambda what: _("Returned by the bank after all: %(what)s") % {"what": what},
     Transfer.Kind.EARNING: lambda what: _("Earned by %(what)s") % {"what": what},
     Transfer.Kind.EARNING_BACK: lambda what: _("Refunded: %(what)s") % {"what": what},
     Transfer.Kind.CLAWBACK: lambda what: _("Refunded after it was paid out: %(what)s") % {"what": what},
@@ -76,11 +81,13 @@ class CreditLeft:
 
 
 def causes_of(transfers: Iterable[Transfer]) -> dict[UUID, Cause]:
-    """What caused each transfer, by its id. Four statements, however many."""
+    """What caused each transfer, by its id. Five statements, however many."""
     transfers = list(transfers)
     subjects = {transfer.subject_id for transfer in transfers}
     lines = {line.pk: line for line in Line.objects.filter(pk__in=subjects)}
     payments = Payment.objects.in_bulk(subjects - set(lines))
+    disputes = Dispute.objects.select_related("payment").filter(pk__in=subjects - set(lines) - set(payments))
+    payments |= {dispute.pk: dispute.payment for dispute in disputes}
     grants = Grant.objects.in_bulk(subjects - set(lines) - set(payments))
     refunds = Refund.objects.in_bulk(subjects - set(lines) - set(payments) - set(grants))
     return {transfer.pk: _cause(transfer, lines, payments, grants, refunds) for transfer in transfers}
@@ -168,5 +175,10 @@ def transfers_of_payment(payment: Payment) -> list[Transfer]:
     lines = (
         list(Line.objects.filter(order_id=payment.order_id).values_list("pk", flat=True)) if payment.order_id else []
     )
-    about = Q(subject_id__in=[payment.pk, *lines]) | Q(credit__source_id=payment.pk) | Q(debit__source_id=payment.pk)
+    disputes = list(payment.disputes.values_list("pk", flat=True)) if payment.disputed_at else []
+    about = (
+        Q(subject_id__in=[payment.pk, *lines, *disputes])
+        | Q(credit__source_id=payment.pk)
+        | Q(debit__source_id=payment.pk)
+    )
     return list(Transfer.objects.filter(about).select_related("debit__owner", "credit__owner").order_by("id"))

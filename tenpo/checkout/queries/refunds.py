@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from tenpo.core import clock
@@ -69,7 +71,15 @@ def what_is_left(line: Line | None, payment: Payment | None) -> PartsBack:
         there = credit.balance or 0 if credit else 0
     else:
         (there,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
-    return PartsBack(0, 0, 0, min(payment.left, there))
+    return PartsBack(0, 0, 0, min(payment.left - lost_of(payment), there))
+
+
+def lost_of(payment: Payment) -> int:
+    """What a bank took for good of a payment that pays no line; of one that does, the lines count it."""
+    if payment.disputed_at is None:
+        return 0
+    lost: int = payment.disputes.aggregate(sum=Coalesce(Sum("lost"), 0))["sum"]
+    return min(payment.left, lost)
 
 
 def payment_of(line: Line) -> Payment | None:

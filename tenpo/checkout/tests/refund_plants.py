@@ -5,6 +5,7 @@ from datetime import timedelta
 import time_machine
 from django.utils import timezone
 
+from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund, give_refund_elsewhere
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
@@ -19,6 +20,8 @@ from tenpo.checkout.tests.refund_make import (
 )
 from tenpo.payments.actions.refund_sending import send_refund, send_waiting_refunds
 from tenpo.payments.actions.refunds import reject_refund, withdraw_refund
+from tenpo.payments.models import Payment
+from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, DisputeState
 from tenpo.payments.providers.sandbox import REFUND_FAILS, REFUNDS_LATE
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -40,6 +43,13 @@ REFUND_PLANTS: dict[str, str | list[str]] = {
     "payment-gives-back-no-more-than-it-was": """
         UPDATE payments_payment SET refunded = refunded + 1 WHERE id = (
             SELECT id FROM payments_payment WHERE refunded > 0 ORDER BY id LIMIT 1)""",
+    "dispute-is-in-the-books": "UPDATE payments_dispute SET fee = fee + 1 WHERE state = 'lost'",
+    "dispute-that-is-lost-is-borne": """
+        UPDATE payments_dispute SET state = 'open', decided_at = NULL WHERE state = 'lost'""",
+    "taken-by-banks-is-what-is-not-decided": """
+        INSERT INTO ledger_transfer (debit_id, credit_id, amount, currency, kind, key, subject_id)
+        SELECT d.id, c.id, 1, 'EUR', 'dispute', 'of no dispute', uuidv7() FROM ledger_account d, ledger_account c
+        WHERE d.kind = 'disputes' AND c.kind = 'provider' AND c.name = 'sandbox' AND c.currency = 'EUR'""",
     "refund-goes-to-who-paid": f"UPDATE payments_refund SET currency = 'USD' WHERE id = ({ASKED})",
     "refund-of-late-money-comes-out-of-its-credit": """
         UPDATE ledger_transfer SET subject_id = uuidv7() WHERE kind = 'credit_back'""",
@@ -87,3 +97,17 @@ def make_refunds() -> None:
     booking = make_booking(make_session(make_coach(), price=2_000), make_member())
     cancel_booking(booking, by=booking.booked_by)
     make_refund_terms(cancellation_to="credit")
+    make_disputes()
+
+
+def make_disputes() -> None:
+    """One that is open, and a lost one of a line, of a top-up, and of what had gone back already."""
+    paid = [Payment.objects.get(order_id=make_bought().order_id) for _one in range(2)]
+    gone = make_bought()
+    make_granted(gone, to="wallet")
+    paid += [make_top_up(make_member(), 10_000), Payment.objects.get(order_id=gone.order_id)]
+    for number, payment in enumerate(paid):
+        moved = DisputeMovement(f"moved_{number}", -payment.amount, 1_500, payment.currency)
+        state = DisputeState.LOST if number else DisputeState.OPEN
+        outcome = DisputeOutcome(f"dispute_{number}", state, payment.amount, payment.currency, (moved,))
+        apply_dispute(payment, outcome)

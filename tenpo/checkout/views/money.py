@@ -20,6 +20,7 @@ from tenpo.audit.words import say_action
 from tenpo.checkout.actions.settling import mark_all_paid, mark_paid
 from tenpo.checkout.forms import PaymentFilter
 from tenpo.checkout.queries.bookings import booking_of_payment, transfer_reference
+from tenpo.checkout.queries.disputes import disputes_of
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
 from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
 from tenpo.core import charts
@@ -131,6 +132,7 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
         "transfers": [(transfer, causes[transfer.pk]) for transfer in transfers],
         "records": [_say_record(entry) for entry in AuditLog.objects.filter(object_id=payment.pk).order_by("-id")[:50]],
         "refunds": payment.refunds.order_by("id"),
+        "disputes": disputes_of(payment),
         "give_url": _give_url(payment),
         "may_mark": payment.provider in manual_providers()
         and payment.payer_id != request.user.pk

@@ -81,10 +81,10 @@ def give_back(given: Sequence[tuple[Line, int]], *, now: datetime | None = None)
     return [GivenBack.of(each.parts, each.to) for each in returns]
 
 
-def return_parts(part: Return, *, now: datetime | None = None) -> None:
-    """Give so much of each part of a locked line back; again for the same cause is a mistake of ours."""
-    payments = _payments_of([part.line] if part.parts.own else [])
-    _return_parts([part], payments, now=now or clock.now())
+def return_parts(*returns: Return, now: datetime | None = None) -> None:
+    """Give so much of each part of locked lines back, at once; again for the same cause is a mistake of ours."""
+    payments = _payments_of([each.line for each in returns if each.parts.own])
+    _return_parts(returns, payments, now=now or clock.now())
 
 
 def _return_parts(

@@ -1,12 +1,28 @@
-"""Payments that their payer's bank takes back."""
+"""Payments that their payer's bank takes back: what it took or returned, and the refunds that it made needless.
 
+Whoever calls locks what was sold, and the payment, before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
 from django.db import transaction
 
 from tenpo.audit.actions import record
 from tenpo.core import clock
 from tenpo.core.outbox import publish
+from tenpo.core.tokens import new_id
+from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.actions.auto_top_ups import DISPUTED, stop_filling
-from tenpo.payments.models import Payment
+from tenpo.payments.actions.refunds import held_pot
+from tenpo.payments.models import Dispute, Payment, Refund
+from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, DisputeState
+from tenpo.payments.refund_models import RefundTo
+
+log = structlog.get_logger()
 
 
 @transaction.atomic
@@ -24,3 +40,144 @@ def note_dispute(payment: Payment) -> None:
     record("payment.disputed", by=None, on=payment, before={"disputed_at": None}, after={"disputed_at": now})
     publish("payment.disputed", subject=payment)
     stop_filling(payment.payer_id, DISPUTED)
+
+
+def keep_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
+    """Write what its provider says of one dispute of a locked payment, and post what it moved, each movement once.
+
+    What is decided stays so: an answer that was on its way longer is older.
+    """
+    dispute, is_new = Dispute.objects.get_or_create(
+        provider=payment.provider,
+        reference=outcome.reference,
+        defaults={"id": new_id(), "payment": payment, "amount": outcome.amount, "currency": outcome.currency},
+    )
+    before = {"state": None if is_new else dispute.state}
+    if dispute.state == Dispute.State.OPEN and outcome.state != DisputeState.OPEN:
+        dispute.state, dispute.decided_at = Dispute.State(outcome.state), clock.now()
+    moved = [one for one in outcome.moved if _is_of_its_currency(dispute, one)]
+    post_transfers([posting for one in moved for posting in _movement_postings(dispute, one)])
+    # Of two answers the older one may know less: what was posted counts.
+    posted = Transfer.objects.filter(subject_id=dispute.pk).values_list("kind", "amount")
+    signs = {Transfer.Kind.DISPUTE: 1, Transfer.Kind.DISPUTE_BACK: -1}
+    fees = {Transfer.Kind.FEE: 1, Transfer.Kind.FEE_BACK: -1}
+    dispute.taken = sum(signs.get(Transfer.Kind(kind), 0) * amount for kind, amount in posted)
+    dispute.fee = sum(fees.get(Transfer.Kind(kind), 0) * amount for kind, amount in posted)
+    dispute.save(update_fields=["state", "decided_at", "taken", "fee"])
+    if before["state"] != dispute.state:
+        record(f"dispute.{'opened' if dispute.state == Dispute.State.OPEN else dispute.state}", by=None, on=dispute,
+               before=before, after={"state": dispute.state, "amount": dispute.amount})  # fmt: skip
+    return dispute
+
+
+def give_by_dispute(dispute: Dispute, refunds: Sequence[Refund], payment: Payment) -> list[Posting]:
+    """New refunds of lines, whose own part the bank has given back itself: done, as nothing is left to be sent.
+
+    Their parts were set aside by the caller, who posts what is returned.
+    """
+    now = clock.now()
+    for refund in refunds:
+        refund.state, refund.by_policy = Refund.State.DONE, True
+        refund.reviewed_at = refund.ended_at = now
+        refund.save(force_insert=True)
+        record("refund.done", by=None, on=refund, after={"state": refund.state, "amount": refund.amount})
+    payment.refunded += sum(refund.own for refund in refunds)
+    payment.save(update_fields=["refunded"])
+    return [_leaving_by(dispute, refund) for refund in refunds]
+
+
+def end_held_refunds(dispute: Dispute, payment: Payment, most: int) -> list[Posting]:
+    """Refunds that are held, as the provider refused them: the bank gave back as much itself, so they are done.
+
+    Up to `most` (minor units) in all; one that is more than what is left of it stays, for an admin to decide.
+    """
+    rows = Refund.objects.select_for_update(no_key=True).filter(payment=payment, to=RefundTo.METHOD)
+    postings = []
+    for refund in rows.filter(state__in=[Refund.State.APPROVED, Refund.State.FAILED]).order_by("id"):
+        if refund.own > most:
+            continue
+        most -= refund.own
+        before = {"state": refund.state}
+        # Nobody is asked about it any more: what its provider says of the try that failed is no news.
+        refund.state, refund.reference, refund.ended_at = Refund.State.DONE, None, clock.now()
+        refund.save(update_fields=["state", "reference", "ended_at"])
+        record("refund.done", by=None, on=refund, before=before, after={"state": refund.state})
+        postings.append(_leaving_by(dispute, refund))
+    return postings
+
+
+def refund_by_dispute(payment: Payment, *, line_id: UUID, description: str, own: int) -> Refund:
+    """What a bank took back of one line, as a refund that is not written yet."""
+    return Refund(
+        id=new_id(), user_id=payment.payer_id, payment=payment, provider=payment.provider, line_id=line_id,
+        description=description, origin=Refund.Origin.DISPUTE, asked=own, amount=own, own=own,
+        currency=payment.currency, to=RefundTo.METHOD,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What of a loss is taken from where it still is, or from `sales`: borne by the business."""
+
+    pot: Pot
+    amount: int
+
+
+def loss_postings(dispute: Dispute, losses: Sequence[Loss]) -> list[Posting]:
+    """What covers a loss, beside the refunds of lines. How often it moved before tells one time from the next."""
+    before = _count(dispute)
+    return [
+        Posting(
+            Transfer.Kind.DISPUTE_LOSS, loss.pot, disputes_pot(dispute), loss.amount,
+            f"dispute:{dispute.pk}:lost:{before}:{number}", dispute.pk,
+        )
+        for number, loss in enumerate(losses)
+        if loss.amount
+    ]  # fmt: skip
+
+
+def return_loss(dispute: Dispute) -> int:
+    """More came back than is lost by now: it is the business's again. How much it is."""
+    surplus = dispute.lost - max(0, dispute.taken)
+    sales = Pot(Account.Kind.SALES, dispute.currency)
+    key = f"dispute:{dispute.pk}:gain:{_count(dispute)}"
+    post_transfers([Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), sales, surplus, key, dispute.pk)])
+    return surplus
+
+
+def disputes_pot(dispute: Dispute) -> Pot:
+    """Where what banks took is counted until it is decided who bears it."""
+    return Pot(Account.Kind.DISPUTES, dispute.currency)
+
+
+def _count(dispute: Dispute) -> int:
+    return Transfer.objects.filter(subject_id=dispute.pk).count()
+
+
+def _is_of_its_currency(dispute: Dispute, moved: DisputeMovement) -> bool:
+    if moved.currency == dispute.currency:
+        return True
+    log.error("dispute_in_another_currency", dispute_id=str(dispute.pk), currency=moved.currency)
+    return False
+
+
+def _movement_postings(dispute: Dispute, moved: DisputeMovement) -> list[Posting]:
+    """The money and the fee, each in the direction in which it went."""
+    provider, banks = Pot(Account.Kind.PROVIDER, dispute.currency, name=dispute.provider), disputes_pot(dispute)
+    fees, key = Pot(Account.Kind.FEES, dispute.currency), f"dispute:{dispute.pk}:{moved.reference}"
+    kinds, subject_id = Transfer.Kind, dispute.pk
+    found = []
+    if moved.amount < 0:
+        found.append(Posting(kinds.DISPUTE, banks, provider, -moved.amount, key, subject_id))
+    elif moved.amount > 0:
+        found.append(Posting(kinds.DISPUTE_BACK, provider, banks, moved.amount, key, subject_id))
+    if moved.fee > 0:
+        found.append(Posting(kinds.FEE, fees, provider, moved.fee, f"{key}:fee", subject_id))
+    elif moved.fee < 0:
+        found.append(Posting(kinds.FEE_BACK, provider, fees, -moved.fee, f"{key}:fee", subject_id))
+    return found
+
+
+def _leaving_by(dispute: Dispute, refund: Refund) -> Posting:
+    key = f"refund:{refund.pk}:dispute:{dispute.pk}"
+    return Posting(Transfer.Kind.REFUND, held_pot(refund), disputes_pot(dispute), refund.own, key, refund.pk)

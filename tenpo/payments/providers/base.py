@@ -70,6 +70,35 @@ class RefundOutcome:
     failure_code: str = ""
 
 
+class DisputeState(StrEnum):
+    """How it stands with a payment that its payer's bank wants back."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class DisputeMovement:
+    """What a dispute moved at once, in minor units: our balance there before the fee, below zero when it went out."""
+
+    reference: str
+    amount: int
+    fee: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class DisputeOutcome:
+    """What a provider says of one dispute now, with all that it moved so far."""
+
+    reference: str
+    state: DisputeState
+    amount: int
+    currency: str
+    moved: tuple[DisputeMovement, ...] = ()
+
+
 class MovementKind(StrEnum):
     """Why money came or went at a provider."""
 
@@ -150,6 +179,9 @@ class Provider(Protocol):
 
     def retrieve_refund(self, payment: Payment, *, key: str) -> RefundOutcome | None:
         """What became of a refund; None when the provider never heard of it. Raises ProviderTimeout."""
+
+    def disputes(self, payment: Payment) -> Iterable[DisputeOutcome]:
+        """What its payer's bank wants back of a payment, or wanted, and what that moved. Raises ProviderTimeout."""
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         """Keep `source` for later payments, or say where its owner enters it. Raises ProviderTimeout."""

@@ -10,6 +10,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers.base import (
     BadSignature,
+    DisputeOutcome,
     IncomingEvent,
     MethodOutcome,
     Movement,
@@ -44,6 +45,10 @@ class Manual:
 
     def retrieve_refund(self, payment: Payment, *, key: str) -> RefundOutcome | None:
         return RefundOutcome(RefundState.PENDING, reference=key)
+
+    def disputes(self, payment: Payment) -> Iterable[DisputeOutcome]:
+        """No bank takes back what somebody saw."""
+        return []
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         return MethodOutcome(PaymentMethod.State.FAILED, failure_code="not_kept")

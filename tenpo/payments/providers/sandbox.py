@@ -25,6 +25,7 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxCard, SandboxRefund
 from tenpo.payments.providers.base import (
     BadSignature,
+    DisputeOutcome,
     IncomingEvent,
     MethodOutcome,
     Movement,
@@ -133,6 +134,10 @@ class Sandbox:
         _decide_refunds(refunds.filter(created_at__lte=clock.now() - timedelta(seconds=LATE_SECONDS)))
         refund = refunds.first()
         return _refund_outcome(refund) if refund else None
+
+    def disputes(self, payment: Payment) -> Iterable[DisputeOutcome]:
+        """Its bank takes nothing back."""
+        return []
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         card = "".join(c for c in source if c.isdigit())

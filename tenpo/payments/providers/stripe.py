@@ -21,6 +21,7 @@ from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer
 from tenpo.payments.providers.base import (
     BadSignature,
+    DisputeOutcome,
     IncomingEvent,
     MethodOutcome,
     Movement,
@@ -30,6 +31,7 @@ from tenpo.payments.providers.base import (
 )
 from tenpo.payments.providers.stripe_answers import (
     declined,
+    dispute_outcome,
     intent_outcome,
     method_outcome,
     movement_of,
@@ -137,6 +139,12 @@ class Stripe:
                 if (found.get("metadata") or {}).get(REFUND) == key:
                     return refund_outcome(found)
         return None
+
+    def disputes(self, payment: Payment) -> Iterable[DisputeOutcome]:
+        params: Any = {"payment_intent": payment.reference, "limit": LIST_LIMIT}
+        with looking_at_stripe():
+            listed = stripe_api().v1.disputes.list(params).auto_paging_iter()
+            return [dispute_outcome(one.to_dict()) for one in listed]
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         import stripe  # noqa: PLC0415 (as above)

@@ -5,7 +5,17 @@ from typing import Any
 
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
-from tenpo.payments.providers.base import MethodOutcome, Movement, MovementKind, Outcome, RefundOutcome, RefundState
+from tenpo.payments.providers.base import (
+    DisputeMovement,
+    DisputeOutcome,
+    DisputeState,
+    MethodOutcome,
+    Movement,
+    MovementKind,
+    Outcome,
+    RefundOutcome,
+    RefundState,
+)
 from tenpo.payments.providers.stripe_client import from_stripe
 
 STATES = {
@@ -23,6 +33,13 @@ REFUND_STATES = {
     "requires_action": RefundState.PENDING,
     "failed": RefundState.FAILED,
     "canceled": RefundState.FAILED,
+}
+# What was only asked about took nothing, and what was given back meanwhile is a refund.
+DISPUTE_STATES = {
+    "lost": DisputeState.LOST,
+    "won": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "charge_refunded": DisputeState.WON,
 }
 MOVEMENTS = {
     "charge": MovementKind.PAYMENT,
@@ -104,6 +121,26 @@ def refund_outcome(refund: dict[str, Any]) -> RefundOutcome:
     """What Stripe says of a refund."""
     state = REFUND_STATES.get(refund.get("status") or "", RefundState.PENDING)
     return RefundOutcome(state, reference=refund["id"], failure_code=str(refund.get("failure_reason") or "")[:60])
+
+
+def dispute_outcome(dispute: dict[str, Any]) -> DisputeOutcome:
+    """What Stripe says of a payment that a bank wants back."""
+    moved = (
+        DisputeMovement(
+            reference=line["id"],
+            amount=from_stripe(line["amount"], line["currency"]),
+            fee=from_stripe(line["fee"], line["currency"]),
+            currency=line["currency"].upper(),
+        )
+        for line in dispute.get("balance_transactions") or []
+    )
+    return DisputeOutcome(
+        reference=dispute["id"],
+        state=DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
+        amount=from_stripe(dispute["amount"], dispute["currency"]),
+        currency=dispute["currency"].upper(),
+        moved=tuple(moved),
+    )
 
 
 def method_outcome(page: dict[str, Any]) -> MethodOutcome:

@@ -216,6 +216,9 @@ class StripeDouble:
         self._update(method, customer=None)
         return method
 
+    def list_disputes(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._list("dispute", asked, "payment_intent")
+
     def list_lines(self, asked: dict[str, Any]) -> dict[str, Any]:
         return self._list("balance_transaction", asked)
 
@@ -326,17 +329,37 @@ class StripeDouble:
             for kind in ("refund.updated", "charge.refund.updated", *(["refund.failed"] if reason else [])):
                 self._tell(kind, refund)
 
-    def dispute(self, intent_id: Any) -> None:
-        """The payer's bank wants a payment back, and takes it until that is decided."""
+    def dispute(self, intent_id: Any, amount: int | None = None) -> None:
+        """The payer's bank wants a payment back, or a part, and takes it until that is decided."""
         with self._lock:
             intent = self.things[intent_id]
             charge = self._update(self.things[intent["latest_charge"]], disputed=True)
+            amount = charge["amount"] if amount is None else amount
             dispute = self._make(
-                "dispute", "dp", amount=charge["amount"], currency=charge["currency"], charge=charge["id"],
+                "dispute", "dp", amount=amount, currency=charge["currency"], charge=charge["id"],
                 payment_intent=intent["id"], status="needs_response", reason="fraudulent", metadata={},
             )  # fmt: skip
-            self._line("adjustment", -charge["amount"], DISPUTE_FEE, charge["currency"], dispute["id"])
+            line = self._line("adjustment", -amount, DISPUTE_FEE, charge["currency"], dispute["id"])
+            self._update(dispute, balance_transactions=[line])
             self._tell("charge.dispute.created", dispute)
+            self._tell("charge.dispute.funds_withdrawn", dispute)
+
+    def close_dispute(self, status: str, *, fee: int = 0) -> None:
+        """The newest dispute is decided; what is won comes back, with `fee` of what was kept for it."""
+        with self._lock:
+            dispute = self.of_kind("dispute")[-1]
+            self._update(dispute, status=status)
+            self._tell("charge.dispute.closed", dispute)
+            if status == "won":
+                self.reinstate(fee=fee)
+
+    def reinstate(self, *, fee: int = 0) -> None:
+        """What the bank took comes back, as it may after it was lost, too."""
+        with self._lock:
+            dispute = self.of_kind("dispute")[-1]
+            line = self._line("adjustment", dispute["amount"], -fee, dispute["currency"], dispute["id"])
+            self._update(dispute, balance_transactions=[*dispute["balance_transactions"], line])
+            self._tell("charge.dispute.funds_reinstated", dispute)
 
     def settle(self, intent_id: Any, *, succeeds: bool = True) -> None:
         """The bank decides about a payment that waits for it."""
@@ -434,6 +457,7 @@ ROUTES = [
     ("/v1/refunds", "POST", "make_refund"),
     ("/v1/refunds", "GET", "list_refunds"),
     ("/v1/balance_transactions", "GET", "list_lines"),
+    ("/v1/disputes", "GET", "list_disputes"),
     ("/v1/accounts", "POST", "open_account"),
     ("/v1/accounts/{account}", "GET", "show"),
     ("/v1/account_links", "POST", "link_account"),

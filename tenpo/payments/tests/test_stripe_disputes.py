@@ -11,11 +11,13 @@ from tenpo.audit.models import AuditLog
 from tenpo.books.queries.reconciling import pairs_of
 from tenpo.checkout.actions import settling
 from tenpo.checkout.actions.buying import book_session
-from tenpo.checkout.actions.refunding import ask_for_refund
+from tenpo.checkout.actions.disputing import ask_about_disputes
+from tenpo.checkout.actions.refunding import ask_for_refund, give_refund_elsewhere
 from tenpo.checkout.actions.settling import receive_event, reconcile_payments
 from tenpo.checkout.tests.make import told
 from tenpo.checkout.tests.refund_make import make_refund_terms, takes_place
 from tenpo.core.days import day_here
+from tenpo.core.errors import RuleError
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.tests.make import credit_left, ledger_sum
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
@@ -23,8 +25,9 @@ from tenpo.payments.actions.methods import add_payment_method, settle_method
 from tenpo.payments.actions.refund_sending import send_waiting_refunds
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.providers import provider_of
+from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.tests.stripe_contract import contract_folder
-from tenpo.payments.tests.stripe_double import LATE, StripeDouble, signed, stripe_by_double
+from tenpo.payments.tests.stripe_double import DISPUTE_FEE, LATE, StripeDouble, signed, stripe_by_double
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_member, signed_in
@@ -66,7 +69,7 @@ def make_disputed(double: StripeDouble, member: User) -> tuple[Booking, Payment]
 
 def tell(double: StripeDouble, *, times: int = 1) -> None:
     for number in range(times):
-        receive_event("stripe", *signed(double.events[-1] | {"id": f"evt_{number}"}))
+        receive_event("stripe", *signed(double.events[-1] | {"id": f"{double.events[-1]['id']}_{number}"}))
 
 
 def make_filling(double: StripeDouble, member: User) -> AutoTopUp:
@@ -136,16 +139,77 @@ def test_what_the_terms_would_grant_waits_for_an_admin(double, is_disputed, stat
     assert refund.state == state
 
 
-def test_the_comparison_shows_what_the_bank_took(double):
-    _booking, payment = make_disputed(double, make_member())
+def compared() -> dict[str, tuple[Any, ...]]:
+    """What Stripe's list and the books say of each reference: in which way they differ, and what changed."""
     now, today = datetime.now(UTC), day_here()
-
     theirs = list(STRIPE.movements(now - timedelta(days=1), now + timedelta(days=1)))
-    differing = [pair for pair in pairs_of("stripe", today, today, theirs) if pair.what]
+    pairs = pairs_of("stripe", today, today, theirs)
+    return {pair.reference: (pair.what, pair.ours and (pair.ours.amount, pair.ours.fee)) for pair in pairs}
 
-    assert [(pair.what, pair.theirs and pair.theirs.amount) for pair in differing] == [("only_theirs", -PRICE)]
-    assert differing[0].reference == double.of_kind("dispute")[0]["id"]
-    assert payment.reference not in {pair.reference for pair in differing}
+
+@pytest.mark.parametrize(
+    ("status", "fee", "state", "taken", "kept"),
+    [("lost", 0, "lost", PRICE, DISPUTE_FEE), ("won", 0, "won", 0, DISPUTE_FEE), ("won", DISPUTE_FEE, "won", 0, 0),
+     ("warning_closed", 0, "won", PRICE, DISPUTE_FEE)],
+)  # fmt: skip
+def test_what_the_bank_took_or_returned_is_in_the_books_as_it_is_at_stripe(double, status, fee, state, taken, kept):
+    admin = make_admin()
+    _booking, payment = make_disputed(double, make_member())
+    dispute = payment.disputes.get()
+    assert (dispute.state, dispute.taken, dispute.fee) == ("open", PRICE, DISPUTE_FEE)
+    assert compared()[dispute.reference] == (None, (-PRICE, DISPUTE_FEE))
+
+    double.close_dispute(status, fee=fee)
+    tell(double, times=3)
+
+    dispute.refresh_from_db()
+    assert (dispute.state, dispute.taken, dispute.fee) == (state, taken, kept)
+    assert {what for what, _ours in compared().values()} == {None}
+    assert compared()[dispute.reference] == (None, (-taken, kept))
+    assert ledger_sum(Account.Kind.DISPUTES) == (0 if state == "lost" else -taken)
+    assert told(admin).count(f"admin.dispute_{state}") == 1
+
+
+def test_an_end_that_no_webhook_told_is_asked_for(double):
+    _booking, payment = make_disputed(double, make_member())
+    double.close_dispute("lost")
+
+    assert [ask_about_disputes() for _again in range(2)] == [1, 0]
+
+    assert (payment.disputes.get().state, payment.disputes.get().lost) == ("lost", PRICE)
+
+
+def test_what_stripe_does_not_answer_for_is_told_again(double):
+    _booking, payment = make_disputed(double, make_member())
+    double.close_dispute("lost")
+    event = signed(double.events[-1])
+    # The payment is found, and its refunds; the disputes are not.
+    double.faults = ["", "500"]
+
+    with pytest.raises(ProviderTimeout):
+        receive_event("stripe", *event)
+    assert payment.disputes.get().state == "open"
+    receive_event("stripe", *event)
+
+    assert payment.disputes.get().state == "lost"
+
+
+def test_refunds_that_the_provider_refused_are_done_when_the_dispute_is_lost(double):
+    member = make_member()
+    booking, payment = make_disputed(double, member)
+    cancel_booking(booking, by=member)
+    send_waiting_refunds()
+    assert Refund.objects.get().state == "failed"
+
+    double.close_dispute("lost")
+    tell(double, times=2)
+
+    refund = Refund.objects.get()
+    payment.refresh_from_db()
+    assert (refund.state, refund.own, refund.origin, payment.refunded) == ("done", PRICE, "cancellation", PRICE)
+    assert (ledger_sum(Account.Kind.REFUNDS), ledger_sum(Account.Kind.DISPUTES), credit_left(member)) == (0, 0, 0)
+    with pytest.raises(RuleError, match="goes another way"):
+        give_refund_elsewhere(refund, to="credit", by=make_admin())
 
 
 @pytest.mark.parametrize("sum_", [{"amount_received": 1}, {"amount_received": PRICE + 1}, {"currency": "usd"}])

@@ -16,6 +16,7 @@ from tenpo.checkout.actions.settling import mark_paid
 from tenpo.checkout.actions.topping_up import top_up
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.checkout.tests.refund_make import make_late_money
+from tenpo.checkout.tests.test_lost_disputes import lose
 from tenpo.ledger.models import Account
 from tenpo.orders.models import Line, Order
 from tenpo.orders.tests.make import make_cancellation_policy
@@ -301,6 +302,7 @@ def test_the_transactions_of_a_wallet_come_to_its_balance_and_each_is_there_once
         make_payout(member, source="wallet", amount=1_200)
     make_booking(make_session(price=90_000), members[0], card=DECLINED)
     make_manual(make_coach(), 3)
+    lose(make_top_up(members[0], 2_500), 2_500)
 
     found = rows("transactions")
 

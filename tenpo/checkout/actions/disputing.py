@@ -1,0 +1,191 @@
+"""Payments that their payer's bank takes back: what is lost for good is taken back from whoever had it.
+
+What was bought stays, unless somebody cancels it. No more of it goes back than was paid: what a line, a wallet or a
+credit has still is taken first, and the business bears the rest.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, Sum
+
+from tenpo.audit.actions import record
+from tenpo.core import clock
+from tenpo.core.errors import RuleError
+from tenpo.core.money import apportion
+from tenpo.core.outbox import publish
+from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.models import Account, Transfer
+from tenpo.ledger.queries import balance_of
+from tenpo.orders.actions.giving_back import Return, lock_lines, return_parts
+from tenpo.orders.models import Line, Order
+from tenpo.orders.policies import PartsBack, parts_left
+from tenpo.payments.actions.asking import ask_in_turn
+from tenpo.payments.actions.disputes import (
+    Loss,
+    end_held_refunds,
+    give_by_dispute,
+    keep_dispute,
+    loss_postings,
+    note_dispute,
+    refund_by_dispute,
+    return_loss,
+)
+from tenpo.payments.actions.refunds import lock_payments
+from tenpo.payments.models import Dispute, Payment
+from tenpo.payments.providers import provider_of
+from tenpo.payments.providers.base import DisputeOutcome, ProviderTimeout
+from tenpo.payments.refund_models import RefundTo
+
+# What is not decided is asked about so often, as a webhook may get lost, and so many at once.
+ASK_AGAIN = timedelta(hours=20)
+ASKED_AT_ONCE = 100
+# How often what is left in a wallet or credit is looked at anew because it was spent meanwhile.
+SPENDING_RACES = 3
+
+
+def settle_disputes_of(payment: Payment) -> bool:
+    """Ask about all that a bank wants back of a payment, if it does; False when nobody answers."""
+    if not Payment.objects.filter(pk=payment.pk, disputed_at__isnull=False).exists():
+        return True
+    try:
+        outcomes = list(provider_of(payment.provider).disputes(payment))
+    except ProviderTimeout:
+        return False
+    for outcome in outcomes:
+        apply_dispute(payment, outcome)
+    return True
+
+
+def ask_about_disputes() -> int:
+    """Ask about disputed payments of which nothing is decided yet; how many were answered for."""
+    disputes = Dispute.objects.filter(payment=OuterRef("pk"))
+    undecided = Exists(disputes.filter(state=Dispute.State.OPEN)) | ~Exists(disputes)
+    asked_long_ago = Q(asked_at=None) | Q(asked_at__lt=clock.now() - ASK_AGAIN)
+    waiting = Payment.objects.filter(undecided, asked_long_ago, disputed_at__isnull=False)
+    return ask_in_turn(waiting, settle_disputes_of, limit=ASKED_AT_ONCE)
+
+
+@transaction.atomic
+def apply_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
+    """Bring one dispute to what its provider says, with all that follows. Saying it twice changes nothing.
+
+    What the bank took is out of the books' balance there at once. Once it is lost, refunds that were held for it are
+    done, who earned of it gives back their part as for a refund, and what is still in the payer's wallet or credit of
+    it is taken; the business bears the rest. The admins are told how it ended.
+    """
+    lines = _lock_lines_of(payment)
+    payment = lock_payments([payment.pk])[payment.pk]
+    known = Dispute.objects.filter(provider=payment.provider, reference=outcome.reference)
+    was_open = not known.exclude(state=Dispute.State.OPEN).exists()
+    dispute = keep_dispute(payment, outcome)
+    if dispute.state == Dispute.State.LOST and dispute.taken > dispute.lost:
+        _lose(dispute, payment, lines)
+    elif dispute.lost > max(0, dispute.taken):
+        came_back = return_loss(dispute)
+        _count_lost(dispute)
+        publish("dispute.returned", subject=dispute, amount=came_back)
+    elif dispute.state == Dispute.State.WON and was_open:
+        publish("dispute.won", subject=dispute)
+    # Last, as it locks what fills the payer's wallet.
+    note_dispute(payment)
+    return dispute
+
+
+def _lock_lines_of(payment: Payment) -> list[Line]:
+    """The lines that a payment paid, locked by their ids; none of one that buys nothing."""
+    if payment.order_id is None:
+        return []
+    paid = Line.objects.filter(order_id=payment.order_id, order__state=Order.State.PAID)
+    return list(lock_lines(list(paid.values_list("pk", flat=True))).values())
+
+
+def _lose(dispute: Dispute, payment: Payment, lines: Sequence[Line]) -> None:
+    """What the bank took and keeps: taken back from whoever has it, each amount once."""
+    rest = lost = dispute.taken - dispute.lost
+    leaving = end_held_refunds(dispute, payment, rest)
+    rest -= sum(posting.amount for posting in leaving)
+    leaving += (given := _give_by_lines(dispute, payment, lines, rest))
+    rest -= sum(posting.amount for posting in given)
+    post_transfers(leaving)
+    taken_here = _take_what_is_here(dispute, payment, lines, rest)
+    _count_lost(dispute)
+    publish("dispute.lost", subject=dispute, amount=lost, from_payer=taken_here, borne=rest - taken_here)
+    if taken_here:
+        publish("payment.taken_back", subject=payment, amount=taken_here)
+
+
+def _count_lost(dispute: Dispute) -> None:
+    before, dispute.lost = dispute.lost, max(0, dispute.taken)
+    dispute.save(update_fields=["lost"])
+    record("dispute.counted", by=None, on=dispute, before={"lost": before}, after={"lost": dispute.lost})
+
+
+def _give_by_lines(dispute: Dispute, payment: Payment, lines: Sequence[Line], most: int) -> list[Posting]:
+    """What the buyer paid of each line and has not got back, in proportion: a refund of each, with its splits."""
+    left = [parts_left(line).own for line in lines]
+    parts = apportion(min(most, sum(left)), left)
+    refunds, returns = [], []
+    for line, own in zip(lines, parts, strict=True):
+        if own:
+            refund = refund_by_dispute(payment, line_id=line.pk, description=line.description, own=own)
+            refunds.append(refund)
+            returns.append(Return(line, PartsBack(0, 0, 0, own), RefundTo.METHOD, refund.pk))
+    if not refunds:
+        return []
+    return_parts(*returns)
+    return give_by_dispute(dispute, refunds, payment)
+
+
+def _take_what_is_here(dispute: Dispute, payment: Payment, lines: Sequence[Line], amount: int) -> int:
+    """Take `amount` from what of the payment is in its payer's credit or wallet; the business bears the rest.
+
+    Returns how much was there.
+    """
+    sales = Pot(Account.Kind.SALES, dispute.currency)
+    for _again in range(SPENDING_RACES):
+        here = _what_is_here(payment, lines, amount)
+        there = sum(loss.amount for loss in here)
+        try:
+            with transaction.atomic():
+                post_transfers(loss_postings(dispute, [Loss(sales, amount - there), *here]))
+        except RuleError as refusal:
+            # It was spent at the same moment: what is there is another sum.
+            if refusal.code != "insufficient_funds":
+                raise
+        else:
+            return there
+    post_transfers(loss_postings(dispute, [Loss(sales, amount)]))
+    return 0
+
+
+def _what_is_here(payment: Payment, lines: Sequence[Line], most: int) -> list[Loss]:
+    """What of a payment its payer could spend now, up to `most`: credit that comes from it, then the wallet."""
+    found = []
+    credits = Account.objects.filter(kind=Account.Kind.CREDIT, owner=payment.payer_id, source_id=payment.pk)
+    for credit in credits.exclude(expires_at__lte=clock.now()).filter(balance__gt=0).order_by("id"):
+        amount = min(most, credit.balance or 0)
+        found.append(Loss(Pot.of(credit), amount))
+        most -= amount
+    (balance,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
+    wallet = Pot(Account.Kind.WALLET, payment.currency, payment.payer_id)
+    found.append(Loss(wallet, max(0, min(most, balance, _filled_by(payment, lines)))))
+    return found
+
+
+def _filled_by(payment: Payment, lines: Sequence[Line]) -> int:
+    """How much of a payment came into its payer's wallet, and was not taken out again for it."""
+    taken = _sum(Transfer.Kind.DISPUTE_LOSS, [one.pk for one in payment.disputes.all()])
+    if payment.purpose == Payment.Purpose.TOP_UP:
+        return payment.left - taken
+    subjects = [line.pk for line in lines] + [refund.pk for refund in payment.refunds.all()]
+    return _sum(Transfer.Kind.WALLET_REFUND, subjects) - taken
+
+
+def _sum(kind: Transfer.Kind, subjects: Sequence[UUID]) -> int:
+    """What moved into a wallet, or out of it, for some causes."""
+    ends = Q(debit__kind=Account.Kind.WALLET) | Q(credit__kind=Account.Kind.WALLET)
+    found = Transfer.objects.filter(ends, kind=kind, subject_id__in=subjects).aggregate(sum=Sum("amount"))
+    return found["sum"] or 0

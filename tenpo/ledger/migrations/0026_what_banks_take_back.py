@@ -1,0 +1,82 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("ledger", "0025_transfers_bring_their_ids"),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name="account",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("credit", "Credit"),
+                    ("granted", "Money given"),
+                    ("wallet", "Wallet"),
+                    ("earnings", "Earnings"),
+                    ("owed", "Earnings to give back"),
+                    ("sponsor", "Owed by a sponsor"),
+                    ("reserved", "Set aside for open orders"),
+                    ("company", "Company share"),
+                    ("provider", "Money at a payment provider"),
+                    ("sales", "Sales"),
+                    ("fees", "Provider fees"),
+                    ("grants", "Money given away"),
+                    ("payouts", "Held for payouts"),
+                    ("refunds", "Held for refunds"),
+                    ("disputes", "Taken back by banks"),
+                ],
+                max_length=12,
+            ),
+        ),
+        migrations.AlterField(
+            model_name="transfer",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("company_share", "Company share"),
+                    ("company_release", "Company share released"),
+                    ("payment", "Payment"),
+                    ("fee", "Provider fee"),
+                    ("fee_back", "Provider fee that came back"),
+                    ("credit_reserve", "Credit set aside"),
+                    ("credit_unreserve", "Credit returned unspent"),
+                    ("credit_spend", "Credit spent"),
+                    ("credit_issue", "Credit given"),
+                    ("credit_restore", "Credit given back"),
+                    ("credit_back", "Credit taken back for a refund"),
+                    ("top_up", "Top-up"),
+                    ("grant", "Money given"),
+                    ("grant_back", "Money given, taken back"),
+                    ("wallet_reserve", "Wallet set aside"),
+                    ("wallet_unreserve", "Wallet returned unspent"),
+                    ("wallet_spend", "Wallet spent"),
+                    ("wallet_restore", "Wallet given back"),
+                    ("wallet_refund", "Refund to the wallet"),
+                    ("refund_hold", "Refund set aside"),
+                    ("refund_release", "Refund not sent"),
+                    ("refund", "Refund"),
+                    ("refund_back", "Refund that came back"),
+                    ("dispute", "Taken back by a bank"),
+                    ("dispute_back", "Returned by a bank"),
+                    ("dispute_loss", "Lost to a bank"),
+                    ("dispute_gain", "Returned after it was lost"),
+                    ("earning", "Earning"),
+                    ("earning_back", "Earning taken back"),
+                    ("clawback", "Earning to give back"),
+                    ("clawback_settle", "Earning given back"),
+                    ("payout_hold", "Payout set aside"),
+                    ("payout_release", "Payout given back"),
+                    ("payout", "Payout"),
+                    ("payout_fee", "Payout fee"),
+                    ("payout_back", "Payout that came back"),
+                    ("sponsor_share", "Sponsor share"),
+                    ("sponsor_release", "Sponsor share released"),
+                    ("sponsor_paid", "Paid by a sponsor"),
+                ],
+                max_length=20,
+            ),
+        ),
+    ]
