@@ -97,6 +97,8 @@ PAYOUT_ACCOUNT_WAITS_HOURS = 48
 # Ways to be paid, and payouts under way, of each person (`payments.actions`).
 PAYOUT_ACCOUNTS_KEPT = 10
 PAYOUTS_UNDER_WAY = 20
+# What one admin alone approved for somebody in so many days is one amount, where large ones need two.
+PAYOUTS_TOGETHER_DAYS = 7
 # Files that were read, of each person, up to 1 MB each (`people.actions.imports`).
 IMPORTS_KEPT = 100
 

@@ -3,10 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from tenpo.core.forms import AmountField
+from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
 from tenpo.core.once import OnceForm
 from tenpo.payments.formats import LONGEST
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
@@ -79,7 +81,12 @@ class PayoutTermsForm(forms.Form):
     minimum = AmountField(label=_("Smallest payout"))
     fee = AmountField(label=_("Fee"), help_text=_("Kept back of each payout."))
     second_amount = AmountField(
-        label=_("Two approve from"), required=False, help_text=_("Empty: one admin is always enough.")
+        label=_("Two approve from"),
+        required=False,
+        help_text=format_lazy(
+            _("What somebody gets within {n} days counts together. Empty: one admin is always enough."),
+            n=PAYOUTS_TOGETHER_DAYS,
+        ),
     )
     schedule = forms.ChoiceField(label=_("Earnings are paid out"), choices=PayoutTerms.Schedule)
     pays_wallets = forms.BooleanField(

@@ -1,5 +1,6 @@
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
@@ -8,6 +9,7 @@ from django.db.models.functions import Coalesce
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.kept import Kept
+from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.models import Payment, Payout, PayoutTerms, RefundTerms
@@ -78,6 +80,23 @@ def disputed_by(payer: User) -> Payment | None:
 def payout_terms() -> PayoutTerms:
     """What the business decided about payouts; the defaults while nobody has."""
     return PayoutTerms.objects.first() or PayoutTerms()
+
+
+def is_large(amount: int, terms: PayoutTerms | None = None) -> bool:
+    """Whether two admins approve so much (minor units)."""
+    second_amount = (terms or payout_terms()).second_amount
+    return second_amount is not None and amount >= second_amount
+
+
+def lately_approved() -> Q:
+    """The payouts that left, or will, and were approved so lately that they count with the next one."""
+    since = clock.now() - timedelta(days=PAYOUTS_TOGETHER_DAYS)
+    return Q(state__in=[Payout.State.APPROVED, Payout.State.SENT, Payout.State.DONE], approved_at__gt=since)
+
+
+def approved_alone(payouts: Iterable[Payout]) -> int:
+    """What one admin alone let go out of these, in minor units; what two approved was looked at by two."""
+    return sum(one.amount for one in payouts if one.state != Payout.State.ASKED and one.seconded_by_id is None)
 
 
 @Kept

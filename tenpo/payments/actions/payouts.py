@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
@@ -24,7 +25,7 @@ from tenpo.payments.actions.payout_accounts import account_disabled
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import METHODS
 from tenpo.payments.permissions import can_cancel_payout, can_decide_payout, can_use_payout_account
-from tenpo.payments.queries import owed_by, payout_terms
+from tenpo.payments.queries import approved_alone, is_large, lately_approved, owed_by, payout_terms
 from tenpo.people.actions.visits import lock_signed_in, lock_user
 from tenpo.people.models import User
 
@@ -60,7 +61,7 @@ def ask_for_payout(
         settled=settled,
         currency=currency,
         is_automatic=by is None,
-        needs_second=terms.second_amount is not None and amount >= terms.second_amount,
+        needs_second=is_large(amount, terms),
     )
     payout.save(force_insert=True)
     try:
@@ -81,10 +82,11 @@ def ask_for_payout(
 def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Payout:
     """Let a payout go out, as asked in `visit`; a large one only after a second admin. Again by the same: no change.
 
-    Never by whoever it goes to. Raises RuleError "not_asked", "account_disabled", "payee_disabled".
+    It is large by itself, or with what one admin alone approved for its payee in the last days. Never by whoever it
+    goes to. Raises RuleError "not_asked", "account_disabled", "payee_disabled".
     """
     lock_signed_in(by, visit=visit)
-    payout = lock_payout(payout)
+    payout, others = _lock_with_others(payout)
     if not can_decide_payout(by, payout):
         raise PermissionDenied
     if by.pk in (payout.approved_by_id, payout.seconded_by_id):
@@ -98,11 +100,12 @@ def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Pay
     before = {"state": payout.state}
     if payout.approved_by_id is None:
         payout.approved_by = by
+        payout.needs_second = payout.needs_second or is_large(payout.amount + approved_alone(others))
     else:
         payout.seconded_by = by
     if not payout.needs_second or payout.seconded_by_id is not None:
         payout.state, payout.approved_at = Payout.State.APPROVED, clock.now()
-    payout.save(update_fields=["state", "approved_by", "seconded_by", "approved_at"])
+    payout.save(update_fields=["state", "approved_by", "seconded_by", "approved_at", "needs_second"])
     record("payout.approved", by=by, on=payout, before=before, after={"state": payout.state})
     publish("payout.approved", subject=payout)
     return payout
@@ -153,6 +156,17 @@ def lock_payout(payout: Payout) -> Payout:
     """The payout's row with its account and payee, locked until the transaction ends."""
     rows = Payout.objects.select_for_update(no_key=True, of=("self",)).select_related("account", "payee")
     return rows.get(pk=payout.pk)
+
+
+def _lock_with_others(payout: Payout) -> tuple[Payout, list[Payout]]:
+    """The payout's row and its payee's others that count together, locked by their ids in one statement.
+
+    Those that wait as well: two approvals of two of them at once wait for each other.
+    """
+    wanted = Q(pk=payout.pk) | Q(state=Payout.State.ASKED) | lately_approved()
+    rows = Payout.objects.select_for_update(no_key=True, of=("self",)).select_related("account", "payee")
+    locked = list(rows.filter(wanted, payee=payout.payee_id, currency=payout.currency).order_by("id"))
+    return next(one for one in locked if one.pk == payout.pk), [one for one in locked if one.pk != payout.pk]
 
 
 def end_payout(payout: Payout, state: Payout.State, *, by: User | None) -> Payout:

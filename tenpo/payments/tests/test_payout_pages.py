@@ -225,6 +225,19 @@ def test_who_may_approve_is_told_and_whoever_it_goes_to_is_not():
     assert told(bea) == ["admin.payout_to_approve"]
 
 
+def test_the_page_says_what_they_got_lately_and_that_two_approve():
+    mia, ada = make_coach(), make_admin()
+    make_terms(second_amount=3_000)
+    approve_payout(make_payout(mia), by=ada)
+    payout = make_payout(mia)
+
+    page = signed_in(ada).get(f"/money/payouts/{payout.pk}/").content.decode()
+
+    assert ("In the last 7 days" in page, "two admins approve it" in page) == (True, True)
+    assert approve_payout(payout, by=ada).state == "asked"
+    assert "second admin has to" in signed_in(ada).get(f"/money/payouts/{payout.pk}/").content.decode()
+
+
 def test_a_rejected_one_is_told_with_its_word():
     payout = make_payout(make_coach())
     reject_payout(payout, word="Please add your BIC.", by=make_admin())

@@ -89,7 +89,35 @@ def together(
     if not is_locked:
         monkeypatch.setattr(module, "lock_payout", unlocked)
         meet_after(monkeypatch, module, "lock_payout", len(works))
+        monkeypatch.setattr(payouts, "_lock_with_others", lambda payout: (vars(payouts)["lock_payout"](payout), []))
     return outcomes(at_once(works))
+
+
+def approve_two(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> Counter[str]:
+    """One admin each approves one of two payouts to one person, which are large together."""
+    make_terms(second_amount=3_000)
+    mia = make_coach()
+    both = [make_payout(mia, amount=2_000) for _one in range(2)]
+    if not is_locked:
+
+        def unlocked_both(payout: Payout) -> tuple[Payout, list[Payout]]:
+            others = Payout.objects.filter(payee=payout.payee_id).exclude(pk=payout.pk)
+            return unlocked(payout), list(others)
+
+        monkeypatch.setattr(payouts, "_lock_with_others", unlocked_both)
+        meet_after(monkeypatch, payouts, "_lock_with_others", 2)
+    admins = [make_admin() for _one in both]
+    works = [partial(approve_payout, one, by=admin) for one, admin in zip(both, admins, strict=True)]
+    return outcomes(at_once(works))
+
+
+def test_of_two_at_once_that_are_large_together_one_waits_for_a_second_admin(monkeypatch):
+    assert approve_two(monkeypatch, is_locked=True) == {"approved": 1, "asked": 1}
+
+
+@pytest.mark.control
+def test_control_without_the_others_rows_both_go_out_with_one_admin_each(monkeypatch):
+    assert approve_two(monkeypatch, is_locked=False) == {"approved": 2}
 
 
 def approve_and_cancel(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> tuple[Payout, Counter[str]]:

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
@@ -8,7 +9,7 @@ from tenpo.access.actions.accounts import disable_user
 from tenpo.audit.models import AuditLog
 from tenpo.core.errors import RuleError
 from tenpo.core.invariants import find_faults
-from tenpo.core.limits import PAYOUTS_UNDER_WAY
+from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS, PAYOUTS_UNDER_WAY
 from tenpo.core.models import OutboxMessage
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.tests.make import ledger_sum
@@ -205,6 +206,53 @@ def test_a_lower_bar_meanwhile_does_not_let_it_out_with_one():
     make_terms(second_amount=None)
 
     assert approve_payout(payout, by=make_admin()).state == State.ASKED
+
+
+def approved_twice(mia: User, first: int, second: int) -> Payout:
+    """One admin approves a payout, and then another one of the same payee."""
+    admin = make_admin()
+    approve_payout(make_payout(mia, amount=first), by=admin)
+    return approve_payout(make_payout(mia, amount=second), by=admin)
+
+
+@pytest.mark.parametrize(("second", "state"), [(3_999, State.APPROVED), (4_000, State.ASKED)])
+def test_what_one_admin_approved_for_somebody_lately_counts_with_the_next(second, state):
+    make_terms(second_amount=10_000)
+    mia = make_coach()
+
+    payout = approved_twice(mia, 6_000, second)
+
+    assert (payout.state, payout.needs_second) == (state, state == State.ASKED)
+    assert approve_payout(payout, by=make_admin()).state == State.APPROVED if payout.needs_second else True
+    # What two approved counts no more, and what somebody else got never does.
+    small = approve_payout(make_payout(mia, amount=100), by=make_admin())
+    assert small.state == (State.APPROVED if state == State.ASKED else State.ASKED)
+    assert approve_payout(make_payout(make_coach(), amount=9_000), by=make_admin()).state == State.APPROVED
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0, State.APPROVED), (-1, State.ASKED)])
+def test_it_counts_for_seven_days(seconds, state):
+    make_terms(second_amount=10_000)
+    mia, now = make_coach(), timezone.now()
+    approve_payout(make_payout(mia, amount=6_000), by=make_admin())
+    payout = make_payout(mia, amount=4_000)
+    Payout.objects.filter(state=State.APPROVED).update(approved_at=now)
+
+    with time_machine.travel(now + timedelta(days=PAYOUTS_TOGETHER_DAYS, seconds=seconds), tick=False):
+        assert approve_payout(payout, by=make_admin()).state == state
+
+
+@pytest.mark.parametrize("end", ["reject", "fail"])
+def test_what_did_not_leave_does_not_count(end):
+    make_terms(second_amount=10_000)
+    mia, admin = make_coach(), make_admin()
+    first = approve_payout(make_payout(mia, amount=6_000), by=admin)
+    if end == "reject":
+        reject_payout(first, word="Later.", by=admin)
+    else:
+        mark_payout_failed(mark_payout_sent(first, by=admin), word="", by=admin)
+
+    assert approve_payout(make_payout(mia, amount=4_000), by=admin).state == State.APPROVED
 
 
 @pytest.mark.parametrize("is_approved", [False, True])

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenpo.core.business import current_business
+from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
 from tenpo.payments.actions.payout_accounts import TERMS, update_payout_terms
 from tenpo.payments.actions.payout_sending import (
     drop_payout_batch,
@@ -37,7 +38,7 @@ from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
-from tenpo.payments.queries import disputed_by, payout_terms
+from tenpo.payments.queries import approved_alone, disputed_by, is_large, lately_approved, payout_terms
 from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
@@ -85,8 +86,14 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
             attempt(request, lambda: _decide(request, payout, act, form.cleaned_data["word"]), done=_done(act))
             return redirect("payments:payout-review", payout.pk)
     method = METHODS[payout.method]
+    is_asked = payout.state == Payout.State.ASKED
+    others = Payout.objects.filter(lately_approved(), payee=payout.payee_id, currency=payout.currency)
+    lately = approved_alone(others.exclude(pk=payout.pk)) if is_asked else 0
     context = {
         "payout": payout,
+        "lately": lately,
+        "lately_days": PAYOUTS_TOGETHER_DAYS,
+        "needs_second": is_asked and (payout.needs_second or is_large(payout.amount + lately)),
         "why": why_not_sent(payout.failure_code),
         "note": note_of(payout),
         "form": form,
