@@ -123,12 +123,19 @@ def create_payout_account(request: ApiRequest, body: PayoutAccountIn) -> tuple[i
 
 @router.post(
     "/payout-accounts/{uuid:payout_account_id}/default",
-    response={200: PayoutAccountOut, **problems(404, 409)},
+    response={200: PayoutAccountOut, **problems(403, 404, 409)},
     summary="Choose a payout account",
 )
 def choose_default_payout_account(request: ApiRequest, payout_account_id: UUID) -> PayoutAccount:
-    """Earnings that are paid out by themselves go there; you are told. 409 `account_disabled`."""
-    return choose_payout_account(own_payout_account(request, payout_account_id), by=request.user)
+    """Earnings that are paid out by themselves go there; you are told. 409 `account_disabled`.
+
+    Needs the session of a browser, in which its owner showed their password or second factor in the last quarter of
+    an hour (403); a key says nobody where money goes (403).
+    """
+    account = own_payout_account(request, payout_account_id)
+    refuse_keys(request, _("A key cannot say where you are paid. Sign in to do so."))
+    check_fresh(request)
+    return choose_payout_account(account, by=request.user, visit=visit_of(request))
 
 
 @router.delete(

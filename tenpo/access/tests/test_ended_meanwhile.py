@@ -21,7 +21,7 @@ from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms, Refund, Re
 from tenpo.payments.provider_models import StripeAccount
 from tenpo.payments.providers.base import ProviderTimeout
 from tenpo.payments.providers.sandbox import SUCCEEDS
-from tenpo.payments.tests.make import make_payout
+from tenpo.payments.tests.make import make_payout, make_payout_account
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.actions import visits
 from tenpo.people.adapters import AccountAdapter
@@ -56,6 +56,17 @@ def with_cards(ask: Ask) -> Way:
     return way
 
 
+def with_two_accounts(path: str) -> Way:
+    """Another account to be paid to than the usual one, of whoever asks."""
+
+    def way(_role: str, by: User) -> Ask:
+        owner = User.objects.exclude(pk=by.pk).latest("pk")
+        make_payout_account(owner)
+        return Ask(path.format(make_payout_account(owner).pk))
+
+    return way
+
+
 def with_calendar(path: str, body: dict[str, Any], method: str = "POST") -> Way:
     """A calendar of whoever asks, to which nothing is written yet."""
 
@@ -85,6 +96,8 @@ MAKING: dict[str, Way] = {
     "payout account by API": lambda *_: Ask(
         "/api/v1/payout-accounts", {"method": "manual", "holder": "Rex", "note": "In cash"}
     ),
+    "usual payout account by page": with_two_accounts("/me/money/payouts/accounts/{}/default/"),
+    "usual payout account by API": with_two_accounts("/api/v1/payout-accounts/{}/default"),
     "approval by page": lambda *_: Ask(f"/money/payouts/{make_payout(make_coach()).pk}/", {"act": "approve"}),
     "approval by API": lambda *_: Ask(f"/api/v1/payouts/{make_payout(make_coach()).pk}/approval"),
     "refund by page": lambda *_: Ask(
@@ -145,7 +158,7 @@ def what_lasts() -> list[Any]:
     feeds = CalendarFeed.objects.order_by("pk").values_list("pk", "token_hash")
     written = CalendarConnection.objects.order_by("pk").values_list("pk", "writes_sessions")
     paid = [
-        *PayoutAccount.objects.values_list("pk"),
+        *PayoutAccount.objects.order_by("pk").values_list("pk", "is_default"),
         *Payout.objects.values_list("pk", "state"),
         *PayoutTerms.objects.values_list("minimum"),
         *StripeAccount.objects.values_list("pk"),

@@ -70,12 +70,15 @@ def add_payout_account(
 
 
 @transaction.atomic
-def choose_payout_account(account: PayoutAccount, *, by: User) -> PayoutAccount:
-    """Have earnings that are paid out by themselves go to this one of one's accounts. Its owner is told."""
-    lock_user(account.owner)
-    account = _locked(account)
+def choose_payout_account(account: PayoutAccount, *, by: User, visit: str | None = None) -> PayoutAccount:
+    """Have earnings that are paid out by themselves go to this one of one's accounts, as asked in `visit`.
+
+    Its owner is told. Raises RuleError "account_disabled".
+    """
     if by.pk != account.owner_id:
         raise PermissionDenied
+    lock_signed_in(account.owner, visit=visit)
+    account = _locked(account)
     if account.disabled_at is not None:
         raise account_disabled()
     if not account.is_default:

@@ -212,6 +212,26 @@ def test_an_admin_does_not_see_how_to_approve_their_own():
     assert "another admin decides" in page
 
 
+def test_choosing_where_earnings_go_asks_again_who_it_is_and_is_told():
+    mia = make_member()
+    first, second = make_payout_account(mia), make_payout_account(mia)
+    path = f"/me/money/payouts/accounts/{second.pk}/default/"
+
+    answer = signed_in(mia).post(path)
+
+    assert "reauthenticate" in answer["Location"]
+    assert PayoutAccount.objects.get(is_default=True) == first
+    assert "payout_account.chosen" not in told(mia)
+    api = f"/api/v1/payout-accounts/{second.pk}/default"
+    assert signed_in(mia).post(api, content_type="application/json").status_code == 403
+    assert PayoutAccount.objects.get(is_default=True) == first
+
+    assert freshly_signed_in(mia).post(path)["Location"] == "/me/money/payouts/accounts/"
+
+    assert PayoutAccount.objects.get(is_default=True) == second
+    assert told(mia).count("payout_account.chosen") == 1
+
+
 def test_who_may_approve_is_told_and_whoever_it_goes_to_is_not():
     boss, ada = make_user(roles=(Role.ADMIN, Role.COACH)), make_admin()
     make_terms(second_amount=1_000)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -134,8 +135,12 @@ def payout_account_list(request: PageRequest) -> HttpResponse:
 def payout_account_default(request: PageRequest, account_id: UUID) -> HttpResponse:
     """Have my earnings paid out to this one."""
     account = get_object_or_404(PayoutAccount, pk=account_id, owner=request.user)
+    # It says where money goes, as a new account does.
+    if not is_fresh(request):
+        return show_again(request, back=reverse("payments:payout-account-list"))
     done = _("Your earnings are paid out there.")
-    attempt(request, lambda: choose_payout_account(account, by=request.user), done=done)
+    visit = visit_of(request)
+    attempt(request, lambda: choose_payout_account(account, by=request.user, visit=visit), done=done)
     return redirect("payments:payout-account-list")
 
 
