@@ -15,6 +15,7 @@ PAYING: dict[str, Callable[[], str]] = {
     "not_confirmed": lambda: _("The payment was not confirmed at the bank."),
     "authentication_required": lambda: _("The bank wants the payer to confirm this payment."),
     "unknown_method": lambda: _("This way to pay is not there any more."),
+    "method_gone": lambda: _("The provider does not keep this card any more."),
     "method_removed": lambda: _("This card was removed."),
     "not_offered": lambda: _("This way to pay is not offered any more."),
     "never_started": lambda: _("The payment did not get through."),
@@ -49,6 +50,7 @@ _OF_CARDS = {"card_declined", "expired_card", "incorrect_cvc", "processing_error
 # Said to whoever pays in words of its own.
 _TO_PAYER: dict[str, Callable[[], str]] = {
     "authentication_required": lambda: _("The bank wants you to confirm this payment yourself. Nothing was paid."),
+    "method_gone": lambda: _("Our payment provider does not keep this card any more. Nothing was paid; enter it anew."),
     "top_up_refunded": lambda: _("Money that had been paid into your wallet was given back."),
     "disputed": lambda: _("Your bank wanted a payment back."),
 }

@@ -49,7 +49,22 @@ def add_payment_method(
     except ProviderTimeout:
         log.warning("provider_timeout", method_id=str(method.pk), provider=method.provider)
         return method
+    if outcome.has_lost_all:
+        note_lost_methods(user, provider=provider)
     return apply_method_outcome(method, outcome)
+
+
+@transaction.atomic
+def note_lost_methods(user: User, *, provider: str, only: PaymentMethod | None = None) -> None:
+    """A provider has let go of what somebody kept there, or of `only` one: nothing is paid with it any more.
+
+    Nothing is there to be let go of, and who has no other card left is told by what they pay next.
+    """
+    user = lock_user(user)
+    rows = PaymentMethod.objects.select_for_update(no_key=True).ready().filter(user=user, provider=provider)
+    for method in (rows.filter(pk=only.pk) if only else rows).order_by("id"):
+        _let_go(user, method, by=None)
+        PaymentMethod.objects.filter(pk=method.pk).update(forgotten_at=method.removed_at)
 
 
 @transaction.atomic
@@ -161,6 +176,11 @@ def _remove(method: PaymentMethod, *, by: User) -> PaymentMethod:
     user, method = _lock_own(method, by=by)
     if method.state not in (PaymentMethod.State.READY, PaymentMethod.State.ADDING):
         return method
+    return _let_go(user, method, by=by)
+
+
+def _let_go(user: User, method: PaymentMethod, *, by: User | None) -> PaymentMethod:
+    """Keep a locked method no longer; its owner is locked."""
     before, was_default = method.state, method.is_default
     method.state, method.is_default, method.removed_at = PaymentMethod.State.REMOVED, False, clock.now()
     method.action_url = ""

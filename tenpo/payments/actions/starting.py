@@ -3,10 +3,11 @@
 import structlog
 
 from tenpo.core.tokens import id_of
+from tenpo.payments.actions.methods import note_lost_methods
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import provider_of
-from tenpo.payments.providers.base import Outcome, ProviderTimeout
+from tenpo.payments.providers.base import METHOD_GONE, Outcome, ProviderTimeout
 
 log = structlog.get_logger()
 
@@ -24,7 +25,11 @@ def start_payment(payment: Payment, source: str, *, is_automatic: bool = False) 
             return Outcome(Payment.State.FAILED, failure_code="unknown_method")
         Payment.objects.filter(pk=payment.pk).update(saved_method=payment.saved_method)
     try:
-        return provider_of(payment.provider).start(payment, source, is_automatic=is_automatic)
+        outcome = provider_of(payment.provider).start(payment, source, is_automatic=is_automatic)
     except ProviderTimeout:
         log.warning("provider_timeout", payment_id=str(payment.pk), provider=payment.provider)
         return Outcome(Payment.State.UNKNOWN)
+    if outcome.has_lost_all or outcome.failure_code == METHOD_GONE:
+        only = None if outcome.has_lost_all else payment.saved_method
+        note_lost_methods(payment.payer, provider=payment.provider, only=only)
+    return outcome

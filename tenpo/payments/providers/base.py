@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod
 
+# Why a payment failed whose saved method the provider does not keep any more.
+METHOD_GONE = "method_gone"
+
 
 class ProviderTimeout(Exception):
     """The provider did not answer: nobody knows yet whether the money moved."""
@@ -30,6 +33,8 @@ class MethodOutcome:
     expires_year: int | None = None
     failure_code: str = ""
     action_url: str = ""
+    # Whether the provider had let go of everything that its owner kept there before.
+    has_lost_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Outcome:
     currency: str = ""
     # Whether its payer's bank wants it back, or did.
     is_disputed: bool = False
+    # Whether the provider had let go of everything that its payer kept there.
+    has_lost_all: bool = False
 
 
 class RefundState(StrEnum):

@@ -7,12 +7,14 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core import clock
@@ -20,6 +22,7 @@ from tenpo.core.mail import absolute
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer
 from tenpo.payments.providers.base import (
+    METHOD_GONE,
     BadSignature,
     DisputeOutcome,
     IncomingEvent,
@@ -33,6 +36,8 @@ from tenpo.payments.providers.stripe_answers import (
     declined,
     dispute_outcome,
     intent_outcome,
+    is_lost_method,
+    is_missing,
     method_outcome,
     movement_of,
     page_outcome,
@@ -50,6 +55,7 @@ from tenpo.people.models import User
 
 SIGNATURE_WINDOW_SECONDS = 300
 LIST_LIMIT = 100
+FOUND_WITHIN_SECONDS = 24 * 3_600
 # What we write on everything of ours at Stripe, and find it by.
 PAYMENT, METHOD, REFUND, USER = "tenpo_payment", "tenpo_method", "tenpo_refund", "tenpo_user"
 CHARGE = "latest_charge.balance_transaction"
@@ -71,16 +77,27 @@ class Stripe:
     def start(self, payment: Payment, source: str, *, is_automatic: bool = False) -> Outcome:
         import stripe  # noqa: PLC0415 (only where it is switched on)
 
+        has_lost_all = False
         try:
             with asking_stripe():
-                if payment.saved_method is None:
-                    return page_outcome(_open_page(payment))
-                return intent_outcome(_charge_saved(payment, payment.saved_method, is_automatic=is_automatic))
+                customer = _customer_of(payment.payer)
+                try:
+                    return _start(payment, customer, is_automatic=is_automatic)
+                except stripe.InvalidRequestError as refusal:
+                    if not is_missing(refusal, "customer"):
+                        raise
+                    customer, has_lost_all = _replace_customer(payment.payer, customer), True
+                # What they kept went with them: a card is entered anew.
+                if payment.saved_method is not None:
+                    return Outcome(Payment.State.FAILED, failure_code=METHOD_GONE, has_lost_all=True)
+                return replace(_start(payment, customer, is_automatic=is_automatic), has_lost_all=True)
         except stripe.CardError as refusal:
             return declined(refusal)
         except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as refusal:
+            if payment.saved_method is not None and is_lost_method(refusal):
+                return Outcome(Payment.State.FAILED, failure_code=METHOD_GONE)
             log.exception("stripe_refuses", payment_id=str(payment.pk), code=refusal.code)
-            return Outcome(Payment.State.FAILED, failure_code="refused")
+            return Outcome(Payment.State.FAILED, failure_code="refused", has_lost_all=has_lost_all)
 
     def retrieve(self, payment: Payment) -> Outcome | None:
         reference = payment.reference or ""
@@ -149,21 +166,16 @@ class Stripe:
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         import stripe  # noqa: PLC0415 (as above)
 
-        back = absolute(f"/me/money/methods/{method.pk}/back/")
-        metadata = {METHOD: str(method.pk)}
         try:
             with asking_stripe():
-                params: Any = {
-                    "mode": "setup",
-                    "payment_method_types": ["card"],
-                    "customer": _customer_of(method.user),
-                    "success_url": back,
-                    "cancel_url": back,
-                    "metadata": metadata,
-                    "setup_intent_data": {"metadata": metadata},
-                }
-                page = stripe_api().v1.checkout.sessions.create(params, under(f"method:{method.pk}"))
-                return method_outcome(page.to_dict())
+                customer = _customer_of(method.user)
+                try:
+                    return method_outcome(_open_setup(method, customer))
+                except stripe.InvalidRequestError as refusal:
+                    if not is_missing(refusal, "customer"):
+                        raise
+                customer = _replace_customer(method.user, customer)
+                return replace(method_outcome(_open_setup(method, customer)), has_lost_all=True)
         except stripe.StripeError as refusal:
             log.exception("stripe_refuses", method_id=str(method.pk), code=refusal.code)
             return MethodOutcome(PaymentMethod.State.FAILED, failure_code="refused")
@@ -242,13 +254,20 @@ def check_signature(header: str, body: bytes) -> None:
     raise BadSignature("wrong signature")
 
 
-def _open_page(payment: Payment) -> dict[str, Any]:
+def _start(payment: Payment, customer: str, *, is_automatic: bool) -> Outcome:
+    """Ask for the money of one who is known to Stripe as `customer`."""
+    if payment.saved_method is None:
+        return page_outcome(_open_page(payment, customer))
+    return intent_outcome(_charge_saved(payment, payment.saved_method, customer, is_automatic=is_automatic))
+
+
+def _open_page(payment: Payment, customer: str) -> dict[str, Any]:
     """A page of Stripe's on which the payer enters a card."""
     back = absolute(f"/payments/{payment.pk}/back/")
     metadata = {PAYMENT: str(payment.pk)}
     params: Any = {
         "mode": "payment",
-        "customer": _customer_of(payment.payer),
+        "customer": customer,
         "client_reference_id": str(payment.pk),
         "line_items": [
             {
@@ -274,14 +293,30 @@ def _open_page(payment: Payment) -> dict[str, Any]:
     if payment.keeps_method:
         # Stripe keeps it when it has paid, and not before.
         params["payment_intent_data"]["setup_future_usage"] = "off_session"
-    return stripe_api().v1.checkout.sessions.create(params, under(f"payment:{payment.pk}")).to_dict()
+    return stripe_api().v1.checkout.sessions.create(params, under(f"payment:{payment.pk}:{customer}")).to_dict()
 
 
-def _charge_saved(payment: Payment, method: PaymentMethod, *, is_automatic: bool) -> dict[str, Any]:
+def _open_setup(method: PaymentMethod, customer: str) -> dict[str, Any]:
+    """A page of Stripe's on which somebody enters a card to be kept."""
+    back = absolute(f"/me/money/methods/{method.pk}/back/")
+    metadata = {METHOD: str(method.pk)}
+    params: Any = {
+        "mode": "setup",
+        "payment_method_types": ["card"],
+        "customer": customer,
+        "success_url": back,
+        "cancel_url": back,
+        "metadata": metadata,
+        "setup_intent_data": {"metadata": metadata},
+    }
+    return stripe_api().v1.checkout.sessions.create(params, under(f"method:{method.pk}:{customer}")).to_dict()
+
+
+def _charge_saved(payment: Payment, method: PaymentMethod, customer: str, *, is_automatic: bool) -> dict[str, Any]:
     params: Any = {
         "amount": to_stripe(payment.amount, payment.currency),
         "currency": payment.currency.lower(),
-        "customer": _customer_of(payment.payer),
+        "customer": customer,
         "payment_method": method.reference,
         "payment_method_types": ["card"],
         "confirm": True,
@@ -293,17 +328,31 @@ def _charge_saved(payment: Payment, method: PaymentMethod, *, is_automatic: bool
         "return_url": absolute(f"/payments/{payment.pk}/back/"),
         "expand": [CHARGE],
     }
-    return stripe_api().v1.payment_intents.create(params, under(f"payment:{payment.pk}")).to_dict()
+    return stripe_api().v1.payment_intents.create(params, under(f"payment:{payment.pk}:{customer}")).to_dict()
 
 
 def _find_intent(payment: Payment) -> dict[str, Any] | None:
-    """The charge of a saved method whose answer was lost, among those of its payer."""
-    params: Any = {
-        "customer": _customer_of(payment.payer),
-        "created": {"gte": int(payment.created_at.timestamp()) - SIGNATURE_WINDOW_SECONDS},
-        "limit": LIST_LIMIT,
-        "expand": [f"data.{CHARGE}"],
-    }
+    """The charge of a saved method whose answer was lost, among those of its payer.
+
+    Where Stripe knows them by another name since, among all of that day: it would be missed, and charged again.
+    """
+    import stripe  # noqa: PLC0415 (as above)
+
+    begun = int(payment.created_at.timestamp()) - SIGNATURE_WINDOW_SECONDS
+    known = ProviderCustomer.objects.filter(user=payment.payer_id, provider=Stripe.name)
+    known = known.filter(created_at__lte=payment.created_at)
+    for customer in [one.reference for one in known]:
+        try:
+            return _intent_among(payment, {"customer": customer, "created": {"gte": begun}})
+        except stripe.InvalidRequestError as refusal:
+            if not is_missing(refusal, "customer"):
+                raise
+    return _intent_among(payment, {"created": {"gte": begun, "lt": begun + FOUND_WITHIN_SECONDS}})
+
+
+def _intent_among(payment: Payment, wanted: Any) -> dict[str, Any] | None:
+    """The one that bears a payment's id, of those that Stripe lists."""
+    params: Any = {**wanted, "limit": LIST_LIMIT, "expand": [f"data.{CHARGE}"]}
     for intent in stripe_api().v1.payment_intents.list(params).auto_paging_iter():
         found: dict[str, Any] = intent.to_dict()
         if (found.get("metadata") or {}).get(PAYMENT) == str(payment.pk):
@@ -317,6 +366,19 @@ def _customer_of(user: User) -> str:
     if known is None:
         params: Any = {"email": user.email, "metadata": {USER: str(user.pk)}}
         made = stripe_api().v1.customers.create(params, under(f"customer:{user.pk}"))
+        known, _is_new = ProviderCustomer.objects.get_or_create(
+            user=user, provider=Stripe.name, defaults={"reference": made.id}
+        )
+    return known.reference
+
+
+def _replace_customer(user: User, gone: str) -> str:
+    """Stripe does not know somebody any more: they are made known anew, once, whoever finds out at the same moment."""
+    params: Any = {"email": user.email, "metadata": {USER: str(user.pk)}}
+    made = stripe_api().v1.customers.create(params, under(f"customer:{user.pk}:{gone}"))
+    log.warning("stripe_customer_was_deleted", user_id=str(user.pk), reference=gone)
+    with transaction.atomic():
+        ProviderCustomer.objects.filter(user=user, provider=Stripe.name, reference=gone).delete()
         known, _is_new = ProviderCustomer.objects.get_or_create(
             user=user, provider=Stripe.name, defaults={"reference": made.id}
         )

@@ -95,6 +95,16 @@ def declined(refusal: Any) -> Outcome:
     return Outcome(Payment.State.FAILED, reference=intent.get("id"), failure_code=_failure(error))
 
 
+def is_missing(refusal: Any, what: str) -> bool:
+    """Whether Stripe does not know what was named: a `customer` that somebody deleted there, or what they kept."""
+    return bool(refusal.code == "resource_missing" and refusal.param == what)
+
+
+def is_lost_method(refusal: Any) -> bool:
+    """Whether a card that was kept is there no more, or is nobody's any more."""
+    return is_missing(refusal, "payment_method") or refusal.code == "payment_method_unexpected_state"
+
+
 def _failure(error: dict[str, Any]) -> str:
     reason = error.get("decline_code")
     return str(reason if reason in DECLINES else error.get("code") or "card_declined")[:60]

@@ -145,7 +145,20 @@ class StripeDouble:
     def make_customer(self, asked: dict[str, Any]) -> dict[str, Any]:
         return self._make("customer", "cus", email=asked.get("email"), metadata=asked.get("metadata", {}))
 
+    def delete_customer(self, customer_id: Any) -> None:
+        """Somebody deletes a customer at Stripe's own pages; what they kept is nobody's then."""
+        with self._lock:
+            for method in self.of_kind("payment_method"):
+                if method.get("customer") == customer_id:
+                    self._update(method, customer=None)
+            self.things[customer_id] = {"id": customer_id, "object": "customer", "deleted": True}
+
+    def _check_customer(self, customer_id: str) -> None:
+        if self.things.get(customer_id, {"deleted": True}).get("deleted"):
+            raise Refusal(400, "invalid_request_error", "resource_missing", param="customer")
+
     def open_page(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._check_customer(asked["customer"])
         found = self._make(
             "checkout.session", "cs_test", mode=asked["mode"], status="open", payment_status="unpaid",
             customer=asked["customer"], metadata=asked["metadata"], success_url=asked["success_url"],
@@ -164,6 +177,7 @@ class StripeDouble:
         return page
 
     def make_intent(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._check_customer(asked["customer"])
         method = self._get(asked["payment_method"])
         if method.get("customer") != asked["customer"]:
             raise Refusal(400, "invalid_request_error", "payment_method_unexpected_state")
@@ -183,6 +197,8 @@ class StripeDouble:
         return intent
 
     def list_intents(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "customer" in asked:
+            self._check_customer(asked["customer"])
         return self._list("payment_intent", asked, "customer")
 
     def make_refund(self, asked: dict[str, Any]) -> dict[str, Any]:
