@@ -122,7 +122,10 @@ def get_payout_batch_file(request: ApiRequest, batch_id: UUID) -> HttpResponse:
 )
 @once(BatchOut, is_whole=True)
 def create_payout_batch_sending(request: ApiRequest, batch_id: UUID) -> PayoutBatch:
-    """The bank has it: its payouts are on their way. Marking twice changes nothing. Refusal: `dropped`."""
+    """The bank has it: its payouts are on their way. Marking twice changes nothing.
+
+    Refusals: `dropped`, `payee_disabled`.
+    """
     return send_payout_batch(_batch(request, batch_id), by=request.user)
 
 

@@ -12,7 +12,7 @@ from tenpo.core.kept import Kept
 from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of
-from tenpo.payments.models import Payment, Payout, PayoutTerms, RefundTerms
+from tenpo.payments.models import Payment, Payout, PayoutBatch, PayoutTerms, RefundTerms
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.payments.wallet_models import AutoTopUp
@@ -80,6 +80,12 @@ def disputed_by(payer: User) -> Payment | None:
 def payout_terms() -> PayoutTerms:
     """What the business decided about payouts; the defaults while nobody has."""
     return PayoutTerms.objects.first() or PayoutTerms()
+
+
+def disabled_in(batch: PayoutBatch) -> list[str]:
+    """Who stands in a file that nobody handed on, and was disabled since: by their names."""
+    waiting = batch.payouts.filter(state=Payout.State.APPROVED, payee__disabled_at__isnull=False)
+    return list(dict.fromkeys(str(payout.payee) for payout in waiting.select_related("payee").order_by("id")))
 
 
 def is_large(amount: int, terms: PayoutTerms | None = None) -> bool:

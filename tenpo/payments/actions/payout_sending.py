@@ -17,7 +17,7 @@ from tenpo.core.errors import RuleError
 from tenpo.core.models import check_fields
 from tenpo.core.outbox import publish, publish_all
 from tenpo.core.tokens import new_id
-from tenpo.core.words import say_when
+from tenpo.core.words import say_names, say_when
 from tenpo.ledger.actions import post_transfers
 from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.payouts import arrival_of, end_payout, lock_payout, payee_disabled
@@ -25,7 +25,7 @@ from tenpo.payments.models import Payout, PayoutAccount, PayoutBatch
 from tenpo.payments.payout_methods import METHODS
 from tenpo.payments.payout_methods.base import PayoutFile, PayoutOutcome, PayoutTimeout
 from tenpo.payments.permissions import can_decide_payout
-from tenpo.payments.queries import payout_terms
+from tenpo.payments.queries import disabled_in, payout_terms
 from tenpo.people.models import User
 from tenpo.people.permissions import check_admin
 
@@ -108,17 +108,27 @@ def read_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutFile:
 
 @transaction.atomic
 def send_payout_batch(batch: PayoutBatch, *, by: User) -> PayoutBatch:
-    """The bank has the file: its payouts are on their way. Saying it twice changes nothing. "dropped" if it was."""
+    """The bank has the file: its payouts are on their way. Saying it twice changes nothing.
+
+    Raises RuleError "dropped", and "payee_disabled" while somebody in it is: a file is handed on whole, or not at all.
+    """
     check_admin(by)
     batch = _lock_batch(batch)
     if batch.state == PayoutBatch.State.SENT:
         return batch
     if batch.state == PayoutBatch.State.DROPPED:
         raise RuleError("dropped", _("This file was dropped: its payouts stand in another one, or wait for it."))
+    payouts = _lock_all(batch.payouts.filter(state=Payout.State.APPROVED))
+    if names := disabled_in(batch):
+        words = _(
+            "Disabled, and in this file: %(names)s. Drop the file and make a new one. If the bank has it already, "
+            "enable them before you say so."
+        )
+        raise RuleError("payee_disabled", words % {"names": say_names(names)})
     batch.state, batch.sent_at = PayoutBatch.State.SENT, clock.now()
     batch.save(update_fields=["state", "sent_at"])
     record("payout_batch.sent", by=by, on=batch, before={"state": "made"}, after={"state": "sent"})
-    _send_out(_lock_all(batch.payouts.filter(state=Payout.State.APPROVED)), by=by)
+    _send_out(payouts, by=by)
     return batch
 
 

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenpo.core.business import current_business
 from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
+from tenpo.core.words import say_names
 from tenpo.payments.actions.payout_accounts import TERMS, update_payout_terms
 from tenpo.payments.actions.payout_sending import (
     drop_payout_batch,
@@ -38,7 +39,7 @@ from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
-from tenpo.payments.queries import approved_alone, disputed_by, is_large, lately_approved, payout_terms
+from tenpo.payments.queries import approved_alone, disabled_in, disputed_by, is_large, lately_approved, payout_terms
 from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
@@ -135,7 +136,12 @@ def batch_detail(request: PageRequest, batch_id: UUID) -> HttpResponse:
         _carry_out(request, batch, act)
         return redirect("payments:batch-detail", batch.pk)
     page = page_of(request, batch.payouts.select_related("payee", "account"), order=("id",))
-    context = {"batch": batch, "page": page, "on_its_way": batch.payouts.filter(state=Payout.State.SENT).count()}
+    context = {
+        "batch": batch,
+        "page": page,
+        "on_its_way": batch.payouts.filter(state=Payout.State.SENT).count(),
+        "disabled": say_names(disabled_in(batch)) if batch.state == PayoutBatch.State.MADE else "",
+    }
     return render(request, "payments/batch_detail.html", context)
 
 
