@@ -163,6 +163,12 @@ class SponsorPaymentIn(InSchema):
     reference: str = Field("", max_length=MAX_REFERENCE, description="What the bank's statement says.")
 
 
+class FundingQuery(PageQuery):
+    """Which sponsors of yours to list."""
+
+    past: bool = Field(False, description="Those who paid something and pay nothing any more, in their place.")
+
+
 class FundingOut(OutSchema):
     """What somebody pays for you, as far as it goes (minor units)."""
 
@@ -319,10 +325,10 @@ def post_sponsor_payment(request: ApiRequest, sponsorship_id: UUID, payload: Spo
 
 
 @router.get("/sponsored-by", response={200: PageOut[FundingOut], **problems()}, summary="Who pays something for me")
-def list_my_funding(request: ApiRequest, query: Query[PageQuery]) -> Any:
-    """The sponsors who pay a part of what you buy now, and what there still is for you."""
-    now = clock.now()
-    rows = SponsoredPerson.objects.funding(now).filter(user=request.user).select_related("sponsorship")
+def list_my_funding(request: ApiRequest, query: Query[FundingQuery]) -> Any:
+    """The sponsors who pay a part of what you buy now, and what there still is for you; or those who did."""
+    people, now = SponsoredPerson.objects.filter(user=request.user).select_related("sponsorship"), clock.now()
+    rows = people.past(now) if query.past else people.funding(now)
     page = keyset_page(rows, order=("id",), cursor=query.cursor, limit=query.limit)
     return {"items": [_funding_out(person) for person in page.items], "next_cursor": page.next_cursor}
 

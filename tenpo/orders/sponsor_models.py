@@ -107,6 +107,10 @@ class SponsoredPersonQuerySet(models.QuerySet["SponsoredPerson"]):
         funding = began.filter(Q(sponsorship__active_until=None) | Q(sponsorship__active_until__gt=at))
         return funding.order_by(F("sponsorship__active_until").asc(nulls_last=True), "sponsorship_id")
 
+    def past(self, at: datetime) -> Self:
+        """Those for whom something was paid, and nothing is at a time: they were removed, or the budget is over."""
+        return self.filter(Q(removed_at__isnull=False) | Q(sponsorship__active_until__lte=at), spent__gt=0)
+
 
 class SponsoredPerson(BaseModel):
     """Somebody whom a sponsorship names, and what it paid for them; added again, they go on where they were."""
@@ -140,6 +144,12 @@ class SponsoredPerson(BaseModel):
         if (in_pot := self.sponsorship.left) is not None:
             ends.append(in_pot)
         return min(ends, default=None)
+
+    @property
+    def over_at(self) -> datetime | None:
+        """When it pays for them no more: once they were removed, or the budget ends; None: there is no end to it."""
+        ends = [self.removed_at, self.sponsorship.active_until]
+        return min((at for at in ends if at is not None), default=None)
 
 
 class SponsorPaymentQuerySet(models.QuerySet["SponsorPayment"]):

@@ -16,6 +16,9 @@ from tenpo.orders.sponsor_models import SponsoredPerson, Sponsorship
 from tenpo.payments.slips import Slip, slip_for
 from tenpo.people.models import User
 
+# How many sponsors who pay nothing any more somebody is shown.
+PAST_SHOWN = 20
+
 
 def owed_by(sponsorships: Iterable[Sponsorship]) -> dict[UUID, int]:
     """What is to be paid for each budget, in minor units: shares, less what came back, less what was paid.
@@ -132,3 +135,9 @@ def owed_at(sponsorship: Sponsorship, at: datetime) -> int:
 def funding_for(user: User, at: datetime) -> list[SponsoredPerson]:
     """Who pays something for somebody now, with what is left for them. One statement."""
     return list(SponsoredPerson.objects.funding(at).filter(user=user).select_related("sponsorship"))
+
+
+def past_funding_for(user: User, at: datetime) -> list[SponsoredPerson]:
+    """Who paid something for somebody and does no more, the newest first; the last ones of many. One statement."""
+    past = SponsoredPerson.objects.past(at).filter(user=user).select_related("sponsorship")
+    return list(past.order_by("-id")[:PAST_SHOWN])

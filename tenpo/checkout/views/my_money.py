@@ -20,7 +20,7 @@ from tenpo.ledger.queries import WALLET, StatementRow, balance_of, statement, wh
 from tenpo.orders.models import Line, Order, Split
 from tenpo.orders.policies import PartsBack, parts_given, parts_left
 from tenpo.orders.sponsor_models import Sponsorship
-from tenpo.orders.sponsor_queries import funding_for
+from tenpo.orders.sponsor_queries import funding_for, past_funding_for
 from tenpo.orders.words import describe_share
 from tenpo.payments.models import Payment, Payout, Refund
 from tenpo.payments.queries import live_payment, payable, payout_terms
@@ -48,6 +48,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "may_be_paid": user.is_coach or earns or _is_paid_out(user),
         "earned": payable(user, Payout.Source.EARNINGS, currency) if earns else None,
         "funding": [(person, describe_share(person.sponsorship)) for person in funding_for(user, clock.now())],
+        "past_funding": past_funding_for(user, clock.now()),
         "sponsors": Sponsorship.objects.filter(sponsor=user).count(),
         "currency": currency,
         "payments": page.items,
