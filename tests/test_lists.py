@@ -38,7 +38,7 @@ from tenpo.payments.actions.payout_accounts import remove_payout_account
 from tenpo.payments.actions.payouts import cancel_payout
 from tenpo.payments.actions.refunds import withdraw_refund
 from tenpo.payments.actions.wallets import give_money
-from tenpo.payments.models import Payout, PayoutBatch
+from tenpo.payments.models import Dispute, Payout, PayoutBatch
 from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.tests.make import make_payout, make_payout_account
 from tenpo.people.actions.invites import invite_person
@@ -170,6 +170,8 @@ def add_rows(world: World, number: int) -> None:
         )
         make_share_policy(percent=50, coach=host)
         _add_sponsored(world)
+        paid = things["payment"]
+        Dispute.objects.create(payment=paid, provider="sandbox", reference=f"dp-{host.pk}", amount=1, currency="EUR")
         make_cancellation_policy()
         invite_person(f"{host.pk}@example.com", role="member", by=admin)
         Import.objects.create(kind=Import.Kind.PEOPLE, file_name="people.csv", created_by=admin)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.tests.make import make_top_up
 from tenpo.checkout.tests.refund_make import (
@@ -13,11 +14,11 @@ from tenpo.checkout.tests.refund_make import (
     make_mixed_line,
     make_request,
 )
-from tenpo.payments.actions.disputes import note_dispute
+from tenpo.checkout.tests.test_lost_disputes import OPEN, lose, said
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.actions.refunds import reject_refund
-from tenpo.payments.models import Refund
+from tenpo.payments.models import Payment, Refund
 from tenpo.payments.providers.base import RefundOutcome, RefundState
 from tenpo.payments.providers.sandbox import REFUNDS_LATE
 from tenpo.payments.tests.make import make_payout_account, make_terms
@@ -35,7 +36,8 @@ def pages() -> list[tuple[str, User]]:
     line = make_bought(coach=coach)
     ask_for_payout(make_payout_account(coach), source="earnings", amount=8_500, by=coach)
     asked = make_request(line, reason="The coach came twenty minutes late, and the room was cold.")
-    done = make_granted(make_bought(coach=coach, ago=3, member=buyer_of(line)), 4_000, to="wallet")
+    done_line = make_bought(coach=coach, ago=3, member=buyer_of(line))
+    done = make_granted(done_line, 4_000, to="wallet")
     rejected = reject_refund(make_request(make_bought(member=buyer_of(line))), word="It took place.", by=admin)
     failed = send_refund(make_granted(make_bought(card=REFUNDS_LATE)))
     apply_refund_outcome(failed, RefundOutcome(RefundState.FAILED, failure_code="expired_or_canceled_card"), attempt=1)
@@ -43,10 +45,13 @@ def pages() -> list[tuple[str, User]]:
     mixed = make_mixed_line()
     top_up = make_top_up(make_member("Jana Weiß"), 5_000)
     give_refund(payment=top_up, amount=1_000, to="method", by=admin)
-    note_dispute(top_up)
+    apply_dispute(top_up, said(OPEN, amount=5_000))
+    lost = Payment.objects.get(order_id=done_line.order_id)
+    lose(lost, reference="dp_2")
+    taken = Refund.objects.get(origin="dispute")
     buyer = buyer_of(line)
-    mine = ("", f"{asked.pk}/", f"{done.pk}/", f"{rejected.pk}/")
-    theirs = ("", "terms/", f"{asked.pk}/", f"{done.pk}/", f"{failed.pk}/", f"{by_hand.pk}/")
+    mine = ("", f"{asked.pk}/", f"{done.pk}/", f"{rejected.pk}/", f"{taken.pk}/")
+    theirs = ("", "terms/", f"{asked.pk}/", f"{done.pk}/", f"{failed.pk}/", f"{by_hand.pk}/", f"{taken.pk}/")
     return [
         *((f"/me/money/refunds/{path}", buyer) for path in mine),
         (f"/me/money/lines/{mixed.pk}/refund/", buyer_of(mixed)),
@@ -56,6 +61,7 @@ def pages() -> list[tuple[str, User]]:
         *((f"/money/refunds/{path}", admin) for path in theirs),
         (f"/money/lines/{mixed.pk}/refund/", admin),
         (f"/money/payments/{top_up.pk}/", admin),
+        (f"/money/payments/{lost.pk}/", admin),
     ]
 
 

@@ -6,6 +6,7 @@ from tenpo.checkout.api import (
     auto_top_up,
     booking,
     cancelling,
+    disputes,
     earnings,
     payments,
     placing,
@@ -22,6 +23,7 @@ from tenpo.checkout.api import (
 router = Router()
 router.add_router("", booking.router)
 router.add_router("", cancelling.router)
+router.add_router("", disputes.router)
 router.add_router("", earnings.router)
 router.add_router("", payments.router)
 router.add_router("", placing.router)

@@ -273,6 +273,21 @@ def test_control_without_the_lines_row_it_goes_back_twice(monkeypatch):
     assert lose_and_refund(monkeypatch, is_locked=False) == PRICE
 
 
+def test_admins_list_disputes_by_api_and_nobody_else():
+    one, other = make_top_up(make_member(), PRICE), make_top_up(make_member(), PRICE)
+    lose(one)
+    apply_dispute(other, said(OPEN, reference="dp_2"))
+    admin = signed_in(make_admin())
+
+    def listed(query: str = "") -> list[tuple[str, int, int]]:
+        found = admin.get(f"/api/v1/disputes{query}").json()["items"]
+        return [(row["state"], row["taken"], row["lost"]) for row in found]
+
+    assert listed() == [("open", PRICE, 0), ("lost", PRICE, PRICE)]
+    assert listed("?state=lost") == listed(f"?payment_id={one.pk}") == [("lost", PRICE, PRICE)]
+    assert signed_in(one.payer).get("/api/v1/disputes").status_code == 403
+
+
 def test_the_payments_page_says_who_bore_it_and_the_refunds_page_that_the_bank_took_it():
     admin = make_admin()
     line = make_bought(coach=make_earning_coach())
