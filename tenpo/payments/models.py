@@ -159,6 +159,14 @@ class Payment(BaseModel):
         return self.state == self.State.SUCCEEDED and self.purpose == self.Purpose.ORDER and self.order_id is None
 
     @property
+    def is_wanted_back(self) -> bool:
+        """Whether its payer's bank wants it back, and nobody has decided yet; one statement where it ever did."""
+        if self.disputed_at is None:
+            return False
+        states = list(self.disputes.values_list("state", flat=True))
+        return not states or Dispute.State.OPEN in states
+
+    @property
     def left(self) -> int:
         """What of it did not go back by the way that it came, in minor units."""
         return self.amount - self.refunded

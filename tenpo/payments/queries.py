@@ -12,7 +12,7 @@ from tenpo.core.kept import Kept
 from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of
-from tenpo.payments.models import Payment, Payout, PayoutBatch, PayoutTerms, RefundTerms
+from tenpo.payments.models import Dispute, Payment, Payout, PayoutBatch, PayoutTerms, RefundTerms
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.payments.wallet_models import AutoTopUp
@@ -73,8 +73,11 @@ def live_payment(order_id: UUID) -> Payment | None:
 
 
 def disputed_by(payer: User) -> Payment | None:
-    """The newest payment of theirs that their bank wants back, or did."""
-    return Payment.objects.filter(payer=payer, disputed_at__isnull=False).order_by("-disputed_at", "-id").first()
+    """The newest payment of theirs that their bank wants back, or took back: not one of which every dispute was won."""
+    disputes = Dispute.objects.filter(payment=OuterRef("pk"))
+    is_over = Exists(disputes) & ~Exists(disputes.exclude(state=Dispute.State.WON))
+    rows = Payment.objects.filter(~is_over, payer=payer, disputed_at__isnull=False)
+    return rows.order_by("-disputed_at", "-id").first()
 
 
 def payout_terms() -> PayoutTerms:

@@ -21,7 +21,7 @@ from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import send_refund
 from tenpo.payments.models import Dispute, Payment, Refund
 from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, DisputeState
-from tenpo.payments.queries import owed_by
+from tenpo.payments.queries import disputed_by, owed_by
 from tenpo.payments.tests.make import earnings_left, make_payout_account, make_terms
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -42,6 +42,12 @@ def said(state: DisputeState, *, amount: int = PRICE, is_back: bool = False, ref
 def lose(payment: Payment, amount: int = PRICE, **how: Any) -> Dispute:
     """The bank took it, and keeps it."""
     return apply_dispute(payment, said(LOST, amount=amount, **how))
+
+
+def is_warned_of(payment: Payment) -> tuple[bool, bool]:
+    """Whether who decides on a refund of it, and on a payout of its payer, is told of the dispute."""
+    fresh = Payment.objects.get(pk=payment.pk)
+    return fresh.is_wanted_back, disputed_by(fresh.payer) == fresh
 
 
 def moved() -> set[tuple[str, int, str]]:
@@ -160,6 +166,7 @@ def test_money_that_came_late_is_taken_out_of_its_credit():
 
     lose(payment)
 
+    assert is_warned_of(payment) == (False, True)
     assert (credit_left(payment.payer), what_is_left(None, Payment.objects.get()).whole) == (0, 0)
     assert moved() == {("dispute", PRICE, "disputes"), ("dispute_loss", PRICE, "credit")}
 
@@ -171,8 +178,10 @@ def test_while_it_is_open_and_when_it_is_won_nobody_loses_anything():
 
     apply_dispute(payment, said(OPEN))
     assert (earnings_left(coach), ledger_sum(Account.Kind.DISPUTES)) == (8_500, -PRICE)
+    assert is_warned_of(payment) == (True, True)
     for _again in range(3):
         apply_dispute(payment, said(WON, is_back=True))
+    assert is_warned_of(payment) == (False, False)
 
     assert (earnings_left(coach), ledger_sum(Account.Kind.DISPUTES)) == (8_500, 0)
     assert (Refund.objects.count(), Dispute.objects.get().lost) == (0, 0)
