@@ -44,6 +44,8 @@ class Offer:
     link: str = ""
     wanted: float = 0.6
     every: int = 1
+    # Who made it, where that is somebody else.
+    creator: int | None = None
 
 
 ADMINS = ("Helen Marsh", "Priya Nair")
@@ -127,7 +129,7 @@ OFFERS = (
     Offer(
         4, 2, 9, 0, 60, "Deep work, week by week",
         "Two hours a day without interruption change what you can do. A small experiment for each week.",
-        12, 4_000, link="https://meet.northlight.example/deep-work", wanted=0.5,
+        12, 4_000, link="https://meet.northlight.example/deep-work", wanted=0.5, creator=3,
     ),
     Offer(
         5, 0, 18, 30, 45, "Sleep better",

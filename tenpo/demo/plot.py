@@ -179,7 +179,11 @@ def _set_up(story: Story) -> None:
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,
             teacher_percent=0, coach=coach, by=story.admin,
         )  # fmt: skip
-    # Elena made it, and Kenji gives it.
+    # Elena made it, and Kenji gives it: each week, and by time.
+    create_split_rule(
+        name="Made by one, given by another", business_percent=15, creator_percent=15, teacher_percent=70,
+        kind="session", taught_by="other", by=story.admin,
+    )  # fmt: skip
     create_split_rule(
         name="Focus, as Elena made it", business_percent=15, creator_percent=15, teacher_percent=70, kind="session",
         offered_id=Service.objects.get(name="Focus, online").pk, taught_by="other", by=story.admin,

@@ -153,10 +153,12 @@ class Story:
         """One session of an offer, at a time of the demo's world."""
         coach = self.coaches[offer.coach]
         policy = self.policies.get(offer.title) or default_cancellation_policy()
+        creator = None if offer.creator is None else self.coaches[offer.creator]
         return create_session(
-            coach, by=coach, title=offer.title, description=offer.text, starts_at=self.clock.real(starts_at),
-            minutes=offer.minutes, time_zone=coach.time_zone, capacity=offer.seats, price=offer.price,
-            place=offer.place, join_link=offer.link, cancellation_policy=policy,
+            coach, by=self.admin if creator else coach, creator=creator, title=offer.title, description=offer.text,
+            starts_at=self.clock.real(starts_at), minutes=offer.minutes, time_zone=coach.time_zone,
+            capacity=offer.seats, price=offer.price, place=offer.place, join_link=offer.link,
+            cancellation_policy=policy,
         )  # fmt: skip
 
     def day(self, *, unmarked: Sequence[str] = ()) -> None:
