@@ -1,11 +1,15 @@
 """Ids of ours, before the database would give them."""
 
 import time
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 
+from tenpo.core import clock
 from tenpo.core.tokens import new_id
 
 
@@ -23,11 +27,27 @@ def test_each_sorts_after_the_one_before():
     assert made == sorted(set(made))
 
 
-def test_a_clock_that_is_set_back_changes_nothing_of_that(monkeypatch):
-    first = new_id()
-    monkeypatch.setattr(time, "time_ns", lambda: 0)
+def test_a_clock_that_is_set_back_a_little_changes_nothing_of_that(monkeypatch):
+    first, before = new_id(), time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: before - 5_000_000_000)
 
     assert first < new_id() < new_id()
+
+
+def test_a_clock_that_was_far_ahead_is_believed_again():
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        ahead = new_id()
+
+    assert new_id() < ahead
+    assert new_id() < new_id()
+
+
+def test_what_the_databases_clock_says_counts(monkeypatch):
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        monkeypatch.setattr(clock, "_ahead", timedelta(hours=-1))
+        made = new_id()
+
+    assert abs(made.int >> 80) - time.time_ns() // 1_000_000 < 60_000
 
 
 @pytest.mark.django_db
