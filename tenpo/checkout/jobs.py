@@ -13,6 +13,12 @@ def succeed_late(charge_id: str) -> None:
     settling.decide_sandbox_charge(UUID(charge_id), succeeds=True)
 
 
+@app.task(name="checkout.take_back_late")
+def take_back_late(charge_id: str) -> None:
+    """The sandbox's bank takes a payment back."""
+    settling.take_back_sandbox_charge(UUID(charge_id))
+
+
 @app.task(name="checkout.refund_late")
 def refund_late(refund_id: str) -> None:
     """The sandbox's bank takes what goes back late, or does not."""

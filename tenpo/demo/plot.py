@@ -16,6 +16,7 @@ from tenpo.demo import cast
 from tenpo.demo.afterwards import open_doors, say_and_keep
 from tenpo.demo.calendars import calendars_as_fetched, calendars_of_today
 from tenpo.demo.desk import desk_of_today
+from tenpo.demo.disputes import banks_take_back, disputes_of_the_weeks
 from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today, wait_with_guests
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
 from tenpo.demo.post import invite_token, tick
@@ -44,7 +45,14 @@ from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_
 from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
 from tenpo.payments.actions.wallets import give_money
 from tenpo.payments.models import Payout, PayoutAccount
-from tenpo.payments.providers.sandbox import DECLINED, KEPT_DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, SUCCEEDS
+from tenpo.payments.providers.sandbox import (
+    DECLINED,
+    KEPT_DECLINED,
+    NEEDS_CONFIRMATION,
+    NEVER_ANSWERS,
+    SUCCEEDS,
+    TAKEN_BACK,
+)
 from tenpo.payments.queries import payable
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, invite_person, revoke_invite
@@ -97,6 +105,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
     _wallets(story, number)
     _payouts(story, number)
     refunds_of_the_weeks(story, number)
+    disputes_of_the_weeks(story, number)
     _sponsors(story, number)
     _invites(story, left)
     story.day(unmarked=UNMARKED if left <= 5 else ())
@@ -144,6 +153,7 @@ def finish(story: Story) -> None:
     stood_in(story)
     preview_people_import("new-starters.csv", cast.people_file(NEW_STARTERS, spoiled=True), by=story.admin)
     story.work()
+    banks_take_back()
     # Last, so that what is on its way still is.
     refunds_of_today(story)
     story.work()
@@ -297,6 +307,8 @@ def _special_lately(story: Story, left: int) -> None:
         _plan_today(story)
     elif left == 1:
         _plan_evening(story)
+        # Whose bank wants the money back by today.
+        _book_next(story, story.member(cast.MEMBERS[14]), "Sleep better", card=TAKEN_BACK, after=3 * DAY)
 
 
 def _import_calendar(story: Story) -> None:

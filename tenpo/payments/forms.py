@@ -14,6 +14,7 @@ from tenpo.payments.providers.sandbox import (
     REFUNDS_LATE,
     SUCCEEDS,
     SUCCEEDS_LATE,
+    TAKEN_BACK,
 )
 
 CARD_DIGITS = range(12, 20)
@@ -26,6 +27,7 @@ TEST_CARD_WORDS = [
     (NEVER_ANSWERS, _("4000 0000 0000 0119: pays, but the answer gets lost")),
     (REFUNDS_LATE, _("4000 0000 0000 7726: pays, and refunds after ten seconds")),
     (REFUND_FAILS, _("4000 0000 0000 5126: pays, but cannot be refunded")),
+    (TAKEN_BACK, _("4000 0000 0000 0259: pays, and its bank takes the money back")),
 ]
 
 

@@ -33,7 +33,7 @@ from tenpo.payments.models import Payment, Payout, ProviderEvent, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxRefund, StripeAccount
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import IncomingEvent, Outcome, ProviderTimeout
-from tenpo.payments.providers.sandbox import decide_charge, decide_refund, signed_event
+from tenpo.payments.providers.sandbox import decide_charge, decide_refund, signed_event, take_back
 from tenpo.payments.queries import live_payment, manual_providers
 from tenpo.people.actions.visits import lock_user
 from tenpo.people.models import User
@@ -190,6 +190,14 @@ def decide_sandbox_charge(charge_id: UUID, *, succeeds: bool) -> bool:
     Returns whether that was news.
     """
     return _hear_from_sandbox(decide_charge(charge_id, succeeds=succeeds))
+
+
+def take_back_sandbox_charge(charge_id: UUID) -> bool:
+    """Let the sandbox's bank take a charge back, if it is one of those, and tell us by webhook.
+
+    Returns whether that was news.
+    """
+    return _hear_from_sandbox(take_back(charge_id))
 
 
 def decide_sandbox_refund(refund_id: UUID) -> bool:

@@ -17,7 +17,7 @@ from tenpo.demo import plot
 from tenpo.demo.actions import accounts, load_demo
 from tenpo.notify.models import Delivery, Notification
 from tenpo.orders.models import Order, Split
-from tenpo.payments.models import Payment, Refund
+from tenpo.payments.models import Dispute, Payment, Refund
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.people.models import Invite, User
 from tenpo.reporting.queries import coverage
@@ -107,6 +107,7 @@ def _check_history() -> None:
     assert reached >= {"needs_action", "pending", "unknown", "succeeded", "failed"}
     # What was sent back has arrived by now: the sandbox's bank takes ten seconds.
     assert set(Refund.objects.values_list("state", flat=True)) >= {"asked", "done", "failed", "rejected", "withdrawn"}
+    assert set(Dispute.objects.values_list("state", flat=True)) == {"open", "lost"}
     # What one made and another teaches is earned by both.
     assert set(Split.objects.exclude(earned_at=None).values_list("part", flat=True)) == {
         "creator",

@@ -25,7 +25,9 @@ from tenpo.payments.models import Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxCard, SandboxRefund
 from tenpo.payments.providers.base import (
     BadSignature,
+    DisputeMovement,
     DisputeOutcome,
+    DisputeState,
     IncomingEvent,
     MethodOutcome,
     Movement,
@@ -46,8 +48,11 @@ REFUNDS_LATE = "4000000000007726"
 REFUND_FAILS = "4000000000005126"
 # This one is kept, and then pays nothing: what a card that was blocked since looks like.
 KEPT_DECLINED = "4000000000000341"
+# This one pays at once, and a little later its bank takes the money back: a week after that, for good.
+TAKEN_BACK = "4000000000000259"
 TEST_CARDS = (
     SUCCEEDS, DECLINED, KEPT_DECLINED, NEEDS_CONFIRMATION, SUCCEEDS_LATE, NEVER_ANSWERS, REFUNDS_LATE, REFUND_FAILS,
+    TAKEN_BACK,
 )  # fmt: skip
 
 LATE_SECONDS = 10
@@ -55,6 +60,8 @@ SANDBOX_EXPIRES_YEAR = 2045
 FEE_PERCENT_TENTHS = 15  # 1.5 %
 FEE_FIXED = 25
 SIGNATURE_WINDOW_SECONDS = 300
+LOST_AFTER = timedelta(days=7)
+DISPUTE_FEE = 1_500
 
 STATES = {
     "succeeded": Payment.State.SUCCEEDED,
@@ -72,6 +79,7 @@ _FIRST_STATE = {
     NEVER_ANSWERS: "succeeded",
     REFUNDS_LATE: "succeeded",
     REFUND_FAILS: "succeeded",
+    TAKEN_BACK: "succeeded",
 }
 
 
@@ -107,6 +115,8 @@ class Sandbox:
         )
         if is_new and state == "processing":
             defer("checkout.succeed_late", in_seconds=LATE_SECONDS, charge_id=str(charge.pk))
+        if is_new and card == TAKEN_BACK:
+            defer("checkout.take_back_late", in_seconds=LATE_SECONDS, charge_id=str(charge.pk))
         if is_new and card == NEVER_ANSWERS:
             raise ProviderTimeout
         return _outcome_for(payment, charge)
@@ -136,8 +146,15 @@ class Sandbox:
         return _refund_outcome(refund) if refund else None
 
     def disputes(self, payment: Payment) -> Iterable[DisputeOutcome]:
-        """Its bank takes nothing back."""
-        return []
+        charge = SandboxCharge.objects.filter(key=str(payment.pk)).first()
+        taken = taken_back_of(charge) if charge else 0
+        if charge is None or not taken:
+            return []
+        name, at = _dispute_name(charge), _taken_back_at(charge)
+        is_lost = at is not None and clock.now() >= at + LOST_AFTER
+        moved = DisputeMovement(name, -taken, DISPUTE_FEE, charge.currency)
+        state = DisputeState.LOST if is_lost else DisputeState.OPEN
+        return [DisputeOutcome(name, state, taken, charge.currency, (moved,))]
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         card = "".join(c for c in source if c.isdigit())
@@ -166,6 +183,11 @@ class Sandbox:
         for refund in refunds.select_related("charge").order_by("created_at", "id"):
             currency, at = refund.charge.currency, refund.created_at
             yield Movement(str(refund.pk), MovementKind.REFUND, -refund.amount, 0, currency, at)
+        for charge in SandboxCharge.objects.filter(card=TAKEN_BACK, state="succeeded").order_by("id"):
+            taken_at, taken = _taken_back_at(charge), taken_back_of(charge)
+            if taken and taken_at and since <= taken_at < until:
+                name = _dispute_name(charge)
+                yield Movement(name, MovementKind.OTHER, -taken, DISPUTE_FEE, charge.currency, taken_at)
 
     def read_event(self, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
         event_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
@@ -193,6 +215,7 @@ def outcome_of(charge: SandboxCharge) -> Outcome:
         fee=fee_of(charge.amount) if state == Payment.State.SUCCEEDED else 0,
         failure_code=charge.failure_code,
         action_url=f"/sandbox/{charge.pk}/" if state == Payment.State.NEEDS_ACTION else "",
+        is_disputed=taken_back_of(charge) > 0,
     )
 
 
@@ -212,6 +235,25 @@ def _outcome_for(payment: Payment, charge: SandboxCharge) -> Outcome:
     return replace(outcome, kept=_method_outcome(kept)) if kept.state == "saved" else outcome
 
 
+def taken_back_of(charge: SandboxCharge) -> int:
+    """What its bank has taken back of a charge (minor units): all that was not refunded until then."""
+    at = _taken_back_at(charge)
+    if at is None or clock.now() < at:
+        return 0
+    refunds = charge.refunds.exclude(state="failed").filter(created_at__lt=at)
+    return charge.amount - (refunds.aggregate(total=Sum("amount"))["total"] or 0)
+
+
+def _taken_back_at(charge: SandboxCharge) -> datetime | None:
+    if charge.card != TAKEN_BACK or charge.succeeded_at is None:
+        return None
+    return charge.succeeded_at + timedelta(seconds=LATE_SECONDS)
+
+
+def _dispute_name(charge: SandboxCharge) -> str:
+    return f"dispute-{charge.pk}"
+
+
 def fee_of(amount: int) -> int:
     """What the sandbox keeps of a charge, in minor units; it does not give it back with a refund."""
     return min(amount * FEE_PERCENT_TENTHS // 1000 + FEE_FIXED, amount)
@@ -227,7 +269,7 @@ def _refund(payment: Payment, *, amount: int, key: str) -> tuple[SandboxRefund |
     if again := SandboxRefund.objects.select_related("charge").filter(key=key).first():
         return again, False
     refunded = charge.refunds.exclude(state="failed").aggregate(total=Sum("amount"))["total"] or 0
-    if charge.state != "succeeded" or amount > charge.amount - refunded:
+    if charge.state != "succeeded" or amount > charge.amount - refunded - taken_back_of(charge):
         return None, False
     waits = charge.card in (REFUNDS_LATE, REFUND_FAILS)
     refund = SandboxRefund(key=key, charge=charge, amount=amount, state="pending" if waits else "succeeded")
@@ -269,6 +311,12 @@ def decide_charge(charge_id: UUID, *, succeeds: bool) -> SandboxCharge | None:
     return SandboxCharge.objects.filter(pk=charge_id, state=state).first()
 
 
+def take_back(charge_id: UUID) -> SandboxCharge | None:
+    """The charge of which its bank has taken something back by now; None when it has not."""
+    charge = SandboxCharge.objects.filter(pk=charge_id).first()
+    return charge if charge and taken_back_of(charge) else None
+
+
 def decide_refund(refund_id: UUID) -> SandboxRefund | None:
     """The card's bank takes what goes back late, or does not, as its number says; None when it knows of no such."""
     _decide_refunds(SandboxRefund.objects.filter(pk=refund_id))
@@ -287,8 +335,9 @@ def signed_event(what: SandboxCharge | SandboxRefund) -> tuple[dict[str, str], b
     Headers and body. A refund says of which charge it is, as that is where to look.
     """
     kind, charge = ("refund", what.charge) if isinstance(what, SandboxRefund) else ("charge", what)
-    body = json.dumps({"type": f"{kind}.{what.state}", "reference": str(charge.pk)}).encode()
-    event_id, timestamp = f"evt_{what.pk}_{what.state}", str(int(clock.now().timestamp()))
+    state = "taken_back" if isinstance(what, SandboxCharge) and taken_back_of(what) else what.state
+    body = json.dumps({"type": f"{kind}.{state}", "reference": str(charge.pk)}).encode()
+    event_id, timestamp = f"evt_{what.pk}_{state}", str(int(clock.now().timestamp()))
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
