@@ -38,4 +38,5 @@ def describe_split(rule: SplitRule) -> str:
         (rule.creator_percent, _("%(percent)s %% whoever made it")),
         (rule.teacher_percent, _("%(percent)s %% whoever teaches it")),
     ]
-    return " · ".join(words % {"percent": percent} for percent, words in parts if percent)
+    said = " · ".join(words % {"percent": percent} for percent, words in parts if percent)
+    return said.replace(" %", "\N{NO-BREAK SPACE}%")

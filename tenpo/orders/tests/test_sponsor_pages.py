@@ -151,7 +151,10 @@ def test_whoever_is_paid_for_sees_by_whom_what_was_spent_and_how_much_is_left():
     assert "left for you, €70.00 paid so far" in text
 
     end_sponsorship(sponsorship, by=None)
-    assert "Bakery Huber" not in page(client, reverse("checkout:my-money"))
+    pays_still, _fold, paid_once = page(client, reverse("checkout:my-money")).partition("Paid for you in the past")
+    assert "Bakery Huber" not in pays_still
+    assert "Bakery Huber" in paid_once
+    assert "left for you" not in paid_once
 
 
 def test_a_sponsor_finds_their_budgets_from_their_money():
