@@ -4,6 +4,7 @@ import pytest
 
 from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import give_refund
+from tenpo.checkout.tests.dispute_make import OPEN, lose, said
 from tenpo.checkout.tests.make import make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -14,7 +15,6 @@ from tenpo.checkout.tests.refund_make import (
     make_mixed_line,
     make_request,
 )
-from tenpo.checkout.tests.test_lost_disputes import OPEN, lose, said
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.actions.refunds import reject_refund

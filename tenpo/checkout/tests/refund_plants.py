@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund, give_refund_elsewhere
+from tenpo.checkout.tests.dispute_make import LOST, OPEN, said
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -21,7 +22,6 @@ from tenpo.checkout.tests.refund_make import (
 from tenpo.payments.actions.refund_sending import send_refund, send_waiting_refunds
 from tenpo.payments.actions.refunds import reject_refund, withdraw_refund
 from tenpo.payments.models import Payment
-from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, DisputeState
 from tenpo.payments.providers.sandbox import REFUND_FAILS, REFUNDS_LATE
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.cancellations import cancel_booking
@@ -107,7 +107,5 @@ def make_disputes() -> None:
     make_granted(gone, to="wallet")
     paid += [make_top_up(make_member(), 10_000), Payment.objects.get(order_id=gone.order_id)]
     for number, payment in enumerate(paid):
-        moved = DisputeMovement(f"moved_{number}", -payment.amount, 1_500, payment.currency)
-        state = DisputeState.LOST if number else DisputeState.OPEN
-        outcome = DisputeOutcome(f"dispute_{number}", state, payment.amount, payment.currency, (moved,))
+        outcome = said(LOST if number else OPEN, amount=payment.amount, reference=f"dp_{number}")
         apply_dispute(payment, outcome)

@@ -1,8 +1,9 @@
 """What a bank takes back for good is taken back from whoever had it: each amount once, and no more than was paid."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import permutations
-from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +12,7 @@ from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import give_refund
 from tenpo.checkout.queries.refunds import what_is_left
+from tenpo.checkout.tests.dispute_make import FEE, LOST, OPEN, PRICE, WON, lose, said
 from tenpo.checkout.tests.make import left_in_wallet, make_booking, make_top_up, told
 from tenpo.checkout.tests.refund_make import buyer_of, make_bought, make_earning_coach, make_granted, make_late_money
 from tenpo.core.errors import RuleError
@@ -20,7 +22,7 @@ from tenpo.orders.tests.make import credit_left, ledger_sum
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import send_refund
 from tenpo.payments.models import Dispute, Payment, Refund
-from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, DisputeState
+from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
 from tenpo.payments.queries import disputed_by, owed_by
 from tenpo.payments.tests.make import earnings_left, make_payout_account, make_terms
 from tenpo.people.tests.make import make_admin, make_member, signed_in
@@ -29,19 +31,6 @@ from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, meet_after, outcomes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
-PRICE, FEE = 10_000, 1_500
-OPEN, WON, LOST = DisputeState.OPEN, DisputeState.WON, DisputeState.LOST
-
-
-def said(state: DisputeState, *, amount: int = PRICE, is_back: bool = False, reference: str = "dp_1") -> DisputeOutcome:
-    moved = [DisputeMovement(f"{reference}_out", -amount, FEE, "EUR")]
-    moved += [DisputeMovement(f"{reference}_in", amount, 0, "EUR")] if is_back else []
-    return DisputeOutcome(reference, state, amount, "EUR", tuple(moved))
-
-
-def lose(payment: Payment, amount: int = PRICE, **how: Any) -> Dispute:
-    """The bank took it, and keeps it."""
-    return apply_dispute(payment, said(LOST, amount=amount, **how))
 
 
 def is_warned_of(payment: Payment) -> tuple[bool, bool]:
@@ -193,7 +182,7 @@ ANSWERS = [said(OPEN), said(LOST), said(LOST, is_back=True)]
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_in_any_order_it_ends_the_same_and_what_came_back_after_all_is_the_businesss(order):
+def test_in_any_order_it_ends_the_same_and_what_came_back_after_all_is_the_business_s(order):
     coach, admin = make_earning_coach(), make_admin()
     make_bought(coach=coach)
 
@@ -256,16 +245,18 @@ def test_five_who_hear_of_it_at_once_take_it_once():
     assert moved() == {("dispute", PRICE, "disputes")}
 
 
+def unlocked(ids: Sequence[UUID]) -> dict[UUID, Line]:
+    return {line.pk: line for line in Line.objects.select_related("order").filter(pk__in=ids)}
+
+
 def lose_and_refund(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> int:
     """A bank keeps what an admin gives back to the wallet at the same moment; what the buyer has here afterwards."""
     line, admin = make_bought(), make_admin()
     payment = Payment.objects.get()
     if not is_locked:
-        unlocked = lambda ids: {one.pk: one for one in Line.objects.select_related("order").filter(pk__in=ids)}  # noqa: E731
-        for module in (disputing, refunding):
-            monkeypatch.setattr(module, "lock_lines", unlocked)
-        meet = partial(meet_after, monkeypatch)
-        meet(disputing, "lock_lines", 2)
+        monkeypatch.setattr(disputing, "lock_lines", unlocked)
+        meet_after(monkeypatch, disputing, "lock_lines", 2)
+        # One barrier for both.
         monkeypatch.setattr(refunding, "lock_lines", vars(disputing)["lock_lines"])
     at_once([partial(lose, payment), partial(give_refund, line=line, amount=PRICE, to="wallet", by=admin)])
     return left_in_wallet(buyer_of(line))

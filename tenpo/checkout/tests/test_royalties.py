@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.test import Client
 from django.urls import reverse
 
 from tenpo.checkout.actions.buying import take_offer
@@ -27,7 +26,7 @@ from tenpo.payments.providers.sandbox import SUCCEEDS
 from tenpo.payments.queries import owed_by, payable
 from tenpo.payments.tests.make import make_payout_account, make_terms
 from tenpo.people.models import User
-from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_in
 from tenpo.schedule.actions import session_coaches, sessions
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.rescheduling import reschedule_booking
@@ -92,6 +91,10 @@ def earned(user: User) -> int:
     return payable(user, "earnings", "EUR").balance
 
 
+def read(who: User, page: str) -> str:
+    return signed_in(who).get(reverse(page)).content.decode()
+
+
 def test_who_made_it_and_teaches_it_earns_by_one_rule_and_by_another_who_does_not(maker, teacher, rules):
     own, others = made_by(maker, maker), made_by(maker, teacher)
     nobodys = made_by(None, teacher)
@@ -150,7 +153,7 @@ def test_nobody_earns_a_royalty_of_what_they_bought(maker, teacher, rules):
     ]  # fmt: skip
 
 
-def test_a_royalty_is_earned_shown_told_refunded_and_owed_after_it_was_paid_out(client: Client, maker, teacher, rules):
+def test_a_royalty_is_earned_shown_told_refunded_and_owed_after_it_was_paid_out(maker, teacher, rules):
     session = made_by(maker, teacher)
     member = make_member()
     make_booking(session, member)
@@ -165,16 +168,10 @@ def test_a_royalty_is_earned_shown_told_refunded_and_owed_after_it_was_paid_out(
     ]
     told = {one.user: one.payload["amount"] for one in Notification.objects.filter(kind="earnings.earned")}
     assert told == {maker: 1_500, teacher: 7_001}
-    client.force_login(maker)
-    assert (
-        "You made it, and your share of it is yours."
-        in client.get(reverse("notify:notification-list")).content.decode()
-    )
-    page = client.get(reverse("checkout:my-earnings")).content.decode()
-    assert page.count("Royalty") >= 2
-    client.force_login(teacher)
-    assert "You made it" not in client.get(reverse("notify:notification-list")).content.decode()
-    assert "Royalty" not in client.get(reverse("checkout:my-earnings")).content.decode()
+    assert "You made it, and your share of it is yours." in read(maker, "notify:notification-list")
+    assert read(maker, "checkout:my-earnings").count("Royalty") >= 2
+    assert "You made it" not in read(teacher, "notify:notification-list")
+    assert "Royalty" not in read(teacher, "checkout:my-earnings")
     # All of hers is paid out, of his the half.
     make_terms()
     ask_for_payout(make_payout_account(maker), source="earnings", amount=1_500, by=maker)

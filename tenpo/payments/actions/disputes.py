@@ -19,7 +19,7 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.actions.auto_top_ups import DISPUTED, stop_filling
 from tenpo.payments.actions.refunds import held_pot
 from tenpo.payments.models import Dispute, Payment, Refund
-from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, DisputeState
+from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
 from tenpo.payments.refund_models import RefundTo
 
 log = structlog.get_logger()
@@ -53,8 +53,8 @@ def keep_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
         defaults={"id": new_id(), "payment": payment, "amount": outcome.amount, "currency": outcome.currency},
     )
     before = {"state": None if is_new else dispute.state}
-    if dispute.state == Dispute.State.OPEN and outcome.state != DisputeState.OPEN:
-        dispute.state, dispute.decided_at = Dispute.State(outcome.state), clock.now()
+    if dispute.state == Dispute.State.OPEN and outcome.state != Dispute.State.OPEN:
+        dispute.state, dispute.decided_at = outcome.state, clock.now()
     moved = [one for one in outcome.moved if _is_of_its_currency(dispute, one)]
     post_transfers([posting for one in moved for posting in _movement_postings(dispute, one)])
     # Of two answers the older one may know less: what was posted counts.

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Dispute, Payment
 from tenpo.payments.provider_models import PaymentMethod
 
 # Why a payment failed whose saved method the provider does not keep any more.
@@ -77,14 +77,6 @@ class RefundOutcome:
     failure_code: str = ""
 
 
-class DisputeState(StrEnum):
-    """How it stands with a payment that its payer's bank wants back."""
-
-    OPEN = "open"
-    WON = "won"
-    LOST = "lost"
-
-
 @dataclass(frozen=True)
 class DisputeMovement:
     """What a dispute moved at once, in minor units: our balance there before the fee, below zero when it went out."""
@@ -100,7 +92,7 @@ class DisputeOutcome:
     """What a provider says of one dispute now, with all that it moved so far."""
 
     reference: str
-    state: DisputeState
+    state: Dispute.State
     amount: int
     currency: str
     moved: tuple[DisputeMovement, ...] = ()

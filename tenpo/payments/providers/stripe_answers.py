@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Dispute, Payment
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers.base import (
     DisputeMovement,
     DisputeOutcome,
-    DisputeState,
     MethodOutcome,
     Movement,
     MovementKind,
@@ -36,10 +35,10 @@ REFUND_STATES = {
 }
 # What was only asked about took nothing, and what was given back meanwhile is a refund.
 DISPUTE_STATES = {
-    "lost": DisputeState.LOST,
-    "won": DisputeState.WON,
-    "warning_closed": DisputeState.WON,
-    "charge_refunded": DisputeState.WON,
+    "lost": Dispute.State.LOST,
+    "won": Dispute.State.WON,
+    "warning_closed": Dispute.State.WON,
+    "charge_refunded": Dispute.State.WON,
 }
 MOVEMENTS = {
     "charge": MovementKind.PAYMENT,
@@ -146,7 +145,7 @@ def dispute_outcome(dispute: dict[str, Any]) -> DisputeOutcome:
     )
     return DisputeOutcome(
         reference=dispute["id"],
-        state=DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
+        state=DISPUTE_STATES.get(dispute["status"], Dispute.State.OPEN),
         amount=from_stripe(dispute["amount"], dispute["currency"]),
         currency=dispute["currency"].upper(),
         moved=tuple(moved),

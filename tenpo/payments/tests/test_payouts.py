@@ -223,7 +223,8 @@ def test_what_one_admin_approved_for_somebody_lately_counts_with_the_next(second
     payout = approved_twice(mia, 6_000, second)
 
     assert (payout.state, payout.needs_second) == (state, state == State.ASKED)
-    assert approve_payout(payout, by=make_admin()).state == State.APPROVED if payout.needs_second else True
+    if payout.needs_second:
+        assert approve_payout(payout, by=make_admin()).state == State.APPROVED
     # What two approved counts no more, and what somebody else got never does.
     small = approve_payout(make_payout(mia, amount=100), by=make_admin())
     assert small.state == (State.APPROVED if state == State.ASKED else State.ASKED)

@@ -14,9 +14,9 @@ from tenpo.audit.actions import record
 from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere
 from tenpo.checkout.actions.settling import mark_paid
 from tenpo.checkout.actions.topping_up import top_up
+from tenpo.checkout.tests.dispute_make import lose
 from tenpo.checkout.tests.make import make_booking, make_manual, make_top_up
 from tenpo.checkout.tests.refund_make import make_late_money
-from tenpo.checkout.tests.test_lost_disputes import lose
 from tenpo.ledger.models import Account
 from tenpo.orders.models import Line, Order
 from tenpo.orders.tests.make import make_cancellation_policy
