@@ -97,6 +97,14 @@ def is_large(amount: int, terms: PayoutTerms | None = None) -> bool:
     return second_amount is not None and amount >= second_amount
 
 
+def needs_two(payout: Payout, lately: int) -> bool:
+    """Whether two admins approve it, with what one alone approved `lately` for its payee (minor units).
+
+    What needed two when it was asked for still does, whatever the terms say now.
+    """
+    return payout.needs_second or is_large(payout.amount + lately)
+
+
 def lately_approved() -> Q:
     """The payouts that left, or will, and were approved so lately that they count with the next one."""
     since = clock.now() - timedelta(days=PAYOUTS_TOGETHER_DAYS)

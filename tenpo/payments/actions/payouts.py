@@ -25,7 +25,7 @@ from tenpo.payments.actions.payout_accounts import account_disabled
 from tenpo.payments.models import Payout, PayoutAccount, PayoutTerms
 from tenpo.payments.payout_methods import METHODS
 from tenpo.payments.permissions import can_cancel_payout, can_decide_payout, can_use_payout_account
-from tenpo.payments.queries import approved_alone, is_large, lately_approved, owed_by, payout_terms
+from tenpo.payments.queries import approved_alone, is_large, lately_approved, needs_two, owed_by, payout_terms
 from tenpo.people.actions.visits import lock_signed_in, lock_user
 from tenpo.people.models import User
 
@@ -100,7 +100,7 @@ def approve_payout(payout: Payout, *, by: User, visit: str | None = None) -> Pay
     before = {"state": payout.state}
     if payout.approved_by_id is None:
         payout.approved_by = by
-        payout.needs_second = payout.needs_second or is_large(payout.amount + approved_alone(others))
+        payout.needs_second = needs_two(payout, approved_alone(others))
     else:
         payout.seconded_by = by
     if not payout.needs_second or payout.seconded_by_id is not None:

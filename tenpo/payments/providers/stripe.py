@@ -341,7 +341,7 @@ def _find_intent(payment: Payment) -> dict[str, Any] | None:
     begun = int(payment.created_at.timestamp()) - SIGNATURE_WINDOW_SECONDS
     known = ProviderCustomer.objects.filter(user=payment.payer_id, provider=Stripe.name)
     known = known.filter(created_at__lte=payment.created_at)
-    for customer in [one.reference for one in known]:
+    for customer in known.values_list("reference", flat=True):
         try:
             return _intent_among(payment, {"customer": customer, "created": {"gte": begun}})
         except stripe.InvalidRequestError as refusal:
@@ -363,23 +363,26 @@ def _intent_among(payment: Payment, wanted: Any) -> dict[str, Any] | None:
 def _customer_of(user: User) -> str:
     """Under which name Stripe knows somebody; they are made known to it when they first pay."""
     known = ProviderCustomer.objects.filter(user=user, provider=Stripe.name).first()
-    if known is None:
-        params: Any = {"email": user.email, "metadata": {USER: str(user.pk)}}
-        made = stripe_api().v1.customers.create(params, under(f"customer:{user.pk}"))
-        known, _is_new = ProviderCustomer.objects.get_or_create(
-            user=user, provider=Stripe.name, defaults={"reference": made.id}
-        )
-    return known.reference
+    return known.reference if known else _keep_customer(user, _make_customer(user, f"customer:{user.pk}"))
 
 
 def _replace_customer(user: User, gone: str) -> str:
     """Stripe does not know somebody any more: they are made known anew, once, whoever finds out at the same moment."""
-    params: Any = {"email": user.email, "metadata": {USER: str(user.pk)}}
-    made = stripe_api().v1.customers.create(params, under(f"customer:{user.pk}:{gone}"))
+    made = _make_customer(user, f"customer:{user.pk}:{gone}")
     log.warning("stripe_customer_was_deleted", user_id=str(user.pk), reference=gone)
     with transaction.atomic():
         ProviderCustomer.objects.filter(user=user, provider=Stripe.name, reference=gone).delete()
-        known, _is_new = ProviderCustomer.objects.get_or_create(
-            user=user, provider=Stripe.name, defaults={"reference": made.id}
-        )
+        return _keep_customer(user, made)
+
+
+def _make_customer(user: User, key: str) -> str:
+    params: Any = {"email": user.email, "metadata": {USER: str(user.pk)}}
+    return stripe_api().v1.customers.create(params, under(key)).id
+
+
+def _keep_customer(user: User, reference: str) -> str:
+    """Whoever was first has said which one it is."""
+    known, _is_new = ProviderCustomer.objects.get_or_create(
+        user=user, provider=Stripe.name, defaults={"reference": reference}
+    )
     return known.reference

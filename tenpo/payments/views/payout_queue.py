@@ -39,7 +39,7 @@ from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
-from tenpo.payments.queries import approved_alone, disabled_in, disputed_by, is_large, lately_approved, payout_terms
+from tenpo.payments.queries import approved_alone, disabled_in, disputed_by, lately_approved, needs_two, payout_terms
 from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
@@ -94,7 +94,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
         "payout": payout,
         "lately": lately,
         "lately_days": PAYOUTS_TOGETHER_DAYS,
-        "needs_second": is_asked and (payout.needs_second or is_large(payout.amount + lately)),
+        "needs_second": is_asked and needs_two(payout, lately),
         "why": why_not_sent(payout.failure_code),
         "note": note_of(payout),
         "form": form,
