@@ -24,11 +24,9 @@ class SoldSplitRuleForm(SplitRuleForm):
         services = Service.objects.offered().order_by("name", "id")
         what = self.fields["what"]
         assert isinstance(what, forms.ChoiceField)
-        what.choices = [
-            ("", gettext_lazy("Anything")),
-            (Line.Kind.SESSION, gettext_lazy("Sessions")),
-            *([(gettext_lazy("One service"), [(str(one.pk), one.name) for one in services])] if services else []),
-        ]
+        what.choices = [("", gettext_lazy("Anything")), (Line.Kind.SESSION, gettext_lazy("Sessions"))]
+        if services:
+            what.choices += [(gettext_lazy("One service"), [(str(one.pk), one.name) for one in services])]
 
     def wanted(self) -> dict[str, Any]:
         wanted = super().wanted()
