@@ -46,6 +46,14 @@ SUMMED = ("price", "company_share", "sponsor_share", "credit_spent", "wallet_spe
 
 
 @dataclass(frozen=True)
+class Sold:
+    """What is sold, as rules of who earns ask: a kind of line, and of which thing that is offered it is, if of any."""
+
+    kind: str = Line.Kind.SESSION
+    offered_id: UUID | None = None
+
+
+@dataclass(frozen=True)
 class Quote:
     """Who pays which part of a price (minor units); `spends` says how much of which credit, money given and wallet.
 
@@ -158,7 +166,7 @@ def quotes(
     return found
 
 
-def _terms_of(coach_ids: Collection[UUID], *, currency: str, at: datetime, sold: "Sold") -> dict[UUID, Terms]:
+def _terms_of(coach_ids: Collection[UUID], *, currency: str, at: datetime, sold: Sold) -> dict[UUID, Terms]:
     """The policy and the rules that hold for each of some coaches: one statement."""
     whose = cast("UUID", OuterRef("pk"))
     rows = User.objects.filter(pk__in=coach_ids).values_list("pk", *_terms_and_rules(currency, whose, at, sold))
@@ -226,9 +234,7 @@ def quote_question(
     return _TERMS_AND_POTS.question(7, **values)
 
 
-def _values(
-    places: int, *, currency: str, coach_id: UUID, buyer: User, at: datetime, sold: "Sold"
-) -> dict[str, object]:
+def _values(places: int, *, currency: str, coach_id: UUID, buyer: User, at: datetime, sold: Sold) -> dict[str, object]:
     number = IDS_OF_ORDER + IDS_OF_LINE * places
     return {
         "buyer": buyer.pk, "currency": currency, "coach": coach_id, "now": at, "number": number, "kind": sold.kind,
@@ -252,7 +258,7 @@ def _terms_and_pots() -> Any:
     )
 
 
-def _terms_and_rules(currency: str, coach_id: UUID, at: datetime, sold: "Sold") -> list[Subquery]:
+def _terms_and_rules(currency: str, coach_id: UUID, at: datetime, sold: Sold) -> list[Subquery]:
     """What decides the company's share of what a coach gives, and what decides who earns, whoever made it."""
     policies = policies_in_force(currency=currency, coach_id=coach_id, at=at)
     rules = [split_rules_in_force(whom, coach_id=coach_id, at=at, sold=sold) for whom in TAUGHT_BY]
@@ -290,14 +296,6 @@ def policies_in_force(*, currency: str, coach_id: UUID, at: datetime) -> QuerySe
     """The share policies that hold for this coach's sessions at a time; the first one decides."""
     candidates = SharePolicy.objects.in_force(at).filter(Q(coach=coach_id) | Q(coach=None), currency=currency)
     return candidates.order_by(F("coach").asc(nulls_last=True))
-
-
-@dataclass(frozen=True)
-class Sold:
-    """What is sold, as rules of who earns ask: a kind of line, and of which thing that is offered it is, if of any."""
-
-    kind: str = Line.Kind.SESSION
-    offered_id: UUID | None = None
 
 
 def split_rules_in_force(

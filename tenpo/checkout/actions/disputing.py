@@ -107,9 +107,9 @@ def _lose(dispute: Dispute, payment: Payment, lines: Sequence[Line]) -> None:
     rest = lost = dispute.taken - dispute.lost
     leaving = end_held_refunds(dispute, payment, rest)
     rest -= sum(posting.amount for posting in leaving)
-    leaving += (given := _give_by_lines(dispute, payment, lines, rest))
+    given = _give_by_lines(dispute, payment, lines, rest)
     rest -= sum(posting.amount for posting in given)
-    post_transfers(leaving)
+    post_transfers([*leaving, *given])
     taken_here = _take_what_is_here(dispute, payment, lines, rest)
     _count_lost(dispute)
     publish("dispute.lost", subject=dispute, amount=lost, from_payer=taken_here, borne=rest - taken_here)

@@ -4,7 +4,7 @@ Whoever reverses splits locks what is sold first, then the splits, then the earn
 back to: no transaction locks earnings after somebody's credit or wallet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -162,10 +162,7 @@ def redivide_splits(
     rows = rows.select_related("order", "sponsorship", "split_rule").filter(kind=kind, subject_id=subject_id)
     rows = rows.filter(pk=line_id) if line_id else rows
     lines = [line for line in rows.order_by("id") if parts_left(line).whole]
-    splits = Split.objects.select_for_update(no_key=True).filter(line__in=lines).order_by("id")
-    before: dict[UUID, list[Split]] = {}
-    for split in splits:
-        before.setdefault(split.line_id, []).append(split)
+    before = _by_line(Split.objects.select_for_update(no_key=True).filter(line__in=lines).order_by("id"))
     gone, fresh = [], []
     for line in lines:
         there = before.get(line.pk, [])
@@ -179,15 +176,27 @@ def redivide_splits(
         sponsor_id = line.sponsorship.sponsor_id if line.sponsorship else None
         bought_by = (line.order.buyer_id, places.get(line.pk), sponsor_id)
         parts = split_line(line.price, rule, creator_id=creator_id, taught_by=taught_by, bought_by=bought_by)
-        back = apportion(parts_given(line).whole, [part.amount for part in parts]) if parts else []
-        for part, gone_back in zip(parts, back, strict=True):
-            part.line, part.reversed = line, gone_back
+        _lay_on(line, parts)
         line.is_split = bool(parts)
         gone += there
         fresh += parts
     Split.objects.filter(pk__in=[split.pk for split in gone]).delete()
     Split.objects.bulk_create(fresh)
     Line.objects.bulk_update(lines, ["is_split", "split_rule"])
+
+
+def _by_line(splits: Iterable[Split]) -> dict[UUID, list[Split]]:
+    found: dict[UUID, list[Split]] = {}
+    for split in splits:
+        found.setdefault(split.line_id, []).append(split)
+    return found
+
+
+def _lay_on(line: Line, parts: Sequence[Split]) -> None:
+    """What went back of a line lies on its new parts in proportion."""
+    back = apportion(parts_given(line).whole, [part.amount for part in parts]) if parts else []
+    for part, gone_back in zip(parts, back, strict=True):
+        part.line, part.reversed = line, gone_back
 
 
 def _rule_of(splits: Sequence[Split]) -> SplitRule | None:
@@ -208,9 +217,7 @@ def reverse_splits(given: Sequence[tuple[Line, int]]) -> None:
     if not amounts:
         return
     rows = Split.objects.select_for_update(of=("self",), no_key=True).select_related("line__order")
-    by_line: dict[UUID, list[Split]] = {}
-    for split in rows.filter(line__in=amounts).order_by("id"):
-        by_line.setdefault(split.line_id, []).append(split)
+    by_line = _by_line(rows.filter(line__in=amounts).order_by("id"))
     taken: list[tuple[Split, int]] = []
     for line_id, splits in by_line.items():
         parts = apportion(amounts[line_id], [split.left for split in splits])

@@ -165,10 +165,9 @@ def edit_session(
 
     Another time, place or link is told to everybody who has a place; another price holds for new bookings; more seats
     go to the waitlist. Those who are to stand `beside` its lead claim its time and earn of it from now on, who does
-    not any more lets go of both, and they are told. Another `creator` earns of all that nobody has earned yet.
-    `version` is the one that the editor saw: a newer one refuses, so
-    nobody's change is lost. Raises ValidationError; RuleError changed_meanwhile, over, started, capacity_below_taken,
-    private_session, overlap, coach_taken, takes_part, room_taken.
+    not any more lets go of both, and they are told. Another `creator` earns of all that nobody has earned yet. A newer
+    `version` than the editor saw refuses. Raises ValidationError; RuleError changed_meanwhile, over, started,
+    capacity_below_taken, private_session, overlap, coach_taken, takes_part, room_taken.
     """
     if not can_manage_session(by, session):
         raise PermissionDenied
