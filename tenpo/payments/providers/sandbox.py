@@ -21,13 +21,12 @@ from django.utils.translation import gettext_lazy as _
 from tenpo.core import clock
 from tenpo.core.jobs import defer
 from tenpo.core.tokens import id_of
-from tenpo.payments.models import Payment, SandboxCharge
+from tenpo.payments.models import Dispute, Payment, SandboxCharge
 from tenpo.payments.provider_models import PaymentMethod, SandboxCard, SandboxRefund
 from tenpo.payments.providers.base import (
     BadSignature,
     DisputeMovement,
     DisputeOutcome,
-    DisputeState,
     IncomingEvent,
     MethodOutcome,
     Movement,
@@ -153,7 +152,7 @@ class Sandbox:
         name, at = _dispute_name(charge), _taken_back_at(charge)
         is_lost = at is not None and clock.now() >= at + LOST_AFTER
         moved = DisputeMovement(name, -taken, DISPUTE_FEE, charge.currency)
-        state = DisputeState.LOST if is_lost else DisputeState.OPEN
+        state = Dispute.State.LOST if is_lost else Dispute.State.OPEN
         return [DisputeOutcome(name, state, taken, charge.currency, (moved,))]
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
