@@ -1,7 +1,7 @@
 """The only way into the ledger: the database's own function, in the newest migration that has `ledger_post`."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,6 +19,9 @@ from tenpo.core.inserts import insert_together, inserts, mark_written
 from tenpo.core.tokens import new_id
 from tenpo.ledger.models import Account, Transfer
 from tenpo.runtime import metrics
+
+# How often what is there is looked at anew because it was spent meanwhile.
+SPENDING_RACES = 3
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,25 @@ def post_transfers(postings: Sequence[Posting], *, rows: Sequence[Model] = ()) -
     posted: int = row[0]
     transaction.on_commit(partial(_count, postings, posted))
     return posted
+
+
+def post_what_is_there[T](look: Callable[[], T], postings: Callable[[T], Sequence[Posting]], *, nothing: T) -> T:
+    """Post what follows from how much there is, as `look` finds it; returns what it went by.
+
+    Where some of it was spent at the same moment it looks again, and after a few tries goes by `nothing`.
+    """
+    for _again in range(SPENDING_RACES):
+        there = look()
+        try:
+            with transaction.atomic():
+                post_transfers(postings(there))
+        except RuleError as refusal:
+            if refusal.code != "insufficient_funds":
+                raise
+        else:
+            return there
+    post_transfers(postings(nothing))
+    return nothing
 
 
 # One column of the new transfers each, and what is to be known of accounts that are not open yet.

@@ -13,10 +13,9 @@ from django.db.models import Exists, OuterRef, Q, Sum
 
 from tenpo.audit.actions import record
 from tenpo.core import clock
-from tenpo.core.errors import RuleError
 from tenpo.core.money import apportion
 from tenpo.core.outbox import publish
-from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.actions import Posting, Pot, post_transfers, post_what_is_there
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import balance_of
 from tenpo.orders.actions.giving_back import Return, lock_lines, return_parts
@@ -42,8 +41,6 @@ from tenpo.payments.refund_models import RefundTo
 # What is not decided is asked about so often, as a webhook may get lost, and so many at once.
 ASK_AGAIN = timedelta(hours=20)
 ASKED_AT_ONCE = 100
-# How often what is left in a wallet or credit is looked at anew because it was spent meanwhile.
-SPENDING_RACES = 3
 
 
 def settle_disputes_of(payment: Payment) -> bool:
@@ -78,16 +75,14 @@ def apply_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
     """
     lines = _lock_lines_of(payment)
     payment = lock_payments([payment.pk])[payment.pk]
-    known = Dispute.objects.filter(provider=payment.provider, reference=outcome.reference)
-    was_open = not known.exclude(state=Dispute.State.OPEN).exists()
-    dispute = keep_dispute(payment, outcome)
+    dispute, is_news = keep_dispute(payment, outcome)
     if dispute.state == Dispute.State.LOST and dispute.taken > dispute.lost:
         _lose(dispute, payment, lines)
     elif dispute.lost > max(0, dispute.taken):
         came_back = return_loss(dispute)
         _count_lost(dispute)
         publish("dispute.returned", subject=dispute, amount=came_back)
-    elif dispute.state == Dispute.State.WON and was_open:
+    elif dispute.state == Dispute.State.WON and is_news:
         publish("dispute.won", subject=dispute)
     # Last, as it locks what fills the payer's wallet.
     note_dispute(payment)
@@ -145,20 +140,15 @@ def _take_what_is_here(dispute: Dispute, payment: Payment, lines: Sequence[Line]
     Returns how much was there.
     """
     sales = Pot(Account.Kind.SALES, dispute.currency)
-    for _again in range(SPENDING_RACES):
-        here = _what_is_here(payment, lines, amount)
-        there = sum(loss.amount for loss in here)
-        try:
-            with transaction.atomic():
-                post_transfers(loss_postings(dispute, [Loss(sales, amount - there), *here]))
-        except RuleError as refusal:
-            # It was spent at the same moment: what is there is another sum.
-            if refusal.code != "insufficient_funds":
-                raise
-        else:
-            return there
-    post_transfers(loss_postings(dispute, [Loss(sales, amount)]))
-    return 0
+
+    def postings(here: Sequence[Loss]) -> list[Posting]:
+        return loss_postings(dispute, [Loss(sales, amount - _in_all(here)), *here])
+
+    return _in_all(post_what_is_there(lambda: _what_is_here(payment, lines, amount), postings, nothing=[]))
+
+
+def _in_all(losses: Sequence[Loss]) -> int:
+    return sum(loss.amount for loss in losses)
 
 
 def _what_is_here(payment: Payment, lines: Sequence[Line], most: int) -> list[Loss]:

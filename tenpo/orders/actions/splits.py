@@ -17,7 +17,7 @@ from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.money import apportion
 from tenpo.core.outbox import publish, publish_all
-from tenpo.ledger.actions import Posting, Pot, post_transfers
+from tenpo.ledger.actions import Posting, Pot, post_transfers, post_what_is_there
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.actions.policies import MAX_NAME, terms_begin_at
 from tenpo.orders.models import Line, Order, Split, SplitRule
@@ -27,8 +27,6 @@ from tenpo.orders.queries import Sold, fitting_split_rules
 from tenpo.people.models import User
 
 MAX_PLACE = 1000
-# How often what is in somebody's earnings is looked at anew because a payout took it meanwhile.
-EARNINGS_RACES = 3
 
 
 @transaction.atomic
@@ -234,19 +232,14 @@ def _take_back(taken: Sequence[tuple[Split, int]]) -> None:
     """Take parts out of earnings; what is not there any more is owed."""
     owners = {split.recipient_id for split, _part in taken}
     _tell_taken_back(taken)
-    for _again in range(EARNINGS_RACES):
+
+    def earnings() -> dict[tuple[UUID | None, str], int]:
         accounts = Account.objects.filter(owner__in=owners, kind=Account.Kind.EARNINGS)
-        there = {(account.owner_id, account.currency): account.balance or 0 for account in accounts}
-        try:
-            with transaction.atomic():
-                post_transfers(_back_postings(taken, there))
-        except RuleError as refusal:
-            # A payout took it at the same moment: what is there is another sum.
-            if refusal.code != "insufficient_funds":
-                raise
-        else:
-            return
-    post_transfers(_back_postings(taken, {}))
+        return {(account.owner_id, account.currency): account.balance or 0 for account in accounts}
+
+    # A payout may take them at the same moment.
+    nothing: dict[tuple[UUID | None, str], int] = {}
+    post_what_is_there(earnings, lambda there: _back_postings(taken, there), nothing=nothing)
 
 
 def _tell_taken_back(taken: Sequence[tuple[Split, int]]) -> None:

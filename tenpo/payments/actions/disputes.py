@@ -42,17 +42,17 @@ def note_dispute(payment: Payment) -> None:
     stop_filling(payment.payer_id, DISPUTED)
 
 
-def keep_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
+def keep_dispute(payment: Payment, outcome: DisputeOutcome) -> tuple[Dispute, bool]:
     """Write what its provider says of one dispute of a locked payment, and post what it moved, each movement once.
 
-    What is decided stays so: an answer that was on its way longer is older.
+    What is decided stays so: an answer that was on its way longer is older. The dispute, and whether its state is news.
     """
     dispute, is_new = Dispute.objects.get_or_create(
         provider=payment.provider,
         reference=outcome.reference,
         defaults={"id": new_id(), "payment": payment, "amount": outcome.amount, "currency": outcome.currency},
     )
-    before = {"state": None if is_new else dispute.state}
+    before = None if is_new else dispute.state
     if dispute.state == Dispute.State.OPEN and outcome.state != Dispute.State.OPEN:
         dispute.state, dispute.decided_at = outcome.state, clock.now()
     moved = [one for one in outcome.moved if _is_of_its_currency(dispute, one)]
@@ -64,10 +64,10 @@ def keep_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
     dispute.taken = sum(signs.get(Transfer.Kind(kind), 0) * amount for kind, amount in posted)
     dispute.fee = sum(fees.get(Transfer.Kind(kind), 0) * amount for kind, amount in posted)
     dispute.save(update_fields=["state", "decided_at", "taken", "fee"])
-    if before["state"] != dispute.state:
+    if is_news := before != dispute.state:
         record(f"dispute.{'opened' if dispute.state == Dispute.State.OPEN else dispute.state}", by=None, on=dispute,
-               before=before, after={"state": dispute.state, "amount": dispute.amount})  # fmt: skip
-    return dispute
+               before={"state": before}, after={"state": dispute.state, "amount": dispute.amount})  # fmt: skip
+    return dispute, is_news
 
 
 def give_by_dispute(dispute: Dispute, refunds: Sequence[Refund], payment: Payment) -> list[Posting]:
