@@ -372,3 +372,9 @@ def _participant(request: ApiRequest, participant_id: UUID | None) -> Participan
 
 def _own(request: ApiRequest, booking_id: UUID) -> Booking:
     return get_object_or_404(Booking.objects.of(request.user).select_related("line__order"), pk=booking_id)
+
+
+def visible_booking(request: ApiRequest, booking_id: UUID) -> Booking:
+    """A booking that the caller sees; Http404 for any other."""
+    rows = Booking.objects.visible_to(request.user).select_related("session", "participant", "line__order")
+    return get_object_or_404(rows, pk=booking_id)

@@ -6,15 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.shortcuts import get_object_or_404
 from ninja import Body, Field, Router
 
 from tenpo.access.api_auth import once
-from tenpo.checkout.api.booking import BookedOut, booked_out
+from tenpo.checkout.api.booking import BookedOut, booked_out, visible_booking
 from tenpo.checkout.queries.bookings import cancellation_effect
 from tenpo.core.api import ApiRequest, InSchema, OutSchema, problems
 from tenpo.schedule.actions.cancellations import cancel_booking
-from tenpo.schedule.models import Booking
 from tenpo.schedule.permissions import can_cancel_booking, can_see_payment, is_host_of
 
 router = Router(tags=["Booking and paying"])
@@ -62,7 +60,7 @@ def get_cancellation(request: ApiRequest, booking_id: UUID, for_member: bool = F
 
     A host who asks `for_member` sees what the policy would give.
     """
-    booking = _visible(request, booking_id)
+    booking = visible_booking(request, booking_id)
     if not can_cancel_booking(request.user, booking):
         raise PermissionDenied
     effect = cancellation_effect(booking, by_host=is_host_of(request.user, booking) and not for_member)
@@ -89,10 +87,5 @@ def create_cancellation(
     """
     how = payload.model_dump() if payload else {}
     agreed = how.pop("agreed_back", None)
-    cancel_booking(_visible(request, booking_id), by=request.user, agreed=agreed, **how)
-    return booked_out(_visible(request, booking_id), viewer=request.user)
-
-
-def _visible(request: ApiRequest, booking_id: UUID) -> Booking:
-    rows = Booking.objects.visible_to(request.user).select_related("session", "line__order")
-    return get_object_or_404(rows, pk=booking_id)
+    cancel_booking(visible_booking(request, booking_id), by=request.user, agreed=agreed, **how)
+    return booked_out(visible_booking(request, booking_id), viewer=request.user)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
 from ninja import Field, Router
 
 from tenpo.access.api_auth import once
@@ -19,13 +18,14 @@ from tenpo.checkout.api.booking import (
     how_paid,
     participants_of,
     party_out,
+    visible_booking,
 )
 from tenpo.core.api import ApiRequest, InSchema, TimeIn, problems
 from tenpo.people.models import User
 from tenpo.schedule.actions.moving import move_slot
 from tenpo.schedule.api.slots import participant_of
 from tenpo.schedule.in_the_way import naming_places_then
-from tenpo.schedule.models import Booking, Location, Service
+from tenpo.schedule.models import Location, Service
 from tenpo.schedule.service_models import MAX_QUESTIONS, MAX_SERVICE_MINUTES
 
 router = Router(tags=["Slots"])
@@ -174,7 +174,7 @@ def move_booking(request: ApiRequest, booking_id: UUID, payload: MoveIn) -> Book
     free; `not_a_slot`, `not_booked`, `not_planned`, `started`, `other_coach`, `not_movable`,
     `moved_too_often`, `too_late`; `asked_first` for whoever booked a time to which its coach says yes or no.
     """
-    booking = _visible(request, booking_id)
+    booking = visible_booking(request, booking_id)
     minutes = booking.session.minutes
     with naming_places_then(request.user, [booking.participant], payload.starts_at, minutes=minutes, but=booking):
         moved = move_slot(
@@ -201,7 +201,7 @@ def create_booking_approval(request: ApiRequest, booking_id: UUID) -> BookedOut:
     For its coach and admins; again changes nothing. Refusals: `not_requested`, `not_planned`, `started`,
     `participant_elsewhere`.
     """
-    return booked_out(approve_request(_visible(request, booking_id), by=request.user), viewer=request.user)
+    return booked_out(approve_request(visible_booking(request, booking_id), by=request.user), viewer=request.user)
 
 
 @router.post(
@@ -215,10 +215,5 @@ def create_booking_rejection(request: ApiRequest, booking_id: UUID, payload: Dec
 
     For its coach and admins; again changes nothing. Refusals: `not_requested`.
     """
-    declined = decline_request(_visible(request, booking_id), word=payload.word, by=request.user)
+    declined = decline_request(visible_booking(request, booking_id), word=payload.word, by=request.user)
     return booked_out(declined, viewer=request.user)
-
-
-def _visible(request: ApiRequest, booking_id: UUID) -> Booking:
-    rows = Booking.objects.visible_to(request.user).select_related("session", "participant", "line__order")
-    return get_object_or_404(rows, pk=booking_id)
