@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tenpo.checkout.split_rule_forms import SoldSplitRuleForm
+from tenpo.checkout.split_rule_forms import SplitRuleForm
 from tenpo.core import clock
 from tenpo.orders.actions.splits import create_split_rule
 from tenpo.orders.models import SplitRule
@@ -51,7 +51,7 @@ def split_rule_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def split_rule_create(request: PageRequest) -> HttpResponse:
     """Decide who earns what from a day on."""
-    form = SoldSplitRuleForm(request.POST or None)
+    form = SplitRuleForm(request.POST or None)
     if form.is_valid() and attempt_form(form, lambda: create_split_rule(by=request.user, **form.wanted())):
         messages.success(request, _("The rule is decided."))
         return redirect("checkout:split-rule-list")
