@@ -206,6 +206,8 @@ class Payout(BaseModel):
 
     # Their amount is held; of all others but `done` it was given back.
     UNDER_WAY = ("asked", "approved", "sent")
+    # Their whole amount is their payee's again, also what would have been the fee.
+    WENT_BACK = ("cancelled", "rejected", "failed")
 
     payee = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="payouts")
     account = models.ForeignKey(PayoutAccount, models.PROTECT, related_name="payouts")
@@ -308,8 +310,7 @@ class Payout(BaseModel):
 
     @property
     def went_back(self) -> bool:
-        """Whether its whole amount is its payee's again, also what would have been the fee."""
-        return self.state in (self.State.FAILED, self.State.REJECTED, self.State.CANCELLED)
+        return self.state in self.WENT_BACK
 
     @property
     def is_under_way(self) -> bool:

@@ -41,8 +41,7 @@ def ask_for_due_payouts() -> int:
 
 def given_back_since(begins_at: datetime) -> QuerySet[Payout]:
     """What was asked for by itself, and was taken back, rejected or did not arrive since a week or a month began."""
-    given_back = [Payout.State.CANCELLED, Payout.State.REJECTED, Payout.State.FAILED]
-    return Payout.objects.filter(is_automatic=True, state__in=given_back, ended_at__gte=begins_at)
+    return Payout.objects.filter(is_automatic=True, state__in=Payout.WENT_BACK, ended_at__gte=begins_at)
 
 
 def period_begins_at(terms: PayoutTerms, now: datetime, zone: ZoneInfo) -> datetime | None:

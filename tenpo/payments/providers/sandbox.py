@@ -7,7 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -146,14 +146,12 @@ class Sandbox:
 
     def disputes(self, payment: Payment) -> Iterable[DisputeOutcome]:
         charge = SandboxCharge.objects.filter(key=str(payment.pk)).first()
-        taken = taken_back_of(charge) if charge else 0
-        if charge is None or not taken:
+        taken = _taken_back(charge) if charge else None
+        if taken is None:
             return []
-        name, at = _dispute_name(charge), _taken_back_at(charge)
-        is_lost = at is not None and clock.now() >= at + LOST_AFTER
-        moved = DisputeMovement(name, -taken, DISPUTE_FEE, charge.currency)
-        state = Dispute.State.LOST if is_lost else Dispute.State.OPEN
-        return [DisputeOutcome(name, state, taken, charge.currency, (moved,))]
+        state = Dispute.State.LOST if clock.now() >= taken.at + LOST_AFTER else Dispute.State.OPEN
+        moved = DisputeMovement(taken.reference, -taken.amount, DISPUTE_FEE, taken.currency)
+        return [DisputeOutcome(taken.reference, state, taken.amount, taken.currency, (moved,))]
 
     def start_saving(self, method: PaymentMethod, source: str) -> MethodOutcome:
         card = "".join(c for c in source if c.isdigit())
@@ -183,10 +181,10 @@ class Sandbox:
             currency, at = refund.charge.currency, refund.created_at
             yield Movement(str(refund.pk), MovementKind.REFUND, -refund.amount, 0, currency, at)
         for charge in SandboxCharge.objects.filter(card=TAKEN_BACK, state="succeeded").order_by("id"):
-            taken_at, taken = _taken_back_at(charge), taken_back_of(charge)
-            if taken and taken_at and since <= taken_at < until:
-                name = _dispute_name(charge)
-                yield Movement(name, MovementKind.OTHER, -taken, DISPUTE_FEE, charge.currency, taken_at)
+            taken = _taken_back(charge)
+            if taken and since <= taken.at < until:
+                kind, change = MovementKind.OTHER, -taken.amount
+                yield Movement(taken.reference, kind, change, DISPUTE_FEE, taken.currency, taken.at)
 
     def read_event(self, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
         event_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
@@ -214,7 +212,7 @@ def outcome_of(charge: SandboxCharge) -> Outcome:
         fee=fee_of(charge.amount) if state == Payment.State.SUCCEEDED else 0,
         failure_code=charge.failure_code,
         action_url=f"/sandbox/{charge.pk}/" if state == Payment.State.NEEDS_ACTION else "",
-        is_disputed=taken_back_of(charge) > 0,
+        is_disputed=_taken_back(charge) is not None,
     )
 
 
@@ -234,23 +232,29 @@ def _outcome_for(payment: Payment, charge: SandboxCharge) -> Outcome:
     return replace(outcome, kept=_method_outcome(kept)) if kept.state == "saved" else outcome
 
 
-def taken_back_of(charge: SandboxCharge) -> int:
-    """What its bank has taken back of a charge (minor units): all that was not refunded until then."""
-    at = _taken_back_at(charge)
-    if at is None or clock.now() < at:
-        return 0
-    refunds = charge.refunds.exclude(state="failed").filter(created_at__lt=at)
-    return charge.amount - (refunds.aggregate(total=Sum("amount"))["total"] or 0)
+@dataclass(frozen=True)
+class _TakenBack:
+    """What a bank has taken back of a charge, in minor units."""
+
+    reference: str
+    amount: int
+    currency: str
+    at: datetime
 
 
-def _taken_back_at(charge: SandboxCharge) -> datetime | None:
+def _taken_back(charge: SandboxCharge) -> _TakenBack | None:
+    """What its bank has taken back by now: all that was not refunded until then, if anything."""
     if charge.card != TAKEN_BACK or charge.succeeded_at is None:
         return None
-    return charge.succeeded_at + timedelta(seconds=LATE_SECONDS)
+    at = charge.succeeded_at + timedelta(seconds=LATE_SECONDS)
+    if clock.now() < at:
+        return None
+    amount = charge.amount - _refunded(charge.refunds.filter(created_at__lt=at))
+    return _TakenBack(f"dispute-{charge.pk}", amount, charge.currency, at) if amount else None
 
 
-def _dispute_name(charge: SandboxCharge) -> str:
-    return f"dispute-{charge.pk}"
+def _refunded(refunds: QuerySet[SandboxRefund]) -> int:
+    return refunds.exclude(state="failed").aggregate(total=Sum("amount"))["total"] or 0
 
 
 def fee_of(amount: int) -> int:
@@ -267,8 +271,9 @@ def _refund(payment: Payment, *, amount: int, key: str) -> tuple[SandboxRefund |
         return None, False
     if again := SandboxRefund.objects.select_related("charge").filter(key=key).first():
         return again, False
-    refunded = charge.refunds.exclude(state="failed").aggregate(total=Sum("amount"))["total"] or 0
-    if charge.state != "succeeded" or amount > charge.amount - refunded - taken_back_of(charge):
+    taken = _taken_back(charge)
+    left = charge.amount - _refunded(charge.refunds.all()) - (taken.amount if taken else 0)
+    if charge.state != "succeeded" or amount > left:
         return None, False
     waits = charge.card in (REFUNDS_LATE, REFUND_FAILS)
     refund = SandboxRefund(key=key, charge=charge, amount=amount, state="pending" if waits else "succeeded")
@@ -313,7 +318,7 @@ def decide_charge(charge_id: UUID, *, succeeds: bool) -> SandboxCharge | None:
 def take_back(charge_id: UUID) -> SandboxCharge | None:
     """The charge of which its bank has taken something back by now; None when it has not."""
     charge = SandboxCharge.objects.filter(pk=charge_id).first()
-    return charge if charge and taken_back_of(charge) else None
+    return charge if charge and _taken_back(charge) else None
 
 
 def decide_refund(refund_id: UUID) -> SandboxRefund | None:
@@ -334,7 +339,7 @@ def signed_event(what: SandboxCharge | SandboxRefund) -> tuple[dict[str, str], b
     Headers and body. A refund says of which charge it is, as that is where to look.
     """
     kind, charge = ("refund", what.charge) if isinstance(what, SandboxRefund) else ("charge", what)
-    state = "taken_back" if isinstance(what, SandboxCharge) and taken_back_of(what) else what.state
+    state = "taken_back" if isinstance(what, SandboxCharge) and _taken_back(what) else what.state
     body = json.dumps({"type": f"{kind}.{state}", "reference": str(charge.pk)}).encode()
     event_id, timestamp = f"evt_{what.pk}_{state}", str(int(clock.now().timestamp()))
     return {
