@@ -1,5 +1,6 @@
 """When what happens: the weeks that were, and how things stand today."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -121,7 +122,7 @@ def finish(story: Story) -> None:
     tick()
     story.work()
     lena, tomas, ifeoma = (story.member(name) for name in cast.MEMBERS[:3])
-    others = [member for member in story.members if member.name not in cast.MEMBERS[:3]]
+    others = _others(story)
     # What an admin has to mark, and those she brings along; then credit, partly spent.
     _book_next(story, lena, "First steps in leading", provider="payroll")
     bring_guests(lena)
@@ -141,8 +142,7 @@ def finish(story: Story) -> None:
     # Seats held: to be paid, to be confirmed, and one of which nobody knows yet.
     _book_next(story, tomas, "Hard conversations", card=DECLINED)
     _book_next(story, ifeoma, "Hard conversations", card=NEEDS_CONFIRMATION)
-    poor = next(one for one in others if not spendable_pots(one, "EUR", timezone.now()))
-    _book_next(story, poor, "Deep work, week by week", card=NEVER_ANSWERS)
+    _book_next(story, next(_without_money(others)), "Deep work, week by week", card=NEVER_ANSWERS)
     _start_series(story)
     times_of_today(ifeoma, others[5])
     visitors_of_today()
@@ -307,8 +307,24 @@ def _special_lately(story: Story, left: int) -> None:
         _plan_today(story)
     elif left == 1:
         _plan_evening(story)
-        # Whose bank wants the money back by today.
-        _book_next(story, story.member(cast.MEMBERS[14]), "Sleep better", card=TAKEN_BACK, after=3 * DAY)
+        _pay_what_is_taken_back(story)
+
+
+def _pay_what_is_taken_back(story: Story) -> None:
+    """Somebody pays all of a seat by a card whose bank wants the money back by today."""
+    for member in _without_money(_others(story)):
+        if _book_next(story, member, "Sleep better", card=TAKEN_BACK, after=3 * DAY):
+            return
+
+
+def _others(story: Story) -> list[User]:
+    """The members but those whose accounts the demo is looked at with."""
+    return [member for member in story.members if member.name not in cast.MEMBERS[:3]]
+
+
+def _without_money(members: Iterable[User]) -> Iterator[User]:
+    """Those who pay all by card, because they have neither credit nor a filled wallet."""
+    return (member for member in members if not spendable_pots(member, "EUR", timezone.now()))
 
 
 def _import_calendar(story: Story) -> None:
