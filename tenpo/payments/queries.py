@@ -80,6 +80,19 @@ def disputed_by(payer: User) -> Payment | None:
     return rows.order_by("-disputed_at", "-id").first()
 
 
+def borne_by_business(payment: Payment) -> dict[Dispute, int]:
+    """What the business bears of each dispute that a payment lost, in minor units, where it is anything."""
+    if payment.disputed_at is None:
+        return {}
+    lost = list(payment.disputes.filter(state=Dispute.State.LOST).order_by("id"))
+    is_sales = Q(debit__kind=Account.Kind.SALES) | Q(credit__kind=Account.Kind.SALES)
+    change = Case(When(kind=Transfer.Kind.DISPUTE_LOSS, then=F("amount")), default=-F("amount"))
+    kinds = [Transfer.Kind.DISPUTE_LOSS, Transfer.Kind.DISPUTE_GAIN]
+    moved = Transfer.objects.filter(is_sales, kind__in=kinds, subject_id__in=[one.pk for one in lost])
+    borne = dict(moved.values_list("subject_id").annotate(sum=Sum(change)))
+    return {one: borne[one.pk] for one in lost if borne.get(one.pk, 0) > 0}
+
+
 def payout_terms() -> PayoutTerms:
     """What the business decided about payouts; the defaults while nobody has."""
     return PayoutTerms.objects.first() or PayoutTerms()

@@ -166,7 +166,8 @@ REFUND_INVARIANTS = (
         SELECT r.id, r.own, s.amount, s.state, c.key AS charge FROM payments_refund r
         JOIN payments_sandboxrefund s ON s.key = r.id::text JOIN payments_sandboxcharge c ON c.id = s.charge_id
         WHERE s.amount <> r.own OR c.key <> r.payment_id::text
-           OR (r.state = 'done' AND r.to = 'method' AND r.attempt = 1 AND s.state <> 'succeeded')""",
+           OR (r.state = 'done' AND r.to = 'method' AND r.attempt = 1 AND r.reference IS NOT NULL
+               AND s.state <> 'succeeded')""",
     ),
     Invariant(
         "refund-is-as-last-recorded",

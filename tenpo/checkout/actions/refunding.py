@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
+from tenpo.checkout.actions.disputing import keep_back_what_is_borne
 from tenpo.checkout.queries.refunds import payment_of, places_of, refundable, what_is_left
 from tenpo.core import clock
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
@@ -158,7 +159,8 @@ def give_refund(
 def give_refund_elsewhere(refund: Refund, *, to: str, by: User) -> Refund:
     """What did not arrive, or has not left, goes to the wallet or becomes credit instead. Never by whoever gets it.
 
-    Giving it twice changes nothing. Raises RuleError "not_held", "no_such_way".
+    What their bank took of the payment at the business's cost is kept back of it. Giving it twice changes nothing.
+    Raises RuleError "not_held", "no_such_way".
     """
     payment = lock_payments([refund.payment_id])[refund.payment_id] if refund.payment_id else None
     refund = lock_refund(refund)
@@ -179,6 +181,7 @@ def give_refund_elsewhere(refund: Refund, *, to: str, by: User) -> Refund:
     refund.save(update_fields=["state", "to", "ended_at"])
     record("refund.done", by=by, on=refund, before=before, after={"state": refund.state, "to": to})
     publish("refund.done", subject=refund)
+    keep_back_what_is_borne(payment)
     return refund
 
 

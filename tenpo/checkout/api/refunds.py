@@ -295,7 +295,7 @@ def create_refund_arrival(request: ApiRequest, refund_id: UUID) -> Refund:
 )
 @once(RefundOut, is_whole=True)
 def create_refund_sending(request: ApiRequest, refund_id: UUID) -> Refund:
-    """What did not arrive is sent once more, under another key. For admins. Refusal: `not_failed`."""
+    """What did not arrive is sent once more, under another key. For admins. Refusals: `not_failed`, `bank_took_it`."""
     return send_refund_again(_deciding(request, refund_id), by=request.user)
 
 

@@ -21,7 +21,7 @@ from tenpo.payments.actions.refunds import TERMS, reject_refund, update_refund_t
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.permissions import can_decide_refund
 from tenpo.payments.providers import provider_of
-from tenpo.payments.queries import manual_providers, refund_terms
+from tenpo.payments.queries import borne_by_business, manual_providers, refund_terms
 from tenpo.payments.refund_models import RefundTo
 from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
@@ -81,6 +81,7 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
     elif act not in ("", "grant", "reject"):
         _carry_out(request, refund, act)
         return redirect("checkout:refund-review", refund.pk)
+    kept_back = _kept_back(refund)
     context = {
         **_effect(request, found, grant),
         "refund": refund,
@@ -89,6 +90,8 @@ def refund_review(request: PageRequest, refund_id: UUID) -> HttpResponse:
         "grant": grant,
         "word": word,
         "may_decide": can_decide_refund(request.user, refund),
+        "kept_back": kept_back,
+        "elsewhere": refund.own - kept_back,
         "is_by_hand": bool(refund.provider) and provider_of(refund.provider).is_marked_by_hand,
         "by_hand": manual_providers(),
     }
@@ -136,6 +139,13 @@ def terms(request: PageRequest) -> HttpResponse:
             return redirect("checkout:refund-terms")
     context = {"form": form, "currency": current_business().currency}
     return render(request, "checkout/refund_terms.html", context, status=422 if form.errors else 200)
+
+
+def _kept_back(refund: Refund) -> int:
+    """What of a refund that is held its payer has already, from their bank at the business's cost."""
+    if refund.payment is None or refund.state not in (Refund.State.APPROVED, Refund.State.FAILED):
+        return 0
+    return min(refund.own, sum(borne_by_business(refund.payment).values()))
 
 
 def _give(request: PageRequest, found: Refundable) -> HttpResponse:

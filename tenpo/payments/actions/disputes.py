@@ -20,6 +20,7 @@ from tenpo.payments.actions.auto_top_ups import DISPUTED, stop_filling
 from tenpo.payments.actions.refunds import held_pot
 from tenpo.payments.models import Dispute, Payment, Refund
 from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
+from tenpo.payments.queries import borne_by_business
 from tenpo.payments.refund_models import RefundTo
 
 log = structlog.get_logger()
@@ -83,7 +84,7 @@ def give_by_dispute(dispute: Dispute, refunds: Sequence[Refund], payment: Paymen
         record("refund.done", by=None, on=refund, after={"state": refund.state, "amount": refund.amount})
     payment.refunded += sum(refund.own for refund in refunds)
     payment.save(update_fields=["refunded"])
-    return [_leaving_by(dispute, refund) for refund in refunds]
+    return [_leaving_by(dispute, refund, refund.own) for refund in refunds]
 
 
 def end_held_refunds(dispute: Dispute, payment: Payment, most: int) -> list[Posting]:
@@ -102,8 +103,29 @@ def end_held_refunds(dispute: Dispute, payment: Payment, most: int) -> list[Post
         refund.state, refund.reference, refund.ended_at = Refund.State.DONE, None, clock.now()
         refund.save(update_fields=["state", "reference", "ended_at"])
         record("refund.done", by=None, on=refund, before=before, after={"state": refund.state})
-        postings.append(_leaving_by(dispute, refund))
+        postings.append(_leaving_by(dispute, refund, refund.own))
     return postings
+
+
+def end_by_loss(refund: Refund, payment: Payment) -> bool:
+    """A refund that did not arrive is done all the same where the business bears as much of what banks keep of it.
+
+    Its payer has the money from the bank; what was set aside for it covers the loss. False where less is borne.
+    """
+    borne = borne_by_business(payment)
+    if sum(borne.values()) < refund.own:
+        return False
+    rest, postings = refund.own, []
+    for dispute, most in borne.items():
+        if amount := min(rest, most):
+            postings += [_leaving_by(dispute, refund, amount), relief_posting(dispute, amount)]
+            rest -= amount
+    before = {"state": refund.state}
+    refund.state, refund.reference, refund.ended_at = Refund.State.DONE, None, clock.now()
+    refund.save(update_fields=["state", "reference", "ended_at"])
+    post_transfers(postings)
+    record("refund.done", by=None, on=refund, before=before, after={"state": refund.state})
+    return True
 
 
 def refund_by_dispute(payment: Payment, *, line_id: UUID, description: str, own: int) -> Refund:
@@ -136,12 +158,16 @@ def loss_postings(dispute: Dispute, losses: Sequence[Loss]) -> list[Posting]:
     ]  # fmt: skip
 
 
+def relief_posting(dispute: Dispute, amount: int) -> Posting:
+    """What the business does not bear any more of a loss, in minor units."""
+    sales, key = Pot(Account.Kind.SALES, dispute.currency), f"dispute:{dispute.pk}:gain:{_count(dispute)}"
+    return Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), sales, amount, key, dispute.pk)
+
+
 def return_loss(dispute: Dispute) -> int:
     """More came back than is lost by now: it is the business's again. How much it is."""
     surplus = dispute.lost - max(0, dispute.taken)
-    sales = Pot(Account.Kind.SALES, dispute.currency)
-    key = f"dispute:{dispute.pk}:gain:{_count(dispute)}"
-    post_transfers([Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), sales, surplus, key, dispute.pk)])
+    post_transfers([relief_posting(dispute, surplus)])
     return surplus
 
 
@@ -178,6 +204,6 @@ def _movement_postings(dispute: Dispute, moved: DisputeMovement) -> list[Posting
     return found
 
 
-def _leaving_by(dispute: Dispute, refund: Refund) -> Posting:
+def _leaving_by(dispute: Dispute, refund: Refund, amount: int) -> Posting:
     key = f"refund:{refund.pk}:dispute:{dispute.pk}"
-    return Posting(Transfer.Kind.REFUND, held_pot(refund), disputes_pot(dispute), refund.own, key, refund.pk)
+    return Posting(Transfer.Kind.REFUND, held_pot(refund), disputes_pot(dispute), amount, key, refund.pk)

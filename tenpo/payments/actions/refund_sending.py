@@ -14,12 +14,13 @@ from tenpo.core.outbox import publish
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.actions.asking import ask_in_turn
-from tenpo.payments.actions.refunds import held_pot, lock_refund, send_soon
+from tenpo.payments.actions.disputes import end_by_loss
+from tenpo.payments.actions.refunds import held_pot, lock_payments, lock_refund, send_soon
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.permissions import can_decide_refund
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import ProviderTimeout, RefundOutcome, RefundState
-from tenpo.payments.queries import manual_providers
+from tenpo.payments.queries import borne_by_business, manual_providers
 from tenpo.payments.refund_models import RefundTo
 from tenpo.people.models import User
 
@@ -78,18 +79,23 @@ def settle_refunds_of(payment: Payment) -> bool:
 def apply_refund_outcome(refund: Refund, outcome: RefundOutcome, *, attempt: int) -> Refund:
     """Bring a refund to what its provider says of one attempt. Hearing it twice changes nothing.
 
-    What does not arrive stays held, and an admin sends it again or gives it another way.
+    What does not arrive stays held, and an admin sends it again or gives it another way; unless its payer's bank took
+    as much for good by now, at the business's cost: then they have it already.
     """
+    if outcome.state == RefundState.FAILED and refund.payment_id is not None:
+        lock_payments([refund.payment_id])
     refund = lock_refund(refund)
     if refund.attempt != attempt or refund.state not in (Refund.State.SENT, Refund.State.DONE):
         return refund
-    if refund.state == Refund.State.DONE and (refund.to != RefundTo.METHOD or outcome.state != RefundState.FAILED):
+    # What had arrived may come back; what went another way, or was given back by a bank, has not left like this.
+    left_like_this = refund.to == RefundTo.METHOD and refund.reference is not None
+    if refund.state == Refund.State.DONE and not (left_like_this and outcome.state == RefundState.FAILED):
         return refund
     refund.reference = outcome.reference or refund.reference
     if outcome.state == RefundState.SUCCEEDED:
         return _arrive(refund, by=None)
     if outcome.state == RefundState.FAILED:
-        return _fail(refund, outcome.failure_code, by=None)
+        return _fail(refund, outcome.failure_code)
     refund.save(update_fields=["reference"])
     return refund
 
@@ -115,12 +121,19 @@ def mark_refund_done(refund: Refund, *, by: User) -> Refund:
 
 @transaction.atomic
 def send_refund_again(refund: Refund, *, by: User) -> Refund:
-    """What did not arrive is sent once more, under another key. Raises RuleError "not_failed". Never by who gets it."""
+    """What did not arrive is sent once more, under another key. Never by who gets it.
+
+    Raises RuleError "not_failed", "bank_took_it".
+    """
+    payment = lock_payments([refund.payment_id])[refund.payment_id] if refund.payment_id else None
     refund = lock_refund(refund)
     if not can_decide_refund(by, refund):
         raise PermissionDenied
     if refund.state != Refund.State.FAILED:
         raise RuleError("not_failed", _("Only what did not arrive is sent again."))
+    if payment is not None and borne_by_business(payment):
+        words = _("A bank took back a part of it by itself. Give it another way: what they have already is kept back.")
+        raise RuleError("bank_took_it", words)
     refund.state, refund.attempt, refund.sent_at = Refund.State.APPROVED, refund.attempt + 1, None
     refund.reference, refund.failure_code = None, ""
     refund.save(update_fields=["state", "attempt", "sent_at", "reference", "failure_code"])
@@ -155,7 +168,7 @@ def _arrive(refund: Refund, *, by: User | None) -> Refund:
     return refund
 
 
-def _fail(refund: Refund, code: str, *, by: User | None) -> Refund:
+def _fail(refund: Refund, code: str) -> Refund:
     before = {"state": refund.state}
     if refund.state == Refund.State.DONE:
         leaving = _leaving(refund)
@@ -170,8 +183,11 @@ def _fail(refund: Refund, code: str, *, by: User | None) -> Refund:
         )  # fmt: skip
     refund.state, refund.failure_code, refund.ended_at = Refund.State.FAILED, code[:60], None
     refund.save(update_fields=["state", "failure_code", "ended_at", "reference"])
-    record("refund.failed", by=by, on=refund, before=before, after={"state": refund.state, "code": refund.failure_code})
-    publish("refund.failed", subject=refund)
+    after = {"state": refund.state, "code": refund.failure_code}
+    record("refund.failed", by=None, on=refund, before=before, after=after)
+    assert refund.payment is not None
+    if not end_by_loss(refund, refund.payment):
+        publish("refund.failed", subject=refund)
     return refund
 
 
