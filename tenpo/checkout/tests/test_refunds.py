@@ -9,6 +9,7 @@ import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
+from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.auto_topping_up import look_after_wallet
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund, give_refund_elsewhere, grant_refund
 from tenpo.checkout.queries.refunds import refund_effect, refundable
@@ -337,8 +338,11 @@ def test_what_does_not_arrive_stays_held_and_is_sent_again_under_another_key():
     refund = make_failed()
     assert ledger_sum(Account.Kind.REFUNDS) == 5_000
 
+    reference = refund.reference
     refund = send_refund_again(refund, by=make_admin())
     refused("not_failed", lambda: send_refund_again(refund, by=make_admin()))
+    said = AuditLog.objects.get(action="refund.sent_again").before
+    assert said == {"state": "failed", "reference": reference, "code": "lost_or_stolen_card"}
     send_refund(refund)
 
     assert again(refund).state == "sent"

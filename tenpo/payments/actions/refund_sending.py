@@ -134,10 +134,12 @@ def send_refund_again(refund: Refund, *, by: User) -> Refund:
     if payment is not None and borne_by_business(payment):
         words = _("A bank took back a part of it by itself. Give it another way: what they have already is kept back.")
         raise RuleError("bank_took_it", words)
+    # What its provider called the try that failed is found in the audit log from now on.
+    before = {"state": refund.state, "reference": refund.reference, "code": refund.failure_code}
     refund.state, refund.attempt, refund.sent_at = Refund.State.APPROVED, refund.attempt + 1, None
     refund.reference, refund.failure_code = None, ""
     refund.save(update_fields=["state", "attempt", "sent_at", "reference", "failure_code"])
-    before, after = {"state": Refund.State.FAILED}, {"state": refund.state, "attempt": refund.attempt}
+    after = {"state": refund.state, "attempt": refund.attempt}
     record("refund.sent_again", by=by, on=refund, before=before, after=after)
     send_soon([refund])
     return refund
