@@ -10,7 +10,7 @@ import pytest
 from tenpo.checkout.actions import disputing, refunding
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.disputing import apply_dispute
-from tenpo.checkout.actions.refunding import give_refund
+from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere
 from tenpo.checkout.queries.refunds import what_is_left
 from tenpo.checkout.tests.dispute_make import FEE, LOST, OPEN, PRICE, WON, lose, said
 from tenpo.checkout.tests.make import left_in_wallet, make_booking, make_top_up, told
@@ -20,9 +20,10 @@ from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import credit_left, ledger_sum
 from tenpo.payments.actions.payouts import ask_for_payout
-from tenpo.payments.actions.refund_sending import send_refund
+from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.models import Dispute, Payment, Refund
-from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
+from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, RefundOutcome, RefundState
+from tenpo.payments.providers.sandbox import Sandbox
 from tenpo.payments.queries import disputed_by, owed_by
 from tenpo.payments.tests.make import earnings_left, make_payout_account, make_terms
 from tenpo.people.tests.make import make_admin, make_member, signed_in
@@ -230,6 +231,24 @@ def test_cancelling_what_is_lost_gives_nothing_back():
     cancel_booking(booking, by=member)
 
     assert (credit_left(member), left_in_wallet(member), Refund.objects.count()) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("state", [RefundState.SUCCEEDED, RefundState.PENDING])
+def test_what_a_provider_said_of_a_refund_before_the_bank_gave_it_back_changes_nothing(monkeypatch, state):
+    line = make_bought()
+    monkeypatch.setattr(Sandbox, "refund", lambda *_args, **_how: RefundOutcome(state, reference="re_1"))
+    refund = send_refund(make_granted(line, 7_000))
+    # Two webhooks at once ask about it, and one of them is slow to say what it heard.
+    failed = RefundOutcome(RefundState.FAILED, reference="re_1", failure_code="charge_disputed")
+    apply_refund_outcome(refund, failed, attempt=1)
+    lose(Payment.objects.get())
+
+    late = apply_refund_outcome(refund, failed, attempt=1)
+
+    assert (late.state, late.reference) == ("done", None)
+    with pytest.raises(RuleError, match="did not arrive"):
+        give_refund_elsewhere(late, to="wallet", by=make_admin())
+    assert left_in_wallet(buyer_of(line)) == 0
 
 
 @pytest.mark.django_db(transaction=True)

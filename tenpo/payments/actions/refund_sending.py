@@ -87,9 +87,7 @@ def apply_refund_outcome(refund: Refund, outcome: RefundOutcome, *, attempt: int
     refund = lock_refund(refund)
     if refund.attempt != attempt or refund.state not in (Refund.State.SENT, Refund.State.DONE):
         return refund
-    # What had arrived may come back; what went another way, or was given back by a bank, has not left like this.
-    left_like_this = refund.to == RefundTo.METHOD and refund.reference is not None
-    if refund.state == Refund.State.DONE and not (left_like_this and outcome.state == RefundState.FAILED):
+    if refund.state == Refund.State.DONE and not (_may_fail(refund) and outcome.state == RefundState.FAILED):
         return refund
     refund.reference = outcome.reference or refund.reference
     if outcome.state == RefundState.SUCCEEDED:
@@ -143,6 +141,14 @@ def send_refund_again(refund: Refund, *, by: User) -> Refund:
     record("refund.sent_again", by=by, on=refund, before=before, after=after)
     send_soon([refund])
     return refund
+
+
+def _may_fail(refund: Refund) -> bool:
+    """Whether one that is done left by its provider, and may come back.
+
+    One that a bank gave back itself has no reference: what its provider said of the try that failed may come late.
+    """
+    return refund.to == RefundTo.METHOD and refund.reference is not None
 
 
 def _hear(refund: Refund, *, is_new: bool) -> Refund:
