@@ -13,6 +13,7 @@ from tenpo.core.limits import PAYOUTS_TOGETHER_DAYS
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import WALLET, balance_of
 from tenpo.payments.models import Dispute, Payment, Payout, PayoutBatch, PayoutTerms, RefundTerms
+from tenpo.payments.payout_methods import METHODS
 from tenpo.payments.provider_models import PaymentMethod
 from tenpo.payments.providers import PROVIDERS, offered_providers
 from tenpo.payments.wallet_models import AutoTopUp
@@ -119,13 +120,18 @@ def needs_two(payout: Payout, lately: int) -> bool:
 
 
 def lately_approved() -> Q:
-    """The payouts that left, or will, and were approved so lately that they count with the next one."""
+    """The payouts that were approved so lately that they count with the next one, whatever an admin says of them since.
+
+    One that was sent by hand or by a file, and is said not to have arrived, or is rejected after all, may have left. Of
+    what leaves by itself its method knows.
+    """
     since = clock.now() - timedelta(days=PAYOUTS_TOGETHER_DAYS)
-    return Q(state__in=[Payout.State.APPROVED, Payout.State.SENT, Payout.State.DONE], approved_at__gt=since)
+    by_itself = [name for name, way in METHODS.items() if way.sends_itself]
+    return Q(approved_at__gt=since) & ~Q(state__in=Payout.WENT_BACK, method__in=by_itself)
 
 
 def approved_alone(payouts: Iterable[Payout]) -> int:
-    """What one admin alone let go out of these, in minor units; what two approved was looked at by two."""
+    """What one admin alone approved of these, in minor units; what two approved was looked at by two."""
     return sum(one.amount for one in payouts if one.state != Payout.State.ASKED and one.seconded_by_id is None)
 
 

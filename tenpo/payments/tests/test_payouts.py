@@ -243,15 +243,32 @@ def test_it_counts_for_seven_days(seconds, state):
         assert approve_payout(payout, by=make_admin()).state == state
 
 
-@pytest.mark.parametrize("end", ["reject", "fail"])
-def test_what_did_not_leave_does_not_count(end):
+@pytest.mark.parametrize("end", ["rejected", "failed", "rejected after its file was taken"])
+def test_it_counts_whatever_an_admin_says_of_it_since(end):
     make_terms(second_amount=10_000)
     mia, admin = make_coach(), make_admin()
-    first = approve_payout(make_payout(mia, amount=6_000), by=admin)
-    if end == "reject":
-        reject_payout(first, word="Later.", by=admin)
-    else:
+    has_file = end.endswith("taken")
+    first = approve_payout(make_payout(mia, amount=6_000, method="sepa" if has_file else "manual"), by=admin)
+    if has_file:
+        batch = make_payout_batch("sepa", by=admin)
+        read_payout_batch(batch, by=admin)
+        drop_payout_batch(batch, by=admin, taken_at=PayoutBatch.objects.get().read_at)
+    if end == "failed":
         mark_payout_failed(mark_payout_sent(first, by=admin), word="", by=admin)
+    else:
+        reject_payout(first, word="Later.", by=admin)
+
+    again = approve_payout(make_payout(mia, amount=4_000), by=admin)
+
+    assert (again.state, again.needs_second) == (State.ASKED, True)
+    assert approve_payout(again, by=make_admin()).state == State.APPROVED
+
+
+def test_what_was_never_approved_does_not_count():
+    make_terms(second_amount=10_000)
+    mia, admin = make_coach(), make_admin()
+    reject_payout(make_payout(mia, amount=6_000), word="Later.", by=admin)
+    cancel_payout(make_payout(mia, amount=6_000), by=mia)
 
     assert approve_payout(make_payout(mia, amount=4_000), by=admin).state == State.APPROVED
 

@@ -227,6 +227,16 @@ def test_what_paypal_refuses_is_its_payees_again(double, approved):
     assert (payout.state, payout.failure_code) == (State.FAILED, "currency_not_supported_for_receiver")
 
 
+def test_what_paypal_refuses_counts_with_no_later_one_that_one_admin_approves(double):
+    make_terms(second_amount=4_000)
+    payout = make_approved(make_coach(), method="paypal", amount=2_000)
+    double.refuses, double.error = 422, "CURRENCY_NOT_SUPPORTED_FOR_RECEIVER"
+    send_waiting_payouts()
+
+    for expected in (State.APPROVED, State.ASKED):
+        assert make_approved(payout.payee, method="paypal", amount=2_000).state == expected
+
+
 def test_what_paypal_may_have_forgotten_is_not_sent_again_and_an_admin_decides(double, approved):
     payout = approved()
     double.loses_answers = True
