@@ -13,14 +13,16 @@ from django.utils import timezone
 
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.buying import book_session
+from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.queries.bookings import cancellation_effect
+from tenpo.checkout.tests.dispute_make import OPEN, lose, said
 from tenpo.checkout.tests.make import left_in_wallet, make_booking, told
 from tenpo.checkout.tests.refund_make import make_earning_coach, make_refund_terms
 from tenpo.core.errors import RuleError
 from tenpo.ledger.models import Account
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.orders.tests.make import credit_left, make_cancellation_policy, make_share_policy
-from tenpo.payments.models import Refund
+from tenpo.payments.models import Payment, Refund
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions import cancellations, misses, sessions
@@ -113,6 +115,27 @@ def test_the_host_gives_it_back_as_with_the_longest_notice():
 
     assert (effect.wallet, effect.credit) == (10_000, 0)
     assert (left_in_wallet(member), credit_left(member)) == (10_000, 0)
+
+
+@pytest.mark.parametrize("is_waived", [True, False])
+def test_what_a_bank_wants_back_goes_by_the_way_it_came_or_nowhere(is_waived):
+    member, policy = make_member(), graceful(**({"grace_count": 0, "grace_days": 0} if is_waived else {}))
+    booking = late(member, policy)
+    apply_dispute(Payment.objects.get(), said(OPEN))
+
+    booking = completed(absent(booking))
+    if is_waived:
+        waive_no_show(booking, reason="Ill", by=booking.session.coach)
+
+    refund = Refund.objects.get()
+    assert (refund.state, refund.to, refund.own, credit_left(member)) == ("approved", "method", 10_000, 0)
+    what = "booking.waived" if is_waived else "booking.no_show_settled"
+    after = AuditLog.objects.get(action=what).after
+    assert after is not None
+    assert (after["method"], after["credit"]) == (10_000, 0)
+    # Its provider refuses it, and the bank gives it back: once.
+    lose(Payment.objects.get())
+    assert (Refund.objects.get().state, credit_left(member), left_in_wallet(member)) == ("done", 0, 0)
 
 
 # What is free

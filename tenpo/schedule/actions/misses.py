@@ -23,6 +23,7 @@ from tenpo.orders.models import Line
 from tenpo.orders.policies import GivenBack, PartsBack, parts_back, parts_left
 from tenpo.payments.actions.refunds import lock_payments, settle_decided
 from tenpo.payments.models import Payment, Refund
+from tenpo.payments.refund_models import RefundTo
 from tenpo.people.actions.visits import lock_users
 from tenpo.people.models import User
 from tenpo.schedule.actions.seats import check_not_moved, lock_session
@@ -99,9 +100,8 @@ def settle_no_show(booking: Booking) -> None:
     back = after_no_show(policy, back_to=line.back_to, misses=misses)
     note_miss(booking, Miss.Kind.NO_SHOW, back)
     parts = parts_back(line, back.percent)
-    if parts.whole:
-        _refund(line, parts, back.to, by=None)
-    given = GivenBack.of(parts, back.to)
+    to = _refund(line, parts, back.to, by=None) if parts.whole else back.to
+    given = GivenBack.of(parts, to)
     after = {"percent": back.percent, "credit": given.credit, "wallet": given.wallet, "method": given.method}
     said = {"by_grace": True} if back.by_grace else {}
     record("booking.no_show_settled", by=None, on=booking, after={**after, "company": given.company, **said})
@@ -149,7 +149,7 @@ def waive_no_show(booking: Booking, *, reason: str, by: User) -> Booking:
         words = _("A part of this goes back to you, as its sponsor. Another admin decides it.")
         raise RuleError("own_sponsorship", words)
     if parts.whole:
-        _refund(line, parts, to, by=by, word=reason)
+        to = _refund(line, parts, to, by=by, word=reason)
     given = GivenBack.of(parts, to)
     back = {"credit": given.credit, "wallet": given.wallet, "method": given.method}
     record("booking.waived", by=by, on=booking, before=before, after={"reason": reason, **back})
@@ -175,10 +175,16 @@ def _unsettled(session_id: UUID) -> QuerySet[Booking]:
     return absent.filter(line__price__gt=0)
 
 
-def _refund(line: Line, parts: PartsBack, to: str, *, by: User | None, word: str = "") -> None:
-    """Give parts of a locked line back, as a refund that nobody asked for: by the policy, or by the host."""
+def _refund(line: Line, parts: PartsBack, to: str, *, by: User | None, word: str = "") -> str:
+    """Give parts of a locked line back, as a refund that nobody asked for: by the policy, or by the host.
+
+    Returns where what was paid from outside goes: where it came from, once a bank wants it back.
+    """
     paid = Payment.objects.filter(order_id=line.order_id, state=Payment.State.SUCCEEDED).first()
     payment = lock_payments([paid.pk])[paid.pk] if paid else None
+    if payment is not None and payment.disputed_at is not None:
+        # As when it is cancelled: the provider knows whether the bank has given it back already.
+        to = RefundTo.METHOD
     refund = Refund(
         id=new_id(), user_id=line.order.buyer_id, payment=payment, provider=payment.provider if payment else "",
         line_id=line.pk, description=line.description, origin=Refund.Origin.ADMIN, currency=line.order.currency, to=to,
@@ -187,3 +193,4 @@ def _refund(line: Line, parts: PartsBack, to: str, *, by: User | None, word: str
     )  # fmt: skip
     return_parts(Return(line, parts, to, refund.pk))
     settle_decided(refund, by=by)
+    return to
