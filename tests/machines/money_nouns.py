@@ -20,6 +20,7 @@ WALLET_MOST = 25_000
 SPONSORED, COMPANY_PERCENT = COACHES[1], 25
 LENGTH = timedelta(minutes=60)
 NEW_ACCOUNT_WAITS = timedelta(hours=48)
+APPROVALS_COUNT_FOR = timedelta(days=7)
 # The product's own numbers are larger; the machine makes them these, so that it reaches them.
 PAYOUTS_UNDER_WAY = 2
 ACCOUNTS_KEPT = 2
@@ -256,6 +257,7 @@ class Payout:
     needs_second: bool
     state: str = "asked"
     approved_by: list[int] = field(default_factory=list)
+    approved_at: datetime | None = None
     batch: "Batch | None" = None
 
     @property

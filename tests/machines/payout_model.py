@@ -6,6 +6,7 @@ from tests.machines.machine import Refused
 from tests.machines.money_nouns import (
     ACCOUNTS_KEPT,
     ADMINS,
+    APPROVALS_COUNT_FOR,
     NEW_ACCOUNT_WAITS,
     PAYOUTS_UNDER_WAY,
     UNDER_WAY,
@@ -107,19 +108,29 @@ class Business(Refunds):
         self.of[source, by] -= owed
         self.of["owed", by] += owed
         self._to(source, by, -amount, side="payouts")
-        second = self.terms.second
-        self.payouts.append(
-            Payout(account, source, amount, self.terms.fee, owed, second is not None and amount >= second)
-        )
+        self.payouts.append(Payout(account, source, amount, self.terms.fee, owed, self._is_large(amount)))
 
     def approve(self, payout: Payout, *, by: int) -> None:
         self._check_decides(payout, by)
         if by in payout.approved_by:
             return
         self._check_asked(payout)
+        if not payout.approved_by and self._is_large(payout.amount + self._approved_alone(payout)):
+            payout.needs_second = True
         payout.approved_by.append(by)
         if not payout.needs_second or len(payout.approved_by) == 2:
-            payout.state = "approved"
+            payout.state, payout.approved_at = "approved", self.now
+
+    def _is_large(self, amount: int) -> bool:
+        return self.terms.second is not None and amount >= self.terms.second
+
+    def _approved_alone(self, payout: Payout) -> int:
+        """What one admin alone approved for the same payee lately, whatever was said of it since."""
+        since = self.now - APPROVALS_COUNT_FOR
+        others = (one for one in self.payouts if one is not payout and one.payee == payout.payee)
+        return sum(
+            one.amount for one in others if one.approved_at and one.approved_at > since and len(one.approved_by) == 1
+        )
 
     def reject(self, payout: Payout, *, by: int) -> None:
         self._check_decides(payout, by)
