@@ -16,6 +16,8 @@ from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
 from tenpo.schedule.actions.services import create_service, edit_service
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
+from tenpo.schedule.actions.standing_in import hand_over
+from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.models import Service, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.test_api import Caller
@@ -82,6 +84,23 @@ def test_a_coach_takes_it_from_nobody(maker, lead):
 
     assert set(Session.objects.values_list("title", "creator")) == {("Other", maker.pk)}
     assert set(Service.objects.values_list("name", "creator")) == {("Other", maker.pk)}
+
+
+def test_who_leads_a_session_says_that_they_made_it_and_who_stands_beside_them_or_in_for_them_does_not(maker, lead):
+    beside, of_lead = make_session(maker, beside=[lead]), make_session(maker, starts_in=timedelta(days=5))
+    own, stands_in = make_session(lead, starts_in=timedelta(days=8)), make_coach()
+    since = of_lead.starts_at - timedelta(hours=1)
+    off = add_time_off(maker, starts_at=since, ends_at=since + timedelta(days=1), stand_in=stands_in, by=maker)
+    assert len(hand_over(off, by=maker).given) == 1
+    handed = Session.objects.get(pk=of_lead.pk)
+
+    for session, who in ((beside, lead), (handed, stands_in)):
+        with pytest.raises(PermissionDenied):
+            edit_session(session, by=who, creator=who)
+    edit_session(own, by=lead, creator=lead)
+
+    assert list(Session.objects.exclude(creator=None)) == [own]
+    edit_session(handed, by=make_admin(), creator=maker)
 
 
 @pytest.mark.parametrize("who", ["a member", "somebody who left"])
