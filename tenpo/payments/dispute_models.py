@@ -12,6 +12,9 @@ from tenpo.core.money import format_money
 if TYPE_CHECKING:
     from tenpo.core.models import Viewer
 
+# In the key of what the business bears no more of a loss, as it was taken of a refund of the same money.
+RELIEF = "relief"
+
 
 class DisputeQuerySet(models.QuerySet["Dispute"]):
     def visible_to(self, user: "Viewer") -> Self:

@@ -4,9 +4,8 @@ What was bought stays, unless somebody cancels it. No more of it goes back than 
 credit has still is taken first, and the business bears the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -31,14 +30,12 @@ from tenpo.payments.actions.disputes import (
     loss_postings,
     note_dispute,
     refund_by_dispute,
-    relief_posting,
     return_loss,
 )
 from tenpo.payments.actions.refunds import lock_payments
 from tenpo.payments.models import Dispute, Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import DisputeOutcome, ProviderTimeout
-from tenpo.payments.queries import borne_by_business
 from tenpo.payments.refund_models import RefundTo
 
 # What is not decided is asked about so often, as a webhook may get lost, and so many at once.
@@ -90,22 +87,6 @@ def apply_dispute(payment: Payment, outcome: DisputeOutcome) -> Dispute:
     # Last, as it locks what fills the payer's wallet.
     note_dispute(payment)
     return dispute
-
-
-def keep_back_what_is_borne(payment: Payment) -> None:
-    """A refund of a locked payment went to its payer's wallet or credit after banks took of it for good.
-
-    What the business bears of that is taken there again, as it would have been, had the refund gone there before.
-    """
-    lines = list(Line.objects.filter(order_id=payment.order_id)) if payment.order_id else []
-    for dispute, borne in borne_by_business(payment).items():
-        if taken := _take_here(payment, lines, borne, partial(_kept_back, dispute)):
-            publish("payment.taken_back", subject=payment, amount=taken)
-
-
-def _kept_back(dispute: Dispute, here: Sequence[Loss]) -> list[Posting]:
-    kept = _in_all(here)
-    return [*loss_postings(dispute, here), relief_posting(dispute, kept)] if kept else []
 
 
 def _lock_lines_of(payment: Payment) -> list[Line]:
@@ -163,14 +144,7 @@ def _take_what_is_here(dispute: Dispute, payment: Payment, lines: Sequence[Line]
     def postings(here: Sequence[Loss]) -> list[Posting]:
         return loss_postings(dispute, [Loss(sales, amount - _in_all(here)), *here])
 
-    return _take_here(payment, lines, amount, postings)
-
-
-def _take_here(
-    payment: Payment, lines: Sequence[Line], most: int, postings: Callable[[Sequence[Loss]], list[Posting]]
-) -> int:
-    """Post what follows from what of a payment its payer could spend now, up to `most`; how much that was."""
-    return _in_all(post_what_is_there(lambda: _what_is_here(payment, lines, most), postings, nothing=[]))
+    return _in_all(post_what_is_there(lambda: _what_is_here(payment, lines, amount), postings, nothing=[]))
 
 
 def _in_all(losses: Sequence[Loss]) -> int:

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tenpo.audit.actions import record
-from tenpo.checkout.actions.disputing import keep_back_what_is_borne
 from tenpo.checkout.queries.refunds import payment_of, places_of, refundable, what_is_left
 from tenpo.core import clock
 from tenpo.core.errors import UNIQUE, RuleError, refuse_on
@@ -28,6 +27,7 @@ from tenpo.orders.actions.giving_back import Return, issue_posting, lock_lines, 
 from tenpo.orders.models import Line
 from tenpo.orders.policies import PartsBack, parts_of
 from tenpo.payments.actions.auto_top_ups import TOP_UP_REFUNDED, stop_filling
+from tenpo.payments.actions.disputes import keep_back_postings
 from tenpo.payments.actions.refunds import (
     hold_late_money,
     hold_top_up,
@@ -173,7 +173,9 @@ def give_refund_elsewhere(refund: Refund, *, to: str, by: User) -> Refund:
     if to not in ([RefundTo.WALLET] if refund.line_id is None else [RefundTo.WALLET, RefundTo.CREDIT]):
         raise _no_such_way()
     assert payment is not None, "what is held was paid from outside"
-    post_transfers(_elsewhere(refund, payment, to))
+    postings = _elsewhere(refund, payment, to)
+    kept_back = keep_back_postings(payment, refund, postings[-1].credit)
+    post_transfers([*postings, *kept_back])
     payment.refunded -= refund.own
     payment.save(update_fields=["refunded"])
     before = {"state": refund.state, "to": refund.to}
@@ -181,7 +183,9 @@ def give_refund_elsewhere(refund: Refund, *, to: str, by: User) -> Refund:
     refund.save(update_fields=["state", "to", "ended_at"])
     record("refund.done", by=by, on=refund, before=before, after={"state": refund.state, "to": to})
     publish("refund.done", subject=refund)
-    keep_back_what_is_borne(payment)
+    if kept_back:
+        amount = sum(one.amount for one in kept_back if one.kind == Transfer.Kind.DISPUTE_LOSS)
+        publish("payment.taken_back", subject=payment, amount=amount)
     return refund
 
 

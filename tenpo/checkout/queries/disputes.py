@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Q, Sum
 
 from tenpo.ledger.models import Account, Transfer
+from tenpo.payments.dispute_models import RELIEF
 from tenpo.payments.models import Dispute, Payment
 
 
@@ -43,6 +44,8 @@ def _effect(dispute: Dispute, moved: list[tuple[str, str, object, str, int]]) ->
             borne += amount
         elif kind == Transfer.Kind.DISPUTE_LOSS:
             from_payer += amount
+        elif kind == Transfer.Kind.DISPUTE_GAIN and f":{RELIEF}:" in key:
+            borne -= amount
         elif kind == Transfer.Kind.DISPUTE_GAIN:
             came_back += amount
     return DisputeEffect(dispute, refunds, from_payer, borne, came_back)

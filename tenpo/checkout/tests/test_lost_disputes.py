@@ -11,6 +11,7 @@ from tenpo.checkout.actions import disputing, refunding
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere
+from tenpo.checkout.queries.disputes import disputes_of
 from tenpo.checkout.queries.refunds import what_is_left
 from tenpo.checkout.tests.dispute_make import FEE, LOST, OPEN, PRICE, WON, lose, said
 from tenpo.checkout.tests.make import left_in_wallet, make_booking, make_top_up, told
@@ -249,6 +250,43 @@ def test_what_a_provider_said_of_a_refund_before_the_bank_gave_it_back_changes_n
     with pytest.raises(RuleError, match="did not arrive"):
         give_refund_elsewhere(late, to="wallet", by=make_admin())
     assert left_in_wallet(buyer_of(line)) == 0
+
+
+@pytest.mark.parametrize("to", ["credit", "wallet"])
+@pytest.mark.parametrize("lost", [4_000, 1])
+def test_what_a_bank_keeps_of_a_larger_refund_that_waits_is_taken_of_it_when_it_goes_another_way(monkeypatch, lost, to):
+    line, admin = make_bought(), make_admin()
+    monkeypatch.setattr(Sandbox, "refund", lambda *_args, **_how: RefundOutcome(RefundState.FAILED))
+    refund = send_refund(make_granted(line))
+    lose(Payment.objects.get(), lost)
+    refund.refresh_from_db()
+    assert (refund.state, refund.own) == ("failed", PRICE)
+
+    for _again in range(2):
+        give_refund_elsewhere(refund, to=to, by=admin)
+
+    member = buyer_of(line)
+    assert left_in_wallet(member) + credit_left(member) == PRICE - lost
+    assert told(member).count("payment.taken_back") == 1
+    # Nothing more of it is taken, should its provider say it again.
+    lose(Payment.objects.get(), lost)
+    assert left_in_wallet(member) + credit_left(member) == PRICE - lost
+
+
+def test_of_a_top_up_whose_refund_waits_as_well_and_the_page_says_who_bore_it(monkeypatch):
+    member, admin = make_member(), make_admin()
+    payment = make_top_up(member, PRICE)
+    monkeypatch.setattr(Sandbox, "refund", lambda *_args, **_how: RefundOutcome(RefundState.FAILED))
+    refund = send_refund(give_refund(payment=payment, amount=PRICE, to="method", by=admin))
+    lose(payment, 4_000)
+    make_top_up(member, 5_000)
+    assert [(one.borne, one.from_payer) for one in disputes_of(Payment.objects.get(pk=payment.pk))] == [(4_000, 0)]
+
+    give_refund_elsewhere(refund, to="wallet", by=admin)
+
+    assert left_in_wallet(member) == PRICE - 4_000 + 5_000
+    [effect] = disputes_of(Payment.objects.get(pk=payment.pk))
+    assert (effect.borne, effect.from_payer, effect.came_back) == (0, 4_000, 0)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,6 +18,7 @@ from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
 from tenpo.payments.actions.auto_top_ups import DISPUTED, stop_filling
 from tenpo.payments.actions.refunds import held_pot
+from tenpo.payments.dispute_models import RELIEF
 from tenpo.payments.models import Dispute, Payment, Refund
 from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
 from tenpo.payments.queries import borne_by_business
@@ -90,7 +91,8 @@ def give_by_dispute(dispute: Dispute, refunds: Sequence[Refund], payment: Paymen
 def end_held_refunds(dispute: Dispute, payment: Payment, most: int) -> list[Posting]:
     """Refunds that are held, as the provider refused them: the bank gave back as much itself, so they are done.
 
-    Up to `most` (minor units) in all; one that is more than what is left of it stays, for an admin to decide.
+    Up to `most` (minor units) in all; one that is more than what is left of it stays, for an admin to decide: see
+    `keep_back_postings`.
     """
     rows = Refund.objects.select_for_update(no_key=True).filter(payment=payment, to=RefundTo.METHOD)
     postings = []
@@ -112,20 +114,43 @@ def end_by_loss(refund: Refund, payment: Payment) -> bool:
 
     Its payer has the money from the bank; what was set aside for it covers the loss. False where less is borne.
     """
-    borne = borne_by_business(payment)
-    if sum(borne.values()) < refund.own:
+    reliefs = _reliefs(payment, refund)
+    if sum(amount for _dispute, amount in reliefs) < refund.own:
         return False
-    rest, postings = refund.own, []
-    for dispute, most in borne.items():
-        if amount := min(rest, most):
-            postings += [_leaving_by(dispute, refund, amount), relief_posting(dispute, amount)]
-            rest -= amount
     before = {"state": refund.state}
     refund.state, refund.reference, refund.ended_at = Refund.State.DONE, None, clock.now()
     refund.save(update_fields=["state", "reference", "ended_at"])
-    post_transfers(postings)
+    leaving = [_leaving_by(dispute, refund, amount) for dispute, amount in reliefs]
+    post_transfers([*leaving, *(_relief_posting(dispute, amount, refund) for dispute, amount in reliefs)])
     record("refund.done", by=None, on=refund, before=before, after={"state": refund.state})
     return True
+
+
+def keep_back_postings(payment: Payment, refund: Refund, pot: Pot) -> list[Posting]:
+    """What the business bears of what banks keep of a locked payment is taken out of `pot`, where a refund of it goes.
+
+    The bank gave as much of it back already, while it waited.
+    """
+    postings = []
+    for dispute, amount in _reliefs(payment, refund):
+        postings += [*loss_postings(dispute, [Loss(pot, amount)]), _relief_posting(dispute, amount, refund)]
+    return postings
+
+
+def _reliefs(payment: Payment, refund: Refund) -> list[tuple[Dispute, int]]:
+    """How much of a refund the bank gave back at the business's cost, by dispute."""
+    left, found = refund.own, []
+    for dispute, borne in borne_by_business(payment).items():
+        if amount := min(left, borne):
+            found.append((dispute, amount))
+            left -= amount
+    return found
+
+
+def _relief_posting(dispute: Dispute, amount: int, refund: Refund) -> Posting:
+    """What the business does not bear any more of a loss, as it is taken of a refund instead."""
+    key = f"dispute:{dispute.pk}:{RELIEF}:{refund.pk}"
+    return Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), _sales(dispute), amount, key, dispute.pk)
 
 
 def refund_by_dispute(payment: Payment, *, line_id: UUID, description: str, own: int) -> Refund:
@@ -158,22 +183,22 @@ def loss_postings(dispute: Dispute, losses: Sequence[Loss]) -> list[Posting]:
     ]  # fmt: skip
 
 
-def relief_posting(dispute: Dispute, amount: int) -> Posting:
-    """What the business does not bear any more of a loss, in minor units."""
-    sales, key = Pot(Account.Kind.SALES, dispute.currency), f"dispute:{dispute.pk}:gain:{_count(dispute)}"
-    return Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), sales, amount, key, dispute.pk)
-
-
 def return_loss(dispute: Dispute) -> int:
     """More came back than is lost by now: it is the business's again. How much it is."""
     surplus = dispute.lost - max(0, dispute.taken)
-    post_transfers([relief_posting(dispute, surplus)])
+    key = f"dispute:{dispute.pk}:gain:{_count(dispute)}"
+    gain = Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), _sales(dispute), surplus, key, dispute.pk)
+    post_transfers([gain])
     return surplus
 
 
 def disputes_pot(dispute: Dispute) -> Pot:
     """Where what banks took is counted until it is decided who bears it."""
     return Pot(Account.Kind.DISPUTES, dispute.currency)
+
+
+def _sales(dispute: Dispute) -> Pot:
+    return Pot(Account.Kind.SALES, dispute.currency)
 
 
 def _count(dispute: Dispute) -> int:
