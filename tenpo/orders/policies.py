@@ -162,4 +162,6 @@ def split_line(
                 splits.append(Split(part=kind, recipient_id=who, percent=of_100, amount=earned))
     if not splits:
         return splits
-    return [Split(part=part.BUSINESS, percent=left, amount=of_business), *splits] if left else splits
+    # Of what whoever bought it would earn, an amount may be the business's that is not a percent of its own.
+    is_theirs = left or of_business
+    return [Split(part=part.BUSINESS, percent=left, amount=of_business), *splits] if is_theirs else splits

@@ -43,6 +43,19 @@ def test_the_parts_sum_to_every_amount_and_none_is_a_cent_off(percents, same):
     assert wrong == []
 
 
+@pytest.mark.parametrize("percents", [*RULES, (0, 99, 1), (0, 98, 2), (0, 1, 99)])
+@pytest.mark.parametrize("buyer", [0, 1, 2, 3])
+def test_the_parts_sum_to_the_price_when_one_of_several_who_earn_buys(percents, buyer):
+    creator, *teachers = people = [new_id() for _ in range(4)]
+
+    for price in (1, 2, 3, 999, 10_000):
+        splits = split_line(
+            price, rule_of(*percents), creator_id=creator, taught_by=teachers, bought_by=[people[buyer]]
+        )
+        assert not splits or sum(split.amount for split in splits) == price
+        assert people[buyer] not in [split.recipient_id for split in splits]
+
+
 def test_who_made_it_and_teaches_it_earns_both_shares():
     coach, other = new_id(), new_id()
     alone = split_line(10_000, rule_of(15, 85, 0), creator_id=coach, taught_by=[coach])
