@@ -20,6 +20,7 @@ from tenpo.core.errors import RuleError
 from tenpo.ledger.models import Account, Transfer
 from tenpo.orders.models import Line
 from tenpo.orders.tests.make import credit_left, ledger_sum
+from tenpo.payments.actions import disputes
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.models import Dispute, Payment, Refund
@@ -30,7 +31,7 @@ from tenpo.payments.tests.make import earnings_left, make_payout_account, make_t
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.tests.make import make_session
-from tests.at_once import at_once, meet_after, outcomes
+from tests.at_once import at_once, meet_after, meet_before, outcomes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -300,6 +301,33 @@ def test_five_who_hear_of_it_at_once_take_it_once():
     assert found == {"lost": 5}
     assert (earnings_left(coach), Refund.objects.count(), Dispute.objects.get().lost) == (0, 1, PRICE)
     assert moved() == {("dispute", PRICE, "disputes")}
+
+
+def lose_known_at_once(monkeypatch: pytest.MonkeyPatch, *, is_locked: bool) -> tuple[int, int]:
+    """Five hear that a dispute that is known is lost: what is taken from its payer's wallet, and what is in all."""
+    payer = make_member()
+    payment = make_top_up(payer, PRICE)
+    make_top_up(payer, 4 * PRICE)
+    apply_dispute(payment, said(OPEN))
+    if not is_locked:
+        monkeypatch.setattr(disputing, "lock_payments", Payment.objects.in_bulk)
+        # Nobody writes anything before all of them have read what is lost.
+        meet_before(monkeypatch, disputes, "post_transfers", 5)
+    found = outcomes(at_once([partial(lose, payment)] * 5))
+    assert found == {"lost": 5}
+    taken = Transfer.objects.filter(kind=Transfer.Kind.DISPUTE_LOSS).values_list("amount", flat=True)
+    return 5 * PRICE - left_in_wallet(payer), sum(taken)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_five_who_hear_at_once_that_a_known_one_is_lost_take_it_once(monkeypatch):
+    assert lose_known_at_once(monkeypatch, is_locked=True) == (PRICE, PRICE)
+
+
+@pytest.mark.control
+@pytest.mark.django_db(transaction=True)
+def test_control_without_the_payments_row_it_is_taken_again(monkeypatch):
+    assert lose_known_at_once(monkeypatch, is_locked=False) == (PRICE, 5 * PRICE)
 
 
 def unlocked(ids: Sequence[UUID]) -> dict[UUID, Line]:

@@ -9,17 +9,19 @@ from django.db.models.functions import Now
 from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions import settling
 from tenpo.checkout.actions.topping_up import top_up
+from tenpo.core.tokens import new_id
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method, settle_method
 from tenpo.payments.models import Payment
 from tenpo.payments.provider_models import PaymentMethod, ProviderCustomer
+from tenpo.payments.providers import stripe
 from tenpo.payments.tests.stripe_contract import answer_faults, contract_folder
 from tenpo.payments.tests.stripe_double import StripeDouble, stripe_by_double
 from tenpo.payments.wallet_models import AutoTopUp
 from tenpo.payments.words import say_failure
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_member
-from tests.at_once import at_once
+from tests.at_once import at_once, meet_before
 
 pytestmark = [
     pytest.mark.django_db,
@@ -151,17 +153,35 @@ def test_a_charge_whose_answer_was_lost_is_found_though_its_customer_is_gone(dou
     assert len(double.of_kind("payment_intent")) == 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_four_who_find_out_at_once_make_one_customer(double):
+def find_out_at_once(double: StripeDouble) -> tuple[int, int]:
+    """Four find that somebody's customer is gone: under how many names they pay, and how many were made."""
     user = make_member()
     pay(user)
     forget(double, user)
+    opened = len(double.of_kind("checkout.session"))
 
     found = at_once([lambda: pay(user).state] * 4)
 
     assert set(found) == {"needs_action"}
     assert ProviderCustomer.objects.count() == 1
-    assert len([one for one in double.of_kind("customer") if not one.get("deleted")]) == 1
+    pages = double.of_kind("checkout.session")[opened:]
+    made = [one for one in double.of_kind("customer") if not one.get("deleted")]
+    return len({page["customer"] for page in pages}), len(made)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_who_find_out_at_once_make_one_customer(double):
+    assert find_out_at_once(double) == (1, 1)
+
+
+@pytest.mark.control
+@pytest.mark.django_db(transaction=True)
+def test_control_without_their_common_key_each_makes_one(double, monkeypatch):
+    make = stripe._make_customer
+    monkeypatch.setattr(stripe, "_make_customer", lambda user, key: make(user, f"{key}:{new_id()}"))
+    meet_before(monkeypatch, stripe, "_replace_customer", 4)
+
+    assert find_out_at_once(double)[1] == 4
 
 
 def test_what_stripe_refuses_for_another_reason_forgets_nobody(double):
