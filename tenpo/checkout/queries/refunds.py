@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from tenpo.core import clock
 from tenpo.core.errors import RuleError
 from tenpo.core.money import apportion
-from tenpo.ledger.models import Account
+from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import balance_of, credit_from
 from tenpo.orders.models import Line, Order, Split
 from tenpo.orders.policies import PartsBack, parts_left, parts_of
@@ -75,11 +75,18 @@ def what_is_left(line: Line | None, payment: Payment | None) -> PartsBack:
 
 
 def lost_of(payment: Payment) -> int:
-    """What a bank took for good of a payment that pays no line; of one that does, the lines count it."""
+    """What a bank took for good of a payment that pays no line; of one that does, the lines count it.
+
+    Refunds that it made needless are gone of the payment already, so they are not counted again.
+    """
     if payment.disputed_at is None:
         return 0
     lost: int = payment.disputes.aggregate(sum=Coalesce(Sum("lost"), 0))["sum"]
-    return min(payment.left, lost)
+    needless = Transfer.objects.filter(
+        kind=Transfer.Kind.REFUND, credit__kind=Account.Kind.DISPUTES, subject_id__in=payment.refunds.values("pk")
+    )
+    lost -= needless.aggregate(sum=Coalesce(Sum("amount"), 0))["sum"]
+    return min(payment.left, max(0, lost))
 
 
 def payment_of(line: Line) -> Payment | None:

@@ -153,6 +153,21 @@ def test_a_top_up_of_which_some_was_refunded_gives_no_more_than_the_rest():
     assert ("dispute_loss", 3_000, "sales") in moved()
 
 
+def test_a_top_up_of_which_a_refund_is_needless_gives_back_what_is_left_of_it():
+    member, admin = make_member(), make_admin()
+    payment = make_top_up(member, PRICE)
+    waiting = give_refund(payment=payment, amount=4_000, to="method", by=admin)
+
+    lose(payment, 4_000)
+
+    waiting.refresh_from_db()
+    assert (waiting.state, left_in_wallet(member)) == ("done", 6_000)
+    payment.refresh_from_db()
+    assert what_is_left(None, payment).whole == 6_000
+    assert give_refund(payment=payment, amount=6_000, to="method", by=admin).state == "approved"
+    assert left_in_wallet(member) == 0
+
+
 def test_money_that_came_late_is_taken_out_of_its_credit():
     payment = make_late_money()
 
