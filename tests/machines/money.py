@@ -1,8 +1,8 @@
 """What the money machine begins with: who there is, its clock, what is compared, whom and what a step means.
 
-What is done stands beside it, by its noun: `wallets`, `sales`, `sponsors`, `auto_top_ups`, `payouts`, and `refunds`,
-which is all of it. A new rule is one method there (what is done to both) and one in the model (what must come of it),
-which lists it. Seats, waitlists and shares of the company are the booking machine's.
+What is done stands beside it, by its noun: `wallets`, `sales`, `creators`, `sponsors`, `auto_top_ups`, `payouts`,
+`refunds`, and `disputes`, which is all of it. A new rule is one method there (what is done to both) and one in the
+model (what must come of it), which lists it. Seats, waitlists and shares of the company are the booking machine's.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,13 @@ from hypothesis.stateful import rule
 from tenpo.core.business import forget_business
 from tenpo.core.models import Business as BusinessRow
 from tenpo.core.tests.make import make_account_to_pay_to
+from tenpo.core.tokens import new_id
 from tenpo.orders.models import SplitRule
 from tenpo.orders.tests.make import make_cancellation_policy, make_share_policy
 from tenpo.payments.actions.refunds import update_refund_terms
-from tenpo.payments.providers.sandbox import KEPT_DECLINED, REFUND_FAILS, REFUNDS_LATE
-from tenpo.people.models import Role
+from tenpo.payments.providers.sandbox import KEPT_DECLINED, REFUND_FAILS, REFUNDS_LATE, TAKEN_BACK
+from tenpo.people.models import Role, User
+from tenpo.schedule.models import Service, ServiceCoach, ServicePrice
 from tests.machines import money_nouns as nouns
 from tests.machines.booking import CARDS as BOOKING_CARDS
 from tests.machines.booking import WINDOWS
@@ -31,7 +33,13 @@ from tests.machines.money_nouns import ADMINS, COACHES, EVERYBODY, MEMBERS
 from tests.machines.money_rows import Rows, expected_of
 from tests.machines.payout_model import CODES, RULES, Business
 
-CARDS = {**BOOKING_CARDS, "back late": REFUNDS_LATE, "not back": REFUND_FAILS, "blocked": KEPT_DECLINED}
+CARDS = {
+    **BOOKING_CARDS,
+    "back late": REFUNDS_LATE,
+    "not back": REFUND_FAILS,
+    "blocked": KEPT_DECLINED,
+    "taken back": TAKEN_BACK,
+}
 # Sessions of one run: every step reads all of them.
 MANY = 10
 
@@ -43,7 +51,7 @@ admins = st.sampled_from([*ADMINS * 4, MEMBERS[0], COACHES[0]])
 # Mostly who may, now and then anybody.
 somebody = st.sampled_from([*[None] * 18, *EVERYBODY])
 cards = st.sampled_from(
-    ["succeeds", "succeeds", "succeeds", "declined", "asks", "late", "silent", "back late", "not back"]
+    ["succeeds", "succeeds", "succeeds", "declined", "asks", "late", "silent", "back late", "not back", "taken back"]
 )
 # Counted from the newest, so that small numbers are what matters most.
 which = st.integers(0, 5)
@@ -72,6 +80,9 @@ class BusinessMachine(Machine):
         make_share_policy(percent=nouns.COMPANY_PERCENT, coach=self.people[nouns.SPONSORED])
         update_refund_terms(by=None, ask_days=nouns.ASK_DAYS)
         self.split_rules: list[SplitRule] = []
+        self.services = make_services(self.people[COACHES[0]])
+        self.service_numbers: dict[str | None, int | None] = {None: None}
+        self.service_numbers |= {str(service.pk): number for number, service in enumerate(self.services)}
         self.model = Business(START, nouns.Terms(minimum=100, fee=0, second=None))
 
     @classmethod
@@ -80,7 +91,7 @@ class BusinessMachine(Machine):
 
     def found(self) -> dict[str, Any]:
         self.rows = Rows(self.seen)
-        return self.rows.found(self.people)
+        return self.rows.found(self.people, self.service_numbers)
 
     def expected(self) -> dict[str, Any]:
         return expected_of(self.model)
@@ -110,3 +121,12 @@ class BusinessMachine(Machine):
 
     def _session(self, which: int) -> tuple[nouns.Session, Any]:
         return self._pick("sessions", which, lambda session: session.status == "planned")
+
+
+def make_services(coach: User) -> list[Service]:
+    """What sessions may be of, with few statements, as every run begins with them."""
+    services = [Service(id=new_id(), name=f"Service {n}", durations=[60], currency="EUR") for n in nouns.SERVICES]
+    Service.objects.bulk_create(services)
+    ServiceCoach.objects.bulk_create(ServiceCoach(service=service, coach=coach) for service in services)
+    ServicePrice.objects.bulk_create(ServicePrice(service=service, people=1, amount=1) for service in services)
+    return services

@@ -1,26 +1,25 @@
 """What the money model is made of, in plain Python: whose money is where, who earns which part. No Tenpo is called.
 
 People are numbers; payments, bookings, payouts too, in the order in which they came to be. Amounts are cents. A rule
-either changes the model or raises `Refused` and changes nothing, unless it says otherwise. Sponsors stand in
-`sponsor_model`, what is sold in `sale_model`, what fills a wallet in `top_up_model`, what goes back in `refund_model`,
-what leaves in `payout_model`.
+either changes the model or raises `Refused` and changes nothing, unless it says otherwise. Who earns which part stands
+in `split_model`, sponsors in `sponsor_model`, what is sold in `sale_model`, what fills a wallet in `top_up_model`, what
+goes back in `refund_model`, what banks take back in `dispute_model`, what leaves in `payout_model`.
 """
 
 from collections import Counter
-from collections.abc import Collection
 from datetime import datetime
 
 from dateutil.relativedelta import relativedelta
 
-from tests.machines.booking_nouns import Credit, largest_remainder
+from tests.machines.booking_nouns import Credit
 from tests.machines.machine import Refused
-from tests.machines.money_nouns import ADMINS, Booking, Grant, Payment, Purse, Refund, Session, Split, SplitRule
+from tests.machines.money_nouns import ADMINS, Booking, Grant, Payment, Purse, Refund, Session
 
 CREDIT_MONTHS = 24
 
 
 class Money:
-    """Whose money is where, what the business gives, and by which rules it divides what is sold."""
+    """Whose money is where, and what the business gives."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -29,7 +28,6 @@ class Money:
         self.payments: list[Payment] = []
         self.credits: list[Credit] = []
         self.grants: list[Grant] = []
-        self.split_rules: list[SplitRule] = []
         self.refunds: list[Refund] = []
         self.cancellation_to = "credit"
         # What flowed in less what flowed out: of each person by kind, and of each side of the business.
@@ -57,50 +55,6 @@ class Money:
             raise Refused("grant_spent")
         grant.is_back = True
         self._to("granted", grant.owner, -grant.amount, side="grants")
-
-    # Who earns
-
-    def decide_split_rule(self, rule: SplitRule, *, by: int) -> None:
-        if by not in ADMINS:
-            raise Refused("forbidden")
-        if sum(rule.percents) != 100:
-            raise Refused("invalid")
-        if rule.starts < self.now:
-            raise Refused("starts_in_past")
-        if rule.ends is not None and rule.ends <= rule.starts:
-            raise Refused("ends_too_early")
-        self.split_rules.append(rule)
-
-    def end_split_rule(self, rule: SplitRule, *, by: int) -> None:
-        if by not in ADMINS:
-            raise Refused("forbidden")
-        if rule.ends is not None and rule.ends <= max(self.now, rule.starts):
-            raise Refused("over")
-        rule.ends = max(self.now, rule.starts)
-
-    def _divide(self, session: Session, bought_by: Collection[int | None]) -> list[Split]:
-        """By the coach's own rule before one for all, one for sessions before one for anything, then the lower place,
-        then what began last, then the newest.
-
-        Who buys, or pays for it as a sponsor, earns nothing of it.
-        """
-        if session.coach in bought_by:
-            return []
-        holding = [
-            (rule.coach is None, not rule.kind, rule.place, -rule.starts.timestamp(), -number, rule)
-            for number, rule in enumerate(self.split_rules)
-            if rule.holds(self.now) and rule.coach in (None, session.coach) and rule.taught_by != "other"
-        ]
-        if not holding or not session.price:
-            return []
-        business, creator, teacher = min(holding)[-1].percents
-        # Whoever offers a session made it and teaches it.
-        shares = [(None, business), (session.coach, creator + teacher)]
-        if business == 100:
-            return []
-        shares = [(who, percent) for who, percent in shares if percent]
-        amounts = largest_remainder(session.price, [percent for _who, percent in shares])
-        return [Split(who, amount) for (who, _percent), amount in zip(shares, amounts, strict=True)]
 
     # Where it goes
 

@@ -18,6 +18,8 @@ TOP_UP_MOST = 20_000
 WALLET_MOST = 25_000
 # Of this coach's sessions the company pays a part.
 SPONSORED, COMPANY_PERCENT = COACHES[1], 25
+# What sessions may be of.
+SERVICES = (0, 1)
 LENGTH = timedelta(minutes=60)
 NEW_ACCOUNT_WAITS = timedelta(hours=48)
 APPROVALS_COUNT_FOR = timedelta(days=7)
@@ -33,6 +35,8 @@ LATE = timedelta(seconds=10)
 A_WHILE = timedelta(minutes=2)
 # With these one pays at once, and what was paid goes back late, or does not; one was kept, and pays nothing since.
 CARDS = {**booking_nouns.CARDS, "back late": "succeeded", "not back": "succeeded", "blocked": "declined"}
+# And this one pays at once, and its bank takes that back.
+CARDS["taken back"] = "succeeded"
 # Begun is only what nobody asked a provider for: its process died.
 OPEN = ("created", *booking_nouns.OPEN)
 # In this order, after credits and before a card.
@@ -44,11 +48,25 @@ type Purse = Credit | str
 
 @dataclass(eq=False)
 class Session:
-    coach: int
+    coaches: list[int]  # the lead first
     starts_at: datetime
     price: int
     windows: Windows
+    creator: int | None = None  # none: its lead
+    service: int | None = None  # of which it is one, if of any
     status: str = "planned"
+
+    @property
+    def coach(self) -> int:
+        return self.coaches[0]
+
+    @property
+    def made_by(self) -> int:
+        return self.coach if self.creator is None else self.creator
+
+    @property
+    def is_given_by_its_creator(self) -> bool:
+        return self.made_by in self.coaches
 
     @property
     def ends_at(self) -> datetime:
@@ -59,6 +77,7 @@ class Session:
 class Split:
     who: int | None  # None: the business
     amount: int
+    part: str
     back: int = 0
     is_earned: bool = False
 
@@ -111,7 +130,9 @@ class Booking:
     sponsor: int
     spent: list[tuple[Purse, int]]
     own: int
-    splits: list[Split]
+    ordered_at: datetime
+    rule: "SplitRule | None" = None
+    splits: list[Split] = field(default_factory=list)
     state: str = "held"
     held_until: datetime | None = None
     windows: Windows = ()
@@ -124,6 +145,15 @@ class Booking:
     back: Counter[Purse] = field(default_factory=Counter)
     # Where the own part goes when its buyer cancels.
     back_to: str = "credit"
+
+    @property
+    def is_void(self) -> bool:
+        """Given up before it was paid."""
+        return self.state == "cancelled" and not self.is_paid
+
+    @property
+    def payers(self) -> tuple[int | None, int | None]:
+        return self.buyer, self.sponsorship.sponsor if self.sponsorship else None
 
     def left(self) -> list[int]:
         """What has not gone back: to the company, to credits, the wallet, who paid from outside, a sponsor."""
@@ -157,6 +187,12 @@ class Payment:
     is_told: bool = False
     refunded: int = 0
     is_automatic: bool = False
+    # What came of it into its payer's wallet, where it is no top-up; what a bank's loss took out of there again.
+    into_wallet: int = 0
+    out_of_wallet: int = 0
+    is_disputed: bool = False
+    is_told_of_dispute: bool = False
+    asked_at: datetime | None = None
 
 
 class Wish(NamedTuple):
@@ -209,6 +245,29 @@ class Refund:
         return self.parts[3]
 
 
+class Said(NamedTuple):
+    """What a provider says of one dispute: what moved so far by name, our balance's change there and the fee."""
+
+    name: str
+    state: str
+    amount: int
+    moved: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(eq=False)
+class Dispute:
+    payment: Payment
+    name: str
+    amount: int
+    state: str = "open"
+    heard: set[str] = field(default_factory=set)
+    taken: int = 0
+    fee: int = 0
+    lost: int = 0
+    # What of it waited to go back anyway.
+    ended: int = 0
+
+
 @dataclass(eq=False)
 class Grant:
     owner: int
@@ -225,6 +284,7 @@ class SplitRule:
     starts: datetime
     ends: datetime | None
     kind: str = ""  # of sessions, which are all that is sold here, or of anything
+    service: int | None = None  # and of them for those of one service alone
 
     def holds(self, at: datetime) -> bool:
         return self.starts <= at and (self.ends is None or at < self.ends)

@@ -23,18 +23,26 @@ _ROWS: dict[str, Compiled[Any]] = {
     "batches": Compiled(lambda: PayoutBatch.objects.filter(pk=Param("pk"))),
 }
 READING = Reading(
-    sessions=("status", "schedule_session"),
+    sessions=(
+        "status, creator_id, service_id,"
+        " (SELECT json_agg(coach_id ORDER BY place) FROM schedule_sessioncoach c WHERE c.session_id = s.id)",
+        "schedule_session s",
+    ),
     bookings=(
         "session_id, booked_by_id, state, held_until, line_id, order_id, sponsorship_id, company_share, credit_spent,"
         " wallet_spent, own_share, sponsor_share, refunded_percent, company_back, credit_back, wallet_back, own_back,"
-        " sponsor_back, back_to",
+        " sponsor_back, back_to, split_rule_id",
         "(SELECT b.id, session_id, booked_by_id, b.state, held_until, line_id, order_id, sponsorship_id,"
         "   company_share, credit_spent, wallet_spent, own_share, sponsor_share, refunded_percent, company_back,"
-        "   credit_back, wallet_back, own_back, sponsor_back, back_to"
+        "   credit_back, wallet_back, own_back, sponsor_back, back_to, split_rule_id"
         "   FROM schedule_booking b JOIN orders_line l ON l.id = line_id) b",
     ),
-    splits=("line_id, recipient_id, amount, reversed, earned_at IS NOT NULL", "orders_split"),
-    payments=("payer_id, purpose, is_automatic, provider, amount, fee, state, refunded, order_id", "payments_payment"),
+    splits=("line_id, recipient_id, part, amount, reversed, earned_at IS NOT NULL", "orders_split"),
+    payments=(
+        "payer_id, purpose, is_automatic, provider, amount, fee, state, refunded, disputed_at IS NOT NULL, order_id",
+        "payments_payment",
+    ),
+    disputes=("payment_id, state, amount, taken, fee, lost", "payments_dispute"),
     refunds=(
         'user_id, line_id, payment_id, origin, asked, "to", state, amount, company, credit, wallet, own, sponsor,'
         " by_policy, reviewed_by_id, marked_by_id, attempt",
@@ -90,7 +98,7 @@ class Rows:
         (row,) = _ROWS[kind](pk=self.read[kind][number][0])
         return row
 
-    def found(self, users: Sequence[User]) -> dict[str, Any]:
+    def found(self, users: Sequence[User], services: dict[str | None, int | None]) -> dict[str, Any]:
         """How Tenpo is."""
         people: dict[str | None, int | None] = {str(person.pk): number for number, person in enumerate(users)}
         people[None] = None
@@ -100,16 +108,29 @@ class Rows:
         orders[None] = lines[None] = None
         paid: dict[str | None, int | None] = {None: None, **numbers["payments"]}
         budgets: dict[str | None, int | None] = {None: None, **numbers["sponsorships"]}
+        rules: dict[str | None, int | None] = {None: None, **numbers["split_rules"]}
         return {
-            "sessions": [status for _id, status in self.read["sessions"]],
-            "bookings": [
-                (numbers["sessions"][session], people[buyer], state, at(held_until), budgets[sponsorship], *parts)
-                for _id, session, buyer, state, held_until, _line, _order, sponsorship, *parts in self.read["bookings"]
+            "sessions": [
+                (status, people[creator], services[service], [people[who] for who in coaches])
+                for _id, status, creator, service, coaches in self.read["sessions"]
             ],
-            "splits": [(lines[line], people[who], *rest) for _id, line, who, *rest in self.read["splits"]],
+            "bookings": [
+                (
+                    numbers["sessions"][session], people[buyer], state, at(held_until), budgets[sponsorship], *parts,
+                    rules[rule],
+                )
+                for _id, session, buyer, state, held_until, _line, _order, sponsorship, *parts, rule
+                in self.read["bookings"]
+            ],
+            # What is divided anew has new parts.
+            "splits": sorted(
+                ((lines[line], people[who], *rest) for _id, line, who, *rest in self.read["splits"]),
+                key=lambda split: split[0],
+            ),
             "payments": [
                 (people[payer], *said, orders[order]) for _id, payer, *said, order in self.read["payments"]
             ],
+            "disputes": [(paid[payment], *said) for _id, payment, *said in self.read["disputes"]],
             "refunds": [
                 (people[user], lines[line], paid[payment], *said, people[reviewer], people[marker], attempt)
                 for _id, user, line, payment, *said, reviewer, marker, attempt in self.read["refunds"]
@@ -168,11 +189,19 @@ def expected_of(of: Business) -> dict[str, Any]:
     """How it should be."""
     numbers = {
         id(thing): n
-        for things in (of.sessions, of.bookings, of.payments, of.sponsorships, of.accounts, of.batches)
+        for things in (
+            of.sessions,
+            of.bookings,
+            of.payments,
+            of.sponsorships,
+            of.split_rules,
+            of.accounts,
+            of.batches,
+        )
         for n, thing in enumerate(things)
     }
     return {
-        "sessions": [session.status for session in of.sessions],
+        "sessions": [(one.status, one.creator, one.service, one.coaches) for one in of.sessions],
         "bookings": [
             (
                 numbers[id(b.session)], b.buyer, b.state, b.held_until,
@@ -180,22 +209,23 @@ def expected_of(of: Business) -> dict[str, Any]:
                 sum(amount for _purse, amount in b.of_credits()), sum(amount for _purse, amount in b.of_money()), b.own,
                 b.sponsor, b.percent_back, b.company_back,
                 *(sum(b.back[purse] for purse, _amount in spent) for spent in b.of_purses()), b.own_back,
-                b.sponsor_back, b.back_to,
+                b.sponsor_back, b.back_to, None if b.rule is None else numbers[id(b.rule)],
             )
             for b in of.bookings
         ],
         "splits": [
-            (number, split.who, split.amount, split.back, split.is_earned)
+            (number, split.who, split.part, split.amount, split.back, split.is_earned)
             for number, booking in enumerate(of.bookings)
             for split in booking.splits
         ],
         "payments": [
             (
                 p.payer, "top_up" if p.is_top_up else "order", p.is_automatic, p.provider, p.amount, p.fee, p.state,
-                p.refunded, None if p.booking is None else numbers[id(p.booking)],
+                p.refunded, p.is_disputed, None if p.booking is None else numbers[id(p.booking)],
             )
             for p in of.payments
         ],
+        "disputes": [(numbers[id(d.payment)], d.state, d.amount, d.taken, d.fee, d.lost) for d in of.disputes],
         "refunds": [
             (
                 r.user, None if r.booking is None else numbers[id(r.booking)],

@@ -16,6 +16,12 @@ SPONSORED: dict[str, Any] = {"sponsor": 3, "terms": (30, None, None), "pot": 5_0
 FILLS = nouns.Wish(True, 9_000, "fixed", 2_500, 5_000, None, "succeeds")
 FILLS_MORE = nouns.Wish(True, 20_000, "fixed", 5_000, 5_000, 9_000, "succeeds")
 TELLS = nouns.Wish(False, 9_000, "fixed", 2_500, 5_000, 1_000, "succeeds")
+MADE: dict[str, Any] = {"price": 10_001, "card": "succeeds", "has_own_rules": True, "buyer": None, "took_place": True}
+SOLD: dict[str, Any] = {
+    "coach": 5, "card": "succeeds", "before": "nothing", "to": "method", "amount": "all", "after": "nothing"
+}  # fmt: skip
+BACK = ["lost, gone, back"]
+TOPPED_UP: dict[str, Any] = {"spends": False, "part": "third", "amount": "all", "then": "all"}
 # Each step as the machine's rule, and what it is given.
 STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "none": [],
@@ -255,5 +261,51 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("end_split_rule", {"which": 0, "by": 2}),
         ("end_split_rule", {"which": 0, "by": 2}),
         ("refund_what_was_paid_out", {"coach": 4, "part": "all", "ends": "done", "back": "all", "to": "method"}),
+    ],
+    "made by one and taught by another, handed over, and some of it back": [
+        ("sell_what_somebody_made", MADE | {"coach": 4, "creator": 5, "service": 0, "acts": ["back", "stands in"]}),
+        ("sell_what_somebody_made", MADE | {"coach": 4, "creator": 5, "service": None, "acts": ["joins", "leaves"]}),
+        ("sell_what_somebody_made", MADE | {"coach": 5, "creator": None, "service": 1, "acts": ["other", "ends"]}),
+        ("name_creator", {"which": 0, "creator": None, "by": 4}),
+        ("name_creator", {"which": 0, "creator": None, "by": 2}),
+    ],
+    "who may not stand in": [
+        *[("plan_session", {"coach": each, "price": 999, "starts_in": 2, "windows": A_THIRD}) for each in (4, 5)],
+        ("hand_over", {"which": 0, "act": "joins", "by": None}),
+        ("hand_over", {"which": 0, "act": "joins", "by": 4}),
+        ("plan_session", {"coach": 4, "price": 3_000, "starts_in": 25, "windows": A_THIRD}),
+        ("book", {"which": 0, "by": 5, "way": ("sandbox", "succeeds"), "more": 0, "uses_wallet": True}),
+        ("hand_over", {"which": 0, "act": "stands in", "by": None}),
+        ("sell_what_somebody_made", MADE | {"coach": 5, "creator": 5, "service": 0, "acts": ["joins"], "buyer": 4}),
+    ],
+    "a bank takes back what was sold": [
+        ("dispute_what_was_sold", SOLD | {"before": "paid out", "says": ["open, gone", "lost, gone", "open, gone"]}),
+        ("dispute_what_was_sold", SOLD | {"before": "part back", "says": ["lost", "lost, gone"], "after": "given up"}),
+        ("dispute_what_was_sold", SOLD | {"before": "spent", "to": "wallet", "says": ["lost, gone"]}),
+        ("dispute_what_was_sold", SOLD | {"before": "given up", "to": "credit", "says": ["lost, gone, back", "won"]}),
+        ("dispute_what_was_sold", SOLD | {"to": "credit", "says": ["open", "won, gone, back"], "after": "back"}),
+    ],
+    "a bank takes back what waits to go back": [
+        ("dispute_what_was_sold", SOLD | {"before": "all back", "says": ["open, gone", "lost, gone, back"]}),
+        ("dispute_what_was_sold", SOLD | {"before": "part back", "amount": "half", "says": ["lost, gone"]}),
+        ("dispute_a_top_up", TOPPED_UP | {"says": ["lost, gone"], "acts": ["again", "told"]}),
+        ("dispute_a_top_up", TOPPED_UP | {"part": "half", "amount": "half", "says": ["lost, gone"], "acts": []}),
+        (
+            "dispute_a_top_up",
+            TOPPED_UP | {"spends": True, "says": ["lost, gone", "lost, gone, back"], "acts": ["fill"]},
+        ),
+    ],
+    "a card whose bank takes back what it pays": [
+        ("teach", {"coach": 5, "price": 10_001, "card": "taken back", "is_late": False}),
+        ("top_up", {"owner": 3, "amount": 9_999, "way": ("sandbox", "taken back")}),
+        ("refund_top_up", {"which": 0, "part": "half", "to": "method", "by": 2}),
+        ("send_refunds", {"waits": False}),
+        ("bank_takes_back", {"which": 0, "by": timedelta(0)}),
+        ("bank_takes_back", {"which": 0, "by": timedelta(minutes=2)}),
+        ("bank_takes_back", {"which": 1, "by": timedelta(0)}),
+        ("give_refund", {"which": 0, "part": "half", "to": "method", "by": 2}),
+        ("work_on_refund", {"which": 0, "act": "send", "by": None}),
+        ("bank_takes_back", {"which": 0, "by": timedelta(days=8)}),
+        ("ask_about_disputes", {}),
     ],
 }

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from tests.machines.dispute_model import RULES as DISPUTE_RULES
+from tests.machines.dispute_model import Disputes
 from tests.machines.machine import Refused
 from tests.machines.money_nouns import (
     ACCOUNTS_KEPT,
@@ -17,7 +19,8 @@ from tests.machines.money_nouns import (
 )
 from tests.machines.refund_model import CODES as REFUND_CODES
 from tests.machines.refund_model import RULES as REFUND_RULES
-from tests.machines.refund_model import Refunds
+from tests.machines.split_model import CODES as SPLIT_CODES
+from tests.machines.split_model import RULES as SPLIT_RULES
 from tests.machines.sponsor_model import CODES as SPONSOR_CODES
 from tests.machines.sponsor_model import RULES as SPONSOR_RULES
 from tests.machines.top_up_model import CODES as TOP_UP_CODES
@@ -25,14 +28,14 @@ from tests.machines.top_up_model import RULES as TOP_UP_RULES
 
 # What must come of it in some run of the machine: each of these rules done, and a refusal with each of these codes.
 RULES = (
-    *REFUND_RULES, *SPONSOR_RULES, *TOP_UP_RULES,
+    *DISPUTE_RULES, *REFUND_RULES, *SPLIT_RULES, *SPONSOR_RULES, *TOP_UP_RULES,
     "give_money", "take_back_grant", "plan_session", "book", "decide", "mark_paid", "reconcile", "cancel",
     "cancel_session", "release_lapsed", "complete_session", "complete_past_sessions",
-    "decide_split_rule", "end_split_rule", "change_terms", "add_account", "remove_account", "ask", "approve", "reject",
+    "change_terms", "add_account", "remove_account", "ask", "approve", "reject",
     "cancel_payout", "mark_sent", "mark_done", "mark_failed", "make_batch", "send_batch", "drop_batch", "finish_batch",
 )  # fmt: skip
 CODES = (
-    *REFUND_CODES, *SPONSOR_CODES, *TOP_UP_CODES,
+    *REFUND_CODES, *SPLIT_CODES, *SPONSOR_CODES, *TOP_UP_CODES,
     "account_disabled", "account_too_new", "already_booked", "already_sent", "below_minimum", "completed", "dropped",
     "ends_too_early", "forbidden", "grant_spent", "in_a_batch", "insufficient_funds", "invalid", "method_not_offered",
     "not_approved", "not_asked", "not_by_hand", "not_manual", "not_over", "not_planned", "not_sent", "nothing_to_send",
@@ -41,7 +44,7 @@ CODES = (
 )  # fmt: skip
 
 
-class Business(Refunds):
+class Business(Disputes):
     """Everything that can be compared with Tenpo, and all rules that change it."""
 
     def __init__(self, now: datetime, terms: Terms) -> None:

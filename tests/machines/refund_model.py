@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from tests.machines.booking_nouns import ASKED_AFTER, BY_HAND, largest_remainder
 from tests.machines.machine import Refused
-from tests.machines.money_nouns import ADMINS, ASK_DAYS, Booking, Payment, Refund
+from tests.machines.money_nouns import ADMINS, ASK_DAYS, Booking, Dispute, Payment, Refund
 from tests.machines.top_up_model import TopUps
 
 # What must come of it in some run of the machine, with what stands in `payout_model`.
@@ -17,6 +17,7 @@ CODES = (
     "cancel_first", "more_than_asked", "more_than_left", "no_such_way", "not_failed", "not_granted", "not_held",
     "nothing_left", "refund_asked_already", "too_late",
 )  # fmt: skip
+TOP_UP_REFUNDED = "top_up_refunded"
 GRANTED = ("approved", "sent", "done", "failed")
 
 # What is bought: a place, or what filled a wallet.
@@ -29,6 +30,7 @@ class Refunds(TopUps):
     def __init__(self, now: datetime) -> None:
         super().__init__(now)
         self.automatic: int | None = None
+        self.disputes: list[Dispute] = []
 
     def decide_refund_terms(self, cancellation_to: str, automatic: int | None, *, by: int) -> None:
         if by not in ADMINS:
@@ -45,7 +47,13 @@ class Refunds(TopUps):
             return bought.left() if bought.is_paid else [0] * 5
         if not bought.is_top_up or bought.state != "succeeded":
             return [0] * 5
-        return [0, 0, 0, min(bought.amount - bought.refunded, self.of["wallet", bought.payer]), 0]
+        left = bought.amount - bought.refunded - self.lost_of(bought)
+        return [0, 0, 0, min(left, self.of["wallet", bought.payer]), 0]
+
+    def lost_of(self, payment: Payment) -> int:
+        """What a bank keeps of a top-up beside what went back anyway."""
+        lost = sum(dispute.lost - dispute.ended for dispute in self.disputes if dispute.payment is payment)
+        return min(max(0, lost), payment.amount - payment.refunded)
 
     def ask_for_refund(self, bought: Bought, *, amount: int, to: str, by: int) -> None:
         """What the terms allow in all of one thing is granted at once."""
@@ -66,7 +74,9 @@ class Refunds(TopUps):
         self.refunds.append(refund)
         by_themselves = [other for other in of_it if other.origin == "request" and other.by_policy]
         granted = sum(sum(other.parts) for other in by_themselves if other.state in GRANTED)
-        if self.automatic is not None and granted + amount <= self.automatic:
+        # Of what a bank wants back somebody looks first.
+        is_disputed = refund.payment is not None and refund.payment.is_disputed
+        if self.automatic is not None and granted + amount <= self.automatic and not is_disputed:
             self._grant(refund, amount, to, by=None)
 
     def _is_to_come(self, booking: Booking) -> bool:
@@ -123,7 +133,7 @@ class Refunds(TopUps):
         if isinstance(bought, Booking):
             self._return(bought, parts, to)
         else:
-            self._stop_filling(bought.payer)
+            self._stop_filling(bought.payer, TOP_UP_REFUNDED)
             self._to("wallet", bought.payer, -amount, side="refunds")
             bought.refunded += amount
         refund.to, refund.parts, refund.reviewed_by, refund.by_policy = to, parts, by, by is None

@@ -77,10 +77,9 @@ class Sales(Sponsors):
             self._let_go(lapsed)
             self._check_bookable(session, by, provider, agreed, uses_wallet)
         quote = self.quote(session, by, uses_wallet=uses_wallet)
-        payers = (by, quote.sponsorship.sponsor if quote.sponsorship else None)
-        booking = Booking(
-            session, by, *quote, self._divide(session, payers), windows=session.windows, back_to=self.cancellation_to
-        )
+        rule = self.rule_for(session, self.now)
+        booking = Booking(session, by, *quote, self.now, rule, windows=session.windows, back_to=self.cancellation_to)
+        booking.splits = self.divide(session, rule, booking.payers)
         self.bookings.append(booking)
         self._take(booking, booking.sponsor)
         self._spend(booking, side="reserved")
@@ -220,7 +219,7 @@ class Sales(Sponsors):
 
     def cancel(self, booking: Booking, *, by: int) -> None:
         """Who booked gets back what the windows of the booking say; when the host cancels, everything."""
-        if by not in (booking.buyer, booking.session.coach, *ADMINS):
+        if by not in (booking.buyer, *booking.session.coaches, *ADMINS):
             raise Refused("forbidden")
         if booking.state == "cancelled":
             return
@@ -232,12 +231,14 @@ class Sales(Sponsors):
             self.give_back([booking], percent)
 
     def cancel_session(self, session: Session, *, by: int) -> None:
-        if by not in (session.coach, *ADMINS):
+        if by not in (*session.coaches, *ADMINS):
             raise Refused("forbidden")
         if session.status == "cancelled":
             return
         if session.status == "completed":
             raise Refused("completed")
+        if by not in ADMINS and session.ends_at <= self.now:
+            raise Refused("over")
         session.status = "cancelled"
         ended = [booking for booking in self.of_session(session) if booking.state != "cancelled"]
         for booking in ended:
@@ -281,6 +282,10 @@ class Sales(Sponsors):
             company, *theirs, sponsor = booking.left()
             given = [half_up(Fraction(part * percent, 100)) for part in (company, sum(theirs), sponsor)]
             parts = [given[0], *largest_remainder(given[1], theirs), given[2]]
+            paid = self._paid(booking)
+            if parts[3] and paid is not None and paid.is_disputed:
+                # Its provider knows what the bank has given back already.
+                booking.back_to = "method"
             self._return(booking, parts, booking.back_to)
             if parts[3] and booking.back_to == "method":
                 self._wait_to_leave(booking, parts[3])
@@ -322,6 +327,7 @@ class Sales(Sponsors):
             self._issue(payment, amount)
         elif to == "wallet":
             self._to("wallet", payment.payer, amount, side="sales")
+            payment.into_wallet += amount
 
     def _paid(self, booking: Booking) -> Payment | None:
         """What paid the buyer's own part."""
@@ -367,7 +373,7 @@ class Sales(Sponsors):
     # What is earned
 
     def complete_session(self, session: Session, *, by: int) -> None:
-        if by not in (session.coach, *ADMINS):
+        if by not in (*session.coaches, *ADMINS):
             raise Refused("forbidden")
         if session.status == "completed":
             return

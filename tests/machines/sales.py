@@ -9,6 +9,7 @@ from hypothesis.stateful import precondition, rule
 from tenpo.checkout.actions import buying, settling
 from tenpo.orders.actions import splits
 from tenpo.schedule.actions import cancellations, lapsing, sessions
+from tenpo.schedule.models import Session
 from tests.machines import money_nouns as nouns
 from tests.machines.booking import WINDOWS
 from tests.machines.booking_nouns import Windows
@@ -17,22 +18,40 @@ from tests.machines.money_nouns import ADMINS, COACHES, MEMBERS
 from tests.machines.wallets import FillingMachine
 
 windows = st.sampled_from(WINDOWS)
+creators = st.sampled_from([None, None, *COACHES])
+services = st.sampled_from([None, None, *nouns.SERVICES])
 
 
 class SellingMachine(FillingMachine):
     @precondition(lambda self: len(self.model.sessions) < MANY)
-    @rule(coach=coaches, price=prices, starts_in=st.sampled_from([2, 25, 50]), windows=windows)
-    def plan_session(self, coach: int, price: int, starts_in: int, windows: Windows) -> None:
-        ends = [session.ends_at for session in self.model.sessions if session.coach == coach]
+    @rule(
+        coach=coaches,
+        price=prices,
+        starts_in=st.sampled_from([2, 25, 50]),
+        windows=windows,
+        creator=creators,
+        service=services,
+    )
+    def plan_session(
+        self, coach: int, price: int, starts_in: int, windows: Windows, creator: int | None = None,
+        service: int | None = None,
+    ) -> None:  # fmt: skip
+        ends = [session.ends_at for session in self.model.sessions if coach in session.coaches]
         starts_at = max([*ends, self.clock.now + timedelta(hours=starts_in)])
-        self.do(
-            partial(self.model.plan_session, nouns.Session(coach, starts_at, price, windows)),
-            lambda: sessions.create_session(
-                self.people[coach], by=self.people[coach], title="Session", place="Room 1",
-                time_zone="Europe/Berlin", starts_at=starts_at, minutes=60, capacity=8, price=price,
-                cancellation_policy=self.windows[windows],
-            ),
-        )  # fmt: skip
+        by = self.people[coach if creator in (None, coach) else ADMINS[0]]
+
+        def plan() -> None:
+            session = sessions.create_session(
+                self.people[coach], by=by, title="Session", place="Room 1", time_zone="Europe/Berlin",
+                starts_at=starts_at, minutes=60, capacity=8, price=price, cancellation_policy=self.windows[windows],
+                creator=None if creator is None else self.people[creator],
+            )  # fmt: skip
+            if service is not None:
+                # As a time that is booked of it would be, which takes its coach's hours and a place.
+                Session.objects.filter(pk=session.pk).update(service=self.services[service])
+
+        planned = nouns.Session([coach], starts_at, price, windows, creator, service)
+        self.do(partial(self.model.plan_session, planned), plan)
 
     @precondition(lambda self: self.model.sessions)
     @rule(
@@ -149,15 +168,16 @@ class SellingMachine(FillingMachine):
         starts=st.sampled_from([0, 0, 0, 24, -1]),
         lasts=st.sampled_from([None, None, 48, 0]),
         kind=st.sampled_from(["", "", "session"]),
+        service=st.sampled_from([None, None, None, *nouns.SERVICES]),
     )
     def decide_split_rule(
         self, by: int, coach: int | None, taught_by: str, place: int, percents: tuple[int, int, int], starts: int,
-        lasts: int | None, kind: str = "",
+        lasts: int | None, kind: str = "", service: int | None = None,
     ) -> None:  # fmt: skip
         begins = self.clock.now + timedelta(hours=starts)
         ends = None if lasts is None else begins + timedelta(hours=lasts)
         business, creator, teacher = percents
-        wanted = nouns.SplitRule(coach, taught_by, place, percents, begins, ends, kind)
+        wanted = nouns.SplitRule(coach, taught_by, place, percents, begins, ends, kind, service)
         self.both(
             partial(self.model.decide_split_rule, wanted, by=by),
             lambda: self.split_rules.append(
@@ -165,6 +185,7 @@ class SellingMachine(FillingMachine):
                     name="Rule", business_percent=business, creator_percent=creator, teacher_percent=teacher,
                     by=self.people[by], coach=None if coach is None else self.people[coach], taught_by=taught_by,
                     place=place, active_from=begins, active_until=ends, kind=kind,
+                    offered_id=None if service is None else self.services[service].pk,
                 )
             ),
         )  # fmt: skip

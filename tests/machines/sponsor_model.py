@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from tests.machines.booking_nouns import half_up
 from tests.machines.machine import Refused
-from tests.machines.money_model import Money
 from tests.machines.money_nouns import ADMINS, Booking, Sponsorship
+from tests.machines.split_model import Splits
 
 # What must come of it in some run of the machine, with what stands in `payout_model`.
 RULES = (
@@ -15,7 +15,7 @@ RULES = (
 CODES = ("more_than_owed", "own_sponsorship", "pot_not_raised")
 
 
-class Sponsors(Money):
+class Sponsors(Splits):
     """Who pays a part of what others buy."""
 
     def __init__(self, now: datetime) -> None:

@@ -12,10 +12,10 @@ from tenpo.orders.actions import sponsorships
 from tenpo.orders.actions.policies import ShareTerms
 from tests.machines import money_nouns as nouns
 from tests.machines.booking_nouns import HOLD
+from tests.machines.creators import CreatingMachine
 from tests.machines.money import MANY, admins, cards, coaches, members, which
 from tests.machines.money_nouns import ADMINS, COACHES, MEMBERS
 from tests.machines.money_stories import UNTIL_A_DAY_BEFORE
-from tests.machines.sales import SellingMachine
 
 sponsors = st.sampled_from([ADMINS[1], COACHES[0], MEMBERS[1]])
 # Percent, amount, cap.
@@ -24,7 +24,7 @@ pots = st.sampled_from([None, 1_000, 5_000, 0])
 parts_of_each = st.sampled_from([None, None, 2_000])
 
 
-class SponsoringMachine(SellingMachine):
+class SponsoringMachine(CreatingMachine):
     @rule(
         sponsor=sponsors,
         terms=terms,

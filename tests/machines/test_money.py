@@ -23,9 +23,9 @@ from tenpo.payments.actions import auto_top_ups, payout_accounts, payout_sending
 from tenpo.payments.actions.payouts import arrival_of
 from tenpo.payments.wallet_models import AutoTopUp
 from tests.machines import money_nouns as nouns
+from tests.machines.disputes import MoneyMachine
 from tests.machines.machine import finds_a_difference, run
 from tests.machines.money_stories import FILLS_MORE, STORIES
-from tests.machines.refunds import MoneyMachine
 
 SCHEMA = functools.cache(import_module("xmlschema").XMLSchema)
 

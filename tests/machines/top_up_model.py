@@ -180,8 +180,8 @@ class TopUps(Sales):
     def _switch_off(self, one: AutoTopUp, why: str) -> None:
         one.is_on, one.failure, one.paused_until = False, why, None
 
-    def _stop_filling(self, owner: int) -> None:
-        """Money of a top-up goes back: else the card would pay it again within a minute."""
+    def _stop_filling(self, owner: int, why: str) -> None:
+        """Money of a top-up goes back: else the card would pay it again within a minute. Or a bank wants some back."""
         one = self.auto_top_ups.get(owner)
         if one is not None and one.is_on:
-            self._switch_off(one, "top_up_refunded")
+            self._switch_off(one, why)
