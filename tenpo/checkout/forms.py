@@ -138,7 +138,7 @@ class PaymentFilter(forms.Form):
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
         for name, choices in (
-            ("state", Payment.State.choices),
+            ("state", [*Payment.State.choices, ("disputed", _("Disputed"))]),
             ("provider", [(provider.name, provider.label) for provider in PROVIDERS.values()]),
         ):
             field = self.fields[name]

@@ -1,7 +1,8 @@
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
@@ -36,6 +37,15 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
     def by_itself(self) -> Self:
         """What no order accounts for: top-ups, and money that came when there was nothing to pay any more."""
         return self.filter(order_id=None)
+
+    def with_disputes(self) -> Self:
+        """With what of each a bank keeps for good (minor units), and whether one wants it back and nobody decided."""
+        disputes = Dispute.objects.filter(payment=OuterRef("pk"))
+        lost = disputes.order_by().values("payment").annotate(sum=Sum("lost")).values("sum")
+        is_decided = Exists(disputes) & ~Exists(disputes.filter(state=Dispute.State.OPEN))
+        return self.annotate(
+            kept_by_bank=Coalesce(Subquery(lost), 0), is_in_dispute=Q(disputed_at__isnull=False) & ~is_decided
+        )
 
 
 class Payment(BaseModel):

@@ -22,6 +22,7 @@ from tenpo.checkout.forms import PaymentFilter
 from tenpo.checkout.queries.bookings import booking_of_payment, transfer_reference
 from tenpo.checkout.queries.disputes import disputes_of
 from tenpo.checkout.queries.money import causes_of, transfers_of_payment
+from tenpo.checkout.queries.refunds import what_is_left
 from tenpo.checkout.views.my_money import csv_name, payment_columns, payment_row
 from tenpo.core import charts
 from tenpo.core.business import current_business
@@ -32,7 +33,7 @@ from tenpo.core.money import Money
 from tenpo.core.words import say_money, say_month
 from tenpo.ledger.queries import spend_by_month
 from tenpo.orders.models import Line
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Payment, PaymentQuerySet
 from tenpo.payments.providers.manual import BankTransfer
 from tenpo.payments.queries import manual_providers, unmarked
 from tenpo.payments.words import why_not_paid
@@ -48,7 +49,7 @@ MAX_BULK = 200
 def payment_list(request: PageRequest) -> HttpResponse:
     """Everybody's payments, newest first, filtered by words, state, provider and day."""
     form = PaymentFilter(request.GET or None)
-    page = page_of(request, _filtered(request, form), order=("-id",))
+    page = page_of(request, _filtered(request, form).with_disputes(), order=("-id",))
     context = {
         "form": form,
         "payments": page.items,
@@ -142,11 +143,15 @@ def payment_detail(request: PageRequest, payment_id: UUID) -> HttpResponse:
 
 
 def _give_url(payment: Payment) -> str:
-    """Where an admin gives something back of what a payment paid; empty when nothing is left of it."""
-    if payment.state != Payment.State.SUCCEEDED or not payment.left:
+    """Where an admin gives something back of what a payment paid; empty when nothing of it can go back now.
+
+    While a bank wants it back nothing does: it would be paid twice.
+    """
+    if payment.state != Payment.State.SUCCEEDED or not payment.left or payment.is_wanted_back:
         return ""
     if payment.order_id is None:
-        return reverse("checkout:payment-refund-give", args=[payment.pk])
+        is_there = what_is_left(None, payment).whole
+        return reverse("checkout:payment-refund-give", args=[payment.pk]) if is_there else ""
     lines = list(Line.objects.filter(order_id=payment.order_id).values_list("pk", flat=True))
     if len(lines) > 1:
         # There each is named.
@@ -211,13 +216,15 @@ def _waiting(request: PageRequest) -> QuerySet[Payment]:
     return unmarked(Payment.objects.visible_to(request.user))
 
 
-def _filtered(request: PageRequest, form: PaymentFilter) -> QuerySet[Payment]:
+def _filtered(request: PageRequest, form: PaymentFilter) -> PaymentQuerySet:
     rows = Payment.objects.visible_to(request.user).select_related("payer")
     if not form.is_valid():
         return rows
     wanted = form.cleaned_data
     rows = rows.filter(called(wanted["q"], of="payer__"))
-    if wanted["state"]:
+    if wanted["state"] == "disputed":
+        rows = rows.filter(disputed_at__isnull=False)
+    elif wanted["state"]:
         rows = rows.filter(state=wanted["state"])
     if wanted["provider"]:
         rows = rows.filter(provider=wanted["provider"])

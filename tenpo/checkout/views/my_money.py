@@ -38,7 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     currency = current_business().currency
     credits = credits_of(user)
-    payments = Payment.objects.filter(payer=user)
+    payments = Payment.objects.filter(payer=user).with_disputes()
     page = page_of(request, payments, order=("-id",), limit=PAYMENTS_SHOWN)
     earns = Split.objects.filter(recipient=user).exists()
     context = {

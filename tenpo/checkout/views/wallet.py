@@ -18,6 +18,7 @@ from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, slip_of_payment
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable, wallet_context
+from tenpo.checkout.queries.refunds import lost_of, what_is_left
 from tenpo.checkout.views.my_money import csv_name, statement_table
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -156,6 +157,8 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         "slip": slip_of_payment(payment),
         "failure": say_failure(payment.failure_code) if payment.state == Payment.State.FAILED else "",
         "left": sum(balance_of(user, payment.currency, WALLET).values()),
+        "kept_by_bank": lost_of(payment),
+        "may_go_back": what_is_left(None, payment).whole,
     }
     if request.htmx and not context["is_confirming"]:  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(request.path)
