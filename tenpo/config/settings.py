@@ -289,6 +289,9 @@ IMPORT_ROWS = {
     "sessions": "tenpo.schedule.actions.imports.import_session_row",
 }
 
+# Whose sales were paid by what is known above payouts: a payee's earnings that a buyer's bank may still take back.
+DISPUTED_EARNINGS = "tenpo.checkout.queries.disputes.disputed_earnings"
+
 # What a backup's manifest says beside the number of rows: name → function that says it of this moment.
 BACKUP_FIGURES = {"ledger": "tenpo.ledger.queries.figures"}
 # What is encrypted inside somebody else's model, beside every `EncryptedField`: each is a `core.sealed.Place`.

@@ -3,8 +3,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
+from django.utils.module_loading import import_string
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
@@ -92,6 +94,20 @@ def borne_by_business(payment: Payment) -> dict[Dispute, int]:
     moved = Transfer.objects.filter(is_sales, kind__in=kinds, subject_id__in=[one.pk for one in lost])
     borne = dict(moved.values_list("subject_id").annotate(sum=Sum(change)))
     return {one: borne[one.pk] for one in lost if borne.get(one.pk, 0) > 0}
+
+
+@dataclass(frozen=True)
+class DisputedEarning:
+    """A payment that its payer's bank wants back, and what somebody gives back if it is lost (minor units)."""
+
+    payment: Payment
+    earned: int
+
+
+def disputed_earnings(payee: User, currency: str) -> list[DisputedEarning]:
+    """What of somebody's earnings is of payments that banks want back, undecided; found by `DISPUTED_EARNINGS`."""
+    found: list[DisputedEarning] = import_string(settings.DISPUTED_EARNINGS)(payee, currency)
+    return found
 
 
 def payout_terms() -> PayoutTerms:

@@ -12,15 +12,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
 
 from tenpo.audit.actions import record
+from tenpo.checkout.queries.disputes import own_parts
 from tenpo.core import clock
-from tenpo.core.money import apportion
 from tenpo.core.outbox import publish
 from tenpo.ledger.actions import Posting, Pot, post_transfers, post_what_is_there
 from tenpo.ledger.models import Account, Transfer
 from tenpo.ledger.queries import balance_of
 from tenpo.orders.actions.giving_back import Return, lock_lines, return_parts
 from tenpo.orders.models import Line, Order
-from tenpo.orders.policies import PartsBack, parts_left
+from tenpo.orders.policies import PartsBack
 from tenpo.payments.actions.asking import ask_in_turn
 from tenpo.payments.actions.disputes import (
     Loss,
@@ -120,10 +120,8 @@ def _count_lost(dispute: Dispute) -> None:
 
 def _give_by_lines(dispute: Dispute, payment: Payment, lines: Sequence[Line], most: int) -> list[Posting]:
     """What the buyer paid of each line and has not got back, in proportion: a refund of each, with its splits."""
-    left = [parts_left(line).own for line in lines]
-    parts = apportion(min(most, sum(left)), left)
     refunds, returns = [], []
-    for line, own in zip(lines, parts, strict=True):
+    for line, own in own_parts(lines, most):
         if own:
             refund = refund_by_dispute(payment, line_id=line.pk, description=line.description, own=own)
             refunds.append(refund)

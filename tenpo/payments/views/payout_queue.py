@@ -39,7 +39,16 @@ from tenpo.payments.payout_forms import PayoutFilter, PayoutTermsForm, WordForm
 from tenpo.payments.payout_methods import METHODS, offered_methods
 from tenpo.payments.payout_methods.manual import note_of
 from tenpo.payments.permissions import can_decide_payout
-from tenpo.payments.queries import approved_alone, disabled_in, disputed_by, lately_approved, needs_two, payout_terms
+from tenpo.payments.queries import (
+    DisputedEarning,
+    approved_alone,
+    disabled_in,
+    disputed_by,
+    disputed_earnings,
+    lately_approved,
+    needs_two,
+    payout_terms,
+)
 from tenpo.payments.words import why_not_sent
 from tenpo.people.http import (
     PageRequest,
@@ -102,6 +111,7 @@ def payout_review(request: PageRequest, payout_id: UUID) -> HttpResponse:
         "has_approved": request.user.pk in (payout.approved_by_id, payout.seconded_by_id),
         "is_by_hand": not method.sends_itself and not method.writes_files,
         "disputed": disputed_by(payout.payee) if payout.state in Payout.UNDER_WAY else None,
+        "disputed_earnings": _disputed_earnings(payout),
         "may_mark": may_be_marked(payout),
         "may_come_back": may_be_marked(payout) or may_come_back(payout),
     }
@@ -226,6 +236,13 @@ def _time_of(text: str) -> datetime | None:
         return parse_datetime(text)
     except ValueError:
         return None
+
+
+def _disputed_earnings(payout: Payout) -> list[DisputedEarning]:
+    """What banks want back behind a payout of earnings that has not left."""
+    if payout.source != Payout.Source.EARNINGS or payout.state not in (Payout.State.ASKED, Payout.State.APPROVED):
+        return []
+    return disputed_earnings(payout.payee, payout.currency)
 
 
 def _files() -> list[dict[str, Any]]:
