@@ -51,7 +51,10 @@ class PayoutForm(OnceForm):
 
     source = forms.ChoiceField(label=pgettext_lazy("place", "From"), choices=Payout.Source, widget=forms.RadioSelect)
     amount = AmountField(label=_("Amount"))
-    account = forms.ModelChoiceField(label=_("To"), queryset=PayoutAccount.objects.none(), empty_label=None)
+    # As a list, an account is never cut off where there is little room.
+    account = forms.ModelChoiceField(
+        label=_("To"), queryset=PayoutAccount.objects.none(), empty_label=None, widget=forms.RadioSelect
+    )
 
     def __init__(self, *args: Any, accounts: Any, sources: list[tuple[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -151,7 +151,16 @@ def back_to(request: HttpRequest, route: str, *args: Any) -> HttpResponse:
 
 
 # The refusal of a rule stands beside what would have to change.
-RULE_FIELDS = {"already_invited": "email", "account_exists": "email"}
+RULE_FIELDS = {
+    "already_invited": "email",
+    "account_exists": "email",
+    "insufficient_funds": "amount",
+    "below_minimum": "amount",
+    "more_than_left": "amount",
+    "account_too_new": "account",
+    "account_disabled": "account",
+    "method_not_offered": "account",
+}
 
 
 def attempt_form(form: Form, act: Callable[[], Any]) -> Any:

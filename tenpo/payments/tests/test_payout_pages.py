@@ -147,8 +147,36 @@ def test_a_refusal_stands_beside_what_was_typed(amount, words):
     answer = signed_in(mia).post("/me/money/payouts/", {"source": "earnings", "amount": amount, "account": account.pk})
 
     assert answer.status_code == 422
-    assert words in answer.content.decode()
+    (said,) = re.findall(r'id="id_amount_error"[^>]*>(.*?)</(?:p|ul|div)>', answer.content.decode(), re.DOTALL)
+    assert words in said
+    assert f'value="{amount}"' in answer.content.decode()
     assert not Payout.objects.exists()
+
+
+def test_all_that_is_there_and_the_usual_account_stand_in_the_form():
+    make_terms()
+    mia = make_coach()
+    make_earnings(mia, 5_050)
+    make_payout_account(mia, "manual")
+    usual = make_payout_account(mia, "sepa", is_default=True)
+
+    page = signed_in(mia).get("/me/money/payouts/").content.decode()
+
+    assert re.search(r'name="amount"[^>]*value="50.50"', page)
+    assert re.findall(r'name="account" value="([^"]+)"[^>]* checked', page) == [str(usual.pk)]
+
+
+def test_a_new_account_is_refused_beside_it():
+    make_terms()
+    mia = make_coach()
+    make_earnings(mia, 5_000)
+    make_payout_account(mia)
+    account = make_payout_account(mia, "sepa", is_usable=False)
+
+    answer = signed_in(mia).post("/me/money/payouts/", {"source": "earnings", "amount": "20", "account": account.pk})
+
+    assert answer.status_code == 422
+    assert re.search(r'id="id_account_error"[^>]*>.*?This account is new', answer.content.decode(), re.DOTALL)
 
 
 def test_an_account_of_somebody_else_is_no_choice():

@@ -42,12 +42,13 @@ def payout_list(request: PageRequest) -> HttpResponse:
     """My payouts, what can be paid out, and asking for it."""
     sources = _sources(request.user)
     accounts = PayoutAccount.objects.live().filter(owner=request.user).order_by("-is_default", "-id")
+    most = max(sources, key=lambda one: one.left)
     form = PayoutForm(
         request.POST or None,
         shown_to=request.user,
         accounts=accounts,
         sources=[(one.source, one.source.label) for one in sources],
-        initial={"source": max(sources, key=lambda one: one.left).source},
+        initial={"source": most.source, "amount": most.left or None, "account": next(iter(accounts), None)},
     )
     if request.method == "POST":
         hit("payout-user", request.user.pk)
