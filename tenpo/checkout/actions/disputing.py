@@ -57,9 +57,12 @@ def settle_disputes_of(payment: Payment) -> bool:
 
 
 def ask_about_disputes() -> int:
-    """Ask about disputed payments of which nothing is decided yet; how many were answered for."""
+    """Ask about disputed payments of which nothing is decided yet, or what was won is not back; how many were answered
+    for.
+    """
     disputes = Dispute.objects.filter(payment=OuterRef("pk"))
-    undecided = Exists(disputes.filter(state=Dispute.State.OPEN)) | ~Exists(disputes)
+    to_come = Q(state=Dispute.State.OPEN) | Q(state=Dispute.State.WON, taken__gt=0)
+    undecided = Exists(disputes.filter(to_come)) | ~Exists(disputes)
     asked_long_ago = Q(asked_at=None) | Q(asked_at__lt=clock.now() - ASK_AGAIN)
     waiting = Payment.objects.filter(undecided, asked_long_ago, disputed_at__isnull=False)
     return ask_in_turn(waiting, settle_disputes_of, limit=ASKED_AT_ONCE)

@@ -179,6 +179,22 @@ def test_an_end_that_no_webhook_told_is_asked_for(double):
     assert (payment.disputes.get().state, payment.disputes.get().lost) == ("lost", PRICE)
 
 
+def test_what_was_won_is_asked_about_until_it_is_back(double):
+    _booking, payment = make_disputed(double, make_member())
+    # It is won, and its money is still to come: of that Stripe tells as well, but nobody hears it.
+    double.close_dispute("warning_closed")
+    tell(double)
+    won = payment.disputes.get()
+    double.reinstate()
+
+    Payment.objects.update(asked_at=None)
+    assert [ask_about_disputes() for _again in range(2)] == [1, 0]
+
+    assert (won.state, won.taken, payment.disputes.get().taken) == ("won", PRICE, 0)
+    Payment.objects.update(asked_at=None)
+    assert ask_about_disputes() == 0
+
+
 def test_what_stripe_does_not_answer_for_is_told_again(double):
     _booking, payment = make_disputed(double, make_member())
     double.close_dispute("lost")
