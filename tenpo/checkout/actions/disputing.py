@@ -57,9 +57,7 @@ def settle_disputes_of(payment: Payment) -> bool:
 
 
 def ask_about_disputes() -> int:
-    """Ask about disputed payments of which nothing is decided yet, or what was won is not back; how many were answered
-    for.
-    """
+    """Ask about disputes that nobody decided, or that were won and are not paid back; how many payments were answered."""
     disputes = Dispute.objects.filter(payment=OuterRef("pk"))
     to_come = Q(state=Dispute.State.OPEN) | Q(state=Dispute.State.WON, taken__gt=0)
     undecided = Exists(disputes.filter(to_come)) | ~Exists(disputes)
