@@ -40,12 +40,19 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def with_disputes(self) -> Self:
         """With what of each a bank keeps for good (minor units), and whether one wants it back and nobody decided."""
-        disputes = Dispute.objects.filter(payment=OuterRef("pk"))
-        lost = disputes.order_by().values("payment").annotate(sum=Sum("lost")).values("sum")
-        is_decided = Exists(disputes) & ~Exists(disputes.filter(state=Dispute.State.OPEN))
-        return self.annotate(
-            kept_by_bank=Coalesce(Subquery(lost), 0), is_in_dispute=Q(disputed_at__isnull=False) & ~is_decided
-        )
+        disputes = Dispute.objects.filter(payment=OuterRef("pk")).order_by()
+        lost = disputes.values("payment").annotate(sum=Sum("lost")).values("sum")
+        return self.annotate(kept_by_bank=Coalesce(Subquery(lost), 0), is_in_dispute=_is_in_dispute())
+
+    def in_dispute(self) -> Self:
+        """Those that a bank wants back, of which nobody has decided yet."""
+        return self.filter(_is_in_dispute())
+
+
+def _is_in_dispute() -> Q:
+    disputes = Dispute.objects.filter(payment=OuterRef("pk"))
+    is_decided = Exists(disputes) & ~Exists(disputes.filter(state=Dispute.State.OPEN))
+    return Q(disputed_at__isnull=False) & ~is_decided
 
 
 class Payment(BaseModel):

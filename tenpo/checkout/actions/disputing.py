@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Q, Sum
 
 from tenpo.audit.actions import record
 from tenpo.checkout.queries.disputes import own_parts
@@ -58,12 +58,10 @@ def settle_disputes_of(payment: Payment) -> bool:
 
 def ask_about_disputes() -> int:
     """Ask about disputes that nobody decided, or that were won and are not paid back; how many payments were answered."""
-    disputes = Dispute.objects.filter(payment=OuterRef("pk"))
-    to_come = Q(state=Dispute.State.OPEN) | Q(state=Dispute.State.WON, taken__gt=0)
-    undecided = Exists(disputes.filter(to_come)) | ~Exists(disputes)
     asked_long_ago = Q(asked_at=None) | Q(asked_at__lt=clock.now() - ASK_AGAIN)
-    waiting = Payment.objects.filter(undecided, asked_long_ago, disputed_at__isnull=False)
-    return ask_in_turn(waiting, settle_disputes_of, limit=ASKED_AT_ONCE)
+    won = Dispute.objects.filter(payment=OuterRef("pk"), state=Dispute.State.WON, taken__gt=0)
+    waiting = Payment.objects.in_dispute() | Payment.objects.filter(Exists(won))
+    return ask_in_turn(waiting.filter(asked_long_ago), settle_disputes_of, limit=ASKED_AT_ONCE)
 
 
 @transaction.atomic

@@ -45,7 +45,7 @@ def disputed_earnings(payee: User, currency: str) -> list[DisputedEarning]:
 
     Four statements, or one where no bank wants anything of theirs.
     """
-    wanted = Payment.objects.with_disputes().filter(is_in_dispute=True, currency=currency)
+    wanted = Payment.objects.in_dispute().filter(currency=currency)
     theirs = Split.objects.filter(recipient=payee, earned_at__isnull=False, amount__gt=F("reversed"))
     orders = theirs.filter(line__order__in=wanted.values("order_id")).values("line__order")
     payments = list(wanted.filter(order_id__in=orders).select_related("payer").order_by("disputed_at", "id"))

@@ -177,10 +177,11 @@ def test_what_is_not_earned_yet_or_was_won_or_went_back_is_nothing_to_warn_of():
     coach = make_earning_coach()
     to_come = make_booking(make_session(coach, price=PRICE), make_member())
     won, back = (Payment.objects.get(order_id=make_bought(coach=coach, ago=days).order_id) for days in (1, 2))
+    assert to_come.line is not None
     for payment in (Payment.objects.get(order_id=to_come.line.order_id), won, back):
         note_dispute(payment)
     apply_dispute(won, said(WON, is_back=True))
-    line = Line.objects.get(order_id=back.order_id)
+    line = Line.objects.get(order=back.order_id)
 
     give_refund(line=line, amount=4_000, to="wallet", by=make_admin())
     part = [one.earned for one in disputed_earnings(coach, "EUR")]
