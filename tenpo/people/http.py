@@ -156,6 +156,7 @@ RULE_FIELDS = {
     "account_exists": "email",
     "insufficient_funds": "amount",
     "below_minimum": "amount",
+    "more_than_asked": "amount",
     "more_than_left": "amount",
     "account_too_new": "account",
     "account_disabled": "account",

@@ -1,6 +1,7 @@
 """Refunds on their pages and by API, and what people are told of them."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from tenpo.books.queries.reconciling import pairs_of
 from tenpo.checkout.actions.buying import book_session
-from tenpo.checkout.actions.refunding import give_refund
+from tenpo.checkout.actions.refunding import ask_for_refund, give_refund
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -63,6 +64,12 @@ def read(response: Any) -> str:
     return text
 
 
+def errors_of(name: str, response: Any) -> str:
+    """What stands beside a field that was refused."""
+    found = re.search(rf'<ul class="errors" id="id_{name}_error">(.*?)</ul>', read(response), re.DOTALL)
+    return found[1] if found else ""
+
+
 def test_a_buyer_asks_from_the_receipt_and_withdraws():
     line = make_bought()
     browser = signed_in(buyer_of(line))
@@ -82,21 +89,35 @@ def test_a_buyer_asks_from_the_receipt_and_withdraws():
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"),
+    ("typed", "name", "words"),
     [
-        ({"amount": "100.01", "to": "method", "reason": "x"}, "can still go back"),
-        ({"amount": "0", "to": "method", "reason": "x"}, "Give an amount above zero."),
-        ({"amount": "10", "to": "moon", "reason": "x"}, "Select a valid choice"),
-        ({"amount": "10", "to": "method", "reason": ""}, "Please fill this in."),
+        ({"amount": "100.01", "to": "method", "reason": "x"}, "amount", "can still go back"),
+        ({"amount": "0", "to": "method", "reason": "x"}, "amount", "Give an amount above zero."),
+        ({"amount": "10", "to": "moon", "reason": "x"}, "to", "Select a valid choice"),
+        ({"amount": "10", "to": "method", "reason": ""}, "reason", "Please fill this in."),
     ],
 )
-def test_what_is_typed_wrong_is_said_beside_it(typed, words):
+def test_what_is_typed_wrong_is_said_beside_it(typed, name, words):
     line = make_bought()
     answer = signed_in(buyer_of(line)).post(f"/me/money/lines/{line.pk}/refund/", typed)
 
     assert answer.status_code == 422
-    assert words in read(answer)
+    assert words in errors_of(name, answer)
     assert not Refund.objects.exists()
+
+
+def test_an_admin_who_grants_more_than_was_asked_is_told_beside_the_amount():
+    line = make_bought()
+    refund = ask_for_refund(line=line, amount=4_000, to="method", reason="x", by=buyer_of(line))
+
+    typed = {"act": "grant", "amount": "40.01", "to": "method", "word": "Half of it"}
+    answer = freshly_signed_in(make_admin()).post(f"/money/refunds/{refund.pk}/", typed)
+
+    assert answer.status_code == 422
+    assert "more than was asked for" in errors_of("amount", answer)
+    assert 'value="Half of it"' in read(answer)
+    refund.refresh_from_db()
+    assert refund.state == Refund.State.ASKED
 
 
 def test_the_page_says_why_nothing_can_be_asked_for():
