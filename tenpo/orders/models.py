@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenpo.core.db import TsTzRange, UuidPoint
 from tenpo.core.models import CURRENCY_LENGTH, BaseModel
+from tenpo.core.words import say_percent
 from tenpo.orders.cancelling import Policy, read_policy
 from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.payments.refund_models import RefundTo
@@ -394,6 +395,11 @@ class Split(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.get_part_display()} {self.amount}"
+
+    @property
+    def said_percent(self) -> str:
+        """Which part of the price it is, in the reader's words: "15%"."""
+        return say_percent(self.percent / 100)
 
     @property
     def left(self) -> int:

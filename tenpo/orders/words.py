@@ -34,9 +34,8 @@ def describe_sponsorship(sponsorship: Sponsorship) -> str:
 def describe_split(rule: SplitRule) -> str:
     """A rule of who earns what in a sentence."""
     parts = [
-        (rule.business_percent, _("%(percent)s %% the business")),
-        (rule.creator_percent, _("%(percent)s %% whoever made it")),
-        (rule.teacher_percent, _("%(percent)s %% whoever teaches it")),
+        (rule.business_percent, _("%(share)s the business")),
+        (rule.creator_percent, _("%(share)s whoever made it")),
+        (rule.teacher_percent, _("%(share)s whoever teaches it")),
     ]
-    said = " · ".join(words % {"percent": percent} for percent, words in parts if percent)
-    return said.replace(" %", "\N{NO-BREAK SPACE}%")
+    return " · ".join(words % {"share": say_percent(percent / 100)} for percent, words in parts if percent)

@@ -64,6 +64,20 @@ def test_what_was_earned_is_said_by_source_the_most_first_less_what_went_back():
     assert (said["left"], said["coming"], sum(month["amount"] for month in said["months"])) == (16_150, 7_650, 16_150)
 
 
+def test_the_page_says_shares_and_how_many_sales_in_the_readers_words():
+    coach = make_earning_coach()
+    make_bought(coach=coach)
+    english = read(coach)
+    User.objects.filter(pk=coach.pk).update(locale="de")
+
+    german = read(User.objects.get(pk=coach.pk))
+
+    assert ("85% of €100.00" in english, "85\N{NO-BREAK SPACE}% von 100,00" in german) == (True, True)
+    # "Umsatz" is what came in, not how often.
+    assert ('data-label="Sales"' in english, 'data-label="Verkäufe"' in german) == (True, True)
+    assert '<progress value="8500" max="8500"' in english
+
+
 def test_each_sale_is_listed_by_api_to_whom_it_earns():
     coach = make_earning_coach()
     line = sold(coach, "Yoga", 10_000)

@@ -32,6 +32,7 @@ def test_a_rule_is_decided_for_what_was_chosen(client: Client):
     assert found == [("", None, "other"), ("session", None, "other"), ("session", service.pk, "other")]
     page = client.get(reverse(LIST)).content.decode()
     assert ("of sessions" in page, "of “Career hour”" in page) == (True, True)
+    assert f"{ASKED['business_percent']}% the business" in page
 
 
 @pytest.mark.parametrize("what", ["boat", "01920f3a-7c1e-7b3a-9d55-2f6f0c1b8a42"], ids=["no kind", "no service"])
