@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from tenpo.checkout.actions import disputing, settling
-from tenpo.payments.models import SandboxCharge
+from tenpo.payments.models import Dispute, SandboxCharge
 from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
 from tests.machines import money_nouns as nouns
 from tests.machines.dispute_model import DISPUTE_FEE
 from tests.machines.money import MANY, cards, coaches, shares, which
 from tests.machines.money_nouns import ADMINS, COACHES, MEMBERS, Said
-from tests.machines.money_stories import STORIES
+from tests.machines.money_stories import STORIES, UNTIL_A_DAY_BEFORE
 from tests.machines.refunds import ACTS, RefundingMachine, parts, places
 
 # What a provider says of a dispute: its state, and whether the money had gone, and come back.
@@ -56,12 +56,12 @@ class MoneyMachine(RefundingMachine):
             return
         number, known = self.model.payments.index(payment), self.model.disputes
         of = [dispute.amount for dispute in known if dispute.payment is payment and dispute.name == name]
-        wanted = of[0] if of else max(1, payment.amount // (2 if amount == "half" else 1))
+        whole = of[0] if of else max(1, payment.amount // (2 if amount == "half" else 1))
         state, *moves = says.split(", ")
-        moved = {"gone": ("out", -wanted, DISPUTE_FEE), "back": ("in", wanted, -DISPUTE_FEE)}
-        said = Said(name, state, wanted, tuple(moved[move] for move in moves))
+        moved = {"gone": ("out", -whole, DISPUTE_FEE), "back": ("in", whole, -DISPUTE_FEE)}
+        said = Said(name, state, whole, tuple(moved[move] for move in moves))
         outcome = DisputeOutcome(
-            f"{number}-{name}", state, wanted, "EUR",
+            f"{number}-{name}", Dispute.State(state), whole, "EUR",
             tuple(DisputeMovement(f"{name}-{what}", cents, fee, "EUR") for what, cents, fee in said.moved),
         )  # fmt: skip
         row = self.rows.row("payments", number)
@@ -75,57 +75,41 @@ class MoneyMachine(RefundingMachine):
         to=places,
         amount=wanted,
         says=st.lists(news, min_size=1, max_size=3),
-        after=st.sampled_from(["nothing", "back", "given up", "taught", "filled"]),
+        after=st.sampled_from(["nothing", "all back", "given up", "taught", "filled"]),
     )
     def dispute_what_was_sold(
         self, coach: int, card: str, before: str, to: str, amount: str, says: list[str], after: str
     ) -> None:  # fmt: skip
         """Somebody buys a session, and has some of it back, or it is earned; their bank wants it back; and then."""
         self.decide_refund_terms(to, None, ADMINS[0])
-        self.plan_session(coach, 10_001, 25, ((48, 100), (24, 50), (0, 0)), COACHES[0])
-        session, buyer = self.model.sessions[-1], MEMBERS[1]
-        self._book(session, buyer, "sandbox", card, uses_wallet=False)
-        of_it = [booking for booking in self.model.of_session(session) if booking.is_paid]
-        if not of_it:
-            return
-        [booking] = of_it
-        if before in ("part back", "all back"):
-            self._give(booking, "third" if before == "part back" else "all", to, ADMINS[0])
-        elif before == "given up":
-            self._cancel(booking, buyer)
-        elif before == "paid out":
-            self._move_to(session.ends_at)
-            self._close(session, coach, took_place=True)
-            self.pay_out(coach, "manual", "all", 1, "done")
-        elif before == "spent":
+        self.plan_session(coach, 10_001, 25, UNTIL_A_DAY_BEFORE, COACHES[0])
+        session = self.model.sessions[-1]
+        self._book(session, MEMBERS[1], "sandbox", card, uses_wallet=False)
+        for payment in self.model.payments:
+            booking = payment.booking
+            if booking is not None and booking.session is session and payment.state == "succeeded":
+                self._go_on(booking, before, to)
+                for one in says:
+                    self._hear_of_dispute(payment, "a", amount, one)
+                self._go_on(booking, after, to)
+                self._hear_of_dispute(payment, "b", "half", "lost, gone")
+
+    def _go_on(self, booking: nouns.Booking, act: str, to: str) -> None:
+        session, coach = booking.session, booking.session.coach
+        if act in ("part back", "all back"):
+            self._give(booking, "third" if act == "part back" else "all", to, ADMINS[0])
+        elif act == "given up":
+            self._cancel(booking, booking.buyer)
+        elif act == "filled":
+            self._top_up(booking.buyer, 9_999, "sandbox", "succeeds")
+        elif act == "spent" and len(self.model.sessions) < MANY:
             self._cancel(booking, coach)
             self._teach(coach, 10_001, "succeeds")
-        if (
-            paid := next(
-                (
-                    p
-                    for p in self.model.payments
-                    if p.made_at == booking.ordered_at
-                    and p.payer == buyer
-                    and not p.is_top_up
-                    and p.state == "succeeded"
-                ),
-                None,
-            )
-        ) is None:
-            return
-        for one in says:
-            self._hear_of_dispute(paid, "a", amount, one)
-        if after == "back":
-            self._give(booking, "all", to, ADMINS[0])
-        elif after == "given up":
-            self._cancel(booking, buyer)
-        elif after == "taught":
+        elif act in ("paid out", "taught"):
             self._move_to(max(self.clock.now, session.ends_at))
             self._close(session, coach, took_place=True)
-        elif after == "filled":
-            self._top_up(buyer, 9_999, "sandbox", "succeeds")
-        self._hear_of_dispute(paid, "b", "half", "lost, gone")
+            if act == "paid out":
+                self.pay_out(coach, "manual", "all", 1, "done")
 
     @rule(
         spends=st.booleans(),
@@ -140,11 +124,11 @@ class MoneyMachine(RefundingMachine):
     ) -> None:
         """What filled a wallet, and is spent or goes back in part, is wanted back; then the rest of it goes back."""
         self._top_up(MEMBERS[1], 9_999, "sandbox", "succeeds")
-        if spends and len(self.model.sessions) < MANY:
-            self._teach(COACHES[0], 3_000, "succeeds")
         payment, known = self.model.payments[-1], len(self.model.refunds)
         if not payment.is_top_up:
             return
+        if spends and len(self.model.sessions) < MANY:
+            self._teach(COACHES[0], 10_001, "succeeds")
         self._give(payment, part, "method", ADMINS[0])
         for one in says:
             self._hear_of_dispute(payment, "a", amount, one)

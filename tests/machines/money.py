@@ -60,7 +60,7 @@ shares = st.sampled_from([(15, 85, 0), (15, 15, 70), (33, 33, 34), (0, 100, 0), 
 
 
 class BusinessMachine(Machine):
-    runs = 90
+    runs = 66
     steps_of_a_run = 12
     rows: Rows  # read anew after each step
 

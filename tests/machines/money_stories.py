@@ -283,7 +283,7 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("dispute_what_was_sold", SOLD | {"before": "part back", "says": ["lost", "lost, gone"], "after": "given up"}),
         ("dispute_what_was_sold", SOLD | {"before": "spent", "to": "wallet", "says": ["lost, gone"]}),
         ("dispute_what_was_sold", SOLD | {"before": "given up", "to": "credit", "says": ["lost, gone, back", "won"]}),
-        ("dispute_what_was_sold", SOLD | {"to": "credit", "says": ["open", "won, gone, back"], "after": "back"}),
+        ("dispute_what_was_sold", SOLD | {"to": "credit", "says": ["open", "won, gone, back"], "after": "all back"}),
     ],
     "a bank takes back what waits to go back": [
         ("dispute_what_was_sold", SOLD | {"before": "all back", "says": ["open, gone", "lost, gone, back"]}),

@@ -5,23 +5,25 @@ A run that failed prints its steps. They become a test here, as Python has them,
 
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-from tenpo.checkout.actions import auto_topping_up, buying, refunding
+from tenpo.checkout.actions import auto_topping_up, buying, disputing, refunding
 from tenpo.checkout.queries import refunds as queries_of_refunds
 from tenpo.core.compiled import Compiled
 from tenpo.orders import policies, queries
 from tenpo.orders.actions import giving_back, orders, splits
 from tenpo.orders.models import SplitRule
 from tenpo.orders.policies import PartsBack, split_line
-from tenpo.orders.queries import funding_of
+from tenpo.orders.queries import Sold, fitting_split_rules, funding_of
 from tenpo.payments.actions import auto_top_ups, payout_accounts, payout_sending, payouts
 from tenpo.payments.actions.payouts import arrival_of
 from tenpo.payments.wallet_models import AutoTopUp
+from tenpo.schedule.actions import session_coaches
 from tests.machines import money_nouns as nouns
 from tests.machines.disputes import MoneyMachine
 from tests.machines.machine import finds_a_difference, run
@@ -158,6 +160,41 @@ def give_a_top_up_back(state: MoneyMachine) -> None:
     state.refund_top_up(which=0, part="half", to="method", by=2)
 
 
+def sell_what_another_made(state: MoneyMachine, acts: tuple[str, ...] = ()) -> None:
+    state.sell_what_somebody_made(
+        coach=4, creator=5, service=0, price=10_001, card="succeeds", has_own_rules=True, acts=list(acts), buyer=None,
+        took_place=True,
+    )  # fmt: skip
+
+
+def hand_over_after_another_rule_began(state: MoneyMachine) -> None:
+    state.decide_split_rule(by=2, coach=None, taught_by="", place=1, percents=(15, 15, 70), starts=0, lasts=None)
+    state.plan_session(coach=4, price=3_000, starts_in=25, windows=((1, 33), (0, 10)), creator=5)
+    state.book(which=0, by=0, way=("sandbox", "succeeds"), more=0, uses_wallet=True)
+    state.wait(by=timedelta(hours=5))
+    state.decide_split_rule(by=2, coach=None, taught_by="", place=1, percents=(0, 100, 0), starts=0, lasts=None)
+    state.hand_over(which=0, act="joins", by=2)
+
+
+def lose_what_was_sold(
+    state: MoneyMachine, before: str = "paid out", to: str = "method", more: tuple[str, ...] = ()
+) -> None:
+    state.dispute_what_was_sold(
+        coach=5, card="succeeds", before=before, to=to, amount="all", says=["lost, gone", *more], after="given up"
+    )  # fmt: skip
+
+
+def lose_a_top_up(state: MoneyMachine) -> None:
+    state.dispute_a_top_up(spends=False, part="third", acts=[], amount="all", says=["lost, gone"], then="all")
+
+
+def lose_the_half_that_went_back(state: MoneyMachine) -> None:
+    state.top_up(owner=1, amount=10_000, way=("sandbox", "succeeds"))
+    state.refund_top_up(which=0, part="half", to="method", by=2)
+    state.hear_of_dispute(which=0, name="a", amount="half", says="lost, gone")
+    state.refund_top_up(which=0, part="all", to="method", by=2)
+
+
 # What is broken → by which steps it is found.
 BROKEN: dict[str, tuple[Callable[[MoneyMachine], None], Any, str, Any]] = {
     "a debt that no payout settles": (refund_after_a_payout, payouts, "owed_by", lambda *_: 0),
@@ -194,6 +231,41 @@ BROKEN: dict[str, tuple[Callable[[MoneyMachine], None], Any, str, Any]] = {
     "the rule that came first": (
         sell_by_two_rules, queries, "split_rules_in_force",
         lambda *_, **when: SplitRule.objects.in_force(when["at"]).order_by("id"),
+    ),
+    "a royalty that is not paid": (
+        sell_what_another_made, buying, "split_line",
+        lambda *of, taught_by, **by: split_line(*of, taught_by=taught_by, **by | {"creator_id": taught_by[0]}),
+    ),
+    "a rule for one service that is not asked for": (
+        sell_what_another_made, queries, "fitting_split_rules",
+        lambda whom, *, coach_id, sold: fitting_split_rules(whom, coach_id=coach_id, sold=Sold(sold.kind)),
+    ),
+    "what is handed over and stays theirs who taught it before": (
+        partial(sell_what_another_made, acts=("stands in",)), session_coaches, "redivide_splits", lambda *_, **__: None
+    ),
+    "what is handed over by the rules of today": (
+        hand_over_after_another_rule_began, SplitRule, "holds", lambda *_: True
+    ),
+    "what is handed over as if nothing of it had gone back": (
+        partial(sell_what_another_made, acts=("back", "stands in")), splits, "parts_given",
+        lambda _line: PartsBack(0, 0, 0, 0),
+    ),
+    "a lost dispute whose earner keeps their part": (lose_what_was_sold, disputing, "_give_by_lines", lambda *_: []),
+    "a lost dispute that is nobody's debt": (lose_what_was_sold, splits, "_take_back", lambda _taken: None),
+    "a refund that leaves after the bank gave it back": (
+        partial(lose_what_was_sold, before="all back"), disputing, "end_held_refunds", lambda *_: []
+    ),
+    "credit of what a bank took": (
+        partial(lose_what_was_sold, before="given up", to="credit"), disputing, "_what_is_here", lambda *_: []
+    ),
+    "a wallet that keeps what a bank took": (lose_a_top_up, disputing, "_what_is_here", lambda *_: []),
+    "a bank that thought better of it, for nobody": (
+        partial(lose_what_was_sold, more=("lost, gone, back",)), disputing, "return_loss", lambda _of: 0
+    ),
+    "a dispute that nobody notes": (lose_what_was_sold, disputing, "note_dispute", lambda _payment: None),
+    "a loss that counts twice against a top-up": (
+        lose_the_half_that_went_back, queries_of_refunds, "lost_of",
+        lambda payment: sum(payment.disputes.values_list("lost", flat=True)),
     ),
 }  # fmt: skip
 
