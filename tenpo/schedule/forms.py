@@ -399,7 +399,7 @@ class FollowingForm(OfferForm):
         initial = _initial(session)
         super().__init__(*args, initial=initial, **kwargs)
         del self.fields["cancellation_policy"]
-        self.fields |= beside_field_of(viewer, session)
+        self.fields |= beside_field_of(viewer, session) | creator_field(viewer, session.creator_id)
 
     def changes(self) -> FollowingChanges:
         """Only what was changed: each session keeps what differs from this one otherwise."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from tenpo.audit.actions import record
 from tenpo.checkout.queries.disputes import own_parts
@@ -57,7 +57,7 @@ def settle_disputes_of(payment: Payment) -> bool:
 
 
 def ask_about_disputes() -> int:
-    """Ask about disputes that nobody decided, or that were won and are not paid back; how many payments were answered."""
+    """Ask about disputes that nobody decided, or that were won and are not paid back; how many were answered for."""
     asked_long_ago = Q(asked_at=None) | Q(asked_at__lt=clock.now() - ASK_AGAIN)
     won = Dispute.objects.filter(payment=OuterRef("pk"), state=Dispute.State.WON, taken__gt=0)
     waiting = Payment.objects.in_dispute() | Payment.objects.filter(Exists(won))

@@ -30,9 +30,10 @@ from tenpo.people.tests.make import make_admin, make_coach, make_member, signed_
 from tenpo.schedule.actions import session_coaches, sessions
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.actions.rescheduling import reschedule_booking
+from tenpo.schedule.actions.series import edit_following
 from tenpo.schedule.actions.services import edit_service
 from tenpo.schedule.actions.sessions import change_session, edit_session
-from tenpo.schedule.models import Session
+from tenpo.schedule.models import Series, Session
 from tenpo.schedule.tests.make import make_session
 from tenpo.schedule.tests.time_make import make_service
 from tests.at_once import at_once, meet_before, outcomes
@@ -285,6 +286,18 @@ def test_another_creator_earns_of_what_is_not_earned_yet(maker, teacher, rules):
 
     edit_session(Session.objects.get(pk=session.pk), by=admin, creator=None)
     assert (parts(session)[1], rule_of(session)) == (("creator", teacher, 8_501), rules[0])
+
+
+def test_of_many_dates_another_creator_earns_at_once(maker, teacher, rules):
+    dates = [made_by(None, teacher, starts_in=timedelta(days=7 * number)) for number in (1, 2, 3)]
+    series = Series.objects.create(coach=teacher, rule="FREQ=WEEKLY", time_zone="UTC")
+    Session.objects.update(series=series)
+    for session in dates:
+        make_booking(session, make_member())
+
+    edit_following(Session.objects.get(pk=dates[1].pk), by=make_admin(), creator=maker)
+
+    assert [parts(session)[1][:2] for session in dates] == [("creator", teacher), *[("royalty", maker)] * 2]
 
 
 def test_what_is_earned_stays_whose_it_is(maker, teacher, rules):

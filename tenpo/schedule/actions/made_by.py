@@ -1,5 +1,7 @@
 """Who made what is offered, where an admin, or whoever made it, says so."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -36,3 +38,14 @@ def check_creator_of(session: Session, creator: User | None, *, by: User | None)
         if by.pk != session.coach_id or not in_own_place.exists():
             raise PermissionDenied
     check_creator(creator, by=by, before_id=session.creator_id)
+
+
+def with_creator(sessions: Sequence[Session], changes: Mapping[str, Any], *, by: User | None) -> dict[str, Any]:
+    """What is to change of sessions that are locked, with their `creator`, where that is among it, by the field."""
+    values = dict(changes)
+    if "creator" in values:
+        creator = values.pop("creator")
+        for session in sessions:
+            check_creator_of(session, creator, by=by)
+        values["creator_id"] = creator.pk if creator else None
+    return values

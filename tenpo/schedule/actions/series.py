@@ -24,7 +24,7 @@ from tenpo.orders.models import CancellationPolicy
 from tenpo.people.models import User
 from tenpo.schedule.actions.cancellations import BACK, CalledOff, call_off
 from tenpo.schedule.actions.coach_time import lock_coaches
-from tenpo.schedule.actions.made_by import check_creator
+from tenpo.schedule.actions.made_by import check_creator, with_creator
 from tenpo.schedule.actions.seats import lock_with_held
 from tenpo.schedule.actions.session_coaches import checked_beside, coaches_with, write_sessions
 from tenpo.schedule.actions.sessions import (
@@ -65,6 +65,7 @@ class FollowingChanges(TypedDict, total=False):
     join_link: str
     capacity: int
     price: int
+    creator: User | None
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,12 @@ def edit_following(
     """Change this session and the later ones of its series that have not begun: all of them, or none.
 
     What each edit does, and refuses, is what `edit_session` does; who is to stand `beside` its lead does on each date,
-    and is told once. Dates that others give, since they stand in, stay as they are (`following_of`). Returns the
-    sessions.
+    and is told once. Another `creator` is the one of each. Dates that others give, since they stand in, stay as they
+    are (`following_of`). Returns the sessions.
     """
     if beside is None:
         sessions = _locked_following(session, by=by)
-        change_sessions(sessions, changes, by=by)
+        change_sessions(sessions, with_creator(sessions, changes, by=by), by=by)
         return sessions
     # Asked before the locks, which count a change of everybody's time.
     if not can_manage_session(by, session):
@@ -173,7 +174,8 @@ def edit_following(
         raise PermissionDenied
     there = [one.pk for one in beside if all(one.pk in each.coach_ids for each in others)]
     checked_beside(session.coach_id, beside, by=by, there=there, dates=len(others))
-    change_sessions(sessions, changes, by=by, given_by={each.pk: given_by[each.pk] for each in others})
+    given_by = {each.pk: given_by[each.pk] for each in others}
+    change_sessions(sessions, with_creator(sessions, changes, by=by), by=by, given_by=given_by)
     return sessions
 
 

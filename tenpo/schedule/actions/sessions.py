@@ -26,7 +26,7 @@ from tenpo.orders.actions.sponsor_shares import returned_together
 from tenpo.orders.models import CancellationPolicy, Line
 from tenpo.people.models import User
 from tenpo.schedule.actions.coach_time import lock_coaches
-from tenpo.schedule.actions.made_by import check_creator, check_creator_of
+from tenpo.schedule.actions.made_by import check_creator, with_creator
 from tenpo.schedule.actions.misses import lock_absent, settle_no_shows
 from tenpo.schedule.actions.offers import let_go_all, offer_free_seats
 from tenpo.schedule.actions.reminders import REMINDED_BEFORE
@@ -183,11 +183,7 @@ def edit_session(
     is_elsewhere = locked.coach_ids != session.coach_ids or locked.room_id != session.room_id
     if (version is not None and version != locked.version) or ((moves or is_by_others) and is_elsewhere):
         raise RuleError("changed_meanwhile", _("Somebody has changed this session since you opened it."))
-    values: dict[str, Any] = {**changes}
-    if "creator" in values:
-        creator = values.pop("creator")
-        check_creator_of(locked, creator, by=by)
-        values["creator_id"] = creator.pk if creator else None
+    values = with_creator([locked], changes, by=by)
     if beside is not None:
         checked_beside(locked.coach_id, beside, by=by, there=locked.coach_ids[1:])
     if is_by_others:

@@ -122,6 +122,7 @@ class FollowingPatch(InSchema):
     model_config = {"json_schema_extra": {"example": {"place": "Studio, 3rd floor", "capacity": 14}}}
 
     beside_ids: AllBeside = None
+    creator_id: Creator = None
     title: Title | None = None
     description: Description | None = None
     place: Place | None = None

@@ -14,6 +14,7 @@ from tenpo.core import clock
 from tenpo.core.tokens import new_id
 from tenpo.people.models import User
 from tenpo.people.tests.make import make_admin, make_coach, make_member
+from tenpo.schedule.actions.series import edit_following
 from tenpo.schedule.actions.services import create_service, edit_service
 from tenpo.schedule.actions.sessions import complete_session, create_session, edit_session
 from tenpo.schedule.actions.standing_in import hand_over
@@ -21,6 +22,7 @@ from tenpo.schedule.actions.time_off import add_time_off
 from tenpo.schedule.models import Service, Session
 from tenpo.schedule.tests.make import make_session, set_times
 from tenpo.schedule.tests.test_api import Caller
+from tenpo.schedule.tests.test_series import make_series, sessions_of
 from tenpo.schedule.tests.test_session_coaches import by_form
 from tenpo.schedule.tests.time_make import make_service, refuses
 
@@ -208,3 +210,55 @@ def test_by_api(maker, lead):
         assert admin("PATCH", path, {"creator_id": str(make_member().pk)})[0] == 422
         status, said = admin("PATCH", path, {"creator_id": None})
         assert (status, said["creator_id"]) == (200, None)
+
+
+def test_who_made_this_and_the_following_is_said_at_once(maker, lead):
+    series, admin = make_series(lead), make_admin()
+    first, second, *later = sessions_of(series)
+
+    edit_following(second, by=admin, creator=maker)
+
+    assert [one.creator for one in sessions_of(series)] == [None, *[maker] * (1 + len(later))]
+    before = AuditLog.objects.count()
+    for creator in (None, lead):
+        with pytest.raises(PermissionDenied):
+            edit_following(first, by=lead, creator=creator, title="Mine")
+    assert {one.title for one in sessions_of(series)} == {first.title}
+    assert AuditLog.objects.count() == before
+    edit_following(first, by=admin, creator=None)
+    assert {one.creator for one in sessions_of(series)} == {None}
+
+
+def test_a_coach_claims_many_only_where_all_are_theirs(lead):
+    series = make_series(lead)
+    dates = sessions_of(series)
+    since, until = dates[-1].starts_at, dates[-1].ends_at
+    hand_over(add_time_off(lead, starts_at=since, ends_at=until, stand_in=make_coach(), by=lead), by=lead)
+
+    edit_following(dates[0], by=lead, creator=lead)
+
+    assert [one.creator for one in sessions_of(series)] == [*[lead] * (len(dates) - 1), None]
+
+
+def test_by_page_and_api_of_many(client: Client, maker, lead):
+    series, admin = make_series(lead), make_admin()
+    first = sessions_of(series)[0]
+    client.force_login(admin)
+    address = reverse("schedule:following-edit", args=[first.pk])
+
+    page = client.get(address).content.decode()
+    sent = {
+        "title": first.title, "description": "", "place": first.place, "join_link": "", "capacity": first.capacity,
+        "price": f"{first.price / 100:.2f}", "creator": str(maker.pk),
+    }  # fmt: skip
+    assert client.post(address, sent).status_code == 302
+
+    assert "Made by" in page
+    assert {one.creator for one in sessions_of(series)} == {maker}
+    path = f"sessions/{first.pk}/following"
+    status, changed = Caller(admin)("PATCH", path, {"creator_id": None})
+    assert (status, {one["creator_id"] for one in changed}) == (200, {None})
+    assert {one.creator for one in sessions_of(series)} == {None}
+    client.force_login(lead)
+    assert "Made by" not in client.get(address).content.decode()
+    assert Caller(lead)("PATCH", path, {"creator_id": str(maker.pk)})[0] == 403
