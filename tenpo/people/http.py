@@ -161,6 +161,7 @@ RULE_FIELDS = {
     "account_too_new": "account",
     "account_disabled": "account",
     "method_not_offered": "account",
+    "pot_not_raised": "pot",
 }
 
 

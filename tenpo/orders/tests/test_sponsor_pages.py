@@ -343,3 +343,16 @@ def test_a_budget_is_an_admins_money_and_a_sponsors_own():
 
     assert set(place.findall(page(signed_in(make_admin()), url))) == {reverse("checkout:payment-list")}
     assert set(place.findall(page(signed_in(sponsor), url))) == {reverse("people:profile")}
+
+
+def test_a_budget_that_is_not_raised_is_refused_beside_its_amount():
+    sponsorship = make_sponsorship(pot=60_000)
+
+    answer = signed_in(make_admin()).post(f"/sponsorships/{sponsorship.pk}/budget/", {"pot": "600"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert re.search(r'id="id_pot_error">.*?can only be raised', page, re.DOTALL)
+    assert 'value="600"' in page
+    sponsorship.refresh_from_db()
+    assert sponsorship.pot == 60_000
