@@ -35,8 +35,15 @@ def reconcile_payments(timestamp: int) -> None:
 @app.periodic(cron="52 4 * * *")
 @app.task(name="checkout.ask_about_disputes", queue="periodic")
 def ask_about_disputes(timestamp: int) -> None:
-    """Ask the providers what became of payments that banks want back."""
+    """Ask the providers what became of payments that banks want back, and take what came back of what they keep."""
     disputing.ask_about_disputes()
+    disputing.take_all_that_came_back()
+
+
+@app.task(name="checkout.take_what_came_back")
+def take_what_came_back(payer_id: str) -> None:
+    """Something came back to whom a bank has given the same money back: take what they have twice."""
+    disputing.take_what_came_back(User.objects.get(pk=payer_id))
 
 
 @app.task(name="checkout.look_after_wallet")

@@ -1,7 +1,7 @@
 """Payments that their payer's bank takes back: what is lost for good is taken back from whoever had it.
 
 What was bought stays, unless somebody cancels it. No more of it goes back than was paid: what a line, a wallet or a
-credit has still is taken first, and the business bears the rest.
+credit has still is taken first, and the business bears the rest, until more of it comes back.
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from tenpo.audit.actions import record
 from tenpo.checkout.queries.disputes import own_parts
 from tenpo.core import clock
+from tenpo.core.jobs import defer, each_by_itself
 from tenpo.core.outbox import publish
 from tenpo.ledger.actions import Posting, Pot, post_transfers, post_what_is_there
 from tenpo.ledger.models import Account, Transfer
@@ -26,6 +27,7 @@ from tenpo.payments.actions.disputes import (
     Loss,
     end_held_refunds,
     give_by_dispute,
+    keep_back_postings,
     keep_dispute,
     loss_postings,
     note_dispute,
@@ -33,14 +35,19 @@ from tenpo.payments.actions.disputes import (
     return_loss,
 )
 from tenpo.payments.actions.refunds import lock_payments
+from tenpo.payments.dispute_models import RELIEF
 from tenpo.payments.models import Dispute, Payment
 from tenpo.payments.providers import provider_of
 from tenpo.payments.providers.base import DisputeOutcome, ProviderTimeout
+from tenpo.payments.queries import borne_by_business
 from tenpo.payments.refund_models import RefundTo
+from tenpo.people.models import User
 
 # What is not decided is asked about so often, as a webhook may get lost, and so many at once.
 ASK_AGAIN = timedelta(hours=20)
 ASKED_AT_ONCE = 100
+SOON_SECONDS = 60
+BACK_IN_A_WALLET = (Transfer.Kind.WALLET_RESTORE, Transfer.Kind.WALLET_UNRESERVE)
 
 
 def settle_disputes_of(payment: Payment) -> bool:
@@ -109,6 +116,9 @@ def _lose(dispute: Dispute, payment: Payment, lines: Sequence[Line]) -> None:
     publish("dispute.lost", subject=dispute, amount=lost, from_payer=taken_here, borne=rest - taken_here)
     if taken_here:
         publish("payment.taken_back", subject=payment, amount=taken_here)
+    if rest > taken_here:
+        # What comes back to them at this very moment knows of no loss yet.
+        defer("checkout.take_what_came_back", in_seconds=SOON_SECONDS, payer_id=str(payment.payer_id))
 
 
 def _count_lost(dispute: Dispute) -> None:
@@ -150,16 +160,84 @@ def _in_all(losses: Sequence[Loss]) -> int:
 
 def _what_is_here(payment: Payment, lines: Sequence[Line], most: int) -> list[Loss]:
     """What of a payment its payer could spend now, up to `most`: credit that comes from it, then the wallet."""
+    found = _credit_from(payment, most)
+    most -= _in_all(found)
+    (balance,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
+    wallet = Pot(Account.Kind.WALLET, payment.currency, payment.payer_id)
+    found.append(Loss(wallet, max(0, min(most, balance, _filled_by(payment, lines)))))
+    return found
+
+
+def _credit_from(payment: Payment, most: int) -> list[Loss]:
+    """What its payer could spend now of the credit that comes from a payment, up to `most`."""
     found = []
     credits = Account.objects.filter(kind=Account.Kind.CREDIT, owner=payment.payer_id, source_id=payment.pk)
     for credit in credits.exclude(expires_at__lte=clock.now()).filter(balance__gt=0).order_by("id"):
         amount = min(most, credit.balance or 0)
         found.append(Loss(Pot.of(credit), amount))
         most -= amount
-    (balance,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
-    wallet = Pot(Account.Kind.WALLET, payment.currency, payment.payer_id)
-    found.append(Loss(wallet, max(0, min(most, balance, _filled_by(payment, lines)))))
     return found
+
+
+def take_what_came_back(payer: User) -> int:
+    """Take what somebody got back of what they bought, where a bank had given them the same money back before.
+
+    What was spent of a payment when its dispute was lost is borne by the business, until it comes back to their credit
+    or wallet. Returns how much; again takes nothing.
+    """
+    lost = Payment.objects.filter(payer=payer, disputes__lost__gt=0).distinct()
+    return sum(_take_what_came_back(payment) for payment in lost.order_by("id"))
+
+
+def take_all_that_came_back() -> int:
+    """The same of everybody, should something have come back unseen, as what was held for an order; of how many."""
+    losers = User.objects.filter(payments__disputes__lost__gt=0).distinct().order_by("id")
+    return sum(map(bool, each_by_itself(losers, take_what_came_back, failure="nothing_taken_that_came_back")))
+
+
+@transaction.atomic
+def _take_what_came_back(payment: Payment) -> int:
+    payment = lock_payments([payment.pk])[payment.pk]
+    lines = [] if payment.order_id is None else list(Line.objects.filter(order_id=payment.order_id))
+
+    def look() -> list[Loss]:
+        return _what_came_back(payment, lines, sum(borne_by_business(payment).values()))
+
+    def postings(there: Sequence[Loss]) -> list[Posting]:
+        return keep_back_postings(payment, there)
+
+    taken = _in_all(post_what_is_there(look, postings, nothing=[]))
+    if taken:
+        record("payment.taken_back", by=None, on=payment, after={"amount": taken})
+        publish("payment.taken_back", subject=payment, amount=taken)
+    return taken
+
+
+def _what_came_back(payment: Payment, lines: Sequence[Line], most: int) -> list[Loss]:
+    """What of a payment is there again, up to `most`: all credit that comes from it, and what fills a wallet that it
+    had filled, of what was bought before it was lost.
+    """
+    if not most:
+        return []
+    found = _credit_from(payment, most)
+    lost_at = payment.disputes.filter(lost__gt=0).aggregate(at=Max("decided_at"))["at"]
+    bought = Line.objects.filter(order__buyer=payment.payer_id, created_at__lt=lost_at)
+    restored = Transfer.objects.filter(
+        kind__in=BACK_IN_A_WALLET, credit__kind=Account.Kind.WALLET, credit__owner=payment.payer_id,
+        subject_id__in=bought.values("pk"), created_at__gt=lost_at, currency=payment.currency,
+    )  # fmt: skip
+    taken = Transfer.objects.filter(
+        kind=Transfer.Kind.DISPUTE_LOSS, debit__kind=Account.Kind.WALLET, debit__owner=payment.payer_id,
+        key__contains=f":{RELIEF}:", created_at__gt=lost_at, currency=payment.currency,
+    )  # fmt: skip
+    (balance,) = balance_of(payment.payer, payment.currency, [Account.Kind.WALLET]).values()
+    there = min(balance, _filled_by(payment, lines), _all_of(restored) - _all_of(taken))
+    wallet = Pot(Account.Kind.WALLET, payment.currency, payment.payer_id)
+    return [*found, Loss(wallet, max(0, min(most - _in_all(found), there)))]
+
+
+def _all_of(transfers: QuerySet[Transfer]) -> int:
+    return transfers.aggregate(sum=Sum("amount"))["sum"] or 0
 
 
 def _filled_by(payment: Payment, lines: Sequence[Line]) -> int:
@@ -174,5 +252,4 @@ def _filled_by(payment: Payment, lines: Sequence[Line]) -> int:
 def _sum(kind: Transfer.Kind, subjects: Sequence[UUID]) -> int:
     """What moved into a wallet, or out of it, for some causes."""
     ends = Q(debit__kind=Account.Kind.WALLET) | Q(credit__kind=Account.Kind.WALLET)
-    found = Transfer.objects.filter(ends, kind=kind, subject_id__in=subjects).aggregate(sum=Sum("amount"))
-    return found["sum"] or 0
+    return _all_of(Transfer.objects.filter(ends, kind=kind, subject_id__in=subjects))

@@ -27,7 +27,7 @@ from tenpo.orders.actions.giving_back import Return, issue_posting, lock_lines, 
 from tenpo.orders.models import Line
 from tenpo.orders.policies import PartsBack, parts_of
 from tenpo.payments.actions.auto_top_ups import TOP_UP_REFUNDED, stop_filling
-from tenpo.payments.actions.disputes import keep_back_postings
+from tenpo.payments.actions.disputes import Loss, keep_back_postings
 from tenpo.payments.actions.refunds import (
     hold_late_money,
     hold_top_up,
@@ -174,7 +174,7 @@ def give_refund_elsewhere(refund: Refund, *, to: str, by: User) -> Refund:
         raise _no_such_way()
     assert payment is not None, "what is held was paid from outside"
     postings = _elsewhere(refund, payment, to)
-    kept_back = keep_back_postings(payment, refund, postings[-1].credit)
+    kept_back = keep_back_postings(payment, [Loss(postings[-1].credit, refund.own)])
     post_transfers([*postings, *kept_back])
     payment.refunded -= refund.own
     payment.save(update_fields=["refunded"])

@@ -5,6 +5,7 @@ from typing import Any
 from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.payments.models import Dispute, Payment
 from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome
+from tenpo.payments.queries import borne_by_business
 
 PRICE, FEE = 10_000, 1_500
 OPEN, WON, LOST = Dispute.State
@@ -22,3 +23,8 @@ def said(
 def lose(payment: Payment, amount: int = PRICE, **how: Any) -> Dispute:
     """The bank took it, and keeps it."""
     return apply_dispute(payment, said(LOST, amount=amount, **how))
+
+
+def borne() -> int:
+    """What the business bears of all that banks keep."""
+    return sum(sum(borne_by_business(payment).values()) for payment in Payment.objects.all())

@@ -9,11 +9,11 @@ import pytest
 
 from tenpo.checkout.actions import disputing, refunding
 from tenpo.checkout.actions.buying import book_session
-from tenpo.checkout.actions.disputing import apply_dispute
+from tenpo.checkout.actions.disputing import apply_dispute, take_all_that_came_back, take_what_came_back
 from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere
 from tenpo.checkout.queries.disputes import disputes_of
 from tenpo.checkout.queries.refunds import what_is_left
-from tenpo.checkout.tests.dispute_make import FEE, LOST, OPEN, PRICE, WON, lose, said
+from tenpo.checkout.tests.dispute_make import FEE, LOST, OPEN, PRICE, WON, borne, lose, said
 from tenpo.checkout.tests.make import left_in_wallet, make_booking, make_top_up, told
 from tenpo.checkout.tests.refund_make import buyer_of, make_bought, make_earning_coach, make_granted, make_late_money
 from tenpo.core.errors import RuleError
@@ -25,13 +25,14 @@ from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import apply_refund_outcome, send_refund
 from tenpo.payments.models import Dispute, Payment, Refund
 from tenpo.payments.providers.base import DisputeMovement, DisputeOutcome, RefundOutcome, RefundState
-from tenpo.payments.providers.sandbox import Sandbox
+from tenpo.payments.providers.sandbox import NEEDS_CONFIRMATION, Sandbox
 from tenpo.payments.queries import disputed_by, owed_by
 from tenpo.payments.tests.make import earnings_left, make_payout_account, make_terms
 from tenpo.people.tests.make import make_admin, make_member, signed_in
 from tenpo.schedule.actions.cancellations import cancel_booking
 from tenpo.schedule.tests.make import make_session
 from tests.at_once import at_once, meet_after, meet_before, outcomes
+from tests.work import work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.invariants]
 
@@ -305,6 +306,33 @@ def test_of_a_top_up_whose_refund_waits_as_well_and_the_page_says_who_bore_it(mo
     assert (effect.borne, effect.from_payer, effect.came_back) == (0, 4_000, 0)
 
 
+@pytest.mark.parametrize("way", ["credit", "wallet", "top-up"])
+def test_what_comes_back_of_what_was_bought_with_it_after_it_was_lost_is_taken(way):
+    member, admin = make_member(), make_admin()
+    if way == "top-up":
+        payment = make_top_up(member, PRICE)
+    else:
+        line = make_bought(member=member)
+        payment = Payment.objects.get()
+        give_refund(line=line, amount=PRICE, to=way, by=admin)
+    first, second = (make_booking(make_session(price=amount), member) for amount in (4_000, 6_000))
+    lose(payment)
+    make_top_up(member, 5_000)
+    later = make_booking(make_session(price=1_000), member)
+
+    for booking, left in [(first, 6_000), (second, 0), (later, 0)]:
+        cancel_booking(booking, by=member)
+        work()
+        assert borne() == left
+
+    # What they paid since, and what they bought with it, is theirs.
+    assert (credit_left(member), left_in_wallet(member)) == (0, 5_000)
+    assert told(member).count("payment.taken_back") == 2
+    [effect] = disputes_of(Payment.objects.get(pk=payment.pk))
+    assert (effect.from_payer, effect.borne, effect.came_back) == (PRICE, 0, 0)
+    assert take_what_came_back(member) == 0
+
+
 @pytest.mark.django_db(transaction=True)
 def test_five_who_hear_of_it_at_once_take_it_once():
     coach = make_earning_coach()
@@ -343,6 +371,36 @@ def test_five_who_hear_at_once_that_a_known_one_is_lost_take_it_once(monkeypatch
 @pytest.mark.django_db(transaction=True)
 def test_control_without_the_payments_row_it_is_taken_again(monkeypatch):
     assert lose_known_at_once(monkeypatch, is_locked=False) == (PRICE, 5 * PRICE)
+
+
+@pytest.mark.parametrize("to", ["credit", "wallet"])
+def test_what_was_only_set_aside_when_it_was_lost_is_taken_as_well_once_it_is_let_go(to):
+    line = make_bought()
+    member = buyer_of(line)
+    give_refund(line=line, amount=PRICE, to=to, by=make_admin())
+    held = make_booking(make_session(price=PRICE + 1_000), member, card=NEEDS_CONFIRMATION)
+    lose(Payment.objects.get(order_id=line.order_id))
+    cancel_booking(held, by=member)
+    assert credit_left(member) + left_in_wallet(member) == PRICE
+
+    assert [take_all_that_came_back() for _again in range(2)] == [1, 0]
+
+    assert (credit_left(member), left_in_wallet(member)) == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_comes_back_is_taken_once_by_whoever_looks_at_the_same_moment():
+    line = make_bought()
+    member = buyer_of(line)
+    give_refund(line=line, amount=PRICE, to="credit", by=make_admin())
+    booking = make_booking(make_session(price=4_000), member)
+    make_booking(make_session(price=6_000), member)
+    lose(Payment.objects.get())
+    cancel_booking(booking, by=member)
+
+    assert outcomes(at_once([partial(take_what_came_back, member)] * 3)) == {"4000": 1, "0": 2}
+
+    assert (credit_left(member), borne()) == (0, 6_000)
 
 
 def unlocked(ids: Sequence[UUID]) -> dict[UUID, Line]:

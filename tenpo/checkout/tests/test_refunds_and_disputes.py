@@ -8,7 +8,7 @@ from django.db import transaction
 
 from tenpo.checkout.actions.disputing import apply_dispute
 from tenpo.checkout.actions.refunding import give_refund, give_refund_elsewhere
-from tenpo.checkout.tests.dispute_make import LOST, PRICE, lose, said
+from tenpo.checkout.tests.dispute_make import LOST, PRICE, borne, lose, said
 from tenpo.checkout.tests.make import left_in_wallet, make_booking, make_top_up, told
 from tenpo.checkout.tests.refund_make import buyer_of, make_bought, make_earning_coach, make_granted
 from tenpo.core.errors import RuleError
@@ -42,11 +42,6 @@ def ends(refund: Refund, state: RefundState = RefundState.FAILED) -> Refund:
     SandboxRefund.objects.filter(key=refund.key).update(state=state)
     outcome = RefundOutcome(state, "re_1", "charge_disputed" if state == RefundState.FAILED else "")
     return apply_refund_outcome(refund, outcome, attempt=refund.attempt)
-
-
-def borne() -> int:
-    """What the business bears of all that banks keep."""
-    return sum(sum(borne_by_business(payment).values()) for payment in Payment.objects.all())
 
 
 def refused(code: str, work: Callable[[], Any]) -> None:

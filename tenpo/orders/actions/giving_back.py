@@ -10,10 +10,11 @@ from datetime import datetime
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from tenpo.core import clock
 from tenpo.core.business import current_business
+from tenpo.core.jobs import defer_all
 from tenpo.core.money import apportion
 from tenpo.ledger.actions import Posting, Pot, post_transfers
 from tenpo.ledger.models import Account, Transfer
@@ -23,7 +24,7 @@ from tenpo.orders.models import Line
 from tenpo.orders.policies import GivenBack, PartsBack, parts_back
 from tenpo.orders.queries import SPENT_FIRST
 from tenpo.payments.actions.refunds import Held, hold_cancelled
-from tenpo.payments.models import Payment
+from tenpo.payments.models import Dispute, Payment
 from tenpo.payments.refund_models import RefundTo
 
 # What is set aside for an open order, and how it goes back.
@@ -121,6 +122,13 @@ def _return_parts(
         if each.parts.own:
             postings.append(_own_posting(each, payments[each.line.order_id], now))
     post_transfers(postings)
+    _look_whether_twice([pot for pots in spent.values() for pot in pots])
+
+
+def _look_whether_twice(restored: Sequence["_Spent"]) -> None:
+    """What came back may be what a bank has given back before: have the worker look, once this transaction is over."""
+    payers = {pot.transfer.debit.owner_id for pot in restored if pot.is_of_loser}
+    defer_all("checkout.take_what_came_back", [{"payer_id": str(one)} for one in payers])
 
 
 def issue_posting(
@@ -184,10 +192,14 @@ def _payments_of(lines: Sequence[Line]) -> dict[UUID, Payment]:
 
 @dataclass(frozen=True)
 class _Spent:
-    """A transfer that took somebody's credit or wallet for a line, and how much of it has not gone back."""
+    """A transfer that took somebody's credit or wallet for a line, and how much of it has not gone back.
+
+    `is_of_loser`: their bank took back money that they had paid, for good.
+    """
 
     transfer: Transfer
     left: int
+    is_of_loser: bool = False
 
     @property
     def is_credit(self) -> bool:
@@ -203,7 +215,8 @@ def _spent_on(lines: Sequence[Line]) -> dict[UUID, list[_Spent]]:
     moved = Transfer.objects.filter(took | Q(kind__in=RESTORES), subject_id__in=[line.pk for line in lines])
     taken: list[Transfer] = []
     restored: dict[str, int] = {}
-    for transfer in moved.select_related("debit").order_by("id"):
+    lost = Exists(Dispute.objects.filter(payment__payer=OuterRef("debit__owner"), lost__gt=0))
+    for transfer in moved.annotate(is_of_loser=lost).select_related("debit").order_by("id"):
         if transfer.kind in RESTORES:
             key = transfer.key.partition(":restored")[0]
             restored[key] = restored.get(key, 0) + transfer.amount
@@ -211,7 +224,8 @@ def _spent_on(lines: Sequence[Line]) -> dict[UUID, list[_Spent]]:
             taken.append(transfer)
     spent: dict[UUID, list[_Spent]] = {line.pk: [] for line in lines}
     for transfer in taken:
-        spent[transfer.subject_id].append(_Spent(transfer, transfer.amount - restored.get(transfer.key, 0)))
+        left = transfer.amount - restored.get(transfer.key, 0)
+        spent[transfer.subject_id].append(_Spent(transfer, left, is_of_loser=vars(transfer)["is_of_loser"]))
     return spent
 
 

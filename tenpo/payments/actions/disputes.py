@@ -114,43 +114,20 @@ def end_by_loss(refund: Refund, payment: Payment) -> bool:
 
     Its payer has the money from the bank; what was set aside for it covers the loss. False where less is borne.
     """
-    reliefs = _reliefs(payment, refund)
-    if sum(amount for _dispute, amount in reliefs) < refund.own:
+    borne = borne_by_business(payment)
+    if sum(borne.values()) < refund.own:
         return False
+    left, postings = refund.own, []
+    for dispute, most in borne.items():
+        if amount := min(left, most):
+            postings += [_leaving_by(dispute, refund, amount), _relief_posting(dispute, amount)]
+            left -= amount
     before = {"state": refund.state}
     refund.state, refund.reference, refund.ended_at = Refund.State.DONE, None, clock.now()
     refund.save(update_fields=["state", "reference", "ended_at"])
-    leaving = [_leaving_by(dispute, refund, amount) for dispute, amount in reliefs]
-    post_transfers([*leaving, *(_relief_posting(dispute, amount, refund) for dispute, amount in reliefs)])
+    post_transfers(postings)
     record("refund.done", by=None, on=refund, before=before, after={"state": refund.state})
     return True
-
-
-def keep_back_postings(payment: Payment, refund: Refund, pot: Pot) -> list[Posting]:
-    """What the business bears of what banks keep of a locked payment is taken out of `pot`, where a refund of it goes.
-
-    The bank gave as much of it back already, while it waited.
-    """
-    postings = []
-    for dispute, amount in _reliefs(payment, refund):
-        postings += [*loss_postings(dispute, [Loss(pot, amount)]), _relief_posting(dispute, amount, refund)]
-    return postings
-
-
-def _reliefs(payment: Payment, refund: Refund) -> list[tuple[Dispute, int]]:
-    """How much of a refund the bank gave back at the business's cost, by dispute."""
-    left, found = refund.own, []
-    for dispute, borne in borne_by_business(payment).items():
-        if amount := min(left, borne):
-            found.append((dispute, amount))
-            left -= amount
-    return found
-
-
-def _relief_posting(dispute: Dispute, amount: int, refund: Refund) -> Posting:
-    """What the business does not bear any more of a loss, as it is taken of a refund instead."""
-    key = f"dispute:{dispute.pk}:{RELIEF}:{refund.pk}"
-    return Posting(Transfer.Kind.DISPUTE_GAIN, disputes_pot(dispute), _sales(dispute), amount, key, dispute.pk)
 
 
 def refund_by_dispute(payment: Payment, *, line_id: UUID, description: str, own: int) -> Refund:
@@ -170,17 +147,49 @@ class Loss:
     amount: int
 
 
-def loss_postings(dispute: Dispute, losses: Sequence[Loss]) -> list[Posting]:
+def loss_postings(dispute: Dispute, losses: Sequence[Loss], *, key: str = "") -> list[Posting]:
     """What covers a loss, beside the refunds of lines. How often it moved before tells one time from the next."""
-    before = _count(dispute)
+    key = key or f"dispute:{dispute.pk}:lost:{_count(dispute)}"
     return [
         Posting(
-            Transfer.Kind.DISPUTE_LOSS, loss.pot, disputes_pot(dispute), loss.amount,
-            f"dispute:{dispute.pk}:lost:{before}:{number}", dispute.pk,
+            Transfer.Kind.DISPUTE_LOSS, loss.pot, disputes_pot(dispute), loss.amount, f"{key}:{number}", dispute.pk
         )
         for number, loss in enumerate(losses)
         if loss.amount
     ]  # fmt: skip
+
+
+def keep_back_postings(payment: Payment, there: Sequence[Loss]) -> list[Posting]:
+    """What the business bears of what banks keep of a locked payment is taken of what of it is `there` after all.
+
+    Its payer had as much from the bank already.
+    """
+    left, postings = list(there), []
+    for dispute, borne in borne_by_business(payment).items():
+        kept = _up_to(borne, left)
+        left = [Loss(one.pot, one.amount - part.amount) for one, part in zip(left, kept, strict=True)]
+        postings += loss_postings(dispute, kept, key=_relief_key(dispute))
+        if amount := sum(part.amount for part in kept):
+            postings.append(_relief_posting(dispute, amount))
+    return postings
+
+
+def _up_to(most: int, there: Sequence[Loss]) -> list[Loss]:
+    found = []
+    for one in there:
+        found.append(Loss(one.pot, min(most, one.amount)))
+        most -= found[-1].amount
+    return found
+
+
+def _relief_posting(dispute: Dispute, amount: int) -> Posting:
+    """What the business does not bear any more of a loss, in minor units."""
+    kind, key = Transfer.Kind.DISPUTE_GAIN, _relief_key(dispute)
+    return Posting(kind, disputes_pot(dispute), _sales(dispute), amount, key, dispute.pk)
+
+
+def _relief_key(dispute: Dispute) -> str:
+    return f"dispute:{dispute.pk}:{RELIEF}:{_count(dispute)}"
 
 
 def return_loss(dispute: Dispute) -> int:
