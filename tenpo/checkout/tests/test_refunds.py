@@ -13,7 +13,7 @@ from tenpo.audit.models import AuditLog
 from tenpo.checkout.actions.auto_topping_up import look_after_wallet
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund, give_refund_elsewhere, grant_refund
 from tenpo.checkout.queries.refunds import refund_effect, refundable
-from tenpo.checkout.tests.make import make_auto_top_up, make_booking, make_top_up, settings_of
+from tenpo.checkout.tests.make import left_in_wallet, make_auto_top_up, make_booking, make_top_up, settings_of
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
     make_bought,
@@ -33,6 +33,8 @@ from tenpo.orders.policies import PartsBack, parts_given, parts_left
 from tenpo.orders.tests.make import credit_left, ledger_sum, make_cancellation_policy
 from tenpo.payments.actions.payouts import ask_for_payout
 from tenpo.payments.actions.refund_sending import (
+    apply_refund_outcome,
+    ask_about_refund,
     mark_refund_done,
     send_refund,
     send_refund_again,
@@ -42,6 +44,7 @@ from tenpo.payments.actions.refund_sending import (
 from tenpo.payments.actions.refunds import reject_refund, update_refund_terms, withdraw_refund
 from tenpo.payments.models import Payment, Refund, SandboxCharge
 from tenpo.payments.provider_models import SandboxRefund
+from tenpo.payments.providers.base import RefundOutcome, RefundState
 from tenpo.payments.providers.sandbox import DECLINED, NEEDS_CONFIRMATION, NEVER_ANSWERS, REFUND_FAILS, REFUNDS_LATE
 from tenpo.payments.queries import owed_by, payable
 from tenpo.payments.tests.make import make_payout_account, make_terms
@@ -313,6 +316,18 @@ def test_an_answer_that_was_lost_is_found_and_it_left_once():
 
     assert again(refund).state == "done"
     assert SandboxRefund.objects.count() == Transfer.objects.filter(kind="refund").count() == 1
+
+
+def test_what_was_refused_and_went_another_way_meanwhile_is_not_sent_by_a_job_that_read_it_before():
+    line = make_bought(card=REFUNDS_LATE)
+    read_before = send_refund(make_granted(line, 4_000))
+    SandboxRefund.objects.all().delete()
+    refused_there = RefundOutcome(RefundState.FAILED, None, "closed")
+    give_refund_elsewhere(apply_refund_outcome(read_before, refused_there, attempt=1), to="wallet", by=make_admin())
+
+    ask_about_refund(read_before)
+
+    assert (SandboxRefund.objects.count(), left_in_wallet(buyer_of(line))) == (0, 4_000)
 
 
 def test_one_that_arrives_late_is_heard_of_by_the_job():

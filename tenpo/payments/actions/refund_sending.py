@@ -157,6 +157,10 @@ def _hear(refund: Refund, *, is_new: bool) -> Refund:
     try:
         outcome = None if is_new else provider.retrieve_refund(refund.payment, key=refund.key)
         if outcome is None:
+            # The job read it minutes ago: meanwhile it may have been refused, and given another way.
+            on_its_way = Refund.objects.filter(pk=refund.pk, state=Refund.State.SENT, attempt=attempt)
+            if not is_new and not on_its_way.exists():
+                return refund
             outcome = provider.refund(refund.payment, amount=refund.own, key=refund.key)
     except ProviderTimeout:
         # Nobody knows whether it left: it stays on its way, and is asked about again.
