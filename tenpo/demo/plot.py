@@ -20,6 +20,7 @@ from tenpo.demo.desk import desk_of_today
 from tenpo.demo.disputes import banks_take_back, disputes_of_the_weeks
 from tenpo.demo.guests import book_whole_series, bring_guests, times_of_today, wait_with_guests
 from tenpo.demo.offers import away_of_today, offers_of_the_first_day
+from tenpo.demo.payouts import from_outside, payouts_of_the_weeks
 from tenpo.demo.post import invite_token, tick
 from tenpo.demo.refunds import refunds_of_the_weeks, refunds_of_today, set_terms
 from tenpo.demo.story import Story
@@ -41,11 +42,8 @@ from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import owed_by
 from tenpo.payments.actions.auto_top_ups import TopUpWish, set_auto_top_up
 from tenpo.payments.actions.methods import add_payment_method
-from tenpo.payments.actions.payout_accounts import add_payout_account, update_payout_terms
-from tenpo.payments.actions.payout_sending import mark_payout_done, mark_payout_sent
-from tenpo.payments.actions.payouts import approve_payout, ask_for_payout
+from tenpo.payments.actions.payout_accounts import update_payout_terms
 from tenpo.payments.actions.wallets import give_money
-from tenpo.payments.models import Payout, PayoutAccount
 from tenpo.payments.providers.sandbox import (
     DECLINED,
     KEPT_DECLINED,
@@ -54,7 +52,6 @@ from tenpo.payments.providers.sandbox import (
     SUCCEEDS,
     TAKEN_BACK,
 )
-from tenpo.payments.queries import payable
 from tenpo.people.actions.imports import preview_people_import
 from tenpo.people.actions.invites import create_invite_link, decline_invite, invite_person, revoke_invite
 from tenpo.people.models import Invite, User
@@ -76,9 +73,6 @@ LEAVES = "Ahmed Saleh"
 SAVERS = cast.MEMBERS[3:7]
 # For whom a card does it: one that works, and one that was blocked soon after.
 FILLED_BY_THEMSELVES = {SAVERS[1]: SUCCEEDS, SAVERS[2]: KEPT_DECLINED}
-# How those from outside are paid.
-WAYS = (("manual", "sepa"), ({"note": "With the invoice of the month"}, {"iban": "DE02120300000000202051"}))
-MIN_PAYOUT = 2_000
 # Who pays a part for whom; one of the demo's accounts looks after the budget, another one is paid for.
 EMPLOYER, SPONSOR = "Elbe Printworks", cast.MEMBERS[1]
 SPONSORED = (cast.MEMBERS[0], *cast.MEMBERS[7:12])
@@ -104,7 +98,7 @@ def happen(story: Story, number: int, *, left: int) -> None:
     story.arrive(10 if number < 3 else 3)
     _special(story, number)
     _wallets(story, number)
-    _payouts(story, number)
+    payouts_of_the_weeks(story, number)
     refunds_of_the_weeks(story, number)
     disputes_of_the_weeks(story, number)
     _sponsors(story, number)
@@ -184,7 +178,7 @@ def _set_up(story: Story) -> None:
     set_terms(story)
     offers_of_the_first_day(story)
     embeds_of_the_first_day(story)
-    for coach, business in zip(_from_outside(story), (20, 30), strict=True):
+    for coach, business in zip(from_outside(story), (20, 30), strict=True):
         create_split_rule(
             name=f"{coach.name}, from outside", business_percent=business, creator_percent=100 - business,
             teacher_percent=0, coach=coach, by=story.admin,
@@ -248,25 +242,6 @@ def _have_filled(member: User, card: str) -> None:
     set_auto_top_up(member, TopUpWish(True, 2_000, "fixed", 2_500, 5_000, low_below=500, method=method), by=member)
 
 
-def _payouts(story: Story, number: int) -> None:
-    """Those from outside are paid out now and then; the last one still waits for somebody to look at it."""
-    if number == 20:
-        for coach, method, details in zip(_from_outside(story), *WAYS, strict=True):
-            add_payout_account(coach, method=method, holder=coach.name, details=details, by=coach)
-    elif number in (21, 36, 45):
-        for coach in _from_outside(story):
-            account = PayoutAccount.objects.get(owner=coach)
-            there = payable(coach, Payout.Source.EARNINGS, "EUR").left
-            if there < MIN_PAYOUT:
-                continue
-            payout = ask_for_payout(account, source=Payout.Source.EARNINGS, amount=there, by=coach)
-            if number == 45:
-                continue
-            approve_payout(payout, by=story.admin)
-            if account.method == PayoutAccount.Method.MANUAL:
-                mark_payout_done(mark_payout_sent(payout, by=story.admin), by=story.admin)
-
-
 def _sponsors(story: Story, number: int) -> None:
     """An employer of the town pays a fifth for those of its people who come here, and has paid a part of it."""
     if number == 10:
@@ -282,11 +257,6 @@ def _sponsors(story: Story, number: int) -> None:
             sponsorship, amount=owed - owed % 1_000 or owed, received_on=story.clock.now().date(),
             reference=sponsorship.transfer_reference, by=story.admin,
         )  # fmt: skip
-
-
-def _from_outside(story: Story) -> list[User]:
-    """Coaches who earn a share; the others have a salary."""
-    return [story.coaches[place] for place in (1, 3)]
 
 
 def _fill_wallet(member: User, amount: int) -> None:
