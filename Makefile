@@ -7,6 +7,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
 # Browser tests need Chromium; the others do not.
 CHROMIUM := $(or $(TENPO_CHROMIUM),/usr/bin/chromium)
+# Whatever starts would compile all that it imports anew, which takes longer than all else that it does then.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,7 +64,7 @@ audit: | $(UV) ## Ask PyPI for known holes in what requirements.lock names; fail
 $(BIN)/.ready: requirements.lock pyproject.toml | $(UV)
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python 3.13 .venv
 	@echo "Installing what requirements.lock lists …"
-	@$(UV) pip sync --quiet --python .venv requirements.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv requirements.lock
 	@$(UV) pip install --quiet --python .venv --no-deps --editable .
 	@touch $@
 
