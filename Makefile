@@ -6,7 +6,9 @@ SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
 # Browser tests need Chromium; the others do not.
-CHROMIUM := $(or $(TENPO_CHROMIUM),/usr/bin/chromium)
+# The shell has no windows of its own to draw: a fifth less work for the same pages.
+CHROMIUM := $(or $(TENPO_CHROMIUM),$(firstword $(wildcard /usr/bin/chromium-headless-shell)),/usr/bin/chromium)
+export TENPO_CHROMIUM := $(CHROMIUM)
 # Whatever starts would compile all that it imports anew, which takes longer than all else that it does then.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -21,7 +23,7 @@ demo: $(BIN)/.ready ## Load the demo into an empty installation
 
 test: $(BIN)/.ready ## Run every test (browser tests too, when there is Chromium)
 	@[ -n "$${TENPO_REQUIRE_BROWSER:-}" ] || [ -x "$(CHROMIUM)" ] || \
-		echo "There is no $(CHROMIUM): browser tests are skipped. On Debian: apt-get install chromium"
+		echo "There is no $(CHROMIUM): browser tests are skipped. On Debian: apt-get install chromium-headless-shell"
 	@$(BIN)/pytest -n 2 --dist worksteal
 
 soak: $(BIN)/.ready ## Run the machines against their models for long: SOAK_RUNS=5000 or SOAK_MINUTES=60

@@ -25,9 +25,11 @@ from tenpo.people.tests import make
 from tenpo.people.tests.make import PASSWORD
 from tenpo.schedule.tests.intro_make import begin
 from tenpo.schedule.views.calendars import FOUND
+from tests.input import turns
 from tests.input.conftest import undone
 from tests.input.forms import CHOSEN, TYPED, Field, Form, Page
 from tests.input.test_redirects import stays
+from tests.input.turns import in_turn
 from tests.matrix.asking import NAME
 from tests.matrix.bodies import BODIES, files_of
 from tests.matrix.table import OUTSIDE, Row, pattern_of, rows
@@ -161,11 +163,12 @@ def cases(form: Form, good: Sent, names: set[str]) -> Iterator[tuple[str, Sent, 
     # Rows that repeat are read by the same code: one of them stands for all (`opens_3`, `opens_4`).
     stands_for = {ROW_NUMBER.sub("", name): name for name in sorted(names, reverse=True)}
     for one in [*buttons, *(form.fields[name] for name in sorted(names & set(form.fields)))]:
+        turn = in_turn(ways_of(one), f"{form.key} {one.name}")
         for way in ways_of(one):
             sent = spoil(good, one, way)
             if one.forbids(last_of(sent, one.name)):
                 refused.setdefault(way, []).append(one)
-            elif stands_for.get(ROW_NUMBER.sub("", one.name), one.name) == one.name:
+            elif way in turn and stands_for.get(ROW_NUMBER.sub("", one.name), one.name) == one.name:
                 # One at a time: what the form lets through goes further.
                 yield f"{one.name} {way}", sent, []
     for way, fields in refused.items():
@@ -421,6 +424,7 @@ add_error = BaseForm.add_error
 )
 def test_control_a_form_that_does_not_hold_is_noticed(business, monkeypatch, path, what, instead, said):
     monkeypatch.setattr(what, instead)
+    monkeypatch.setattr(turns, "TURNS", 1)
     row = next(row for row in PAGES if row.address == path)
 
     assert any(said in one for one in wrong_on(business, row))
