@@ -35,3 +35,20 @@ def test_a_wrong_password_is_said_beside_the_form_and_the_mail_stays(open_page, 
     expect(page.get_by_role("alert").first).to_be_visible()
     expect(page.locator("input[name=login]")).to_have_value("nobody@example.com")
     assert_calm(page)
+
+
+@pytest.mark.control
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ("document.documentElement.removeAttribute('lang')", "html-has-lang"),
+        ("document.querySelector('h1').style.color = '#f4f4f4'", "color-contrast"),
+        ("document.body.style.width = '200vw'", "<= 0"),
+    ],
+)
+def test_control_what_is_not_calm_is_noticed(open_page, assert_calm, spoil, said):
+    page = open_page("/account/login/")
+    page.evaluate(spoil)
+
+    with pytest.raises(AssertionError, match=said):
+        assert_calm(page)
