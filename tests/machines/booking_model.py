@@ -269,19 +269,16 @@ class Business:
         )  # fmt: skip
 
     def pay_again(self, booking: Booking, *, by: int, provider: str, card: str) -> None:
-        """What waits for its payer is given up first, and stays so when the new attempt is refused."""
+        """What waits for its payer is given up; what is refused before that gives up nothing."""
         if by != booking.buyer:
             raise Refused("forbidden")
+        self._check_attempt(booking, provider)
         attempts = [payment for payment in self.payments if payment.booking is booking]
         for payment in attempts:
             if payment.state == "needs_action":
                 payment.at_bank = "cancelled"
                 self._hear(payment)
-        self._check_open(booking.session)
-        if booking.state != "held" or not booking.held_until or booking.held_until <= self.now:
-            raise Refused("not_held")
-        if not self._comes_in_time(provider, booking.session):
-            raise Refused("payment_needed")
+        self._check_attempt(booking, provider)
         if any(payment.state in OPEN and payment.provider not in BY_HAND for payment in attempts):
             raise Refused("payment_under_way")
         for payment in attempts:
@@ -291,6 +288,13 @@ class Business:
         if provider in BY_HAND and not any(payment.provider in BY_HAND for payment in attempts):
             booking.held_until = max(booking.held_until, self._hold_end(booking.session, provider))
         self._pay(booking, provider, card)
+
+    def _check_attempt(self, booking: Booking, provider: str) -> None:
+        self._check_open(booking.session)
+        if booking.state != "held" or not booking.held_until or booking.held_until <= self.now:
+            raise Refused("not_held")
+        if not self._comes_in_time(provider, booking.session):
+            raise Refused("payment_needed")
 
     def _check_bookable(
         self, session: Session, participant: int, buyer: int, provider: str, agreed: int | None

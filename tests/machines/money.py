@@ -60,7 +60,8 @@ shares = st.sampled_from([(15, 85, 0), (15, 15, 70), (33, 33, 34), (0, 100, 0), 
 
 
 class BusinessMachine(Machine):
-    runs = 66
+    runs, runs_until_found = 36, 66
+    seed = 3
     steps_of_a_run = 12
     rows: Rows  # read anew after each step
 

@@ -38,7 +38,7 @@ starts_in = st.sampled_from([24 * 20, 24 * 20, 50, 14]).map(lambda hours: timede
 
 class PartyMachine(Machine):
     app = "schedule"
-    runs = 20
+    runs = runs_until_found = 20
     steps_of_a_run = 25
 
     def __init__(self) -> None:

@@ -72,7 +72,7 @@ ALWAYS = ("waive", "cancel", "reschedule")
 
 class PolicyMachine(BookingMachine):
     model: Policies
-    runs = 80
+    runs, runs_until_found = 45, 80
 
     def __init__(self) -> None:
         super().__init__()

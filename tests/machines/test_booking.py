@@ -21,7 +21,22 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)
 
 
 def test_booking_agrees_with_the_model():
-    run(BookingMachine)
+    run(BookingMachine, first=[make_it_too_small_and_mark_too_late])
+
+
+def make_it_too_small_and_mark_too_late():
+    state = BookingMachine()
+    state.begin(capacity=2, credits=[], price=0, starts_in=timedelta(hours=50), windows=((0, 100),))
+    state.they_agree()
+    for participant in (0, 1):
+        state.book_the_newest(participant=participant, way=("sandbox", "succeeds"))
+        state.they_agree()
+    state.edit_session(which=0, host="coach", changes={"capacity": 1})
+    state.they_agree()
+    state.wait(by=timedelta(days=60))
+    state.mark(which=0, state="attended", host="coach")
+    state.they_agree()
+    state.teardown()
 
 
 def test_policies_agree_with_the_model():
