@@ -279,6 +279,7 @@ class Business:
                 payment.at_bank = "cancelled"
                 self._hear(payment)
         self._check_attempt(booking, provider)
+        assert booking.held_until
         if any(payment.state in OPEN and payment.provider not in BY_HAND for payment in attempts):
             raise Refused("payment_under_way")
         for payment in attempts:
