@@ -34,7 +34,7 @@ PLACES = {
     "transfer": _("Bank transfers"),
     "sepa": _("Paid out by bank file"),
     "paypal": _("Paid out by PayPal"),
-    "crypto": _("Paid out in coins"),
+    "crypto": _("Paid out in cryptocurrency"),
     "manual": _("Paid out by hand"),
 }
 

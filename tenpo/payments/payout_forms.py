@@ -97,7 +97,7 @@ class PayoutTermsForm(forms.Form):
         required=False,
         help_text=_("What came in by card and goes out to a bank costs you the fees of both."),
     )
-    pays_crypto = forms.BooleanField(label=_("People can be paid in coins"), required=False)
+    pays_crypto = forms.BooleanField(label=_("People can be paid in cryptocurrency"), required=False)
     bank_iban = forms.CharField(
         label=_("IBAN of your account"),
         max_length=LONGEST,
