@@ -16,7 +16,7 @@ from tenpo.orders.models import Line, Order, Split
 from tenpo.orders.policies import PartsBack, parts_left, parts_of
 from tenpo.payments.models import Payment, Refund
 from tenpo.payments.queries import refund_terms
-from tenpo.payments.refund_models import RefundTerms, RefundTo
+from tenpo.payments.refund_models import RefundTo
 from tenpo.schedule.models import Booking, Session
 
 
@@ -109,11 +109,6 @@ def refundable(line: Line | None, payment: Payment | None, *, now: datetime | No
     return Refundable(line, payment, left, until, of_it.filter(state=Refund.State.ASKED).first(), refusal)
 
 
-def last_moment_to_ask(terms: RefundTerms, *moments: datetime | None) -> datetime:
-    """So many days after something took place or was paid, whichever of these is the latest."""
-    return max((at for at in moments if at), default=clock.now()) + timedelta(days=terms.ask_days)
-
-
 @dataclass(frozen=True)
 class Share:
     """What one who earns loses by a refund (minor units): of it, what was not earned, what is there, what is owed."""
@@ -153,11 +148,12 @@ def refund_effect(line: Line | None, left: PartsBack, amount: int) -> RefundEffe
 
 
 def _until(line: Line | None, payment: Payment | None) -> datetime:
-    moments = [payment.paid_at] if payment else []
+    """The last moment to ask: so many days after it took place or was paid, whichever is later."""
+    moments = [payment.paid_at] if payment and payment.paid_at else []
     if line is not None:
-        ends = Session.objects.filter(pk=line.subject_id).values_list("ends_at", flat=True)
-        moments += [line.order.settled_at, *ends]
-    return last_moment_to_ask(refund_terms.afresh(), *moments)
+        moments += [line.order.settled_at] if line.order.settled_at else []
+        moments += list(Session.objects.filter(pk=line.subject_id).values_list("ends_at", flat=True))
+    return max(moments, default=clock.now()) + timedelta(days=refund_terms.afresh().ask_days)
 
 
 def _is_paid(line: Line | None, payment: Payment | None) -> bool:

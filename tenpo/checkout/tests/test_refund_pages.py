@@ -12,7 +12,6 @@ from django.utils import timezone
 from tenpo.books.queries.reconciling import pairs_of
 from tenpo.checkout.actions.buying import book_session
 from tenpo.checkout.actions.refunding import ask_for_refund, give_refund
-from tenpo.checkout.queries.refunds import refundable
 from tenpo.checkout.tests.make import make_booking, make_top_up
 from tenpo.checkout.tests.refund_make import (
     buyer_of,
@@ -87,21 +86,6 @@ def test_a_buyer_asks_from_the_receipt_and_withdraws():
 
     browser.post(f"/me/money/refunds/{refund.pk}/withdraw/")
     assert "Withdrawn" in read(browser.get("/me/money/refunds/"))
-
-
-@pytest.mark.parametrize("kind", ["session", "top-up"])
-@pytest.mark.parametrize(("seconds", "is_offered"), [(0, True), (1, False)])
-def test_it_is_offered_as_long_as_one_may_ask(kind, seconds, is_offered):
-    line = make_bought() if kind == "session" else None
-    paid = Payment.objects.get() if line else make_top_up(make_member(), 5_000)
-    address = f"/orders/{line.order_id}/" if line else f"/me/money/top-ups/{paid.pk}/"
-    last = refundable(line, paid).until
-
-    with time_machine.travel(last + timedelta(seconds=seconds), tick=False):
-        mine = read(signed_in(paid.payer).get(address))
-
-    assert ("Ask for a refund" in mine) == is_offered
-    assert ("You could ask for a refund until" in mine) == (line is not None and not is_offered)
 
 
 @pytest.mark.parametrize(

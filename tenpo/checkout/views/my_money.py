@@ -1,5 +1,4 @@
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from django.views.decorators.http import require_safe
 
 from tenpo.checkout.queries.bookings import slip_of_payment
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable
-from tenpo.checkout.queries.refunds import last_moment_to_ask
 from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
@@ -25,7 +23,7 @@ from tenpo.orders.sponsor_models import Sponsorship
 from tenpo.orders.sponsor_queries import funding_for, past_funding_for
 from tenpo.orders.words import describe_share
 from tenpo.payments.models import Payment, Payout, Refund
-from tenpo.payments.queries import live_payment, payable, payout_terms, refund_terms
+from tenpo.payments.queries import live_payment, payable, payout_terms
 from tenpo.people.http import known_cursor, page_of
 from tenpo.people.models import User
 
@@ -101,9 +99,6 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
             sponsors[line.sponsorship.name] = sponsors.get(line.sponsorship.name, 0) + line.sponsor_share
     payment = live_payment(order.pk)
     refunds = list(Refund.objects.filter(line_id__in=[line.pk for line in lines]).order_by("id"))
-    is_mine = order.buyer_id == cast(User, request.user).pk
-    refundable = [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)]
-    until = {line.pk: _until(line, order, payment) for line in refundable}
     cancelled = [(line, _cancelled(line, refunds)) for line in lines if line.refunded_percent is not None]
     context = {
         "order": order,
@@ -112,9 +107,8 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "slip": slip_of_payment(payment) if payment else None,
         "cancelled": cancelled,
         "refunds": [refund for refund in refunds if refund.origin != Refund.Origin.CANCELLATION],
-        "refundable": [line for line in refundable if not is_mine or clock.now() <= until[line.pk]],
-        "could_ask_until": max(until.values(), default=None) if is_mine else None,
-        "is_mine": is_mine,
+        "refundable": [line for line in lines if parts_left(line).whole and line.pk not in _asked_of(refunds)],
+        "is_mine": order.buyer_id == cast(User, request.user).pk,
         "is_for_several": len(lines) > 1,
         "is_on_dates": len({line.subject_id for line in lines}) > 1,
         "policies": list(dict.fromkeys(line.share_policy.name for line in lines if line.share_policy)),
@@ -126,12 +120,6 @@ def receipt(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "own": sum(line.own_share for line in lines),
     }
     return render(request, "checkout/receipt.html", context)
-
-
-def _until(line: Line, order: Order, payment: Payment | None) -> datetime:
-    """The last moment in which its buyer may ask for a refund of a line."""
-    ends_at = line.booking.session.ends_at if hasattr(line, "booking") else None
-    return last_moment_to_ask(refund_terms(), payment.paid_at if payment else None, order.settled_at, ends_at)
 
 
 def _asked_of(refunds: Sequence[Refund]) -> set[UUID | None]:

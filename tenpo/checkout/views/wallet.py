@@ -18,9 +18,8 @@ from tenpo.checkout.actions.topping_up import cancel_top_up, top_up
 from tenpo.checkout.forms import StatementFilter, TopUpForm
 from tenpo.checkout.queries.bookings import action_address, is_card_to_enter, slip_of_payment
 from tenpo.checkout.queries.money import causes_of, credits_of, spendable, wallet_context
-from tenpo.checkout.queries.refunds import last_moment_to_ask, lost_of, what_is_left
+from tenpo.checkout.queries.refunds import lost_of, what_is_left
 from tenpo.checkout.views.my_money import csv_name, statement_table
-from tenpo.core import clock
 from tenpo.core.business import current_business
 from tenpo.core.csv import csv_answer
 from tenpo.core.errors import RuleError
@@ -31,7 +30,7 @@ from tenpo.core.words import say_date, say_money, say_number
 from tenpo.ledger.queries import WALLET, balance_of, part_of_statement, whole_statement
 from tenpo.payments.models import Payment
 from tenpo.payments.providers import provider_of
-from tenpo.payments.queries import ready_methods, refund_terms
+from tenpo.payments.queries import ready_methods
 from tenpo.payments.words import say_failure
 from tenpo.people.http import attempt, known_cursor
 from tenpo.people.models import User
@@ -149,7 +148,6 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     payment = get_object_or_404(Payment, pk=payment_id, payer=user, purpose=Payment.Purpose.TOP_UP)
     by_hand = provider_of(payment.provider).is_marked_by_hand
     is_confirming = payment.state in (Payment.State.CREATED, Payment.State.UNKNOWN, Payment.State.PENDING)
-    until = last_moment_to_ask(refund_terms(), payment.paid_at)
     context = {
         "payment": payment,
         "action_address": action_address(payment),
@@ -160,7 +158,7 @@ def top_up_result(request: HttpRequest, payment_id: UUID) -> HttpResponse:
         "failure": say_failure(payment.failure_code) if payment.state == Payment.State.FAILED else "",
         "left": sum(balance_of(user, payment.currency, WALLET).values()),
         "kept_by_bank": lost_of(payment),
-        "may_go_back": what_is_left(None, payment).whole and clock.now() <= until,
+        "may_go_back": what_is_left(None, payment).whole,
     }
     if request.htmx and not context["is_confirming"]:  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(request.path)
